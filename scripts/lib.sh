@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# What the scripts share. It is sourced, after `root` was set to the repository's folder.
+# It keeps to what bash 3.2 knows: macOS has no newer one.
+
+say() { printf '%s\n' "nerodia: $*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Every tool that the script's work needs is there, or this ends the script: `require rust c python npm`.
+# On Debian as root the packages are installed. Elsewhere nothing is done but to say what to do.
+require() {
+  find_cargo
+  local tool missing=""
+  for tool in "$@"; do
+    "has_$tool" || missing="$missing $tool"
+  done
+  [ -n "$missing" ] || return 0
+  case "$missing " in
+    # No distribution is sure to have a new enough Rust, so nothing is installed for it, nor without it.
+    *" rust "*) die "$(rust_advice)" ;;
+  esac
+  install_packages "$missing"
+  for tool in $missing; do
+    "has_$tool" || die "$tool is still missing after its packages were installed"
+  done
+}
+
+RUST_NEEDED=1.95 # the newest `rust-version` among Cargo.lock's crates
+
+# rustup puts cargo where only login shells look.
+find_cargo() {
+  local bin="${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin"
+  if ! have cargo && [ -x "$bin/cargo" ]; then PATH="$bin:$PATH"; fi
+}
+
+has_rust() {
+  local version
+  version=$(cd "$root" && cargo --version 2>/dev/null) || return 1
+  version=${version#cargo }
+  version=${version%% *}
+  [ "$(printf '%s\n' "$RUST_NEEDED" "$version" | sort -t. -k1,1n -k2,2n | head -n 1)" = "$RUST_NEEDED" ]
+}
+
+rust_advice() {
+  if have cargo; then
+    echo "Rust $RUST_NEEDED or newer is needed, and this is $(cd "$root" && cargo --version 2>&1 | head -n 1)."
+    have rustup && echo "Run: rustup update stable" && return
+  else
+    echo "Rust $RUST_NEEDED or newer is needed, and there is no cargo."
+  fi
+  echo "Install it with rustup, as the Rust project's own page 'Install Rust' says, then run this again."
+}
+
+has_c() { have cc; }
+
+has_cmake() { have cmake; }
+
+# Debian splits venv off: `import venv` works there without ensurepip, and then every venv fails.
+has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; }
+
+has_npm() { have npm; }
+
+# What `cargo build` needs. cmake only if a crate is built with it, as librdkafka is.
+build_tools() {
+  echo rust c
+  if grep -q '^name = "cmake"$' "$root/Cargo.lock"; then echo cmake; fi
+}
+
+install_packages() {
+  local missing="$1" packages
+  if have apt-get; then
+    packages=$(packages_for "$missing" "c=gcc libc6-dev" "cmake=cmake make g++" "python=python3 python3-venv" "npm=npm")
+    if [ "$(id -u)" != 0 ]; then
+      die "missing:$missing. Run: sudo apt-get install -y$packages"
+    fi
+    say "missing:$missing; running apt-get install -y$packages"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086  # one word a package
+    { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >&2 ||
+      die "apt-get failed; what it said stands above"
+  elif have dnf; then
+    packages=$(packages_for "$missing" "c=gcc" "cmake=cmake gcc-c++ make" "python=python3" "npm=npm")
+    die "missing:$missing. Run: sudo dnf install -y$packages"
+  elif have brew; then
+    packages=$(packages_for "$missing" "c=llvm" "cmake=cmake" "python=python3" "npm=node")
+    die "missing:$missing. Run: brew install$packages"
+  else
+    die "missing:$missing. Install with your system's packages: a C compiler called cc, cmake, python3 with venv, npm."
+  fi
+}
+
+# packages_for " c npm" "c=gcc libc6-dev" "npm=npm" prints " gcc libc6-dev npm".
+packages_for() {
+  local missing="$1" entry
+  shift
+  for entry in "$@"; do
+    case "$missing " in
+      *" ${entry%%=*} "*) printf ' %s' "${entry#*=}" ;;
+    esac
+  done
+}

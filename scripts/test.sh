@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Runs every check and every test, on both runtimes, and ends at the first that fails.
+set -euo pipefail
+
+root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+cd "$root"
+
+if [ "${CI:-}" = true ] || [ -n "${NO_COLOR:-}" ] || ! [ -t 1 ]; then
+  bold="" red="" plain=""
+  export CARGO_TERM_COLOR=never
+else
+  bold=$(printf '\033[1m') red=$(printf '\033[31m') plain=$(printf '\033[0m')
+fi
+
+current="set-up"
+
+# step "heading" command …
+step() {
+  current=$1
+  shift
+  printf '\n%s== %s%s  (%s s)\n' "$bold" "$current" "$plain" "$SECONDS"
+  "$@"
+}
+
+at_the_end() {
+  local code=$?
+  if [ "$code" = 0 ]; then
+    printf '\n%s== all checks passed in %s s%s\n' "$bold" "$SECONDS" "$plain"
+  else
+    printf '\n%s== FAILED: %s, after %s s%s\n' "$red" "$current" "$SECONDS" "$plain"
+  fi
+}
+
+shell_scripts() {
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh .ci/run" script
+  for script in $scripts; do bash -n "$script"; done
+  # shellcheck disable=SC2086  # one word a file
+  if have shellcheck; then shellcheck -x $scripts; else echo "shellcheck is not installed: only bash -n was run"; fi
+}
+
+python_compiles() {
+  python3 - runtime/*.py <<'PYTHON'
+import sys
+
+for name in sys.argv[1:]:
+    with open(name, encoding="utf-8") as file:
+        compile(file.read(), name, "exec")
+PYTHON
+}
+
+documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps; }
+
+trap at_the_end EXIT
+# shellcheck disable=SC2046  # one word a tool
+require $(build_tools) python npm
+# The cheap ones first. All of cargo's use one profile: Wasmtime takes minutes to build.
+step "format" cargo fmt --check
+step "shell scripts" shell_scripts
+step "Python sources" python_compiles
+step "runtimes" scripts/install.sh --all
+step "clippy" cargo clippy --release --locked --all-targets -- -D warnings
+step "documentation" documentation
+step "tests" cargo test --release --locked

@@ -1,0 +1,69 @@
+//! The commands of the `nerodia` program, one file each.
+//!
+//! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
+
+mod completions;
+mod eval;
+mod lint;
+mod progress;
+mod report;
+mod run;
+mod runtime;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// All well.
+const WELL: u8 = 0;
+/// Some messages failed, or the engine did.
+const FAILED: u8 = 1;
+/// Usage or config.
+const MISUSED: u8 = 2;
+
+/// A stream engine that runs Python in a sandbox
+#[derive(Debug, Parser)]
+#[command(
+    name = "nerodia",
+    version,
+    about,
+    after_help = "\
+Examples:
+  Sum the numbers of each line:
+    echo '[11, 6, 20, 5]' | nerodia eval 'root = sum(this)'
+
+  Run a pipeline, check one, override a field:
+    nerodia run -c configs/sum.yaml
+    nerodia lint configs/*.yaml
+    nerodia run -c configs/sum.yaml --set logger.level=debug
+
+Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Lint(lint::Lint),
+    Eval(eval::Eval),
+    Schema(schema::Schema),
+    Runtime(runtime::Runtime),
+    Completions(completions::Completions),
+}
+
+/// Runs the command line that this process was given.
+pub fn main() -> ExitCode {
+    let code = match Cli::parse().command {
+        Command::Run(command) => command.execute(),
+        Command::Lint(command) => command.execute(),
+        Command::Eval(command) => command.execute(),
+        Command::Schema(command) => command.execute(),
+        Command::Runtime(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+    };
+    ExitCode::from(code)
+}

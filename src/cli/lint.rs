@@ -1,0 +1,79 @@
+//! `nerodia lint`: checks configs without running them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{MISUSED, WELL, progress, report, run};
+use crate::config::{Config, Loaded};
+use crate::engine::build;
+use crate::guest::runtime::Runtime;
+use crate::guest::{Guest, GuestSpec};
+
+/// Check configs: fields, values, and the scripts in a real guest
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nerodia lint configs/*.yaml
+  nerodia lint -c pipeline.yaml
+
+All problems of all files are told, each with file, line and column.
+Exit codes: 0 nothing found, 2 problems.")]
+pub struct Lint {
+    /// Config files
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    files: Vec<PathBuf>,
+    /// A config file, as for `run`
+    #[arg(short, long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Override a field of every config; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl Lint {
+    pub fn execute(self) -> u8 {
+        let mut runtimes = HashMap::new();
+        let mut sound = true;
+        for path in self.files.into_iter().chain(self.config) {
+            match run::load(path, &self.set) {
+                Ok(Loaded { config, warnings }) => {
+                    report::diagnostics(&warnings);
+                    sound &= scripts_start(&config, &mut runtimes);
+                }
+                Err(problems) => {
+                    report::diagnostics(&problems);
+                    sound = false;
+                }
+            }
+        }
+        if sound { WELL } else { MISUSED }
+    }
+}
+
+/// Starts a guest with the config's scripts; tells what is wrong with them.
+fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runtime>>>) -> bool {
+    let name = &config.guests.runtime;
+    let runtime = runtimes.entry(name.clone()).or_insert_with(|| match progress::open_runtime(name) {
+        Ok(runtime) => Some(Arc::new(runtime)),
+        Err(error) => {
+            report::diagnostics(&report::runtime_problem(&error));
+            None
+        }
+    });
+    let Some(runtime) = runtime else { return false };
+    let spec = GuestSpec {
+        runtime: Arc::clone(runtime),
+        stages: build::stages(&config.input, &config.pipeline.stages),
+        limits: build::limits(&config.guests),
+    };
+    match Guest::new(0, Arc::new(spec)).start() {
+        Ok(_) => true,
+        Err(error) => {
+            report::diagnostics(&report::start_problems(config, &error));
+            false
+        }
+    }
+}

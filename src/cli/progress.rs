@@ -1,0 +1,48 @@
+//! Opening a runtime, with something to look at while it is compiled.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::engine::build::{cache_directories, runtime_directory};
+use crate::guest::cache::Cache;
+use crate::guest::runtime::{Runtime, RuntimeError};
+
+/// Opens runtime `name`; tells on standard error that it is compiled, if it is.
+///
+/// # Errors
+/// [`RuntimeError`]
+pub fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
+    let mut bar = None;
+    let cache = Cache::new(cache_directories());
+    let runtime = Runtime::open(&runtime_directory(), name, &cache, || bar = Some(Compiling::new(name)));
+    if let (Some(bar), Ok(_)) = (bar, &runtime) {
+        bar.finish();
+    }
+    runtime
+}
+
+struct Compiling(Option<ProgressBar>);
+
+impl Compiling {
+    fn new(name: &str) -> Self {
+        let text = format!("compiling {name} to machine code, once");
+        if !std::io::stderr().is_terminal() {
+            eprintln!("nerodia: {text} (some seconds)");
+            return Self(None);
+        }
+        // Cranelift does not say how far it is.
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+        let bar = ProgressBar::new_spinner().with_message(text);
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(Some(bar))
+    }
+
+    fn finish(self) {
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

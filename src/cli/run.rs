@@ -1,0 +1,114 @@
+//! `nerodia run`: runs a pipeline.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{FAILED, MISUSED, WELL, progress, report};
+use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
+use crate::engine::build;
+use crate::engine::shutdown::End;
+use crate::telemetry::counters::Counters;
+use crate::telemetry::logs;
+
+/// Run a pipeline until its input ends, or until SIGINT or SIGTERM
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  echo '[11, 6, 20, 5]' | nerodia run -c configs/sum.yaml
+  nerodia run -c pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
+
+A signal stops the input and waits for what is in flight, at most for shutdown_timeout; a second one ends
+at once. Messages that fail become dead letters: JSON lines on standard error, unless the config says where
+they go.
+
+Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
+pub struct Run {
+    /// The pipeline's config file; `-` reads it from standard input
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// Override a field of the config, such as logger.level=warn; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl Run {
+    pub fn execute(self) -> u8 {
+        match load(self.config, &self.set) {
+            Ok(Loaded { config, warnings }) => {
+                report::diagnostics(&warnings);
+                run(&config)
+            }
+            Err(problems) => {
+                report::diagnostics(&problems);
+                MISUSED
+            }
+        }
+    }
+}
+
+/// Loads a config file.
+pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
+    let source = if path.as_os_str() == "-" {
+        let mut text = String::new();
+        if let Err(error) = std::io::stdin().read_to_string(&mut text) {
+            let problem = format!("cannot read the config from standard input: {error}");
+            return Err(Diagnostic::error(problem).into());
+        }
+        Source::Stdin(text)
+    } else {
+        Source::File(path)
+    };
+    Config::load(source, set, &|name| std::env::var(name).ok())
+}
+
+/// Runs a pipeline and gives the exit code.
+pub fn run(config: &Config) -> u8 {
+    logs::start(&config.logger);
+    let runtime = match progress::open_runtime(&config.guests.runtime) {
+        Ok(runtime) => Arc::new(runtime),
+        Err(error) => {
+            report::diagnostics(&report::runtime_problem(&error));
+            return MISUSED;
+        }
+    };
+    match build::run(config, runtime) {
+        Ok(finished) => {
+            summarize(&finished.counters);
+            exit_code(config, &finished.end)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            FAILED
+        }
+    }
+}
+
+fn summarize(counters: &Counters) {
+    tracing::info!(
+        received = Counters::get(&counters.received),
+        records = Counters::get(&counters.records),
+        dropped = Counters::get(&counters.dropped),
+        failed = Counters::get(&counters.failed) + Counters::get(&counters.failed_and_dropped),
+        guest_starts = Counters::get(&counters.starts),
+        guest_deaths = Counters::get(&counters.deaths),
+        "pipeline ended"
+    );
+}
+
+fn exit_code(config: &Config, end: &End) -> u8 {
+    match end {
+        End::Well => WELL,
+        End::SomeMessagesFailed => FAILED,
+        End::Failed(error) => {
+            eprintln!("error: {error:#}");
+            FAILED
+        }
+        End::CannotStart(error) => {
+            report::diagnostics(&report::start_problems(config, error));
+            if error.is_retriable() { FAILED } else { MISUSED }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `nerodia runtime`: lists, checks and prepares the runtimes that guests are made from.
+
+use std::path::Path;
+
+use bytesize::ByteSize;
+use clap::{Args, Subcommand};
+
+use super::{MISUSED, WELL, progress, report};
+use crate::engine::build::{cache_directories, runtime_directory};
+use crate::guest::cache::{self, Cache};
+use crate::guest::runtime::{Artifact, KNOWN, RuntimeError};
+use crate::guest::store;
+
+/// List, check and prepare the runtimes that guests are made from
+#[derive(Debug, Args)]
+pub struct Runtime {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what is installed and whether it is compiled
+    List,
+    /// Compare what is installed with its checksums
+    Verify {
+        /// Runtimes; all that are installed if none is named
+        names: Vec<String>,
+    },
+    /// Compile to machine code now, so that the first run starts at once
+    Compile {
+        /// Runtimes; all that are installed if none is named
+        names: Vec<String>,
+        /// Compile although it is done
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl Runtime {
+    pub fn execute(self) -> u8 {
+        let directory = runtime_directory();
+        match self.command {
+            Command::List => list(&directory),
+            Command::Verify { names } => each(&directory, names, |name| {
+                let artifact = Artifact::find(&directory, name)?;
+                artifact.verify()?;
+                println!("{name}: {} is as installed", artifact.path().display());
+                Ok(())
+            }),
+            Command::Compile { names, force } => each(&directory, names, |name| {
+                if force {
+                    forget(&directory, name)?;
+                }
+                progress::open_runtime(name)?;
+                println!("{name}: compiled");
+                Ok(())
+            }),
+        }
+    }
+}
+
+fn list(directory: &Path) -> u8 {
+    let cache = Cache::new(cache_directories());
+    for name in KNOWN {
+        let Ok(artifact) = Artifact::find(directory, name) else {
+            println!("{name}  not installed (scripts/install.sh {name})");
+            continue;
+        };
+        let size = artifact.path().metadata().map_or(0, |file| file.len());
+        let compiled = match key(&artifact).map(|key| cache.find(&key)) {
+            Ok(Ok(Some(_))) => "compiled",
+            Ok(Ok(None)) => "not compiled yet",
+            Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
+        };
+        println!("{name}  {}  {compiled}  {}", ByteSize(size), artifact.path().display());
+    }
+    WELL
+}
+
+fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
+    let artifact = Artifact::find(directory, name)?;
+    if let Ok(key) = key(&artifact) {
+        Cache::new(cache_directories()).forget(&key);
+    }
+    Ok(())
+}
+
+fn key(artifact: &Artifact) -> wasmtime::Result<String> {
+    Ok(cache::key(artifact.sha256(), &store::engine()?))
+}
+
+/// Does `work` for each named runtime, or for each installed one; tells all problems.
+fn each(
+    directory: &Path,
+    names: Vec<String>,
+    work: impl Fn(&str) -> Result<(), RuntimeError>,
+) -> u8 {
+    let names = if names.is_empty() {
+        let installed = KNOWN.into_iter().filter(|name| Artifact::find(directory, name).is_ok());
+        installed.map(str::to_owned).collect()
+    } else {
+        names
+    };
+    let mut code = WELL;
+    if names.is_empty() {
+        eprintln!("error: no runtime is installed in {}; run scripts/install.sh", directory.display());
+        code = MISUSED;
+    }
+    for name in names {
+        if let Err(error) = work(&name) {
+            report::diagnostics(&report::runtime_problem(&error));
+            code = MISUSED;
+        }
+    }
+    code
+}

@@ -1,0 +1,30 @@
+//! `nerodia schema`: the config's shape, for editors and for readers.
+
+use clap::Args;
+
+use super::WELL;
+use crate::config;
+
+/// Print the JSON Schema of configs, for editors
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nerodia schema > nerodia.schema.json
+  # and as the first line of a config:
+  # yaml-language-server: $schema=nerodia.schema.json")]
+pub struct Schema {
+    /// Print the reference page (docs/config.md) instead
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Schema {
+    pub fn execute(self) -> u8 {
+        if self.markdown {
+            print!("{}", config::reference());
+        } else {
+            println!("{:#}", config::schema());
+        }
+        WELL
+    }
+}

@@ -1,0 +1,126 @@
+//! Two kinds of failure that must never be confused.
+//!
+//! An [`OutputError`] concerns one value: that message fails, the rest of the frame is sound. A
+//! [`FrameError`] means the guest did not speak the protocol: nothing of the frame can be trusted.
+//! [`Reader::value`](super::Reader::value) returns the first inside the second's `Ok`, so `?` takes
+//! care of the frame and leaves the value to be matched.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Bytes from the guest that are no marshal data, or not of the expected shape.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed frame at byte {offset}: {reason}")]
+pub struct FrameError {
+    /// Where in the frame.
+    pub offset: usize,
+    /// What is wrong there.
+    pub reason: &'static str,
+}
+
+/// Why a Python value cannot leave as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputErrorKind {
+    /// A value or key of a type that JSON does not have.
+    TypeError,
+    /// NaN, an infinity, a circular reference or an integer of too many digits.
+    ValueError,
+    /// Nested too deeply.
+    RecursionError,
+    /// Longer than the limit for one output.
+    OutputTooLarge,
+}
+
+impl fmt::Display for OutputErrorKind {
+    /// The name as Python would print it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TypeError => "TypeError",
+            Self::ValueError => "ValueError",
+            Self::RecursionError => "RecursionError",
+            Self::OutputTooLarge => "OutputTooLarge",
+        })
+    }
+}
+
+/// A Python value that cannot leave as JSON, in the words of `json.dumps(…, allow_nan=False)`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct OutputError {
+    /// The exception that Python would raise.
+    pub kind: OutputErrorKind,
+    /// Its message.
+    pub message: Cow<'static, str>,
+}
+
+impl OutputError {
+    #[cold]
+    fn new(kind: OutputErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    #[cold]
+    pub(super) fn not_serializable(type_name: &str) -> Self {
+        let message = format!("Object of type {type_name} is not JSON serializable");
+        Self::new(OutputErrorKind::TypeError, message)
+    }
+
+    #[cold]
+    pub(super) fn bad_key(type_name: &str) -> Self {
+        let message = format!("keys must be str, int, float, bool or None, not {type_name}");
+        Self::new(OutputErrorKind::TypeError, message)
+    }
+
+    #[cold]
+    pub(super) fn not_finite(value: f64) -> Self {
+        let name = match value {
+            f64::INFINITY => "inf",
+            f64::NEG_INFINITY => "-inf",
+            _ => "nan",
+        };
+        let message = format!("Out of range float values are not JSON compliant: {name}");
+        Self::new(OutputErrorKind::ValueError, message)
+    }
+
+    #[cold]
+    pub(super) fn circular() -> Self {
+        Self::new(OutputErrorKind::ValueError, "Circular reference detected")
+    }
+
+    #[cold]
+    pub(super) fn too_many_digits(limit: usize) -> Self {
+        let message = format!("Exceeds the limit ({limit} digits) for integer string conversion");
+        Self::new(OutputErrorKind::ValueError, message)
+    }
+
+    #[cold]
+    pub(super) fn too_deep() -> Self {
+        let message = "maximum recursion depth exceeded while encoding a JSON object";
+        Self::new(OutputErrorKind::RecursionError, message)
+    }
+
+    #[cold]
+    pub(super) fn too_large(max_len: usize) -> Self {
+        let message = format!("output is longer than {max_len} bytes");
+        Self::new(OutputErrorKind::OutputTooLarge, message)
+    }
+}
+
+/// Either failure, while a value is being written.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Frame(FrameError),
+    Output(OutputError),
+}
+
+impl From<FrameError> for Stop {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<OutputError> for Stop {
+    fn from(error: OutputError) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,250 @@
+//! Problems in what a user wrote, shown as rustc shows them: what, where, the line, what to do.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::source::Location;
+
+/// Whether a problem keeps the pipeline from running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot run.
+    Error,
+    /// It runs, perhaps not as meant.
+    Warning,
+}
+
+/// One problem, with its place and what to do about it.
+///
+/// ```
+/// use nerodia::config::{Diagnostic, SourceText};
+///
+/// let source = SourceText::file("sum.yaml", "guests: { min: 9 }");
+/// let problem = Diagnostic::error("`guests.min` is 9, more than there may be guests")
+///     .at(source.location(1, 16, 1))
+///     .help("raise `pipeline.threads`");
+/// assert!(problem.to_string().contains("--> sum.yaml:1:16"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Where; `None` for problems with the file as a whole.
+    pub location: Option<Location>,
+    /// Other places that belong to it, each with what it is.
+    pub related: Vec<(Location, String)>,
+}
+
+impl Diagnostic {
+    /// A problem that keeps the pipeline from running.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, message.into())
+    }
+
+    /// Something worth knowing.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, message.into())
+    }
+
+    fn new(severity: Severity, message: String) -> Self {
+        Self {
+            severity,
+            message,
+            help: None,
+            location: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// Says where it is.
+    #[must_use]
+    pub fn at(mut self, location: impl Into<Option<Location>>) -> Self {
+        self.location = location.into();
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Shows one more place, with what it is.
+    #[must_use]
+    pub fn related(mut self, location: Location, label: impl Into<String>) -> Self {
+        self.related.push((location, label.into()));
+        self
+    }
+
+    /// The text to print, without a final newline; `colour` for terminals.
+    pub fn render(&self, colour: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message));
+        if let Some(location) = &self.location {
+            group = self.place(group, location);
+        }
+        for (location, label) in &self.related {
+            // Those in the same text stand beside the main one, see `place`.
+            if !self.beside(location) {
+                group = snippet(group, location, AnnotationKind::Context, Some(label), &[]);
+            }
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.render(&[group])
+    }
+
+    fn place<'a>(&'a self, group: Group<'a>, location: &'a Location) -> Group<'a> {
+        let beside: Vec<_> = self
+            .related
+            .iter()
+            .filter(|(other, _)| self.beside(other))
+            .collect();
+        snippet(group, location, AnnotationKind::Primary, None, &beside)
+    }
+
+    fn beside(&self, other: &Location) -> bool {
+        self.location.as_ref().is_some_and(|main| {
+            std::sync::Arc::ptr_eq(main.source(), other.source()) && !other.source().is_argument()
+        })
+    }
+}
+
+fn snippet<'a>(
+    group: Group<'a>,
+    location: &'a Location,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+    beside: &[&'a (Location, String)],
+) -> Group<'a> {
+    if location.source().is_argument() {
+        return group.element(Origin::path(location.file()));
+    }
+    let mut annotations = vec![kind.span(location.range()).label(label)];
+    for (other, label) in beside {
+        annotations.push(
+            AnnotationKind::Context
+                .span(other.range())
+                .label(label.as_str()),
+        );
+    }
+    group.element(
+        Snippet::source(location.source().text())
+            .path(location.file())
+            .annotations(annotations),
+    )
+}
+
+/// As [`Diagnostic::render`] without colour.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+/// All problems found at once.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each, in the order of the text.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Whether one of them keeps the pipeline from running.
+    pub fn has_errors(&self) -> bool {
+        self.iter().any(|one| one.severity == Severity::Error)
+    }
+
+    /// The text to print, an empty line between problems, without a final newline.
+    pub fn render(&self, colour: bool) -> String {
+        let texts: Vec<_> = self.iter().map(|one| one.render(colour)).collect();
+        texts.join("\n\n")
+    }
+
+    /// Puts them in the order of the text, so that one reads them beside the file.
+    pub(super) fn sort(&mut self) {
+        self.0.sort_by(|a, b| key(a).cmp(&key(b)));
+
+        fn key(one: &Diagnostic) -> (bool, &str, usize, usize) {
+            one.location.as_ref().map_or((false, "", 0, 0), |at| {
+                (at.source().is_argument(), at.file(), at.line(), at.column())
+            })
+        }
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(one: Diagnostic) -> Self {
+        Self(vec![one])
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
+        self.0.extend(iter);
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<T: IntoIterator<Item = Diagnostic>>(iter: T) -> Self {
+        Self(iter.into_iter().collect())
+    }
+}

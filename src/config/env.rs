@@ -1,0 +1,183 @@
+//! `${NAME}` and `${NAME:default}`: values from the environment, as Bento has them.
+//!
+//! Scalars are changed after parsing, so no variable can bring a key of its own. A plain scalar
+//! gets its type afterwards (`threads: ${N:4}` is an integer), a quoted one stays text. The
+//! default stands in for a variable that is not set and for an empty one. `${{NAME}}` is the text
+//! `${NAME}`.
+//!
+//! Scripts are left alone: a script is code, `${` is a legal part of it (string templates), and a
+//! variable that could change code would be one more way to inject some. Bento does replace there;
+//! a value belongs into the message, or into the script itself.
+
+pub(super) mod mask;
+
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::tree::{Data, Node};
+
+/// Where variables come from.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Whether the value of a key is code. `mapping` is Bento's, and refused with a better message.
+pub(super) fn is_code(key: &str) -> bool {
+    matches!(key, "script" | "mapping")
+}
+
+/// Puts the variables in; whether all of them were there.
+///
+/// A value with a missing one counts as left out, so that nothing else is said about it.
+pub(super) fn interpolate(node: &mut Node, env: Env<'_>, problems: &mut Diagnostics) -> bool {
+    match &mut node.data {
+        Data::Scalar(scalar) => {
+            // What `--set` brings has been through the user's shell.
+            if node.at.source().is_argument() || !scalar.text.contains("${") {
+                return true;
+            }
+            let mut missing = Vec::new();
+            let text = expand(&scalar.text, env, &mut missing);
+            if missing.is_empty() {
+                scalar.text = text;
+                return true;
+            }
+            missing.dedup();
+            problems.extend(missing.iter().map(|name| unset(name, node)));
+            return false;
+        }
+        Data::List(items) => {
+            for item in items {
+                interpolate(item, env, problems);
+            }
+        }
+        Data::Map(entries) => entries.retain_mut(|entry| {
+            is_code(&entry.key) || interpolate(&mut entry.value, env, problems)
+        }),
+    }
+    true
+}
+
+fn unset(name: &str, node: &Node) -> Diagnostic {
+    Diagnostic::error(format!("the environment variable `{name}` is not set"))
+        .at(node.at.clone())
+        .help(format!(
+            "set it, or give a default: `${{{name}:default}}` (`${{{name}:}}` for an empty one)"
+        ))
+}
+
+/// The text with its variables put in; names without a value are added to `missing`.
+fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let Some(length) = expression_length(rest) else {
+            out.push_str("${");
+            rest = &rest[2..];
+            continue;
+        };
+        let (expression, behind) = rest.split_at(length);
+        rest = behind;
+        let inner = &expression[2..length - 1];
+        if inner.starts_with('{') {
+            out.push('$');
+            out.push_str(inner);
+            continue;
+        }
+        let (name, default) = match inner.split_once(':') {
+            Some((name, default)) => (name, Some(default)),
+            None => (inner, None),
+        };
+        match (env(name), default) {
+            (Some(value), None) => out.push_str(&value),
+            (Some(value), Some(_)) if !value.is_empty() => out.push_str(&value),
+            (_, Some(default)) => out.push_str(&expand(default, env, missing)),
+            (None, None) => missing.push(name.to_owned()),
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How long the expression is that `text` begins with, if it is one.
+///
+/// `${NAME}`, `${NAME:default}` where the default may hold further `${…}`, `${{NAME}}`.
+fn expression_length(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix("${")?;
+    if inner.starts_with('{') {
+        let inner = expression_length_of_braces(inner)?;
+        return text[2 + inner..].starts_with('}').then_some(inner + 3);
+    }
+    expression_length_of_braces(&text[1..]).map(|length| length + 1)
+}
+
+/// The length of `{NAME}` or `{NAME:default}`.
+fn expression_length_of_braces(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix('{')?;
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let name_length = inner.find(|c| !name(c))?;
+    if name_length == 0 {
+        return None;
+    }
+    let behind = &inner[name_length..];
+    if behind.starts_with('}') {
+        return Some(name_length + 2);
+    }
+    let default = behind.strip_prefix(':')?;
+    let mut at = 0;
+    while at < default.len() {
+        if default[at..].starts_with('}') {
+            return Some(name_length + at + 3);
+        }
+        let step = expression_length(&default[at..]);
+        let one = default[at..].chars().next().map_or(1, char::len_utf8);
+        at += step.unwrap_or(one);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> (String, Vec<String>) {
+        let env = |name: &str| match name {
+            "A" => Some("1".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "REF" => Some("${A}".to_owned()),
+            "my.name" => Some("dots".to_owned()),
+            _ => None,
+        };
+        let mut missing = Vec::new();
+        (expand(text, &env, &mut missing), missing)
+    }
+
+    #[test]
+    fn expands_as_bento_does() {
+        for (text, expected) in [
+            ("${A}", "1"),
+            ("x${A}y${A}", "x1y1"),
+            ("${A:9}", "1"),
+            ("${B:9}", "9"),
+            ("${B:}", ""),
+            ("${B:localhost:9092}", "localhost:9092"),
+            ("${EMPTY}", ""),
+            ("${EMPTY:9}", "9"),
+            ("${B:-9}", "-9"),
+            ("${B:x${A}y}", "x1y"),
+            ("${B:${C:z}}", "z"),
+            ("${my.name}", "dots"),
+            // What a variable brings is not looked at again.
+            ("${REF}", "${A}"),
+            ("${{A}}", "${A}"),
+            ("${{A:b}}", "${A:b}"),
+            ("$A $ ${ ${} ${-} ${é} ${A", "$A $ ${ ${} ${-} ${é} ${A"),
+            ("${A${A}", "${A1"),
+        ] {
+            assert_eq!(expanded(text), (expected.to_owned(), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_what_is_missing() {
+        assert_eq!(expanded("${B}${C:${D}}").1, ["B", "D"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Keeps `${NAME:default}` whole while YAML is parsed.
+//!
+//! Bento puts the variables into the text before it parses, so its users write `[ ${BROKERS} ]`
+//! and `${ADDRESS:localhost:9092}` without quotes. We parse first, so that no variable can change
+//! the shape of the config; for that, the characters in an expression that mean something in YAML
+//! are hidden behind others. One character stands for one, so every line and column stays.
+
+use std::borrow::Cow;
+
+/// The first of the 128 characters that stand for ASCII: a private use area few fonts even know.
+const BASE: u32 = 0x10_FF00;
+const HIDDEN: &str = "{}[],:#";
+
+/// Hides what YAML would take for its own in `${…}`.
+pub(in crate::config) fn hide(text: &str) -> Cow<'_, str> {
+    // Were one of ours in the text, `show` would change it: better no help than a wrong text.
+    if !text.contains("${") || text.contains(|c| original(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut hidden = String::with_capacity(text.len() + 64);
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        hidden.push_str(&rest[..start]);
+        let length = super::expression_length(&rest[start..]);
+        let (expression, behind) = rest[start..].split_at(length.unwrap_or(2));
+        if length.is_some() && !expression.contains(['\n', '"', '\'']) {
+            hidden.extend(expression.chars().map(stand_in));
+        } else {
+            hidden.push_str(expression);
+        }
+        rest = behind;
+    }
+    hidden.push_str(rest);
+    Cow::Owned(hidden)
+}
+
+/// Shows what was hidden.
+pub(in crate::config) fn show(text: &str) -> String {
+    text.chars().map(|c| original(c).unwrap_or(c)).collect()
+}
+
+fn stand_in(c: char) -> char {
+    if HIDDEN.contains(c) {
+        char::from_u32(BASE + u32::from(c)).unwrap_or(c)
+    } else {
+        c
+    }
+}
+
+fn original(c: char) -> Option<char> {
+    let code = u32::from(c).checked_sub(BASE)?;
+    char::from_u32(code).filter(char::is_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hides_and_shows() {
+        let text = "a: [ ${X:b, c}, ${Y} ] # ${\nb: ${{Z}} ${\n}";
+        let hidden = hide(text);
+        assert_eq!(hidden.chars().count(), text.chars().count());
+        assert!(!hidden.contains("b, c}"));
+        assert_eq!(show(&hidden), text);
+    }
+
+    #[test]
+    fn leaves_a_text_alone_that_has_its_characters() {
+        let text = "a: ${X} \u{10FF7B}";
+        assert_eq!(hide(text), text);
+    }
+}

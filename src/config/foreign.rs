@@ -1,0 +1,70 @@
+//! What Bento has and Nerodia has not: better told by name than as an unknown field.
+
+use super::diagnostics::Diagnostic;
+use super::tree::segments;
+
+/// What a mapping's fields are the names of, if they are.
+pub(super) fn component(pointer: &str) -> Option<&'static str> {
+    match pointer {
+        "/input" => Some("input"),
+        "/output" | "/dead_letter" => Some("output"),
+        "/input/stdin/scanner" => Some("scanner"),
+        _ => None,
+    }
+}
+
+/// The problem with a field that is Bento's, or a natural guess.
+pub(super) fn explain(pointer: &str, field: &str) -> Option<Diagnostic> {
+    let parents: Vec<_> = segments(pointer).collect();
+    let parents: Vec<_> = parents.iter().map(String::as_str).collect();
+    let (message, help) = match (parents.as_slice(), field) {
+        (["pipeline", "processors", _], name) => {
+            // A slip in the one name there is stays a slip.
+            if strsim::damerau_levenshtein(name, "python") <= 2 {
+                return None;
+            }
+            (
+                format!("`{name}`: this engine runs python processors only"),
+                "write it in Python: `- python: { script: \"root = this\" }`",
+            )
+        }
+        (["input", "generate"], "mapping") => (
+            "`mapping` is Bloblang, which this engine does not run".into(),
+            "write `script` with Python that sets `root`, or `value` with the message itself",
+        ),
+        (["input" | "output" | "dead_letter"], "processors") => (
+            format!("`{}` takes no processors of its own", parents[0]),
+            "move them to `pipeline.processors`",
+        ),
+        (["guests"], "max") => (
+            "`guests` has no `max`".into(),
+            "the most guests is Bento's `pipeline.threads`",
+        ),
+        (["guests"], "threads") | ([], "threads") => (
+            "`threads` stands elsewhere".into(),
+            "it is a field of `pipeline`",
+        ),
+        ([], "processors") => (
+            "`processors` stands elsewhere".into(),
+            "it is a field of `pipeline`",
+        ),
+        (
+            [],
+            "cache_resources"
+            | "rate_limit_resources"
+            | "input_resources"
+            | "processor_resources"
+            | "output_resources"
+            | "resources",
+        ) => (
+            format!("this engine has no resources, so no `{field}`"),
+            "write the input, the output and the processors where they are used",
+        ),
+        ([], "error_handling") => (
+            "this engine has no `error_handling`".into(),
+            "a failed message goes to `dead_letter`; see also `pipeline.on_error`",
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error(message).help(help))
+}

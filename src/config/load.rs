@@ -1,0 +1,190 @@
+//! From a source to a config: read, parse, override, interpolate, check, validate.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::model::{Config, InputConfig};
+use super::source::SourceText;
+use super::tree::{Data, Node, parse};
+use super::{env, overrides, raw, shape, validate};
+
+/// Where a config comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file; scripts named in it are found from its folder.
+    File(PathBuf),
+    /// Text read from standard input (`-c -`), which then cannot be the pipeline's input as well.
+    Stdin(String),
+    /// Text from elsewhere, shown under a name.
+    Inline {
+        /// The name in messages.
+        name: String,
+        /// The YAML.
+        text: String,
+    },
+}
+
+/// A config, and what is worth knowing about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The config.
+    pub config: Config,
+    /// Fields without effect and the like.
+    pub warnings: Diagnostics,
+}
+
+impl Config {
+    /// Reads, checks and resolves a config.
+    ///
+    /// `overrides` are `--set` arguments (`path=value`), `env` gives the environment's variables.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once, in the order of the text. Only malformed YAML is told alone: behind
+    /// it nothing can be trusted.
+    pub fn load(
+        source: Source,
+        overrides: &[String],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, Diagnostics> {
+        let from_stdin = matches!(source, Source::Stdin(_));
+        let (text, base) = match source {
+            Source::File(path) => {
+                let text = read(&path).map_err(|problem| match problem.location {
+                    Some(_) => problem,
+                    None => {
+                        Diagnostic::error(format!("cannot read the config: {}", problem.message))
+                            .help("`nerodia eval 'root = this'` runs a script without a config")
+                    }
+                })?;
+                (text, path.parent().map(Path::to_owned).unwrap_or_default())
+            }
+            Source::Stdin(text) => (SourceText::file("<stdin>", text), PathBuf::new()),
+            Source::Inline { name, text } => (SourceText::file(name, text), PathBuf::new()),
+        };
+        let loaded = resolve(root(&text)?, &base, overrides, env)?;
+        if from_stdin && matches!(loaded.config.input, InputConfig::Stdin(_)) {
+            let problem =
+                Diagnostic::error("standard input cannot be both the config and the input");
+            return Err(problem
+                .help("give the config as a file, or choose another `input`")
+                .into());
+        }
+        Ok(loaded)
+    }
+
+    /// The config of `nerodia eval`: one script from standard input to standard output.
+    ///
+    /// Places in the script are `<eval>:line:column`; an import is told as `--import NAME`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn for_script(
+        script: &str,
+        imports: &[String],
+        overrides: &[String],
+    ) -> Result<Loaded, Diagnostics> {
+        const PYTHON: &str = "pipeline.processors.0.python";
+        let source = SourceText::script("<eval>", script);
+        let at = source.location(1, 1, 1);
+        let mut root = Node::empty(at.clone());
+        overrides::put(&mut root, &format!("{PYTHON}.script"), script, at)?;
+        for (index, import) in imports.iter().enumerate() {
+            let at = SourceText::argument("--import", import, import).location(1, 1, 1);
+            let path = format!("{PYTHON}.imports.{index}");
+            overrides::put(&mut root, &path, import, at)?;
+        }
+        resolve(root, Path::new(""), overrides, &|_| None)
+    }
+}
+
+/// The tree of a text; an empty text is an empty mapping.
+fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
+    let root = parse(text)?.filter(|root| !root.is_null());
+    let root = root.unwrap_or_else(|| Node::empty(text.location(1, 1, 1)));
+    if matches!(root.data, Data::Map(_)) {
+        return Ok(root);
+    }
+    let message = format!("a config is a mapping, not {}", root.describe());
+    let help = "begin with fields such as `input:`, `pipeline:` and `output:`";
+    Err(Diagnostic::error(message).at(root.at).help(help).into())
+}
+
+fn resolve(
+    mut root: Node,
+    base: &Path,
+    overrides: &[String],
+    env: env::Env<'_>,
+) -> Result<Loaded, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    overrides::apply(&mut root, overrides, &mut problems);
+    env::interpolate(&mut root, env, &mut problems);
+    let mut data = root.to_json();
+    let mut doubtful = Vec::new();
+    for shape::Misshapen { pointer, problem } in shape::check(&root, &data) {
+        problems.push(problem);
+        // The rest is still worth checking: one run tells all that is wrong.
+        remove(&mut data, &pointer);
+        doubtful.push(pointer);
+    }
+    let loaded = match serde_json::from_value::<raw::Config>(data) {
+        Ok(raw) => validate::validate(raw, &root, base, &doubtful),
+        // The schema let through what the type does not take: a bug of ours.
+        Err(error) => {
+            let message = format!("the config cannot be read: {error}");
+            Err(Diagnostic::error(message).at(root.at.clone()).into())
+        }
+    };
+    match loaded {
+        Ok(loaded) if problems.is_empty() => return Ok(loaded),
+        Ok(_) => {}
+        Err(more) => problems.extend(more),
+    }
+    problems.sort();
+    Err(problems)
+}
+
+/// Takes a field out; of a list all, so that the places of the others stay what they were.
+fn remove(data: &mut Value, pointer: &str) {
+    let Some((parent, field)) = pointer.rsplit_once('/') else {
+        *data = Value::Object(serde_json::Map::new());
+        return;
+    };
+    match data.pointer_mut(parent) {
+        Some(Value::Object(fields)) => {
+            fields.shift_remove(&field.replace("~1", "/").replace("~0", "~"));
+        }
+        Some(Value::Array(_)) => remove(data, parent),
+        // Gone already, with something around it.
+        _ => {}
+    }
+}
+
+/// Reads a text file; a problem has a place only if it is in the text.
+pub(super) fn read(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::NotFound => "there is no such file".into(),
+            ErrorKind::IsADirectory => "it is a folder".into(),
+            ErrorKind::PermissionDenied => "permission denied".into(),
+            _ => error.to_string(),
+        };
+        Diagnostic::error(format!("`{name}`: {why}"))
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(SourceText::file(name, text)),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let source = SourceText::file(name, String::from_utf8_lossy(error.as_bytes()));
+            Err(Diagnostic::error("this byte is not UTF-8")
+                .at(source.location_at(valid))
+                .help("save the file as UTF-8"))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The config as a user writes it: the shape, the defaults and the manual.
+//!
+//! Every doc comment here is what a user reads in an editor and in `docs/config.md`. Nothing here
+//! is checked beyond its type; [`super::validate`] does that and leaves these types behind.
+
+mod guests;
+mod input;
+mod output;
+mod pipeline;
+mod service;
+mod text;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(super) use guests::{Guests, Recycle};
+pub(super) use input::{Generate, Input, Lines, Scanner, Stdin};
+pub(super) use output::{DropOutput, Output, Stdout};
+pub(super) use pipeline::{OnError, Pipeline, Processor, Python};
+pub(super) use service::{Http, LogFormat, Logger};
+pub(super) use text::{DurationText, Size};
+
+/// A Nerodia pipeline: where messages come from, the Python they go through, where they go.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Nerodia pipeline")]
+pub(super) struct Config {
+    /// Where messages come from. Without it: lines of standard input.
+    pub input: Input,
+    /// What happens to them.
+    pub pipeline: Pipeline,
+    /// Where results go. Without it: lines on standard output.
+    pub output: Output,
+    /// Where messages go that could not be processed: any output. Without it they are written to
+    /// standard error as JSON lines, and the exit code is 1.
+    pub dead_letter: Option<Output>,
+    /// The sandboxed Python interpreters that run the scripts, and what each may use.
+    pub guests: Guests,
+    /// The web server with health and metrics.
+    pub http: Option<Http>,
+    /// What is logged, on standard error.
+    pub logger: Logger,
+    /// How long messages under way may take to finish once the engine was told to stop. A second
+    /// signal ends it at once.
+    #[schemars(example = &"1m")]
+    pub shutdown_timeout: DurationText,
+    /// Bento's wait before the web server stops. Accepted, without effect.
+    pub shutdown_delay: Option<DurationText>,
+    /// Bento's choice of a metrics exporter. Accepted, without effect.
+    pub metrics: Option<Value>,
+    /// Bento's choice of a tracing exporter. Accepted, without effect.
+    pub tracer: Option<Value>,
+    /// Bento's buffer. Only `none: {}` is accepted: a buffer would acknowledge messages that are
+    /// not delivered yet.
+    pub buffer: Option<Value>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            input: Input::default(),
+            pipeline: Pipeline::default(),
+            output: Output::default(),
+            dead_letter: None,
+            guests: Guests::default(),
+            http: None,
+            logger: Logger::default(),
+            shutdown_timeout: "20s".into(),
+            shutdown_delay: None,
+            metrics: None,
+            tracer: None,
+            buffer: None,
+        }
+    }
+}

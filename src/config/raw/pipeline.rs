@@ -1,0 +1,71 @@
+//! `pipeline`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Size;
+
+/// What happens to messages.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Pipeline {
+    /// The most guests (sandboxed interpreters) at a time, each on a thread of its own; -1 for as
+    /// many as the machine has cores. How few there may be is `guests.min`.
+    pub threads: i64,
+    /// The Python that each message goes through, one processor after the other.
+    pub processors: Vec<Processor>,
+    /// What happens to a message whose script fails: it goes to `dead_letter`, or is dropped.
+    pub on_error: OnError,
+    /// The most bytes of messages under way at a time, from when they are read to when they are
+    /// delivered. It bounds the memory of the engine itself; the guests' is `guests.memory` each.
+    #[schemars(example = &"64MiB")]
+    pub max_in_flight: Size,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            threads: -1,
+            processors: Vec::new(),
+            on_error: OnError::DeadLetter,
+            max_in_flight: "8MiB".into(),
+        }
+    }
+}
+
+/// What happens to a message whose script fails.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::config) enum OnError {
+    DeadLetter,
+    Drop,
+}
+
+/// One step: a Python script.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Processor {
+    /// A name of yours for it, used in logs.
+    #[schemars(example = &"price_orders")]
+    pub label: Option<String>,
+    /// The script and what it may import: either `script` or `file`.
+    pub python: Option<Python>,
+}
+
+/// A Python script.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Python {
+    /// Python that reads `this`, the message, and sets `root`, the result. `${…}` is not replaced
+    /// in it.
+    #[schemars(example = &"root = sum(this)")]
+    pub script: Option<String>,
+    /// A file with that Python, by its path from the config file.
+    #[schemars(example = &"transform.py")]
+    pub file: Option<String>,
+    /// Modules of the standard library that the script may use by name. (`import` in the script
+    /// works as well.)
+    #[schemars(extend("examples" = [["math", "json"]]))]
+    pub imports: Vec<String>,
+}

@@ -1,0 +1,154 @@
+//! The config reference (`docs/config.md`), rendered from the schema.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::schema::SCHEMA;
+use super::shape::expected;
+
+const INTRODUCTION: &str = "\
+# Config reference
+
+<!-- Made by `nerodia schema --markdown` from the doc comments in src/config/raw; a test holds it up to date. -->
+
+A config is one YAML document. Every field has a default but for the scripts. Fields and their
+meaning are Bento's where Bento has them.
+
+- **Durations** are written `1s`, `500ms`, `1m30s`; **sizes** `256MiB` (1024²), `8MB` (1000²) or as a number of bytes.
+- **Environment**: `${NAME}` and `${NAME:default}` in any value, the default for a variable that is unset or empty;
+  `${{NAME}}` is the text `${NAME}`. Without quotes the result gets its type afterwards (`threads: ${N:4}` is a number).
+  Scripts are left alone: `${` is a legal part of Python, and a variable must not become code.
+- **`--set path=value`** overrides a field, as in `--set guests.min=0` or
+  `--set pipeline.processors.0.python.script='root = this'`. The value is YAML, but for scripts, which are taken as they are.
+- Anchors, aliases and merge keys (`<<`) work. `yes`, `no`, `on` and `off` are text, as in YAML 1.2.
+- A field with an empty value (`level:`) counts as left out; a component without fields (`stdin:`) has its defaults.
+";
+
+/// The config reference as Markdown: a table for each section.
+pub fn reference() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    section(&mut page, &SCHEMA, "");
+    page
+}
+
+fn section(page: &mut String, schema: &Value, path: &str) {
+    let fields: Vec<_> = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .collect();
+    if !path.is_empty() {
+        let depth = path.matches('.').count().min(3);
+        let _ = write!(page, "\n{} `{path}`\n", "#".repeat(depth + 2));
+    }
+    if !path.is_empty()
+        && let Some(text) = schema["description"].as_str()
+    {
+        let _ = write!(page, "\n{text}\n");
+    }
+    if fields.is_empty() {
+        return;
+    }
+    page.push_str("\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    for (name, field) in &fields {
+        row(page, path, name, field);
+    }
+    for (name, field) in fields {
+        let below = join(path, name);
+        if is_section(field) {
+            section(page, field, &below);
+        } else if is_section(&field["items"]) {
+            section(page, &field["items"], &format!("{below}[]"));
+        }
+    }
+}
+
+fn row(page: &mut String, path: &str, name: &str, field: &Value) {
+    let kind = kind(field);
+    let linked = if is_section(field) {
+        Some(join(path, name))
+    } else if is_section(&field["items"]) {
+        Some(format!("{}[]", join(path, name)))
+    } else {
+        None
+    };
+    let name = match linked {
+        // The anchor that GitHub makes of a heading: letters, digits and underscores stay.
+        Some(target) => {
+            let anchor: String = target
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            format!("[`{name}`](#{anchor})")
+        }
+        None => format!("`{name}`"),
+    };
+    let default = match &field["default"] {
+        Value::Null | Value::Object(_) => String::new(),
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    };
+    let mut meaning = field["description"]
+        .as_str()
+        .unwrap_or_default()
+        .replace("\n\n", " ");
+    let examples: Vec<_> = match &field["examples"] {
+        Value::Array(examples) if field["x-type"].is_null() => {
+            examples.iter().map(example).collect()
+        }
+        _ => Vec::new(),
+    };
+    if !examples.is_empty() {
+        let _ = write!(meaning, " Example: {}.", examples.join(", "));
+    }
+    // A bar would end the cell.
+    let meaning = meaning.replace('|', "\\|");
+    let _ = writeln!(page, "| {name} | {kind} | {default} | {meaning} |");
+}
+
+fn example(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        other => format!(
+            "`{}`",
+            other.to_string().replace(',', ", ").replace('"', "")
+        ),
+    }
+}
+
+fn kind(field: &Value) -> String {
+    if let Some(options) = field["enum"].as_array() {
+        let options: Vec<_> = options
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|one| format!("`{one}`"))
+            .collect();
+        return options.join(", ");
+    }
+    let kind = expected(field);
+    let kind = kind.strip_prefix("a ").unwrap_or(&kind);
+    if kind == "list" {
+        let items = expected(&field["items"]);
+        let items = items.strip_prefix("a ").unwrap_or(&items);
+        let items = if items == "mapping" {
+            "mappings"
+        } else {
+            items
+        };
+        return format!("list of {items}");
+    }
+    kind.to_owned()
+}
+
+fn is_section(field: &Value) -> bool {
+    field["properties"].is_object()
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}

@@ -1,0 +1,233 @@
+//! Texts that a user wrote, and places in them.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A text with the name its user knows it by: a config file, a script file, a `--set` argument.
+///
+/// Shared by everything that points into it, so that a problem found long after loading (a script
+/// that does not compile, say) can still show the line it is on.
+pub struct SourceText {
+    name: String,
+    text: String,
+    kind: Kind,
+    /// Byte offset at which each line begins.
+    line_starts: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    /// The whole text is one script: `eval`'s, or that of a `--set`.
+    Script,
+    /// A command line argument: it is short and on screen, so its name alone is its place.
+    Argument,
+}
+
+impl SourceText {
+    /// The text of a file, or of something with lines like one (standard input, `<eval>`).
+    pub fn file(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        Self::new(name.into(), text.into(), Kind::File)
+    }
+
+    /// A text that is a script and nothing else.
+    pub(super) fn script(name: impl Into<String>, text: &str) -> Arc<Self> {
+        Self::new(name.into(), text.into(), Kind::Script)
+    }
+
+    /// The value of a command line argument, which is told by its name: all of it, as typed.
+    pub(super) fn argument(option: &str, argument: &str, value: &str) -> Arc<Self> {
+        let line = argument.lines().next().unwrap_or_default();
+        let cut = if line.len() < argument.len() {
+            "…"
+        } else {
+            ""
+        };
+        Self::new(
+            format!("{option} {line}{cut}"),
+            value.into(),
+            Kind::Argument,
+        )
+    }
+
+    fn new(name: String, mut text: String, kind: Kind) -> Arc<Self> {
+        // A byte order mark is no column of the first line.
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(ends).collect();
+        Arc::new(Self {
+            name,
+            text,
+            kind,
+            line_starts,
+        })
+    }
+
+    /// The name shown to the user: the path as given, `<stdin>`, `<eval>`, `--set a.b=c`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line, counted from 1, without its line ending.
+    pub fn line(&self, number: usize) -> Option<&str> {
+        let start = *self.line_starts.get(number.checked_sub(1)?)?;
+        self.text[start..]
+            .split('\n')
+            .next()
+            .map(|line| line.strip_suffix('\r').unwrap_or(line))
+    }
+
+    /// How many lines there are; a text that ends with a newline counts the empty one behind it.
+    pub fn lines(&self) -> usize {
+        self.line_starts.len()
+    }
+
+    /// A place in this text; `line` and `column` count from 1, `length` is in characters.
+    ///
+    /// The empty line behind a final newline is the end of the line before: it is where a reader
+    /// of the file sees it end.
+    pub fn location(self: &Arc<Self>, line: usize, column: usize, length: usize) -> Location {
+        let behind = line > 1 && line >= self.lines() && self.line(line).is_none_or(str::is_empty);
+        let (line, column) = match self.line(self.lines() - 1) {
+            Some(last) if behind => (self.lines() - 1, last.chars().count() + 1),
+            _ => (line, column),
+        };
+        Location {
+            source: Arc::clone(self),
+            line,
+            column,
+            length,
+        }
+    }
+
+    /// The place of a byte offset.
+    pub fn location_at(self: &Arc<Self>, offset: usize) -> Location {
+        let offset = offset.min(self.text.len());
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let start = self.line_starts[line - 1];
+        let column = self.text[start..offset].chars().count() + 1;
+        self.location(line, column, 1)
+    }
+
+    /// Whether places in it are told by its name alone.
+    pub(super) fn is_argument(&self) -> bool {
+        self.kind == Kind::Argument
+    }
+
+    /// Whether all of it is one script.
+    pub(super) fn is_script(&self) -> bool {
+        self.kind == Kind::Script
+    }
+
+    /// The byte offset of a line and column; beyond the end of the line, that end.
+    fn offset(&self, line: usize, column: usize) -> usize {
+        let Some(text) = self.line(line) else {
+            return self.text.len();
+        };
+        let within = text
+            .char_indices()
+            .nth(column.saturating_sub(1))
+            .map_or(text.len(), |(at, _)| at);
+        self.line_starts[line - 1] + within
+    }
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SourceText").field(&self.name).finish()
+    }
+}
+
+/// A place in a text.
+#[derive(Clone)]
+pub struct Location {
+    source: Arc<SourceText>,
+    line: usize,
+    column: usize,
+    length: usize,
+}
+
+impl Location {
+    /// The text this is a place in.
+    pub fn source(&self) -> &Arc<SourceText> {
+        &self.source
+    }
+
+    /// The name of the text: a path, `<stdin>`, `<eval>`, `--set a.b=c`.
+    pub fn file(&self) -> &str {
+        self.source.name()
+    }
+
+    /// The line, counted from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column, counted in characters from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// The bytes to underline, which never go beyond the line.
+    pub(super) fn range(&self) -> std::ops::Range<usize> {
+        let start = self.source.offset(self.line, self.column);
+        let end = self.source.offset(self.line, self.column + self.length);
+        start..end
+    }
+}
+
+/// `file:line:column`, as editors and CI understand it.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.is_argument() {
+            return f.write_str(self.file());
+        }
+        write!(f, "{}:{}:{}", self.file(), self.line, self.column)
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({self})")
+    }
+}
+
+impl PartialEq for Location {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            && (self.line, self.column) == (other.line, other.column)
+    }
+}
+
+impl Eq for Location {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_lines_lose_their_ending() {
+        let source = SourceText::file("a.yaml", "\u{feff}é: 1\r\nb: 2");
+        assert_eq!(source.line(1), Some("é: 1"));
+        assert_eq!(source.line(2), Some("b: 2"));
+        assert_eq!(source.line(3), None);
+        let second = source.location_at(source.text().find('b').unwrap());
+        assert_eq!(second.to_string(), "a.yaml:2:1");
+        assert_eq!(&source.text()[source.location(1, 4, 9).range()], "1");
+    }
+
+    #[test]
+    fn places_beyond_the_end_are_the_end() {
+        let source = SourceText::file("a.yaml", "ab\n");
+        assert_eq!(source.location(9, 9, 1).range(), 2..2);
+        assert_eq!(source.location(2, 1, 1).to_string(), "a.yaml:1:3");
+        assert_eq!(source.location(1, 9, 1).range(), 2..2);
+    }
+}

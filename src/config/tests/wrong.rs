@@ -1,0 +1,249 @@
+//! What is said about configs that are wrong.
+
+use super::super::*;
+use super::{SCRIPT, load, load_with};
+
+/// What is said about a config that is wrong.
+fn wrong(yaml: &str) -> String {
+    load(yaml).expect_err("it is wrong").to_string()
+}
+
+/// What is said about several, each with a script that is not the matter.
+fn all_wrong(yamls: &[&str]) -> String {
+    let scripted = |yaml: &&str| wrong(&format!("{SCRIPT}{yaml}"));
+    let all: Vec<_> = yamls.iter().map(scripted).collect();
+    all.join("\n\n")
+}
+
+#[test]
+fn unknown_fields() {
+    insta::assert_snapshot!(wrong(
+        "piepline: {}\npipeline:\n  thread: 1\n  processors:\n    - python:\n        scirpt: root = 1\n        foo: 1\n\
+         guests:\n  max: 4\n  recycle: { after: 3 }\nloggr: 1\noutput: { stdout: { codecs: lines } }\n"
+    ));
+}
+
+/// One run tells what is wrong with the shape and with the meaning, and nothing twice.
+#[test]
+fn problems_of_every_kind_at_once() {
+    insta::assert_snapshot!(wrong(
+        "pipeline:\n  threads: four\n  processors:\n    - python: { scirpt: x }\n    - python: { file: nowhere.py }\n\
+         \x20   - python: { script: x, imports: [a b] }\nguests: { min: 99, timeout: ${NOPE}s, memory: 0 }\nlogger: { level: 1 }\n\
+         input: { kafka: {} }\n"
+    ));
+}
+
+#[test]
+fn wrong_types() {
+    insta::assert_snapshot!(all_wrong(&[
+        "guests: { min: one, timeout: 5, memory: -1, max_log: [1] }",
+        "logger: warn",
+        "logger: { level: true, format: jsno }",
+        "http: { enabled: yes, address: 4195 }",
+        "guests: { runtime: cpython-3.13, recycle: 3 }",
+        "input: { generate: { value: 1, count: -1, batch_size: 0 } }",
+        "input: { generate: { script: 1, imports: math } }",
+        "guests: { min: 99999999999999999999 }",
+        "input: stdin",
+        "dead_letter: [stdout]",
+    ]));
+    insta::assert_snapshot!(
+        "wrong_types_of_processors",
+        [
+            "pipeline: { processors: { python: { script: root = 1 } } }",
+            "pipeline:\n  processors:\n    - python: |\n        root = 1\n",
+            "pipeline: { processors: [ python ] }",
+        ]
+        .map(wrong)
+        .join("\n\n")
+    );
+}
+
+#[test]
+fn not_a_config() {
+    insta::assert_snapshot!(
+        [
+            "",
+            "# nothing\n",
+            "- a\n",
+            "text",
+            "a: b: c",
+            "a: 1\n---\nb: 2\n",
+            "\tx: 1"
+        ]
+        .map(wrong)
+        .join("\n\n")
+    );
+}
+
+#[test]
+fn missing_variables() {
+    insta::assert_snapshot!(all_wrong(&[
+        "logger: { level: \"${NOPE}\" }\nguests: { min: ${A}${B}, runtime: '${NOPE:}' }",
+    ]));
+}
+
+#[test]
+fn foreign_components() {
+    insta::assert_snapshot!(wrong(
+        "input: { kafka: { addresses: [a] } }\noutput: { stdin: }\ndead_letter: { kafkaa: {} }\npipeline:\n  processors:\n\
+        \x20   - mapping: root = this\n    - log: { message: x }\n    - pyhton: { script: root = 1 }\n\
+         cache_resources: []\n"
+    ));
+    insta::assert_snapshot!(
+        "foreign_details",
+        all_wrong(&[
+            "input: { generate: { mapping: 'root = {}' } }",
+            "input: { stdin: { scanner: { csv: {} } } }",
+            "input: { stdin: {}, processors: [] }",
+            "buffer: { memory: {} }",
+            "input: { generate: { value: 1, interval: '0 * * * *' } }",
+            "processors: []",
+        ])
+    );
+}
+
+#[test]
+fn meanings() {
+    insta::assert_snapshot!([
+        "pipeline: { threads: 2, processors: [] }\nguests: { min: 3 }\n",
+        "pipeline:\n  threads: 0\n  max_in_flight: 1MiB\n  processors:\n    - label: x\n    - python: {}\n    - python: { script: ' ' }\n\
+         \x20   - python: { script: a, file: b }\n    - python: { script: a, imports: [math, 'a b', os.path, '', 1x] }\n\
+         guests: { timeout: 0s, start_timeout: soon, idle_timeout: 5, memory: 8GiB, recycle: { memory: 9GiB } }\n\
+         logger: { level: wran }\nhttp: { address: localhost }\ninput: { stdin: { max_line: 2MiB } }\noutput: { stdout: { codec: tar } }\n\
+         dead_letter: {}\n",
+    ].map(wrong).join("\n\n"));
+    insta::assert_snapshot!(
+        "clashes",
+        all_wrong(&[
+            "input: { stdin: {}, generate: { value: 1 } }",
+            "output: { stdout: {}, drop: {} }",
+            "input: { generate: {} }",
+            "input: { generate: { value: 1, script: root = 1 } }",
+            "input: { generate: { value: [.inf] } }",
+            "input:\n  stdin:\n    max_line: 1\n    codec: lines\n    scanner:\n      lines: { max_buffer_size: 2 }\n",
+            "input: { stdin: { codec: csv } }",
+            "guests: { memory: lots, max_output: 0, max_log: 1 furlong }",
+        ])
+    );
+}
+
+#[test]
+fn overrides_are_told_by_their_argument() {
+    let problems = load_with(
+        "guests: { min: 1 }",
+        &[
+            "pipeline.processors.0.python.script=",
+            "pipeline.processors.1.python.script=root = {\"a\": 1}\nx",
+            "pipeline.processors.1.python.file=x.py",
+            "pipeline.threads=2",
+            "guests.min=3",
+            "guests.timeout=1 fortnight",
+            "nope.nope=1",
+        ],
+    );
+    let shape = problems.unwrap_err();
+    let problems = load_with(
+        SCRIPT,
+        &[
+            "pipeline.threads=2",
+            "guests.min=3",
+            "guests.timeout=1 fortnight",
+        ],
+    );
+    let meaning = problems.unwrap_err();
+    let stage = load_with(
+        "",
+        &["pipeline.processors.0.python.script=root = {\"a\": (}"],
+    )
+    .unwrap()
+    .config
+    .pipeline
+    .stages
+    .remove(0);
+    let syntax = Diagnostic::error("unmatched").at(stage.origin.position(1, 15));
+    insta::assert_snapshot!(format!("{shape}\n\n{meaning}\n\n{syntax}"));
+}
+
+/// Whatever is written, there is an answer, and it can be shown.
+#[test]
+fn nothing_panics() {
+    use proptest::prelude::*;
+    let fragment = prop_oneof![
+        prop::sample::select(vec![
+            "input",
+            "pipeline",
+            "processors",
+            "python",
+            "script",
+            "file",
+            "imports",
+            "generate",
+            "value",
+            "stdin",
+            "guests",
+            "min",
+            "timeout",
+            "memory",
+            "${A}",
+            "${A:b}",
+            "<<",
+            "&a ",
+            "*a",
+            "!!int ",
+            "!x ",
+            "é",
+            "\t",
+            "\r\n",
+        ])
+        .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            ": ",
+            "\n",
+            "\n  ",
+            "\n    ",
+            "- ",
+            "|\n",
+            ">-\n",
+            "\"",
+            "'",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            "#",
+            "?",
+            "1",
+            "1s",
+            "~",
+            ".inf",
+            "---\n",
+            "\u{feff}",
+            "\u{10ff7b}",
+            "\\",
+            "\u{2028}",
+            " ",
+        ])
+        .prop_map(str::to_owned),
+        any::<char>().prop_map(String::from),
+    ];
+    let text = prop::collection::vec(fragment, 0..30).prop_map(|all| all.concat());
+    proptest!(|(yaml in text, argument in "[a-z.0-2]{0,6}=?.{0,6}")| {
+        for text in [yaml.clone(), format!("{SCRIPT}{yaml}"), format!("pipeline:\n processors:\n - python:\n    script: {yaml}")] {
+            match load_with(&text, &[]) {
+                Ok(loaded) => for stage in loaded.config.pipeline.stages {
+                    for line in 0..4 {
+                        for column in 0..6 {
+                            Diagnostic::error("x").at(stage.origin.position(line, column)).render(true);
+                        }
+                    }
+                },
+                Err(problems) => prop_assert!(problems.has_errors() && !problems.render(true).is_empty()),
+            }
+        }
+        if let Err(problems) = load_with(SCRIPT, &[&argument]) {
+            prop_assert!(!problems.to_string().is_empty());
+        }
+    });
+}

@@ -1,0 +1,302 @@
+//! From text to tree.
+//!
+//! Built on the events of `saphyr-parser`, not on a ready-made tree: those keep no place for keys,
+//! end at the first duplicate key, and know no merge keys (`<<`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Marker, Parser, ScanError, Span, StrInput, Tag};
+
+use super::{Data, Entry, Node, Scalar, Style};
+use crate::config::diagnostics::{Diagnostic, Diagnostics};
+use crate::config::env::mask;
+use crate::config::source::{Location, SourceText};
+
+/// Deeper than any config, shallow enough for the recursion here and in serde.
+const MAX_DEPTH: usize = 64;
+
+/// How many nodes aliases may bring: a few lines of anchors could otherwise grow without end.
+const MAX_ALIAS_NODES: usize = 10_000;
+
+/// Reads one YAML document; `None` if there is nothing in it.
+pub(in crate::config) fn parse(source: &Arc<SourceText>) -> Result<Option<Node>, Diagnostics> {
+    let masked = mask::hide(source.text());
+    let mut loader = Loader {
+        source,
+        events: Parser::new_from_str(&masked),
+        anchors: HashMap::new(),
+        alias_nodes: 0,
+        problems: Diagnostics::default(),
+    };
+    let root = loader.document();
+    let mut problems = loader.problems;
+    match root {
+        Ok(root) if problems.is_empty() => Ok(root),
+        Ok(_) => Err(problems),
+        Err(fatal) => {
+            problems.push(*fatal);
+            Err(problems)
+        }
+    }
+}
+
+/// A problem behind which the events make no sense.
+type Fatal = Box<Diagnostic>;
+
+struct Loader<'a> {
+    source: &'a Arc<SourceText>,
+    events: Parser<'a, StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    alias_nodes: usize,
+    problems: Diagnostics,
+}
+
+impl<'a> Loader<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Fatal> {
+        match self.events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(self.malformed(&error)),
+            None => Ok((Event::StreamEnd, Span::empty(Marker::default()))),
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, Fatal> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root),
+                Event::DocumentStart(_) if root.is_some() => {
+                    // An empty one is a `---` at the end, or comments behind one.
+                    let (event, inner) = self.next()?;
+                    if matches!(&event, Event::Scalar(text, ..) if text.is_empty()) {
+                        continue;
+                    }
+                    let at = if inner.start.line() > span.start.line() {
+                        self.at(span)
+                    } else {
+                        self.at(inner)
+                    };
+                    return Err(Box::new(
+                        Diagnostic::error("a second document begins here")
+                            .at(at)
+                            .help(
+                                "one config is one document: put the other into a file of its own",
+                            ),
+                    ));
+                }
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
+                _ => root = Some(self.node(event, span, 0)?),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fatal> {
+        let at = self.at(span);
+        if depth > MAX_DEPTH {
+            return Err(Box::new(
+                Diagnostic::error(format!("nested deeper than {MAX_DEPTH} levels")).at(at),
+            ));
+        }
+        let (data, anchor) = match event {
+            Event::Alias(id) => return self.alias(id, at),
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = self.core_tag(tag.as_deref(), &at);
+                let end = (span.end.line(), span.end.col());
+                let text = mask::show(&text);
+                (
+                    Data::Scalar(Scalar {
+                        text,
+                        style,
+                        tag,
+                        end,
+                    }),
+                    anchor,
+                )
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.core_tag(tag.as_deref(), &at);
+                (Data::List(self.list(depth)?), anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.core_tag(tag.as_deref(), &at);
+                (Data::Map(self.map(depth)?), anchor)
+            }
+            // The parser sends no other event where a value stands.
+            other => unreachable!("{other:?} where a value stands"),
+        };
+        let node = Node { at, data };
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Fatal> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Vec<Entry>, Fatal> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut merged = Vec::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                (event, span) => self.node(event, span, depth + 1)?,
+            };
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            let Data::Scalar(scalar) = key.data else {
+                self.problems.push(
+                    Diagnostic::error("a key must be a text")
+                        .at(key.at)
+                        .help("quote values with `{` or `[` in them"),
+                );
+                continue;
+            };
+            let key_at = key.at;
+            if scalar.text == "<<" && scalar.style == Style::Plain {
+                merged.push(value);
+            } else if let Some(first) = entries.iter().find(|entry| entry.key == scalar.text) {
+                self.problems.push(
+                    Diagnostic::error(format!("the key `{}` stands here twice", scalar.text))
+                        .at(key_at)
+                        .related(first.key_at.clone(), "first here")
+                        .help("remove one of them"),
+                );
+            } else {
+                let key = scalar.text;
+                entries.push(Entry { key, key_at, value });
+            }
+        }
+        for value in merged {
+            self.merge(&mut entries, value);
+        }
+        Ok(entries)
+    }
+
+    /// `<<`: what it brings stands behind what is written here, and earlier maps before later ones.
+    fn merge(&mut self, entries: &mut Vec<Entry>, value: Node) {
+        match value.data {
+            Data::Map(more) => {
+                for entry in more {
+                    if !entries.iter().any(|one| one.key == entry.key) {
+                        entries.push(entry);
+                    }
+                }
+            }
+            Data::List(maps) if maps.iter().all(|map| matches!(map.data, Data::Map(_))) => {
+                for map in maps {
+                    self.merge(entries, map);
+                }
+            }
+            Data::Scalar(_) | Data::List(_) => self.problems.push(
+                Diagnostic::error("`<<` takes a mapping or a list of mappings")
+                    .at(value.at)
+                    .help("write it with an alias, as in `<<: *defaults`"),
+            ),
+        }
+    }
+
+    fn alias(&mut self, id: usize, at: Location) -> Result<Node, Fatal> {
+        // The anchor is known to the parser and not yet to us: it is around this alias.
+        let Some(node) = self.anchors.get(&id) else {
+            return Err(Box::new(
+                Diagnostic::error("this alias stands within its own anchor").at(at),
+            ));
+        };
+        self.alias_nodes += count(node);
+        if self.alias_nodes > MAX_ALIAS_NODES {
+            return Err(Box::new(
+                Diagnostic::error(format!("aliases bring more than {MAX_ALIAS_NODES} values"))
+                    .at(at),
+            ));
+        }
+        Ok(node.clone())
+    }
+
+    /// The tag if it is one of YAML's own.
+    fn core_tag(&mut self, tag: Option<&Tag>, at: &Location) -> Option<String> {
+        let tag = tag?;
+        let known = ["str", "int", "float", "bool", "null", "seq", "map"];
+        if tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str()) {
+            return Some(tag.suffix.clone());
+        }
+        // A lone `!` says "text".
+        if tag.suffix.is_empty() || (tag.handle.is_empty() && tag.suffix == "!") {
+            return Some("str".into());
+        }
+        self.problems.push(
+            Diagnostic::error(format!("unknown tag `{tag}`"))
+                .at(at.clone())
+                .help("tags are `!!str`, `!!int`, `!!float` and `!!bool`; few configs need any"),
+        );
+        None
+    }
+
+    fn at(&self, span: Span) -> Location {
+        let (start, end) = (span.start, span.end);
+        let length = if start.line() == end.line() {
+            end.col().saturating_sub(start.col()).max(1)
+        } else {
+            // The rest of the first line.
+            let line = self.source.line(start.line()).unwrap_or_default();
+            line.trim_end()
+                .chars()
+                .count()
+                .saturating_sub(start.col())
+                .max(1)
+        };
+        self.source.location(start.line(), start.col() + 1, length)
+    }
+
+    fn malformed(&self, error: &ScanError) -> Fatal {
+        let at = *error.marker();
+        let line = self.source.line(at.line()).unwrap_or_default();
+        let info = error.info();
+        let help = if info.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {
+            "YAML is indented with spaces; replace the tab"
+        } else if info.contains("mapping values are not allowed") {
+            "quote values that contain `: `, and check the indentation"
+        } else if info.contains("unknown anchor") {
+            "define it with `&name` before it is used"
+        } else if line.contains("${") && line.contains(['[', '{']) {
+            "quote values with `${…}` in them"
+        } else if info.contains("unexpected character") {
+            "quote values that begin with one of @ ` % & * ! | >"
+        } else if info.contains("quoted scalar") {
+            "close the quote, or put the script below `script: |`"
+        } else if info.contains("flow") {
+            "close what `[` or `{` opened"
+        } else {
+            "check the indentation and the quotes of this line and the one before"
+        };
+        Box::new(
+            Diagnostic::error(format!("malformed YAML: {info}"))
+                .at(self.source.location(at.line(), at.col() + 1, 1))
+                .help(help),
+        )
+    }
+}
+
+fn count(node: &Node) -> usize {
+    1 + match &node.data {
+        Data::Scalar(_) => 0,
+        Data::List(items) => items.iter().map(count).sum(),
+        Data::Map(entries) => entries.iter().map(|entry| count(&entry.value)).sum(),
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! What a scalar means: YAML 1.2's core schema, in which `yes` and `no` are text.
+
+use saphyr_parser::ScalarStyle;
+use serde_json::{Number, Value};
+
+/// How a scalar was written.
+pub(in crate::config) type Style = ScalarStyle;
+
+/// A scalar: its text and how to read it.
+///
+/// The type is found when it is asked for, not when parsed, because an environment variable may
+/// change the text in between: `threads: ${N:4}` is an integer.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Scalar {
+    pub text: String,
+    pub style: Style,
+    /// A core schema tag: `str` of `!!str`.
+    pub tag: Option<String>,
+    /// The line (from 1) and column (from 0) at which it ends.
+    pub end: (usize, usize),
+}
+
+impl Scalar {
+    fn is_plain(&self) -> bool {
+        match self.tag.as_deref() {
+            Some("str") => false,
+            // Bento writes `!!int "${N}"`: the tag decides, not the quotes.
+            Some(_) => true,
+            None => self.style == Style::Plain,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.is_plain() && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
+    }
+
+    /// The value as plain data; only a `literal` tells `2.0` from `2`.
+    pub fn to_json(&self, literal: bool) -> Value {
+        let text = self.text.as_str();
+        if self.is_null() {
+            return Value::Null;
+        }
+        if !self.is_plain() {
+            return Value::from(text);
+        }
+        match text {
+            "true" | "True" | "TRUE" => return Value::Bool(true),
+            "false" | "False" | "FALSE" => return Value::Bool(false),
+            _ => {}
+        }
+        if let Some(number) = integer(text) {
+            return Value::Number(number);
+        }
+        match float(text) {
+            // `count: 1e6` is a fine way to write a count.
+            Some(float) if !literal && float.fract() == 0.0 && float.abs() < 9e18 => {
+                #[expect(clippy::cast_possible_truncation, reason = "the guard bounds it")]
+                let whole = float as i64;
+                Value::from(whole)
+            }
+            Some(float) => Number::from_f64(float).map_or(Value::from(text), Value::Number),
+            None => Value::from(text),
+        }
+    }
+
+    /// As JSON text, a number with the digits it was written with.
+    pub fn to_json_text(&self) -> Result<String, String> {
+        let text = self.text.as_str();
+        if self.is_plain() && is_json_number(text) {
+            return Ok(text.to_owned());
+        }
+        if self.is_plain() && float(text).is_some_and(|float| !float.is_finite()) {
+            return Err(format!("`{text}` is a number that JSON does not have"));
+        }
+        Ok(self.to_json(true).to_string())
+    }
+
+    pub fn describe(&self) -> String {
+        match self.to_json(true) {
+            Value::Null => "nothing".into(),
+            Value::Bool(value) => format!("the boolean `{value}`"),
+            Value::Number(_) => format!("the number `{}`", self.text),
+            Value::String(text) if text.is_empty() => "an empty text".into(),
+            _ if self.text.contains('\n') => "a text of several lines".into(),
+            _ => format!("the text `{}`", self.text),
+        }
+    }
+}
+
+fn integer(text: &str) -> Option<Number> {
+    let radix = |digits: &str, radix| u64::from_str_radix(digits, radix).ok().map(Number::from);
+    match text.as_bytes() {
+        [b'0', b'x', b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => radix(&text[2..], 16),
+        [b'0', b'o', b'0'..=b'7', ..] => radix(&text[2..], 8),
+        [b'+' | b'-', b'0'..=b'9', ..] => text.parse::<i64>().ok().map(Number::from),
+        [b'0'..=b'9', ..] => text.parse::<u64>().ok().map(Number::from),
+        _ => None,
+    }
+}
+
+fn float(text: &str) -> Option<f64> {
+    match text.trim_start_matches(['+', '-']) {
+        ".inf" | ".Inf" | ".INF" => return Some(f64::INFINITY),
+        _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Some(f64::NAN),
+        _ => {}
+    }
+    // Rust reads `inf` and `nan` as well, YAML does not.
+    let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    (digits && text.bytes().all(numeric))
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// Whether it is a number by JSON's grammar, which is narrower than YAML's.
+fn is_json_number(text: &str) -> bool {
+    let starts = text.trim_start_matches('-').as_bytes();
+    starts.first().is_some_and(u8::is_ascii_digit)
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn plain(text: &str) -> Scalar {
+        Scalar {
+            text: text.into(),
+            style: Style::Plain,
+            tag: None,
+            end: (1, 0),
+        }
+    }
+
+    #[test]
+    fn plain_scalars_follow_yaml_1_2() {
+        for (text, value) in [
+            ("", json!(null)),
+            ("~", json!(null)),
+            ("yes", json!("yes")),
+            ("off", json!("off")),
+            ("True", json!(true)),
+            ("0x1F", json!(31)),
+            ("0o17", json!(15)),
+            ("017", json!(17)),
+            ("-1", json!(-1)),
+            ("+1", json!(1)),
+            ("1e6", json!(1_000_000)),
+            ("1.5", json!(1.5)),
+            (".5", json!(0.5)),
+            ("1.2.3", json!("1.2.3")),
+            ("e", json!("e")),
+            ("-", json!("-")),
+            ("inf", json!("inf")),
+            (".inf", json!(".inf")),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("1s", json!("1s")),
+        ] {
+            assert_eq!(plain(text).to_json(false), value, "{text}");
+        }
+        assert_eq!(plain("2.0").to_json(true), json!(2.0));
+    }
+
+    #[test]
+    fn tags_decide_over_quotes() {
+        let mut scalar = plain("4");
+        scalar.tag = Some("str".into());
+        assert_eq!(scalar.to_json(false), json!("4"));
+        scalar.tag = Some("int".into());
+        scalar.style = Style::DoubleQuoted;
+        assert_eq!(scalar.to_json(false), json!(4));
+    }
+
+    #[test]
+    fn json_has_no_infinity() {
+        assert!(plain("-.inf").to_json_text().is_err());
+        assert!(plain(".nan").to_json_text().is_err());
+        assert_eq!(plain("1e999").to_json_text().unwrap(), "1e999");
+        assert_eq!(plain("007").to_json_text().unwrap(), "7");
+    }
+}

@@ -1,0 +1,56 @@
+//! Dead letters: messages that could not be processed, with why.
+//!
+//! For line outputs a dead letter is a JSON object with everything needed to find the message and to run it
+//! again. Its payload stands there as text if it is UTF-8, else in base64.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+
+use crate::message::{Batch, Failure, Message, Outcome, Outcomes, Record};
+
+#[derive(Serialize)]
+struct Letter<'a> {
+    error: &'a Failure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a str>,
+    partition: i32,
+    offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_base64: Option<String>,
+}
+
+/// The dead letters of `outcomes`: one record for each message that failed, in their places.
+pub fn letters(batch: &Batch, start: usize, outcomes: &Outcomes) -> Outcomes {
+    let mut letters = Outcomes::default();
+    for (message, outcome) in batch.messages[start..].iter().zip(&outcomes.items) {
+        let outcome = match outcome {
+            Outcome::Failed(failure) => {
+                let from = letters.data.len() as u32;
+                write(&mut letters.data, batch, message, failure);
+                Outcome::Record(Record {
+                    payload: from..letters.data.len() as u32,
+                    overrides: None,
+                })
+            }
+            _ => Outcome::Dropped,
+        };
+        letters.items.push(outcome);
+    }
+    letters
+}
+
+fn write(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
+    let payload = std::str::from_utf8(&message.payload).ok();
+    let letter = Letter {
+        error: failure,
+        topic: batch.origin.topic.as_deref(),
+        partition: batch.origin.partition,
+        offset: message.offset,
+        payload,
+        payload_base64: payload.is_none().then(|| BASE64_STANDARD.encode(&message.payload)),
+    };
+    serde_json::to_writer(data, &letter).expect("strings and numbers are JSON, memory takes them");
+}

@@ -1,0 +1,176 @@
+//! From a config to running actors, from the output back to the input: nothing exists without its
+//! downstream.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::shutdown::{self, End, EndCell};
+use super::{Engine, InputStarted};
+use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
+use crate::guest::handshake::HelloStage;
+use crate::guest::runtime::Runtime;
+use crate::guest::{GuestSpec, Limits};
+use crate::input::Input;
+use crate::message::gate::Gate;
+use crate::output;
+use crate::processor::Processor;
+use crate::supervisor::scaling::Bounds;
+use crate::supervisor::{Parts, Recycle, Supervisor};
+use crate::telemetry::counters::Counters;
+
+/// What ran, for the exit code and the summary.
+pub struct Finished {
+    /// How it ended.
+    pub end: End,
+    /// What was counted.
+    pub counters: Arc<Counters>,
+}
+
+/// Runs the pipeline of `config` in guests of `runtime` until its end. Blocks the thread.
+///
+/// # Errors
+/// If the system refuses what the actors need.
+pub fn run(config: &Config, runtime: Arc<Runtime>) -> anyhow::Result<Finished> {
+    let end = EndCell::default();
+    let counters = Arc::new(Counters::default());
+    let system = System::new();
+    system.block_on(start(config, runtime, end.clone(), Arc::clone(&counters)))?;
+    system.run()?;
+    let end = end.take();
+    Ok(Finished { end, counters })
+}
+
+async fn start(
+    config: &Config,
+    runtime: Arc<Runtime>,
+    end: EndCell,
+    counters: Arc<Counters>,
+) -> anyhow::Result<()> {
+    let Config {
+        input,
+        pipeline,
+        output,
+        dead_letter,
+        guests,
+        http: _,
+        logger: _,
+        shutdown_timeout,
+    } = config;
+    let gate = Gate::new(pipeline.max_in_flight);
+    let engine = Engine {
+        gate: gate.clone(),
+        counters: Arc::clone(&counters),
+        shutdown_timeout: *shutdown_timeout,
+        input: None,
+        end,
+        draining: false,
+        error: None,
+    }
+    .start();
+    shutdown::listen(&engine.clone().recipient())?;
+
+    let spec = Arc::new(GuestSpec {
+        runtime,
+        stages: stages(input, &pipeline.stages),
+        limits: limits(guests),
+    });
+    let results = output::start(output, engine.clone().recipient(), Arc::clone(&counters));
+    let dead_letters = match dead_letter {
+        Some(output) => output::start(output, engine.clone().recipient(), Arc::clone(&counters)),
+        None => output::start_stderr(engine.clone().recipient(), Arc::clone(&counters)),
+    };
+    let on_error = pipeline.on_error;
+    let bounds = Bounds {
+        min: guests.min,
+        max: pipeline.max_guests,
+        idle_timeout: guests.idle_timeout,
+    };
+    let recycle = Recycle {
+        messages: guests.recycle.after_messages,
+        memory: guests.recycle.memory,
+    };
+    let processor = Processor::create({
+        let (gate, counters, engine) = (gate.clone(), Arc::clone(&counters), engine.clone());
+        move |ctx| {
+            let supervisor = Supervisor::new(Parts {
+                spec,
+                bounds,
+                recycle,
+                gate,
+                counters: Arc::clone(&counters),
+                processor: ctx.address().recipient(),
+                engine: engine.recipient(),
+            });
+            Processor::new(supervisor.start(), results, dead_letters, on_error, counters)
+        }
+    });
+    let input = Input::start(input, gate, processor.recipient(), engine.clone().recipient())?;
+    engine.do_send(InputStarted(input));
+    Ok(())
+}
+
+/// What guests are to run: the script of a `generate` input is the first stage.
+pub fn stages(input: &InputConfig, stages: &[Stage]) -> Vec<HelloStage> {
+    scripts(input, stages).map(hello_stage).collect()
+}
+
+/// All scripts, in the order in which guests number them.
+pub fn scripts<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
+    let generator = match input {
+        InputConfig::Generate(GenerateConfig {
+            source: GenerateSource::Script(stage),
+            ..
+        }) => Some(stage),
+        InputConfig::Generate(_) | InputConfig::Stdin(_) => None,
+    };
+    generator.into_iter().chain(stages)
+}
+
+fn hello_stage(stage: &Stage) -> HelloStage {
+    let first_line = stage.origin.position(1, 1).line();
+    HelloStage {
+        script: stage.script.clone(),
+        imports: stage.imports.clone(),
+        name: stage.origin.display_name().to_owned(),
+        line_offset: u32::try_from(first_line.saturating_sub(1)).unwrap_or(0),
+    }
+}
+
+/// The limits that `config` sets, and the test hook that ends guests at random.
+pub fn limits(config: &GuestsConfig) -> Limits {
+    let kill_after = std::env::var("NERODIA_TEST_KILL_GUESTS_AFTER").ok();
+    Limits {
+        timeout: config.timeout,
+        start_timeout: config.start_timeout,
+        memory: config.memory,
+        max_output: usize::try_from(config.max_output).unwrap_or(usize::MAX),
+        max_log: config.max_log,
+        kill_after: kill_after.and_then(|mean| humantime::parse_duration(&mean).ok()),
+    }
+}
+
+/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or `runtime/` beside the program's own tree, or where it was
+/// built.
+pub fn runtime_directory() -> PathBuf {
+    if let Some(directory) = std::env::var_os("NERODIA_RUNTIME_DIR") {
+        return directory.into();
+    }
+    let built = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/runtime"));
+    let program = std::env::current_exe().ok();
+    let beside = program.iter().flat_map(|program| program.ancestors().skip(1).take(3));
+    beside.map(|directory| directory.join("runtime")).find(|path| path.is_dir()).unwrap_or(built)
+}
+
+/// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.
+pub fn cache_directories() -> Vec<PathBuf> {
+    if let Some(directory) = std::env::var_os("NERODIA_CACHE_DIR") {
+        return vec![directory.into()];
+    }
+    let mut directories = vec![runtime_directory().join(".cache")];
+    let user = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    directories.extend(user.or_else(home).map(|cache| cache.join("nerodia")));
+    directories
+}

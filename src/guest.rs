@@ -1,0 +1,387 @@
+//! A guest: one sandboxed CPython, and the actor that runs batches in it.
+//!
+//! The actor has a thread of its own (`SyncArbiter` with one thread), because a script burns that thread's
+//! time; JSON is transcoded there too, so that it is done in parallel. It holds a current-thread tokio
+//! runtime, since the sandbox waits (for input, for `time.sleep`) asynchronously.
+
+pub mod cache;
+pub mod error;
+pub mod handshake;
+pub mod instance;
+pub mod log;
+pub mod pace;
+pub mod protocol;
+pub mod runtime;
+pub mod stdio;
+pub mod store;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, Addr, Handler, MessageResult, SyncArbiter, SyncContext};
+
+use self::error::{Death, StartError};
+use self::handshake::{Hello, HelloStage, Ready};
+use self::instance::Instance;
+use self::log::GuestLog;
+use self::pace::Pace;
+use self::runtime::Runtime;
+use crate::codec::{Encoder, Scratch};
+use crate::message::{Batch, Outcome, Outcomes};
+
+/// A reply may be this much longer than the largest result, for what is written around it.
+const FRAME_SLACK: usize = 4 << 20;
+/// Results that a guest keeps before it hands them on, although its work is not at its end.
+const YIELD_BYTES: usize = 1 << 20;
+/// Time after which it does so.
+const YIELD_AFTER: Duration = Duration::from_millis(100);
+
+/// What every guest of a pipeline is made from.
+pub struct GuestSpec {
+    /// The interpreter.
+    pub runtime: Arc<Runtime>,
+    /// The scripts.
+    pub stages: Vec<HelloStage>,
+    /// What a guest may not exceed.
+    pub limits: Limits,
+}
+
+/// What a guest may not exceed.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Time for one message.
+    pub timeout: Duration,
+    /// Time from instantiation to READY.
+    pub start_timeout: Duration,
+    /// Bytes of WebAssembly memory.
+    pub memory: u64,
+    /// Bytes one message's results may have.
+    pub max_output: usize,
+    /// Bytes one message may print.
+    pub max_log: u64,
+    /// For tests: each guest is ended at a random moment, about this long after READY.
+    pub kill_after: Option<Duration>,
+}
+
+impl Limits {
+    fn max_frame(&self) -> usize {
+        self.max_output.saturating_add(FRAME_SLACK)
+    }
+}
+
+/// Makes the guest live, from nothing or after it died.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<Started, StartError>")]
+pub struct Start;
+
+/// A guest is ready.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// What it said.
+    pub ready: Ready,
+    /// Time from instantiation to READY.
+    pub took: Duration,
+}
+
+/// A stretch of a batch for a guest to run.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// The batch; shared, since it is run again if the guest dies.
+    pub batch: Arc<Batch>,
+    /// Index of the first message to run.
+    pub next: usize,
+    /// Index after the last one.
+    pub end: usize,
+    /// Messages before this index run one to a request, since a request with them killed a guest.
+    pub solo_until: usize,
+}
+
+/// Runs a stretch, or its beginning.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Executed")]
+pub struct Execute(pub Stretch);
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Executed {
+    /// For the first messages of the stretch, as far as it got.
+    pub outcomes: Outcomes,
+    /// Why it got no further.
+    pub stop: Stop,
+    /// Bytes of memory the guest has.
+    pub memory: u64,
+}
+
+/// Where a guest stopped in its stretch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// At the end.
+    Complete,
+    /// Before the end, to hand on what it has.
+    Yielded,
+    /// It died.
+    Died {
+        /// How.
+        death: Death,
+        /// How many messages of the fatal request are without outcome.
+        suspects: usize,
+        /// Whether that request was the guest's first and had one message: then that message did it.
+        alone: bool,
+    },
+}
+
+/// The actor. See the module's documentation.
+pub struct Guest {
+    number: usize,
+    spec: Arc<GuestSpec>,
+    waiting: tokio::runtime::Runtime,
+    encoder: Encoder,
+    scratch: Scratch,
+    alive: Option<Alive>,
+}
+
+struct Alive {
+    instance: Instance,
+    uses_meta: bool,
+    pace: Pace,
+    /// Requests answered since READY; also the id of the next.
+    requests: u32,
+    /// For tests: when it is ended whatever it does.
+    killed_at: Option<Instant>,
+}
+
+impl Guest {
+    /// Starts the actor of guest `number` on a thread of its own. It is made alive by [`Start`].
+    pub fn spawn(number: usize, spec: Arc<GuestSpec>) -> Addr<Self> {
+        let thread = move || thread::Builder::new().name(format!("guest-{number}"));
+        SyncArbiter::start_with_thread_builder(1, thread, move || Self::new(number, spec.clone()))
+    }
+
+    /// A guest that is not alive yet, without an actor around it.
+    pub fn new(number: usize, spec: Arc<GuestSpec>) -> Self {
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime with timers alone needs nothing from the system");
+        Self {
+            number,
+            spec,
+            waiting,
+            encoder: Encoder::new(protocol::MAX_DEPTH),
+            scratch: Scratch::default(),
+            alive: None,
+        }
+    }
+
+    /// Makes it live; blocks until READY.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn start(&mut self) -> Result<Started, StartError> {
+        let began = Instant::now();
+        // The old instance's memory is free before the new one's is taken.
+        self.alive = None;
+        let Limits {
+            timeout,
+            start_timeout,
+            memory,
+            max_log,
+            kill_after,
+            max_output: _,
+        } = self.spec.limits;
+        let max_frame = self.spec.limits.max_frame();
+        let log = GuestLog::new(self.number, max_log);
+        let mut instance = Instance::new(&self.spec.runtime, memory, max_frame + 5, log);
+        let hello = Hello::new(self.spec.stages.clone(), max_frame);
+        let greeting = handshake::greet(&mut instance, &hello, start_timeout);
+        let ready = self.waiting.block_on(greeting)?;
+        self.alive = Some(Alive {
+            instance,
+            uses_meta: ready.uses_meta,
+            pace: Pace::new(timeout),
+            requests: 0,
+            killed_at: kill_after.map(|mean| Instant::now() + mean.mul_f64(2.0 * random_fraction())),
+        });
+        let took = began.elapsed();
+        Ok(Started { ready, took })
+    }
+
+    fn execute(&mut self, stretch: Stretch) -> Executed {
+        let Stretch {
+            batch,
+            mut next,
+            end,
+            solo_until,
+        } = stretch;
+        let mut outcomes = Outcomes::default();
+        let began = Instant::now();
+        let stop = loop {
+            if next == end {
+                break Stop::Complete;
+            }
+            if outcomes.data.len() >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER {
+                break Stop::Yielded;
+            }
+            let limit = if next < solo_until { next + 1 } else { end };
+            match self.request(&batch, next, limit, &mut outcomes) {
+                Ok(answered) => next += answered,
+                Err(stop) => {
+                    self.alive = None;
+                    break stop;
+                }
+            }
+        };
+        let alive = self.alive.as_ref();
+        let memory = alive.map_or(0, |alive| alive.instance.memory().bytes());
+        Executed {
+            outcomes,
+            stop,
+            memory,
+        }
+    }
+
+    /// Runs some messages of `batch` from `next` on, at most up to `limit`. Gives how many.
+    fn request(
+        &mut self,
+        batch: &Batch,
+        next: usize,
+        limit: usize,
+        outcomes: &mut Outcomes,
+    ) -> Result<usize, Stop> {
+        let Some(alive) = &mut self.alive else {
+            return Err(Stop::Died {
+                death: Death::Killed("it was not started"),
+                suspects: limit - next,
+                alone: false,
+            });
+        };
+        let limit = limit.min(next + alive.pace.next());
+        let fresh = alive.requests == 0;
+        let had = outcomes.items.len();
+        let id = alive.requests;
+        let encoded = protocol::encode_request(
+            &mut self.encoder,
+            id,
+            batch,
+            next..limit,
+            alive.uses_meta,
+        );
+        let count = encoded.count;
+        if count > 0 {
+            let limits = &self.spec.limits;
+            let answered = alive
+                .answer(
+                    &self.waiting,
+                    &self.encoder,
+                    &mut self.scratch,
+                    limits,
+                    &self.spec.stages,
+                    count,
+                    outcomes,
+                )
+                .map_err(|death| Stop::Died {
+                    death,
+                    // What was answered before the fatal message counts.
+                    suspects: count - (outcomes.items.len() - had),
+                    alone: fresh && count == 1,
+                })?;
+            if answered < count {
+                return Ok(answered);
+            }
+        }
+        let Some(failure) = encoded.refused else {
+            return Ok(count);
+        };
+        outcomes.items.push(Outcome::Failed(Box::new(failure)));
+        Ok(count + 1)
+    }
+}
+
+impl Alive {
+    fn answer(
+        &mut self,
+        waiting: &tokio::runtime::Runtime,
+        encoder: &Encoder,
+        scratch: &mut Scratch,
+        limits: &Limits,
+        stages: &[HelloStage],
+        count: usize,
+        outcomes: &mut Outcomes,
+    ) -> Result<usize, Death> {
+        let id = self.requests;
+        self.requests = self.requests.wrapping_add(1).max(1);
+        let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
+        let stdio = self.instance.stdio();
+        {
+            let mut streams = stdio.lock();
+            if !streams.outbox.is_empty() {
+                return Err(Death::Protocol("bytes that nobody asked for".into()));
+            }
+            streams.log.renew(limits.max_log.saturating_mul(count as u64));
+        }
+        stdio.send(encoder.as_bytes());
+        let began = Instant::now();
+        let max_frame = limits.max_frame();
+        let left = self.killed_at.map_or(Duration::MAX, |at| at.saturating_duration_since(began));
+        let limit = limits.timeout.min(left);
+        let reply = self.instance.reply(limit, |streams| {
+            protocol::take_response(&mut streams.outbox, max_frame)
+        });
+        let frame = match waiting.block_on(reply) {
+            Err(Death::Timeout(_)) if limit < limits.timeout => {
+                return Err(Death::Killed("the test hook ended it"));
+            }
+            reply => reply?,
+        };
+        let elapsed = began.elapsed();
+        let answered = protocol::decode_response(
+            &frame,
+            id,
+            count,
+            limits.max_output,
+            stages,
+            scratch,
+            outcomes,
+        )?;
+        self.instance.stdio().reuse(frame);
+        if let Some(index) = outcomes.items[items..].iter().position(is_memory_error) {
+            // What earlier messages left behind may be to blame: the message gets a fresh guest.
+            outcomes.items.truncate(items + index);
+            return Err(Death::Memory(limits.memory));
+        }
+        let result_bytes = outcomes.data.len() - bytes;
+        self.pace.observe(answered, elapsed, result_bytes as u64);
+        Ok(answered)
+    }
+}
+
+/// A random number from 0 to 1, good enough to spread kills with.
+fn random_fraction() -> f64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+}
+
+fn is_memory_error(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(failure) if failure.kind == "MemoryError")
+}
+
+impl Actor for Guest {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<Start> for Guest {
+    type Result = Result<Started, StartError>;
+
+    fn handle(&mut self, Start: Start, _: &mut Self::Context) -> Self::Result {
+        self.start()
+    }
+}
+
+impl Handler<Execute> for Guest {
+    type Result = MessageResult<Execute>;
+
+    fn handle(&mut self, Execute(stretch): Execute, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.execute(stretch))
+    }
+}

@@ -1,0 +1,152 @@
+//! The machine-code cache: compiling a runtime takes seconds, so its result is kept.
+//!
+//! An entry is `<key>.cwasm` with its SHA-256 in `<key>.sha256` beside it. The key is a hash of the
+//! artifact's checksum, the Wasmtime version and the engine's settings, so an entry that does not fit is
+//! never even looked at. Both files are written under other names and renamed, the checksum last: an entry
+//! without one was never finished, and is made anew.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+
+use super::runtime::{hex, sha256_of};
+
+/// Where compiled runtimes are kept.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    directories: Vec<PathBuf>,
+}
+
+/// Why the cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The entry is not what was written.
+    #[error("the compiled runtime {} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
+    Corrupt {
+        /// The compiled file.
+        path: PathBuf,
+        /// From the file beside it.
+        expected: String,
+        /// Of the compiled file.
+        found: String,
+    },
+    /// No directory takes the entry.
+    #[error("cannot keep the compiled runtime in {}: {source}", path.display())]
+    Unwritable {
+        /// The last directory tried.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl CacheError {
+    /// What the user can do about it.
+    pub fn help(&self) -> String {
+        match self {
+            CacheError::Corrupt { path, .. } => format!(
+                "delete {} (it is made again in some seconds), or run `nerodia runtime compile --force`",
+                path.display()
+            ),
+            CacheError::Unwritable { .. } => {
+                "set NERODIA_CACHE_DIR to a directory that may be written".into()
+            }
+        }
+    }
+}
+
+/// The name of the entry for the artifact with this checksum under this engine.
+pub fn key(artifact_sha256: &str, engine: &Engine) -> String {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    let mut hash = Sha256::new();
+    hash.update(artifact_sha256);
+    hash.update(settings.finish().to_le_bytes());
+    hex(&hash.finalize()[..16])
+}
+
+impl Cache {
+    /// A cache that looks in all of `directories` and writes to the first that can be written.
+    pub fn new(directories: Vec<PathBuf>) -> Self {
+        Self { directories }
+    }
+
+    /// The compiled file for `key`, if there is one.
+    ///
+    /// # Errors
+    /// [`CacheError::Corrupt`] if it is there and not what was written.
+    pub fn find(&self, key: &str) -> Result<Option<PathBuf>, CacheError> {
+        for directory in &self.directories {
+            let path = directory.join(format!("{key}.cwasm"));
+            let Ok(expected) = fs::read_to_string(path.with_extension("sha256")) else {
+                continue;
+            };
+            let Ok(found) = sha256_of(&path) else { continue };
+            let expected = expected.trim().to_owned();
+            if found != expected {
+                return Err(CacheError::Corrupt {
+                    path,
+                    expected,
+                    found,
+                });
+            }
+            return Ok(Some(path));
+        }
+        Ok(None)
+    }
+
+    /// Keeps `code` under `key`; returns its file.
+    ///
+    /// # Errors
+    /// If no directory can be written.
+    pub fn store(&self, key: &str, code: &[u8]) -> Result<PathBuf, CacheError> {
+        let mut last = None;
+        for directory in &self.directories {
+            match write_entry(directory, key, code) {
+                Ok(path) => return Ok(path),
+                Err(source) => {
+                    last = Some(CacheError::Unwritable {
+                        path: directory.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| CacheError::Unwritable {
+            path: PathBuf::new(),
+            source: std::io::ErrorKind::NotFound.into(),
+        }))
+    }
+
+    /// Forgets the entry for `key`, wherever it is.
+    pub fn forget(&self, key: &str) {
+        for directory in &self.directories {
+            let path = directory.join(format!("{key}.cwasm"));
+            // Best effort: what is not there need not be removed.
+            let _ = fs::remove_file(path.with_extension("sha256"));
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn write_entry(directory: &Path, key: &str, code: &[u8]) -> std::io::Result<PathBuf> {
+    fs::create_dir_all(directory)?;
+    let path = directory.join(format!("{key}.cwasm"));
+    write_atomically(directory, &path, code)?;
+    let sum = hex(&Sha256::digest(code));
+    write_atomically(directory, &path.with_extension("sha256"), sum.as_bytes())?;
+    Ok(path)
+}
+
+fn write_atomically(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

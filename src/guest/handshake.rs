@@ -1,0 +1,142 @@
+//! How a guest comes to life: the host says hello, the guest answers READY or FAILED.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Death, ScriptProblem, StartError};
+use super::instance::Instance;
+
+/// Version of the frames that host and guest exchange; see docs/protocol.md.
+pub const PROTOCOL: u64 = 1;
+
+/// The first frame: what the guest is to run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hello {
+    protocol: u64,
+    stages: Vec<HelloStage>,
+    options: Options,
+}
+
+/// One script, as the guest gets it.
+#[derive(Debug, Clone, Serialize)]
+pub struct HelloStage {
+    /// Python source.
+    pub script: String,
+    /// Modules to make available by name.
+    pub imports: Vec<String>,
+    /// File name in tracebacks: the user's own file.
+    pub name: String,
+    /// Lines of that file above the script.
+    pub line_offset: u32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Options {
+    max_frame: usize,
+}
+
+impl Hello {
+    /// A greeting that asks for `stages` and replies of at most `max_frame` bytes.
+    pub fn new(stages: Vec<HelloStage>, max_frame: usize) -> Self {
+        Self {
+            protocol: PROTOCOL,
+            stages,
+            options: Options { max_frame },
+        }
+    }
+}
+
+/// What a guest says of itself when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Ready {
+    protocol: u64,
+    /// Python's version.
+    pub python: String,
+    /// Whether scripts look at `meta`, so that it must be sent.
+    pub uses_meta: bool,
+    /// For each stage, whether it runs as a compiled function.
+    pub functions: Vec<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failed {
+    problems: Vec<ScriptProblem>,
+}
+
+/// Greets a new instance and waits for its answer.
+///
+/// # Errors
+/// Why it is not ready.
+pub async fn greet(
+    instance: &mut Instance,
+    hello: &Hello,
+    limit: Duration,
+) -> Result<Ready, StartError> {
+    let body = serde_json::to_vec(hello).expect("a hello is plain strings and numbers");
+    instance.stdio().send(&body);
+    let line = instance.reply(limit, |streams| take_line(&mut streams.outbox)).await;
+    match line {
+        Ok(line) => parse(&line),
+        Err(Death::Timeout(limit)) => Err(StartError::Timeout(limit)),
+        Err(death) => Err(StartError::Died(death)),
+    }
+}
+
+fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
+    /// READY is some hundred bytes, FAILED has a traceback or two.
+    const LONGEST: usize = 1 << 20;
+    match outbox.iter().position(|&byte| byte == b'\n') {
+        Some(end) if end + 1 == outbox.len() => {
+            outbox.pop();
+            Some(Ok(std::mem::take(outbox)))
+        }
+        Some(_) => Some(Err(Death::Protocol("bytes after the handshake".into()))),
+        None if outbox.len() > LONGEST => {
+            Some(Err(Death::Protocol("a handshake without an end".into())))
+        }
+        None => None,
+    }
+}
+
+fn parse(line: &[u8]) -> Result<Ready, StartError> {
+    let rubbish = |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
+    if let Some(json) = line.strip_prefix(b"READY ") {
+        let ready: Ready = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
+        return match ready.protocol {
+            PROTOCOL => Ok(ready),
+            found => Err(StartError::Version {
+                found,
+                expected: PROTOCOL,
+            }),
+        };
+    }
+    if let Some(json) = line.strip_prefix(b"FAILED ") {
+        let failed: Failed = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
+        return Err(StartError::Scripts(failed.problems));
+    }
+    Err(rubbish("neither READY nor FAILED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn understands_ready_and_nothing_else() {
+        let ready = br#"READY {"protocol":1,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
+        assert!(parse(ready).unwrap().uses_meta);
+        let other = br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
+        assert!(matches!(parse(other), Err(StartError::Version { found: 2, .. })));
+        for rubbish in [&b"READY"[..], b"READY {", b"hello", b"", b"FAILED []"] {
+            assert!(matches!(parse(rubbish), Err(StartError::Died(Death::Protocol(_)))));
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_line_are_rubbish() {
+        assert_eq!(take_line(&mut b"READY".to_vec()), None);
+        assert_eq!(take_line(&mut b"READY {}\n".to_vec()), Some(Ok(b"READY {}".to_vec())));
+        assert!(matches!(take_line(&mut b"READY {}\nx".to_vec()), Some(Err(_))));
+    }
+}

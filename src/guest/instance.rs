@@ -1,0 +1,99 @@
+//! One running interpreter: the WebAssembly call that never returns, driven only while the host waits for
+//! a reply.
+//!
+//! The call is a future. It is polled until the guest waits for input (a frame is answered) or a deadline
+//! passes; dropping it unwinds the guest's stack and frees its store, whatever it was doing. That stops a
+//! script that burns (the store yields at each epoch) and one that sleeps (it waits in the host) alike.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use wasmtime_wasi::I32Exit;
+
+use super::error::Death;
+use super::log::GuestLog;
+use super::runtime::Runtime;
+use super::stdio::{Stdio, Streams};
+use super::store::{self, Memory};
+
+/// A guest's interpreter and its streams.
+pub struct Instance {
+    call: Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>,
+    stdio: Stdio,
+    memory: Memory,
+}
+
+impl Instance {
+    /// Makes an instance of `runtime`. It runs for the first time in [`reply`](Self::reply).
+    pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
+        let stdio = Stdio::new(outbox_limit, log);
+        let memory = Memory::new(memory);
+        let store = store::store(runtime.engine(), &stdio, &memory, runtime.arguments());
+        Self {
+            call: runtime.call(store),
+            stdio,
+            memory,
+        }
+    }
+
+    /// The guest's streams.
+    pub fn stdio(&self) -> &Stdio {
+        &self.stdio
+    }
+
+    /// The guest's memory.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Runs the guest until `take` finds a whole reply in the outbox, at most for `limit`.
+    ///
+    /// # Errors
+    /// How the guest died. The instance is of no use then.
+    pub async fn reply<T>(
+        &mut self,
+        limit: Duration,
+        mut take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
+    ) -> Result<T, Death> {
+        self.memory.take_refused();
+        let running = std::future::poll_fn(|context| {
+            let end = self.call.as_mut().poll(context);
+            // Also after the end: FAILED is written just before the guest returns.
+            if let Some(reply) = take(&mut self.stdio.lock()) {
+                return Poll::Ready(reply);
+            }
+            match end {
+                Poll::Ready(end) => Poll::Ready(Err(self.death(end))),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let reply = timeout(limit, running).await;
+        self.stdio.lock().log.settle();
+        reply.unwrap_or(Err(Death::Timeout(limit)))
+    }
+
+    fn death(&self, end: wasmtime::Result<()>) -> Death {
+        let streams = self.stdio.lock();
+        if let Some(allowed) = streams.log.overflowed {
+            return Death::Log(allowed);
+        }
+        if streams.outbox_overflowed {
+            return Death::Protocol("more bytes than a frame may have".into());
+        }
+        let error = match end {
+            Ok(()) => return Death::Exit(0),
+            Err(error) => error,
+        };
+        if let Some(I32Exit(code)) = error.downcast_ref() {
+            return Death::Exit(*code);
+        }
+        if self.memory.take_refused() {
+            return Death::Memory(self.memory.limit());
+        }
+        // The root cause alone: the context above it is a WebAssembly backtrace.
+        Death::Trap(error.root_cause().to_string())
+    }
+}

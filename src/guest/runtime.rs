@@ -1,0 +1,334 @@
+//! Runtimes: CPython-for-WASI artifacts that guests are made from.
+//!
+//! A runtime is a file `<name>.wasm` in the runtime directory with its SHA-256 beside it. It is checked,
+//! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an
+//! instance, which takes milliseconds.
+
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::thread;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{self, Component};
+use wasmtime::{Engine, Module, Store};
+
+use super::cache::{self, Cache, CacheError};
+use super::store::{self, State};
+
+/// The guest's program. The snapshot of a component has it inside, a command gets it as an argument.
+const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
+
+/// The names of runtimes that `scripts/install.sh` knows, the default one first.
+pub const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
+
+/// A runtime that guests can be made from.
+pub struct Runtime {
+    engine: Engine,
+    program: Program,
+}
+
+enum Program {
+    /// A component with world `export run: func()`, made by componentize-py.
+    Component(component::InstancePre<State>),
+    /// A WASI preview-1 command.
+    Command(wasmtime::InstancePre<State>),
+}
+
+/// Why a runtime cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no such file.
+    #[error("runtime {name} is not installed: {} does not exist", path.display())]
+    Missing {
+        /// As in the config.
+        name: String,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file is there, its checksum is not.
+    #[error("runtime {name} has no checksum: {} does not exist", path.display())]
+    NoChecksum {
+        /// As in the config.
+        name: String,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file is not what was installed.
+    #[error("{} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
+    Corrupt {
+        /// The artifact.
+        path: PathBuf,
+        /// From the checksum file.
+        expected: String,
+        /// Of the artifact.
+        found: String,
+    },
+    /// The machine-code cache cannot be trusted.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Wasmtime refuses the artifact.
+    #[error("{} is no runtime: {reason}", path.display())]
+    Unusable {
+        /// The artifact.
+        path: PathBuf,
+        /// Wasmtime's words.
+        reason: String,
+    },
+}
+
+impl RuntimeError {
+    /// What the user can do about it.
+    pub fn help(&self) -> String {
+        match self {
+            RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
+                format!("run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is")
+            }
+            RuntimeError::Missing { .. } => {
+                format!("set `guests.runtime` to one of {}", KNOWN.join(", "))
+            }
+            RuntimeError::NoChecksum { name, .. } => format!("run `scripts/install.sh {name}` again"),
+            RuntimeError::Corrupt { path, .. } | RuntimeError::Unusable { path, .. } => {
+                format!("delete {} and run scripts/install.sh", path.display())
+            }
+            RuntimeError::Cache(error) => error.help(),
+            RuntimeError::Io { .. } => "check that the file may be read".into(),
+        }
+    }
+}
+
+impl Runtime {
+    /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`,
+    /// or compiles it, for which `compiling` is told first.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; nothing is loaded then.
+    pub fn open(
+        directory: &Path,
+        name: &str,
+        cache: &Cache,
+        compiling: impl FnOnce(),
+    ) -> Result<Self, RuntimeError> {
+        let artifact = Artifact::find(directory, name)?;
+        let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
+        let key = cache::key(&artifact.sha256, &engine);
+        // Hashing both files is most of a warm start; they are read side by side.
+        let (verified, cached) = thread::scope(|scope| {
+            let verified = scope.spawn(|| artifact.verify());
+            let cached = cache.find(&key);
+            (verified.join().expect("hashing a file does not panic"), cached)
+        });
+        verified?;
+        let is_component = artifact.is_component()?;
+        let compiled = match cached? {
+            Some(path) => path,
+            None => {
+                compiling();
+                let wasm = artifact.read()?;
+                let code = if is_component {
+                    engine.precompile_component(&wasm)
+                } else {
+                    engine.precompile_module(&wasm)
+                };
+                let code = code.map_err(|error| artifact.unusable(&error))?;
+                cache.store(&key, &code)?
+            }
+        };
+        let program = if is_component {
+            load_component(&engine, &compiled)
+        } else {
+            load_command(&engine, &compiled)
+        };
+        let program = program.map_err(|error| artifact.unusable(&error))?;
+        Ok(Self { engine, program })
+    }
+
+    /// The engine that runs it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The guest's command line.
+    pub fn arguments(&self) -> &'static [&'static str] {
+        match self.program {
+            Program::Component(_) => &[],
+            // Isolated (no user site, no environment), no bytecode files.
+            Program::Command(_) => &["python", "-I", "-B", "-c", ENTRYPOINT],
+        }
+    }
+
+    /// The call that is a guest's life, in `store`.
+    pub fn call(
+        &self,
+        mut store: Store<State>,
+    ) -> Pin<Box<dyn Future<Output = wasmtime::Result<()>>>> {
+        match &self.program {
+            Program::Component(program) => {
+                let program = program.clone();
+                Box::pin(async move {
+                    let instance = program.instantiate_async(&mut store).await?;
+                    let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
+                    run.call_async(&mut store, ()).await
+                })
+            }
+            Program::Command(program) => {
+                let program = program.clone();
+                Box::pin(async move {
+                    let instance = program.instantiate_async(&mut store).await?;
+                    let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+                    start.call_async(&mut store, ()).await
+                })
+            }
+        }
+    }
+}
+
+fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
+    // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find`
+    // checked its SHA-256, and the key holds the artifact, the Wasmtime version and the engine's settings.
+    // Who can replace it between that check and this map owns the user's files, this program included.
+    let component = unsafe { Component::deserialize_file(engine, compiled)? };
+    let mut linker = component::Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(Program::Component(linker.instantiate_pre(&component)?))
+}
+
+fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
+    // SAFETY: as in `load_component`.
+    let module = unsafe { Module::deserialize_file(engine, compiled)? };
+    let mut linker = wasmtime::Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
+    Ok(Program::Command(linker.instantiate_pre(&module)?))
+}
+
+/// An installed artifact and the checksum it must have.
+pub struct Artifact {
+    path: PathBuf,
+    sha256: String,
+}
+
+impl Artifact {
+    /// Finds runtime `name` in `directory` and reads its checksum.
+    ///
+    /// # Errors
+    /// If either file is missing.
+    pub fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
+        let path = directory.join(format!("{name}.wasm"));
+        if !path.is_file() {
+            let name = name.to_owned();
+            return Err(RuntimeError::Missing { name, path });
+        }
+        let checksum = directory.join(format!("{name}.wasm.sha256sum"));
+        let text = match fs::read_to_string(&checksum) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(RuntimeError::NoChecksum {
+                    name: name.to_owned(),
+                    path: checksum,
+                });
+            }
+            Err(source) => {
+                return Err(RuntimeError::Io {
+                    path: checksum,
+                    source,
+                });
+            }
+        };
+        let sha256 = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+        Ok(Self { path, sha256 })
+    }
+
+    /// Compares the file with its checksum.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Corrupt`] with both sums.
+    pub fn verify(&self) -> Result<(), RuntimeError> {
+        let found = sha256_of(&self.path).map_err(|source| self.io(source))?;
+        if found == self.sha256 {
+            return Ok(());
+        }
+        Err(RuntimeError::Corrupt {
+            path: self.path.clone(),
+            expected: self.sha256.clone(),
+            found,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The checksum it must have.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    fn read(&self) -> Result<Vec<u8>, RuntimeError> {
+        fs::read(&self.path).map_err(|source| self.io(source))
+    }
+
+    /// Whether it is a component and not a core module: the layer field after magic and version.
+    fn is_component(&self) -> Result<bool, RuntimeError> {
+        use std::io::Read;
+        let mut header = [0; 8];
+        fs::File::open(&self.path)
+            .and_then(|mut file| file.read_exact(&mut header))
+            .map_err(|source| self.io(source))?;
+        Ok(header[6] == 1)
+    }
+
+    fn io(&self, source: std::io::Error) -> RuntimeError {
+        RuntimeError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn unusable(&self, error: &wasmtime::Error) -> RuntimeError {
+        RuntimeError::Unusable {
+            path: self.path.clone(),
+            reason: format!("{error:#}"),
+        }
+    }
+}
+
+/// SHA-256 of a file in lowercase hexadecimal, read in pieces.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(
+        &mut std::io::BufReader::with_capacity(1 << 18, fs::File::open(path)?),
+        &mut Hashing(&mut hash),
+    )?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// `bytes` in lowercase hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The Wasmtime side: one engine for all guests, and what a guest's store holds and may not exceed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, ResourceLimiter, Store};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::stdio::{Port, Stdin, Stdio, Stdout};
+
+/// How often a burning guest yields, so that its deadline can be looked at.
+const EPOCH: Duration = Duration::from_millis(5);
+/// C code inside CPython recurses: `repr` and `json` on nested values. What is not used costs nothing.
+const WASM_STACK: usize = 8 << 20;
+/// The fiber holds the WebAssembly stack and the host functions called from it.
+const FIBER_STACK: usize = WASM_STACK + (2 << 20);
+
+/// The engine that compiles and runs all guests, with a thread that advances its epoch.
+///
+/// # Errors
+/// If Wasmtime cannot work on this machine.
+pub fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK)
+        .memory_init_cow(true);
+    let engine = Engine::new(&config)?;
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("epoch".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(EPOCH);
+                // The engine's own end is this thread's: nobody has to stop it.
+                let Some(engine) = weak.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
+    Ok(engine)
+}
+
+/// What a guest's store holds.
+pub struct State {
+    wasi: WasiP1Ctx,
+    limiter: MemoryLimiter,
+}
+
+impl State {
+    /// The WASI context of a preview-1 command.
+    pub fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+/// A store for one guest: the three streams of `stdio`, the real clocks and randomness, `arguments`, and
+/// nothing else: no environment, no directories, no sockets, no name look-up.
+pub fn store(engine: &Engine, stdio: &Stdio, memory: &Memory, arguments: &[&str]) -> Store<State> {
+    let wasi = WasiCtxBuilder::new()
+        .stdin(Stdin(stdio.clone()))
+        .stdout(Stdout(stdio.clone(), Port::Reply))
+        .stderr(Stdout(stdio.clone(), Port::Log))
+        .args(arguments)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build_p1();
+    let limiter = MemoryLimiter(memory.clone());
+    let mut store = Store::new(engine, State { wasi, limiter });
+    store.limiter(|state| &mut state.limiter);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}
+
+/// What is known of a guest's memory from outside its store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Memory(Arc<MemoryUse>);
+
+#[derive(Debug)]
+struct MemoryUse {
+    limit: u64,
+    bytes: AtomicU64,
+    refused: AtomicBool,
+}
+
+impl Memory {
+    /// Memory of a guest that may have `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Self(Arc::new(MemoryUse {
+            limit,
+            bytes: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
+        }))
+    }
+
+    /// Bytes the guest has; WebAssembly memory never shrinks.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Most bytes it may have.
+    pub fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
+    /// Whether it was refused more since this was last asked.
+    pub fn take_refused(&self) -> bool {
+        self.0.refused.swap(false, Ordering::Relaxed)
+    }
+}
+
+struct MemoryLimiter(Memory);
+
+impl ResourceLimiter for MemoryLimiter {
+    // Growth is refused with `Ok(false)`, not a trap: Python sees `MemoryError` and may recover.
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let memory = &self.0.0;
+        let allowed =
+            desired as u64 <= memory.limit && maximum.is_none_or(|maximum| desired <= maximum);
+        if allowed {
+            memory.bytes.store(desired as u64, Ordering::Relaxed);
+        } else {
+            memory.refused.store(true, Ordering::Relaxed);
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        /// Far above what CPython's function table needs; a table entry costs the host 16 bytes.
+        const MOST_TABLE_ENTRIES: usize = 1 << 20;
+        Ok(desired <= MOST_TABLE_ENTRIES && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}

@@ -1,0 +1,103 @@
+//! Messages made here, for trying things out and for load.
+//!
+//! A literal is every message's payload. With a script the payload is empty and the script runs in the
+//! guest, as the pipeline's first stage: `generate` itself runs no Python.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Feed, Source, Stop};
+use crate::config::{GenerateConfig, GenerateSource};
+use crate::message::Message;
+
+/// Messages handed on at once when there is no interval to keep.
+const BATCH: u64 = 256;
+
+/// The source.
+pub struct Generate {
+    payload: Bytes,
+    interval: Duration,
+    /// 0 for no end.
+    count: u64,
+    batch_size: u64,
+    stopped: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct Signal {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// Ends the source's wait.
+pub struct WakeUp(Arc<Signal>);
+
+impl Stop for WakeUp {
+    fn stop(&self) {
+        *self.0.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Generate {
+    /// The source that `config` describes, and what ends it.
+    pub fn new(config: &GenerateConfig) -> (Self, WakeUp) {
+        let stopped = Arc::new(Signal::default());
+        let payload = match &config.source {
+            GenerateSource::Script(_) => Bytes::new(),
+            GenerateSource::Value(json) => Bytes::from(json.clone()),
+        };
+        let source = Self {
+            payload,
+            interval: config.interval,
+            count: config.count,
+            batch_size: config.batch_size as u64,
+            stopped: Arc::clone(&stopped),
+        };
+        (source, WakeUp(stopped))
+    }
+
+    /// Waits until `until`; `false` if stopped.
+    fn wait(&self, until: Instant) -> bool {
+        let mut stopped = self.stopped.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if *stopped || left.is_zero() {
+                return !*stopped;
+            }
+            let waited = self.stopped.changed.wait_timeout(stopped, left);
+            stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Source for Generate {
+    const NAME: &'static str = "generate";
+
+    fn run(self, mut feed: Feed) -> anyhow::Result<()> {
+        let mut made = 0;
+        let mut due = Instant::now();
+        loop {
+            let left = if self.count == 0 { u64::MAX } else { self.count - made };
+            let size = if self.interval.is_zero() { self.batch_size.max(BATCH) } else { self.batch_size };
+            let size = size.min(left);
+            let batch = (made..made + size)
+                .map(|offset| Message::new(self.payload.clone(), offset as i64))
+                .collect();
+            if size == 0 || feed.send(batch).is_err() {
+                return Ok(());
+            }
+            made += size;
+            if made == self.count {
+                return Ok(());
+            }
+            // From when it was due, not from now: a late batch does not slow the rate.
+            due = (due + self.interval).max(Instant::now() - self.interval);
+            if !self.wait(due) {
+                return Ok(());
+            }
+        }
+    }
+}

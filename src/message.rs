@@ -1,0 +1,270 @@
+//! What flows: messages in batches, the outcomes scripts make of them, and the acks that come back.
+
+pub mod ack;
+pub mod gate;
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::Recipient;
+use bytes::Bytes;
+
+use self::ack::{Ack, Acked};
+use self::gate::Permit;
+
+/// One unit of input: payload bytes plus where they came from.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The bytes as they were read. Batches share one buffer.
+    pub payload: Bytes,
+    /// Position at the source: the Kafka offset, or the line number from 0.
+    pub offset: i64,
+    /// Key, headers and timestamp, for sources that have them.
+    pub attributes: Option<Box<Attributes>>,
+    /// Set by the input when the message cannot be processed whatever the script is (an overlong line).
+    pub rejected: Option<Box<Failure>>,
+}
+
+impl Message {
+    /// A message that has only a payload and a position.
+    pub fn new(payload: Bytes, offset: i64) -> Self {
+        Self {
+            payload,
+            offset,
+            attributes: None,
+            rejected: None,
+        }
+    }
+
+    /// What the message costs at the [`gate`], in bytes: its payload and the engine's own book-keeping.
+    pub fn cost(&self) -> u64 {
+        self.payload.len() as u64 + MESSAGE_OVERHEAD
+    }
+}
+
+/// Bytes charged for a message beside its payload: `Message`, its outcome and its share of frames. A
+/// flood of empty lines is bounded by this.
+pub const MESSAGE_OVERHEAD: u64 = 128;
+
+/// Key, headers and timestamp of a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Partitioning key.
+    pub key: Option<Bytes>,
+    /// Names may repeat, values may be absent or any bytes.
+    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: Option<i64>,
+}
+
+/// Where the messages of a batch came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Kafka topic; `None` for sources without topics.
+    pub topic: Option<Arc<str>>,
+    /// Kafka partition; 0 elsewhere.
+    pub partition: i32,
+}
+
+/// A stretch of input that keeps its order: one Kafka partition, or all of standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(pub u32);
+
+/// Consecutive messages of one lane; the unit that actors pass.
+#[derive(Debug)]
+pub struct Batch {
+    /// The lane whose order they keep.
+    pub lane: Lane,
+    /// How many messages of the lane went before: 0 for the first batch. Orders batches without gaps,
+    /// which offsets of a compacted topic do not.
+    pub position: u64,
+    /// Source of every message in the batch.
+    pub origin: Arc<Origin>,
+    /// The messages; never empty.
+    pub messages: Vec<Message>,
+    open: Mutex<Open>,
+    acks: Recipient<Acked>,
+}
+
+/// The part of a batch that has no [`Ack`] yet.
+#[derive(Debug)]
+struct Open {
+    permit: Permit,
+    count: usize,
+}
+
+impl Batch {
+    /// A batch whose `permit` covers the cost of all `messages`; `acks` is the input, which hears what
+    /// became of them.
+    pub fn new(
+        lane: Lane,
+        position: u64,
+        origin: Arc<Origin>,
+        messages: Vec<Message>,
+        permit: Permit,
+        acks: Recipient<Acked>,
+    ) -> Self {
+        let count = messages.len();
+        Self {
+            lane,
+            position,
+            origin,
+            messages,
+            open: Mutex::new(Open { permit, count }),
+            acks,
+        }
+    }
+
+    /// The ack for `count` messages from index `start` on, whose results take `result_bytes` in memory.
+    /// The part of the permit that covers them goes with it.
+    pub fn ack(&self, start: usize, count: usize, result_bytes: usize) -> Ack {
+        let cost = self.messages[start..start + count].iter().map(Message::cost).sum();
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.count -= count;
+        let mut permit = open.permit.split(cost);
+        drop(open);
+        permit.charge(cost.max(result_bytes as u64));
+        Ack::new(self.lane, self.position + start as u64, count, permit, self.acks.clone())
+    }
+}
+
+impl Drop for Batch {
+    /// A batch that is dropped before all of it has an ack was lost on the way (an actor panicked): that
+    /// must not pass for a delivery.
+    fn drop(&mut self) {
+        let count = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).count;
+        if count > 0 {
+            self.acks.do_send(Acked {
+                lane: self.lane,
+                position: self.position,
+                count,
+                lost: true,
+            });
+        }
+    }
+}
+
+/// A batch on its way from the input to the processor.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Incoming(pub Arc<Batch>);
+
+/// What became of consecutive messages of a batch, on its way from the supervisor to the processor.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Processed {
+    /// The batch.
+    pub batch: Arc<Batch>,
+    /// Index of the first message that `outcomes` tells of.
+    pub start: usize,
+    /// One outcome a message.
+    pub outcomes: Outcomes,
+}
+
+/// Results on their way to an output, in order.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// The batch they were made from.
+    pub batch: Arc<Batch>,
+    /// Index of the first message that `outcomes` tells of.
+    pub start: usize,
+    /// The records to write; all other outcomes are not the output's concern.
+    pub outcomes: Outcomes,
+    /// To be ended when the records are where they should be.
+    pub ack: Ack,
+}
+
+/// What became of consecutive messages of a batch, in their order.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// Payloads of all records, one after the other.
+    pub data: Vec<u8>,
+    /// One entry a message.
+    pub items: Vec<Outcome>,
+}
+
+impl Outcomes {
+    /// Payload bytes of `record`.
+    pub fn payload(&self, record: &Record) -> &[u8] {
+        &self.data[record.payload.start as usize..record.payload.end as usize]
+    }
+
+    /// Every record, with the index of the message it was made from.
+    pub fn records(&self) -> impl Iterator<Item = (usize, &Record)> {
+        self.items.iter().enumerate().flat_map(|(index, outcome)| {
+            let records = match outcome {
+                Outcome::Record(record) => std::slice::from_ref(record),
+                Outcome::Records(records) => records,
+                Outcome::Dropped | Outcome::Failed(_) => &[],
+            };
+            records.iter().map(move |record| (index, record))
+        })
+    }
+}
+
+/// What became of one message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The script left `root` at `None`.
+    Dropped,
+    /// The usual case: one result.
+    Record(Record),
+    /// Several, by `emit`.
+    Records(Vec<Record>),
+    /// No result: the message goes where the error policy says.
+    Failed(Box<Failure>),
+}
+
+/// One output message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where its payload lies in [`Outcomes::data`].
+    pub payload: Range<u32>,
+    /// What the script set by `meta` or `emit`; all else is the input message's.
+    pub overrides: Option<Box<Overrides>>,
+}
+
+/// Attributes that a script chose for a record. The outer `Option` says whether it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Key; `Some(None)` removes it.
+    pub key: Option<Option<Bytes>>,
+    /// Topic; `Some(None)` means the output's own.
+    pub topic: Option<Option<String>>,
+    /// All headers.
+    pub headers: Option<Vec<(String, Option<Bytes>)>>,
+    /// Milliseconds since the Unix epoch; `Some(None)` leaves it to the broker.
+    pub timestamp: Option<Option<i64>>,
+}
+
+/// Why a message has no result.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Failure {
+    /// `Exception`'s type (`ValueError`), or a way to die (`Timeout`).
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The exception's text, or what happened in words.
+    pub message: String,
+    /// `file:line` of the script, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Python's traceback, the user's frames only.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub traceback: String,
+    /// How often the message was run.
+    pub attempts: u32,
+}
+
+impl Failure {
+    /// A failure found by the host, without traceback.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            message: message.into(),
+            at: None,
+            traceback: String::new(),
+            attempts: 1,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Records as lines on standard output or standard error.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::config::StdoutCodec;
+use crate::engine::OutputEnded;
+use crate::telemetry::counters::Counters;
+use crate::message::Deliver;
+
+/// The actor; writes to `W`.
+pub struct Lines<W> {
+    writer: W,
+    codec: StdoutCodec,
+    engine: Recipient<OutputEnded>,
+    counters: Arc<Counters>,
+    buffer: Vec<u8>,
+    /// Nothing can be written any more.
+    ended: bool,
+}
+
+impl<W: Write + Unpin + 'static> Lines<W> {
+    /// An output that ends each record as `codec` says.
+    pub fn new(
+        writer: W,
+        codec: StdoutCodec,
+        engine: Recipient<OutputEnded>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            writer,
+            codec,
+            engine,
+            counters,
+            buffer: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Writes all records of a stretch with one call, so that a batch costs one system call and a reader at
+    /// the other end of a pipe sees whole lines.
+    fn write(&mut self, deliver: &Deliver) -> io::Result<()> {
+        /// Buffers of rare large stretches are not kept.
+        const KEEP: usize = 1 << 20;
+        self.buffer.clear();
+        for (_, record) in deliver.outcomes.records() {
+            self.buffer.extend_from_slice(deliver.outcomes.payload(record));
+            self.buffer.extend_from_slice(self.codec.terminator());
+        }
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.writer.write_all(&self.buffer)?;
+        self.writer.flush()?;
+        Counters::add(&self.counters.bytes_written, self.buffer.len() as u64);
+        if self.buffer.capacity() > KEEP {
+            self.buffer = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Unpin + 'static> Actor for Lines<W> {
+    type Context = Context<Self>;
+}
+
+impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
+        if self.ended {
+            return; // the ack is dropped: lost, not delivered
+        }
+        match self.write(&deliver) {
+            Ok(()) => deliver.ack.done(),
+            Err(error) => {
+                self.ended = true;
+                self.engine.do_send(OutputEnded(error));
+            }
+        }
+    }
+}

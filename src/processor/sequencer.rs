@@ -1,0 +1,70 @@
+//! Puts stretches of a lane back in order, however many guests worked on them.
+
+use std::collections::BTreeMap;
+
+/// Holds what has overtaken, until what it overtook has come.
+#[derive(Debug)]
+pub struct Sequencer<T> {
+    next: u64,
+    waiting: BTreeMap<u64, (u64, T)>,
+}
+
+impl<T> Default for Sequencer<T> {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T> Sequencer<T> {
+    /// Takes the stretch of `count` messages that begins at `position`.
+    pub fn insert(&mut self, position: u64, count: u64, stretch: T) {
+        debug_assert!(position >= self.next, "position {position} was released before");
+        self.waiting.insert(position, (count, stretch));
+    }
+
+    /// The next stretch in order, if it is there.
+    pub fn pop(&mut self) -> Option<T> {
+        let entry = self.waiting.first_entry()?;
+        if *entry.key() != self.next {
+            return None;
+        }
+        let (count, stretch) = entry.remove();
+        self.next += count;
+        Some(stretch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_arrival_leaves_in_order(
+            stretches in prop::collection::vec(1u64..50, 1..60).prop_flat_map(|counts| {
+                let mut position = 0;
+                let all: Vec<(u64, u64)> = counts
+                    .into_iter()
+                    .map(|count| { position += count; (position - count, count) })
+                    .collect();
+                Just(all).prop_shuffle()
+            })
+        ) {
+            let mut sequencer = Sequencer::default();
+            let mut left = Vec::new();
+            for &(position, count) in &stretches {
+                sequencer.insert(position, count, position);
+                while let Some(position) = sequencer.pop() {
+                    left.push(position);
+                }
+            }
+            let mut expected: Vec<u64> = stretches.iter().map(|&(position, _)| position).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(left, expected);
+        }
+    }
+}

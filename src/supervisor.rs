@@ -1,0 +1,446 @@
+//! The queue of work, the guests, and their lives: scaling, restart, recycling.
+//!
+//! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
+//! guest that died becomes a new one that has said READY, and the work it held stays here until it is
+//! answered. The decisions are pure and stand in [`scaling`], [`restart`] and [`replay`]; this file acts.
+
+pub mod replay;
+pub mod restart;
+pub mod scaling;
+mod slot;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use self::replay::{Next, Work};
+use self::scaling::{Bounds, Decision, Snapshot};
+use self::slot::{Slot, State};
+use crate::engine::Fatal;
+use crate::guest::error::{Death, StartError};
+use crate::guest::{Execute, Executed, GuestSpec, Start, Started, Stop};
+use crate::message::gate::Gate;
+use crate::message::{Batch, Outcome, Outcomes, Processed};
+use crate::telemetry::counters::Counters;
+
+/// Starts that may fail in a row, with no guest reaching READY in between, before the engine gives up.
+const MOST_FAILED_STARTS: u32 = 4;
+/// How soon to look again when results have outgrown the gate.
+const GATE_PATIENCE: Duration = Duration::from_millis(2);
+
+/// When guests are replaced although they are well.
+#[derive(Debug, Clone, Copy)]
+pub struct Recycle {
+    /// After this many messages.
+    pub messages: Option<u64>,
+    /// When a guest has this many bytes of memory: WebAssembly memory never shrinks.
+    pub memory: u64,
+}
+
+/// A batch to run.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Run(pub Arc<Batch>);
+
+/// The actor. See the module's documentation.
+pub struct Supervisor {
+    spec: Arc<GuestSpec>,
+    bounds: Bounds,
+    recycle: Recycle,
+    gate: Gate,
+    counters: Arc<Counters>,
+    processor: Recipient<Processed>,
+    engine: Recipient<Fatal>,
+    queue: VecDeque<Work>,
+    slots: Vec<Slot>,
+    next_number: usize,
+    /// Failed starts since a guest last reached READY.
+    failed_starts: u32,
+    alarm: Option<SpawnHandle>,
+}
+
+/// What a supervisor is given.
+pub struct Parts {
+    /// What guests are made from.
+    pub spec: Arc<GuestSpec>,
+    /// How many there may be.
+    pub bounds: Bounds,
+    /// When they are replaced.
+    pub recycle: Recycle,
+    /// The bound on memory.
+    pub gate: Gate,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// Who gets the outcomes.
+    pub processor: Recipient<Processed>,
+    /// Who hears of what cannot be mended.
+    pub engine: Recipient<Fatal>,
+}
+
+impl Supervisor {
+    /// A supervisor without guests; it starts `min` of them when it is started itself.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            spec,
+            bounds,
+            recycle,
+            gate,
+            counters,
+            processor,
+            engine,
+        } = parts;
+        Self {
+            spec,
+            bounds,
+            recycle,
+            gate,
+            counters,
+            processor,
+            engine,
+            queue: VecDeque::new(),
+            slots: Vec::new(),
+            next_number: 0,
+            failed_starts: 0,
+            alarm: None,
+        }
+    }
+
+    /// Hands out work, scales, and sets the alarm for the next time something may be due.
+    fn act(&mut self, ctx: &mut Context<Self>) {
+        self.dispatch(ctx);
+        let now = Instant::now();
+        loop {
+            let seen = self.snapshot(now);
+            match scaling::decide(&seen, &self.bounds) {
+                Decision::Stay => break,
+                Decision::Grow(reason) => {
+                    tracing::info!(
+                        reason = reason.as_str(),
+                        guests = self.slots.len() + 1,
+                        max = self.bounds.max,
+                        "scaling up"
+                    );
+                    self.grow(None, ctx);
+                }
+                Decision::Shrink(reason) => {
+                    let idlest = self.slots.iter().filter_map(Slot::idle_since).min();
+                    self.slots.retain(|slot| slot.idle_since().is_none() || slot.idle_since() != idlest);
+                    tracing::info!(
+                        reason = reason.as_str(),
+                        guests = self.slots.len(),
+                        min = self.bounds.min,
+                        "scaling down"
+                    );
+                }
+            }
+        }
+        self.set_alarm(now, ctx);
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        let idle_since = self.slots.iter().filter_map(Slot::idle_since).min();
+        Snapshot {
+            waited: self.queue.front().map(|work| now.duration_since(work.since)),
+            idle: self.slots.iter().filter(|slot| slot.idle_since().is_some()).count(),
+            starting: self.slots.iter().filter(|slot| slot.is_starting()).count(),
+            guests: self.slots.len(),
+            idle_for: idle_since.map(|since| now.duration_since(since)),
+        }
+    }
+
+    fn set_alarm(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        if let Some(alarm) = self.alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        let scaling = scaling::next_look(&self.snapshot(now), &self.bounds);
+        let held_back = (!self.queue.is_empty() && self.gate.is_over()).then_some(GATE_PATIENCE);
+        if let Some(delay) = [scaling, held_back].into_iter().flatten().min() {
+            self.alarm = Some(ctx.run_later(delay, |supervisor, ctx| {
+                supervisor.alarm = None;
+                supervisor.act(ctx);
+            }));
+        }
+    }
+
+    /// Gives work to idle guests. When results have outgrown the gate, only the oldest work goes on, alone:
+    /// everything before it has its outcome then, so that its results are the next to leave.
+    fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        while !self.queue.is_empty() {
+            let any_busy = self.slots.iter().any(|slot| slot.work().is_some());
+            if self.gate.is_over() && any_busy {
+                return;
+            }
+            let Some(index) = self.slots.iter().position(|slot| slot.idle_since().is_some()) else {
+                return;
+            };
+            let Some(work) = self.queue.pop_front() else { return };
+            self.run(index, work, ctx);
+        }
+    }
+
+    fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
+        let limits = &self.spec.limits;
+        // Far beyond what its own deadlines allow: only a guest stuck in the host's code is ever this late.
+        let patience = limits.timeout.saturating_mul(work.len() as u32 + 1) + limits.start_timeout;
+        let slot = &mut self.slots[index];
+        let number = slot.number;
+        let request = slot.guest.send(Execute(work.stretch.clone())).timeout(patience);
+        slot.state = State::Busy(work);
+        ctx.spawn(request.into_actor(self).map(move |result, supervisor, ctx| {
+            supervisor.executed(number, result, ctx);
+        }));
+    }
+
+    fn executed(
+        &mut self,
+        number: usize,
+        result: Result<Executed, MailboxError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
+            return;
+        };
+        let Some(work) = self.slots[index].take_work() else { return };
+        match result {
+            Ok(executed) => self.settle(index, work, executed, ctx),
+            Err(error) => self.lost(index, work, error, ctx),
+        }
+        self.act(ctx);
+    }
+
+    /// A guest answered.
+    fn settle(&mut self, index: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
+        let Executed {
+            mut outcomes,
+            stop,
+            memory,
+        } = executed;
+        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
+        let answered = outcomes.items.len();
+        if answered > 0 {
+            self.slots[index].backoff.reset();
+        }
+        self.slots[index].messages += answered as u64;
+        match work.after(answered, &stop) {
+            Next::Done => self.free(index, memory, ctx),
+            Next::Continue(work) => {
+                self.requeue(work);
+                self.free(index, memory, ctx);
+            }
+            Next::Restart { work, convicted } => {
+                if let Some((_, failure)) = convicted {
+                    self.slots[index].backoff.reset();
+                    outcomes.items.push(Outcome::Failed(Box::new(failure)));
+                }
+                if let Stop::Died { death, .. } = stop {
+                    self.bury(index, &death, work, ctx);
+                }
+            }
+        }
+        self.hand_on(batch, start, outcomes);
+    }
+
+    /// A guest's thread did not answer: it panicked, or is stuck in the host's code.
+    fn lost(&mut self, index: usize, mut work: Work, error: MailboxError, ctx: &mut Context<Self>) {
+        let what = match error {
+            MailboxError::Closed => "see the message on standard error",
+            MailboxError::Timeout => "its thread does not answer and is abandoned",
+        };
+        let death = Death::Panic(what.to_owned());
+        // Its outcomes are gone with it, so the stretch itself is halved until one message is left.
+        if let Some(other) = work.split() {
+            self.queue.push_front(other);
+        }
+        let suspects = work.len();
+        let alone = suspects == 1 && work.stretch.solo_until > work.stretch.next;
+        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
+        let stop = Stop::Died {
+            death: death.clone(),
+            suspects,
+            alone,
+        };
+        // The old thread ends with its last address.
+        self.slots[index].guest = crate::guest::Guest::spawn(self.slots[index].number, Arc::clone(&self.spec));
+        if let Next::Restart { work, convicted } = work.after(0, &stop) {
+            self.bury(index, &death, work, ctx);
+            if let Some((_, failure)) = convicted {
+                let items = vec![Outcome::Failed(Box::new(failure))];
+                self.hand_on(batch, start, Outcomes { data: Vec::new(), items });
+            }
+        }
+    }
+
+    fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
+        if !outcomes.items.is_empty() {
+            // Bounded by the gate: a batch has at most as many outcomes as messages.
+            self.processor.do_send(Processed {
+                batch,
+                start,
+                outcomes,
+            });
+        }
+    }
+
+    /// The rest of some work goes on first, shared among the guests that have nothing to do.
+    fn requeue(&mut self, mut work: Work) {
+        work.since = Instant::now();
+        let idle = self.slots.iter().filter(|slot| slot.idle_since().is_some()).count();
+        let mut parts = vec![work];
+        while parts.len() <= idle {
+            let Some(part) = parts.last_mut().and_then(Work::split) else { break };
+            parts.push(part);
+        }
+        for part in parts.into_iter().rev() {
+            self.queue.push_front(part);
+        }
+    }
+
+    /// The guest in `index` has nothing to do; it may be due for replacement.
+    fn free(&mut self, index: usize, memory: u64, ctx: &mut Context<Self>) {
+        let slot = &mut self.slots[index];
+        slot.state = State::Idle(Instant::now());
+        if slot.retiring {
+            tracing::debug!(guest = slot.number, "recycled guest ended");
+            self.slots.remove(index);
+            return;
+        }
+        let worn_by_messages = self.recycle.messages.is_some_and(|most| slot.messages >= most);
+        if (memory >= self.recycle.memory || worn_by_messages) && !slot.worn {
+            slot.worn = true;
+            let number = slot.number;
+            tracing::info!(guest = number, memory, messages = slot.messages, "recycling guest");
+            Counters::add(&self.counters.recycled, 1);
+            // The new one first, so that there is no pause.
+            self.grow(Some(number), ctx);
+        }
+    }
+
+    fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
+        self.next_number += 1;
+        let slot = Slot::new(self.next_number, &self.spec, replaces);
+        self.slots.push(slot);
+        self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
+    }
+
+    /// The guest in `index` died; a new one takes its place, and the work it held.
+    fn bury(&mut self, index: usize, death: &Death, work: Option<Work>, ctx: &mut Context<Self>) {
+        let slot = &mut self.slots[index];
+        let delay = slot.backoff.fail();
+        tracing::warn!(
+            guest = slot.number,
+            death = death.name(),
+            messages = slot.messages,
+            "guest died: {death}"
+        );
+        self.counters.count_death(death);
+        self.start(index, work, delay, ctx);
+    }
+
+    fn start(
+        &mut self,
+        index: usize,
+        work: Option<Work>,
+        delay: Duration,
+        ctx: &mut Context<Self>,
+    ) {
+        let slot = &mut self.slots[index];
+        slot.state = State::Starting(work);
+        slot.messages = 0;
+        slot.worn = false;
+        let number = slot.number;
+        if delay.is_zero() {
+            self.send_start(number, ctx);
+        } else {
+            ctx.run_later(delay, move |supervisor, ctx| supervisor.send_start(number, ctx));
+        }
+    }
+
+    fn send_start(&mut self, number: usize, ctx: &mut Context<Self>) {
+        let Some(slot) = self.slots.iter().find(|slot| slot.number == number) else {
+            return;
+        };
+        let patience = self.spec.limits.start_timeout.saturating_mul(2);
+        let request = slot.guest.send(Start).timeout(patience);
+        ctx.spawn(request.into_actor(self).map(move |result, supervisor, ctx| {
+            let result = result.unwrap_or_else(|error| {
+                Err(StartError::Died(Death::Panic(format!("no answer from its thread: {error}"))))
+            });
+            supervisor.started(number, result, ctx);
+        }));
+    }
+
+    fn started(
+        &mut self,
+        number: usize,
+        result: Result<Started, StartError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
+            return;
+        };
+        match result {
+            Ok(Started { ready, took }) => {
+                self.failed_starts = 0;
+                Counters::add(&self.counters.starts, 1);
+                tracing::info!(guest = number, python = ready.python, ?took, "guest ready");
+                self.ready(index, ctx);
+            }
+            Err(error) => self.failed(index, error, ctx),
+        }
+        self.act(ctx);
+    }
+
+    fn ready(&mut self, index: usize, ctx: &mut Context<Self>) {
+        let slot = &mut self.slots[index];
+        let replaced = slot.replaces.take();
+        let held = slot.take_work();
+        slot.state = State::Idle(Instant::now());
+        if let Some(work) = held {
+            self.run(index, work, ctx);
+        }
+        if let Some(old) = replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old)) {
+            if self.slots[old].idle_since().is_some() {
+                self.slots.remove(old);
+            } else {
+                self.slots[old].retiring = true;
+            }
+        }
+    }
+
+    fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
+        let number = self.slots[index].number;
+        self.failed_starts += 1;
+        Counters::add(&self.counters.failed_starts, 1);
+        if !error.is_retriable() || self.failed_starts >= MOST_FAILED_STARTS {
+            self.engine.do_send(Fatal::Start(error));
+            return;
+        }
+        tracing::warn!(guest = number, "guest did not start: {error}");
+        let work = self.slots[index].take_work();
+        let slot = &mut self.slots[index];
+        let delay = slot.backoff.fail();
+        slot.guest = crate::guest::Guest::spawn(number, Arc::clone(&self.spec));
+        self.start(index, work, delay, ctx);
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Bounded by the gate, not by the mailbox.
+        ctx.set_mailbox_capacity(0);
+        self.act(ctx);
+    }
+}
+
+impl Handler<Run> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Run(batch): Run, ctx: &mut Self::Context) {
+        self.queue.push_back(Work::new(batch, Instant::now()));
+        self.act(ctx);
+    }
+}

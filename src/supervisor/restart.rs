@@ -1,0 +1,50 @@
+//! When a dead guest is started again: at once, then later and later while it keeps dying.
+
+use std::time::Duration;
+
+/// Delay before the second restart in a row; doubles with each further one.
+const FIRST: Duration = Duration::from_millis(10);
+/// Longest delay.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Counts what went wrong in a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// Something went wrong again. Returns how long to wait: nothing for the first time, since one bad
+    /// message is no reason to let good ones wait.
+    pub fn fail(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        match self.failures {
+            1 => Duration::ZERO,
+            failures => FIRST.saturating_mul(1 << (failures - 2).min(16)).min(LONGEST),
+        }
+    }
+
+    /// A batch came through, or the message to blame was found.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Failures in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_up_to_the_longest_and_starts_anew() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<u128> = (0..13).map(|_| backoff.fail().as_millis()).collect();
+        assert_eq!(delays, [0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000, 5000]);
+        backoff.reset();
+        assert_eq!(backoff.fail(), Duration::ZERO);
+    }
+}

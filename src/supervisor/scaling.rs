@@ -1,0 +1,160 @@
+//! How many guests there should be: a pure function of what the supervisor sees.
+
+use std::time::Duration;
+
+/// How long work may wait before another guest is worth its start (about 4 ms, and 9 MB).
+pub const PATIENCE: Duration = Duration::from_millis(5);
+
+/// What the supervisor sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// How long the oldest work in the queue has waited; `None` if there is none.
+    pub waited: Option<Duration>,
+    /// Guests that wait for work.
+    pub idle: usize,
+    /// Guests on their way to READY, back-off included.
+    pub starting: usize,
+    /// All guests, those included.
+    pub guests: usize,
+    /// How long the guest that has been idle longest has been so.
+    pub idle_for: Option<Duration>,
+}
+
+/// What the config says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Fewest guests; may be 0.
+    pub min: usize,
+    /// Most guests.
+    pub max: usize,
+    /// How long a guest may be idle before it is ended, if there are more than `min`.
+    pub idle_timeout: Duration,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Stay,
+    /// Start a guest.
+    Grow(Reason),
+    /// End the guest that has been idle longest.
+    Shrink(Reason),
+}
+
+/// Why; for logs and counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// There are fewer guests than `min`.
+    BelowMin,
+    /// There is work and no guest at all.
+    FirstWork,
+    /// Work has waited longer than [`PATIENCE`] and no guest is idle.
+    WorkWaits,
+    /// A guest has had nothing to do for `idle_timeout`.
+    Idle,
+}
+
+impl Reason {
+    /// A label for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::BelowMin => "below_min",
+            Reason::FirstWork => "first_work",
+            Reason::WorkWaits => "work_waits",
+            Reason::Idle => "idle",
+        }
+    }
+}
+
+/// Decides. Grows by one guest at a time, and only when the last one has started: a start takes a few
+/// milliseconds, so nothing is lost by looking again then.
+pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
+    if seen.guests < bounds.min {
+        return Decision::Grow(Reason::BelowMin);
+    }
+    if let Some(waited) = seen.waited {
+        if seen.guests == 0 {
+            return Decision::Grow(Reason::FirstWork);
+        }
+        let stretched = seen.idle == 0 && seen.starting == 0 && waited >= PATIENCE;
+        if stretched && seen.guests < bounds.max {
+            return Decision::Grow(Reason::WorkWaits);
+        }
+        return Decision::Stay;
+    }
+    let bored = seen.idle_for.is_some_and(|idle| idle >= bounds.idle_timeout);
+    if bored && seen.guests > bounds.min {
+        return Decision::Shrink(Reason::Idle);
+    }
+    Decision::Stay
+}
+
+/// When [`decide`] may say something else although nothing has happened.
+pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
+    match seen.waited {
+        Some(waited) if seen.guests < bounds.max => {
+            Some(PATIENCE.saturating_sub(waited).max(Duration::from_millis(1)))
+        }
+        Some(_) => None,
+        None if seen.guests > bounds.min => {
+            seen.idle_for.map(|idle| bounds.idle_timeout.saturating_sub(idle))
+        }
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        min: 1,
+        max: 3,
+        idle_timeout: Duration::from_secs(30),
+    };
+
+    fn ms(millis: u64) -> Option<Duration> {
+        Some(Duration::from_millis(millis))
+    }
+
+    fn seen(waited: Option<Duration>, idle: usize, starting: usize, guests: usize) -> Snapshot {
+        Snapshot {
+            waited,
+            idle,
+            starting,
+            guests,
+            idle_for: None,
+        }
+    }
+
+    #[test]
+    fn grows_when_work_waits_and_nobody_is_idle() {
+        let grow = Decision::Grow(Reason::WorkWaits);
+        assert_eq!(decide(&seen(ms(6), 0, 0, 1), &BOUNDS), grow);
+        assert_eq!(decide(&seen(ms(4), 0, 0, 1), &BOUNDS), Decision::Stay, "patience");
+        assert_eq!(decide(&seen(ms(6), 1, 0, 2), &BOUNDS), Decision::Stay, "one is idle");
+        assert_eq!(decide(&seen(ms(6), 0, 1, 2), &BOUNDS), Decision::Stay, "one is starting");
+        assert_eq!(decide(&seen(ms(900), 0, 0, 3), &BOUNDS), Decision::Stay, "at most max");
+    }
+
+    #[test]
+    fn from_zero_the_first_work_starts_a_guest_at_once() {
+        let bounds = Bounds { min: 0, ..BOUNDS };
+        assert_eq!(decide(&seen(None, 0, 0, 0), &bounds), Decision::Stay);
+        assert_eq!(decide(&seen(ms(0), 0, 0, 0), &bounds), Decision::Grow(Reason::FirstWork));
+    }
+
+    #[test]
+    fn shrinks_to_min_one_at_a_time() {
+        let idle = |guests, secs| Snapshot {
+            idle_for: Some(Duration::from_secs(secs)),
+            ..seen(None, guests, 0, guests)
+        };
+        assert_eq!(decide(&idle(2, 30), &BOUNDS), Decision::Shrink(Reason::Idle));
+        assert_eq!(decide(&idle(2, 29), &BOUNDS), Decision::Stay);
+        assert_eq!(decide(&idle(1, 99), &BOUNDS), Decision::Stay, "never below min");
+        assert_eq!(next_look(&idle(2, 29), &BOUNDS), Some(Duration::from_secs(1)));
+        assert_eq!(next_look(&idle(1, 29), &BOUNDS), None);
+    }
+}

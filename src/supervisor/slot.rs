@@ -1,0 +1,83 @@
+//! One guest, as the supervisor sees it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::Addr;
+
+use super::replay::Work;
+use super::restart::Backoff;
+use crate::guest::{Guest, GuestSpec};
+
+/// A guest's address and state.
+pub(super) struct Slot {
+    /// Never used again by another guest of this process.
+    pub number: usize,
+    pub guest: Addr<Guest>,
+    pub state: State,
+    pub backoff: Backoff,
+    /// Messages it has answered since READY.
+    pub messages: u64,
+    /// A replacement is on its way.
+    pub worn: bool,
+    /// It ends when its work is done: the replacement is there.
+    pub retiring: bool,
+    /// The guest that ends when this one is ready.
+    pub replaces: Option<usize>,
+}
+
+/// What a guest does.
+pub(super) enum State {
+    /// Comes to life, or waits for its restart; with the work it held when it died.
+    Starting(Option<Work>),
+    /// Waits for work, since then.
+    Idle(Instant),
+    /// Runs a stretch of a batch.
+    Busy(Work),
+}
+
+impl Slot {
+    /// A new guest's slot, not started yet.
+    pub fn new(number: usize, spec: &Arc<GuestSpec>, replaces: Option<usize>) -> Self {
+        Self {
+            number,
+            guest: Guest::spawn(number, Arc::clone(spec)),
+            state: State::Starting(None),
+            backoff: Backoff::default(),
+            messages: 0,
+            worn: false,
+            retiring: false,
+            replaces,
+        }
+    }
+
+    pub fn idle_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle(since) => Some(since),
+            _ => None,
+        }
+    }
+
+    pub fn is_starting(&self) -> bool {
+        matches!(self.state, State::Starting(_))
+    }
+
+    pub fn work(&self) -> Option<&Work> {
+        match &self.state {
+            State::Busy(work) | State::Starting(Some(work)) => Some(work),
+            State::Starting(None) | State::Idle(_) => None,
+        }
+    }
+
+    /// Takes the work out; a guest without work is at the start of its state.
+    pub fn take_work(&mut self) -> Option<Work> {
+        match std::mem::replace(&mut self.state, State::Starting(None)) {
+            State::Busy(work) | State::Starting(Some(work)) => Some(work),
+            State::Starting(None) => None,
+            State::Idle(since) => {
+                self.state = State::Idle(since);
+                None
+            }
+        }
+    }
+}
