@@ -23,13 +23,12 @@ from importlib.machinery import ModuleSpec, PathFinder
 
 STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
 
-# Not carried. First what lacks the C parts that it is made of, then what needs a screen, a terminal, a package index or
-# another system to work on, or is CPython's own tooling. An import of one of these says that it is not in this runtime.
+# Not carried: what lacks the C parts that it is made of, what is for another system, and CPython's own tooling.
 LEFT_OUT = frozenset(
     """
-    bz2 ctypes lzma multiprocessing ssl
-    _aix_support _android_support _apple_support _ios_support _osx_support _pyrepl antigravity curses ensurepip idlelib
-    lib2to3 pydoc_data test tkinter turtle turtledemo venv __hello__ __phello__
+    bz2 ctypes curses lzma multiprocessing ssl tkinter turtle turtledemo
+    _aix_support _android_support _apple_support _ios_support _osx_support
+    __hello__ __phello__ ensurepip idlelib test
     """.split()
 )
 
@@ -81,9 +80,6 @@ class _Carried:
 
     def get_source(self, name):
         return None
-
-    def iter_modules(self, prefix=""):
-        return []
 
     def _get(self, name):
         try:
