@@ -16,14 +16,18 @@
 //! What comes from a guest is hostile: [`Reader`] never panics, never reads outside the frame and
 //! bounds its depth, its output and its work, whatever the bytes say.
 
+mod cursor;
 mod decode;
+mod document;
 mod encode;
 mod error;
 mod json;
 mod keys;
 mod number;
+mod objects;
 mod skip;
 mod text;
+mod value;
 mod wire;
 
 #[cfg(test)]
@@ -32,7 +36,7 @@ mod tests;
 pub use decode::{Kind, Reader, Scratch};
 pub use encode::{Encoder, Payload};
 pub use error::{FrameError, OutputError, OutputErrorKind};
-pub use json::Top;
+pub use value::Top;
 
 /// Most decimal digits of one integer, in both directions.
 ///

@@ -25,7 +25,7 @@ use self::error::{Death, StartError};
 use self::handshake::{Hello, HelloStage, Ready};
 use self::instance::Instance;
 use self::log::GuestLog;
-use self::pace::Pace;
+use self::pace::{Pace, Took};
 use self::runtime::Runtime;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes};
@@ -199,7 +199,7 @@ impl Guest {
         self.alive = Some(Alive {
             instance,
             uses_meta: ready.uses_meta,
-            pace: Pace::new(timeout),
+            pace: Pace::new(timeout, max_log),
             requests: 0,
             killed_at: kill_after.map(|mean| Instant::now() + mean.mul_f64(2.0 * random_fraction())),
         });
@@ -318,7 +318,7 @@ impl Alive {
             if !streams.outbox.is_empty() {
                 return Err(Death::Protocol("bytes that nobody asked for".into()));
             }
-            streams.log.renew(limits.max_log.saturating_mul(count as u64));
+            streams.log.renew(limits.max_log);
         }
         stdio.send(encoder.as_bytes());
         let began = Instant::now();
@@ -350,8 +350,12 @@ impl Alive {
             outcomes.items.truncate(items + index);
             return Err(Death::Memory(limits.memory));
         }
-        let result_bytes = outcomes.data.len() - bytes;
-        self.pace.observe(answered, elapsed, result_bytes as u64);
+        self.pace.observe(Took {
+            messages: answered,
+            time: elapsed,
+            bytes: (outcomes.data.len() - bytes) as u64,
+            log: self.instance.stdio().lock().log.written(),
+        });
         Ok(answered)
     }
 }

@@ -1,18 +1,17 @@
 //! Request bodies: JSON payloads as marshal objects.
 //!
-//! `jiter` hands out the document piece by piece and each piece is written at once, so no tree is
-//! built. A list's length stands before its items: it is filled in when the list ends.
+//! A payload is written as its value if it is JSON, else as text or bytes. What was begun and turns
+//! out to be none is taken back without a trace.
 
 use std::mem;
 
-use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, NumberAny, NumberInt, Peek};
+use jiter::{Jiter, JiterError};
 
-use super::keys::{KeyTable, Lookup};
+use super::document::{self, Excess, Open};
+use super::keys::KeyTable;
 use super::number;
-use super::wire::{
-    ASCII, BYTES, DICT, FALSE, FLAG_REF, FLOAT, LIST, MAX_LEN, NONE, NULL, REF, SHORT_ASCII,
-    SMALL_TUPLE, TRUE, TUPLE, UNICODE,
-};
+use super::objects::{write_head, write_str};
+use super::wire::{BYTES, LIST, MAX_LEN, NONE, SMALL_TUPLE, TUPLE};
 
 /// What a payload was, and so what [`Encoder::payload`] wrote for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,31 +38,13 @@ pub enum Payload {
 /// allocations.
 #[derive(Debug)]
 pub struct Encoder {
-    out: Vec<u8>,
-    keys: KeyTable,
+    pub(super) out: Vec<u8>,
+    pub(super) keys: KeyTable,
     /// Containers around the current value, outermost first.
-    open: Vec<Open>,
+    pub(super) open: Vec<Open>,
     /// Where `jiter` unescapes strings.
     tape: Vec<u8>,
-    max_depth: usize,
-}
-
-/// A container whose end has not come.
-#[derive(Debug, Clone, Copy)]
-enum Open {
-    List {
-        /// Where its length goes.
-        at: usize,
-        items: u32,
-    },
-    Dict,
-}
-
-/// How a document that is JSON must nevertheless not reach the guest.
-#[derive(Debug, Default, Clone, Copy)]
-struct Excess {
-    deep: bool,
-    big: bool,
+    pub(super) max_depth: usize,
 }
 
 impl Encoder {
@@ -162,12 +143,15 @@ impl Encoder {
         let json = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
         let mark = (self.out.len(), self.keys.len());
         let error = match self.document(json) {
-            Ok(Excess { deep: false, big: false }) => return Payload::Json,
+            Ok(Excess {
+                deep: false,
+                big: false,
+            }) => return Payload::Json,
             Ok(excess) => return self.refuse(mark, excess),
             Err(error) => error,
         };
         self.rollback(mark);
-        if may_be_lone_surrogate(&error)
+        if document::may_be_lone_surrogate(&error)
             && let Some(kind) = self.defer(json)
         {
             return kind;
@@ -188,10 +172,16 @@ impl Encoder {
     #[cold]
     fn defer(&mut self, json: &[u8]) -> Option<Payload> {
         let mark = (self.out.len(), self.keys.len());
-        let outcome = self.document(&mask_surrogates(json));
+        let outcome = self.document(&document::mask_surrogates(json));
         self.rollback(mark);
         match (outcome, str::from_utf8(json)) {
-            (Ok(Excess { deep: false, big: false }), Ok(text)) => {
+            (
+                Ok(Excess {
+                    deep: false,
+                    big: false,
+                }),
+                Ok(text),
+            ) => {
                 self.str(text);
                 Some(Payload::Deferred)
             }
@@ -203,7 +193,11 @@ impl Encoder {
     fn refuse(&mut self, mark: (usize, usize), excess: Excess) -> Payload {
         self.rollback(mark);
         self.none();
-        if excess.deep { Payload::TooDeep } else { Payload::TooBig }
+        if excess.deep {
+            Payload::TooDeep
+        } else {
+            Payload::TooBig
+        }
     }
 
     /// Takes back what was written since the output and the key table had these lengths. Keys
@@ -219,186 +213,4 @@ impl Encoder {
         self.tape = json.into_tape();
         outcome
     }
-
-    /// Writes the document. What exceeds a limit is noted and read on: whether it is JSON at all
-    /// is known only at its end.
-    fn walk<'j>(&mut self, data: &'j [u8], json: &mut Jiter<'j>) -> Result<Excess, JiterError> {
-        let Self { out, keys, open, max_depth, .. } = self;
-        open.clear();
-        let mut excess = Excess::default();
-        // Where `json` starts within `data`: see `unusual_number`.
-        let mut base = 0;
-        let mut peek = json.peek()?;
-        loop {
-            match peek {
-                Peek::String => write_str(out, json.known_str()?, 0),
-                Peek::Object => {
-                    excess.deep |= open.len() >= *max_depth;
-                    out.push(DICT);
-                    if let Some(key) = json.known_object()? {
-                        write_key(out, keys, key);
-                        peek = json.peek()?;
-                        open.push(Open::Dict);
-                        continue;
-                    }
-                    out.push(NULL);
-                }
-                Peek::Array => {
-                    excess.deep |= open.len() >= *max_depth;
-                    write_head(out, LIST, 0);
-                    if let Some(first) = json.known_array()? {
-                        peek = first;
-                        open.push(Open::List { at: out.len() - 4, items: 1 });
-                        continue;
-                    }
-                }
-                Peek::True | Peek::False => {
-                    out.push(if json.known_bool(peek)? { TRUE } else { FALSE });
-                }
-                Peek::Null => {
-                    json.known_null()?;
-                    out.push(NONE);
-                }
-                _ => match json.known_number(peek) {
-                    Ok(NumberAny::Int(NumberInt::Int(value))) => number::write_int(out, value),
-                    Ok(NumberAny::Float(value)) => write_float(out, value),
-                    Err(error) => {
-                        let number = base + json.current_index();
-                        let end = number + unusual_number(out, &data[number..], error, &mut excess)?;
-                        let tape = mem::replace(json, Jiter::new(&[])).into_tape();
-                        *json = Jiter::with_tape(&data[end..], tape);
-                        base = end;
-                    }
-                },
-            }
-            // One value is complete: go on with what is around it.
-            loop {
-                match open.last_mut() {
-                    None => {
-                        json.finish()?;
-                        return Ok(excess);
-                    }
-                    Some(Open::List { at, items }) => {
-                        if let Some(next) = json.array_step()? {
-                            *items += 1;
-                            peek = next;
-                            break;
-                        }
-                        out[*at..*at + 4].copy_from_slice(&items.to_le_bytes());
-                    }
-                    Some(Open::Dict) => {
-                        if let Some(key) = json.next_key()? {
-                            write_key(out, keys, key);
-                            peek = json.peek()?;
-                            break;
-                        }
-                        out.push(NULL);
-                    }
-                }
-                open.pop();
-            }
-        }
-    }
-}
-
-/// Writes a number that `jiter` refuses although JSON allows it: an integer beyond `i64`, or
-/// anything with more than 4300 digits before the point. Returns its length; `jiter` cannot be
-/// told to go past it, so the caller starts it anew behind.
-#[cold]
-fn unusual_number(
-    out: &mut Vec<u8>,
-    text: &[u8],
-    error: JiterError,
-    excess: &mut Excess,
-) -> Result<usize, JiterError> {
-    if !matches!(error.error_type, JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange)) {
-        return Err(error);
-    }
-    let Some((len, integer)) = number::scan(text) else {
-        return Err(error);
-    };
-    if integer {
-        excess.big |= !number::write_decimal(out, &text[..len]);
-    } else {
-        let float = str::from_utf8(&text[..len]).ok().and_then(|text| text.parse().ok());
-        write_float(out, float.ok_or(error)?);
-    }
-    Ok(len)
-}
-
-fn may_be_lone_surrogate(error: &JiterError) -> bool {
-    use JsonErrorType::{LoneLeadingSurrogateInHexEscape, UnexpectedEndOfHexEscape};
-    matches!(
-        error.error_type,
-        JiterErrorType::JsonError(LoneLeadingSurrogateInHexEscape | UnexpectedEndOfHexEscape)
-    )
-}
-
-/// A copy in which each escaped surrogate is an escaped U+FFFD: JSON exactly if the original is
-/// JSON to Python.
-///
-/// Backslashes stand only in strings, so pairing them off from the start finds each escape.
-fn mask_surrogates(json: &[u8]) -> Vec<u8> {
-    let mut copy = json.to_vec();
-    let mut at = 0;
-    while at < copy.len() {
-        if copy[at] != b'\\' {
-            at += 1;
-            continue;
-        }
-        if let Some([b'u', b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', third, fourth]) =
-            copy.get(at + 1..at + 6)
-            && third.is_ascii_hexdigit()
-            && fourth.is_ascii_hexdigit()
-        {
-            copy[at + 2..at + 6].copy_from_slice(b"fffd");
-        }
-        at += 2;
-    }
-    copy
-}
-
-/// Writes a type code and a length or count.
-///
-/// # Panics
-///
-/// If the length exceeds `i32::MAX`.
-#[inline]
-fn write_head(out: &mut Vec<u8>, code: u8, len: usize) {
-    assert!(len <= MAX_LEN, "marshal has no objects of 2 GiB and more");
-    let len = (len as u32).to_le_bytes();
-    out.extend_from_slice(&[code, len[0], len[1], len[2], len[3]]);
-}
-
-/// Writes a string. The types are those for strings that are *not* interned: see the module's
-/// introduction.
-#[inline]
-fn write_str(out: &mut Vec<u8>, text: &str, flag: u8) {
-    let bytes = text.as_bytes();
-    if !text.is_ascii() {
-        write_head(out, UNICODE | flag, bytes.len());
-    } else if let Ok(len) = u8::try_from(bytes.len()) {
-        out.extend_from_slice(&[SHORT_ASCII | flag, len]);
-    } else {
-        write_head(out, ASCII | flag, bytes.len());
-    }
-    out.extend_from_slice(bytes);
-}
-
-#[inline]
-fn write_key(out: &mut Vec<u8>, keys: &mut KeyTable, key: &str) {
-    match keys.lookup(key, out) {
-        Lookup::Known(index) => {
-            let index = index.to_le_bytes();
-            out.extend_from_slice(&[REF, index[0], index[1], index[2], index[3]]);
-        }
-        Lookup::New => write_str(out, key, FLAG_REF),
-        Lookup::Unshared => write_str(out, key, 0),
-    }
-}
-
-#[inline]
-fn write_float(out: &mut Vec<u8>, value: f64) {
-    out.push(FLOAT);
-    out.extend_from_slice(&value.to_le_bytes());
 }

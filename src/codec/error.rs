@@ -56,7 +56,10 @@ pub struct OutputError {
 impl OutputError {
     #[cold]
     fn new(kind: OutputErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     #[cold]
@@ -106,21 +109,22 @@ impl OutputError {
     }
 }
 
-/// Either failure, while a value is being written.
+/// Either failure, while a value is being written. Boxed, since it is returned much more often
+/// than it occurs.
 #[derive(Debug)]
 pub(super) enum Stop {
-    Frame(FrameError),
-    Output(OutputError),
+    Frame(Box<FrameError>),
+    Output(Box<OutputError>),
 }
 
 impl From<FrameError> for Stop {
     fn from(error: FrameError) -> Self {
-        Self::Frame(error)
+        Self::Frame(Box::new(error))
     }
 }
 
 impl From<OutputError> for Stop {
     fn from(error: OutputError) -> Self {
-        Self::Output(error)
+        Self::Output(Box::new(error))
     }
 }

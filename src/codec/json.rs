@@ -5,144 +5,54 @@
 //! is bounded by the output: each object, and so each reference followed, writes at least a byte,
 //! and the output has a limit.
 
-use super::decode::{NO_REF, Reader};
+use super::cursor::NO_REF;
+use super::decode::Reader;
 use super::error::{FrameError, OutputError, Stop};
 use super::number;
 use super::text;
+use super::value::Limit;
 use super::wire::{
-    ASCII, ASCII_INTERNED, BYTES, CODE, COMPLEX, DICT, ELLIPSIS, FALSE, FLOAT, FROZENSET,
-    INT, LIST, LONG, NONE, NULL, REF, SET, SHORT_ASCII, SHORT_ASCII_INTERNED, SLICE, SMALL_TUPLE,
+    ASCII, ASCII_INTERNED, BYTES, CODE, COMPLEX, DICT, ELLIPSIS, FALSE, FLOAT, FROZENSET, INT,
+    LIST, LONG, NONE, NULL, REF, SET, SHORT_ASCII, SHORT_ASCII_INTERNED, SLICE, SMALL_TUPLE,
     STOP_ITERATION, TRUE, TUPLE, UNICODE, UNICODE_INTERNED, type_name,
 };
-
-/// What [`Reader::value`] found and wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Top {
-    /// `None`: nothing was written.
-    None,
-    /// Anything else that JSON has: it was written as JSON.
-    Json,
-    /// A `bytes` or `bytearray`: its bytes were copied.
-    Bytes,
-}
 
 /// What surrounds the object being written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Open {
     /// A list or tuple with so many items to come. `slot` is its place in the table of references.
-    List { left: usize, slot: u32 },
-    Dict { slot: u32 },
+    List {
+        left: usize,
+        slot: u32,
+    },
+    Dict {
+        slot: u32,
+    },
     /// A reference being followed; goes on at `resume`.
-    Ref { resume: usize, slot: u32 },
+    Ref {
+        resume: usize,
+        slot: u32,
+    },
 }
 
 impl Open {
-    fn slot(self) -> u32 {
+    pub(super) fn slot(self) -> u32 {
         match self {
             Self::List { slot, .. } | Self::Dict { slot } | Self::Ref { slot, .. } => slot,
         }
     }
 }
 
-/// How much may be written.
-#[derive(Debug, Clone, Copy)]
-struct Limit {
-    /// Length of the buffer that must not be exceeded.
-    end: usize,
-    max_len: usize,
-}
-
-impl Limit {
-    #[inline]
-    fn check(self, len: usize) -> Result<(), OutputError> {
-        if len > self.end { Err(OutputError::too_large(self.max_len)) } else { Ok(()) }
-    }
-}
-
 impl Reader<'_, '_> {
-    /// Appends one result to `out`: at most `max_len` bytes.
-    ///
-    /// An `Err` *inside* concerns this value alone: `out` is as it was, the reader stands behind
-    /// the value, and its message fails with that error.
-    ///
-    /// # Errors
-    ///
-    /// What follows is no object; the whole frame is to be rejected. `out` is as it was.
-    pub fn value(
-        &mut self,
-        out: &mut Vec<u8>,
-        max_len: usize,
-    ) -> Result<Result<Top, OutputError>, FrameError> {
-        let (start, written) = (self.pos, out.len());
-        let refs = self.scratch.refs.len();
-        let limit = Limit { end: written.saturating_add(max_len), max_len };
-        let stopped = match self.top(out, limit) {
-            Ok(top) => {
-                self.consumed();
-                return Ok(Ok(top));
-            }
-            Err(stopped) => stopped,
-        };
-        out.truncate(written);
-        match stopped {
-            Stop::Frame(error) => Err(error),
-            Stop::Output(error) => {
-                // Begin again as if nothing had been read, and this time only pass over it.
-                for open in self.scratch.open.drain(..) {
-                    if let Some(entry) = self.scratch.refs.get_mut(open.slot() as usize) {
-                        entry.active = false;
-                    }
-                }
-                self.scratch.refs.truncate(refs);
-                self.replays = 0;
-                self.pos = start;
-                self.skip_object()?;
-                self.consumed();
-                Ok(Err(error))
-            }
-        }
-    }
-
-    fn top(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<Top, Stop> {
-        let start = self.pos;
-        let refs = self.scratch.refs.len();
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
-        let top = match code {
-            NONE => Top::None,
-            BYTES => {
-                let bytes = self.counted()?;
-                limit.check(out.len().saturating_add(bytes.len()))?;
-                out.extend_from_slice(bytes);
-                Top::Bytes
-            }
-            _ => {
-                // Neither of the two: begin again, as if nothing had been read.
-                self.scratch.refs.truncate(refs);
-                self.pos = start;
-                self.write(out, limit)?;
-                return Ok(Top::Json);
-            }
-        };
-        self.pos = resume.unwrap_or(self.pos);
-        Ok(top)
-    }
-
     /// Writes the object at `pos` and all that is in it.
-    fn write(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<(), Stop> {
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<(), Stop> {
         self.scratch.open.clear();
         let mut depth = 0;
         loop {
             let (code, slot) = self.header()?;
             match code {
                 SHORT_ASCII | SHORT_ASCII_INTERNED => {
-                    let bytes = self.short()?;
-                    self.string(text::write_ascii(out, bytes))?;
+                    self.short_string(out)?;
                 }
                 INT => write_i32(out, self.i32()?),
                 DICT => {
@@ -170,7 +80,10 @@ impl Reader<'_, '_> {
                     };
                     out.push(b'[');
                     if items > 0 {
-                        self.open(Open::List { left: items - 1, slot });
+                        self.open(Open::List {
+                            left: items - 1,
+                            slot,
+                        });
                         continue;
                     }
                     out.push(b']');
@@ -198,7 +111,10 @@ impl Reader<'_, '_> {
                         return Err(OutputError::circular().into());
                     }
                     let at = entry.at as usize;
-                    self.open(Open::Ref { resume: self.pos, slot: index as u32 });
+                    self.open(Open::Ref {
+                        resume: self.pos,
+                        slot: index as u32,
+                    });
                     self.pos = at;
                     self.replays += 1;
                     continue;
@@ -274,27 +190,27 @@ impl Reader<'_, '_> {
             self.pos += 1;
             return Ok(false);
         }
-        let code = self.header()?.0;
+        let mut code = self.header()?.0;
+        let mut resume = None;
         if code == REF {
             let index = self.index()?;
-            let resume = self.pos;
-            let code = self.jump(index)?;
-            self.key_content(out, code, limit)?;
-            self.pos = resume;
-        } else {
-            self.key_content(out, code, limit)?;
+            resume = Some(self.pos);
+            code = self.jump(index)?;
         }
+        // Nearly all keys are such.
+        if matches!(code, SHORT_ASCII | SHORT_ASCII_INTERNED) {
+            self.short_string(out)?;
+        } else {
+            self.other_key(out, code, limit)?;
+        }
+        limit.check(out.len())?;
+        self.pos = resume.unwrap_or(self.pos);
         out.push(b':');
         Ok(true)
     }
 
-    #[inline]
-    fn key_content(&mut self, out: &mut Vec<u8>, code: u8, limit: Limit) -> Result<(), Stop> {
+    fn other_key(&mut self, out: &mut Vec<u8>, code: u8, limit: Limit) -> Result<(), Stop> {
         match code {
-            SHORT_ASCII | SHORT_ASCII_INTERNED => {
-                let bytes = self.short()?;
-                self.string(text::write_ascii(out, bytes))?;
-            }
             ASCII | ASCII_INTERNED => {
                 let bytes = self.counted()?;
                 limit.check(out.len().saturating_add(bytes.len()))?;
@@ -319,7 +235,6 @@ impl Reader<'_, '_> {
                 out.push(b'"');
             }
         }
-        limit.check(out.len())?;
         Ok(())
     }
 
@@ -334,6 +249,14 @@ impl Reader<'_, '_> {
         limit.check(out.len().saturating_add(number::min_decimal_digits(digits)))?;
         number::write_long_decimal(out, negative, digits)?;
         Ok(())
+    }
+
+    #[inline]
+    fn short_string(&mut self, out: &mut Vec<u8>) -> Result<(), FrameError> {
+        let len = usize::from(self.byte()?);
+        let rest = &self.frame[self.pos..];
+        self.take(len)?;
+        self.string(text::write_short_ascii(out, rest, len))
     }
 
     #[inline]

@@ -52,7 +52,11 @@ struct Entry {
 
 impl KeyTable {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), last: 0, slots: Box::new([0; SLOTS]) }
+        Self {
+            entries: Vec::new(),
+            last: 0,
+            slots: Box::new([0; SLOTS]),
+        }
     }
 
     /// Number of keys, to return to with [`KeyTable::rollback`].
@@ -130,7 +134,12 @@ impl KeyTable {
             return Lookup::Unshared;
         }
         let index = self.entries.len() as u16;
-        self.entries.push(Entry { at, len, slot: slot as u16, next: 0 });
+        self.entries.push(Entry {
+            at,
+            len,
+            slot: slot as u16,
+            next: 0,
+        });
         self.slots[slot] = index + 1;
         self.follows(index);
         Lookup::New

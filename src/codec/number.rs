@@ -104,10 +104,9 @@ pub(super) fn valid_digits(digits: &[u8]) -> bool {
 
 /// The value of at most eight digits.
 pub(super) fn small_value(digits: &[u8]) -> i128 {
-    digits
-        .chunks_exact(2)
-        .rev()
-        .fold(0, |value, d| (value << DIGIT_BITS) | i128::from(u16::from_le_bytes([d[0], d[1]])))
+    digits.chunks_exact(2).rev().fold(0, |value, d| {
+        (value << DIGIT_BITS) | i128::from(u16::from_le_bytes([d[0], d[1]]))
+    })
 }
 
 /// Fewest decimal digits that an integer of these (valid) digits can have.
@@ -203,4 +202,3 @@ fn write_tiny(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(part.as_bytes());
     }
 }
-

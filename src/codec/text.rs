@@ -22,6 +22,49 @@ pub(super) fn write_ascii(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malform
     Ok(())
 }
 
+/// [`write_ascii`] for the first `len` bytes of `rest`, which holds at least as many.
+///
+/// Most strings are short. Looking at two words and copying sixteen bytes, more than needed, then
+/// costs half of what branches on the length and a call that copies as many as there are do.
+#[inline]
+pub(super) fn write_short_ascii(
+    out: &mut Vec<u8>,
+    rest: &[u8],
+    len: usize,
+) -> Result<(), Malformed> {
+    let (Some(chunk), Some(mask)) = (rest.first_chunk::<SHORT>(), SHORT_MASKS.get(len)) else {
+        return write_ascii(out, &rest[..len]);
+    };
+    let words = u128::from_le_bytes(*chunk);
+    // What follows the string cannot spoil the answer for it: borrows go upwards.
+    let low = special_bytes::<true>(words as u64) & *mask as u64;
+    let high = special_bytes::<true>((words >> 64) as u64) & (*mask >> 64) as u64;
+    if low | high != 0 {
+        return write_ascii(out, &rest[..len]);
+    }
+    let start = out.len();
+    out.reserve(SHORT + 2);
+    out.push(b'"');
+    out.extend_from_slice(chunk);
+    out.truncate(start + 1 + len);
+    out.push(b'"');
+    Ok(())
+}
+
+/// Longest string for [`write_short_ascii`]'s short cut.
+const SHORT: usize = 16;
+
+/// For each length, ones where a string of that length has its bytes.
+const SHORT_MASKS: [u128; SHORT + 1] = {
+    let mut masks = [0; SHORT + 1];
+    let mut len = 1;
+    while len <= SHORT {
+        masks[len] = masks[len - 1] << 8 | 0xff;
+        len += 1;
+    }
+    masks
+};
+
 /// Appends `bytes`, UTF-8 in which surrogates may stand, as a JSON string.
 #[inline]
 pub(super) fn write_utf8(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malformed> {
@@ -83,7 +126,9 @@ impl<'a> Iterator for Wtf8<'a> {
         Some(match *self.0 {
             [0xed, high @ 0xa0..=0xbf, low @ 0x80..=0xbf, ref rest @ ..] => {
                 self.0 = rest;
-                Ok(Chunk::Surrogate(0xd000 | u16::from(high & 0x3f) << 6 | u16::from(low & 0x3f)))
+                Ok(Chunk::Surrogate(
+                    0xd000 | u16::from(high & 0x3f) << 6 | u16::from(low & 0x3f),
+                ))
             }
             _ => Err(Malformed),
         })
@@ -109,16 +154,16 @@ const fn is_special<const ASCII: bool>(byte: u8) -> bool {
 fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
         let special = |chunk: &[u8; 16]| {
-            chunk.iter().fold(false, |found, &byte| found | is_special::<ASCII>(byte))
+            chunk
+                .iter()
+                .fold(false, |found, &byte| found | is_special::<ASCII>(byte))
         };
         // The last chunk may overlap the one before: cheaper than a loop over the rest.
-        return !special(first)
-            && !bytes[16..].as_chunks().0.iter().any(special)
-            && !special(last);
+        return !special(first) && !bytes[16..].as_chunks().0.iter().any(special) && !special(last);
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return word_is_plain::<ASCII>(u64::from_le_bytes(*first))
-            && word_is_plain::<ASCII>(u64::from_le_bytes(*last));
+        return special_bytes::<ASCII>(u64::from_le_bytes(*first)) == 0
+            && special_bytes::<ASCII>(u64::from_le_bytes(*last)) == 0;
     }
     // Fewer than eight: parts that may overlap, in one word.
     let word = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -132,27 +177,23 @@ fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
         };
         u64::from_le_bytes([first, middle, last, FILL, FILL, FILL, FILL, FILL])
     };
-    word_is_plain::<ASCII>(word)
+    special_bytes::<ASCII>(word) == 0
 }
 
-/// A word of bytes 1.
-const ONES: u64 = u64::MAX / 255;
-/// A word of bytes 128.
-const TOPS: u64 = ONES << 7;
-
-/// [`is_plain`] for eight bytes at once.
+/// Finds special bytes among eight: those have their top bit set in the result.
 ///
 /// `x - n·0x01…` borrows into the top bit of each byte below `n`; bytes whose top bit was set
-/// already are masked out. A borrow out of one byte can spoil the next, but only if that byte was
-/// found special itself, so the answer for the word is exact.
+/// already are masked out. A borrow out of one byte can spoil the one above it, but only if it was
+/// special itself: the lowest byte found is always right, and so is finding none.
 #[inline]
-fn word_is_plain<const ASCII: bool>(word: u64) -> bool {
+fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const TOPS: u64 = ONES << 7;
     let control = word.wrapping_sub(ONES * 0x20);
     let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    let special = (control | quote | backslash) & !word;
     let wide = if ASCII { word } else { 0 };
-    (special | wide) & TOPS == 0
+    (((control | quote | backslash) & !word) | wide) & TOPS
 }
 
 /// Appends the content of a JSON string: control characters, quote and backslash escaped as

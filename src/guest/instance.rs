@@ -83,15 +83,16 @@ impl Instance {
         if streams.outbox_overflowed {
             return Death::Protocol("more bytes than a frame may have".into());
         }
+        // Python without memory cannot even report it: it traps, or exits with an error.
+        if self.memory.take_refused() {
+            return Death::Memory(self.memory.limit());
+        }
         let error = match end {
             Ok(()) => return Death::Exit(0),
             Err(error) => error,
         };
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
-        }
-        if self.memory.take_refused() {
-            return Death::Memory(self.memory.limit());
         }
         // The root cause alone: the context above it is a WebAssembly backtrace.
         Death::Trap(error.root_cause().to_string())

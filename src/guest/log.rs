@@ -50,6 +50,11 @@ impl GuestLog {
         self.overflowed = None;
     }
 
+    /// Bytes the running request has written.
+    pub fn written(&self) -> u64 {
+        self.allowed - self.budget
+    }
+
     /// Takes what the guest wrote.
     ///
     /// # Errors

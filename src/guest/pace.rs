@@ -18,15 +18,31 @@ const GROWTH: usize = 4;
 pub struct Pace {
     next: usize,
     target: Duration,
+    target_log: u64,
+}
+
+/// What a request took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Took {
+    /// Messages it answered.
+    pub messages: usize,
+    /// Time from request to reply.
+    pub time: Duration,
+    /// Bytes of results.
+    pub bytes: u64,
+    /// Bytes of log.
+    pub log: u64,
 }
 
 impl Pace {
-    /// For messages that may take `timeout` each.
-    pub fn new(timeout: Duration) -> Self {
+    /// For requests that may take `timeout` and write `max_log` bytes of log: what one message may, since
+    /// it could be one message that does.
+    pub fn new(timeout: Duration, max_log: u64) -> Self {
         Self {
             next: 1,
             // A request must end well within its deadline even if messages get somewhat slower.
             target: TARGET.min(timeout / 8),
+            target_log: max_log / 8,
         }
     }
 
@@ -35,14 +51,15 @@ impl Pace {
         self.next
     }
 
-    /// A request of `count` messages took `elapsed` and brought `bytes`.
-    pub fn observe(&mut self, count: usize, elapsed: Duration, bytes: u64) {
-        let count = count.max(1) as u128;
-        let by_time = self.target.as_nanos() * count / elapsed.as_nanos().max(1);
-        let by_bytes = u128::from(TARGET_BYTES) * count / u128::from(bytes.max(1));
-        let fits = by_time.min(by_bytes).max(1);
+    /// A request took this.
+    pub fn observe(&mut self, took: Took) {
+        let messages = took.messages.max(1) as u128;
+        let fits = |target: u128, taken: u128| target * messages / taken.max(1);
+        let fits = fits(self.target.as_nanos(), took.time.as_nanos())
+            .min(fits(TARGET_BYTES.into(), took.bytes.into()))
+            .min(fits(self.target_log.into(), took.log.into()));
         let grown = self.next.saturating_mul(GROWTH);
-        self.next = usize::try_from(fits).unwrap_or(usize::MAX).min(grown);
+        self.next = usize::try_from(fits).unwrap_or(usize::MAX).clamp(1, grown);
     }
 }
 
@@ -51,36 +68,48 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const LOG: u64 = 1 << 20;
+
+    fn took(messages: usize, time: Duration) -> Took {
+        Took {
+            messages,
+            time,
+            ..Took::default()
+        }
+    }
 
     #[test]
     fn grows_step_by_step_to_the_target() {
-        let mut pace = Pace::new(Duration::from_secs(1));
+        let mut pace = Pace::new(Duration::from_secs(1), LOG);
         let mut sizes = Vec::new();
         for _ in 0..7 {
             sizes.push(pace.next());
-            let count = pace.next();
-            pace.observe(count, MS / 100 * count as u32, 0);
+            pace.observe(took(pace.next(), MS / 100 * pace.next() as u32));
         }
         assert_eq!(sizes, [1, 4, 16, 64, 256, 1000, 1000], "10 µs a message, 10 ms a request");
     }
 
     #[test]
-    fn one_at_a_time_when_messages_are_slow_or_large() {
-        let mut pace = Pace::new(Duration::from_secs(1));
-        pace.observe(1, MS / 1000, 0);
-        pace.observe(4, 4 * 300 * MS, 0);
-        assert_eq!(pace.next(), 1);
-        pace.observe(1, MS / 1000, 0);
-        pace.observe(4, MS, 4 * 8_000_000);
-        assert_eq!(pace.next(), 1);
+    fn one_at_a_time_when_messages_are_slow_or_large_or_loud() {
+        let fast = took(4, MS / 1000);
+        for bad in [
+            took(4, 4 * 300 * MS),
+            Took { bytes: 4 * 8_000_000, ..fast },
+            Took { log: LOG, ..fast },
+        ] {
+            let mut pace = Pace::new(Duration::from_secs(1), LOG);
+            pace.observe(took(1, MS / 1000));
+            assert_eq!(pace.next(), 4);
+            pace.observe(bad);
+            assert_eq!(pace.next(), 1, "{bad:?}");
+        }
     }
 
     #[test]
     fn leaves_room_under_a_short_timeout() {
-        let mut pace = Pace::new(8 * MS);
+        let mut pace = Pace::new(8 * MS, LOG);
         for _ in 0..10 {
-            let count = pace.next();
-            pace.observe(count, MS / 10 * count as u32, 0);
+            pace.observe(took(pace.next(), MS / 10 * pace.next() as u32));
         }
         assert_eq!(pace.next(), 10, "1 ms of an 8 ms timeout");
     }

@@ -21,15 +21,27 @@ fn refusals_use_pythons_words() {
         (b"[\x01\0\0\0s\0\0\0\0", TypeError, not("bytes")),
         (b".", TypeError, not("ellipsis")),
         (b"S", TypeError, not("type")),
-        (b"y\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", TypeError, not("complex")),
+        (
+            b"y\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            TypeError,
+            not("complex"),
+        ),
         (b":NNN", TypeError, not("slice")),
         (b"{)\0N0", TypeError, key("tuple")),
         (b"{s\0\0\0\0N0", TypeError, key("bytes")),
         (b"g\0\0\0\0\0\0\xf8\x7f", ValueError, range("nan")),
         (b"g\0\0\0\0\0\0\xf0\xff", ValueError, range("-inf")),
         (b"{g\0\0\0\0\0\0\xf0\x7fN0", ValueError, range("inf")),
-        (b"\xdb\x01\0\0\0r\0\0\0\0", ValueError, "Circular reference detected".into()),
-        (b"\xdb\x01\0\0\0\xfb\xda\x01ar\0\0\0\x000", ValueError, "Circular reference detected".into()),
+        (
+            b"\xdb\x01\0\0\0r\0\0\0\0",
+            ValueError,
+            "Circular reference detected".into(),
+        ),
+        (
+            b"\xdb\x01\0\0\0\xfb\xda\x01ar\0\0\0\x000",
+            ValueError,
+            "Circular reference detected".into(),
+        ),
     ] {
         assert_eq!(decode(frame), Err((kind, message)), "{frame:?}");
     }
@@ -40,16 +52,25 @@ fn the_value_after_a_refused_one_is_read() {
     // ({a}, circle, a, circle, {a: 1}), where the third to fifth refer into those refused.
     let mut scratch = Scratch::default();
     let mut out = Vec::new();
-    let frame = b")\x05<\x01\0\0\0\xda\x01a\xdb\x01\0\0\0r\x01\0\0\0r\0\0\0\0r\x01\0\0\0{r\0\0\0\0\xe9\x01\0\0\00";
+    let frame = b")\x05<\x01\0\0\0\xda\x01a\xdb\x01\0\0\0r\x01\0\0\0r\0\0\0\0r\x01\0\0\0{r\0\0\0\0\xe9\x01\0\0\x000";
     let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);
     assert_eq!(reader.tuple(), Ok(5));
     let mut results = Vec::new();
     for _ in 0..5 {
         out.clear();
-        let kind = reader.value(&mut out, 99).unwrap().map_err(|error| error.kind);
+        let kind = reader
+            .value(&mut out, 99)
+            .unwrap()
+            .map_err(|error| error.kind);
         results.push(kind.map(|_| String::from_utf8(out.clone()).unwrap()));
     }
-    let expected = [Err(TypeError), Err(ValueError), Ok("\"a\"".into()), Err(ValueError), Ok("{\"a\":1}".into())];
+    let expected = [
+        Err(TypeError),
+        Err(ValueError),
+        Ok("\"a\"".into()),
+        Err(ValueError),
+        Ok("{\"a\":1}".into()),
+    ];
     assert_eq!(results, expected);
     assert_eq!(reader.finish(), Ok(()));
 }
@@ -58,7 +79,12 @@ fn the_value_after_a_refused_one_is_read() {
 fn shared_tuples_are_read_again_wherever_they_are() {
     // [t, t, (1, t, 2), t] with t = ("ok", (7, ()))
     let t = b"\xa9\x02\xda\x02ok\xa9\x02\xe9\x07\0\0\0\xa9\0";
-    let frame = [b"[\x04\0\0\0", &t[..], b"r\0\0\0\0)\x03i\x01\0\0\0r\0\0\0\0r\x03\0\0\0r\0\0\0\0"].concat();
+    let frame = [
+        b"[\x04\0\0\0",
+        &t[..],
+        b"r\0\0\0\0)\x03i\x01\0\0\0r\0\0\0\0r\x03\0\0\0r\0\0\0\0",
+    ]
+    .concat();
     let mut scratch = Scratch::default();
     let mut reader = Reader::new(&frame, &mut scratch, MAX_DEPTH);
     let read_t = |reader: &mut Reader<'_, '_>| {
@@ -96,12 +122,18 @@ fn scalars() {
     assert_eq!(reader.int(), Ok(i64::MIN));
     assert_eq!(reader.str().unwrap(), "\u{fffd}xy");
     assert_eq!(reader.bytes(), Ok(&b"\xff"[..]));
-    assert_eq!(reader.opt_bytes_or_str().unwrap().as_deref(), Some(&b"a"[..]));
+    assert_eq!(
+        reader.opt_bytes_or_str().unwrap().as_deref(),
+        Some(&b"a"[..])
+    );
     assert_eq!(reader.opt_bytes_or_str(), Ok(None));
     assert_eq!(reader.peek(), Ok(Kind::Str));
     assert!(reader.int().is_err());
 
-    for frame in [&b"l\x05\0\0\0\0\0\0\0\0\0\0\0\x08\0"[..], b"l\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0"] {
+    for frame in [
+        &b"l\x05\0\0\0\0\0\0\0\0\0\0\0\x08\0"[..],
+        b"l\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0",
+    ] {
         assert!(Reader::new(frame, &mut scratch, MAX_DEPTH).int().is_err());
     }
 }
@@ -109,10 +141,16 @@ fn scalars() {
 #[test]
 fn text_is_escaped_as_json_needs() {
     for (frame, expected) in [
-        (&b"z\x0a\"\\/\n\r\t\x08\x0c\x1f\x7f"[..], "\"\\\"\\\\/\\n\\r\\t\\b\\f\\u001f\x7f\""),
+        (
+            &b"z\x0a\"\\/\n\r\t\x08\x0c\x1f\x7f"[..],
+            "\"\\\"\\\\/\\n\\r\\t\\b\\f\\u001f\x7f\"",
+        ),
         ("u\x04\0\0\0é\na".as_bytes(), "\"é\\na\""),
         (b"u\x03\0\0\0\xed\xb0\x80", "\"\\udc00\""),
-        (b"u\x08\0\0\0\xc3\xa9\xed\xa0\xbd\xed\xb8\x80", "\"é\\ud83d\\ude00\""),
+        (
+            b"u\x08\0\0\0\xc3\xa9\xed\xa0\xbd\xed\xb8\x80",
+            "\"é\\ud83d\\ude00\"",
+        ),
     ] {
         assert_eq!(json(frame), expected);
     }
@@ -138,14 +176,30 @@ fn text_is_escaped_as_json_needs() {
 fn limits_obeyed_and_violated() {
     let nested = |depth: usize| [b"[\x01\0\0\0".repeat(depth), b"N".to_vec()].concat();
     assert_eq!(json(&nested(MAX_DEPTH)).len(), MAX_DEPTH * 2 + 4);
-    assert_eq!(decode(&nested(MAX_DEPTH + 1)).unwrap_err().0, RecursionError);
+    assert_eq!(
+        decode(&nested(MAX_DEPTH + 1)).unwrap_err().0,
+        RecursionError
+    );
     let mut scratch = Scratch::default();
     // CPython writes none deeper than 2000: not a refused value but a broken frame.
-    assert!(Reader::new(&nested(100_000), &mut scratch, 9).value(&mut Vec::new(), 9).is_err());
+    assert!(
+        Reader::new(&nested(100_000), &mut scratch, 9)
+            .value(&mut Vec::new(), 9)
+            .is_err()
+    );
 
-    for (frame, len) in [(&b"z\x03abc"[..], 5), (b"s\x03\0\0\0abc", 3), (b"[\x01\0\0\0T", 6), (b"{z\x01aN0", 10)] {
+    for (frame, len) in [
+        (&b"z\x03abc"[..], 5),
+        (b"s\x03\0\0\0abc", 3),
+        (b"[\x01\0\0\0T", 6),
+        (b"{z\x01aN0", 10),
+    ] {
         let mut out = Vec::new();
-        let mut value = |max_len| Reader::new(frame, &mut scratch, 9).value(&mut out, max_len).unwrap();
+        let mut value = |max_len| {
+            Reader::new(frame, &mut scratch, 9)
+                .value(&mut out, max_len)
+                .unwrap()
+        };
         assert_eq!(value(len - 1).unwrap_err().kind, OutputTooLarge);
         assert!(value(len).is_ok());
     }
@@ -161,6 +215,7 @@ fn huge_integers_are_refused_before_they_are_converted() {
     };
     assert_eq!(decode(&integer(2000)).unwrap().1.len(), 9031);
     assert_eq!(decode(&integer(50_000_000)).unwrap_err().0, OutputTooLarge);
-    let message = format!("Exceeds the limit ({MAX_INT_DIGITS} digits) for integer string conversion");
+    let message =
+        format!("Exceeds the limit ({MAX_INT_DIGITS} digits) for integer string conversion");
     assert_eq!(decode(&integer(20_000)), Err((ValueError, message)));
 }

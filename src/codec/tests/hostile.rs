@@ -129,7 +129,13 @@ fn a_billion_laughs_cost_no_more_than_the_output_may() {
     let begun = Instant::now();
     // Values that would grow, values that would grow but fail at their very end, and a reader that
     // passes over all of them.
-    for innermost in [&b"\xdb\0\0\0\0"[..], b"\xfb0", b"\xda\0", b"\xbe\0\0\0\0", b"\xf3\0\0\0\0"] {
+    for innermost in [
+        &b"\xdb\0\0\0\0"[..],
+        b"\xfb0",
+        b"\xda\0",
+        b"\xbe\0\0\0\0",
+        b"\xf3\0\0\0\0",
+    ] {
         let frame = laughs(40, innermost, b"z\x02ok");
         let mut scratch = Scratch::default();
         let mut reader = Reader::new(&frame, &mut scratch, 100);
@@ -153,7 +159,11 @@ fn a_frame_that_claims_much_gets_little() {
     let mut scratch = Scratch::default();
     for code in b"([<>sautA" {
         let frame = [code, &0xff, &0xff, &0xff, &0x7f].map(|&byte| byte);
-        assert!(Reader::new(&frame, &mut scratch, 9).value(&mut Vec::new(), 999).is_err());
+        assert!(
+            Reader::new(&frame, &mut scratch, 9)
+                .value(&mut Vec::new(), 999)
+                .is_err()
+        );
         assert!(Reader::new(&frame, &mut scratch, 9).list().is_err());
         assert!(Reader::new(&frame, &mut scratch, 9).tuple().is_err());
     }

@@ -29,18 +29,26 @@ impl Peer {
             .expect("python3 on PATH");
         let input = BufWriter::new(child.stdin.take().unwrap());
         let output = BufReader::with_capacity(1 << 16, child.stdout.take().unwrap());
-        Self { child, input, output }
+        Self {
+            child,
+            input,
+            output,
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.input.write_all(&(bytes.len() as u32).to_le_bytes()).unwrap();
+        self.input
+            .write_all(&(bytes.len() as u32).to_le_bytes())
+            .unwrap();
         self.input.write_all(bytes).unwrap();
     }
 
     fn read(&mut self) -> Vec<u8> {
         self.input.flush().unwrap();
         let mut len = [0; 4];
-        self.output.read_exact(&mut len).expect("an answer from Python");
+        self.output
+            .read_exact(&mut len)
+            .expect("an answer from Python");
         let mut bytes = vec![0; u32::from_le_bytes(len) as usize];
         self.output.read_exact(&mut bytes).unwrap();
         bytes
@@ -71,30 +79,47 @@ fn number() -> impl Strategy<Value = String> {
         any::<i128>().prop_map(|n| n.to_string()),
         "-?[1-9][0-9]{0,400}",
         "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?",
-        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:e}")),
+        any::<f64>()
+            .prop_filter("finite", |f| f.is_finite())
+            .prop_map(|f| format!("{f:e}")),
         (-1_000_000..1_000_000).prop_map(|n| format!("{:.2}", f64::from(n) / 100.0)),
     ]
 }
 
 /// JSON text. `wild` also has what is JSON to Python alone, or to nobody.
 fn document(wild: bool) -> BoxedStrategy<String> {
-    let word = prop::sample::select(vec!["null", "true", "false", "\"\"", "[]", "{}", "-0", "-0.0", "1e400"]);
-    let odd = prop::sample::select(vec!["\"\\ud800\"", "\"\\udfff\\n\"", "NaN", "-Infinity", "01", "\"\\x\"", "nul", "\"\t\""]);
+    let word = prop::sample::select(vec![
+        "null", "true", "false", "\"\"", "[]", "{}", "-0", "-0.0", "1e400",
+    ]);
+    let odd = prop::sample::select(vec![
+        "\"\\ud800\"",
+        "\"\\udfff\\n\"",
+        "NaN",
+        "-Infinity",
+        "01",
+        "\"\\x\"",
+        "nul",
+        "\"\t\"",
+    ]);
     let leaf = prop_oneof![
         4 => string(), 4 => number(), 2 => word.prop_map(String::from),
         u32::from(wild) => odd.prop_map(String::from),
     ];
     let space = || prop::sample::select(vec!["", "", "", " ", "\r\n\t "]);
     let key = prop_oneof![
-        prop::sample::select(vec!["\"id\"", "\"name\"", "\"é\"", "\"\"", "\"a\\nb\""]).prop_map(String::from),
+        prop::sample::select(vec!["\"id\"", "\"name\"", "\"é\"", "\"\"", "\"a\\nb\""])
+            .prop_map(String::from),
         string(),
     ];
     leaf.prop_recursive(12, 60, 8, move |inner| {
-        let list = (prop::collection::vec(inner.clone(), 0..8), space())
-            .prop_map(|(items, space)| format!("[{space}{}{space}]", items.join(&format!("{space},"))));
+        let list =
+            (prop::collection::vec(inner.clone(), 0..8), space()).prop_map(|(items, space)| {
+                format!("[{space}{}{space}]", items.join(&format!("{space},")))
+            });
         let pair = (key.clone(), inner.clone(), space())
             .prop_map(|(key, value, space)| format!("{space}{key}{space}:{space}{value}{space}"));
-        let dict = prop::collection::vec(pair, 0..8).prop_map(|pairs| format!("{{{}}}", pairs.join(",")));
+        let dict =
+            prop::collection::vec(pair, 0..8).prop_map(|pairs| format!("{{{}}}", pairs.join(",")));
         // A tower, for depth.
         let tower = (inner, 1..30usize)
             .prop_map(|(value, n)| format!("{}{value}{}", "[".repeat(n), "]".repeat(n)));
@@ -108,17 +133,19 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     let clean = document(false).prop_map(String::into_bytes);
     let wild = document(true).prop_map(String::into_bytes);
     let noise = prop::sample::select(b"{}[]\",:\\ue+-.09 \xff\xc3\n".to_vec());
-    let broken = (document(true), any::<prop::sample::Index>(), noise, 0..4u8).prop_map(|(text, at, byte, how)| {
-        let mut bytes = text.into_bytes();
-        let at = at.index(bytes.len());
-        match how {
-            0 => bytes[at] = byte,
-            1 => bytes.insert(at, byte),
-            2 => drop(bytes.remove(at)),
-            _ => bytes.truncate(at),
-        }
-        bytes
-    });
+    let broken = (document(true), any::<prop::sample::Index>(), noise, 0..4u8).prop_map(
+        |(text, at, byte, how)| {
+            let mut bytes = text.into_bytes();
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at),
+            }
+            bytes
+        },
+    );
     let marked = document(false).prop_map(|text| format!("\u{feff}{text}").into_bytes());
     prop_oneof![4 => clean, 3 => wild, 4 => broken, 1 => marked]
 }
@@ -131,7 +158,10 @@ fn what_the_encoder_writes_is_what_json_loads_makes() {
     let (frames, per_frame) = (120, 25);
     let mut kinds = std::collections::HashMap::new();
     for _ in 0..frames {
-        let batch = prop::collection::vec(payload(), per_frame).new_tree(&mut runner).unwrap().current();
+        let batch = prop::collection::vec(payload(), per_frame)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
         peer.write(batch.len().to_string().as_bytes());
         encoder.clear();
         encoder.list(batch.len());
@@ -139,7 +169,11 @@ fn what_the_encoder_writes_is_what_json_loads_makes() {
             let kind = encoder.payload(payload);
             *kinds.entry(format!("{kind:?}")).or_insert(0) += 1;
             peer.write(payload);
-            peer.write(if kind == Payload::Deferred { b"D" } else { b"-" });
+            peer.write(if kind == Payload::Deferred {
+                b"D"
+            } else {
+                b"-"
+            });
         }
         peer.write(encoder.as_bytes());
         let wrong = peer.read();

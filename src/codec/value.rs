@@ -1,0 +1,113 @@
+//! One result of a script: what it is, and what becomes of the reader when it cannot leave.
+
+use super::decode::Reader;
+use super::error::{FrameError, OutputError, Stop};
+use super::wire::{BYTES, NONE, REF};
+
+/// What [`Reader::value`] found and wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Top {
+    /// `None`: nothing was written.
+    None,
+    /// Anything else that JSON has: it was written as JSON.
+    Json,
+    /// A `bytes` or `bytearray`: its bytes were copied.
+    Bytes,
+}
+
+/// How much may be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// Length of the buffer that must not be exceeded.
+    end: usize,
+    max_len: usize,
+}
+
+impl Limit {
+    #[inline]
+    pub(super) fn check(self, len: usize) -> Result<(), OutputError> {
+        if len > self.end {
+            Err(OutputError::too_large(self.max_len))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Appends one result to `out`: at most `max_len` bytes.
+    ///
+    /// An `Err` *inside* concerns this value alone: `out` is as it was, the reader stands behind
+    /// the value, and its message fails with that error.
+    ///
+    /// # Errors
+    ///
+    /// What follows is no object; the whole frame is to be rejected. `out` is as it was.
+    pub fn value(
+        &mut self,
+        out: &mut Vec<u8>,
+        max_len: usize,
+    ) -> Result<Result<Top, OutputError>, FrameError> {
+        let (start, written) = (self.pos, out.len());
+        let refs = self.scratch.refs.len();
+        let limit = Limit {
+            end: written.saturating_add(max_len),
+            max_len,
+        };
+        let stopped = match self.top(out, limit) {
+            Ok(top) => {
+                self.consumed();
+                return Ok(Ok(top));
+            }
+            Err(stopped) => stopped,
+        };
+        out.truncate(written);
+        match stopped {
+            Stop::Frame(error) => Err(*error),
+            Stop::Output(error) => {
+                // Begin again as if nothing had been read, and this time only pass over it.
+                for open in self.scratch.open.drain(..) {
+                    if let Some(entry) = self.scratch.refs.get_mut(open.slot() as usize) {
+                        entry.active = false;
+                    }
+                }
+                self.scratch.refs.truncate(refs);
+                self.replays = 0;
+                self.pos = start;
+                self.skip_object()?;
+                self.consumed();
+                Ok(Err(*error))
+            }
+        }
+    }
+
+    fn top(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<Top, Stop> {
+        let start = self.pos;
+        let refs = self.scratch.refs.len();
+        let mut code = self.header()?.0;
+        let mut resume = None;
+        if code == REF {
+            let index = self.index()?;
+            resume = Some(self.pos);
+            code = self.jump(index)?;
+        }
+        let top = match code {
+            NONE => Top::None,
+            BYTES => {
+                let bytes = self.counted()?;
+                limit.check(out.len().saturating_add(bytes.len()))?;
+                out.extend_from_slice(bytes);
+                Top::Bytes
+            }
+            _ => {
+                // Neither of the two: begin again, as if nothing had been read.
+                self.scratch.refs.truncate(refs);
+                self.pos = start;
+                self.write(out, limit)?;
+                return Ok(Top::Json);
+            }
+        };
+        self.pos = resume.unwrap_or(self.pos);
+        Ok(top)
+    }
+}
