@@ -16,9 +16,12 @@ Only a build imports this file; `entrypoint.py` is what both runtimes have in co
 
 import gc
 import importlib
+import logging
 import marshal
 import os
+import random
 import sys
+import time
 from importlib.machinery import ModuleSpec, PathFinder
 
 STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
@@ -94,8 +97,12 @@ def _carry_standard_library(carried):
         with open(file, "rb") as source:
             code = compile(source.read(), file, "exec", dont_inherit=True)
         carried.modules[name] = (is_package, marshal.dumps(code))
-    # Before the path finder: what is imported from here on comes out of memory, and so can be reloaded from there.
     sys.meta_path.insert(sys.meta_path.index(PathFinder), carried)
+    # What was imported before knows a loader that reads files, which a guest has not: `importlib.reload` would fail.
+    for name in carried.modules.keys() & sys.modules.keys():
+        module = sys.modules[name]
+        module.__spec__ = carried.find_spec(name)
+        module.__loader__ = carried
 
 
 def _modules_below(folder, prefix):
@@ -156,19 +163,15 @@ def _forget_the_build():
     sys.dont_write_bytecode = True
 
 
+# First what every guest runs through, so that it lies together: a guest then touches fewer pages.
+import entrypoint  # noqa: E402
+import wit_world  # noqa: E402  (made by componentize-py from guest.wit)
+
 _carried = _Carried()
 _carry_standard_library(_carried)
 for _name in USUAL:
     importlib.import_module(_name)
 _carry_time_zones()
-
-import logging  # noqa: E402  (from memory, as in a guest)
-import random  # noqa: E402
-import time  # noqa: E402
-
-import wit_world  # noqa: E402  (made by componentize-py from guest.wit)
-
-import entrypoint  # noqa: E402
 
 
 class WitWorld(wit_world.WitWorld):
@@ -177,8 +180,6 @@ class WitWorld(wit_world.WitWorld):
         entrypoint.main()
 
 
-if hasattr(entrypoint, "warm"):
-    entrypoint.warm()
 _forget_the_build()
 gc.collect()
 gc.freeze()

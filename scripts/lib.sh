@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # What the scripts share. It is sourced, after `root` was set to the repository's folder.
 # It keeps to what bash 3.2 knows: macOS has no newer one.
 

@@ -1,0 +1,158 @@
+"""Runs a program and measures it: processor time, wall time, time to the first output, resident memory. Linux only."""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# Nothing that slows Python's output down (PYTHONUNBUFFERED) or changes what Nerodia logs.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("PYTHON", "NERODIA_LOG", "NERODIA_TEST"))
+}
+
+MB = 1e6
+
+
+@dataclass
+class Contender:
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    through_pipe: bool = False
+    guests: int = 0  # none: no Nerodia
+
+
+@dataclass
+class Usage:
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass
+class Memory:
+    """Bytes resident."""
+
+    peak: float
+    steady: float
+    proportional: float  # PSS: what is mapped several times is counted once
+    guests_at_work: int
+
+
+def run(contender: Contender, source: Path) -> Usage:
+    """Feeds it `source`, throws its output away. The processor time is that of its whole process tree."""
+    began = time.perf_counter()
+    with _started(contender, source, subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(wall, usage.ru_utime + usage.ru_stime)
+
+
+def two_at_once(contender: Contender, source: Path) -> float:
+    """Seconds until two of it are done, each with all of `source`."""
+    began = time.perf_counter()
+    with _started(contender, source, subprocess.DEVNULL) as one, _started(contender, source, subprocess.DEVNULL) as two:
+        one.wait()
+        two.wait()
+        return time.perf_counter() - began
+
+
+def output(contender: Contender, source: Path) -> bytes:
+    with _started(contender, source, subprocess.PIPE) as process:
+        return process.communicate()[0]
+
+
+def first_output(contender: Contender, message: bytes) -> float:
+    """Seconds from before it is started to its first byte of output. Its input stays open meanwhile."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        contender.command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=contender.environment,
+        bufsize=0,
+    ) as process:
+        process.stdin.write(message)
+        first = process.stdout.read(1)
+        took = time.perf_counter() - began
+        process.stdin.close()
+        process.stdout.read()
+    if not first:
+        raise SystemExit(f"{contender.name}: no output")
+    return took
+
+
+def memory(contender: Contender, source: Path) -> Memory:
+    """Samples it while it works. What is steady is the median of the second half of the samples."""
+    samples: list[dict[str, int]] = []
+    busiest = 0
+    with _started(contender, source, subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if status := _status(process.pid):
+                samples.append(status)
+                busiest = max(busiest, _guests_at_work(process.pid))
+            time.sleep(0.1)
+    half = samples[len(samples) // 2 :]
+    return Memory(
+        peak=samples[-1]["VmHWM"],
+        steady=statistics.median(sample["VmRSS"] for sample in half),
+        proportional=statistics.median(sample["Pss"] for sample in half),
+        guests_at_work=busiest,
+    )
+
+
+def busy_seconds() -> float:
+    """What all processors of the machine have worked since it started."""
+    user, nice, system, _idle, _waiting, irq, soft_irq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _started(contender: Contender, source: Path, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+    with tempfile.TemporaryFile() as errors, ExitStack() as stack:
+        stdin = stack.enter_context(source.open("rb"))
+        if contender.through_pipe:
+            cat = stack.enter_context(subprocess.Popen(["cat"], stdin=stdin, stdout=subprocess.PIPE))
+            stdin = cat.stdout
+        process = subprocess.Popen(
+            contender.command, stdin=stdin, stdout=stdout, stderr=errors, env=contender.environment
+        )
+        stdin.close()
+        yield process
+        if process.wait() != 0:
+            errors.seek(0)
+            text = errors.read(2000).decode(errors="replace")
+            raise SystemExit(f"{contender.name} ended with exit code {process.returncode}\n{text}")
+
+
+def _status(pid: int) -> dict[str, int]:
+    """What /proc knows of its memory, in bytes; nothing once it has ended."""
+    try:
+        text = "".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("status", "smaps_rollup"))
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in text.splitlines() if line.endswith(" kB")}
+
+
+def _guests_at_work(pid: int) -> int:
+    """Guests whose threads have worked for 50 ms or more: starting takes far less."""
+    least = 0.05 * os.sysconf("SC_CLK_TCK")
+    count = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            name, rest = task.read_text().rsplit(")", 1)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        user, system = rest.split()[11:13]
+        count += "(guest-" in name and int(user) + int(system) >= least
+    return count

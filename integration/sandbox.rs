@@ -1,0 +1,127 @@
+//! What a script sees of the host: nothing but real clocks and randomness.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::{RUNTIMES, eval, root};
+
+/// Runs `expression` in a guest and gives its value, or the exception's name.
+fn see(runtime: &str, expression: &str) -> serde_json::Value {
+    let script = format!(
+        "import os, sys, socket, subprocess, pathlib, glob, pwd\ntry:\n    root = {expression}\n    \
+         if root is None: root = 'None'\nexcept BaseException as error:\n    root = type(error).__name__"
+    );
+    let script = if runtime.is_empty() { script } else { script.replace(", pwd", "") };
+    let ran = eval(runtime, &script)
+        .env("NERODIA_SECRET", "hunter2")
+        .stdin("1\n")
+        .run()
+        .expect(0);
+    serde_json::from_str(ran.text()).unwrap_or_else(|_| panic!("{runtime}: {}", ran.text()))
+}
+
+#[test]
+fn no_files_network_processes_environment_or_arguments() {
+    for runtime in RUNTIMES {
+        for attempt in [
+            "open('/etc/passwd').read()",
+            "open('/etc/hostname', 'w')",
+            "open('Cargo.toml').read()",
+            "os.open('/', 0)",
+            "os.mkdir('/tmp/x')",
+            "os.unlink('Cargo.toml')",
+            "pathlib.Path('/etc/passwd').read_text()",
+            "socket.socket()",
+            "socket.create_connection(('127.0.0.1', 80))",
+            "socket.getaddrinfo('localhost', 80)",
+            "subprocess.run(['true'])",
+            "os.system('true')",
+            "os.fork()",
+            "os.kill(1, 9)",
+            "os.execv('/bin/true', ['true'])",
+        ] {
+            let seen = see(runtime, attempt);
+            let error = seen.as_str().unwrap_or_else(|| panic!("{runtime}: {attempt} gave {seen}"));
+            let denied = error.ends_with("Error") || error == "UnsupportedOperation";
+            assert!(denied, "{runtime}: {attempt} gave {seen}");
+        }
+        assert_eq!(see(runtime, "dict(os.environ)"), serde_json::json!({}), "{runtime}");
+        assert_eq!(see(runtime, "sys.argv"), serde_json::json!([""]), "{runtime}");
+        assert_eq!(see(runtime, "sys.stdin.read()"), "", "{runtime}");
+        assert_eq!(see(runtime, "os.getenv('NERODIA_SECRET')"), "None", "{runtime}");
+        let files = see(runtime, "os.listdir('/')");
+        let shown = files.to_string();
+        for host in ["etc", "home", "proc", "root", "work"] {
+            assert!(!shown.contains(&format!("\"{host}\"")), "{runtime}: {shown}");
+        }
+        // The interpreter's own library at most; nothing that the host's file system has.
+        let files = see(runtime, "sorted(glob.glob('/**/*', recursive=True))[:2000]");
+        for file in files.as_array().into_iter().flatten() {
+            let file = file.as_str().unwrap();
+            assert!(file.starts_with("/usr/local/lib") || "/usr/local/lib".starts_with(file), "{runtime}: {file}");
+        }
+    }
+}
+
+#[test]
+fn guests_draw_different_random_numbers() {
+    let script = "import random, uuid, secrets, os, tempfile\n\
+                  root = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), secrets.token_hex(8), os.urandom(8).hex()]";
+    for runtime in RUNTIMES {
+        let mut seen = BTreeSet::new();
+        // A new process, and within it a new guest after each restart.
+        for _ in 0..2 {
+            let script = format!("{script}\nif this % 2:\n    os._exit(1)");
+            let ran = eval(runtime, &script).stdin("0\n1\n2\n3\n4\n").run().expect(1);
+            for line in ran.lines() {
+                let drawn: Vec<serde_json::Value> = serde_json::from_str(line).unwrap();
+                for value in drawn {
+                    assert!(seen.insert(value.to_string()), "{runtime}: {value} was drawn twice");
+                }
+            }
+        }
+        assert_eq!(seen.len(), 2 * 3 * 5);
+    }
+}
+
+#[test]
+fn clocks_are_the_host_s() {
+    for runtime in RUNTIMES {
+        let seen = see(runtime, "__import__('time').time()").as_f64().unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert!((now.as_secs_f64() - seen).abs() < 60.0, "{runtime}: {seen}");
+        let year = see(runtime, "__import__('datetime').datetime.now().year").as_i64().unwrap();
+        assert!(year >= 2026, "{runtime}: {year}");
+    }
+}
+
+/// Every module that a runtime can carry is importable, and no other is missed.
+#[test]
+fn the_standard_library_is_there() {
+    for runtime in RUNTIMES {
+        let version = runtime.trim_start_matches("cpython-");
+        let list = std::fs::read_to_string(root().join(format!("runtime/stdlib-{version}.txt"))).unwrap();
+        let mut expected = BTreeSet::new();
+        let mut missing = BTreeSet::new();
+        for line in list.lines() {
+            let (name, comment) = line.split_once('#').unwrap_or((line, ""));
+            let name = name.trim();
+            if let Some(module) = comment.trim().strip_prefix("missing:") {
+                missing.extend(module.split_whitespace().next().map(str::to_owned));
+            } else if !name.is_empty() {
+                expected.insert(name.to_owned());
+            }
+        }
+        assert!(expected.len() > 300, "{runtime}: the list has {} modules", expected.len());
+        let all: Vec<&String> = expected.iter().chain(&missing).collect();
+        let script = "import importlib\ndef there(name):\n    try: importlib.import_module(name)\n    \
+                      except ImportError: return False\n    return True\nroot = [n for n in this if there(n)]";
+        let input = serde_json::to_string(&all).unwrap();
+        let ran = eval(runtime, script).set("guests.timeout=120s").stdin(input).run().expect(0);
+        let seen: BTreeSet<String> = serde_json::from_str(ran.text()).unwrap();
+        let lost: Vec<_> = expected.difference(&seen).collect();
+        let gained: Vec<_> = seen.difference(&expected).collect();
+        assert!(lost.is_empty() && gained.is_empty(), "{runtime}: lost {lost:?}, gained {gained:?}");
+    }
+}
