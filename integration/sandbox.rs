@@ -12,7 +12,11 @@ fn see(runtime: &str, expression: &str) -> serde_json::Value {
         "import os, sys, socket, subprocess, pathlib, glob, pwd\ntry:\n    root = {expression}\n    \
          if root is None: root = 'None'\nexcept BaseException as error:\n    root = type(error).__name__"
     );
-    let script = if runtime.is_empty() { script } else { script.replace(", pwd", "") };
+    let script = if runtime.is_empty() {
+        script
+    } else {
+        script.replace(", pwd", "")
+    };
     let ran = eval(runtime, &script)
         .env("NERODIA_SECRET", "hunter2")
         .stdin("1\n")
@@ -42,24 +46,44 @@ fn no_files_network_processes_environment_or_arguments() {
             "os.execv('/bin/true', ['true'])",
         ] {
             let seen = see(runtime, attempt);
-            let error = seen.as_str().unwrap_or_else(|| panic!("{runtime}: {attempt} gave {seen}"));
+            let error = seen
+                .as_str()
+                .unwrap_or_else(|| panic!("{runtime}: {attempt} gave {seen}"));
             let denied = error.ends_with("Error") || error == "UnsupportedOperation";
             assert!(denied, "{runtime}: {attempt} gave {seen}");
         }
-        assert_eq!(see(runtime, "dict(os.environ)"), serde_json::json!({}), "{runtime}");
-        assert_eq!(see(runtime, "sys.argv"), serde_json::json!([""]), "{runtime}");
+        assert_eq!(
+            see(runtime, "dict(os.environ)"),
+            serde_json::json!({}),
+            "{runtime}"
+        );
+        assert_eq!(
+            see(runtime, "sys.argv"),
+            serde_json::json!([""]),
+            "{runtime}"
+        );
         assert_eq!(see(runtime, "sys.stdin.read()"), "", "{runtime}");
-        assert_eq!(see(runtime, "os.getenv('NERODIA_SECRET')"), "None", "{runtime}");
+        assert_eq!(
+            see(runtime, "os.getenv('NERODIA_SECRET')"),
+            "None",
+            "{runtime}"
+        );
         let files = see(runtime, "os.listdir('/')");
         let shown = files.to_string();
         for host in ["etc", "home", "proc", "root", "work"] {
-            assert!(!shown.contains(&format!("\"{host}\"")), "{runtime}: {shown}");
+            assert!(
+                !shown.contains(&format!("\"{host}\"")),
+                "{runtime}: {shown}"
+            );
         }
         // The interpreter's own library at most; nothing that the host's file system has.
         let files = see(runtime, "sorted(glob.glob('/**/*', recursive=True))[:2000]");
         for file in files.as_array().into_iter().flatten() {
             let file = file.as_str().unwrap();
-            assert!(file.starts_with("/usr/local/lib") || "/usr/local/lib".starts_with(file), "{runtime}: {file}");
+            assert!(
+                file.starts_with("/usr/local/lib") || "/usr/local/lib".starts_with(file),
+                "{runtime}: {file}"
+            );
         }
     }
 }
@@ -73,11 +97,17 @@ fn guests_draw_different_random_numbers() {
         // A new process, and within it a new guest after each restart.
         for _ in 0..2 {
             let script = format!("{script}\nif this % 2:\n    os._exit(1)");
-            let ran = eval(runtime, &script).stdin("0\n1\n2\n3\n4\n").run().expect(1);
+            let ran = eval(runtime, &script)
+                .stdin("0\n1\n2\n3\n4\n")
+                .run()
+                .expect(1);
             for line in ran.lines() {
                 let drawn: Vec<serde_json::Value> = serde_json::from_str(line).unwrap();
                 for value in drawn {
-                    assert!(seen.insert(value.to_string()), "{runtime}: {value} was drawn twice");
+                    assert!(
+                        seen.insert(value.to_string()),
+                        "{runtime}: {value} was drawn twice"
+                    );
                 }
             }
         }
@@ -89,9 +119,13 @@ fn guests_draw_different_random_numbers() {
 fn clocks_are_the_host_s() {
     for runtime in RUNTIMES {
         let seen = see(runtime, "__import__('time').time()").as_f64().unwrap();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
         assert!((now.as_secs_f64() - seen).abs() < 60.0, "{runtime}: {seen}");
-        let year = see(runtime, "__import__('datetime').datetime.now().year").as_i64().unwrap();
+        let year = see(runtime, "__import__('datetime').datetime.now().year")
+            .as_i64()
+            .unwrap();
         assert!(year >= 2026, "{runtime}: {year}");
     }
 }
@@ -101,7 +135,8 @@ fn clocks_are_the_host_s() {
 fn the_standard_library_is_there() {
     for runtime in RUNTIMES {
         let version = runtime.trim_start_matches("cpython-");
-        let list = std::fs::read_to_string(root().join(format!("runtime/stdlib-{version}.txt"))).unwrap();
+        let list =
+            std::fs::read_to_string(root().join(format!("runtime/stdlib-{version}.txt"))).unwrap();
         let mut expected = BTreeSet::new();
         let mut missing = BTreeSet::new();
         for line in list.lines() {
@@ -113,15 +148,26 @@ fn the_standard_library_is_there() {
                 expected.insert(name.to_owned());
             }
         }
-        assert!(expected.len() > 300, "{runtime}: the list has {} modules", expected.len());
+        assert!(
+            expected.len() > 300,
+            "{runtime}: the list has {} modules",
+            expected.len()
+        );
         let all: Vec<&String> = expected.iter().chain(&missing).collect();
         let script = "import importlib\ndef there(name):\n    try: importlib.import_module(name)\n    \
                       except ImportError: return False\n    return True\nroot = [n for n in this if there(n)]";
         let input = serde_json::to_string(&all).unwrap();
-        let ran = eval(runtime, script).set("guests.timeout=120s").stdin(input).run().expect(0);
+        let ran = eval(runtime, script)
+            .set("guests.timeout=120s")
+            .stdin(input)
+            .run()
+            .expect(0);
         let seen: BTreeSet<String> = serde_json::from_str(ran.text()).unwrap();
         let lost: Vec<_> = expected.difference(&seen).collect();
         let gained: Vec<_> = seen.difference(&expected).collect();
-        assert!(lost.is_empty() && gained.is_empty(), "{runtime}: lost {lost:?}, gained {gained:?}");
+        assert!(
+            lost.is_empty() && gained.is_empty(),
+            "{runtime}: lost {lost:?}, gained {gained:?}"
+        );
     }
 }

@@ -40,7 +40,10 @@ pub struct Ran {
 /// `nerodia ARGS…`, in the repository.
 pub fn nerodia<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Nerodia {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nerodia"));
-    command.args(args).current_dir(root()).env_remove("NERODIA_LOG");
+    command
+        .args(args)
+        .current_dir(root())
+        .env_remove("NERODIA_LOG");
     Nerodia {
         command,
         input: Vec::new(),
@@ -49,7 +52,12 @@ pub fn nerodia<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
 
 /// `nerodia eval SCRIPT` in a guest of `runtime`.
 pub fn eval(runtime: &str, script: &str) -> Nerodia {
-    nerodia(["eval", "--set", &format!("guests.runtime={runtime}"), script])
+    nerodia([
+        "eval",
+        "--set",
+        &format!("guests.runtime={runtime}"),
+        script,
+    ])
 }
 
 impl Nerodia {
@@ -80,7 +88,10 @@ impl Nerodia {
 
     /// Starts it, with pipes on all three streams.
     pub fn spawn(mut self) -> Child {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         self.command.spawn().expect("the program is built")
     }
 
@@ -99,7 +110,11 @@ impl Nerodia {
         writer.join().expect("writing does not panic");
         Ran {
             code,
-            stdout: stdout.1.join().map(|()| stdout.0.lock().unwrap().clone()).expect("reading"),
+            stdout: stdout
+                .1
+                .join()
+                .map(|()| stdout.0.lock().unwrap().clone())
+                .expect("reading"),
             stderr: stderr
                 .1
                 .join()
@@ -166,16 +181,26 @@ impl Ran {
 
     /// The dead letters among the lines of standard error.
     pub fn dead_letters(&self) -> Vec<serde_json::Value> {
-        let objects = self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok());
-        objects.filter(|line: &serde_json::Value| line["error"].is_object()).collect()
+        let objects = self
+            .stderr
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        objects
+            .filter(|line: &serde_json::Value| line["error"].is_object())
+            .collect()
     }
 
     /// The log lines with this message.
     pub fn logged(&self, message: &str) -> Vec<serde_json::Value> {
-        let objects = self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let objects = self
+            .stderr
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
         objects
             .filter(|line: &serde_json::Value| {
-                line["message"].as_str().is_some_and(|text| text.contains(message))
+                line["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(message))
             })
             .collect()
     }
@@ -183,7 +208,12 @@ impl Ran {
     /// Fails the test, showing what was said, unless it ended with `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "standard error:\n{}", tail(&self.stderr));
+        assert_eq!(
+            self.code,
+            Some(code),
+            "standard error:\n{}",
+            tail(&self.stderr)
+        );
         self
     }
 }

@@ -50,7 +50,9 @@ fn write(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure
         partition: batch.origin.partition,
         offset: message.offset,
         payload,
-        payload_base64: payload.is_none().then(|| BASE64_STANDARD.encode(&message.payload)),
+        payload_base64: payload
+            .is_none()
+            .then(|| BASE64_STANDARD.encode(&message.payload)),
     };
     serde_json::to_writer(data, &letter).expect("strings and numbers are JSON, memory takes them");
 }

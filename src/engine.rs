@@ -78,7 +78,11 @@ impl Engine {
     fn await_drained(&self, ctx: &mut Context<Self>) {
         let gate = self.gate.clone();
         let drained = async move { gate.drained().await };
-        ctx.spawn(drained.into_actor(self).map(|(), _, ctx| ctx.notify(Drained)));
+        ctx.spawn(
+            drained
+                .into_actor(self)
+                .map(|(), _, ctx| ctx.notify(Drained)),
+        );
     }
 }
 
@@ -129,7 +133,9 @@ impl Handler<Signal> for Engine {
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
         if self.draining {
-            self.finish(End::Failed(anyhow::anyhow!("{signal} again: ended without waiting")));
+            self.finish(End::Failed(anyhow::anyhow!(
+                "{signal} again: ended without waiting"
+            )));
             return;
         }
         tracing::info!(%signal, timeout = ?self.shutdown_timeout, "shutting down: no more input, waiting for what is in flight");

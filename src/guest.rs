@@ -201,7 +201,8 @@ impl Guest {
             uses_meta: ready.uses_meta,
             pace: Pace::new(timeout, max_log),
             requests: 0,
-            killed_at: kill_after.map(|mean| Instant::now() + mean.mul_f64(2.0 * random_fraction())),
+            killed_at: kill_after
+                .map(|mean| Instant::now() + mean.mul_f64(2.0 * random_fraction())),
         });
         let took = began.elapsed();
         Ok(Started { ready, took })
@@ -260,13 +261,8 @@ impl Guest {
         let fresh = alive.requests == 0;
         let had = outcomes.items.len();
         let id = alive.requests;
-        let encoded = protocol::encode_request(
-            &mut self.encoder,
-            id,
-            batch,
-            next..limit,
-            alive.uses_meta,
-        );
+        let encoded =
+            protocol::encode_request(&mut self.encoder, id, batch, next..limit, alive.uses_meta);
         let count = encoded.count;
         if count > 0 {
             let limits = &self.spec.limits;
@@ -323,7 +319,9 @@ impl Alive {
         stdio.send(encoder.as_bytes());
         let began = Instant::now();
         let max_frame = limits.max_frame();
-        let left = self.killed_at.map_or(Duration::MAX, |at| at.saturating_duration_since(began));
+        let left = self
+            .killed_at
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(began));
         let limit = limits.timeout.min(left);
         let reply = self.instance.reply(limit, |streams| {
             protocol::take_response(&mut streams.outbox, max_frame)

@@ -163,7 +163,9 @@ impl Handler<Acked> for Input {
     fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
         if acked.lost {
             let count = acked.count;
-            self.engine.do_send(InputEnded(Err(anyhow::anyhow!("{count} messages were lost"))));
+            self.engine.do_send(InputEnded(Err(anyhow::anyhow!(
+                "{count} messages were lost"
+            ))));
         }
     }
 }

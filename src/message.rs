@@ -118,13 +118,22 @@ impl Batch {
     /// The ack for `count` messages from index `start` on, whose results take `result_bytes` in memory.
     /// The part of the permit that covers them goes with it.
     pub fn ack(&self, start: usize, count: usize, result_bytes: usize) -> Ack {
-        let cost = self.messages[start..start + count].iter().map(Message::cost).sum();
+        let cost = self.messages[start..start + count]
+            .iter()
+            .map(Message::cost)
+            .sum();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.count -= count;
         let mut permit = open.permit.split(cost);
         drop(open);
         permit.charge(cost.max(result_bytes as u64));
-        Ack::new(self.lane, self.position + start as u64, count, permit, self.acks.clone())
+        Ack::new(
+            self.lane,
+            self.position + start as u64,
+            count,
+            permit,
+            self.acks.clone(),
+        )
     }
 }
 
@@ -132,7 +141,11 @@ impl Drop for Batch {
     /// A batch that is dropped before all of it has an ack was lost on the way (an actor panicked): that
     /// must not pass for a delivery.
     fn drop(&mut self) {
-        let count = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).count;
+        let count = self
+            .open
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count;
         if count > 0 {
             self.acks.do_send(Acked {
                 lane: self.lane,

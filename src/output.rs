@@ -14,8 +14,8 @@ use self::drop::Drop;
 use self::lines::Lines;
 use crate::config::OutputConfig;
 use crate::engine::OutputEnded;
-use crate::telemetry::counters::Counters;
 use crate::message::Deliver;
+use crate::telemetry::counters::Counters;
 
 /// Starts the output that `config` describes, on an arbiter of its own. It tells `engine` when it cannot go
 /// on.
@@ -37,6 +37,11 @@ pub fn start(
 /// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
 pub fn start_stderr(engine: Recipient<OutputEnded>, counters: Arc<Counters>) -> Recipient<Deliver> {
     let arbiter = Arbiter::new().handle();
-    let lines = Lines::new(std::io::stderr(), crate::config::StdoutCodec::Lines, engine, counters);
+    let lines = Lines::new(
+        std::io::stderr(),
+        crate::config::StdoutCodec::Lines,
+        engine,
+        counters,
+    );
     Lines::start_in_arbiter(&arbiter, |_| lines).recipient()
 }

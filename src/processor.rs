@@ -13,10 +13,10 @@ use actix::prelude::*;
 use self::sequencer::Sequencer;
 use crate::config::OnError;
 use crate::dead_letter;
-use crate::telemetry::counters::Counters;
 use crate::message::ack::Ack;
 use crate::message::{Batch, Deliver, Incoming, Lane, Outcome, Outcomes, Processed};
 use crate::supervisor::{Run, Supervisor};
+use crate::telemetry::counters::Counters;
 
 /// The actor. See the module's documentation.
 pub struct Processor {

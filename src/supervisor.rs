@@ -126,7 +126,8 @@ impl Supervisor {
                 }
                 Decision::Shrink(reason) => {
                     let idlest = self.slots.iter().filter_map(Slot::idle_since).min();
-                    self.slots.retain(|slot| slot.idle_since().is_none() || slot.idle_since() != idlest);
+                    self.slots
+                        .retain(|slot| slot.idle_since().is_none() || slot.idle_since() != idlest);
                     tracing::info!(
                         reason = reason.as_str(),
                         guests = self.slots.len(),
@@ -142,8 +143,15 @@ impl Supervisor {
     fn snapshot(&self, now: Instant) -> Snapshot {
         let idle_since = self.slots.iter().filter_map(Slot::idle_since).min();
         Snapshot {
-            waited: self.queue.front().map(|work| now.duration_since(work.since)),
-            idle: self.slots.iter().filter(|slot| slot.idle_since().is_some()).count(),
+            waited: self
+                .queue
+                .front()
+                .map(|work| now.duration_since(work.since)),
+            idle: self
+                .slots
+                .iter()
+                .filter(|slot| slot.idle_since().is_some())
+                .count(),
             starting: self.slots.iter().filter(|slot| slot.is_starting()).count(),
             guests: self.slots.len(),
             idle_for: idle_since.map(|since| now.duration_since(since)),
@@ -172,10 +180,16 @@ impl Supervisor {
             if self.gate.is_over() && any_busy {
                 return;
             }
-            let Some(index) = self.slots.iter().position(|slot| slot.idle_since().is_some()) else {
+            let Some(index) = self
+                .slots
+                .iter()
+                .position(|slot| slot.idle_since().is_some())
+            else {
                 return;
             };
-            let Some(work) = self.queue.pop_front() else { return };
+            let Some(work) = self.queue.pop_front() else {
+                return;
+            };
             self.run(index, work, ctx);
         }
     }
@@ -186,11 +200,18 @@ impl Supervisor {
         let patience = limits.timeout.saturating_mul(work.len() as u32 + 1) + limits.start_timeout;
         let slot = &mut self.slots[index];
         let number = slot.number;
-        let request = slot.guest.send(Execute(work.stretch.clone())).timeout(patience);
+        let request = slot
+            .guest
+            .send(Execute(work.stretch.clone()))
+            .timeout(patience);
         slot.state = State::Busy(work);
-        ctx.spawn(request.into_actor(self).map(move |result, supervisor, ctx| {
-            supervisor.executed(number, result, ctx);
-        }));
+        ctx.spawn(
+            request
+                .into_actor(self)
+                .map(move |result, supervisor, ctx| {
+                    supervisor.executed(number, result, ctx);
+                }),
+        );
     }
 
     fn executed(
@@ -202,7 +223,9 @@ impl Supervisor {
         let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
             return;
         };
-        let Some(work) = self.slots[index].take_work() else { return };
+        let Some(work) = self.slots[index].take_work() else {
+            return;
+        };
         match result {
             Ok(executed) => self.settle(index, work, executed, ctx),
             Err(error) => self.lost(index, work, error, ctx),
@@ -262,12 +285,20 @@ impl Supervisor {
             alone,
         };
         // The old thread ends with its last address.
-        self.slots[index].guest = crate::guest::Guest::spawn(self.slots[index].number, Arc::clone(&self.spec));
+        self.slots[index].guest =
+            crate::guest::Guest::spawn(self.slots[index].number, Arc::clone(&self.spec));
         if let Next::Restart { work, convicted } = work.after(0, &stop) {
             self.bury(index, &death, work, ctx);
             if let Some((_, failure)) = convicted {
                 let items = vec![Outcome::Failed(Box::new(failure))];
-                self.hand_on(batch, start, Outcomes { data: Vec::new(), items });
+                self.hand_on(
+                    batch,
+                    start,
+                    Outcomes {
+                        data: Vec::new(),
+                        items,
+                    },
+                );
             }
         }
     }
@@ -286,10 +317,16 @@ impl Supervisor {
     /// The rest of some work goes on first, shared among the guests that have nothing to do.
     fn requeue(&mut self, mut work: Work) {
         work.since = Instant::now();
-        let idle = self.slots.iter().filter(|slot| slot.idle_since().is_some()).count();
+        let idle = self
+            .slots
+            .iter()
+            .filter(|slot| slot.idle_since().is_some())
+            .count();
         let mut parts = vec![work];
         while parts.len() <= idle {
-            let Some(part) = parts.last_mut().and_then(Work::split) else { break };
+            let Some(part) = parts.last_mut().and_then(Work::split) else {
+                break;
+            };
             parts.push(part);
         }
         for part in parts.into_iter().rev() {
@@ -306,11 +343,19 @@ impl Supervisor {
             self.slots.remove(index);
             return;
         }
-        let worn_by_messages = self.recycle.messages.is_some_and(|most| slot.messages >= most);
+        let worn_by_messages = self
+            .recycle
+            .messages
+            .is_some_and(|most| slot.messages >= most);
         if (memory >= self.recycle.memory || worn_by_messages) && !slot.worn {
             slot.worn = true;
             let number = slot.number;
-            tracing::info!(guest = number, memory, messages = slot.messages, "recycling guest");
+            tracing::info!(
+                guest = number,
+                memory,
+                messages = slot.messages,
+                "recycling guest"
+            );
             Counters::add(&self.counters.recycled, 1);
             // The new one first, so that there is no pause.
             self.grow(Some(number), ctx);
@@ -353,7 +398,9 @@ impl Supervisor {
         if delay.is_zero() {
             self.send_start(number, ctx);
         } else {
-            ctx.run_later(delay, move |supervisor, ctx| supervisor.send_start(number, ctx));
+            ctx.run_later(delay, move |supervisor, ctx| {
+                supervisor.send_start(number, ctx)
+            });
         }
     }
 
@@ -363,12 +410,18 @@ impl Supervisor {
         };
         let patience = self.spec.limits.start_timeout.saturating_mul(2);
         let request = slot.guest.send(Start).timeout(patience);
-        ctx.spawn(request.into_actor(self).map(move |result, supervisor, ctx| {
-            let result = result.unwrap_or_else(|error| {
-                Err(StartError::Died(Death::Panic(format!("no answer from its thread: {error}"))))
-            });
-            supervisor.started(number, result, ctx);
-        }));
+        ctx.spawn(
+            request
+                .into_actor(self)
+                .map(move |result, supervisor, ctx| {
+                    let result = result.unwrap_or_else(|error| {
+                        Err(StartError::Died(Death::Panic(format!(
+                            "no answer from its thread: {error}"
+                        ))))
+                    });
+                    supervisor.started(number, result, ctx);
+                }),
+        );
     }
 
     fn started(
@@ -400,7 +453,9 @@ impl Supervisor {
         if let Some(work) = held {
             self.run(index, work, ctx);
         }
-        if let Some(old) = replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old)) {
+        if let Some(old) =
+            replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old))
+        {
             if self.slots[old].idle_since().is_some() {
                 self.slots.remove(old);
             } else {

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # Nothing that slows Python's output down (PYTHONUNBUFFERED) or changes what Nerodia logs.
@@ -24,9 +24,8 @@ MB = 1e6
 class Contender:
     name: str
     command: list[str]
-    environment: dict[str, str]
+    environment: dict[str, str] = field(default_factory=ENVIRONMENT.copy)
     through_pipe: bool = False
-    guests: int = 0  # none: no Nerodia
 
 
 @dataclass

@@ -17,7 +17,12 @@ pub struct Completions {
 
 impl Completions {
     pub fn execute(self) -> u8 {
-        clap_complete::generate(self.shell, &mut Cli::command(), "nerodia", &mut std::io::stdout());
+        clap_complete::generate(
+            self.shell,
+            &mut Cli::command(),
+            "nerodia",
+            &mut std::io::stdout(),
+        );
         WELL
     }
 }

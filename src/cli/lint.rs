@@ -56,13 +56,16 @@ impl Lint {
 /// Starts a guest with the config's scripts; tells what is wrong with them.
 fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runtime>>>) -> bool {
     let name = &config.guests.runtime;
-    let runtime = runtimes.entry(name.clone()).or_insert_with(|| match progress::open_runtime(name) {
-        Ok(runtime) => Some(Arc::new(runtime)),
-        Err(error) => {
-            report::diagnostics(&report::runtime_problem(&error));
-            None
-        }
-    });
+    let runtime =
+        runtimes
+            .entry(name.clone())
+            .or_insert_with(|| match progress::open_runtime(name) {
+                Ok(runtime) => Some(Arc::new(runtime)),
+                Err(error) => {
+                    report::diagnostics(&report::runtime_problem(&error));
+                    None
+                }
+            });
     let Some(runtime) = runtime else { return false };
     let spec = GuestSpec {
         runtime: Arc::clone(runtime),

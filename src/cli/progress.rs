@@ -16,7 +16,9 @@ use crate::guest::runtime::{Runtime, RuntimeError};
 pub fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
     let mut bar = None;
     let cache = Cache::new(cache_directories());
-    let runtime = Runtime::open(&runtime_directory(), name, &cache, || bar = Some(Compiling::new(name)));
+    let runtime = Runtime::open(&runtime_directory(), name, &cache, || {
+        bar = Some(Compiling::new(name))
+    });
     if let (Some(bar), Ok(_)) = (bar, &runtime) {
         bar.finish();
     }

@@ -17,7 +17,9 @@ pub fn diagnostics(problems: &Diagnostics) {
 
 /// A runtime that cannot be used, with what to do.
 pub fn runtime_problem(error: &RuntimeError) -> Diagnostics {
-    Diagnostic::error(error.to_string()).help(error.help()).into()
+    Diagnostic::error(error.to_string())
+        .help(error.help())
+        .into()
 }
 
 /// Why guests cannot start, in places of the user's own files.
@@ -47,9 +49,9 @@ fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
         return diagnostic;
     };
     let at = match (line, import) {
-        (Some(line), _) => {
-            stage.origin.position(*line as usize, column.unwrap_or(1) as usize)
-        }
+        (Some(line), _) => stage
+            .origin
+            .position(*line as usize, column.unwrap_or(1) as usize),
         (None, Some(import)) => stage.import_position(import),
         (None, None) => stage.origin.position(1, 1),
     };

@@ -108,7 +108,11 @@ fn exit_code(config: &Config, end: &End) -> u8 {
         }
         End::CannotStart(error) => {
             report::diagnostics(&report::start_problems(config, error));
-            if error.is_retriable() { FAILED } else { MISUSED }
+            if error.is_retriable() {
+                FAILED
+            } else {
+                MISUSED
+            }
         }
     }
 }

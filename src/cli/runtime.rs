@@ -73,7 +73,11 @@ fn list(directory: &Path) -> u8 {
             Ok(Ok(None)) => "not compiled yet",
             Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
         };
-        println!("{name}  {}  {compiled}  {}", ByteSize(size), artifact.path().display());
+        println!(
+            "{name}  {}  {compiled}  {}",
+            ByteSize(size),
+            artifact.path().display()
+        );
     }
     WELL
 }
@@ -97,14 +101,19 @@ fn each(
     work: impl Fn(&str) -> Result<(), RuntimeError>,
 ) -> u8 {
     let names = if names.is_empty() {
-        let installed = KNOWN.into_iter().filter(|name| Artifact::find(directory, name).is_ok());
+        let installed = KNOWN
+            .into_iter()
+            .filter(|name| Artifact::find(directory, name).is_ok());
         installed.map(str::to_owned).collect()
     } else {
         names
     };
     let mut code = WELL;
     if names.is_empty() {
-        eprintln!("error: no runtime is installed in {}; run scripts/install.sh", directory.display());
+        eprintln!(
+            "error: no runtime is installed in {}; run scripts/install.sh",
+            directory.display()
+        );
         code = MISUSED;
     }
     for name in names {

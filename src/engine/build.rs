@@ -103,10 +103,21 @@ async fn start(
                 processor: ctx.address().recipient(),
                 engine: engine.recipient(),
             });
-            Processor::new(supervisor.start(), results, dead_letters, on_error, counters)
+            Processor::new(
+                supervisor.start(),
+                results,
+                dead_letters,
+                on_error,
+                counters,
+            )
         }
     });
-    let input = Input::start(input, gate, processor.recipient(), engine.clone().recipient())?;
+    let input = Input::start(
+        input,
+        gate,
+        processor.recipient(),
+        engine.clone().recipient(),
+    )?;
     engine.do_send(InputStarted(input));
     Ok(())
 }
@@ -159,8 +170,13 @@ pub fn runtime_directory() -> PathBuf {
     }
     let built = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/runtime"));
     let program = std::env::current_exe().ok();
-    let beside = program.iter().flat_map(|program| program.ancestors().skip(1).take(3));
-    beside.map(|directory| directory.join("runtime")).find(|path| path.is_dir()).unwrap_or(built)
+    let beside = program
+        .iter()
+        .flat_map(|program| program.ancestors().skip(1).take(3));
+    beside
+        .map(|directory| directory.join("runtime"))
+        .find(|path| path.is_dir())
+        .unwrap_or(built)
 }
 
 /// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.

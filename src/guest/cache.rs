@@ -86,7 +86,9 @@ impl Cache {
             let Ok(expected) = fs::read_to_string(path.with_extension("sha256")) else {
                 continue;
             };
-            let Ok(found) = sha256_of(&path) else { continue };
+            let Ok(found) = sha256_of(&path) else {
+                continue;
+            };
             let expected = expected.trim().to_owned();
             if found != expected {
                 return Err(CacheError::Corrupt {

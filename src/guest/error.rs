@@ -61,7 +61,9 @@ pub enum StartError {
     #[error("{}", .0.first().map_or("a script cannot start", |problem| problem.message.as_str()))]
     Scripts(Vec<ScriptProblem>),
     /// The guest speaks another protocol version than this engine.
-    #[error("the runtime speaks protocol {found}, this engine {expected}: run scripts/install.sh again")]
+    #[error(
+        "the runtime speaks protocol {found}, this engine {expected}: run scripts/install.sh again"
+    )]
     Version {
         /// The guest's.
         found: u64,

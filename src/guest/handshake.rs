@@ -75,7 +75,9 @@ pub async fn greet(
 ) -> Result<Ready, StartError> {
     let body = serde_json::to_vec(hello).expect("a hello is plain strings and numbers");
     instance.stdio().send(&body);
-    let line = instance.reply(limit, |streams| take_line(&mut streams.outbox)).await;
+    let line = instance
+        .reply(limit, |streams| take_line(&mut streams.outbox))
+        .await;
     match line {
         Ok(line) => parse(&line),
         Err(Death::Timeout(limit)) => Err(StartError::Timeout(limit)),
@@ -100,7 +102,8 @@ fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
 }
 
 fn parse(line: &[u8]) -> Result<Ready, StartError> {
-    let rubbish = |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
+    let rubbish =
+        |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
     if let Some(json) = line.strip_prefix(b"READY ") {
         let ready: Ready = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
         return match ready.protocol {
@@ -124,19 +127,32 @@ mod tests {
 
     #[test]
     fn understands_ready_and_nothing_else() {
-        let ready = br#"READY {"protocol":1,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
+        let ready =
+            br#"READY {"protocol":1,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
         assert!(parse(ready).unwrap().uses_meta);
         let other = br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
-        assert!(matches!(parse(other), Err(StartError::Version { found: 2, .. })));
+        assert!(matches!(
+            parse(other),
+            Err(StartError::Version { found: 2, .. })
+        ));
         for rubbish in [&b"READY"[..], b"READY {", b"hello", b"", b"FAILED []"] {
-            assert!(matches!(parse(rubbish), Err(StartError::Died(Death::Protocol(_)))));
+            assert!(matches!(
+                parse(rubbish),
+                Err(StartError::Died(Death::Protocol(_)))
+            ));
         }
     }
 
     #[test]
     fn bytes_after_the_line_are_rubbish() {
         assert_eq!(take_line(&mut b"READY".to_vec()), None);
-        assert_eq!(take_line(&mut b"READY {}\n".to_vec()), Some(Ok(b"READY {}".to_vec())));
-        assert!(matches!(take_line(&mut b"READY {}\nx".to_vec()), Some(Err(_))));
+        assert_eq!(
+            take_line(&mut b"READY {}\n".to_vec()),
+            Some(Ok(b"READY {}".to_vec()))
+        );
+        assert!(matches!(
+            take_line(&mut b"READY {}\nx".to_vec()),
+            Some(Err(_))
+        ));
     }
 }

@@ -86,7 +86,11 @@ mod tests {
             sizes.push(pace.next());
             pace.observe(took(pace.next(), MS / 100 * pace.next() as u32));
         }
-        assert_eq!(sizes, [1, 4, 16, 64, 256, 1000, 1000], "10 µs a message, 10 ms a request");
+        assert_eq!(
+            sizes,
+            [1, 4, 16, 64, 256, 1000, 1000],
+            "10 µs a message, 10 ms a request"
+        );
     }
 
     #[test]
@@ -94,7 +98,10 @@ mod tests {
         let fast = took(4, MS / 1000);
         for bad in [
             took(4, 4 * 300 * MS),
-            Took { bytes: 4 * 8_000_000, ..fast },
+            Took {
+                bytes: 4 * 8_000_000,
+                ..fast
+            },
             Took { log: LOG, ..fast },
         ] {
             let mut pace = Pace::new(Duration::from_secs(1), LOG);

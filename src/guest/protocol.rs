@@ -237,11 +237,16 @@ impl Response<'_, '_> {
     /// One value as JSON (or as its own bytes) at the end of the data; `None` for Python's `None`.
     fn value(&mut self) -> Result<Result<Option<Range<u32>>, Box<Failure>>, FrameError> {
         let start = self.outcomes.data.len();
-        Ok(match self.reader.value(&mut self.outcomes.data, self.max_output)? {
-            Ok(Top::None) => Ok(None),
-            Ok(Top::Json | Top::Bytes) => Ok(Some(self.payload_from(start))),
-            Err(error) => Err(value_failure(&error)),
-        })
+        Ok(
+            match self
+                .reader
+                .value(&mut self.outcomes.data, self.max_output)?
+            {
+                Ok(Top::None) => Ok(None),
+                Ok(Top::Json | Top::Bytes) => Ok(Some(self.payload_from(start))),
+                Err(error) => Err(value_failure(&error)),
+            },
+        )
     }
 
     fn payload_from(&self, start: usize) -> Range<u32> {
@@ -258,7 +263,9 @@ impl Response<'_, '_> {
     /// What a result list cannot say: `(index, kind, …)`.
     fn extra(&mut self, answered: usize) -> Result<(), FrameError> {
         let fields = self.reader.tuple()?;
-        let index = usize::try_from(self.reader.int()?).ok().filter(|&index| index < answered);
+        let index = usize::try_from(self.reader.int()?)
+            .ok()
+            .filter(|&index| index < answered);
         let index = index.ok_or_else(|| invalid("an extra for no message"))?;
         let kind = self.reader.str()?;
         let outcome = match (&*kind, fields) {

@@ -91,12 +91,16 @@ impl RuntimeError {
     pub fn help(&self) -> String {
         match self {
             RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
-                format!("run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is")
+                format!(
+                    "run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is"
+                )
             }
             RuntimeError::Missing { .. } => {
                 format!("set `guests.runtime` to one of {}", KNOWN.join(", "))
             }
-            RuntimeError::NoChecksum { name, .. } => format!("run `scripts/install.sh {name}` again"),
+            RuntimeError::NoChecksum { name, .. } => {
+                format!("run `scripts/install.sh {name}` again")
+            }
             RuntimeError::Corrupt { path, .. } | RuntimeError::Unusable { path, .. } => {
                 format!("delete {} and run scripts/install.sh", path.display())
             }
@@ -125,7 +129,10 @@ impl Runtime {
         let (verified, cached) = thread::scope(|scope| {
             let verified = scope.spawn(|| artifact.verify());
             let cached = cache.find(&key);
-            (verified.join().expect("hashing a file does not panic"), cached)
+            (
+                verified.join().expect("hashing a file does not panic"),
+                cached,
+            )
         });
         verified?;
         let is_component = artifact.is_component()?;
@@ -243,7 +250,11 @@ impl Artifact {
                 });
             }
         };
-        let sha256 = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+        let sha256 = text
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_lowercase();
         Ok(Self { path, sha256 })
     }
 

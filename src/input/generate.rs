@@ -36,7 +36,11 @@ pub struct WakeUp(Arc<Signal>);
 
 impl Stop for WakeUp {
     fn stop(&self) {
-        *self.0.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self
+            .0
+            .stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
         self.0.changed.notify_all();
     }
 }
@@ -61,7 +65,11 @@ impl Generate {
 
     /// Waits until `until`; `false` if stopped.
     fn wait(&self, until: Instant) -> bool {
-        let mut stopped = self.stopped.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stopped = self
+            .stopped
+            .stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if *stopped || left.is_zero() {
@@ -80,8 +88,16 @@ impl Source for Generate {
         let mut made = 0;
         let mut due = Instant::now();
         loop {
-            let left = if self.count == 0 { u64::MAX } else { self.count - made };
-            let size = if self.interval.is_zero() { self.batch_size.max(BATCH) } else { self.batch_size };
+            let left = if self.count == 0 {
+                u64::MAX
+            } else {
+                self.count - made
+            };
+            let size = if self.interval.is_zero() {
+                self.batch_size.max(BATCH)
+            } else {
+                self.batch_size
+            };
             let size = size.min(left);
             let batch = (made..made + size)
                 .map(|offset| Message::new(self.payload.clone(), offset as i64))

@@ -83,7 +83,11 @@ impl Source for Stdin {
                 Ok(read) => read,
             };
             let end = read == 0;
-            let messages = if end { self.lines.finish() } else { self.lines.cut(read) };
+            let messages = if end {
+                self.lines.finish()
+            } else {
+                self.lines.cut(read)
+            };
             if send(&mut feed, messages).is_err() || end {
                 return Ok(());
             }
@@ -132,7 +136,11 @@ impl Lines {
     /// `read` more bytes are in the buffer: the messages that are complete now.
     fn cut(&mut self, read: usize) -> Vec<Message> {
         debug_assert!(self.buffer.len() >= read);
-        let delimiter = self.config.delimiter.clone().unwrap_or_else(|| b"\n".to_vec());
+        let delimiter = self
+            .config
+            .delimiter
+            .clone()
+            .unwrap_or_else(|| b"\n".to_vec());
         let finder = memchr::memmem::Finder::new(&delimiter);
         let last = self.buffer[self.searched..].iter().rposition(|_| true);
         debug_assert!(last.is_some() || read == 0);

@@ -45,7 +45,13 @@ struct Stretch {
 
 impl Ack {
     /// The first share of a stretch. `to` is told when all shares are done.
-    pub fn new(lane: Lane, position: u64, count: usize, permit: Permit, to: Recipient<Acked>) -> Self {
+    pub fn new(
+        lane: Lane,
+        position: u64,
+        count: usize,
+        permit: Permit,
+        to: Recipient<Acked>,
+    ) -> Self {
         let acked = Acked {
             lane,
             position,
@@ -95,6 +101,8 @@ impl Drop for Stretch {
 
 impl std::fmt::Debug for Stretch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stretch").field("acked", &self.acked).finish_non_exhaustive()
+        f.debug_struct("Stretch")
+            .field("acked", &self.acked)
+            .finish_non_exhaustive()
     }
 }

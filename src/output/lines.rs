@@ -7,8 +7,8 @@ use actix::prelude::*;
 
 use crate::config::StdoutCodec;
 use crate::engine::OutputEnded;
-use crate::telemetry::counters::Counters;
 use crate::message::Deliver;
+use crate::telemetry::counters::Counters;
 
 /// The actor; writes to `W`.
 pub struct Lines<W> {
@@ -46,7 +46,8 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         const KEEP: usize = 1 << 20;
         self.buffer.clear();
         for (_, record) in deliver.outcomes.records() {
-            self.buffer.extend_from_slice(deliver.outcomes.payload(record));
+            self.buffer
+                .extend_from_slice(deliver.outcomes.payload(record));
             self.buffer.extend_from_slice(self.codec.terminator());
         }
         if self.buffer.is_empty() {

@@ -21,7 +21,10 @@ impl<T> Default for Sequencer<T> {
 impl<T> Sequencer<T> {
     /// Takes the stretch of `count` messages that begins at `position`.
     pub fn insert(&mut self, position: u64, count: u64, stretch: T) {
-        debug_assert!(position >= self.next, "position {position} was released before");
+        debug_assert!(
+            position >= self.next,
+            "position {position} was released before"
+        );
         self.waiting.insert(position, (count, stretch));
     }
 

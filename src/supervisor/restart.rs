@@ -20,7 +20,9 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         match self.failures {
             1 => Duration::ZERO,
-            failures => FIRST.saturating_mul(1 << (failures - 2).min(16)).min(LONGEST),
+            failures => FIRST
+                .saturating_mul(1 << (failures - 2).min(16))
+                .min(LONGEST),
         }
     }
 
@@ -43,7 +45,12 @@ mod tests {
     fn doubles_up_to_the_longest_and_starts_anew() {
         let mut backoff = Backoff::default();
         let delays: Vec<u128> = (0..13).map(|_| backoff.fail().as_millis()).collect();
-        assert_eq!(delays, [0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000, 5000]);
+        assert_eq!(
+            delays,
+            [
+                0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000, 5000
+            ]
+        );
         backoff.reset();
         assert_eq!(backoff.fail(), Duration::ZERO);
     }

@@ -83,7 +83,9 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
         }
         return Decision::Stay;
     }
-    let bored = seen.idle_for.is_some_and(|idle| idle >= bounds.idle_timeout);
+    let bored = seen
+        .idle_for
+        .is_some_and(|idle| idle >= bounds.idle_timeout);
     if bored && seen.guests > bounds.min {
         return Decision::Shrink(Reason::Idle);
     }
@@ -93,13 +95,15 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
 /// When [`decide`] may say something else although nothing has happened.
 pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
     match seen.waited {
-        Some(waited) if seen.guests < bounds.max => {
-            Some(PATIENCE.saturating_sub(waited).max(Duration::from_millis(1)))
-        }
+        Some(waited) if seen.guests < bounds.max => Some(
+            PATIENCE
+                .saturating_sub(waited)
+                .max(Duration::from_millis(1)),
+        ),
         Some(_) => None,
-        None if seen.guests > bounds.min => {
-            seen.idle_for.map(|idle| bounds.idle_timeout.saturating_sub(idle))
-        }
+        None if seen.guests > bounds.min => seen
+            .idle_for
+            .map(|idle| bounds.idle_timeout.saturating_sub(idle)),
         None => None,
     }
 }
@@ -132,17 +136,36 @@ mod tests {
     fn grows_when_work_waits_and_nobody_is_idle() {
         let grow = Decision::Grow(Reason::WorkWaits);
         assert_eq!(decide(&seen(ms(6), 0, 0, 1), &BOUNDS), grow);
-        assert_eq!(decide(&seen(ms(4), 0, 0, 1), &BOUNDS), Decision::Stay, "patience");
-        assert_eq!(decide(&seen(ms(6), 1, 0, 2), &BOUNDS), Decision::Stay, "one is idle");
-        assert_eq!(decide(&seen(ms(6), 0, 1, 2), &BOUNDS), Decision::Stay, "one is starting");
-        assert_eq!(decide(&seen(ms(900), 0, 0, 3), &BOUNDS), Decision::Stay, "at most max");
+        assert_eq!(
+            decide(&seen(ms(4), 0, 0, 1), &BOUNDS),
+            Decision::Stay,
+            "patience"
+        );
+        assert_eq!(
+            decide(&seen(ms(6), 1, 0, 2), &BOUNDS),
+            Decision::Stay,
+            "one is idle"
+        );
+        assert_eq!(
+            decide(&seen(ms(6), 0, 1, 2), &BOUNDS),
+            Decision::Stay,
+            "one is starting"
+        );
+        assert_eq!(
+            decide(&seen(ms(900), 0, 0, 3), &BOUNDS),
+            Decision::Stay,
+            "at most max"
+        );
     }
 
     #[test]
     fn from_zero_the_first_work_starts_a_guest_at_once() {
         let bounds = Bounds { min: 0, ..BOUNDS };
         assert_eq!(decide(&seen(None, 0, 0, 0), &bounds), Decision::Stay);
-        assert_eq!(decide(&seen(ms(0), 0, 0, 0), &bounds), Decision::Grow(Reason::FirstWork));
+        assert_eq!(
+            decide(&seen(ms(0), 0, 0, 0), &bounds),
+            Decision::Grow(Reason::FirstWork)
+        );
     }
 
     #[test]
@@ -151,10 +174,20 @@ mod tests {
             idle_for: Some(Duration::from_secs(secs)),
             ..seen(None, guests, 0, guests)
         };
-        assert_eq!(decide(&idle(2, 30), &BOUNDS), Decision::Shrink(Reason::Idle));
+        assert_eq!(
+            decide(&idle(2, 30), &BOUNDS),
+            Decision::Shrink(Reason::Idle)
+        );
         assert_eq!(decide(&idle(2, 29), &BOUNDS), Decision::Stay);
-        assert_eq!(decide(&idle(1, 99), &BOUNDS), Decision::Stay, "never below min");
-        assert_eq!(next_look(&idle(2, 29), &BOUNDS), Some(Duration::from_secs(1)));
+        assert_eq!(
+            decide(&idle(1, 99), &BOUNDS),
+            Decision::Stay,
+            "never below min"
+        );
+        assert_eq!(
+            next_look(&idle(2, 29), &BOUNDS),
+            Some(Duration::from_secs(1))
+        );
         assert_eq!(next_look(&idle(1, 29), &BOUNDS), None);
     }
 }

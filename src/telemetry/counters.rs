@@ -63,8 +63,13 @@ impl Counters {
 
     /// A message failed: logged, but not more often than people can read.
     pub fn count_failure(&self, failure: &Failure) {
-        let mut log = self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let fresh = log.window.is_none_or(|window| window.elapsed() >= Duration::from_secs(1));
+        let mut log = self
+            .log
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fresh = log
+            .window
+            .is_none_or(|window| window.elapsed() >= Duration::from_secs(1));
         if fresh {
             if log.left_out > 0 {
                 tracing::warn!(failures_left_out = log.left_out, "more messages failed");

@@ -23,7 +23,12 @@ pub fn start(config: &LoggerConfig) {
     };
     // A second start in one process (tests) keeps the first.
     let _ = if json {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init()
     } else {
         builder.with_target(false).try_init()
     };

@@ -1,0 +1,100 @@
+"""What is measured: the documents, the programs that process them, and that all give the same results."""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import generate
+import measure
+from measure import ENVIRONMENT, Contender
+from report import said_by
+
+HERE = Path(__file__).parent
+DEFAULT_RUNTIME = "cpython-3.14"
+OTHER_RUNTIME = "cpython-3.12"
+BYTEWAX = "bytewax==0.21.1"
+
+
+@dataclass
+class Kind:
+    """A document and the script that it goes through."""
+
+    name: str
+    script: str
+    messages: int
+    quick_messages: int
+    cpu_goal: float  # times that of the native loop
+
+
+ORDERS = Kind("orders", "order", 600_000, 50_000, cpu_goal=1.25)
+SUMS = Kind("[11, 6, 20, 5]", "sum", 5_000_000, 400_000, cpu_goal=0.5)
+
+
+def write(path: Path, kind: Kind, messages: int) -> Path:
+    lines = generate.orders() if kind is ORDERS else generate.sums()
+    with path.open("wb") as file:
+        file.writelines(itertools.islice(lines, messages))
+    return path
+
+
+def native(python: str, kind: Kind) -> Contender:
+    return Contender("native CPython", [python, str(HERE / "native.py"), _script(kind)])
+
+
+def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: bool = False) -> Contender:
+    name = f"nerodia {runtime}, {guests} guest{'s' if guests > 1 else ''}{', from a pipe' if through_pipe else ''}"
+    command = [program, "run", "-c", str(HERE / f"{kind.script}.yaml")]
+    for setting in (
+        f"guests.runtime={runtime}",
+        f"guests.min={guests}",
+        f"pipeline.threads={guests}",
+        "logger.level=warn",
+    ):
+        command += ["--set", setting]
+    return Contender(name, command, through_pipe=through_pipe)
+
+
+def bytewax(python: str, kind: Kind) -> Contender:
+    command = [python, "-m", "bytewax.run", str(HERE / "bytewax_flow.py")]
+    return Contender("bytewax, 1 worker", command, ENVIRONMENT | {"SCRIPT": _script(kind)})
+
+
+def _script(kind: Kind) -> str:
+    return str(HERE / f"scripts/{kind.script}.py")
+
+
+def install_bytewax(work: Path, python: str) -> str:
+    """Gives the Python that has it."""
+    venv = work / "venv"
+    subprocess.run([python, "-m", "venv", venv], check=True, stdout=sys.stderr)
+    pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", BYTEWAX]
+    subprocess.run(pip, check=True, stdout=sys.stderr)
+    return str(venv / "bin/python")
+
+
+def fastest_python(work: Path) -> str:
+    """Of python3 here and the system's: a build without optimisations, as pyenv makes them, would flatter Nerodia."""
+    found = filter(None, [shutil.which("python3"), shutil.which("python3", path="/usr/bin")])
+    pythons = sorted({said_by([python, "-c", "import sys; print(sys.executable)"]) for python in found})
+    if len(pythons) == 1:
+        return pythons[0]
+    sample = write(work / "sample", ORDERS, 20_000)
+    took = {python: min(measure.run(native(python, ORDERS), sample).cpu for _ in range(5)) for python in pythons}
+    return min(took, key=took.__getitem__)
+
+
+def check_results(contenders: list[Contender], sample: Path) -> None:
+    """Only programs that do the same can be compared."""
+    first, *others = contenders
+    expected = _results(first, sample)
+    for contender in others:
+        if _results(contender, sample) != expected:
+            raise SystemExit(f"{contender.name} gives other results than {first.name}")
+
+
+def _results(contender: Contender, sample: Path) -> list[object]:
+    return [json.loads(line) for line in measure.output(contender, sample).splitlines()]
