@@ -45,19 +45,24 @@ null = Null()
 # ---------------------------------------------------------------------------------------------------
 
 
-class StartError(Exception):
-    """A script or import that cannot start; becomes one entry of the FAILED frame's `problems`."""
+def problem(stage, error, message=None, line=None, column=None, module=None):
+    """Why a script cannot start: one entry of the FAILED frame's `problems`."""
+    return {
+        "stage": stage,
+        "type": type(error).__name__,
+        "message": str(error) if message is None else message,
+        "line": line,
+        "column": column,
+        "import": module,
+    }
 
-    def __init__(self, stage, kind, message, line=None, column=None, module=None):
-        super().__init__(message)
-        self.problem = {
-            "stage": stage,
-            "type": kind,
-            "message": message,
-            "line": line,
-            "column": column,
-            "import": module,
-        }
+
+class CannotStart(Exception):
+    """A script or its imports cannot start, for these reasons."""
+
+    def __init__(self, *problems):
+        super().__init__(problems)
+        self.problems = problems
 
 
 class NotPlain(Exception):
@@ -303,8 +308,11 @@ class Stage:
         )
         self.fills_root = "root" in names and not stored
         self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
-        modules = self.inject(spec.get("imports", ()))
-        self.preload(tree)
+        problems = []
+        modules = self.inject(spec.get("imports", ()), problems)
+        self.preload(tree, problems)
+        if problems:
+            raise CannotStart(*problems)
         self.remember_source()
         try:
             refuse_frame_readers(tree, modules)
@@ -320,14 +328,13 @@ class Stage:
             # Some errors are found only by the compiler ('return' outside function).
             compile(tree, self.file, "exec", dont_inherit=True)
         except SyntaxError as error:
-            raise StartError(
-                self.index, type(error).__name__, error.msg, error.lineno, error.offset
-            ) from None
+            place = error.lineno, error.offset
+            raise CannotStart(problem(self.index, error, error.msg, *place)) from None
         except (ValueError, RecursionError, MemoryError) as error:
-            raise StartError(self.index, type(error).__name__, str(error)) from None
+            raise CannotStart(problem(self.index, error)) from None
         return tree
 
-    def inject(self, imports):
+    def inject(self, imports, problems):
         """Makes each of `imports` available by name, as the import statement would."""
         modules = []
         for entry in imports:
@@ -335,43 +342,37 @@ class Stage:
             try:
                 module = importlib.import_module(name)
             except Exception as error:
-                raise StartError(
-                    self.index, type(error).__name__, str(error), module=entry
-                ) from None
+                problems.append(problem(self.index, error, module=entry))
+                continue
             root_name = name.partition(".")[0]
             self.namespace[alias or root_name] = module if alias else sys.modules[root_name]
             modules.append(name)
         return modules
 
-    def preload(self, tree):
+    def preload(self, tree, problems):
         """Imports at start what the script imports: an unknown module is a config error, not a failed
         message, and the first message does not wait for it."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
+                modules = [(alias.name, alias) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
+                modules = [(node.module, node)]
             else:
                 continue
-            for name in names:
+            for name, at in modules:
                 try:
                     importlib.import_module(name)
                 except Exception as error:
                     # Below top level it may be guarded, or never reached.
                     if node in tree.body:
-                        raise StartError(
-                            self.index,
-                            type(error).__name__,
-                            str(error),
-                            node.lineno,
-                            node.col_offset + 1,
-                            module=name,
-                        ) from None
+                        line = self.source.split("\n")[at.lineno - 1].encode()
+                        column = len(line[: at.col_offset].decode()) + 1
+                        problems.append(problem(self.index, error, None, at.lineno, column, name))
 
     def remember_source(self):
         """Lets tracebacks show the user's own lines, numbered as in the user's file."""
         linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
-        lines = ["\n"] * self.line_offset + self.source.splitlines(keepends=True)
+        lines = ["\n"] * self.line_offset + io.StringIO(self.source).readlines()
         linecache.cache[self.file] = (len(self.source), None, lines, self.file)
 
     def as_function(self, tree):
@@ -748,15 +749,15 @@ def settle():
 
 
 def start(hello):
-    """Compiles every stage, or raises StartError for each that cannot be."""
+    """Compiles every stage: the stages, and the problems of those that cannot start."""
     problems, stages = [], []
     for index, spec in enumerate(hello["stages"]):
         try:
             stages.append(Stage(index, spec))
-        except StartError as error:
-            problems.append(error.problem)
+        except CannotStart as error:
+            problems.extend(error.problems)
         except BaseException as error:
-            problems.append(StartError(index, type(error).__name__, str(error)).problem)
+            problems.append(problem(index, error))
     return stages, problems
 
 
@@ -771,8 +772,8 @@ def main():
     hello = json.loads(read_frame())
     if hello.get("protocol") != PROTOCOL:
         message = f"this runtime speaks protocol {PROTOCOL}, the host {hello.get('protocol')}"
-        problem = StartError(None, "ProtocolError", message).problem
-        return announce("FAILED", {"problems": [problem]})
+        problems = [problem(None, ValueError(message))]
+        return announce("FAILED", {"problems": problems})
     stages, problems = start(hello)
     if problems:
         return announce("FAILED", {"problems": problems})

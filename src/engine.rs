@@ -11,7 +11,7 @@ use actix::prelude::*;
 
 use self::shutdown::{End, Signal};
 use crate::guest::error::StartError;
-use crate::input::{Drain, Input};
+use crate::input::{Commit, Drain, Input};
 use crate::message::gate::Gate;
 use crate::telemetry::counters::Counters;
 
@@ -23,10 +23,23 @@ pub enum Fatal {
     Start(StartError),
 }
 
-/// The input's source has ended: nothing more will be read.
+/// The first guest is ready, so the scripts can start: only now is anything read.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct GuestsReady;
+
+/// The input's source has ended: nothing more will be read, and all that was read is at the gate.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct InputEnded(pub anyhow::Result<()>);
+
+/// Messages were dropped on the way without an answer: an actor died with them.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Lost {
+    /// How many.
+    pub count: usize,
+}
 
 /// An output cannot go on.
 #[derive(Debug, Message)]
@@ -38,14 +51,19 @@ pub struct OutputEnded(pub io::Error);
 #[rtype(result = "()")]
 struct Drained;
 
+type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
+
 /// The actor that outlives all others. Ends the actix system with the pipeline's [`End`].
 pub struct Engine {
     gate: Gate,
     counters: Arc<Counters>,
     shutdown_timeout: Duration,
+    /// Taken when the first guest is ready.
+    start_input: Option<StartInput>,
     input: Option<Addr<Input>>,
     end: shutdown::EndCell,
     draining: bool,
+    finished: bool,
     /// What went wrong while draining; it decides the end when the drain is over.
     error: Option<anyhow::Error>,
 }
@@ -53,26 +71,45 @@ pub struct Engine {
 impl Engine {
     fn finish(&mut self, end: End) {
         // The first end counts: what follows from it is no news.
+        self.finished = true;
         if self.end.set(end) {
             System::current().stop();
         }
     }
 
-    /// Stops reading and waits until everything in flight has been dealt with.
+    /// Stops reading and waits until everything that was read has been dealt with: the input answers with
+    /// [`InputEnded`].
     fn drain(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.draining, true) {
             return;
         }
-        if let Some(input) = &self.input {
-            input.do_send(Drain);
-        }
-        self.await_drained(ctx);
+        let Some(input) = &self.input else {
+            // Nothing was read.
+            self.finish(End::Well);
+            return;
+        };
+        input.do_send(Drain);
         ctx.run_later(self.shutdown_timeout, |engine, _| {
             let bytes = engine.gate.in_flight();
             engine.finish(End::Failed(anyhow::anyhow!(
                 "shutdown_timeout passed with {bytes} bytes of messages still in flight; they were not delivered"
             )));
         });
+    }
+
+    fn lose(&mut self, count: usize) {
+        self.error.get_or_insert_with(|| {
+            anyhow::anyhow!("{count} messages were lost inside the engine: this is a bug of it")
+        });
+    }
+
+    /// The end that the messages so far lead to.
+    fn end(&mut self) -> End {
+        match self.error.take() {
+            Some(error) => End::Failed(error),
+            None if Counters::get(&self.counters.failed) > 0 => End::SomeMessagesFailed,
+            None => End::Well,
+        }
     }
 
     fn await_drained(&self, ctx: &mut Context<Self>) {
@@ -90,16 +127,17 @@ impl Actor for Engine {
     type Context = Context<Self>;
 }
 
-/// The input is running; the engine needs it to drain.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct InputStarted(Addr<Input>);
-
-impl Handler<InputStarted> for Engine {
+impl Handler<GuestsReady> for Engine {
     type Result = ();
 
-    fn handle(&mut self, InputStarted(input): InputStarted, _: &mut Self::Context) {
-        self.input = Some(input);
+    fn handle(&mut self, GuestsReady: GuestsReady, _: &mut Self::Context) {
+        let Some(start) = self.start_input.take() else {
+            return;
+        };
+        match start() {
+            Ok(input) => self.input = Some(input),
+            Err(error) => self.finish(End::Failed(error)),
+        }
     }
 }
 
@@ -115,16 +153,40 @@ impl Handler<InputEnded> for Engine {
     }
 }
 
+impl Handler<Lost> for Engine {
+    type Result = ();
+
+    fn handle(&mut self, Lost { count }: Lost, ctx: &mut Self::Context) {
+        if self.finished {
+            return; // an output ended, and these were on their way to it
+        }
+        tracing::error!(count, "messages were lost: an actor died with them");
+        self.lose(count);
+        self.drain(ctx);
+    }
+}
+
 impl Handler<Drained> for Engine {
     type Result = ();
 
-    fn handle(&mut self, Drained: Drained, _: &mut Self::Context) {
-        let end = match self.error.take() {
-            Some(error) => End::Failed(error),
-            None if Counters::get(&self.counters.failed) > 0 => End::SomeMessagesFailed,
-            None => End::Well,
+    fn handle(&mut self, Drained: Drained, ctx: &mut Self::Context) {
+        let Some(input) = &self.input else {
+            return;
         };
-        self.finish(end);
+        // Every ack is in the input's mailbox before its permit is home, so this comes behind the last one.
+        let commit = input.send(Commit).into_actor(self);
+        ctx.spawn(commit.map(|lost, engine, _| {
+            match lost {
+                Ok(0) => {}
+                Ok(lost) => engine.lose(lost),
+                Err(error) => {
+                    let error = anyhow::anyhow!("the input cannot be asked what was lost: {error}");
+                    engine.error.get_or_insert(error);
+                }
+            }
+            let end = engine.end();
+            engine.finish(end);
+        }));
     }
 }
 
@@ -147,11 +209,12 @@ impl Handler<OutputEnded> for Engine {
     type Result = ();
 
     fn handle(&mut self, OutputEnded(error): OutputEnded, _: &mut Self::Context) {
-        self.finish(match error.kind() {
+        let end = match error.kind() {
             // `| head -1` has seen enough.
-            io::ErrorKind::BrokenPipe => End::Well,
+            io::ErrorKind::BrokenPipe => self.end(),
             _ => End::Failed(anyhow::Error::new(error).context("cannot write to the output")),
-        });
+        };
+        self.finish(end);
     }
 }
 

@@ -322,13 +322,16 @@ impl Alive {
         let left = self
             .killed_at
             .map_or(Duration::MAX, |at| at.saturating_duration_since(began));
+        if left.is_zero() {
+            return Err(Death::Killed(TEST_HOOK));
+        }
         let limit = limits.timeout.min(left);
         let reply = self.instance.reply(limit, |streams| {
             protocol::take_response(&mut streams.outbox, max_frame)
         });
         let frame = match waiting.block_on(reply) {
             Err(Death::Timeout(_)) if limit < limits.timeout => {
-                return Err(Death::Killed("the test hook ended it"));
+                return Err(Death::Killed(TEST_HOOK));
             }
             reply => reply?,
         };
@@ -357,6 +360,8 @@ impl Alive {
         Ok(answered)
     }
 }
+
+const TEST_HOOK: &str = "the test hook ended it";
 
 /// A random number from 0 to 1, good enough to spread kills with.
 fn random_fraction() -> f64 {

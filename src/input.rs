@@ -7,15 +7,16 @@
 pub mod generate;
 pub mod stdin;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
 use actix::prelude::*;
 
 use crate::config::InputConfig;
-use crate::engine::InputEnded;
+use crate::engine::{Engine, InputEnded, Lost};
 use crate::message::ack::Acked;
-use crate::message::gate::{Closed, Gate};
+use crate::message::gate::Gate;
 use crate::message::{Batch, Incoming, Lane, Message, Origin};
 
 /// Something that can be read from.
@@ -23,7 +24,7 @@ pub trait Source: Send + 'static {
     /// Name of its thread.
     const NAME: &'static str;
 
-    /// Reads until the end, or until the feed is closed.
+    /// Reads until the end, or until it is told to [`Stop`]. What it has read by then it hands on.
     ///
     /// # Errors
     /// If it cannot be read any more.
@@ -41,15 +42,12 @@ pub struct Feed {
 
 impl Feed {
     /// Hands on `messages` as one batch, when there is room for them; blocks until then.
-    ///
-    /// # Errors
-    /// [`Closed`] when no more input is wanted. The messages are not taken then.
-    pub fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
+    pub fn send(&mut self, messages: Vec<Message>) {
         if messages.is_empty() {
-            return Ok(());
+            return;
         }
         let cost = messages.iter().map(Message::cost).sum();
-        let permit = self.gate.acquire(cost)?;
+        let permit = self.gate.acquire(cost);
         let count = messages.len() as u64;
         let batch = Batch::new(
             Lane(0),
@@ -62,7 +60,6 @@ impl Feed {
         self.position += count;
         // Safe without looking at the mailbox's size: the permit was taken.
         self.processor.do_send(Incoming(Arc::new(batch)));
-        Ok(())
     }
 }
 
@@ -72,16 +69,21 @@ pub trait Stop: Send {
     fn stop(&self);
 }
 
-/// Read no more. The engine waits for what is in flight by itself.
+/// Read no more. The engine hears when the source has handed on what it had read.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// Everything that was read has been dealt with. The answer is how many messages were lost.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "usize")]
+pub struct Commit;
+
 /// The actor. See the module's documentation.
 pub struct Input {
-    gate: Gate,
     stop: Box<dyn Stop>,
-    engine: Recipient<InputEnded>,
+    lost: usize,
+    engine: Addr<Engine>,
 }
 
 impl Input {
@@ -93,7 +95,7 @@ impl Input {
         config: &InputConfig,
         gate: Gate,
         processor: Recipient<Incoming>,
-        engine: Recipient<InputEnded>,
+        engine: Addr<Engine>,
     ) -> anyhow::Result<Addr<Self>> {
         let arbiter = Arbiter::new().handle();
         Ok(match config {
@@ -113,29 +115,35 @@ impl Input {
         stop: Box<dyn Stop>,
         gate: Gate,
         processor: Recipient<Incoming>,
-        engine: Recipient<InputEnded>,
+        engine: Addr<Engine>,
         arbiter: &ArbiterHandle,
     ) -> Addr<Self> {
         Self::start_in_arbiter(arbiter, move |ctx| {
             let feed = Feed {
-                gate: gate.clone(),
+                gate,
                 processor,
                 acks: ctx.address().recipient(),
                 origin: Arc::default(),
                 position: 0,
             };
             read(source, feed, engine.clone());
-            Self { gate, stop, engine }
+            Self {
+                stop,
+                lost: 0,
+                engine,
+            }
         })
     }
 }
 
-fn read<S: Source>(source: S, feed: Feed, engine: Recipient<InputEnded>) {
+fn read<S: Source>(source: S, feed: Feed, engine: Addr<Engine>) {
     let reading = {
         let engine = engine.clone();
         move || {
-            let result = source.run(feed);
-            engine.do_send(InputEnded(result));
+            // Without an answer the engine would wait for this source for ever.
+            let result = catch_unwind(AssertUnwindSafe(|| source.run(feed)));
+            let panicked = |_| Err(anyhow::anyhow!("the input panicked: a bug of the engine"));
+            engine.do_send(InputEnded(result.unwrap_or_else(panicked)));
         }
     };
     if let Err(error) = thread::Builder::new().name(S::NAME.into()).spawn(reading) {
@@ -151,21 +159,26 @@ impl Handler<Drain> for Input {
     type Result = ();
 
     fn handle(&mut self, Drain: Drain, _: &mut Self::Context) {
-        self.gate.close();
         self.stop.stop();
+    }
+}
+
+impl Handler<Commit> for Input {
+    type Result = usize;
+
+    // Standard input and generated messages have no position to commit.
+    fn handle(&mut self, Commit: Commit, _: &mut Self::Context) -> usize {
+        self.lost
     }
 }
 
 impl Handler<Acked> for Input {
     type Result = ();
 
-    // Standard input and generated messages have no position to commit; losses still count.
     fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
         if acked.lost {
-            let count = acked.count;
-            self.engine.do_send(InputEnded(Err(anyhow::anyhow!(
-                "{count} messages were lost"
-            ))));
+            self.lost += acked.count;
+            self.engine.do_send(Lost { count: acked.count });
         }
     }
 }

@@ -137,6 +137,30 @@ impl Batch {
     }
 }
 
+#[cfg(test)]
+impl Batch {
+    /// A batch of `count` empty messages whose acks nobody hears. Needs an actix system.
+    pub(crate) fn for_test(count: usize) -> Arc<Self> {
+        struct Deaf;
+        impl actix::Actor for Deaf {
+            type Context = actix::Context<Self>;
+        }
+        impl actix::Handler<Acked> for Deaf {
+            type Result = ();
+            fn handle(&mut self, _: Acked, _: &mut Self::Context) {}
+        }
+        let messages = (0..count as i64).map(|offset| Message::new(Bytes::new(), offset));
+        Arc::new(Self::new(
+            Lane(0),
+            0,
+            Arc::default(),
+            messages.collect(),
+            gate::Gate::new(u64::MAX).acquire(0),
+            actix::Actor::start(Deaf).recipient(),
+        ))
+    }
+}
+
 impl Drop for Batch {
     /// A batch that is dropped before all of it has an ack was lost on the way (an actor panicked): that
     /// must not pass for a delivery.

@@ -9,16 +9,16 @@ pub mod restart;
 pub mod scaling;
 mod slot;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use self::replay::{Next, Work};
-use self::scaling::{Bounds, Decision, Snapshot};
+use self::replay::{Next, Turn, Work};
+use self::scaling::{Bounds, Decision, Reason, Snapshot};
 use self::slot::{Slot, State};
-use crate::engine::Fatal;
+use crate::engine::{Engine, Fatal, GuestsReady};
 use crate::guest::error::{Death, StartError};
 use crate::guest::{Execute, Executed, GuestSpec, Start, Started, Stop};
 use crate::message::gate::Gate;
@@ -52,8 +52,9 @@ pub struct Supervisor {
     gate: Gate,
     counters: Arc<Counters>,
     processor: Recipient<Processed>,
-    engine: Recipient<Fatal>,
-    queue: VecDeque<Work>,
+    engine: Addr<Engine>,
+    queue: BTreeMap<Turn, Work>,
+    arrivals: u64,
     slots: Vec<Slot>,
     next_number: usize,
     /// Failed starts since a guest last reached READY.
@@ -73,22 +74,20 @@ pub struct Parts {
     pub gate: Gate,
     /// What is counted.
     pub counters: Arc<Counters>,
-    /// Who gets the outcomes.
-    pub processor: Recipient<Processed>,
-    /// Who hears of what cannot be mended.
-    pub engine: Recipient<Fatal>,
+    /// Who hears that the first guest is ready, and of what cannot be mended.
+    pub engine: Addr<Engine>,
 }
 
 impl Supervisor {
-    /// A supervisor without guests; it starts `min` of them when it is started itself.
-    pub fn new(parts: Parts) -> Self {
+    /// A supervisor without guests that gives outcomes to `processor`. When it is started itself, it starts
+    /// `min` of them, and at least one: that one shows that the scripts can start.
+    pub fn new(parts: Parts, processor: Recipient<Processed>) -> Self {
         let Parts {
             spec,
             bounds,
             recycle,
             gate,
             counters,
-            processor,
             engine,
         } = parts;
         Self {
@@ -99,7 +98,8 @@ impl Supervisor {
             counters,
             processor,
             engine,
-            queue: VecDeque::new(),
+            queue: BTreeMap::new(),
+            arrivals: 0,
             slots: Vec::new(),
             next_number: 0,
             failed_starts: 0,
@@ -115,15 +115,7 @@ impl Supervisor {
             let seen = self.snapshot(now);
             match scaling::decide(&seen, &self.bounds) {
                 Decision::Stay => break,
-                Decision::Grow(reason) => {
-                    tracing::info!(
-                        reason = reason.as_str(),
-                        guests = self.slots.len() + 1,
-                        max = self.bounds.max,
-                        "scaling up"
-                    );
-                    self.grow(None, ctx);
-                }
+                Decision::Grow(reason) => self.scale_up(reason, ctx),
                 Decision::Shrink(reason) => {
                     let idlest = self.slots.iter().filter_map(Slot::idle_since).min();
                     self.slots
@@ -140,12 +132,23 @@ impl Supervisor {
         self.set_alarm(now, ctx);
     }
 
+    fn scale_up(&mut self, reason: Reason, ctx: &mut Context<Self>) {
+        tracing::info!(
+            reason = reason.as_str(),
+            guests = self.slots.len() + 1,
+            max = self.bounds.max,
+            "scaling up"
+        );
+        self.grow(None, ctx);
+    }
+
     fn snapshot(&self, now: Instant) -> Snapshot {
         let idle_since = self.slots.iter().filter_map(Slot::idle_since).min();
         Snapshot {
             waited: self
                 .queue
-                .front()
+                .values()
+                .next()
                 .map(|work| now.duration_since(work.since)),
             idle: self
                 .slots
@@ -187,7 +190,7 @@ impl Supervisor {
             else {
                 return;
             };
-            let Some(work) = self.queue.pop_front() else {
+            let Some((_, work)) = self.queue.pop_first() else {
                 return;
             };
             self.run(index, work, ctx);
@@ -273,8 +276,8 @@ impl Supervisor {
         };
         let death = Death::Panic(what.to_owned());
         // Its outcomes are gone with it, so the stretch itself is halved until one message is left.
-        if let Some(other) = work.split() {
-            self.queue.push_front(other);
+        if let Some(other) = work.split_off(work.len().div_ceil(2)) {
+            self.enqueue(other);
         }
         let suspects = work.len();
         let alone = suspects == 1 && work.stretch.solo_until > work.stretch.next;
@@ -314,23 +317,15 @@ impl Supervisor {
         }
     }
 
-    /// The rest of some work goes on first, shared among the guests that have nothing to do.
+    fn enqueue(&mut self, work: Work) {
+        self.queue.insert(work.turn(), work);
+    }
+
+    /// The rest of work that takes long goes back in shares: what nobody has time for makes the guests grow.
     fn requeue(&mut self, mut work: Work) {
         work.since = Instant::now();
-        let idle = self
-            .slots
-            .iter()
-            .filter(|slot| slot.idle_since().is_some())
-            .count();
-        let mut parts = vec![work];
-        while parts.len() <= idle {
-            let Some(part) = parts.last_mut().and_then(Work::split) else {
-                break;
-            };
-            parts.push(part);
-        }
-        for part in parts.into_iter().rev() {
-            self.queue.push_front(part);
+        for share in work.share(self.bounds.max) {
+            self.enqueue(share);
         }
     }
 
@@ -436,6 +431,9 @@ impl Supervisor {
         match result {
             Ok(Started { ready, took }) => {
                 self.failed_starts = 0;
+                if Counters::get(&self.counters.starts) == 0 {
+                    self.engine.do_send(GuestsReady);
+                }
                 Counters::add(&self.counters.starts, 1);
                 tracing::info!(guest = number, python = ready.python, ?took, "guest ready");
                 self.ready(index, ctx);
@@ -487,6 +485,7 @@ impl Actor for Supervisor {
     fn started(&mut self, ctx: &mut Self::Context) {
         // Bounded by the gate, not by the mailbox.
         ctx.set_mailbox_capacity(0);
+        self.scale_up(Reason::Start, ctx);
         self.act(ctx);
     }
 }
@@ -495,7 +494,8 @@ impl Handler<Run> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Run(batch): Run, ctx: &mut Self::Context) {
-        self.queue.push_back(Work::new(batch, Instant::now()));
+        self.enqueue(Work::new(batch, self.arrivals, Instant::now()));
+        self.arrivals += 1;
         self.act(ctx);
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::Engine;
 use super::shutdown::{self, End, EndCell};
-use super::{Engine, InputStarted};
 use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
@@ -48,6 +48,19 @@ async fn start(
     end: EndCell,
     counters: Arc<Counters>,
 ) -> anyhow::Result<()> {
+    let engine = Engine::create(|ctx| engine(config, runtime, end, counters, &ctx.address()));
+    shutdown::listen(&engine.recipient())?;
+    Ok(())
+}
+
+/// The engine whose address is `engine`, with all actors but the input started.
+fn engine(
+    config: &Config,
+    runtime: Arc<Runtime>,
+    end: EndCell,
+    counters: Arc<Counters>,
+    engine: &Addr<Engine>,
+) -> Engine {
     let Config {
         input,
         pipeline,
@@ -59,67 +72,53 @@ async fn start(
         shutdown_timeout,
     } = config;
     let gate = Gate::new(pipeline.max_in_flight);
-    let engine = Engine {
+    let output_to =
+        |config| output::start(config, engine.clone().recipient(), Arc::clone(&counters));
+    let results = output_to(output);
+    let dead_letters = match dead_letter {
+        Some(output) => output_to(output),
+        None => output::start_stderr(engine.clone().recipient(), Arc::clone(&counters)),
+    };
+    let supervisor = Parts {
+        spec: Arc::new(GuestSpec {
+            runtime,
+            stages: stages(input, &pipeline.stages),
+            limits: limits(guests),
+        }),
+        bounds: Bounds {
+            min: guests.min,
+            max: pipeline.max_guests,
+            idle_timeout: guests.idle_timeout,
+        },
+        recycle: Recycle {
+            messages: guests.recycle.after_messages,
+            memory: guests.recycle.memory,
+        },
         gate: gate.clone(),
         counters: Arc::clone(&counters),
+        engine: engine.clone(),
+    };
+    let processor = Processor::create({
+        let (on_error, counters) = (pipeline.on_error, Arc::clone(&counters));
+        move |ctx| {
+            let supervisor = Supervisor::new(supervisor, ctx.address().recipient()).start();
+            Processor::new(supervisor, results, dead_letters, on_error, counters)
+        }
+    });
+    Engine {
+        gate: gate.clone(),
+        counters,
         shutdown_timeout: *shutdown_timeout,
+        start_input: Some(Box::new({
+            let (input, engine) = (input.clone(), engine.clone());
+            move || Input::start(&input, gate, processor.recipient(), engine)
+        })),
         input: None,
         end,
         draining: false,
+        finished: false,
         error: None,
     }
-    .start();
-    shutdown::listen(&engine.clone().recipient())?;
-
-    let spec = Arc::new(GuestSpec {
-        runtime,
-        stages: stages(input, &pipeline.stages),
-        limits: limits(guests),
-    });
-    let results = output::start(output, engine.clone().recipient(), Arc::clone(&counters));
-    let dead_letters = match dead_letter {
-        Some(output) => output::start(output, engine.clone().recipient(), Arc::clone(&counters)),
-        None => output::start_stderr(engine.clone().recipient(), Arc::clone(&counters)),
-    };
-    let on_error = pipeline.on_error;
-    let bounds = Bounds {
-        min: guests.min,
-        max: pipeline.max_guests,
-        idle_timeout: guests.idle_timeout,
-    };
-    let recycle = Recycle {
-        messages: guests.recycle.after_messages,
-        memory: guests.recycle.memory,
-    };
-    let processor = Processor::create({
-        let (gate, counters, engine) = (gate.clone(), Arc::clone(&counters), engine.clone());
-        move |ctx| {
-            let supervisor = Supervisor::new(Parts {
-                spec,
-                bounds,
-                recycle,
-                gate,
-                counters: Arc::clone(&counters),
-                processor: ctx.address().recipient(),
-                engine: engine.recipient(),
-            });
-            Processor::new(
-                supervisor.start(),
-                results,
-                dead_letters,
-                on_error,
-                counters,
-            )
-        }
-    });
-    let input = Input::start(
-        input,
-        gate,
-        processor.recipient(),
-        engine.clone().recipient(),
-    )?;
-    engine.do_send(InputStarted(input));
-    Ok(())
 }
 
 /// What guests are to run: the script of a `generate` input is the first stage.

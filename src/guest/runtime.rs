@@ -291,11 +291,11 @@ impl Artifact {
     /// Whether it is a component and not a core module: the layer field after magic and version.
     fn is_component(&self) -> Result<bool, RuntimeError> {
         use std::io::Read;
-        let mut header = [0; 8];
+        let mut header = Vec::new();
         fs::File::open(&self.path)
-            .and_then(|mut file| file.read_exact(&mut header))
+            .and_then(|file| file.take(8).read_to_end(&mut header))
             .map_err(|source| self.io(source))?;
-        Ok(header[6] == 1)
+        Ok(header.get(6) == Some(&1))
     }
 
     fn io(&self, source: std::io::Error) -> RuntimeError {

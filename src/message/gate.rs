@@ -27,13 +27,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     in_flight: u64,
-    closed: bool,
 }
-
-/// The gate was closed while waiting: no more input is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the gate is closed")]
-pub struct Closed;
 
 impl Gate {
     /// A gate that lets `limit` bytes be in flight.
@@ -48,32 +42,20 @@ impl Gate {
 
     /// Waits for `bytes` to fit and takes them; blocks the thread. What is larger than the whole limit
     /// passes alone, when nothing else is in flight.
-    ///
-    /// # Errors
-    /// [`Closed`] once [`close`](Self::close) was called.
-    pub fn acquire(&self, bytes: u64) -> Result<Permit, Closed> {
+    pub fn acquire(&self, bytes: u64) -> Permit {
         let mut state = self.lock();
-        while !state.closed && state.in_flight > 0 && state.in_flight + bytes > self.0.limit {
+        while state.in_flight > 0 && state.in_flight + bytes > self.0.limit {
             state = self
                 .0
                 .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.closed {
-            return Err(Closed);
-        }
         state.in_flight += bytes;
-        Ok(Permit {
+        Permit {
             gate: self.clone(),
             bytes,
-        })
-    }
-
-    /// Refuses all further permits and wakes who waits for one.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.0.room.notify_all();
+        }
     }
 
     /// Bytes in flight now.
@@ -158,43 +140,31 @@ mod tests {
     #[test]
     fn waits_for_room_and_takes_it() {
         let gate = Gate::new(100);
-        let first = gate.acquire(80).unwrap();
+        let first = gate.acquire(80);
         let waiting = thread::spawn({
             let gate = gate.clone();
-            move || gate.acquire(40).map(|permit| permit.bytes)
+            move || gate.acquire(40).bytes
         });
         thread::sleep(Duration::from_millis(20));
         assert!(!waiting.is_finished(), "80 + 40 do not fit 100");
         drop(first);
-        assert_eq!(waiting.join().unwrap(), Ok(40));
+        assert_eq!(waiting.join().unwrap(), 40);
         assert_eq!(gate.in_flight(), 0);
     }
 
     #[test]
     fn larger_than_the_limit_passes_alone() {
         let gate = Gate::new(100);
-        let permit = gate.acquire(5_000).unwrap();
+        let permit = gate.acquire(5_000);
         assert!(gate.is_over());
         drop(permit);
         assert!(!gate.is_over());
     }
 
     #[test]
-    fn closing_wakes_the_one_who_waits() {
-        let gate = Gate::new(1);
-        let _held = gate.acquire(1).unwrap();
-        let waiting = thread::spawn({
-            let gate = gate.clone();
-            move || gate.acquire(1).map(drop)
-        });
-        gate.close();
-        assert_eq!(waiting.join().unwrap(), Err(Closed));
-    }
-
-    #[test]
     fn split_and_charged_permits_come_home_whole() {
         let gate = Gate::new(100);
-        let mut whole = gate.acquire(60).unwrap();
+        let mut whole = gate.acquire(60);
         let mut part = whole.split(20);
         part.charge(150);
         assert_eq!(gate.in_flight(), 190);
@@ -208,7 +178,7 @@ mod tests {
     async fn drained_when_the_last_permit_is_home() {
         let gate = Gate::new(10);
         gate.drained().await;
-        let permit = gate.acquire(10).unwrap();
+        let permit = gate.acquire(10);
         let drained = tokio::spawn({
             let gate = gate.clone();
             async move { gate.drained().await }

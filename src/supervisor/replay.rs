@@ -17,9 +17,14 @@ pub struct Work {
     pub stretch: Stretch,
     /// Since when it has waited; for scaling.
     pub since: Instant,
+    /// How many batches came before its own.
+    arrival: u64,
     /// How often the next message was run.
     attempts: u32,
 }
+
+/// Arrival of the batch, index of its first message that is left.
+pub type Turn = (u64, usize);
 
 /// What is to be done after a guest has stopped.
 #[derive(Debug)]
@@ -38,8 +43,8 @@ pub enum Next {
 }
 
 impl Work {
-    /// All of `batch`.
-    pub fn new(batch: Arc<Batch>, now: Instant) -> Self {
+    /// All of `batch`, before which `arrival` others came.
+    pub fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
         let end = batch.messages.len();
         let stretch = Stretch {
             batch,
@@ -50,8 +55,15 @@ impl Work {
         Self {
             stretch,
             since: now,
+            arrival,
             attempts: 0,
         }
+    }
+
+    /// Its place in the queue: work on older messages goes first, since the results of younger ones have to
+    /// wait for it.
+    pub fn turn(&self) -> Turn {
+        (self.arrival, self.stretch.next)
     }
 
     /// Messages left.
@@ -64,15 +76,24 @@ impl Work {
         self.len() == 0
     }
 
-    /// Takes the second half off, for another guest.
-    pub fn split(&mut self) -> Option<Work> {
-        let half = self.len() / 2;
-        (half > 0).then(|| {
-            let mut other = self.clone();
-            self.stretch.end -= half;
-            other.stretch.next = self.stretch.end;
-            other.attempts = other.attempts_so_far();
-            other
+    /// Cuts it into at most `shares` of about the same size, for several guests.
+    pub fn share(self, shares: usize) -> Vec<Work> {
+        let size = self.len().div_ceil(shares.max(1)).max(1);
+        let mut shared = vec![self];
+        while let Some(rest) = shared.last_mut().and_then(|work| work.split_off(size)) {
+            shared.push(rest);
+        }
+        shared
+    }
+
+    /// Keeps the next `keep` messages and gives all after them, if there are any.
+    pub fn split_off(&mut self, keep: usize) -> Option<Work> {
+        (keep < self.len()).then(|| {
+            let mut rest = self.clone();
+            rest.stretch.next += keep;
+            self.stretch.end = rest.stretch.next;
+            rest.attempts = rest.attempts_so_far();
+            rest
         })
     }
 
@@ -113,5 +134,140 @@ impl Work {
     /// Messages of a fatal request have been run once already.
     fn attempts_so_far(&self) -> u32 {
         u32::from(self.stretch.next < self.stretch.solo_until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+    use crate::guest::error::Death;
+
+    /// What a guest does with a request, as far as it matters here.
+    #[derive(Debug, Clone, Copy)]
+    struct Chance {
+        /// Messages in a request.
+        pace: usize,
+        /// Requests after which the guest hands on what it has.
+        requests: usize,
+        /// It is ended from outside in the middle of the first request.
+        killed: bool,
+        /// How many guests share what is left.
+        guests: usize,
+    }
+
+    /// Runs a stretch as `Guest::execute` does; messages in `deadly` kill it.
+    fn execute(stretch: &Stretch, deadly: &[bool], chance: Chance) -> (usize, Stop) {
+        let mut next = stretch.next;
+        for request in 0..chance.requests {
+            if next == stretch.end {
+                return (next - stretch.next, Stop::Complete);
+            }
+            let limit = if next < stretch.solo_until {
+                next + 1
+            } else {
+                stretch.end
+            };
+            let count = chance.pace.min(limit - next);
+            let dies = |death| Stop::Died {
+                death,
+                suspects: count,
+                alone: request == 0 && count == 1,
+            };
+            if chance.killed {
+                return (next - stretch.next, dies(Death::Killed("by the test")));
+            }
+            if deadly[next..next + count].contains(&true) {
+                return (next - stretch.next, dies(Death::Exit(1)));
+            }
+            next += count;
+        }
+        (next - stretch.next, Stop::Yielded)
+    }
+
+    fn chance() -> impl Strategy<Value = Chance> {
+        (1usize..9, 1usize..4, prop::bool::weighted(0.2), 1usize..5).prop_map(
+            |(pace, requests, killed, guests)| Chance {
+                pace,
+                requests,
+                killed,
+                guests,
+            },
+        )
+    }
+
+    /// Whatever dies when, each message gets one answer: those that kill are found, all others come through.
+    #[test]
+    fn each_message_is_answered_once_and_the_deadly_are_found() {
+        let cases = (
+            prop::collection::vec(prop::bool::weighted(0.15), 1..40),
+            prop::collection::vec(chance(), 1..30),
+        );
+        actix::System::new().block_on(async {
+            TestRunner::default()
+                .run(&cases, |(deadly, chances)| {
+                    let mut answers = vec![0; deadly.len()];
+                    let mut convictions = vec![0; deadly.len()];
+                    let work = Work::new(Batch::for_test(deadly.len()), 0, Instant::now());
+                    let mut queue = BTreeMap::from([(work.turn(), work)]);
+                    let mut turns = chances.iter().cycle();
+                    let mut rounds = 0;
+                    while let Some((_, work)) = queue.pop_first() {
+                        rounds += 1;
+                        prop_assert!(rounds < 5_000, "it goes on for ever");
+                        let mut chance = *turns.next().expect("a cycle has no end");
+                        // Not every guest of a pipeline is ended from outside, always.
+                        chance.killed &= rounds % 7 != 0;
+                        let (answered, stop) = execute(&work.stretch, &deadly, chance);
+                        for index in work.stretch.next..work.stretch.next + answered {
+                            answers[index] += 1;
+                        }
+                        let rest = match work.after(answered, &stop) {
+                            Next::Done => None,
+                            Next::Continue(work) => Some(work),
+                            Next::Restart { work, convicted } => {
+                                if let Some((index, failure)) = convicted {
+                                    prop_assert!(failure.attempts >= 1);
+                                    convictions[index] += 1;
+                                }
+                                work
+                            }
+                        };
+                        for share in rest.into_iter().flat_map(|work| work.share(chance.guests)) {
+                            prop_assert!(!share.is_empty());
+                            prop_assert!(queue.insert(share.turn(), share).is_none());
+                        }
+                    }
+                    for (index, deadly) in deadly.iter().enumerate() {
+                        let seen = (answers[index], convictions[index]);
+                        let expected = if *deadly { (0, 1) } else { (1, 0) };
+                        prop_assert_eq!(seen, expected, "message {}", index);
+                    }
+                    Ok(())
+                })
+                .unwrap();
+        });
+    }
+
+    #[test]
+    fn shares_are_about_equal_and_whole() {
+        actix::System::new().block_on(async {
+            let work = || Work::new(Batch::for_test(10), 3, Instant::now());
+            let lengths = |shares| {
+                work()
+                    .share(shares)
+                    .iter()
+                    .map(Work::len)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(lengths(3), [4, 4, 2]);
+            assert_eq!(lengths(1), [10]);
+            assert_eq!(lengths(0), [10]);
+            assert_eq!(lengths(99), [1; 10]);
+        });
     }
 }

@@ -45,6 +45,8 @@ pub enum Decision {
 /// Why; for logs and counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    /// The very first guest: nothing is read before it has shown that the scripts can start.
+    Start,
     /// There are fewer guests than `min`.
     BelowMin,
     /// There is work and no guest at all.
@@ -59,6 +61,7 @@ impl Reason {
     /// A label for logs and counters.
     pub fn as_str(self) -> &'static str {
         match self {
+            Reason::Start => "start",
             Reason::BelowMin => "below_min",
             Reason::FirstWork => "first_work",
             Reason::WorkWaits => "work_waits",

@@ -29,7 +29,8 @@ pub(in crate::config) struct Guests {
     pub idle_timeout: DurationText,
     /// The most bytes the results of one message may have; with more it becomes a dead letter.
     pub max_output: Size,
-    /// The most bytes of log (`print`, standard error) kept of one message; the rest is cut off.
+    /// The most bytes of log (`print`, standard error) one message may write. With more the guest is
+    /// replaced, and the message becomes a dead letter.
     pub max_log: Size,
     /// When a guest is replaced by a fresh one, without a pause.
     pub recycle: Recycle,

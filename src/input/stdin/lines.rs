@@ -1,0 +1,274 @@
+//! Cuts what is read into lines. No I/O, so that it can be tested byte by byte.
+
+use bytes::Bytes;
+use memchr::memmem::Finder;
+use rustix::buffer::SpareCapacity;
+
+use crate::config::StdinConfig;
+use crate::message::{Failure, Message};
+
+/// Bytes asked for at once: what a Linux pipe holds.
+const READ: usize = 64 << 10;
+/// How much of an overlong line its dead letter shows.
+const KEPT_OF_OVERLONG: usize = 4096;
+
+/// The buffer that is read into, and how far it has been cut.
+pub(super) struct Lines {
+    config: StdinConfig,
+    delimiter: Finder<'static>,
+    /// The beginning of a line whose end has not been read yet, and then room.
+    buffer: Vec<u8>,
+    /// Bytes at the buffer's start in which no delimiter begins.
+    searched: usize,
+    /// The line is too long: what is read is thrown away until its end.
+    overlong: Option<Overlong>,
+    /// Number of the next line.
+    offset: i64,
+}
+
+/// What is known of a line that is too long to be kept.
+struct Overlong {
+    /// Its beginning.
+    kept: Bytes,
+    /// How many of its bytes have been thrown away.
+    thrown: usize,
+}
+
+impl Lines {
+    pub fn new(config: StdinConfig) -> Self {
+        let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
+        Self {
+            delimiter: Finder::new(delimiter).into_owned(),
+            config,
+            buffer: Vec::new(),
+            searched: 0,
+            overlong: None,
+            offset: 0,
+        }
+    }
+
+    /// Where the next read may write.
+    pub fn room(&mut self) -> SpareCapacity<'_, u8> {
+        // Long lines double the buffer, so that reading one takes linear time.
+        self.buffer.reserve(READ.max(self.buffer.len()));
+        rustix::buffer::spare_capacity(&mut self.buffer)
+    }
+
+    /// The lines that are whole now that something was read.
+    pub fn cut(&mut self) -> Vec<Message> {
+        let delimiter = self.delimiter.needle().len();
+        let mut messages = Vec::new();
+        let unsearched = &self.buffer[self.searched..];
+        let ends: Vec<usize> = self
+            .delimiter
+            .find_iter(unsearched)
+            .map(|end| self.searched + end)
+            .collect();
+        if let Some(last) = ends.last() {
+            let whole = self.take(last + delimiter);
+            messages.reserve_exact(ends.len());
+            let mut start = 0;
+            for end in ends {
+                self.push(whole.slice(start..end), &mut messages);
+                start = end + delimiter;
+            }
+        }
+        // A delimiter may be cut by the end of what was read.
+        self.searched = self.buffer.len().saturating_sub(delimiter - 1);
+        self.limit();
+        messages
+    }
+
+    /// The input is at its end: a last line without a delimiter is a line.
+    pub fn finish(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        if self.unfinished() > 0 {
+            let last = Bytes::from(std::mem::take(&mut self.buffer));
+            self.push(last, &mut messages);
+        }
+        messages
+    }
+
+    /// Bytes read of a line whose end has not been read.
+    pub fn unfinished(&self) -> usize {
+        let thrown = self.overlong.as_ref().map_or(0, |line| line.thrown);
+        thrown + self.buffer.len()
+    }
+
+    /// Takes the first `length` bytes out of the buffer.
+    fn take(&mut self, length: usize) -> Bytes {
+        if length < self.buffer.capacity() / 2 {
+            // Copied, so that a short line does not keep a whole buffer in memory while it is in flight.
+            let taken = Bytes::copy_from_slice(&self.buffer[..length]);
+            self.buffer.drain(..length);
+            if self.buffer.len() < READ {
+                self.buffer.shrink_to(4 * READ); // what a long line needed is not kept
+            }
+            return taken;
+        }
+        let rest = self.buffer[length..].to_vec();
+        self.buffer.truncate(length);
+        Bytes::from(std::mem::replace(&mut self.buffer, rest))
+    }
+
+    /// Throws an overlong beginning away, so that no line takes more than its limit in memory.
+    fn limit(&mut self) {
+        // What may still turn out to belong to the line's end does not count.
+        let end = match &self.config.delimiter {
+            None => 1, // a carriage return
+            Some(delimiter) => delimiter.len() - 1,
+        };
+        if self.overlong.is_none() && self.buffer.len() <= self.config.max_line + end {
+            return;
+        }
+        let kept = self.buffer.len().min(KEPT_OF_OVERLONG);
+        let overlong = self.overlong.get_or_insert_with(|| Overlong {
+            kept: Bytes::copy_from_slice(&self.buffer[..kept]),
+            thrown: 0,
+        });
+        overlong.thrown += self.searched;
+        self.buffer.drain(..self.searched);
+        self.buffer.shrink_to(READ);
+        self.searched = 0;
+    }
+
+    fn push(&mut self, line: Bytes, messages: &mut Vec<Message>) {
+        let line = match line.last() {
+            Some(b'\r') if self.config.delimiter.is_none() => line.slice(..line.len() - 1),
+            _ => line,
+        };
+        if let Some(Overlong { kept, thrown }) = self.overlong.take() {
+            messages.push(self.rejected(kept, thrown + line.len()));
+        } else if line.len() > self.config.max_line {
+            let kept = Bytes::copy_from_slice(&line[..line.len().min(KEPT_OF_OVERLONG)]);
+            messages.push(self.rejected(kept, line.len()));
+        } else if !(line.is_empty() && self.config.omit_empty) {
+            messages.push(Message::new(line, self.offset));
+        }
+        self.offset += 1;
+    }
+
+    fn rejected(&self, kept: Bytes, length: usize) -> Message {
+        let limit = self.config.max_line;
+        let text = format!(
+            "the line has {length} bytes, more than max_line ({limit}); its payload here is cut"
+        );
+        Message {
+            rejected: Some(Box::new(Failure::new("LineTooLong", text))),
+            ..Message::new(kept, self.offset)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn config(delimiter: Option<&str>, max_line: usize, omit_empty: bool) -> StdinConfig {
+        StdinConfig {
+            max_line,
+            delimiter: delimiter.map(|text| text.as_bytes().to_vec()),
+            omit_empty,
+        }
+    }
+
+    /// What the lines are if `chunks` are what the reads bring: number, text, whether it was too long.
+    fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<(i64, Vec<u8>, bool)> {
+        let mut lines = Lines::new(config);
+        let mut messages = Vec::new();
+        for chunk in chunks {
+            lines.buffer.extend_from_slice(chunk);
+            messages.extend(lines.cut());
+        }
+        messages.extend(lines.finish());
+        let shown = |message: Message| {
+            let too_long = message.rejected.is_some();
+            (message.offset, message.payload.to_vec(), too_long)
+        };
+        messages.into_iter().map(shown).collect()
+    }
+
+    /// The same, from the whole text at once and without a thought for memory.
+    fn expected(config: &StdinConfig, text: &[u8]) -> Vec<(i64, Vec<u8>, bool)> {
+        let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
+        let mut lines = Vec::new();
+        let mut rest = text;
+        while let Some(end) = memchr::memmem::find(rest, delimiter) {
+            lines.push(&rest[..end]);
+            rest = &rest[end + delimiter.len()..];
+        }
+        if !rest.is_empty() {
+            lines.push(rest);
+        }
+        let mut kept = Vec::new();
+        for (offset, line) in (0..).zip(lines) {
+            let line = match line {
+                [line @ .., b'\r'] if config.delimiter.is_none() => line,
+                line => line,
+            };
+            if !(line.is_empty() && config.omit_empty) {
+                kept.push((offset, line.to_vec(), line.len() > config.max_line));
+            }
+        }
+        kept
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_of_any_text_gives_the_same_lines(
+            chunks in prop::collection::vec("[ab\r\n]{0,7}", 0..12),
+            delimiter in prop::sample::select(vec![None, Some("\n"), Some("ab"), Some("aa"), Some("aba")]),
+            max_line in 1usize..9,
+            omit_empty: bool,
+        ) {
+            let config = config(delimiter, max_line, omit_empty);
+            let text = chunks.concat();
+            let expected = expected(&config, text.as_bytes());
+            let chunks: Vec<&[u8]> = chunks.iter().map(|chunk| chunk.as_bytes()).collect();
+            let seen = read(config, &chunks);
+            prop_assert_eq!(seen.len(), expected.len(), "{:?}", seen);
+            for (seen, expected) in seen.iter().zip(&expected) {
+                prop_assert_eq!((seen.0, seen.2), (expected.0, expected.2));
+                // Of a line that is too long only a beginning is kept.
+                let same = if seen.2 { expected.1.starts_with(&seen.1) || seen.1.starts_with(&expected.1) } else { seen.1 == expected.1 };
+                prop_assert!(same, "{:?} is no {:?}", seen, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_overlong_line_takes_no_more_than_its_limit() {
+        let mut lines = Lines::new(config(None, 1000, false));
+        for _ in 0..1000 {
+            lines.buffer.extend_from_slice(&[b'x'; 10_000]);
+            assert!(lines.cut().is_empty());
+            assert!(lines.buffer.capacity() <= 2 * READ, "it is thrown away");
+        }
+        lines.buffer.extend_from_slice(b"\nnext\n");
+        let messages = lines.cut();
+        let rejected = messages[0].rejected.as_ref().expect("it is too long");
+        assert!(
+            rejected.message.contains("10000000 bytes"),
+            "{}",
+            rejected.message
+        );
+        assert_eq!(messages[0].payload.len(), KEPT_OF_OVERLONG);
+        assert_eq!(messages[1].payload, "next");
+    }
+
+    #[test]
+    fn a_short_line_does_not_keep_its_buffer_alive() {
+        let mut lines = Lines::new(config(None, 1000, false));
+        let _ = lines.room();
+        lines.buffer.extend_from_slice(b"short\n");
+        let before = lines.buffer.as_ptr();
+        let messages = lines.cut();
+        assert_eq!(messages[0].payload, "short");
+        assert_eq!(
+            lines.buffer.as_ptr(),
+            before,
+            "the buffer is read into again"
+        );
+    }
+}
