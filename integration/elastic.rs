@@ -31,6 +31,7 @@ impl Running {
     /// A pipeline whose script takes some milliseconds, so that work waits.
     fn start(runtime: &str, min: usize, max: usize) -> Self {
         let mut child = nerodia(["eval", "import time\ntime.sleep(0.004)\nroot = this"])
+            .set("logger.level=info")
             .set(format!("guests.runtime={runtime}"))
             .set(format!("guests.min={min}"))
             .set(format!("pipeline.threads={max}"))

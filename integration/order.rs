@@ -10,6 +10,7 @@ use support::{RUNTIMES, nerodia};
 /// Sends `0` to `messages - 1` through guests that the test hook kills about every `kill_after` each.
 fn every_number_once(runtime: &str, messages: u64, kill_after: &str) {
     let mut child = nerodia(["eval", "root = this"])
+        .set("logger.level=info")
         .set(format!("guests.runtime={runtime}"))
         .set("guests.min=1")
         .set("pipeline.threads=8")

@@ -43,6 +43,7 @@ pub fn nerodia<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
     command
         .args(args)
         .current_dir(root())
+        .env("NERODIA_RUNTIME_DIR", root().join("runtime"))
         .env_remove("NERODIA_LOG");
     Nerodia {
         command,
@@ -56,6 +57,8 @@ pub fn eval(runtime: &str, script: &str) -> Nerodia {
         "eval",
         "--set",
         &format!("guests.runtime={runtime}"),
+        "--set",
+        "logger.level=info",
         script,
     ])
 }

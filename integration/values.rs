@@ -7,8 +7,17 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use support::{RUNTIMES, eval};
 
-/// A JSON text, as people and programs write it.
+/// A JSON text, as people and programs write it; some are nested deep.
 fn document() -> impl Strategy<Value = String> {
+    // Beside lone surrogates the runtimes' own `json` reads, one of which stops at some 500 levels.
+    prop_oneof![
+        9 => shallow(),
+        1 => (shallow(), 1..400usize)
+            .prop_map(|(inner, deep)| format!("{}{inner}{}", "[".repeat(deep), "]".repeat(deep))),
+    ]
+}
+
+fn shallow() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -27,15 +36,12 @@ fn document() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..12)
                 .prop_map(|items| format!("[{}]", items.join(" , "))),
-            prop::collection::vec((text(), inner.clone()), 0..12).prop_map(|pairs| {
+            prop::collection::vec((text(), inner), 0..12).prop_map(|pairs| {
                 let pairs: Vec<String> = pairs
                     .into_iter()
                     .map(|(key, value)| format!("{key}:\t{value}"))
                     .collect();
                 format!("{{{}}}", pairs.join(","))
-            }),
-            (inner, 1..300usize).prop_map(|(inner, deep)| {
-                format!("{}{inner}{}", "[".repeat(deep), "]".repeat(deep))
             }),
         ]
     })
@@ -83,7 +89,12 @@ fn as_python_reads(lines: &[u8]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4,
+        max_shrink_iters: 60,
+        failure_persistence: None, // this is no lib.rs, beside which a file could stand
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn what_goes_through_is_what_python_reads(documents in prop::collection::vec(document(), 400)) {

@@ -22,7 +22,8 @@ import os
 import sys
 
 PROTOCOL = 1
-STATUS_OK, STATUS_BROKEN = b"\x00", b"\x01"
+STATUS_OK = b"\x00"
+MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 
 
 class Null:
@@ -73,8 +74,12 @@ class NotPlain(Exception):
 INTROSPECTION = frozenset(
     "globals locals vars dir exec eval compile __import__ breakpoint super".split()
 )
-# Modules that can find the frame of their caller.
-FRAME_MODULES = frozenset(["sys", "inspect", "gc"])
+# Modules that can find the frame of their caller, or lead to such names.
+FRAME_MODULES = frozenset("__main__ builtins gc importlib inspect sys traceback".split())
+# Attributes that lead to a frame or to its namespace.
+FRAME_ATTRIBUTES = frozenset(
+    "ag_frame cr_frame f_back f_builtins f_code f_globals f_locals gi_frame tb_frame _getframe".split()
+)
 UNSUPPORTED = (
     ast.AnnAssign,  # a module evaluates and keeps annotations, a function does not
     ast.AsyncFor,
@@ -136,6 +141,8 @@ class Assignments:
 
     def simple(self, node, bound):
         """Statements without blocks: reads first, then what they bind."""
+        if isinstance(node, ast.Assign):
+            self.reads(node.value, bound)  # before its targets
         self.reads(node, bound)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             if node.target.id not in bound:
@@ -146,25 +153,63 @@ class Assignments:
 
     def reads(self, node, bound):
         """Every name read below `node` must be bound, whether it is read now or by a closure later."""
-        if isinstance(node, FUNCTIONS + COMPREHENSIONS):
-            bound = bound | bound_names(node)
-        elif isinstance(node, ast.NamedExpr):
+        if isinstance(node, FUNCTIONS):
+            self.reads_function(node, bound)
+            return
+        if isinstance(node, COMPREHENSIONS):
+            self.reads_comprehension(node, bound)
+            return
+        if isinstance(node, ast.NamedExpr):
             # Bound from here on only if it is surely evaluated; that is decided by `binds`.
             self.reads(node.value, bound)
             bound.add(node.target.id)
             return
-        elif isinstance(node, (ast.BoolOp, ast.IfExp)):
+        if isinstance(node, ast.Dict) and any(isinstance(c, ast.NamedExpr) for c in ast.walk(node)):
+            raise NotPlain  # keys and values take turns
+        if isinstance(node, (ast.BoolOp, ast.IfExp, ast.Compare)):
             for child in ast.iter_child_nodes(node):
                 self.reads(child, set(bound))
             return
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             name = node.id
-            if name in INTROSPECTION or (name.startswith("__") and name.endswith("__")):
+            if name in INTROSPECTION or is_dunder(name):
                 raise NotPlain
             if name in self.locals and name not in bound:
                 raise NotPlain
         for child in ast.iter_child_nodes(node):
             self.reads(child, bound)
+
+    def reads_function(self, node, bound):
+        """Defaults, decorators and annotations are evaluated outside, its body inside."""
+        arguments = node.args
+        for part in [*arguments.defaults, *arguments.kw_defaults]:
+            if part is not None:
+                self.reads(part, bound)
+        inner = bound | bound_names(node)
+        if isinstance(node, ast.Lambda):
+            self.reads(node.body, inner)
+            return
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += filter(None, [arguments.vararg, arguments.kwarg])
+        annotations = [argument.annotation for argument in every] + [node.returns]
+        for part in [*node.decorator_list, *filter(None, annotations)]:
+            self.reads(part, bound)
+        for statement in node.body:
+            self.reads(statement, set(inner))
+
+    def reads_comprehension(self, node, bound):
+        """Its first iterable is evaluated outside; `:=` inside binds outside, at no sure moment."""
+        if any(isinstance(child, ast.NamedExpr) for child in ast.walk(node)):
+            raise NotPlain
+        first, inner = node.generators[0].iter, bound | bound_names(node)
+        self.reads(first, bound)
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.comprehension):
+                self.reads(child, inner)
+        for generator in node.generators:
+            for child in ast.iter_child_nodes(generator):
+                if child is not first:
+                    self.reads(child, inner)
 
     def binds(self, node):
         """Names that `node` binds at top level whenever it completes."""
@@ -180,6 +225,8 @@ class Assignments:
             children = node.values[:1]
         elif isinstance(node, ast.IfExp):
             children = [node.test]
+        elif isinstance(node, ast.Compare):
+            children = [node.left, node.comparators[0]]
         for child in children:
             names |= self.binds(child)
         return names
@@ -225,17 +272,19 @@ class Assignments:
             if handler.type:
                 self.reads(handler.type, state)
             if handler.name:
+                if handler.name in bound:
+                    raise NotPlain  # Python deletes it at the end, wherever it was bound before
                 state.add(handler.name)
             state = self.block(handler.body, state)
             if state is not None and handler.name:
-                state.discard(handler.name)  # Python deletes it at the end of the handler
+                state.discard(handler.name)
             ends.append(state)
         # `finally` runs in the state of whatever was not reached.
         final = self.block(node.finalbody, set(bound))
         if final is None:
             return None
         joined = self.join(*ends)
-        # A name that one handler deletes is gone wherever it was bound before.
+        # The body may have bound a name before a handler deleted it.
         deleted = {handler.name for handler in node.handlers if handler.name}
         return None if joined is None else (joined | final) - deleted
 
@@ -253,16 +302,14 @@ class Assignments:
         return self.join(*ends)
 
     def visit_FunctionDef(self, node, bound):
-        for part in [*node.decorator_list, node.args]:
-            self.reads(part, bound | bound_names(node.args))
-        bound = bound | {node.name}
-        inner = bound | bound_names(node)
-        for child in ast.walk(node):
-            if isinstance(child, UNSUPPORTED):
-                raise NotPlain
-        for statement in node.body:
-            self.reads(statement, set(inner))
-        return bound
+        if any(isinstance(child, UNSUPPORTED) for child in ast.walk(node)):
+            raise NotPlain
+        self.reads(node, bound)
+        return bound | {node.name}
+
+
+def is_dunder(name):
+    return name.startswith("__") and name.endswith("__")
 
 
 def refuse_frame_readers(tree, imported):
@@ -275,6 +322,13 @@ def refuse_frame_readers(tree, imported):
             modules.add(node.module)
             if any(alias.name == "*" for alias in node.names) or node.module == "__future__":
                 raise NotPlain
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute) and node.attr in FRAME_MODULES:
+            raise NotPlain  # `os.sys`
+        # `getattr(f, "__globals__")` is the same as `f.__globals__`.
+        word = node.attr if isinstance(node, ast.Attribute) else getattr(node, "value", None)
+        if isinstance(word, str) and (is_dunder(word) or word in FRAME_ATTRIBUTES):
+            raise NotPlain
     if modules & FRAME_MODULES:
         raise NotPlain
 
@@ -288,11 +342,34 @@ def without_prefix(code, prefix):
     return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(prefix))
 
 
+def import_or_raise(module, attribute):
+    """Does what `import module` does, or `from module import attribute`."""
+    found = importlib.import_module(module)
+    if attribute in (None, "*") or hasattr(found, attribute):
+        return
+    try:
+        importlib.import_module(f"{module}.{attribute}")
+    except ModuleNotFoundError:
+        text = f"cannot import name {attribute!r} from {module!r}"
+        raise ImportError(text, name=module) from None
+
+
+class Absent:
+    """Says of modules of the standard library that this runtime does not have why they are not found."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            text = f"No module named {name!r} in this runtime: WebAssembly has not what it is made of"
+            raise ModuleNotFoundError(text, name=name)
+
+
 class Stage:
     """One script, compiled. `run(this, meta, emit)` gives `root`."""
 
-    def __init__(self, index, spec):
+    def __init__(self, index, spec, is_last):
         self.index = index
+        self.is_last = is_last
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
         self.source = spec["script"]
@@ -307,6 +384,8 @@ class Stage:
             for node in ast.walk(tree)
         )
         self.fills_root = "root" in names and not stored
+        # A stage hands values on that may hold the `null` it was given.
+        self.uses_null = "null" in names or introspects
         self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
         problems = []
         modules = self.inject(spec.get("imports", ()), problems)
@@ -337,15 +416,14 @@ class Stage:
     def inject(self, imports, problems):
         """Makes each of `imports` available by name, as the import statement would."""
         modules = []
-        for entry in imports:
-            name, _, alias = (part.strip() for part in entry.partition(" as "))
+        for name in imports:
             try:
-                module = importlib.import_module(name)
+                importlib.import_module(name)
             except Exception as error:
-                problems.append(problem(self.index, error, module=entry))
+                problems.append(problem(self.index, error, module=name))
                 continue
             root_name = name.partition(".")[0]
-            self.namespace[alias or root_name] = module if alias else sys.modules[root_name]
+            self.namespace[root_name] = sys.modules[root_name]
             modules.append(name)
         return modules
 
@@ -354,15 +432,18 @@ class Stage:
         message, and the first message does not wait for it."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                modules = [(alias.name, alias) for alias in node.names]
+                imports = [(alias.name, None, alias) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                modules = [(node.module, node)]
+                imports = [(node.module, None, node)]
+                imports += [(node.module, alias.name, alias) for alias in node.names]
             else:
                 continue
-            for name, at in modules:
+            for name, attribute, at in imports:
                 try:
-                    importlib.import_module(name)
+                    import_or_raise(name, attribute)
                 except Exception as error:
+                    if attribute and any(name == seen["import"] for seen in problems):
+                        continue  # the module itself cannot be imported
                     # Below top level it may be guarded, or never reached.
                     if node in tree.body:
                         line = self.source.split("\n")[at.lineno - 1].encode()
@@ -370,15 +451,21 @@ class Stage:
                         problems.append(problem(self.index, error, None, at.lineno, column, name))
 
     def remember_source(self):
-        """Lets tracebacks show the user's own lines, numbered as in the user's file."""
+        """Lets tracebacks show the user's own lines, numbered as in the user's file, which may have several
+        scripts in it."""
         linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
-        lines = ["\n"] * self.line_offset + io.StringIO(self.source).readlines()
-        linecache.cache[self.file] = (len(self.source), None, lines, self.file)
+        source = io.StringIO(self.source).readlines()
+        lines = linecache.cache[self.file][2] if self.file in linecache.cache else []
+        end = self.line_offset + len(source)
+        lines.extend(["\n"] * (end - len(lines)))
+        lines[self.line_offset : end] = source
+        linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def as_function(self, tree):
         parameters = ["this"]
         parameters += ["meta"] * self.uses_meta + ["emit"] * self.uses_emit
-        body, hoisted = self.hoist_imports(tree)
+        body, imports = self.hoist_imports(tree, {*parameters, "root", "null"})
+        hoisted = set().union(*map(bound_names, imports))
         Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
         initial = ast.Dict([], []) if self.fills_root else ast.Constant(None)
         function = ast.FunctionDef(
@@ -395,34 +482,29 @@ class Stage:
         module = ast.fix_missing_locations(ast.Module([function], []))
         ast.increment_lineno(module, self.line_offset)
         code = compile(module, self.file, "exec", dont_inherit=True)
+        exec(compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True), self.namespace)
         exec(without_prefix(code, "<module>.<locals>."), self.namespace)
         return self.namespace.pop("<module>")
 
-    def hoist_imports(self, tree):
+    def hoist_imports(self, tree, given):
         """Takes unconditional imports out of the body, if nothing else binds their names: they would give
-        every message the same module again."""
-        body, hoisted = [], set()
-        for node in tree.body:
-            names = bound_names(node) if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
-            others = [other for other in tree.body if other is not node]
-            if names and not any(bound_names(other) & names for other in others):
-                module = ast.Module([node], [])
-                exec(compile(module, self.file, "exec", dont_inherit=True), self.namespace)
-                hoisted |= names
-            else:
-                body.append(node)
-                if not isinstance(node, (ast.Expr, ast.Import, ast.ImportFrom)) and not hoisted:
-                    continue
-        # A name read before its import stands must not be found early.
+        every message the same module again. Gives the rest, and the imports."""
+        body, imports = [], []
         for position, node in enumerate(tree.body):
-            if isinstance(node, (ast.Import, ast.ImportFrom)) and bound_names(node) <= hoisted:
-                for earlier in tree.body[:position]:
-                    if any(
-                        isinstance(child, ast.Name) and child.id in bound_names(node)
-                        for child in ast.walk(earlier)
-                    ):
-                        raise NotPlain
-        return body, hoisted
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                body.append(node)
+                continue
+            names = bound_names(node)
+            others = [other for other in tree.body if other is not node]
+            if names & given or any(bound_names(other) & names for other in others):
+                body.append(node)
+                continue
+            # A name read before its import stands must not be found early.
+            before = (child for earlier in tree.body[:position] for child in ast.walk(earlier))
+            if any(isinstance(child, ast.Name) and child.id in names for child in before):
+                raise NotPlain
+            imports.append(node)
+        return body, imports
 
     def as_module(self, tree):
         ast.increment_lineno(tree, self.line_offset)
@@ -435,8 +517,14 @@ class Stage:
             namespace["this"] = this
             namespace["root"] = {} if fills_root else None
             namespace.update(zip(uses, given))
-            exec(code, namespace)
-            return namespace.get("root")
+            try:
+                exec(code, namespace)
+                return namespace.get("root")
+            finally:
+                # A function in it refers to it: such a circle would live, with `this`, until the next
+                # collection.
+                if self.is_last:
+                    namespace.clear()
 
         return run
 
@@ -459,6 +547,17 @@ def as_json(value):
         return json.dumps(value, ensure_ascii=False, **options).encode()
     except UnicodeEncodeError:  # lone surrogates
         return json.dumps(value, ensure_ascii=True, **options).encode()
+
+
+def without_null(value):
+    """What the next stage gets: JSON's null is `None` there, inside a value as well."""
+    if value is null:
+        return None
+    if type(value) is dict:
+        return {key: without_null(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(without_null, value))
+    return value
 
 
 def encoded(value):
@@ -495,9 +594,14 @@ def failure(index, stages, error, limit=100):
     except BaseException:
         text = ""
     if isinstance(error, SystemExit):
-        message = f"the script called sys.exit({message})"
-    clip = lambda s: s.encode("utf-8", "replace")[:8192].decode("utf-8", "replace")
-    return (index, "error", type(error).__name__, clip(message), position, number, clip(text))
+        message = f"the script called sys.exit({clip(message)})"
+    name = clip(type(error).__name__, 200)
+    return (index, "error", name, clip(message), position, number, clip(text))
+
+
+def clip(text, most=8192):
+    """At most so many bytes of UTF-8."""
+    return text[:most].encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def header_pairs(headers):
@@ -510,21 +614,30 @@ def header_pairs(headers):
         for one in value if isinstance(value, list) else [value]:
             if not (one is None or isinstance(one, (str, bytes))):
                 raise TypeError(f"header {name!r} must be str, bytes or None, not {type(one).__name__}")
-            flat.append((str(name), one.encode() if isinstance(one, str) else one))
+            flat.append((plain_text(str(name)), as_key(one)))
     return flat
 
 
+def plain_text(text):
+    """An exact `str` that UTF-8 has: marshal takes no subclass, and Kafka no lone surrogate."""
+    return text.encode().decode()
+
+
 def as_key(key):
-    if key is None or isinstance(key, bytes):
-        return key
+    if key is None:
+        return None
+    if isinstance(key, bytes):
+        return bytes(key)
     if isinstance(key, str):
         return key.encode()
     raise TypeError(f"the key must be str, bytes or None, not {type(key).__name__}")
 
 
 def as_topic(topic):
-    if topic is None or isinstance(topic, str):
-        return topic
+    if topic is None:
+        return None
+    if isinstance(topic, str):
+        return plain_text(topic)
     raise TypeError(f"the topic must be str, not {type(topic).__name__}")
 
 
@@ -532,6 +645,8 @@ def as_timestamp(timestamp):
     if timestamp is None:
         return None
     if isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool):
+        if not -(2**63) <= timestamp < 2**63:
+            raise ValueError(f"the timestamp {timestamp} is beyond what milliseconds since 1970 can be")
         return int(timestamp)
     raise TypeError(f"the timestamp must be milliseconds, not {type(timestamp).__name__}")
 
@@ -542,6 +657,17 @@ CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp"
 def new_meta(fields):
     """The `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
     key, topic, partition, offset, timestamp, pairs = fields
+    return {
+        "key": as_text(key),
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "timestamp": timestamp,
+        "headers": headers_of(pairs),
+    }
+
+
+def headers_of(pairs):
     headers = {}
     for name, value in pairs:
         value = as_text(value)
@@ -551,14 +677,15 @@ def new_meta(fields):
             headers[name].append(value)
         else:
             headers[name] = [headers[name], value]
-    return {
-        "key": as_text(key),
-        "topic": topic,
-        "partition": partition,
-        "offset": offset,
-        "timestamp": timestamp,
-        "headers": headers,
-    }
+    return headers
+
+
+def headed(meta, given):
+    """`meta` for the next stage, a dict of its own, with the attributes in `given`."""
+    meta = {**meta, **given}
+    if "headers" in meta:
+        meta["headers"] = headers_of(header_pairs(meta["headers"]))
+    return meta
 
 
 def as_text(value):
@@ -584,8 +711,22 @@ class Pipeline:
         self.one_to_one = not (self.uses_meta or self.uses_emit)
 
     def batch(self, payloads, deferred, metas):
+        # What the host leaves to Python: documents with lone surrogates in their strings.
+        broken = {}
         for index in deferred:
-            payloads[index] = json.loads(payloads[index])
+            try:
+                payloads[index] = json.loads(payloads[index])
+            except Exception as error:
+                payloads[index], broken[index] = None, failure(index, (), error)
+        results, extras = self.run(payloads, metas)
+        if broken:
+            extras = [extra for extra in extras if extra[0] not in broken]
+            extras.extend(broken.values())
+            for index in broken:
+                results[index] = None
+        return results, extras
+
+    def run(self, payloads, metas):
         if not self.one_to_one:
             return self.batch_with_outputs(payloads, metas)
         if len(self.stages) == 1:
@@ -615,7 +756,7 @@ class Pipeline:
                     root = stage.run(this)
                     if root is None:
                         break
-                    this = None if root is null else root
+                    this = without_null(root) if stage.uses_null else root
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
                 root = None
@@ -644,10 +785,15 @@ class Pipeline:
         """Runs `this` through the stages from `number` on and appends (is JSON, bytes, overrides)."""
         if number == len(self.stages):
             is_json, data = encoded(null if this is None else this)
-            outputs.append((int(is_json), data, list(overrides.items()) or None))
+            # The host follows no reference to what holds others, so nothing of it is shared.
+            chosen = [
+                (name, [(*pair,) for pair in item] if name == "headers" else item)
+                for name, item in overrides.items()
+            ]
+            outputs.append((int(is_json), data, chosen or None))
             return
         stage = self.stages[number]
-        before = dict(meta, headers=dict(meta["headers"])) if stage.uses_meta else meta
+        before = headed(meta, {}) if stage.uses_meta else meta
 
         def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
             given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp}
@@ -659,15 +805,15 @@ class Pipeline:
                 copy = json.loads(data) if is_json else marshal.loads(data)
                 now = changed(before, meta) if stage.uses_meta else {}
                 self.through(
-                    number + 1, copy, {**meta, **given}, {**overrides, **now, **checked}, outputs
+                    number + 1, copy, headed(meta, given), {**overrides, **now, **checked}, outputs
                 )
 
         given = (meta,) * stage.uses_meta + (emit,) * stage.uses_emit
         root = stage.run(this, *given)
         if root is not None:
             now = changed(before, meta) if stage.uses_meta else {}
-            this = None if root is null else root
-            self.through(number + 1, this, meta, {**overrides, **now}, outputs)
+            this = without_null(root) if stage.uses_null else root
+            self.through(number + 1, this, headed(meta, meta), {**overrides, **now}, outputs)
 
 
 def changed(before, meta):
@@ -696,6 +842,7 @@ def response(identity, results, extras, max_frame):
                 try:
                     extras.append((index, "json", as_json(value)))
                 except BaseException as error:
+                    error.__context__ = None  # marshal's refusal, which is ours alone
                     extras.append(failure(index, (), error))
         body = marshal.dumps((identity, results, extras), 4)
     if len(body) <= max_frame:
@@ -746,6 +893,8 @@ def settle():
     sys.stdin = sys.__stdin__ = io.StringIO()
     if "random" in sys.modules:
         sys.modules["random"].seed()
+    sys.set_int_max_str_digits(MAX_INT_DIGITS)
+    sys.meta_path.append(Absent)
 
 
 def start(hello):
@@ -753,7 +902,7 @@ def start(hello):
     problems, stages = [], []
     for index, spec in enumerate(hello["stages"]):
         try:
-            stages.append(Stage(index, spec))
+            stages.append(Stage(index, spec, index + 1 == len(hello["stages"])))
         except CannotStart as error:
             problems.extend(error.problems)
         except BaseException as error:

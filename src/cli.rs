@@ -3,6 +3,7 @@
 //! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
 
 mod completions;
+mod console;
 mod eval;
 mod lint;
 mod progress;

@@ -21,6 +21,29 @@ use crate::telemetry::counters::Counters;
 pub enum Fatal {
     /// Guests cannot start.
     Start(StartError),
+    /// An actor that everything goes through has ended, which is a bug.
+    Ended(&'static str),
+}
+
+/// Tells the engine when the actor that holds it is gone: a panic ends an actor and nobody else notices.
+pub struct Watch {
+    name: &'static str,
+    engine: Addr<Engine>,
+}
+
+impl Watch {
+    /// A watch over the actor called `name`.
+    pub fn over(name: &'static str, engine: &Addr<Engine>) -> Self {
+        let engine = engine.clone();
+        Self { name, engine }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // When the pipeline has ended anyway, this is no news.
+        self.engine.do_send(Fatal::Ended(self.name));
+    }
 }
 
 /// The first guest is ready, so the scripts can start: only now is anything read.
@@ -127,6 +150,16 @@ impl Actor for Engine {
     type Context = Context<Self>;
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.finish(End::Failed(anyhow::anyhow!(
+                "the engine panicked (see above): a bug of it"
+            )));
+        }
+    }
+}
+
 impl Handler<GuestsReady> for Engine {
     type Result = ();
 
@@ -222,7 +255,11 @@ impl Handler<Fatal> for Engine {
     type Result = ();
 
     fn handle(&mut self, fatal: Fatal, _: &mut Self::Context) {
-        let Fatal::Start(error) = fatal;
-        self.finish(End::CannotStart(error));
+        self.finish(match fatal {
+            Fatal::Start(error) => End::CannotStart(error),
+            Fatal::Ended(name) => End::Failed(anyhow::anyhow!(
+                "the {name} panicked (see above): a bug of the engine"
+            )),
+        });
     }
 }

@@ -4,6 +4,7 @@
 //! time; JSON is transcoded there too, so that it is done in parallel. It holds a current-thread tokio
 //! runtime, since the sandbox waits (for input, for `time.sleep`) asynchronously.
 
+mod alive;
 pub mod cache;
 pub mod error;
 pub mod handshake;
@@ -15,17 +16,19 @@ pub mod runtime;
 pub mod stdio;
 pub mod store;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Handler, MessageResult, SyncArbiter, SyncContext};
 
+use self::alive::Alive;
 use self::error::{Death, StartError};
 use self::handshake::{Hello, HelloStage, Ready};
 use self::instance::Instance;
 use self::log::GuestLog;
-use self::pace::{Pace, Took};
+use self::protocol::request::encode_request;
 use self::runtime::Runtime;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes};
@@ -35,7 +38,7 @@ const FRAME_SLACK: usize = 4 << 20;
 /// Results that a guest keeps before it hands them on, although its work is not at its end.
 const YIELD_BYTES: usize = 1 << 20;
 /// Time after which it does so.
-const YIELD_AFTER: Duration = Duration::from_millis(100);
+pub const YIELD_AFTER: Duration = Duration::from_millis(100);
 
 /// What every guest of a pipeline is made from.
 pub struct GuestSpec {
@@ -82,6 +85,8 @@ pub struct Started {
     pub ready: Ready,
     /// Time from instantiation to READY.
     pub took: Duration,
+    /// Bytes of memory it has.
+    pub memory: u64,
 }
 
 /// A stretch of a batch for a guest to run.
@@ -141,21 +146,20 @@ pub struct Guest {
     alive: Option<Alive>,
 }
 
-struct Alive {
-    instance: Instance,
-    uses_meta: bool,
-    pace: Pace,
-    /// Requests answered since READY; also the id of the next.
-    requests: u32,
-    /// For tests: when it is ended whatever it does.
-    killed_at: Option<Instant>,
-}
-
 impl Guest {
     /// Starts the actor of guest `number` on a thread of its own. It is made alive by [`Start`].
-    pub fn spawn(number: usize, spec: Arc<GuestSpec>) -> Addr<Self> {
+    ///
+    /// # Errors
+    /// If the system has no thread to spare.
+    pub fn spawn(number: usize, spec: Arc<GuestSpec>) -> Result<Addr<Self>, StartError> {
         let thread = move || thread::Builder::new().name(format!("guest-{number}"));
-        SyncArbiter::start_with_thread_builder(1, thread, move || Self::new(number, spec.clone()))
+        // `SyncArbiter` panics where a thread cannot be had.
+        catch_unwind(AssertUnwindSafe(|| {
+            SyncArbiter::start_with_thread_builder(1, thread, move || {
+                Self::new(number, spec.clone())
+            })
+        }))
+        .map_err(|_| StartError::NoThread)
     }
 
     /// A guest that is not alive yet, without an actor around it.
@@ -183,12 +187,10 @@ impl Guest {
         // The old instance's memory is free before the new one's is taken.
         self.alive = None;
         let Limits {
-            timeout,
             start_timeout,
             memory,
             max_log,
-            kill_after,
-            max_output: _,
+            ..
         } = self.spec.limits;
         let max_frame = self.spec.limits.max_frame();
         let log = GuestLog::new(self.number, max_log);
@@ -196,16 +198,14 @@ impl Guest {
         let hello = Hello::new(self.spec.stages.clone(), max_frame);
         let greeting = handshake::greet(&mut instance, &hello, start_timeout);
         let ready = self.waiting.block_on(greeting)?;
-        self.alive = Some(Alive {
-            instance,
-            uses_meta: ready.uses_meta,
-            pace: Pace::new(timeout, max_log),
-            requests: 0,
-            killed_at: kill_after
-                .map(|mean| Instant::now() + mean.mul_f64(2.0 * random_fraction())),
-        });
+        let memory = instance.memory().bytes();
+        self.alive = Some(Alive::new(instance, ready.uses_meta, &self.spec.limits));
         let took = began.elapsed();
-        Ok(Started { ready, took })
+        Ok(Started {
+            ready,
+            took,
+            memory,
+        })
     }
 
     fn execute(&mut self, stretch: Stretch) -> Executed {
@@ -216,17 +216,24 @@ impl Guest {
             solo_until,
         } = stretch;
         let mut outcomes = Outcomes::default();
+        let mut cost = 0;
         let began = Instant::now();
         let stop = loop {
             if next == end {
                 break Stop::Complete;
             }
-            if outcomes.data.len() >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER {
+            if cost >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER {
                 break Stop::Yielded;
             }
             let limit = if next < solo_until { next + 1 } else { end };
+            let data = outcomes.data.len();
             match self.request(&batch, next, limit, &mut outcomes) {
-                Ok(answered) => next += answered,
+                Ok(answered) => {
+                    let new = &outcomes.items[outcomes.items.len() - answered..];
+                    cost += new.iter().map(Outcome::cost).sum::<usize>();
+                    cost += outcomes.data.len() - data;
+                    next += answered;
+                }
                 Err(stop) => {
                     self.alive = None;
                     break stop;
@@ -234,7 +241,7 @@ impl Guest {
             }
         };
         let alive = self.alive.as_ref();
-        let memory = alive.map_or(0, |alive| alive.instance.memory().bytes());
+        let memory = alive.map_or(0, Alive::memory);
         Executed {
             outcomes,
             stop,
@@ -257,31 +264,27 @@ impl Guest {
                 alone: false,
             });
         };
-        let limit = limit.min(next + alive.pace.next());
-        let fresh = alive.requests == 0;
+        let limit = limit.min(next + alive.pace());
+        let fresh = alive.is_fresh();
         let had = outcomes.items.len();
-        let id = alive.requests;
-        let encoded =
-            protocol::encode_request(&mut self.encoder, id, batch, next..limit, alive.uses_meta);
+        let id = alive.next_id();
+        let encoded = encode_request(&mut self.encoder, id, batch, next..limit, alive.uses_meta());
         let count = encoded.count;
         if count > 0 {
-            let limits = &self.spec.limits;
-            let answered = alive
-                .answer(
-                    &self.waiting,
-                    &self.encoder,
-                    &mut self.scratch,
-                    limits,
-                    &self.spec.stages,
-                    count,
-                    outcomes,
-                )
-                .map_err(|death| Stop::Died {
-                    death,
-                    // What was answered before the fatal message counts.
-                    suspects: count - (outcomes.items.len() - had),
-                    alone: fresh && count == 1,
-                })?;
+            let answer = alive.answer(
+                self.encoder.as_bytes(),
+                count,
+                &self.spec,
+                &self.waiting,
+                &mut self.scratch,
+                outcomes,
+            );
+            let answered = answer.map_err(|death| Stop::Died {
+                death,
+                // What was answered before the fatal message counts.
+                suspects: count - (outcomes.items.len() - had),
+                alone: fresh && count == 1,
+            })?;
             if answered < count {
                 return Ok(answered);
             }
@@ -292,85 +295,6 @@ impl Guest {
         outcomes.items.push(Outcome::Failed(Box::new(failure)));
         Ok(count + 1)
     }
-}
-
-impl Alive {
-    fn answer(
-        &mut self,
-        waiting: &tokio::runtime::Runtime,
-        encoder: &Encoder,
-        scratch: &mut Scratch,
-        limits: &Limits,
-        stages: &[HelloStage],
-        count: usize,
-        outcomes: &mut Outcomes,
-    ) -> Result<usize, Death> {
-        let id = self.requests;
-        self.requests = self.requests.wrapping_add(1).max(1);
-        let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
-        let stdio = self.instance.stdio();
-        {
-            let mut streams = stdio.lock();
-            if !streams.outbox.is_empty() {
-                return Err(Death::Protocol("bytes that nobody asked for".into()));
-            }
-            streams.log.renew(limits.max_log);
-        }
-        stdio.send(encoder.as_bytes());
-        let began = Instant::now();
-        let max_frame = limits.max_frame();
-        let left = self
-            .killed_at
-            .map_or(Duration::MAX, |at| at.saturating_duration_since(began));
-        if left.is_zero() {
-            return Err(Death::Killed(TEST_HOOK));
-        }
-        let limit = limits.timeout.min(left);
-        let reply = self.instance.reply(limit, |streams| {
-            protocol::take_response(&mut streams.outbox, max_frame)
-        });
-        let frame = match waiting.block_on(reply) {
-            Err(Death::Timeout(_)) if limit < limits.timeout => {
-                return Err(Death::Killed(TEST_HOOK));
-            }
-            reply => reply?,
-        };
-        let elapsed = began.elapsed();
-        let answered = protocol::decode_response(
-            &frame,
-            id,
-            count,
-            limits.max_output,
-            stages,
-            scratch,
-            outcomes,
-        )?;
-        self.instance.stdio().reuse(frame);
-        if let Some(index) = outcomes.items[items..].iter().position(is_memory_error) {
-            // What earlier messages left behind may be to blame: the message gets a fresh guest.
-            outcomes.items.truncate(items + index);
-            return Err(Death::Memory(limits.memory));
-        }
-        self.pace.observe(Took {
-            messages: answered,
-            time: elapsed,
-            bytes: (outcomes.data.len() - bytes) as u64,
-            log: self.instance.stdio().lock().log.written(),
-        });
-        Ok(answered)
-    }
-}
-
-const TEST_HOOK: &str = "the test hook ended it";
-
-/// A random number from 0 to 1, good enough to spread kills with.
-fn random_fraction() -> f64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
-}
-
-fn is_memory_error(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(failure) if failure.kind == "MemoryError")
 }
 
 impl Actor for Guest {

@@ -19,6 +19,9 @@ use crate::message::ack::Acked;
 use crate::message::gate::Gate;
 use crate::message::{Batch, Incoming, Lane, Message, Origin};
 
+/// Most messages in a batch. Beyond this, larger batches save nothing and only make results wait.
+pub const BATCH: usize = 1024;
+
 /// Something that can be read from.
 pub trait Source: Send + 'static {
     /// Name of its thread.
@@ -41,11 +44,18 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Hands on `messages` as one batch, when there is room for them; blocks until then.
-    pub fn send(&mut self, messages: Vec<Message>) {
-        if messages.is_empty() {
-            return;
+    /// Hands on `messages` in batches, each when there is room for it; blocks until then.
+    pub fn send(&mut self, mut messages: Vec<Message>) {
+        while messages.len() > BATCH {
+            let rest = messages.split_off(BATCH);
+            self.send_batch(std::mem::replace(&mut messages, rest));
         }
+        if !messages.is_empty() {
+            self.send_batch(messages);
+        }
+    }
+
+    fn send_batch(&mut self, messages: Vec<Message>) {
         let cost = messages.iter().map(Message::cost).sum();
         let permit = self.gate.acquire(cost);
         let count = messages.len() as u64;

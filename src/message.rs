@@ -115,9 +115,10 @@ impl Batch {
         }
     }
 
-    /// The ack for `count` messages from index `start` on, whose results take `result_bytes` in memory.
-    /// The part of the permit that covers them goes with it.
-    pub fn ack(&self, start: usize, count: usize, result_bytes: usize) -> Ack {
+    /// The ack for the messages from index `start` on that `outcomes` tell of. The part of the permit that
+    /// covers them goes with it, and the outcomes' own cost is added.
+    pub fn ack(&self, start: usize, outcomes: &Outcomes) -> Ack {
+        let count = outcomes.items.len();
         let cost = self.messages[start..start + count]
             .iter()
             .map(Message::cost)
@@ -126,7 +127,7 @@ impl Batch {
         open.count -= count;
         let mut permit = open.permit.split(cost);
         drop(open);
-        permit.charge(cost.max(result_bytes as u64));
+        permit.charge(outcomes.cost() as u64);
         Ack::new(
             self.lane,
             self.position + start as u64,
@@ -227,6 +228,11 @@ impl Outcomes {
         &self.data[record.payload.start as usize..record.payload.end as usize]
     }
 
+    /// What they take in memory, in bytes, with the dead letters that will be made of failures.
+    pub fn cost(&self) -> usize {
+        self.data.capacity() + self.items.iter().map(Outcome::cost).sum::<usize>()
+    }
+
     /// Every record, with the index of the message it was made from.
     pub fn records(&self) -> impl Iterator<Item = (usize, &Record)> {
         self.items.iter().enumerate().flat_map(|(index, outcome)| {
@@ -253,6 +259,23 @@ pub enum Outcome {
     Failed(Box<Failure>),
 }
 
+impl Outcome {
+    /// What it takes in memory beside its place among the [`items`](Outcomes::items) and its share of the
+    /// [`data`](Outcomes::data), in bytes.
+    pub fn cost(&self) -> usize {
+        match self {
+            Outcome::Dropped => 0,
+            Outcome::Record(record) => record.cost(),
+            Outcome::Records(records) => records
+                .iter()
+                .map(|record| size_of::<Record>() + record.cost())
+                .sum(),
+            // Itself, and as much in its dead letter.
+            Outcome::Failed(failure) => 2 * failure.cost(),
+        }
+    }
+}
+
 /// One output message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -260,6 +283,13 @@ pub struct Record {
     pub payload: Range<u32>,
     /// What the script set by `meta` or `emit`; all else is the input message's.
     pub overrides: Option<Box<Overrides>>,
+}
+
+impl Record {
+    /// What its attributes take in memory, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.overrides.as_deref().map_or(0, Overrides::cost)
+    }
 }
 
 /// Attributes that a script chose for a record. The outer `Option` says whether it did.
@@ -273,6 +303,24 @@ pub struct Overrides {
     pub headers: Option<Vec<(String, Option<Bytes>)>>,
     /// Milliseconds since the Unix epoch; `Some(None)` leaves it to the broker.
     pub timestamp: Option<Option<i64>>,
+}
+
+impl Overrides {
+    fn cost(&self) -> usize {
+        let Self {
+            key,
+            topic,
+            headers,
+            timestamp: _,
+        } = self;
+        let key = key.iter().flatten().map(Bytes::len).sum::<usize>();
+        let topic = topic.iter().flatten().map(String::len).sum::<usize>();
+        let header = |(name, value): &(String, Option<Bytes>)| {
+            size_of::<(String, Option<Bytes>)>() + name.len() + value.as_ref().map_or(0, Bytes::len)
+        };
+        let headers = headers.iter().flatten().map(header).sum::<usize>();
+        size_of::<Self>() + key + topic + headers
+    }
 }
 
 /// Why a message has no result.
@@ -294,6 +342,18 @@ pub struct Failure {
 }
 
 impl Failure {
+    fn cost(&self) -> usize {
+        let Self {
+            kind,
+            message,
+            at,
+            traceback,
+            attempts: _,
+        } = self;
+        let at = at.as_ref().map_or(0, String::len);
+        size_of::<Self>() + kind.len() + message.len() + at + traceback.len()
+    }
+
     /// A failure found by the host, without traceback.
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

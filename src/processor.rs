@@ -13,6 +13,7 @@ use actix::prelude::*;
 use self::sequencer::Sequencer;
 use crate::config::OnError;
 use crate::dead_letter;
+use crate::engine::Watch;
 use crate::message::ack::Ack;
 use crate::message::{Batch, Deliver, Incoming, Lane, Outcome, Outcomes, Processed};
 use crate::supervisor::{Run, Supervisor};
@@ -26,6 +27,7 @@ pub struct Processor {
     on_error: OnError,
     counters: Arc<Counters>,
     lanes: HashMap<Lane, Sequencer<Stretch>>,
+    _watch: Watch,
 }
 
 struct Stretch {
@@ -43,6 +45,7 @@ impl Processor {
         dead_letters: Recipient<Deliver>,
         on_error: OnError,
         counters: Arc<Counters>,
+        watch: Watch,
     ) -> Self {
         Self {
             supervisor,
@@ -51,6 +54,7 @@ impl Processor {
             on_error,
             counters,
             lanes: HashMap::new(),
+            _watch: watch,
         }
     }
 
@@ -61,6 +65,7 @@ impl Processor {
             outcomes,
             ack,
         } = stretch;
+        ack.leave();
         let failed = self.count(&outcomes);
         if failed > 0 && self.on_error == OnError::DeadLetter {
             self.dead_letters.do_send(Deliver {
@@ -128,7 +133,7 @@ impl Handler<Processed> for Processor {
         } = processed;
         let count = outcomes.items.len();
         // Results count at the gate from here on, before they wait for their turn.
-        let ack = batch.ack(start, count, outcomes.data.capacity());
+        let ack = batch.ack(start, &outcomes);
         let (lane, position) = (batch.lane, batch.position + start as u64);
         let stretch = Stretch {
             batch,
@@ -138,10 +143,7 @@ impl Handler<Processed> for Processor {
         };
         let sequencer = self.lanes.entry(lane).or_default();
         sequencer.insert(position, count as u64, stretch);
-        let mut ready = Vec::new();
-        while let Some(stretch) = sequencer.pop() {
-            ready.push(stretch);
-        }
+        let ready: Vec<Stretch> = std::iter::from_fn(|| sequencer.pop()).collect();
         for stretch in ready {
             self.release(stretch);
         }

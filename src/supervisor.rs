@@ -18,17 +18,17 @@ use actix::prelude::*;
 use self::replay::{Next, Turn, Work};
 use self::scaling::{Bounds, Decision, Reason, Snapshot};
 use self::slot::{Slot, State};
-use crate::engine::{Engine, Fatal, GuestsReady};
+use crate::engine::{Engine, Fatal, GuestsReady, Watch};
 use crate::guest::error::{Death, StartError};
-use crate::guest::{Execute, Executed, GuestSpec, Start, Started, Stop};
+use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Started, Stop, YIELD_AFTER};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Outcome, Outcomes, Processed};
 use crate::telemetry::counters::Counters;
 
-/// Starts that may fail in a row, with no guest reaching READY in between, before the engine gives up.
+/// Starts that may fail in a row, with no guest ready, before the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
-/// How soon to look again when results have outgrown the gate.
-const GATE_PATIENCE: Duration = Duration::from_millis(2);
+/// Threads that may be stuck in the host's code before the engine gives up: they cannot be ended.
+const MOST_ABANDONED: u32 = 8;
 
 /// When guests are replaced although they are well.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,11 @@ pub struct Supervisor {
     next_number: usize,
     /// Failed starts since a guest last reached READY.
     failed_starts: u32,
+    abandoned: u32,
     alarm: Option<SpawnHandle>,
+    /// Waits until the gate lets work go on.
+    held_back: Option<SpawnHandle>,
+    _watch: Watch,
 }
 
 /// What a supervisor is given.
@@ -97,13 +101,16 @@ impl Supervisor {
             gate,
             counters,
             processor,
+            _watch: Watch::over("supervisor", &engine),
             engine,
             queue: BTreeMap::new(),
             arrivals: 0,
             slots: Vec::new(),
             next_number: 0,
             failed_starts: 0,
+            abandoned: 0,
             alarm: None,
+            held_back: None,
         }
     }
 
@@ -116,23 +123,14 @@ impl Supervisor {
             match scaling::decide(&seen, &self.bounds) {
                 Decision::Stay => break,
                 Decision::Grow(reason) => self.scale_up(reason, ctx),
-                Decision::Shrink(reason) => {
-                    let idlest = self.slots.iter().filter_map(Slot::idle_since).min();
-                    self.slots
-                        .retain(|slot| slot.idle_since().is_none() || slot.idle_since() != idlest);
-                    tracing::info!(
-                        reason = reason.as_str(),
-                        guests = self.slots.len(),
-                        min = self.bounds.min,
-                        "scaling down"
-                    );
-                }
+                Decision::Shrink(reason) => self.scale_down(reason),
             }
         }
         self.set_alarm(now, ctx);
     }
 
     fn scale_up(&mut self, reason: Reason, ctx: &mut Context<Self>) {
+        self.counters.scalings.count(reason.as_str());
         tracing::info!(
             reason = reason.as_str(),
             guests = self.slots.len() + 1,
@@ -140,6 +138,21 @@ impl Supervisor {
             "scaling up"
         );
         self.grow(None, ctx);
+    }
+
+    fn scale_down(&mut self, reason: Reason) {
+        let idle = |(index, slot): (usize, &Slot)| Some((slot.idle_since()?, index));
+        let Some((_, idlest)) = self.slots.iter().enumerate().filter_map(idle).min() else {
+            return;
+        };
+        self.slots.remove(idlest);
+        self.counters.scalings.count(reason.as_str());
+        tracing::info!(
+            reason = reason.as_str(),
+            guests = self.slots.len(),
+            min = self.bounds.min,
+            "scaling down"
+        );
     }
 
     fn snapshot(&self, now: Instant) -> Snapshot {
@@ -165,9 +178,7 @@ impl Supervisor {
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
         }
-        let scaling = scaling::next_look(&self.snapshot(now), &self.bounds);
-        let held_back = (!self.queue.is_empty() && self.gate.is_over()).then_some(GATE_PATIENCE);
-        if let Some(delay) = [scaling, held_back].into_iter().flatten().min() {
+        if let Some(delay) = scaling::next_look(&self.snapshot(now), &self.bounds) {
             self.alarm = Some(ctx.run_later(delay, |supervisor, ctx| {
                 supervisor.alarm = None;
                 supervisor.act(ctx);
@@ -175,21 +186,26 @@ impl Supervisor {
         }
     }
 
-    /// Gives work to idle guests. When results have outgrown the gate, only the oldest work goes on, alone:
-    /// everything before it has its outcome then, so that its results are the next to leave.
+    /// Gives the oldest work to idle guests, as far as the gate has room for results.
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        if let Some(held_back) = self.held_back.take() {
+            ctx.cancel_future(held_back);
+        }
         while !self.queue.is_empty() {
-            let any_busy = self.slots.iter().any(|slot| slot.work().is_some());
-            if self.gate.is_over() && any_busy {
-                return;
-            }
-            let Some(index) = self
-                .slots
-                .iter()
-                .position(|slot| slot.idle_since().is_some())
-            else {
+            let idle = |slot: &Slot| slot.idle_since().is_some();
+            let Some(index) = self.slots.iter().position(idle) else {
                 return;
             };
+            let any_busy = self.slots.iter().any(|slot| slot.work().is_some());
+            if !self.gate.may_work(any_busy) {
+                let room = self.gate.clone().until_may_work(any_busy);
+                let room = room.into_actor(self);
+                self.held_back = Some(ctx.spawn(room.map(|(), supervisor, ctx| {
+                    supervisor.held_back = None;
+                    supervisor.act(ctx);
+                })));
+                return;
+            }
             let Some((_, work)) = self.queue.pop_first() else {
                 return;
             };
@@ -198,15 +214,17 @@ impl Supervisor {
     }
 
     fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
-        let limits = &self.spec.limits;
-        // Far beyond what its own deadlines allow: only a guest stuck in the host's code is ever this late.
-        let patience = limits.timeout.saturating_mul(work.len() as u32 + 1) + limits.start_timeout;
         let slot = &mut self.slots[index];
         let number = slot.number;
-        let request = slot
-            .guest
-            .send(Execute(work.stretch.clone()))
-            .timeout(patience);
+        let Some(guest) = &slot.guest else {
+            self.enqueue(work); // only guests with a thread are idle
+            return;
+        };
+        let limits = &self.spec.limits;
+        // It hands on what it has after `YIELD_AFTER`, but for the request it is at. Only a guest that is
+        // stuck in the host's code is later than this.
+        let patience = YIELD_AFTER + limits.timeout + limits.start_timeout;
+        let request = guest.send(Execute(work.stretch.clone())).timeout(patience);
         slot.state = State::Busy(work);
         ctx.spawn(
             request
@@ -272,7 +290,10 @@ impl Supervisor {
     fn lost(&mut self, index: usize, mut work: Work, error: MailboxError, ctx: &mut Context<Self>) {
         let what = match error {
             MailboxError::Closed => "see the message on standard error",
-            MailboxError::Timeout => "its thread does not answer and is abandoned",
+            MailboxError::Timeout => {
+                self.abandoned += 1;
+                "its thread does not answer and is abandoned"
+            }
         };
         let death = Death::Panic(what.to_owned());
         // Its outcomes are gone with it, so the stretch itself is halved until one message is left.
@@ -287,9 +308,12 @@ impl Supervisor {
             suspects,
             alone,
         };
+        if self.abandoned > MOST_ABANDONED {
+            self.engine.do_send(Fatal::Start(StartError::Died(death)));
+            return;
+        }
         // The old thread ends with its last address.
-        self.slots[index].guest =
-            crate::guest::Guest::spawn(self.slots[index].number, Arc::clone(&self.spec));
+        self.slots[index].guest = None;
         if let Next::Restart { work, convicted } = work.after(0, &stop) {
             self.bury(index, &death, work, ctx);
             if let Some((_, failure)) = convicted {
@@ -342,7 +366,9 @@ impl Supervisor {
             .recycle
             .messages
             .is_some_and(|most| slot.messages >= most);
-        if (memory >= self.recycle.memory || worn_by_messages) && !slot.worn {
+        // What it had at the start, and half as much again, a new one would soon have as well.
+        let most_memory = self.recycle.memory.max(slot.memory / 2 * 3);
+        if (memory >= most_memory || worn_by_messages) && !slot.worn {
             slot.worn = true;
             let number = slot.number;
             tracing::info!(
@@ -359,7 +385,7 @@ impl Supervisor {
 
     fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
         self.next_number += 1;
-        let slot = Slot::new(self.next_number, &self.spec, replaces);
+        let slot = Slot::new(self.next_number, replaces);
         self.slots.push(slot);
         self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
     }
@@ -374,7 +400,11 @@ impl Supervisor {
             messages = slot.messages,
             "guest died: {death}"
         );
-        self.counters.count_death(death);
+        self.counters.deaths.count(death.name());
+        if slot.retiring && work.is_none() {
+            self.slots.remove(index);
+            return;
+        }
         self.start(index, work, delay, ctx);
     }
 
@@ -400,11 +430,22 @@ impl Supervisor {
     }
 
     fn send_start(&mut self, number: usize, ctx: &mut Context<Self>) {
-        let Some(slot) = self.slots.iter().find(|slot| slot.number == number) else {
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) else {
             return;
         };
+        let guest = match &slot.guest {
+            Some(guest) => Ok(guest.clone()),
+            None => Guest::spawn(number, Arc::clone(&self.spec)),
+        };
+        let guest = match guest {
+            Ok(guest) => slot.guest.insert(guest),
+            Err(error) => {
+                self.started(number, Err(error), ctx);
+                return;
+            }
+        };
         let patience = self.spec.limits.start_timeout.saturating_mul(2);
-        let request = slot.guest.send(Start).timeout(patience);
+        let request = guest.send(Start).timeout(patience);
         ctx.spawn(
             request
                 .into_actor(self)
@@ -429,13 +470,19 @@ impl Supervisor {
             return;
         };
         match result {
-            Ok(Started { ready, took }) => {
+            Ok(Started {
+                ready,
+                took,
+                memory,
+            }) => {
                 self.failed_starts = 0;
+                self.slots[index].memory = memory;
                 if Counters::get(&self.counters.starts) == 0 {
                     self.engine.do_send(GuestsReady);
                 }
                 Counters::add(&self.counters.starts, 1);
                 tracing::info!(guest = number, python = ready.python, ?took, "guest ready");
+                tracing::debug!(guest = number, functions = ?ready.functions, "scripts that run as functions");
                 self.ready(index, ctx);
             }
             Err(error) => self.failed(index, error, ctx),
@@ -451,31 +498,32 @@ impl Supervisor {
         if let Some(work) = held {
             self.run(index, work, ctx);
         }
-        if let Some(old) =
-            replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old))
-        {
-            if self.slots[old].idle_since().is_some() {
-                self.slots.remove(old);
-            } else {
-                self.slots[old].retiring = true;
-            }
+        let old = replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old));
+        if let Some(old) = old {
+            self.slots[old].retiring = true;
         }
+        self.slots
+            .retain(|slot| !(slot.retiring && slot.idle_since().is_some()));
     }
 
     fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
         let number = self.slots[index].number;
-        self.failed_starts += 1;
         Counters::add(&self.counters.failed_starts, 1);
-        if !error.is_retriable() || self.failed_starts >= MOST_FAILED_STARTS {
+        self.failed_starts += 1;
+        let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
+        if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
             self.engine.do_send(Fatal::Start(error));
             return;
         }
         tracing::warn!(guest = number, "guest did not start: {error}");
-        let work = self.slots[index].take_work();
+        // Others may have time for the work it held.
+        if let Some(work) = self.slots[index].take_work() {
+            self.enqueue(work);
+        }
         let slot = &mut self.slots[index];
+        slot.guest = None;
         let delay = slot.backoff.fail();
-        slot.guest = crate::guest::Guest::spawn(number, Arc::clone(&self.spec));
-        self.start(index, work, delay, ctx);
+        self.start(index, None, delay, ctx);
     }
 }
 

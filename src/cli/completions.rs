@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, WELL};
+use super::{Cli, WELL, console};
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
@@ -17,12 +17,9 @@ pub struct Completions {
 
 impl Completions {
     pub fn execute(self) -> u8 {
-        clap_complete::generate(
-            self.shell,
-            &mut Cli::command(),
-            "nerodia",
-            &mut std::io::stdout(),
-        );
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "nerodia", &mut script);
+        console::say(String::from_utf8_lossy(&script).trim_end());
         WELL
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::console;
 use crate::engine::build::{cache_directories, runtime_directory};
 use crate::guest::cache::Cache;
 use crate::guest::runtime::{Runtime, RuntimeError};
@@ -31,7 +32,7 @@ impl Compiling {
     fn new(name: &str) -> Self {
         let text = format!("compiling {name} to machine code, once");
         if !std::io::stderr().is_terminal() {
-            eprintln!("nerodia: {text} (some seconds)");
+            console::complain(format_args!("nerodia: {text} (some seconds)"));
             return Self(None);
         }
         // Cranelift does not say how far it is.

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use super::console;
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::engine::build;
 use crate::guest::error::{ScriptProblem, StartError};
@@ -11,7 +12,7 @@ use crate::guest::runtime::RuntimeError;
 pub fn diagnostics(problems: &Diagnostics) {
     if !problems.is_empty() {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}", problems.render(colour));
+        console::complain(problems.render(colour).trim_end());
     }
 }
 
@@ -56,10 +57,10 @@ fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
         (None, None) => stage.origin.position(1, 1),
     };
     let diagnostic = diagnostic.at(at);
+    let runtime = &config.guests.runtime;
     match kind.as_str() {
-        "ModuleNotFoundError" | "ImportError" => diagnostic.help(format!(
-            "guests import from the standard library of {} alone",
-            config.guests.runtime
+        "ModuleNotFoundError" => diagnostic.help(format!(
+            "guests import from the standard library of {runtime} alone"
         )),
         _ => diagnostic,
     }

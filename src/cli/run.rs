@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{FAILED, MISUSED, WELL, progress, report};
+use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::build;
 use crate::engine::shutdown::End;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{ByName, Counters};
 use crate::telemetry::logs;
 
 /// Run a pipeline until its input ends, or until SIGINT or SIGTERM
@@ -80,7 +80,7 @@ pub fn run(config: &Config) -> u8 {
             exit_code(config, &finished.end)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            console::complain(format_args!("error: {error:#}"));
             FAILED
         }
     }
@@ -93,9 +93,18 @@ fn summarize(counters: &Counters) {
         dropped = Counters::get(&counters.dropped),
         failed = Counters::get(&counters.failed) + Counters::get(&counters.failed_and_dropped),
         guest_starts = Counters::get(&counters.starts),
-        guest_deaths = Counters::get(&counters.deaths),
+        guest_deaths = counters.deaths.total(),
+        deaths = by_name(&counters.deaths),
+        scalings = by_name(&counters.scalings),
         "pipeline ended"
     );
+}
+
+/// `Exit=1 Timeout=3`; nothing for none.
+fn by_name(totals: &ByName) -> Option<String> {
+    let totals = totals.totals();
+    let shown = totals.iter().map(|(name, total)| format!("{name}={total}"));
+    (!totals.is_empty()).then(|| shown.collect::<Vec<_>>().join(" "))
 }
 
 fn exit_code(config: &Config, end: &End) -> u8 {
@@ -103,7 +112,7 @@ fn exit_code(config: &Config, end: &End) -> u8 {
         End::Well => WELL,
         End::SomeMessagesFailed => FAILED,
         End::Failed(error) => {
-            eprintln!("error: {error:#}");
+            console::complain(format_args!("error: {error:#}"));
             FAILED
         }
         End::CannotStart(error) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
-use super::{MISUSED, WELL, progress, report};
+use super::{MISUSED, WELL, console, progress, report};
 use crate::engine::build::{cache_directories, runtime_directory};
 use crate::guest::cache::{self, Cache};
 use crate::guest::runtime::{Artifact, KNOWN, RuntimeError};
@@ -45,7 +45,8 @@ impl Runtime {
             Command::Verify { names } => each(&directory, names, |name| {
                 let artifact = Artifact::find(&directory, name)?;
                 artifact.verify()?;
-                println!("{name}: {} is as installed", artifact.path().display());
+                let path = artifact.path().display();
+                console::say(format_args!("{name}: {path} is as installed"));
                 Ok(())
             }),
             Command::Compile { names, force } => each(&directory, names, |name| {
@@ -53,7 +54,7 @@ impl Runtime {
                     forget(&directory, name)?;
                 }
                 progress::open_runtime(name)?;
-                println!("{name}: compiled");
+                console::say(format_args!("{name}: compiled"));
                 Ok(())
             }),
         }
@@ -64,7 +65,9 @@ fn list(directory: &Path) -> u8 {
     let cache = Cache::new(cache_directories());
     for name in KNOWN {
         let Ok(artifact) = Artifact::find(directory, name) else {
-            println!("{name}  not installed (scripts/install.sh {name})");
+            console::say(format_args!(
+                "{name}  not installed (scripts/install.sh {name})"
+            ));
             continue;
         };
         let size = artifact.path().metadata().map_or(0, |file| file.len());
@@ -73,11 +76,8 @@ fn list(directory: &Path) -> u8 {
             Ok(Ok(None)) => "not compiled yet",
             Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
         };
-        println!(
-            "{name}  {}  {compiled}  {}",
-            ByteSize(size),
-            artifact.path().display()
-        );
+        let (size, path) = (ByteSize(size), artifact.path().display());
+        console::say(format_args!("{name}  {size}  {compiled}  {path}"));
     }
     WELL
 }
@@ -110,10 +110,10 @@ fn each(
     };
     let mut code = WELL;
     if names.is_empty() {
-        eprintln!(
+        console::complain(format_args!(
             "error: no runtime is installed in {}; run scripts/install.sh",
             directory.display()
-        );
+        ));
         code = MISUSED;
     }
     for name in names {

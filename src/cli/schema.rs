@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::WELL;
+use super::{WELL, console};
 use crate::config;
 
 /// Print the JSON Schema of configs, for editors
@@ -21,9 +21,9 @@ pub struct Schema {
 impl Schema {
     pub fn execute(self) -> u8 {
         if self.markdown {
-            print!("{}", config::reference());
+            console::say(config::reference().trim_end());
         } else {
-            println!("{:#}", config::schema());
+            console::say(format_args!("{:#}", config::schema()));
         }
         WELL
     }

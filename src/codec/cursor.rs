@@ -27,29 +27,7 @@ pub(super) struct Reference {
     pub(super) active: bool,
 }
 
-/// A tuple or list being read at another place than where it is referred to, or inside such a one.
-#[derive(Debug)]
-pub(super) struct Detour {
-    /// Items still to be read.
-    pub(super) left: usize,
-    /// Where to go on after the last.
-    pub(super) resume: Option<usize>,
-}
-
 impl<'a> Reader<'a, '_> {
-    /// Notes that an object has been read to its end.
-    pub(super) fn consumed(&mut self) {
-        while let Some(detour) = self.scratch.detours.last_mut() {
-            detour.left -= 1;
-            if detour.left > 0 {
-                return;
-            }
-            // With its last item the tuple or list has ended as well: on to the one around it.
-            self.pos = detour.resume.unwrap_or(self.pos);
-            self.scratch.detours.pop();
-        }
-    }
-
     /// Reads a type code and enters the object in the table of references if it asks for that.
     /// Returns the code without its flag, and the index or [`NO_REF`].
     #[inline(always)]
@@ -68,7 +46,7 @@ impl<'a> Reader<'a, '_> {
             code,
             NULL | NONE | TRUE | FALSE | STOP_ITERATION | ELLIPSIS | REF
         );
-        if never || self.replays > 0 || !self.scratch.detours.is_empty() {
+        if never || self.replays > 0 {
             return Ok(NO_REF);
         }
         let refs = &mut self.scratch.refs;

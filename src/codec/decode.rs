@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str;
 
-use super::cursor::{Detour, Reference};
+use super::cursor::Reference;
 use super::error::FrameError;
 use super::json::Open;
 use super::number;
@@ -20,7 +20,6 @@ pub struct Scratch {
     pub(super) refs: Vec<Reference>,
     pub(super) open: Vec<Open>,
     pub(super) pending: Vec<Pending>,
-    pub(super) detours: Vec<Detour>,
 }
 
 /// What kind of object comes next.
@@ -69,7 +68,6 @@ impl<'a, 's> Reader<'a, 's> {
         scratch.refs.clear();
         scratch.open.clear();
         scratch.pending.clear();
-        scratch.detours.clear();
         Self {
             frame,
             pos: 0,
@@ -237,9 +235,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// What follows is no object.
     pub fn skip(&mut self) -> Result<(), FrameError> {
-        self.skip_object()?;
-        self.consumed();
-        Ok(())
+        self.skip_object()
     }
 
     /// Ends the frame.
@@ -248,7 +244,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// Bytes are left over, or items of a tuple or list were not read.
     pub fn finish(self) -> Result<(), FrameError> {
-        if self.pos == self.frame.len() && self.scratch.detours.is_empty() {
+        if self.pos == self.frame.len() {
             Ok(())
         } else {
             Err(self.error("bytes left over"))
@@ -276,23 +272,18 @@ impl<'a, 's> Reader<'a, 's> {
             });
         };
         self.pos = resume.unwrap_or(self.pos);
-        self.consumed();
         Ok(value)
     }
 
+    /// Begins an object that holds others. It must stand here itself: references would let a small
+    /// frame ask for any amount of work.
     fn sequence(
         &mut self,
         expected: &'static str,
         count: impl FnOnce(&mut Self, u8) -> Result<Option<usize>, FrameError>,
     ) -> Result<usize, FrameError> {
         let start = self.pos;
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
+        let code = self.header()?.0;
         let Some(items) = count(self, code)? else {
             return Err(FrameError {
                 offset: start,
@@ -301,16 +292,6 @@ impl<'a, 's> Reader<'a, 's> {
         };
         if items > self.frame.len() - self.pos {
             return Err(self.error("more items than bytes"));
-        }
-        if items == 0 {
-            self.pos = resume.unwrap_or(self.pos);
-            self.consumed();
-        } else if resume.is_some() || !self.scratch.detours.is_empty() {
-            // Where a detour is on, items are counted, to know when it is over.
-            self.scratch.detours.push(Detour {
-                left: items,
-                resume,
-            });
         }
         Ok(items)
     }

@@ -55,10 +55,7 @@ impl Reader<'_, '_> {
             max_len,
         };
         let stopped = match self.top(out, limit) {
-            Ok(top) => {
-                self.consumed();
-                return Ok(Ok(top));
-            }
+            Ok(top) => return Ok(Ok(top)),
             Err(stopped) => stopped,
         };
         out.truncate(written);
@@ -75,7 +72,6 @@ impl Reader<'_, '_> {
                 self.replays = 0;
                 self.pos = start;
                 self.skip_object()?;
-                self.consumed();
                 Ok(Err(*error))
             }
         }

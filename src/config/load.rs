@@ -99,6 +99,9 @@ impl Config {
             let path = format!("{PYTHON}.imports.{index}");
             overrides::put(&mut root, &path, import, at)?;
         }
+        // As with jq, only what went wrong is told, unless more is asked for.
+        let at = source.location(1, 1, 1);
+        overrides::put(&mut root, "logger.level", "warn", at)?;
         resolve(root, Path::new(""), overrides, &|_| None)
     }
 }

@@ -1,13 +1,13 @@
 //! From a config to running actors, from the output back to the input: nothing exists without its
 //! downstream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::Engine;
 use super::shutdown::{self, End, EndCell};
+use super::{Engine, Watch};
 use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
@@ -100,9 +100,10 @@ fn engine(
     };
     let processor = Processor::create({
         let (on_error, counters) = (pipeline.on_error, Arc::clone(&counters));
+        let watch = Watch::over("processor", engine);
         move |ctx| {
             let supervisor = Supervisor::new(supervisor, ctx.address().recipient()).start();
-            Processor::new(supervisor, results, dead_letters, on_error, counters)
+            Processor::new(supervisor, results, dead_letters, on_error, counters, watch)
         }
     });
     Engine {
@@ -161,21 +162,20 @@ pub fn limits(config: &GuestsConfig) -> Limits {
     }
 }
 
-/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or `runtime/` beside the program's own tree, or where it was
-/// built.
+/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was built
+/// there, or `runtime/` beside the program.
+///
+/// Compiled runtimes are run as native code, so a place counts only if who can write there could replace the
+/// program as well.
 pub fn runtime_directory() -> PathBuf {
     if let Some(directory) = std::env::var_os("NERODIA_RUNTIME_DIR") {
         return directory.into();
     }
-    let built = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/runtime"));
-    let program = std::env::current_exe().ok();
-    let beside = program
-        .iter()
-        .flat_map(|program| program.ancestors().skip(1).take(3));
-    beside
-        .map(|directory| directory.join("runtime"))
-        .find(|path| path.is_dir())
-        .unwrap_or(built)
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match std::env::current_exe() {
+        Ok(program) if !program.starts_with(repository) => program.with_file_name("runtime"),
+        _ => repository.join("runtime"),
+    }
 }
 
 /// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.

@@ -73,6 +73,11 @@ pub enum StartError {
     /// No READY within `start_timeout`.
     #[error("no READY within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
+    /// The system has no thread for it.
+    #[error(
+        "the system gives no further thread (see `ulimit -u`, or the container's limit on processes)"
+    )]
+    NoThread,
     /// It died on the way.
     #[error("{0}")]
     Died(Death),
@@ -81,7 +86,10 @@ pub enum StartError {
 impl StartError {
     /// Whether another try may go better.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, StartError::Timeout(_) | StartError::Died(_))
+        matches!(
+            self,
+            StartError::Timeout(_) | StartError::NoThread | StartError::Died(_)
+        )
     }
 }
 

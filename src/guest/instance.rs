@@ -94,7 +94,6 @@ impl Instance {
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
         }
-        // The root cause alone: the context above it is a WebAssembly backtrace.
         Death::Trap(error.root_cause().to_string())
     }
 }

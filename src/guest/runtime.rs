@@ -20,6 +20,10 @@ use super::store::{self, State};
 /// The guest's program. The snapshot of a component has it inside, a command gets it as an argument.
 const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
 
+/// What a guest's life is called in a component and in a command.
+const RUN: &str = "run";
+const START: &str = "_start";
+
 /// The names of runtimes that `scripts/install.sh` knows, the default one first.
 pub const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
 
@@ -183,7 +187,7 @@ impl Runtime {
                 let program = program.clone();
                 Box::pin(async move {
                     let instance = program.instantiate_async(&mut store).await?;
-                    let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
+                    let run = instance.get_typed_func::<(), ()>(&mut store, RUN)?;
                     run.call_async(&mut store, ()).await
                 })
             }
@@ -191,7 +195,7 @@ impl Runtime {
                 let program = program.clone();
                 Box::pin(async move {
                     let instance = program.instantiate_async(&mut store).await?;
-                    let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+                    let start = instance.get_typed_func::<(), ()>(&mut store, START)?;
                     start.call_async(&mut store, ()).await
                 })
             }
@@ -204,6 +208,9 @@ fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program>
     // checked its SHA-256, and the key holds the artifact, the Wasmtime version and the engine's settings.
     // Who can replace it between that check and this map owns the user's files, this program included.
     let component = unsafe { Component::deserialize_file(engine, compiled)? };
+    if component.get_export_index(None, RUN).is_none() {
+        wasmtime::bail!("it has no function `{RUN}`");
+    }
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Ok(Program::Component(linker.instantiate_pre(&component)?))
@@ -212,6 +219,9 @@ fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program>
 fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
     // SAFETY: as in `load_component`.
     let module = unsafe { Module::deserialize_file(engine, compiled)? };
+    if module.get_export(START).is_none() {
+        wasmtime::bail!("it has no function `{START}`");
+    }
     let mut linker = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
     Ok(Program::Command(linker.instantiate_pre(&module)?))

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
+use super::error::Death;
 use super::log::GuestLog;
 
 /// What a stream lets a guest write in one call; its memory is the guest's, the copy is ours.
@@ -48,6 +49,26 @@ impl Stdio {
             outbox_overflowed: false,
             log,
         })))
+    }
+
+    /// Begins a request: nothing may be left of the last one, on neither stream. It may write `max_log` bytes
+    /// of log.
+    ///
+    /// # Errors
+    /// [`Death::Protocol`] if something is left: the guest did not do what it answered that it had done.
+    pub fn begin(&self, request: &[u8], max_log: u64) -> Result<(), Death> {
+        {
+            let mut streams = self.lock();
+            if !streams.outbox.is_empty() {
+                return Err(Death::Protocol("bytes that nobody asked for".into()));
+            }
+            if streams.inbox_read < streams.inbox.len() {
+                return Err(Death::Protocol("an answer to what it has not read".into()));
+            }
+            streams.log.renew(max_log);
+        }
+        self.send(request);
+        Ok(())
     }
 
     /// Puts a frame into the guest's mailbox: its length as big-endian `u32`, then `body`.

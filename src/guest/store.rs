@@ -27,6 +27,8 @@ pub fn engine() -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
+        // Frames of the interpreter tell users nothing.
+        .wasm_backtrace_max_frames(None)
         .memory_init_cow(true);
     let engine = Engine::new(&config)?;
     let weak = engine.weak();

@@ -8,12 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Feed, Source, Stop};
+use super::{BATCH, Feed, Source, Stop};
 use crate::config::{GenerateConfig, GenerateSource};
 use crate::message::Message;
-
-/// Messages handed on at once when there is no interval to keep.
-const BATCH: u64 = 256;
 
 /// The source.
 pub struct Generate {
@@ -63,6 +60,10 @@ impl Generate {
         (source, WakeUp(stopped))
     }
 
+    fn is_stopped(&self) -> bool {
+        !self.wait(Instant::now())
+    }
+
     /// Waits until `until`; `false` if stopped.
     fn wait(&self, until: Instant) -> bool {
         let mut stopped = self
@@ -88,22 +89,23 @@ impl Source for Generate {
         let mut made = 0;
         let mut due = Instant::now();
         loop {
-            let left = if self.count == 0 {
-                u64::MAX
-            } else {
-                self.count - made
+            let burst_end = match self.interval.is_zero() {
+                true => u64::MAX,
+                false => made + self.batch_size,
             };
-            let size = if self.interval.is_zero() {
-                self.batch_size.max(BATCH)
-            } else {
-                self.batch_size
+            let burst_end = match self.count {
+                0 => burst_end,
+                count => burst_end.min(count),
             };
-            let size = size.min(left);
-            let batch = (made..made + size)
-                .map(|offset| Message::new(self.payload.clone(), offset as i64))
-                .collect();
-            feed.send(batch);
-            made += size;
+            while made < burst_end {
+                let size = (burst_end - made).min(BATCH as u64);
+                let message = |offset| Message::new(self.payload.clone(), offset as i64);
+                feed.send((made..made + size).map(message).collect());
+                made += size;
+                if self.is_stopped() {
+                    return Ok(());
+                }
+            }
             if made == self.count {
                 return Ok(());
             }

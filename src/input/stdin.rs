@@ -15,10 +15,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 use self::lines::Lines;
 use super::{Feed, Source, Stop};
 use crate::config::StdinConfig;
-use crate::message::Message;
-
-/// Most lines in a batch. Beyond this, larger batches save nothing and only make results wait.
-const BATCH: usize = 1024;
 
 /// The source.
 pub struct Stdin {
@@ -89,18 +85,10 @@ impl Source for Stdin {
             } else {
                 self.lines.cut()
             };
-            send(&mut feed, messages);
+            feed.send(messages);
             if end {
                 return Ok(());
             }
         }
     }
-}
-
-fn send(feed: &mut Feed, mut messages: Vec<Message>) {
-    while messages.len() > BATCH {
-        let rest = messages.split_off(BATCH);
-        feed.send(std::mem::replace(&mut messages, rest));
-    }
-    feed.send(messages);
 }

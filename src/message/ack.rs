@@ -40,7 +40,7 @@ struct Stretch {
     lost: AtomicBool,
     to: Recipient<Acked>,
     /// Comes home when the stretch is dropped: after the last share.
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Ack {
@@ -63,7 +63,7 @@ impl Ack {
                 acked,
                 lost: AtomicBool::new(false),
                 to,
-                _permit: permit,
+                permit,
             }),
             done: false,
         }
@@ -75,6 +75,11 @@ impl Ack {
             stretch: Arc::clone(&self.stretch),
             done: false,
         }
+    }
+
+    /// The stretch is given to the outputs now; until then it waited for others before it.
+    pub fn leave(&self) {
+        self.stretch.permit.leave();
     }
 
     /// This output has answered for its share.

@@ -3,9 +3,12 @@
 //!
 //! A mailbox is no bound (actix's `do_send` ignores capacity, and each clone of an `Addr` brings a slot of
 //! its own), so inputs take a [`Permit`] before they hand a batch on and stop reading when none is left.
-//! Results may be larger than what they were made from: [`Permit::charge`] adds that to the count without
-//! waiting, which makes the input wait instead. Not tokio's `Semaphore`: it cannot go into debt.
+//! Results may be larger than what they were made from: [`Permit::charge`] adds them to the count without
+//! waiting. When they take as much as the limit again, [`Gate::may_work`] holds back all work but the
+//! oldest, so that no more than one piece of work goes beyond. Not tokio's `Semaphore`: it cannot go into
+//! debt.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,13 +23,21 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the input's thread.
     room: Condvar,
-    /// Wakes whoever waits for the gate to be empty.
-    idle: Notify,
+    /// Wakes who waits for bytes to come home.
+    released: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     in_flight: u64,
+    /// Those of them that an output has, or that are on their way to one.
+    leaving: u64,
+}
+
+impl State {
+    fn may_work(&self, limit: u64, any_busy: bool) -> bool {
+        self.in_flight <= limit.saturating_mul(2) || (!any_busy && self.leaving == 0)
+    }
 }
 
 impl Gate {
@@ -36,7 +47,7 @@ impl Gate {
             limit,
             state: Mutex::default(),
             room: Condvar::new(),
-            idle: Notify::new(),
+            released: Notify::new(),
         }))
     }
 
@@ -52,10 +63,7 @@ impl Gate {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.in_flight += bytes;
-        Permit {
-            gate: self.clone(),
-            bytes,
-        }
+        Permit::new(self, bytes)
     }
 
     /// Bytes in flight now.
@@ -63,34 +71,47 @@ impl Gate {
         self.lock().in_flight
     }
 
-    /// Whether results have grown past the limit, so that only the oldest work should go on.
-    pub fn is_over(&self) -> bool {
-        self.in_flight() > self.0.limit
+    /// Whether the oldest work that waits may be run, while others are (`any_busy`) or are not.
+    ///
+    /// When results have outgrown the gate, it may only if nothing is run and nothing is leaving: then all
+    /// before it is done, so that its own results are the next to leave.
+    pub fn may_work(&self, any_busy: bool) -> bool {
+        self.lock().may_work(self.0.limit, any_busy)
+    }
+
+    /// Waits until [`may_work`](Self::may_work) with the same `any_busy` says yes.
+    pub async fn until_may_work(self, any_busy: bool) {
+        let limit = self.0.limit;
+        self.until(|state| state.may_work(limit, any_busy)).await;
     }
 
     /// Waits until every permit has come home: the drain.
     pub async fn drained(&self) {
+        self.until(|state| state.in_flight == 0).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&State) -> bool) {
         loop {
-            let idle = self.0.idle.notified();
-            tokio::pin!(idle);
+            let released = self.0.released.notified();
+            tokio::pin!(released);
             // Registered before the check, or the last permit could come home in between.
-            idle.as_mut().enable();
-            if self.in_flight() == 0 {
+            released.as_mut().enable();
+            if reached(&self.lock()) {
                 return;
             }
-            idle.await;
+            released.await;
         }
     }
 
-    fn release(&self, bytes: u64) {
+    fn release(&self, bytes: u64, was_leaving: bool) {
         let mut state = self.lock();
         state.in_flight -= bytes;
-        let idle = state.in_flight == 0;
+        if was_leaving {
+            state.leaving -= bytes;
+        }
         drop(state);
         self.0.room.notify_one();
-        if idle {
-            self.0.idle.notify_waiters();
-        }
+        self.0.released.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -104,30 +125,42 @@ impl Gate {
 pub struct Permit {
     gate: Gate,
     bytes: u64,
+    leaving: AtomicBool,
 }
 
 impl Permit {
+    fn new(gate: &Gate, bytes: u64) -> Self {
+        Self {
+            gate: gate.clone(),
+            bytes,
+            leaving: AtomicBool::new(false),
+        }
+    }
+
     /// Takes `bytes` out of this permit into one of their own.
     pub fn split(&mut self, bytes: u64) -> Permit {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Permit {
-            gate: self.gate.clone(),
-            bytes,
-        }
+        Permit::new(&self.gate, bytes)
     }
 
-    /// Sets what this permit covers to at least `bytes`, without waiting for room.
+    /// Takes `bytes` more, without waiting for room.
     pub fn charge(&mut self, bytes: u64) {
-        let more = bytes.saturating_sub(self.bytes);
-        self.gate.lock().in_flight += more;
-        self.bytes += more;
+        self.gate.lock().in_flight += bytes;
+        self.bytes += bytes;
+    }
+
+    /// What it covers is given to an output now.
+    pub fn leave(&self) {
+        if !self.leaving.swap(true, Ordering::Relaxed) {
+            self.gate.lock().leaving += self.bytes;
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.release(self.bytes);
+        self.gate.release(self.bytes, *self.leaving.get_mut());
     }
 }
 
@@ -156,9 +189,33 @@ mod tests {
     fn larger_than_the_limit_passes_alone() {
         let gate = Gate::new(100);
         let permit = gate.acquire(5_000);
-        assert!(gate.is_over());
+        assert!(gate.may_work(false));
+        assert!(!gate.may_work(true));
         drop(permit);
-        assert!(!gate.is_over());
+        assert!(gate.may_work(true));
+    }
+
+    #[test]
+    fn results_may_take_as_much_again() {
+        let gate = Gate::new(100);
+        let mut permit = gate.acquire(100);
+        permit.charge(100);
+        assert!(gate.may_work(true));
+        permit.charge(1);
+        assert!(
+            !gate.may_work(true),
+            "others are run: their results come first"
+        );
+        assert!(gate.may_work(false), "the oldest work, alone");
+        permit.leave();
+        permit.leave();
+        assert!(
+            !gate.may_work(false),
+            "the output has not taken the last results"
+        );
+        drop(permit);
+        assert!(gate.may_work(true));
+        assert_eq!(gate.lock().leaving, 0);
     }
 
     #[test]
@@ -166,7 +223,7 @@ mod tests {
         let gate = Gate::new(100);
         let mut whole = gate.acquire(60);
         let mut part = whole.split(20);
-        part.charge(150);
+        part.charge(130);
         assert_eq!(gate.in_flight(), 190);
         drop(whole);
         assert_eq!(gate.in_flight(), 150);

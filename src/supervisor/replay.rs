@@ -1,8 +1,8 @@
 //! Finding the message that kills: a stretch of a batch, and what is run again after a death.
 //!
 //! Scripts are pure, so running a message twice is safe. A request that killed its guest is run again one
-//! message at a time; a message that kills a guest that has run nothing else is to blame. All others come
-//! through.
+//! message at a time; a message that then kills a guest that has run nothing else is to blame. All others
+//! come through.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -114,7 +114,8 @@ impl Work {
                 let mut convicted = None;
                 if death.blames_messages() {
                     self.attempts += 1;
-                    if *alone {
+                    // Twice: once may be the machine's fault, such as a pause longer than the timeout.
+                    if *alone && self.attempts > 1 {
                         let mut failure = Failure::new(death.name(), death.to_string());
                         failure.attempts = self.attempts;
                         convicted = Some((self.stretch.next, failure));

@@ -1,23 +1,25 @@
 //! One guest, as the supervisor sees it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use actix::Addr;
 
 use super::replay::Work;
 use super::restart::Backoff;
-use crate::guest::{Guest, GuestSpec};
+use crate::guest::Guest;
 
 /// A guest's address and state.
 pub(super) struct Slot {
     /// Never used again by another guest of this process.
     pub number: usize,
-    pub guest: Addr<Guest>,
+    /// Its thread; there is none before the first start and after one that failed.
+    pub guest: Option<Addr<Guest>>,
     pub state: State,
     pub backoff: Backoff,
     /// Messages it has answered since READY.
     pub messages: u64,
+    /// Bytes of memory it had at READY.
+    pub memory: u64,
     /// A replacement is on its way.
     pub worn: bool,
     /// It ends when its work is done: the replacement is there.
@@ -38,13 +40,14 @@ pub(super) enum State {
 
 impl Slot {
     /// A new guest's slot, not started yet.
-    pub fn new(number: usize, spec: &Arc<GuestSpec>, replaces: Option<usize>) -> Self {
+    pub fn new(number: usize, replaces: Option<usize>) -> Self {
         Self {
             number,
-            guest: Guest::spawn(number, Arc::clone(spec)),
+            guest: None,
             state: State::Starting(None),
             backoff: Backoff::default(),
             messages: 0,
+            memory: 0,
             worn: false,
             retiring: false,
             replaces,

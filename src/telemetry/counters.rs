@@ -1,10 +1,10 @@
 //! What is counted while the engine runs. The one place that logs a failure and counts it.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::guest::error::Death;
 use crate::message::Failure;
 
 /// Failures logged in one second; the rest is counted and left out.
@@ -29,11 +29,42 @@ pub struct Counters {
     pub starts: AtomicU64,
     /// Guests that did not.
     pub failed_starts: AtomicU64,
-    /// Guests that died while they ran.
-    pub deaths: AtomicU64,
+    /// Guests that died while they ran, by the name of the death.
+    pub deaths: ByName,
+    /// Changes in the number of guests, by reason.
+    pub scalings: ByName,
     /// Guests replaced although they were well.
     pub recycled: AtomicU64,
     log: Mutex<FailureLog>,
+}
+
+/// A total for each of a few names. For what is rare.
+#[derive(Debug, Default)]
+pub struct ByName(Mutex<BTreeMap<&'static str, u64>>);
+
+impl ByName {
+    /// Counts one for `name`.
+    pub fn count(&self, name: &'static str) {
+        *self.lock().entry(name).or_default() += 1;
+    }
+
+    /// The sum over all names.
+    pub fn total(&self) -> u64 {
+        self.lock().values().sum()
+    }
+
+    /// The totals that are not 0, sorted by name.
+    pub fn totals(&self) -> Vec<(&'static str, u64)> {
+        self.lock()
+            .iter()
+            .map(|(&name, &total)| (name, total))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        // Numbers are whole whatever panicked beside them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,17 +87,9 @@ impl Counters {
         counter.load(Ordering::Relaxed)
     }
 
-    /// A guest died.
-    pub fn count_death(&self, _death: &Death) {
-        Self::add(&self.deaths, 1);
-    }
-
     /// A message failed: logged, but not more often than people can read.
     pub fn count_failure(&self, failure: &Failure) {
-        let mut log = self
-            .log
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = log
             .window
             .is_none_or(|window| window.elapsed() >= Duration::from_secs(1));

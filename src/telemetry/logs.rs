@@ -15,6 +15,8 @@ pub fn start(config: &LoggerConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that nobody reads any more is no reason to panic, which this would do to say so.
+        .log_internal_errors(false)
         .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none());
     let json = match config.format {
         LogFormat::Json => true,

@@ -12,6 +12,9 @@ pub(super) const MOST_GUESTS: usize = 1024;
 /// All that 32-bit WebAssembly can address.
 const MOST_MEMORY: u64 = 4 << 30;
 
+/// Results are counted in 32 bits, several messages' together.
+const MOST_OUTPUT: u64 = 1 << 30;
+
 impl Check<'_> {
     pub(super) fn guests(
         &mut self,
@@ -42,7 +45,12 @@ impl Check<'_> {
             timeout: self.limit("/guests/timeout", &timeout),
             start_timeout: self.limit("/guests/start_timeout", &start_timeout),
             idle_timeout: self.duration("/guests/idle_timeout", &idle_timeout),
-            max_output: self.size("/guests/max_output", &max_output),
+            max_output: self.memory(
+                "/guests/max_output",
+                &max_output,
+                MOST_OUTPUT,
+                "what one message may ever come to",
+            ),
             max_log: self.size("/guests/max_log", &max_log),
             recycle: self.recycle(recycle, memory),
         }

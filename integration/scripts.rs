@@ -1,0 +1,366 @@
+//! What a script means: its names, its outputs, several of them in a row.
+
+mod support;
+
+use support::{RUNTIMES, Ran, eval, nerodia};
+
+/// Scripts that might notice whether they run as a function or at top level; each sees [`MESSAGES`].
+const SCRIPTS: &[&str] = &[
+    "root = this",
+    "sum = sum(this)\nroot = sum",
+    "root = [max for max in max([this, this])]\nmax = 3",
+    "def f(sum=sum): return sum(this)\nsum = f()\nroot = sum",
+    "f = lambda sum=sum: sum(this)\nroot = f()\nsum = 5",
+    "import json as this\nroot = this.dumps(1)",
+    "import json as root",
+    "root = json.dumps(this)\nimport json",
+    "import json\nroot = json.dumps(this)",
+    "import builtins\nbuiltins.exec('root = 5')",
+    "import builtins\ng = builtins.globals()\ng['n'] = g.get('n', 0) + 1\nroot = g['n']",
+    "(lambda: 0).__globals__.setdefault('seen', []).append(1)\nroot = seen",
+    "getattr(lambda: 0, '__globals__').setdefault('seen', []).append(1)\nroot = seen",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    g = e.__traceback__.tb_frame.f_globals\n    g['n'] = g.get('n', 0) + 1\n    root = n",
+    "import os\nroot = sorted(k for k in os.sys._getframe().f_locals if not k.startswith('_'))",
+    "import sys\nroot = sorted(k for k in sys._getframe().f_globals if not k.startswith('_'))",
+    "x = 1\nfor i in [1, 2]:\n    try:\n        1 / 0\n    except ZeroDivisionError as x:\n        pass\nroot = x",
+    "for i in [1, 2]:\n    try:\n        root = e\n    except NameError as e:\n        root = type(e).__name__",
+    "try:\n    e = 1\n    1 / 0\nexcept ZeroDivisionError as e:\n    pass\nroot = e",
+    "root = 0 < 0 < (x := 5), x",
+    "x = 1 if this else (y := 2)\nroot = y",
+    "root = [(y := i) for i in this], y",
+    "root = {0: max, (max := 1): 2}",
+    "a = {}\na[(k := 1)] = k\nroot = a",
+    "del this\nroot = this",
+    "root = {}\nroot['a'] = 1\ndel root\nroot = 3",
+    "class A:\n    x = this\n    y = [x for _ in range(2)]\nroot = A.y",
+    "def f():\n    return g()\ndef g():\n    return this\nroot = f()",
+    "def f(n): return 1 if n < 2 else n * f(n - 1)\nroot = f(10)",
+    "def f(): return later\nlater = 3\nroot = f()",
+    "def f(): return later\nroot = f()\nlater = 3",
+    "def f():\n    nonlocal_ = 1\n    def g():\n        nonlocal nonlocal_\n        nonlocal_ += 1\n        return nonlocal_\n    return g()\nroot = f()",
+    "def f():\n    global counter\n    counter = globals().get('counter', 0) + 1\n    return counter\nroot = f()",
+    "root = f.__qualname__ if 'f' in dir() else None\ndef f(): pass",
+    "def f(): pass\nroot = f.__qualname__, f.__module__, __name__",
+    "x: int = 1\nroot = x, __annotations__",
+    "if this: x = 1\nroot = x",
+    "for x in []: pass\nroot = x",
+    "while True:\n    y = 1\n    break\nroot = y",
+    "with open as f: pass\nroot = f",
+    "match this:\n    case [a, *rest]: root = [a, rest]\n    case {'k': v, **others}: root = [v, others]\n    case _: root = 'other'",
+    "match this:\n    case [a] if a > 5: pass\nroot = a",
+    "root['a'] = 1\nroot['b'] = root",
+    "root.setdefault('a', []).append(this)",
+    "root += 1",
+    "root = (yield_ := this)",
+    "import os.path\nroot = os.path.join('a', 'b')",
+    "from math import *\nroot = floor(2.5)",
+    "from math import floor as f, ceil\nroot = f(2.5), ceil(2.5)",
+    "try:\n    import numpy\nexcept ImportError as error:\n    root = str(error)",
+    "this.append(1)\nroot = this",
+    "null = 1\nroot = null",
+    "root = null",
+    "root = [locals() is globals(), sorted(vars())[-1]]",
+    "print = None\nroot = print",
+    "root = [x for x in this if (lambda: x)()]",
+    "fs = [lambda: i for i in range(3)]\nroot = [f() for f in fs]",
+    "root = list(map(lambda v: v + offset, this))\noffset = 1",
+    "raise ValueError('no')",
+    "raise SystemExit(3)",
+    "raise KeyboardInterrupt",
+    "assert this == 1, this",
+    "async def f(): return 1\nroot = 1",
+    "import logging\nlogging.lastResort = None\nroot = logging.getLogger().findCaller()[2:]",
+];
+
+const MESSAGES: &str = "[1, 2]\n[1, 2]\n{\"k\": 5, \"l\": 6}\n3\nnull\n";
+
+/// Standard output, and each failure's type, message and place.
+fn seen(ran: &Ran) -> (String, Vec<String>) {
+    let error = |letter: &serde_json::Value| {
+        let error = &letter["error"];
+        format!("{} {} {}", error["type"], error["message"], error["at"])
+    };
+    (
+        ran.text().to_owned(),
+        ran.dead_letters().iter().map(error).collect(),
+    )
+}
+
+#[test]
+fn whether_it_runs_as_a_function_cannot_be_told() {
+    let mut functions = 0;
+    for script in SCRIPTS {
+        // A statement that only makes sense there, and never runs.
+        let at_top_level = format!("{script}\nif 0:\n    del never");
+        for runtime in RUNTIMES {
+            let as_it_is = eval(runtime, script)
+                .set("logger.level=debug")
+                .stdin(MESSAGES)
+                .run();
+            let top_level = eval(runtime, &at_top_level).stdin(MESSAGES).run();
+            assert_eq!(seen(&as_it_is), seen(&top_level), "{runtime}:\n{script}");
+            assert_eq!(as_it_is.code, top_level.code, "{runtime}:\n{script}");
+            let logged = as_it_is.logged("scripts that run as functions");
+            functions += usize::from(logged.iter().any(|line| line["functions"] == "[true]"));
+        }
+    }
+    // The usual script is fast: if none ran as a function, this test would show nothing.
+    assert!(
+        functions > SCRIPTS.len() / 2,
+        "{functions} ran as functions"
+    );
+}
+
+#[test]
+fn no_message_sees_what_another_left() {
+    let leaks = [
+        "root = 'x' in globals()\nx = 1",
+        "try:\n    root = x\nexcept NameError:\n    root = False\nx = True",
+        "def f(seen=[]):\n    seen.append(1)\n    return len(seen) > 1\nroot = f()",
+        "class A: n = 0\nroot = A.n > 0\nA.n += 1",
+        "import builtins\nroot = 'y' in dir()\ny = 1",
+    ];
+    for runtime in RUNTIMES {
+        for script in leaks {
+            let ran = eval(runtime, script).stdin("1\n".repeat(5)).run().expect(0);
+            assert_eq!(ran.text(), "false\n".repeat(5), "{runtime}:\n{script}");
+        }
+    }
+}
+
+/// The results of `script` for `input`.
+#[track_caller]
+fn gives(script: &str, input: &str, expected: &[&str]) {
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, script).stdin(input).run().expect(0);
+        assert_eq!(ran.lines(), expected, "{runtime}:\n{script}");
+    }
+}
+
+#[test]
+fn emit_sends_several_messages() {
+    gives(
+        "for x in this: emit(x)",
+        "[1, 2]\n[]\n[3]\n",
+        &["1", "2", "3"],
+    );
+    gives("emit(this)\nroot = 'root'", "5\n", &["5", "\"root\""]);
+    gives(
+        "emit(None)\nemit(null)\nemit(b'raw')",
+        "5\n",
+        &["null", "raw"],
+    );
+    // What is emitted is what it was then.
+    gives(
+        "a = [1]\nemit(a)\na.append(2)\nemit(a)",
+        "5\n",
+        &["[1]", "[1,2]"],
+    );
+}
+
+#[test]
+fn what_fails_after_an_emit_leaves_nothing() {
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, "emit(1)\nemit(1 / this)")
+            .stdin("0\n2\n")
+            .run()
+            .expect(1);
+        assert_eq!(ran.lines(), ["1", "0.5"], "{runtime}");
+        assert_eq!(ran.dead_letters()[0]["offset"], 0, "{runtime}");
+    }
+}
+
+#[test]
+fn meta_tells_where_a_message_came_from_and_takes_what_is_of_its_kind() {
+    gives(
+        "root = meta",
+        "5\n",
+        &[r#"{"key":null,"topic":null,"partition":0,"offset":0,"timestamp":null,"headers":{}}"#],
+    );
+    // Lines have no place for it, but it must be sound, whatever kind of text it is.
+    gives(
+        "import enum\nclass T(enum.StrEnum):\n    A = 'a'\nmeta['topic'] = T.A\nmeta['key'] = T.A\nmeta['headers'] = {'h': [T.A, b'x', None]}\nmeta['timestamp'] = 1.5\nroot = 1",
+        "5\n",
+        &["1"],
+    );
+    for (script, kind) in [
+        ("meta['timestamp'] = 10**30\nroot = 1", "ValueError"),
+        ("meta['timestamp'] = 'now'\nroot = 1", "TypeError"),
+        ("meta['key'] = 5\nroot = 1", "TypeError"),
+        ("meta['topic'] = b'x'\nroot = 1", "TypeError"),
+        ("meta['topic'] = '\\ud800'\nroot = 1", "UnicodeEncodeError"),
+        ("meta['headers'] = 5\nroot = 1", "TypeError"),
+        ("emit(1, headers={'a': 5})", "TypeError"),
+    ] {
+        for runtime in RUNTIMES {
+            let ran = eval(runtime, script).stdin("5\n").run().expect(1);
+            let letters = ran.dead_letters();
+            assert_eq!(letters[0]["error"]["type"], kind, "{runtime}:\n{script}");
+            assert_eq!(
+                letters[0]["error"]["attempts"], 1,
+                "{runtime}: no guest died"
+            );
+        }
+    }
+}
+
+/// Runs `scripts` one after the other.
+fn stages(runtime: &str, scripts: &[&str]) -> support::Nerodia {
+    let stage = |script: &&str| serde_json::json!({"python": {"script": script}});
+    let processors: Vec<_> = scripts.iter().map(stage).collect();
+    let config = serde_json::json!({
+        "pipeline": {"processors": processors},
+        "guests": {"runtime": runtime},
+    });
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    serde_json::to_writer(&file, &config).expect("a file can be written");
+    let (_, path) = file.keep().expect("it stays");
+    nerodia(["run".as_ref(), "-c".as_ref(), path.as_os_str()])
+}
+
+#[test]
+fn several_processors_in_a_row() {
+    let cases: [(&[&str], &str, &[&str]); 9] = [
+        (
+            &["root = this + 1", "root = this * 2"],
+            "1\n2\n",
+            &["4", "6"],
+        ),
+        (
+            &["root = this if this > 1 else None", "root = this"],
+            "1\n2\n",
+            &["2"],
+        ),
+        (&["root = null", "root = this is None"], "1\n", &["true"]),
+        (
+            &["root = {'a': [null]}", "root = this['a'][0] is None"],
+            "1\n",
+            &["true"],
+        ),
+        (
+            &["for x in this: emit(x)", "emit(this)\nroot = -this"],
+            "[1, 2]\n",
+            &["1", "-1", "2", "-2"],
+        ),
+        (
+            &["emit({'a': null})", "root = this['a'] is None"],
+            "1\n",
+            &["true"],
+        ),
+        (
+            &[
+                "meta['headers'] = None\nroot = this",
+                "root = meta['headers']",
+            ],
+            "1\n",
+            &["{}"],
+        ),
+        (
+            &[
+                "for x in this: emit(x)",
+                "if this == 1: meta['headers']['h'] = 'set'\nroot = meta['headers']",
+            ],
+            "[1, 2]\n",
+            &["{\"h\":\"set\"}", "{}"],
+        ),
+        (
+            &[
+                "emit(1, headers=[('a', b'1'), ('a', '2')], key='k')",
+                "root = [meta['headers'], meta['key']]",
+            ],
+            "1\n",
+            &["[{\"a\":[\"1\",\"2\"]},\"k\"]"],
+        ),
+    ];
+    for runtime in RUNTIMES {
+        for (scripts, input, expected) in cases {
+            let ran = stages(runtime, scripts).stdin(input).run().expect(0);
+            assert_eq!(ran.lines(), expected, "{runtime}: {scripts:?}");
+        }
+    }
+}
+
+#[test]
+fn a_failure_names_the_stage_it_was_in_and_shows_its_line() {
+    for runtime in RUNTIMES {
+        let ran = stages(runtime, &["x = 1\nroot = this['a']", "root = this"])
+            .stdin("{}\n")
+            .run()
+            .expect(1);
+        let letters = ran.dead_letters();
+        let traceback = letters[0]["error"]["traceback"].as_str().expect("text");
+        assert!(
+            traceback.contains("root = this['a']"),
+            "{runtime}: {traceback}"
+        );
+        assert!(!traceback.contains("entrypoint"), "{runtime}: {traceback}");
+    }
+}
+
+#[test]
+fn huge_exceptions_are_cut() {
+    for runtime in RUNTIMES {
+        let script = "if this == 1: raise ValueError('x' * 50_000_000)\nif this == 2: raise type('E' * 4_000_000, (Exception,), {})()\nroot = this";
+        let ran = eval(runtime, script).stdin("1\n2\n3\n").run().expect(1);
+        assert_eq!(ran.lines(), ["3"], "{runtime}");
+        let letters = ran.dead_letters();
+        assert_eq!(letters.len(), 2);
+        for letter in letters {
+            assert!(letter.to_string().len() < 30_000, "{runtime}");
+            assert_eq!(letter["error"]["attempts"], 1, "{runtime}: no guest died");
+        }
+    }
+}
+
+#[test]
+fn integers_of_many_digits_go_every_way() {
+    let digits = "7".repeat(10_000);
+    let longer = "7".repeat(10_001);
+    for runtime in RUNTIMES {
+        for script in [
+            "root = this",
+            "import collections\nroot = [collections.Counter(a=this)]",
+            "root = str(this)",
+            "emit(this)",
+        ] {
+            let ran = eval(runtime, script)
+                .stdin(format!("{digits}\n"))
+                .run()
+                .expect(0);
+            assert!(ran.text().contains(&digits), "{runtime}: {script}");
+        }
+        // Beside a lone surrogate Python's own json reads it.
+        let ran = eval(runtime, "root = this")
+            .stdin(format!("[\"\\ud800\", {digits}]\n"))
+            .run()
+            .expect(0);
+        assert!(ran.text().contains(&digits), "{runtime}");
+        let input = format!("[\"\\ud800\", {longer}]\n{longer}\n5\n");
+        let ran = eval(runtime, "root = this").stdin(input).run().expect(1);
+        assert_eq!(ran.lines(), ["5"], "{runtime}");
+        for letter in ran.dead_letters() {
+            assert_eq!(letter["error"]["type"], "TooBig", "{runtime}");
+        }
+    }
+}
+
+/// Python's own json reads what has lone surrogates, and one runtime's stops at fewer levels than the host.
+#[test]
+fn deep_documents_beside_lone_surrogates_fail_alone_if_at_all() {
+    let deep = |levels: usize| format!("{}\"\\ud800\"{}\n", "[".repeat(levels), "]".repeat(levels));
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, "root = this")
+            .stdin(deep(300) + &deep(900) + "5\n")
+            .run();
+        assert_eq!(
+            ran.lines().first(),
+            Some(&deep(300).trim_end()),
+            "{runtime}"
+        );
+        assert_eq!(ran.lines().last(), Some(&"5"), "{runtime}");
+        for letter in ran.dead_letters() {
+            assert_eq!(letter["error"]["type"], "RecursionError", "{runtime}");
+            assert_eq!(letter["error"]["attempts"], 1, "{runtime}: no guest died");
+        }
+    }
+}

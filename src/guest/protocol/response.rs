@@ -1,0 +1,418 @@
+//! Responses: a status byte, a big-endian `u32` length, and the marshal tuple `(id, results, extras)`.
+//!
+//! A guest may write anything. References let a small frame stand for any amount of data, so what one
+//! response may come to has a budget: where it is used up, the response counts as an answer to the messages
+//! before, and the host asks again for the rest.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::MAX_DEPTH;
+use crate::codec::{FrameError, Kind, OutputError, OutputErrorKind, Reader, Scratch, Top};
+use crate::guest::error::Death;
+use crate::guest::handshake::HelloStage;
+use crate::message::{Failure, Outcome, Outcomes, Overrides, Record};
+
+/// Status byte and length before a response's body.
+const HEADER: usize = 5;
+const STATUS_OK: u8 = 0;
+/// Names of what a script may choose for a record: key, topic, timestamp, headers.
+const ATTRIBUTES: usize = 4;
+
+/// Takes a whole response off the reply port: its body, or `None` while it is not all there.
+///
+/// # Errors
+/// [`Death::Protocol`] as soon as the bytes can be no response.
+pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Vec<u8>, Death>> {
+    let rubbish = |what: &str| Some(Err(Death::Protocol(what.into())));
+    let header: &[u8; HEADER] = outbox.first_chunk()?;
+    if header[0] != STATUS_OK {
+        return rubbish("a reply without a status this engine knows");
+    }
+    let [_, length @ ..] = *header;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > max_frame {
+        return rubbish("a reply longer than a frame may be");
+    }
+    match outbox.len() - HEADER {
+        have if have < length => None,
+        have if have > length => rubbish("bytes after the reply"),
+        _ => Some(Ok(std::mem::take(outbox))),
+    }
+}
+
+/// Reads the response in `frame` (header included) to a request for `count` messages and appends what
+/// became of them to `outcomes`. Returns for how many it answers: at least one, or all.
+///
+/// One message's outputs may take `max_output` bytes, all that is made of one response about twice that.
+///
+/// # Errors
+/// [`Death::Protocol`] if it is no such response; `outcomes` is as it was then.
+pub fn decode_response(
+    frame: &[u8],
+    id: u32,
+    count: usize,
+    max_output: usize,
+    stages: &[HelloStage],
+    scratch: &mut Scratch,
+    outcomes: &mut Outcomes,
+) -> Result<usize, Death> {
+    let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
+    let decoded = Response {
+        reader: Reader::new(&frame[HEADER..], scratch, MAX_DEPTH),
+        max_output,
+        spent: 0,
+        stages,
+        first: items,
+        outcomes: &mut *outcomes,
+    }
+    .decode(id, count);
+    decoded.map_err(|error| {
+        outcomes.items.truncate(items);
+        outcomes.data.truncate(bytes);
+        Death::Protocol(error.to_string())
+    })
+}
+
+struct Response<'a, 's> {
+    reader: Reader<'a, 's>,
+    max_output: usize,
+    /// Bytes made so far, those of refused values included: a measure of work and of memory.
+    spent: usize,
+    stages: &'a [HelloStage],
+    /// Index in `outcomes` of the first message of this response.
+    first: usize,
+    outcomes: &'a mut Outcomes,
+}
+
+impl Response<'_, '_> {
+    fn decode(mut self, id: u32, count: usize) -> Result<usize, FrameError> {
+        if self.reader.tuple()? != 3 || self.reader.int()? != i64::from(id) {
+            return Err(invalid("a reply to another request"));
+        }
+        let results = self.reader.list()?;
+        if results > count || (results == 0 && count > 0) {
+            return Err(invalid("a reply for another number of messages"));
+        }
+        let mut answered = self.results(results)?;
+        for _ in 0..self.reader.list()? {
+            let fields = self.reader.tuple()?;
+            let index = self.index(results)?;
+            if index >= answered {
+                for _ in 1..fields {
+                    self.reader.skip()?;
+                }
+            } else if index > 0 && self.is_spent() {
+                // Messages from here on are asked for again; what was read of them is thrown away.
+                answered = index;
+                self.outcomes.items.truncate(self.first + answered);
+                for _ in 1..fields {
+                    self.reader.skip()?;
+                }
+            } else {
+                self.extra(index, fields)?;
+            }
+        }
+        self.reader.finish()?;
+        Ok(answered)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent >= self.max_output
+    }
+
+    /// Reads a list of `count` results; for all but the first only while the budget lasts.
+    fn results(&mut self, count: usize) -> Result<usize, FrameError> {
+        self.outcomes.items.reserve(count);
+        let mut answered = 0;
+        for _ in 0..count {
+            if answered > 0 && self.is_spent() {
+                self.reader.skip()?;
+                continue;
+            }
+            let outcome = match self.value()? {
+                Ok(Some(payload)) => Outcome::Record(plain(payload)),
+                Ok(None) => Outcome::Dropped,
+                Err(failure) => Outcome::Failed(failure),
+            };
+            self.outcomes.items.push(outcome);
+            answered += 1;
+        }
+        Ok(answered)
+    }
+
+    /// One value as JSON (or as its own bytes) at the end of the data; `None` for Python's `None`.
+    fn value(&mut self) -> Result<Result<Option<Range<u32>>, Box<Failure>>, FrameError> {
+        let start = self.outcomes.data.len();
+        let value = self
+            .reader
+            .value(&mut self.outcomes.data, self.max_output)?;
+        Ok(match value {
+            Ok(Top::None) => Ok(None),
+            Ok(Top::Json | Top::Bytes) => {
+                self.spent += self.outcomes.data.len() - start;
+                Ok(Some(self.payload_from(start)))
+            }
+            Err(error) => {
+                self.spent += self.wasted(&error);
+                Err(value_failure(&error))
+            }
+        })
+    }
+
+    /// Bytes that were made of a value before it was refused.
+    fn wasted(&self, error: &OutputError) -> usize {
+        match error.kind {
+            OutputErrorKind::OutputTooLarge => self.max_output,
+            // Found anywhere in the value; a fair share is enough to bound many of them.
+            _ => self.max_output / 64,
+        }
+    }
+
+    fn payload_from(&self, start: usize) -> Range<u32> {
+        let end = self.outcomes.data.len();
+        let end = u32::try_from(end).expect("the budget ends far below 4 GiB: see MOST_OUTPUT");
+        start as u32..end
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
+        let start = self.outcomes.data.len();
+        self.outcomes.data.extend_from_slice(bytes);
+        self.spent += bytes.len();
+        self.payload_from(start)
+    }
+
+    /// The index of the message that an extra is about; extras stand behind a result of `None`.
+    fn index(&mut self, results: usize) -> Result<usize, FrameError> {
+        let index = usize::try_from(self.reader.int()?).ok();
+        let index = index.filter(|&index| index < results);
+        let index = index.ok_or_else(|| invalid("an extra for no message"))?;
+        match self.outcomes.items.get(self.first + index) {
+            None | Some(Outcome::Dropped) => Ok(index),
+            Some(_) => Err(invalid("a second answer for one message")),
+        }
+    }
+
+    /// What a result list cannot say: `(index, kind, …)`, of which the index has been read.
+    fn extra(&mut self, index: usize, fields: usize) -> Result<(), FrameError> {
+        let kind = self.reader.str()?;
+        let outcome = match (&*kind, fields) {
+            ("null", 2) => Outcome::Record(plain(self.append(b"null"))),
+            ("json", 3) => {
+                let json = self.reader.bytes()?;
+                match self.json(json) {
+                    Ok(payload) => Outcome::Record(plain(payload)),
+                    Err(failure) => Outcome::Failed(failure),
+                }
+            }
+            ("outputs", 3) => self.outputs()?,
+            ("too large", 3) => {
+                let text = self.reader.str()?;
+                Outcome::Failed(Box::new(Failure::new("OutputTooLarge", text)))
+            }
+            ("error", 7) => Outcome::Failed(Box::new(self.failure()?)),
+            _ => return Err(invalid("an extra of no known kind")),
+        };
+        self.spent += outcome.cost();
+        self.outcomes.items[self.first + index] = outcome;
+        Ok(())
+    }
+
+    fn json(&mut self, json: &[u8]) -> Result<Range<u32>, Box<Failure>> {
+        if json.len() > self.max_output {
+            return Err(too_large(self.max_output));
+        }
+        Ok(self.append(json))
+    }
+
+    /// `[(is JSON, bytes, None | [(name, value)])]`
+    fn outputs(&mut self) -> Result<Outcome, FrameError> {
+        let start = self.outcomes.data.len();
+        let mut records = Vec::new();
+        let mut attributes = 0;
+        let mut failed = None;
+        for _ in 0..self.reader.list()? {
+            if failed.is_some() {
+                // A message leaves whole or not at all.
+                self.reader.skip()?;
+                continue;
+            }
+            match self.output()? {
+                Ok(record) => {
+                    attributes += size_of::<Record>() + record.cost();
+                    records.push(record);
+                }
+                Err(failure) => failed = Some(failure),
+            }
+            // Its outputs count together, with the keys and headers they have.
+            if self.outcomes.data.len() - start + attributes > self.max_output {
+                failed.get_or_insert_with(|| too_large(self.max_output));
+            }
+        }
+        Ok(match failed {
+            None => Outcome::Records(records),
+            Some(failure) => {
+                self.outcomes.data.truncate(start);
+                self.spent += attributes;
+                Outcome::Failed(failure)
+            }
+        })
+    }
+
+    fn output(&mut self) -> Result<Result<Record, Box<Failure>>, FrameError> {
+        self.tuple(3)?;
+        let is_json = self.reader.int()? != 0;
+        let data = self.reader.bytes()?;
+        let overrides = match self.overrides()? {
+            Ok(overrides) => overrides,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let payload = if is_json {
+            self.json(data)
+        } else {
+            self.nested(data)?
+        };
+        Ok(payload.map(|payload| Record { payload, overrides }))
+    }
+
+    /// A value in a marshal frame of its own.
+    fn nested(&mut self, data: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
+        let start = self.outcomes.data.len();
+        let mut scratch = Scratch::default();
+        let mut reader = Reader::new(data, &mut scratch, MAX_DEPTH);
+        let value = reader.value(&mut self.outcomes.data, self.max_output)?;
+        Ok(match value {
+            Ok(Top::None) => Ok(self.append(b"null")),
+            Ok(Top::Json | Top::Bytes) => {
+                self.spent += self.outcomes.data.len() - start;
+                Ok(self.payload_from(start))
+            }
+            Err(error) => {
+                self.spent += self.wasted(&error);
+                Err(value_failure(&error))
+            }
+        })
+    }
+
+    fn overrides(&mut self) -> Result<Result<Option<Box<Overrides>>, Box<Failure>>, FrameError> {
+        if self.absent()? {
+            return Ok(Ok(None));
+        }
+        let mut overrides = Overrides::default();
+        let count = self.reader.list()?;
+        if count > ATTRIBUTES {
+            return Err(invalid("more attributes than there are"));
+        }
+        let mut too_many = false;
+        for _ in 0..count {
+            self.tuple(2)?;
+            match &*self.reader.str()? {
+                "key" => overrides.key = Some(self.optional_bytes()?),
+                "topic" => overrides.topic = Some(self.optional_str()?),
+                "timestamp" => overrides.timestamp = Some(self.optional_int()?),
+                "headers" => match self.headers()? {
+                    Some(headers) => overrides.headers = Some(headers),
+                    None => too_many = true,
+                },
+                _ => return Err(invalid("an attribute of no known name")),
+            }
+        }
+        if too_many {
+            return Ok(Err(too_large(self.max_output)));
+        }
+        Ok(Ok(Some(Box::new(overrides))))
+    }
+
+    /// `[(name, value | None)]`; `None` if they are more than a message's outputs may be.
+    fn headers(&mut self) -> Result<Option<Vec<(String, Option<Bytes>)>>, FrameError> {
+        let mut headers = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..self.reader.list()? {
+            if bytes > self.max_output {
+                self.reader.skip()?;
+                continue;
+            }
+            self.tuple(2)?;
+            let (name, value) = (self.reader.str()?.into_owned(), self.optional_bytes()?);
+            bytes += name.len() + value.as_ref().map_or(0, Bytes::len);
+            headers.push((name, value));
+        }
+        if bytes > self.max_output {
+            self.spent += bytes;
+            return Ok(None);
+        }
+        Ok(Some(headers))
+    }
+
+    /// `…, type, message, line | None, stage | None, traceback)`
+    fn failure(&mut self) -> Result<Failure, FrameError> {
+        let mut failure = Failure::new(self.reader.str()?, self.reader.str()?);
+        let line = self.optional_int()?;
+        let stage = self.optional_int()?;
+        failure.traceback = self.reader.str()?.into_owned();
+        let stage = stage.and_then(|stage| self.stages.get(usize::try_from(stage).ok()?));
+        if let (Some(line), Some(stage)) = (line, stage) {
+            let line = line.saturating_add(i64::from(stage.line_offset));
+            failure.at = Some(format!("{}:{line}", stage.name));
+        }
+        Ok(failure)
+    }
+
+    fn optional_bytes(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let bytes = self.reader.opt_bytes_or_str()?;
+        Ok(bytes.map(|bytes| Bytes::from(bytes.into_owned())))
+    }
+
+    fn optional_str(&mut self) -> Result<Option<String>, FrameError> {
+        Ok(self.reader.opt_str()?.map(|text| text.into_owned()))
+    }
+
+    fn optional_int(&mut self) -> Result<Option<i64>, FrameError> {
+        if self.absent()? {
+            return Ok(None);
+        }
+        self.reader.int().map(Some)
+    }
+
+    /// Takes a `None`, if there is one.
+    fn absent(&mut self) -> Result<bool, FrameError> {
+        let absent = self.reader.peek()? == Kind::None;
+        if absent {
+            self.reader.none()?;
+        }
+        Ok(absent)
+    }
+
+    fn tuple(&mut self, fields: usize) -> Result<(), FrameError> {
+        if self.reader.tuple()? == fields {
+            Ok(())
+        } else {
+            Err(invalid("a tuple of another size"))
+        }
+    }
+}
+
+/// A record with the input message's attributes.
+fn plain(payload: Range<u32>) -> Record {
+    Record {
+        payload,
+        overrides: None,
+    }
+}
+
+fn invalid(reason: &'static str) -> FrameError {
+    FrameError { offset: 0, reason }
+}
+
+fn too_large(limit: usize) -> Box<Failure> {
+    let text = format!("the message's outputs take more than {limit} bytes");
+    Box::new(Failure::new("OutputTooLarge", text))
+}
+
+fn value_failure(error: &OutputError) -> Box<Failure> {
+    Box::new(Failure::new(error.kind.to_string(), error.message.clone()))
+}
+
+#[cfg(test)]
+mod tests;
