@@ -74,6 +74,27 @@ fn burning() {
     dies("while True: pass", &["Timeout"]);
 }
 
+/// Wherever it burns: in the interpreter, in the C code of a module, in the C library.
+#[test]
+fn burning_in_c_code() {
+    for body in [
+        "sum(range(10**12))",
+        "import re; re.match('(a*)*b', 'a' * 40)",
+        "7 ** (3 * 10**7)",
+        "while True: bytes(50_000_000)",
+        "def f(n): return f(n - 1) + f(n - 1) if n else 0\nf(60)",
+        "sorted(range(10**5), key=lambda x: [0] * 10**6)",
+        "import itertools; list(itertools.product(range(100), repeat=9))[0:0] if 0 else sum(1 for _ in itertools.product(range(100), repeat=9))",
+    ] {
+        dies(body, &["Timeout"]);
+    }
+    // In a module that one runtime has imported and the other imports here.
+    dies(
+        "import zlib\nwhile True: zlib.crc32(bytes(10_000_000))",
+        &["Timeout"],
+    );
+}
+
 #[test]
 fn sleeping() {
     dies("import time; time.sleep(1e6)", &["Timeout"]);
@@ -195,15 +216,42 @@ fn memory_left_behind_is_not_the_next_message_s_fault() {
     }
 }
 
-/// `(module (func (export "_start") …))` with the given instructions.
-fn module(instructions: &[u8]) -> Vec<u8> {
-    let mut wasm =
-        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x0a\x01\x06_start\0\0".to_vec();
-    let body = instructions.len() as u8 + 2;
-    wasm.extend([0x0a, body + 2, 1, body, 0]);
-    wasm.extend(instructions);
-    wasm.push(0x0b);
-    wasm
+/// A command that does `instructions`, and imports what makes a runtime interruptible.
+fn module(instructions: &[wasm_encoder::Instruction<'_>]) -> Vec<u8> {
+    use wasm_encoder::*;
+    let mut module = Module::new();
+    let mut types = TypeSection::new();
+    types.ty().function([], [ValType::I32]);
+    types.ty().function([], []);
+    let mut imports = ImportSection::new();
+    let yielding = EntityType::Function(0);
+    imports.import("wasi_snapshot_preview1", "sched_yield", yielding);
+    let mut functions = FunctionSection::new();
+    functions.function(1);
+    let mut globals = GlobalSection::new();
+    let global = GlobalType {
+        val_type: ValType::I32,
+        mutable: true,
+        shared: false,
+    };
+    globals.global(global, &ConstExpr::i32_const(0));
+    let mut exports = ExportSection::new();
+    exports.export("_start", ExportKind::Func, 1);
+    let mut start = Function::new([]);
+    for instruction in instructions {
+        start.instruction(instruction);
+    }
+    start.instruction(&Instruction::End);
+    let mut code = CodeSection::new();
+    code.function(&start);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&globals)
+        .section(&exports)
+        .section(&code);
+    module.finish()
 }
 
 fn with_runtime(directory: &Path, wasm: &[u8]) -> Ran {
@@ -229,10 +277,16 @@ fn with_runtime(directory: &Path, wasm: &[u8]) -> Ran {
 
 #[test]
 fn never_ready() {
+    use wasm_encoder::{BlockType, Instruction};
     let directory = tempfile::tempdir().unwrap();
-    let cases: [(&[u8], &str); 3] = [
-        (&[0x03, 0x40, 0x0c, 0, 0x0b], "no READY within 200ms"), // loop
-        (&[0x00], "unreachable"),
+    let burning: &[Instruction<'_>] = &[
+        Instruction::Loop(BlockType::Empty),
+        Instruction::Br(0),
+        Instruction::End,
+    ];
+    let cases: [(&[Instruction<'_>], &str); 3] = [
+        (burning, "no READY within 200ms"),
+        (&[Instruction::Unreachable], "unreachable"),
         (&[], "exited with code 0"),
     ];
     for (instructions, why) in cases {

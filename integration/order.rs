@@ -48,7 +48,7 @@ fn every_number_once(runtime: &str, messages: u64, kill_after: &str) {
     let (killed, most, last) = logging.join().expect("reading");
     let code = child.wait().expect("it is our child").code();
     assert_eq!((code, next), (Some(0), messages), "{runtime}: {last}");
-    assert!(killed > 10, "{runtime}: only {killed} guests were killed");
+    assert!(killed > 0, "{runtime}: no guest was killed");
     assert!(most > 1, "{runtime}: there was never more than one guest");
     println!("{runtime}: {messages} messages, {killed} guests killed, up to {most} at a time");
 }

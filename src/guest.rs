@@ -10,6 +10,7 @@ pub mod error;
 pub mod handshake;
 pub mod instance;
 pub mod log;
+pub mod meter;
 pub mod pace;
 pub mod protocol;
 pub mod runtime;
@@ -36,7 +37,7 @@ use crate::message::{Batch, Outcome, Outcomes};
 /// A reply may be this much longer than the largest result, for what is written around it.
 const FRAME_SLACK: usize = 4 << 20;
 /// Results that a guest keeps before it hands them on, although its work is not at its end.
-const YIELD_BYTES: usize = 1 << 20;
+const YIELD_BYTES: usize = 256 << 10;
 /// Time after which it does so.
 pub const YIELD_AFTER: Duration = Duration::from_millis(100);
 

@@ -71,7 +71,7 @@ fn list(directory: &Path) -> u8 {
             continue;
         };
         let size = artifact.path().metadata().map_or(0, |file| file.len());
-        let compiled = match key(&artifact).map(|key| cache.find(&key)) {
+        let compiled = match key(name, &artifact).map(|key| cache.find(&key)) {
             Ok(Ok(Some(_))) => "compiled",
             Ok(Ok(None)) => "not compiled yet",
             Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
@@ -84,14 +84,14 @@ fn list(directory: &Path) -> u8 {
 
 fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
     let artifact = Artifact::find(directory, name)?;
-    if let Ok(key) = key(&artifact) {
+    if let Ok(key) = key(name, &artifact) {
         Cache::new(cache_directories()).forget(&key);
     }
     Ok(())
 }
 
-fn key(artifact: &Artifact) -> wasmtime::Result<String> {
-    Ok(cache::key(artifact.sha256(), &store::engine()?))
+fn key(name: &str, artifact: &Artifact) -> wasmtime::Result<String> {
+    Ok(cache::key(name, artifact.sha256(), &store::engine()?))
 }
 
 /// Does `work` for each named runtime, or for each installed one; tells all problems.

@@ -10,10 +10,12 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
+use super::meter;
 use super::runtime::{hex, sha256_of};
 
 /// Where compiled runtimes are kept.
@@ -60,14 +62,15 @@ impl CacheError {
     }
 }
 
-/// The name of the entry for the artifact with this checksum under this engine.
-pub fn key(artifact_sha256: &str, engine: &Engine) -> String {
+/// The name of the entry for runtime `name`, whose artifact has this checksum, under this engine.
+pub fn key(name: &str, artifact_sha256: &str, engine: &Engine) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
     let mut hash = Sha256::new();
     hash.update(artifact_sha256);
     hash.update(settings.finish().to_le_bytes());
-    hex(&hash.finalize()[..16])
+    hash.update(meter::VERSION.to_le_bytes());
+    format!("{name}-{}", hex(&hash.finalize()[..16]))
 }
 
 impl Cache {
@@ -142,7 +145,32 @@ fn write_entry(directory: &Path, key: &str, code: &[u8]) -> std::io::Result<Path
     write_atomically(directory, &path, code)?;
     let sum = hex(&Sha256::digest(code));
     write_atomically(directory, &path.with_extension("sha256"), sum.as_bytes())?;
+    remove_old(directory, key);
     Ok(path)
+}
+
+/// Removes entries of the same runtime that another artifact or engine made, but for the newest ones: two
+/// versions of the engine may share a cache. Best effort.
+fn remove_old(directory: &Path, key: &str) {
+    const KEPT: usize = 3;
+    let runtime = key.rsplit_once('-').map_or(key, |(runtime, _)| runtime);
+    let is_one = |path: &Path| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let of = stem.and_then(|stem| stem.rsplit_once('-'));
+        path.extension().is_some_and(|end| end == "cwasm")
+            && of.is_some_and(|(of, _)| of == runtime)
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut entries: Vec<(SystemTime, PathBuf)> = entries
+        .filter(|entry| is_one(&entry.path()))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    entries.sort();
+    let old = entries.len().saturating_sub(KEPT);
+    for (_, path) in entries.drain(..old) {
+        let _ = fs::remove_file(path.with_extension("sha256"));
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn write_atomically(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -1,9 +1,9 @@
 //! One running interpreter: the WebAssembly call that never returns, driven only while the host waits for
 //! a reply.
 //!
-//! The call is a future. It is polled until the guest waits for input (a frame is answered) or a deadline
-//! passes; dropping it unwinds the guest's stack and frees its store, whatever it was doing. That stops a
-//! script that burns (the store yields at each epoch) and one that sleeps (it waits in the host) alike.
+//! The call is a future. It is polled until the guest waits for input (a frame is answered) or its time is
+//! over. A script that burns is ended by its [`Deadline`], one that sleeps waits in the host, where the timer
+//! finds it; dropping the future unwinds the guest's stack and frees its store, whatever it was doing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use wasmtime_wasi::I32Exit;
 
 use super::error::Death;
 use super::log::GuestLog;
+use super::meter::{Deadline, Over};
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
 use super::store::{self, Memory};
@@ -24,6 +25,7 @@ pub struct Instance {
     call: Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>,
     stdio: Stdio,
     memory: Memory,
+    deadline: Deadline,
 }
 
 impl Instance {
@@ -31,11 +33,19 @@ impl Instance {
     pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
         let stdio = Stdio::new(outbox_limit, log);
         let memory = Memory::new(memory);
-        let store = store::store(runtime.engine(), &stdio, &memory, runtime.arguments());
+        let deadline = Deadline::default();
+        let store = store::store(
+            runtime.engine(),
+            &stdio,
+            &memory,
+            &deadline,
+            runtime.arguments(),
+        );
         Self {
             call: runtime.call(store),
             stdio,
             memory,
+            deadline,
         }
     }
 
@@ -59,6 +69,7 @@ impl Instance {
         mut take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
     ) -> Result<T, Death> {
         self.memory.take_refused();
+        self.deadline.set(limit);
         let running = std::future::poll_fn(|context| {
             let end = self.call.as_mut().poll(context);
             // Also after the end: FAILED is written just before the guest returns.
@@ -66,7 +77,7 @@ impl Instance {
                 return Poll::Ready(reply);
             }
             match end {
-                Poll::Ready(end) => Poll::Ready(Err(self.death(end))),
+                Poll::Ready(end) => Poll::Ready(Err(self.death(end, limit))),
                 Poll::Pending => Poll::Pending,
             }
         });
@@ -75,7 +86,7 @@ impl Instance {
         reply.unwrap_or(Err(Death::Timeout(limit)))
     }
 
-    fn death(&self, end: wasmtime::Result<()>) -> Death {
+    fn death(&self, end: wasmtime::Result<()>, limit: Duration) -> Death {
         let streams = self.stdio.lock();
         if let Some(allowed) = streams.log.overflowed {
             return Death::Log(allowed);
@@ -91,6 +102,9 @@ impl Instance {
             Ok(()) => return Death::Exit(0),
             Err(error) => error,
         };
+        if error.downcast_ref() == Some(&Over) {
+            return Death::Timeout(limit);
+        }
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
         }

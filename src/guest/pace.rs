@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-/// Time one request should take: long against its cost, short against any timeout.
-const TARGET: Duration = Duration::from_millis(10);
+/// Time one request should take: long against its cost, short against any timeout, and with no more objects
+/// than the processor's cache holds.
+const TARGET: Duration = Duration::from_millis(2);
 /// Bytes of results one request should bring.
-const TARGET_BYTES: u64 = 1 << 20;
+const TARGET_BYTES: u64 = 128 << 10;
 /// How fast requests grow.
 const GROWTH: usize = 4;
 
@@ -88,8 +89,8 @@ mod tests {
         }
         assert_eq!(
             sizes,
-            [1, 4, 16, 64, 256, 1000, 1000],
-            "10 µs a message, 10 ms a request"
+            [1, 4, 16, 64, 200, 200, 200],
+            "10 µs a message, 2 ms a request"
         );
     }
 

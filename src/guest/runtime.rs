@@ -9,12 +9,15 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::thread;
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{self, Component};
-use wasmtime::{Engine, Module, Store};
+use wasmtime::{Engine, Module, Store, StoreContextMut};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
 use super::cache::{self, Cache, CacheError};
+use super::meter;
 use super::store::{self, State};
 
 /// The guest's program. The snapshot of a component has it inside, a command gets it as an argument.
@@ -128,7 +131,7 @@ impl Runtime {
     ) -> Result<Self, RuntimeError> {
         let artifact = Artifact::find(directory, name)?;
         let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
-        let key = cache::key(&artifact.sha256, &engine);
+        let key = cache::key(name, &artifact.sha256, &engine);
         // Hashing both files is most of a warm start; they are read side by side.
         let (verified, cached) = thread::scope(|scope| {
             let verified = scope.spawn(|| artifact.verify());
@@ -145,11 +148,7 @@ impl Runtime {
             None => {
                 compiling();
                 let wasm = artifact.read()?;
-                let code = if is_component {
-                    engine.precompile_component(&wasm)
-                } else {
-                    engine.precompile_module(&wasm)
-                };
+                let code = compile(&engine, &wasm, is_component);
                 let code = code.map_err(|error| artifact.unusable(&error))?;
                 cache.store(&key, &code)?
             }
@@ -203,6 +202,16 @@ impl Runtime {
     }
 }
 
+fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result<Vec<u8>> {
+    if is_component {
+        let wasm = meter::component(wasm).map_err(wasmtime::Error::new)?;
+        engine.precompile_component(&wasm)
+    } else {
+        let wasm = meter::module(wasm).map_err(wasmtime::Error::new)?;
+        engine.precompile_module(&wasm)
+    }
+}
+
 fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
     // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find`
     // checked its SHA-256, and the key holds the artifact, the Wasmtime version and the engine's settings.
@@ -213,7 +222,34 @@ fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program>
     }
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    let types = component.component_type();
+    let mut imports = types.imports(engine).map(|(name, _)| name);
+    match imports.find(|name| name.starts_with("wasi:clocks/wall-clock@")) {
+        Some(clock) => add_clock(&mut linker, clock)?,
+        None => wasmtime::bail!("it imports no clock, so that it cannot be interrupted"),
+    }
     Ok(Program::Component(linker.instantiate_pre(&component)?))
+}
+
+/// Puts the clock in place that the meter asks, in the version `name` that the component imports.
+fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut clock = linker.instance(name)?;
+    clock.func_wrap("now", |store: StoreContextMut<'_, State>, ()| {
+        store.data().deadline().check()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        Ok((Datetime {
+            seconds: now.as_secs(),
+            nanoseconds: now.subsec_nanos(),
+        },))
+    })?;
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, State>, ()| {
+        let nanosecond = Datetime {
+            seconds: 0,
+            nanoseconds: 1,
+        };
+        Ok((nanosecond,))
+    })
 }
 
 fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
@@ -224,6 +260,15 @@ fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
     }
     let mut linker = wasmtime::Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
+    // WASI's does nothing. The meter calls it.
+    linker.allow_shadowing(true).func_wrap(
+        "wasi_snapshot_preview1",
+        "sched_yield",
+        |caller: wasmtime::Caller<'_, State>| -> wasmtime::Result<i32> {
+            caller.data().deadline().check()?;
+            Ok(0)
+        },
+    )?;
     Ok(Program::Command(linker.instantiate_pre(&module)?))
 }
 

@@ -2,56 +2,47 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use wasmtime::{Config, Engine, ResourceLimiter, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::meter::Deadline;
 use super::stdio::{Port, Stdin, Stdio, Stdout};
 
-/// How often a burning guest yields, so that its deadline can be looked at.
-const EPOCH: Duration = Duration::from_millis(5);
 /// C code inside CPython recurses: `repr` and `json` on nested values. What is not used costs nothing.
 const WASM_STACK: usize = 8 << 20;
 /// The fiber holds the WebAssembly stack and the host functions called from it.
 const FIBER_STACK: usize = WASM_STACK + (2 << 20);
 
-/// The engine that compiles and runs all guests, with a thread that advances its epoch.
+/// The engine that compiles and runs all guests.
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine.
 pub fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
-        .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
         // Frames of the interpreter tell users nothing.
         .wasm_backtrace_max_frames(None)
         .memory_init_cow(true);
-    let engine = Engine::new(&config)?;
-    let weak = engine.weak();
-    std::thread::Builder::new()
-        .name("epoch".into())
-        .spawn(move || {
-            loop {
-                std::thread::sleep(EPOCH);
-                // The engine's own end is this thread's: nobody has to stop it.
-                let Some(engine) = weak.upgrade() else { break };
-                engine.increment_epoch();
-            }
-        })?;
-    Ok(engine)
+    Engine::new(&config)
 }
 
 /// What a guest's store holds.
 pub struct State {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
+    deadline: Deadline,
 }
 
 impl State {
+    /// When the guest's time is over.
+    pub fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
     /// The WASI context of a preview-1 command.
     pub fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
         &mut self.wasi
@@ -66,7 +57,13 @@ impl WasiView for State {
 
 /// A store for one guest: the three streams of `stdio`, the real clocks and randomness, `arguments`, and
 /// nothing else: no environment, no directories, no sockets, no name look-up.
-pub fn store(engine: &Engine, stdio: &Stdio, memory: &Memory, arguments: &[&str]) -> Store<State> {
+pub fn store(
+    engine: &Engine,
+    stdio: &Stdio,
+    memory: &Memory,
+    deadline: &Deadline,
+    arguments: &[&str],
+) -> Store<State> {
     let wasi = WasiCtxBuilder::new()
         .stdin(Stdin(stdio.clone()))
         .stdout(Stdout(stdio.clone(), Port::Reply))
@@ -77,9 +74,14 @@ pub fn store(engine: &Engine, stdio: &Stdio, memory: &Memory, arguments: &[&str]
         .allow_ip_name_lookup(false)
         .build_p1();
     let limiter = MemoryLimiter(memory.clone());
-    let mut store = Store::new(engine, State { wasi, limiter });
+    let deadline = deadline.clone();
+    let state = State {
+        wasi,
+        limiter,
+        deadline,
+    };
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
-    store.epoch_deadline_async_yield_and_update(1);
     store
 }
 
