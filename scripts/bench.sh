@@ -13,16 +13,6 @@ set -euo pipefail
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
-program=${CARGO_TARGET_DIR:-$root/target}/release/nerodia
 
-case " $* " in
-  *" --no-build "* | *" --help "* | *" -h "*) ;;
-  *)
-    # shellcheck disable=SC2046  # one word a tool
-    require $(build_tools) python npm
-    "$root/scripts/install.sh" --all
-    (cd "$root" && cargo build --release --locked) >&2
-    "$program" runtime compile >&2
-    ;;
-esac
+prepare_measuring "$@"
 exec python3 "$root/integration/bench/bench.py" --program "$program" "$@"

@@ -104,3 +104,17 @@ packages_for() {
     esac
   done
 }
+
+# What scripts/bench.sh and scripts/soak.sh measure: the release, built anew unless --no-build is among the arguments.
+prepare_measuring() {
+  program=${CARGO_TARGET_DIR:-$root/target}/release/nerodia
+  export NERODIA_RUNTIME_DIR=${NERODIA_RUNTIME_DIR:-$root/runtime}
+  case " $* " in
+    *" --no-build "* | *" --help "* | *" -h "*) return ;;
+  esac
+  # shellcheck disable=SC2046  # one word a tool
+  require $(build_tools) python npm
+  "$root/scripts/install.sh" --all
+  (cd "$root" && cargo build --release --locked) >&2
+  "$program" runtime compile >&2
+}

@@ -34,14 +34,14 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/soak.sh .ci/run" script
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
   if have shellcheck; then shellcheck -x $scripts; else echo "shellcheck is not installed: only bash -n was run"; fi
 }
 
 python_compiles() {
-  python3 - runtime/*.py <<'PYTHON'
+  python3 - runtime/*.py integration/*/*.py <<'PYTHON'
 import sys
 
 for name in sys.argv[1:]:

@@ -46,13 +46,16 @@ impl Message {
 /// flood of empty lines is bounded by this.
 pub const MESSAGE_OVERHEAD: u64 = 128;
 
+/// Names may repeat, values may be absent or any bytes.
+pub type Headers = Vec<(String, Option<Bytes>)>;
+
 /// Key, headers and timestamp of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// Partitioning key.
     pub key: Option<Bytes>,
-    /// Names may repeat, values may be absent or any bytes.
-    pub headers: Vec<(String, Option<Bytes>)>,
+    /// In the order in which they came.
+    pub headers: Headers,
     /// Milliseconds since the Unix epoch.
     pub timestamp: Option<i64>,
 }
@@ -300,7 +303,7 @@ pub struct Overrides {
     /// Topic; `Some(None)` means the output's own.
     pub topic: Option<Option<String>>,
     /// All headers.
-    pub headers: Option<Vec<(String, Option<Bytes>)>>,
+    pub headers: Option<Headers>,
     /// Milliseconds since the Unix epoch; `Some(None)` leaves it to the broker.
     pub timestamp: Option<Option<i64>>,
 }

@@ -224,8 +224,9 @@ mod tests {
                         // Not every guest of a pipeline is ended from outside, always.
                         chance.killed &= rounds % 7 != 0;
                         let (answered, stop) = execute(&work.stretch, &deadly, chance);
-                        for index in work.stretch.next..work.stretch.next + answered {
-                            answers[index] += 1;
+                        let next = work.stretch.next;
+                        for answers in &mut answers[next..next + answered] {
+                            *answers += 1;
                         }
                         let rest = match work.after(answered, &stop) {
                             Next::Done => None,

@@ -12,7 +12,7 @@ use super::MAX_DEPTH;
 use crate::codec::{FrameError, Kind, OutputError, OutputErrorKind, Reader, Scratch, Top};
 use crate::guest::error::Death;
 use crate::guest::handshake::HelloStage;
-use crate::message::{Failure, Outcome, Outcomes, Overrides, Record};
+use crate::message::{Failure, Headers, Outcome, Outcomes, Overrides, Record};
 
 /// Status byte and length before a response's body.
 const HEADER: usize = 5;
@@ -325,7 +325,7 @@ impl Response<'_, '_> {
     }
 
     /// `[(name, value | None)]`; `None` if they are more than a message's outputs may be.
-    fn headers(&mut self) -> Result<Option<Vec<(String, Option<Bytes>)>>, FrameError> {
+    fn headers(&mut self) -> Result<Option<Headers>, FrameError> {
         let mut headers = Vec::new();
         let mut bytes = 0;
         for _ in 0..self.reader.list()? {
