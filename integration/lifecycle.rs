@@ -239,6 +239,27 @@ pipeline: {processors: [{python: {script: 'root = this'}}]}
 }
 
 #[test]
+fn a_closed_pipe_does_not_hide_what_failed_before() {
+    let mut child = eval(RUNTIMES[0], "root = 1 / this")
+        .set("logger.level=off")
+        .spawn();
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdin.write_all(b"0\n1\n").expect("it reads");
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("it writes");
+    assert_eq!(line, "1.0\n");
+    drop(stdout);
+    // It may end before it has read these.
+    while stdin.write_all(b"1\n").is_ok() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (code, stderr) = end(child);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("ZeroDivisionError"), "{stderr}");
+}
+
+#[test]
 fn an_output_that_cannot_be_written_is_an_error() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nerodia"));
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
@@ -285,6 +306,26 @@ fn a_slow_reader_holds_the_input_back() {
     assert!(rss < 120 << 10, "{rss} KiB resident");
     assert_eq!(1 + stdout.lines().map_while(Result::ok).count(), LINES);
     writing.join().expect("writing");
+    assert_eq!(end(child).0, Some(0));
+}
+
+/// Results a thousand times as large as their messages, all of which fit the gate: the reader decides how many are made.
+#[test]
+fn a_slow_reader_holds_large_results_back() {
+    const LINES: usize = 5_000;
+    let mut child = eval(RUNTIMES[0], "root = 'x' * 100_000").spawn();
+    let pid = child.id();
+    let input: String = (0..LINES).map(|n| format!("{n}\n")).collect();
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("it writes");
+    thread::sleep(Duration::from_secs(2));
+    let rss = resident(pid, "VmRSS:").expect("Linux tells");
+    assert!(rss < 130 << 10, "{rss} KiB resident of 500 MB of results");
+    assert_eq!(1 + stdout.lines().map_while(Result::ok).count(), LINES);
     assert_eq!(end(child).0, Some(0));
 }
 

@@ -17,7 +17,8 @@ pub(in crate::config) struct Pipeline {
     /// What happens to a message whose script fails: it goes to `dead_letter`, or is dropped.
     pub on_error: OnError,
     /// The most bytes of messages under way at a time, from when they are read to when they are
-    /// delivered. It bounds the memory of the engine itself; the guests' is `guests.memory` each.
+    /// delivered; their results may take as much again. It bounds the memory of the engine itself;
+    /// the guests' is `guests.memory` each.
     #[schemars(example = &"64MiB")]
     pub max_in_flight: Size,
 }
@@ -46,7 +47,7 @@ pub(in crate::config) enum OnError {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Processor {
-    /// A name of yours for it, used in logs.
+    /// A name of yours for it. Accepted, without effect.
     #[schemars(example = &"price_orders")]
     pub label: Option<String>,
     /// The script and what it may import: either `script` or `file`.

@@ -1,0 +1,195 @@
+//! Where results and failures go, and what makes messages: the parts of a config beside the script.
+
+mod support;
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
+
+use support::{Nerodia, RUNTIMES, Ran, nerodia};
+
+/// `run` with `config` as its file.
+fn run(config: &str) -> Nerodia {
+    let mut file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
+    file.write_all(config.as_bytes())
+        .expect("a file can be written");
+    let (_, path) = file.keep().expect("it stays");
+    nerodia(["run".as_ref(), "-c".as_ref(), path.as_os_str()])
+}
+
+const HALVES: &str = "
+pipeline:
+  processors:
+    - python:
+        script: |
+          root = 12 / this
+";
+
+#[test]
+fn dead_letters_go_where_the_config_says_in_their_places() {
+    let ran = run(&format!("{HALVES}\ndead_letter: {{ stdout: {{}} }}"))
+        .stdin("1\n0\n3\n")
+        .run()
+        .expect(1);
+    let lines: Vec<serde_json::Value> = ran
+        .lines()
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 3, "{}", ran.text());
+    let letters: Vec<_> = lines.iter().filter(|line| line.is_object()).collect();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0]["error"]["type"], "ZeroDivisionError");
+    assert_eq!(letters[0]["payload"], "0");
+    assert!(lines.contains(&serde_json::json!(12.0)) && lines.contains(&serde_json::json!(4.0)));
+    assert!(
+        ran.dead_letters().is_empty(),
+        "not on standard error as well"
+    );
+}
+
+#[test]
+fn failures_are_dropped_when_asked() {
+    let ran = run(&HALVES.replace("pipeline:", "pipeline:\n  on_error: drop"))
+        .stdin("1\n0\n3\n")
+        .run()
+        .expect(0);
+    assert_eq!(ran.lines(), ["12.0", "4.0"]);
+    assert!(ran.dead_letters().is_empty());
+    assert_eq!(ran.logged("pipeline ended")[0]["failed"], 1);
+}
+
+#[test]
+fn the_drop_output_keeps_nothing() {
+    let ran = run(&format!("{HALVES}\noutput: {{ drop: {{}} }}"))
+        .stdin("1\n2\n")
+        .run()
+        .expect(0);
+    assert_eq!(ran.text(), "");
+    assert_eq!(ran.logged("pipeline ended")[0]["records"], 2);
+}
+
+#[test]
+fn generated_messages_keep_their_interval_and_count() {
+    let config = "
+input: { generate: { value: [1, 2], count: 7, interval: 100ms, batch_size: 3 } }
+pipeline: { processors: [ { python: { script: 'root = [this, meta[\"offset\"]]' } } ] }
+";
+    let ran = run(config).run().expect(0);
+    let expected: Vec<String> = (0..7).map(|n| format!("[[1,2],{n}]")).collect();
+    assert_eq!(ran.lines(), expected);
+    // Three at once, three after an interval, the last one after another.
+    assert!(ran.took >= Duration::from_millis(200), "{:?}", ran.took);
+}
+
+#[test]
+fn a_huge_batch_size_takes_no_memory() {
+    let config = "
+input: { generate: { value: 1, count: 3000000, interval: 1h, batch_size: 100000000 } }
+pipeline: { processors: [ { python: { script: 'root = None' } } ] }
+";
+    let ran = run(config).run().expect(0);
+    assert_eq!(ran.logged("pipeline ended")[0]["dropped"], 3_000_000);
+    assert!(ran.peak_rss < 120 << 10, "{} KiB", ran.peak_rss);
+}
+
+#[test]
+fn guests_are_replaced_after_so_many_messages_without_a_loss() {
+    for runtime in RUNTIMES {
+        let config = format!(
+            "
+pipeline: {{ threads: 2, processors: [ {{ python: {{ script: 'root = this' }} }} ] }}
+guests: {{ runtime: {runtime}, recycle: {{ after_messages: 3000 }} }}
+"
+        );
+        let input: String = (0..20_000).map(|n| format!("{n}\n")).collect();
+        let ran = run(&config).stdin(input.as_str()).run().expect(0);
+        assert!(ran.text() == input, "{runtime}: once and in order");
+        assert!(!ran.logged("recycling guest").is_empty(), "{runtime}");
+        assert_eq!(
+            ran.logged("pipeline ended")[0]["guest_deaths"],
+            0,
+            "{runtime}"
+        );
+    }
+}
+
+/// A bound below what an interpreter needs from the start must not have it replaced for ever.
+#[test]
+fn a_guest_is_not_replaced_for_what_every_guest_has() {
+    let config = "
+pipeline: { processors: [ { python: { script: 'root = this' } } ] }
+guests: { recycle: { memory: 1MiB } }
+";
+    let input: String = (0..20_000).map(|n| format!("{n}\n")).collect();
+    let ran = run(config).stdin(input.as_str()).run().expect(0);
+    assert!(ran.text() == input);
+    assert!(ran.logged("recycling guest").is_empty(), "{}", ran.stderr);
+}
+
+/// The program with its standard error closed: what it logs reaches nobody, and nothing else changes.
+fn without_stderr(arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    let mut child = std::process::Command::new("bash")
+        .args(["-c", "exec \"$0\" \"$@\" 2> >(exec 0<&-)"])
+        .arg(env!("CARGO_BIN_EXE_nerodia"))
+        .args(arguments)
+        .env("NERODIA_RUNTIME_DIR", support::root().join("runtime"))
+        .current_dir(support::root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bash is a prerequisite");
+    // The reader of its standard error is gone before it has anything to say.
+    std::thread::sleep(Duration::from_millis(200));
+    let mut stdin = child.stdin.take().expect("piped");
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
+}
+
+#[test]
+fn a_closed_standard_error_changes_nothing() {
+    let script = "print('to nobody')\nroot = this";
+    let seen = without_stderr(&["eval", script, "--set", "logger.level=debug"], "1\n2\n");
+    assert_eq!(seen, (Some(0), "1\n2\n".to_owned()));
+    let (code, _) = without_stderr(&["lint", "no-such-file.yaml"], "");
+    assert_eq!(code, Some(2));
+}
+
+/// `nerodia … | head -1` of what prints much.
+#[test]
+fn a_closed_standard_output_is_no_panic() {
+    for arguments in [
+        "schema",
+        "schema --markdown",
+        "completions bash",
+        "runtime list",
+    ] {
+        let program = env!("CARGO_BIN_EXE_nerodia");
+        let output = std::process::Command::new("bash")
+            .args([
+                "-c",
+                &format!("{program} {arguments} | true; exit ${{PIPESTATUS[0]}}"),
+            ])
+            .env("NERODIA_RUNTIME_DIR", support::root().join("runtime"))
+            .output()
+            .expect("bash is a prerequisite");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("panicked"), "{arguments}: {stderr}");
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran: Ran = nerodia(["completions", shell]).run().expect(0);
+        for command in ["run", "lint", "eval", "schema", "runtime"] {
+            assert!(ran.text().contains(command), "{shell}");
+        }
+    }
+}
