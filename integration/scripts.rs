@@ -137,6 +137,47 @@ fn gives(script: &str, input: &str, expected: &[&str]) {
     }
 }
 
+/// What a script defines is there as long as its answer is being written.
+#[test]
+fn an_answer_may_use_what_the_script_defined() {
+    for runtime in RUNTIMES {
+        let script = "PREFIX = 'no: '\nclass No(Exception):\n    def __str__(self): return PREFIX + 'never'\nraise No";
+        let ran = eval(runtime, script).stdin("1\n").run().expect(1);
+        assert_eq!(
+            ran.dead_letters()[0]["error"]["message"],
+            "no: never",
+            "{runtime}"
+        );
+    }
+    gives(
+        "def pairs(d): return [('a', 1)]\nclass D(dict):\n    def items(self): return pairs(self)\nroot = D(x=0)",
+        "1\n",
+        &["{\"a\":1}"],
+    );
+}
+
+/// Functions and classes make circles with their namespace; a large message must not stay in one.
+#[test]
+fn a_message_does_not_stay_in_a_circle() {
+    for runtime in RUNTIMES {
+        let script = "def f(): return this\nclass A: pass\nroot = len(f())";
+        let input = format!("\"{}\"\n", "x".repeat(1_000_000)).repeat(400);
+        let ran = eval(runtime, script)
+            .set("guests.memory=96MiB")
+            .set("pipeline.threads=1")
+            .stdin(input)
+            .run()
+            .expect(0);
+        assert_eq!(ran.lines().len(), 400, "{runtime}");
+        let summary = &ran.logged("pipeline ended")[0];
+        assert_eq!(
+            (&summary["guest_deaths"], &summary["guest_starts"]),
+            (&0.into(), &1.into()),
+            "{runtime}"
+        );
+    }
+}
+
 #[test]
 fn emit_sends_several_messages() {
     gives(

@@ -367,9 +367,9 @@ class Absent:
 class Stage:
     """One script, compiled. `run(this, meta, emit)` gives `root`."""
 
-    def __init__(self, index, spec, is_last):
+    def __init__(self, index, spec):
         self.index = index
-        self.is_last = is_last
+        self.used = []  # namespaces of messages whose answer is not written yet
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
         self.source = spec["script"]
@@ -506,10 +506,17 @@ class Stage:
             imports.append(node)
         return body, imports
 
+    def forget(self):
+        """Empties the namespaces that were used: a function in one refers to it, and such a circle would live,
+        with `this`, until the next collection."""
+        for namespace in self.used:
+            namespace.clear()
+        self.used.clear()
+
     def as_module(self, tree):
         ast.increment_lineno(tree, self.line_offset)
         code = compile(tree, self.file, "exec", dont_inherit=True)
-        base, fills_root = self.namespace, self.fills_root
+        base, fills_root, used = self.namespace, self.fills_root, self.used
         uses = ("meta",) * self.uses_meta + ("emit",) * self.uses_emit
 
         def run(this, *given):
@@ -517,14 +524,9 @@ class Stage:
             namespace["this"] = this
             namespace["root"] = {} if fills_root else None
             namespace.update(zip(uses, given))
-            try:
-                exec(code, namespace)
-                return namespace.get("root")
-            finally:
-                # A function in it refers to it: such a circle would live, with `this`, until the next
-                # collection.
-                if self.is_last:
-                    namespace.clear()
+            used.append(namespace)
+            exec(code, namespace)
+            return namespace.get("root")
 
         return run
 
@@ -902,7 +904,7 @@ def start(hello):
     problems, stages = [], []
     for index, spec in enumerate(hello["stages"]):
         try:
-            stages.append(Stage(index, spec, index + 1 == len(hello["stages"])))
+            stages.append(Stage(index, spec))
         except CannotStart as error:
             problems.extend(error.problems)
         except BaseException as error:
@@ -951,6 +953,8 @@ def serve(pipeline):
         results, extras = pipeline.batch(payloads, deferred, metas)
         body = response(identity, results, extras, pipeline.max_frame)
         del payloads, results, extras, metas
+        for stage in pipeline.stages:
+            stage.forget()
         sys.stderr.flush()
         write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
         del body

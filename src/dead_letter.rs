@@ -28,10 +28,10 @@ pub fn letters(batch: &Batch, start: usize, outcomes: &Outcomes) -> Outcomes {
     for (message, outcome) in batch.messages[start..].iter().zip(&outcomes.items) {
         let outcome = match outcome {
             Outcome::Failed(failure) => {
-                let from = letters.data.len() as u32;
+                let from = position(&letters.data);
                 write(&mut letters.data, batch, message, failure);
                 Outcome::Record(Record {
-                    payload: from..letters.data.len() as u32,
+                    payload: from..position(&letters.data),
                     overrides: None,
                 })
             }
@@ -40,6 +40,10 @@ pub fn letters(batch: &Batch, start: usize, outcomes: &Outcomes) -> Outcomes {
         letters.items.push(outcome);
     }
     letters
+}
+
+fn position(data: &[u8]) -> u32 {
+    u32::try_from(data.len()).expect("a batch's payloads are far below 4 GiB, bounded by the gate")
 }
 
 fn write(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {

@@ -21,6 +21,8 @@ use crate::telemetry::counters::Counters;
 pub enum Fatal {
     /// Guests cannot start.
     Start(StartError),
+    /// So many guests' threads do not answer, and cannot be ended.
+    Stuck(u32),
     /// An actor that everything goes through has ended, which is a bug.
     Ended(&'static str),
 }
@@ -257,6 +259,9 @@ impl Handler<Fatal> for Engine {
     fn handle(&mut self, fatal: Fatal, _: &mut Self::Context) {
         self.finish(match fatal {
             Fatal::Start(error) => End::CannotStart(error),
+            Fatal::Stuck(threads) => End::Failed(anyhow::anyhow!(
+                "{threads} guests' threads are stuck in the engine's own code: a bug of it"
+            )),
             Fatal::Ended(name) => End::Failed(anyhow::anyhow!(
                 "the {name} panicked (see above): a bug of the engine"
             )),

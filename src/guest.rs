@@ -132,7 +132,7 @@ pub enum Stop {
         death: Death,
         /// How many messages of the fatal request are without outcome.
         suspects: usize,
-        /// Whether that request was the guest's first and had one message: then that message did it.
+        /// Whether that request was the guest's first and had one message: nobody else can have done it.
         alone: bool,
     },
 }

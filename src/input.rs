@@ -1,8 +1,8 @@
 //! Where messages come from.
 //!
 //! A source runs on a thread of its own and may block. It cuts what it reads into batches and hands them to
-//! its [`Feed`], which waits for room at the gate. The [`Input`] actor owns the thread and the commit
-//! point: it hears every ack, and tells the engine when the source has ended.
+//! its [`Feed`], which waits for room at the gate; when it has ended, its thread tells the engine. The
+//! [`Input`] actor stops it and owns the commit point: it hears every ack.
 
 pub mod generate;
 pub mod stdin;

@@ -130,7 +130,7 @@ impl Batch {
         open.count -= count;
         let mut permit = open.permit.split(cost);
         drop(open);
-        permit.charge(outcomes.cost() as u64);
+        permit.charge((outcomes.cost() + self.letters_cost(start, outcomes)) as u64);
         Ack::new(
             self.lane,
             self.position + start as u64,
@@ -138,6 +138,15 @@ impl Batch {
             permit,
             self.acks.clone(),
         )
+    }
+}
+
+impl Batch {
+    /// What the payloads of messages that failed take in their dead letters, escaped a little.
+    fn letters_cost(&self, start: usize, outcomes: &Outcomes) -> usize {
+        let messages = self.messages[start..].iter().zip(&outcomes.items);
+        let failed = messages.filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        failed.map(|(message, _)| 2 * message.payload.len()).sum()
     }
 }
 

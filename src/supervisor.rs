@@ -301,7 +301,8 @@ impl Supervisor {
             self.enqueue(other);
         }
         let suspects = work.len();
-        let alone = suspects == 1 && work.stretch.solo_until > work.stretch.next;
+        let is_solo = suspects == 1 && work.stretch.solo_until > work.stretch.next;
+        let alone = is_solo && self.slots[index].messages == 0;
         let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
         let stop = Stop::Died {
             death: death.clone(),
@@ -309,7 +310,7 @@ impl Supervisor {
             alone,
         };
         if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Start(StartError::Died(death)));
+            self.engine.do_send(Fatal::Stuck(self.abandoned));
             return;
         }
         // The old thread ends with its last address.
@@ -451,6 +452,9 @@ impl Supervisor {
                 .into_actor(self)
                 .map(move |result, supervisor, ctx| {
                     let result = result.unwrap_or_else(|error| {
+                        if let MailboxError::Timeout = error {
+                            supervisor.abandoned += 1;
+                        }
                         Err(StartError::Died(Death::Panic(format!(
                             "no answer from its thread: {error}"
                         ))))
@@ -510,6 +514,10 @@ impl Supervisor {
         let number = self.slots[index].number;
         Counters::add(&self.counters.failed_starts, 1);
         self.failed_starts += 1;
+        if self.abandoned > MOST_ABANDONED {
+            self.engine.do_send(Fatal::Stuck(self.abandoned));
+            return;
+        }
         let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
         if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
             self.engine.do_send(Fatal::Start(error));

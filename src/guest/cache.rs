@@ -1,9 +1,9 @@
 //! The machine-code cache: compiling a runtime takes seconds, so its result is kept.
 //!
-//! An entry is `<key>.cwasm` with its SHA-256 in `<key>.sha256` beside it. The key is a hash of the
-//! artifact's checksum, the Wasmtime version and the engine's settings, so an entry that does not fit is
-//! never even looked at. Both files are written under other names and renamed, the checksum last: an entry
-//! without one was never finished, and is made anew.
+//! An entry is `<key>.cwasm` with its SHA-256 in `<key>.sha256` beside it. The key has the runtime's name and a
+//! hash of the artifact's checksum, the Wasmtime version, the engine's settings and the version of the
+//! [`meter`], so an entry that does not fit is never even looked at. Both files are written under other names and
+//! renamed, the checksum last: an entry without one was never finished, and is made anew.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;

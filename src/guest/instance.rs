@@ -94,6 +94,11 @@ impl Instance {
         if streams.outbox_overflowed {
             return Death::Protocol("more bytes than a frame may have".into());
         }
+        if let Err(error) = &end
+            && error.downcast_ref() == Some(&Over)
+        {
+            return Death::Timeout(limit);
+        }
         // Python without memory cannot even report it: it traps, or exits with an error.
         if self.memory.take_refused() {
             return Death::Memory(self.memory.limit());
@@ -102,9 +107,6 @@ impl Instance {
             Ok(()) => return Death::Exit(0),
             Err(error) => error,
         };
-        if error.downcast_ref() == Some(&Over) {
-            return Death::Timeout(limit);
-        }
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
         }

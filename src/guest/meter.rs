@@ -358,8 +358,13 @@ mod tests {
         globals.global(mutable, &ConstExpr::i32_const(0));
         let mut exports = ExportSection::new();
         exports.export("_start", ExportKind::Func, 1);
+        exports.export("passes", ExportKind::Global, 0);
         let mut start = wasm_encoder::Function::new([]);
         start.instruction(&Instruction::Loop(BlockType::Empty));
+        start.instruction(&Instruction::GlobalGet(0));
+        start.instruction(&Instruction::I32Const(1));
+        start.instruction(&Instruction::I32Add);
+        start.instruction(&Instruction::GlobalSet(0));
         for operand in [0, 0, length] {
             start.instruction(&Instruction::I32Const(operand));
         }
@@ -380,8 +385,8 @@ mod tests {
         module.finish()
     }
 
-    /// How many bytes are filled until the counter has called `sched_yield` ten times.
-    fn passes(length: i32) -> u64 {
+    /// How many passes of the loop go by until the counter has called `sched_yield` ten times.
+    fn passes(length: i32) -> i32 {
         let metered = module(&command(length)).expect("it has sched_yield");
         let engine = wasmtime::Engine::default();
         let compiled = wasmtime::Module::new(&engine, &metered).expect("it is valid");
@@ -406,14 +411,20 @@ mod tests {
             .expect("it is there");
         let error = start.call(&mut store, ()).expect_err("it never returns");
         assert_eq!(error.downcast_ref(), Some(&Over));
-        *store.data()
+        let passes = instance
+            .get_global(&mut store, "passes")
+            .expect("it is there");
+        passes.get(&mut store).i32().expect("it is an i32")
     }
 
     #[test]
-    fn a_loop_is_interrupted_whatever_it_does() {
-        for length in [0, 100, 1 << 20, 60 << 20] {
-            assert_eq!(passes(length), 10);
-        }
+    fn a_loop_is_interrupted_the_sooner_the_more_it_does() {
+        assert_eq!(passes(0), 10 * TICKS - 1);
+        assert_eq!(passes(100), 10 * TICKS - 1, "too few bytes to count");
+        // A pass of 1 MiB is a tick, and one for each KiB; the last pass ends at its beginning.
+        let ticks = 1 + (1 << 20) / BYTES_A_TICK as i32;
+        assert_eq!(passes(1 << 20) / 10, (TICKS + ticks - 1) / ticks);
+        assert_eq!(passes(60 << 20), 10, "each pass");
     }
 
     #[test]

@@ -83,12 +83,12 @@ pub enum RuntimeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Wasmtime refuses the artifact.
+    /// Wasmtime, or the meter, refuses the artifact.
     #[error("{} is no runtime: {reason}", path.display())]
     Unusable {
         /// The artifact.
         path: PathBuf,
-        /// Wasmtime's words.
+        /// Its words.
         reason: String,
     },
 }
@@ -214,7 +214,8 @@ fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result
 
 fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
     // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find`
-    // checked its SHA-256, and the key holds the artifact, the Wasmtime version and the engine's settings.
+    // checked its SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and
+    // the meter's version.
     // Who can replace it between that check and this map owns the user's files, this program included.
     let component = unsafe { Component::deserialize_file(engine, compiled)? };
     if component.get_export_index(None, RUN).is_none() {

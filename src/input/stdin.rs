@@ -2,8 +2,8 @@
 //!
 //! Whatever one read brings is handed on at once: a lone line on a terminal or a slow pipe is answered
 //! without delay, and a fast pipe, whose reads bring tens of kilobytes, travels in large batches. Lines are
-//! slices of the buffer they were read into. (One such buffer is read before its permit is taken: how much
-//! there is to read cannot be known before.)
+//! slices of the buffer they were read into, if they fill most of it. (One such buffer is read before its permit
+//! is taken: how much there is to read cannot be known before.)
 
 mod lines;
 

@@ -22,7 +22,7 @@ pub struct Acked {
     pub position: u64,
     /// How many there are.
     pub count: usize,
-    /// Whether they were lost: an output ended without an answer for them. Positions from here on must
+    /// Whether they were lost: an output, or an actor on the way to it, ended without an answer for them. Positions from here on must
     /// not be committed.
     pub lost: bool,
 }
@@ -99,7 +99,7 @@ impl Drop for Ack {
 impl Drop for Stretch {
     fn drop(&mut self) {
         self.acked.lost = *self.lost.get_mut();
-        // The input's mailbox is not bounded, and an ack is at most one a batch in flight.
+        // The input's mailbox is not bounded, and there is at most one ack a message in flight.
         self.to.do_send(self.acked);
     }
 }

@@ -1,4 +1,4 @@
-//! The one bound on memory: every byte in flight is counted here, from before it is read until the output
+//! The one bound on memory: every byte in flight is counted here, from before it is handed on until the output
 //! has answered for it.
 //!
 //! A mailbox is no bound (actix's `do_send` ignores capacity, and each clone of an `Addr` brings a slot of

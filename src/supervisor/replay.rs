@@ -19,7 +19,7 @@ pub struct Work {
     pub since: Instant,
     /// How many batches came before its own.
     arrival: u64,
-    /// How often the next message was run.
+    /// How often a guest has died with the next message the first in line.
     attempts: u32,
 }
 
@@ -92,7 +92,7 @@ impl Work {
             let mut rest = self.clone();
             rest.stretch.next += keep;
             self.stretch.end = rest.stretch.next;
-            rest.attempts = rest.attempts_so_far();
+            rest.attempts = 0;
             rest
         })
     }
@@ -101,7 +101,7 @@ impl Work {
     pub fn after(mut self, answered: usize, stop: &Stop) -> Next {
         if answered > 0 {
             self.stretch.next += answered;
-            self.attempts = self.attempts_so_far();
+            self.attempts = 0;
         }
         match stop {
             Stop::Complete | Stop::Yielded if self.is_empty() => Next::Done,
@@ -120,7 +120,7 @@ impl Work {
                         failure.attempts = self.attempts;
                         convicted = Some((self.stretch.next, failure));
                         self.stretch.next += 1;
-                        self.attempts = self.attempts_so_far();
+                        self.attempts = 0;
                     } else {
                         let solo_until = self.stretch.next + suspects;
                         self.stretch.solo_until = self.stretch.solo_until.max(solo_until);
@@ -130,11 +130,6 @@ impl Work {
                 Next::Restart { work, convicted }
             }
         }
-    }
-
-    /// Messages of a fatal request have been run once already.
-    fn attempts_so_far(&self) -> u32 {
-        u32::from(self.stretch.next < self.stretch.solo_until)
     }
 }
 

@@ -98,7 +98,8 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
 /// When [`decide`] may say something else although nothing has happened.
 pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
     match seen.waited {
-        Some(waited) if seen.guests < bounds.max => Some(
+        // With an idle guest, the gate holds the work back; with a starting one, its start comes first.
+        Some(waited) if seen.idle == 0 && seen.starting == 0 && seen.guests < bounds.max => Some(
             PATIENCE
                 .saturating_sub(waited)
                 .max(Duration::from_millis(1)),

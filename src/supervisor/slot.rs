@@ -12,7 +12,7 @@ use crate::guest::Guest;
 pub(super) struct Slot {
     /// Never used again by another guest of this process.
     pub number: usize,
-    /// Its thread; there is none before the first start and after one that failed.
+    /// Its thread; there is none before the first start, and after one that failed or was lost.
     pub guest: Option<Addr<Guest>>,
     pub state: State,
     pub backoff: Backoff,

@@ -59,8 +59,8 @@ pub(in crate::config) struct Recycle {
     /// After so many messages. Without it: never for that reason.
     #[schemars(range(min = 1), example = 1_000_000)]
     pub after_messages: Option<u64>,
-    /// Once it holds more memory than this between two batches. Without it: half of
-    /// `guests.memory`.
+    /// Once it holds more memory than this between two batches, and half as much again as it had at
+    /// the start. Without it: half of `guests.memory`.
     #[schemars(example = &"128MiB")]
     pub memory: Option<Size>,
 }

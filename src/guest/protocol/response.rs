@@ -45,7 +45,8 @@ pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Ve
 /// Reads the response in `frame` (header included) to a request for `count` messages and appends what
 /// became of them to `outcomes`. Returns for how many it answers: at least one, or all.
 ///
-/// One message's outputs may take `max_output` bytes, all that is made of one response about twice that.
+/// One message's outputs may take `max_output` bytes, all that is made of one response at most three
+/// times that.
 ///
 /// # Errors
 /// [`Death::Protocol`] if it is no such response; `outcomes` is as it was then.
@@ -152,7 +153,7 @@ impl Response<'_, '_> {
             Ok(Top::None) => Ok(None),
             Ok(Top::Json | Top::Bytes) => {
                 self.spent += self.outcomes.data.len() - start;
-                Ok(Some(self.payload_from(start)))
+                Ok(Some(self.payload_from(start)?))
             }
             Err(error) => {
                 self.spent += self.wasted(&error);
@@ -170,13 +171,14 @@ impl Response<'_, '_> {
         }
     }
 
-    fn payload_from(&self, start: usize) -> Range<u32> {
-        let end = self.outcomes.data.len();
-        let end = u32::try_from(end).expect("the budget ends far below 4 GiB: see MOST_OUTPUT");
-        start as u32..end
+    fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
+        // Only a guest that lies gets here with `max_output` at its largest.
+        let end =
+            u32::try_from(self.outcomes.data.len()).map_err(|_| invalid("4 GiB of results"))?;
+        Ok(start as u32..end)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
+    fn append(&mut self, bytes: &[u8]) -> Result<Range<u32>, FrameError> {
         let start = self.outcomes.data.len();
         self.outcomes.data.extend_from_slice(bytes);
         self.spent += bytes.len();
@@ -198,10 +200,10 @@ impl Response<'_, '_> {
     fn extra(&mut self, index: usize, fields: usize) -> Result<(), FrameError> {
         let kind = self.reader.str()?;
         let outcome = match (&*kind, fields) {
-            ("null", 2) => Outcome::Record(plain(self.append(b"null"))),
+            ("null", 2) => Outcome::Record(plain(self.append(b"null")?)),
             ("json", 3) => {
                 let json = self.reader.bytes()?;
-                match self.json(json) {
+                match self.json(json)? {
                     Ok(payload) => Outcome::Record(plain(payload)),
                     Err(failure) => Outcome::Failed(failure),
                 }
@@ -219,11 +221,11 @@ impl Response<'_, '_> {
         Ok(())
     }
 
-    fn json(&mut self, json: &[u8]) -> Result<Range<u32>, Box<Failure>> {
+    fn json(&mut self, json: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
         if json.len() > self.max_output {
-            return Err(too_large(self.max_output));
+            return Ok(Err(too_large(self.max_output)));
         }
-        Ok(self.append(json))
+        Ok(Ok(self.append(json)?))
     }
 
     /// `[(is JSON, bytes, None | [(name, value)])]`
@@ -269,7 +271,7 @@ impl Response<'_, '_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let payload = if is_json {
-            self.json(data)
+            self.json(data)?
         } else {
             self.nested(data)?
         };
@@ -283,10 +285,10 @@ impl Response<'_, '_> {
         let mut reader = Reader::new(data, &mut scratch, MAX_DEPTH);
         let value = reader.value(&mut self.outcomes.data, self.max_output)?;
         Ok(match value {
-            Ok(Top::None) => Ok(self.append(b"null")),
+            Ok(Top::None) => Ok(self.append(b"null")?),
             Ok(Top::Json | Top::Bytes) => {
                 self.spent += self.outcomes.data.len() - start;
-                Ok(self.payload_from(start))
+                Ok(self.payload_from(start)?)
             }
             Err(error) => {
                 self.spent += self.wasted(&error);
