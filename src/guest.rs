@@ -5,6 +5,7 @@
 //! runtime, since the sandbox waits (for input, for `time.sleep`) asynchronously.
 
 mod alive;
+pub mod artifact;
 pub mod cache;
 pub mod error;
 pub mod handshake;

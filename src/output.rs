@@ -1,6 +1,6 @@
 //! Where results go.
 //!
-//! An output takes [`Deliver`](crate::message::Deliver) messages in order, writes their records, and ends
+//! An output takes [`Deliver`] messages in order, writes their records, and ends
 //! each ack when the records are where they should be. It has an arbiter of its own, so that it may block.
 
 pub mod drop;

@@ -2,8 +2,10 @@
 //!
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
 //! guest that died becomes a new one that has said READY, and the work it held stays here until it is
-//! answered. The decisions are pure and stand in [`scaling`], [`restart`] and [`replay`]; this file acts.
+//! answered. The decisions are pure and stand in [`scaling`], [`restart`] and [`replay`]; this file hands
+//! out the work, and `lives` starts and replaces the guests.
 
+mod lives;
 pub mod replay;
 pub mod restart;
 pub mod scaling;
@@ -11,16 +13,15 @@ mod slot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
 
 use self::replay::{Next, Turn, Work};
 use self::scaling::{Bounds, Decision, Reason, Snapshot};
 use self::slot::{Slot, State};
-use crate::engine::{Engine, Fatal, GuestsReady, Watch};
-use crate::guest::error::{Death, StartError};
-use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Started, Stop, YIELD_AFTER};
+use crate::engine::{Engine, Watch};
+use crate::guest::{Execute, Executed, GuestSpec, Stop, YIELD_AFTER};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Outcome, Outcomes, Processed};
 use crate::telemetry::counters::Counters;
@@ -286,51 +287,6 @@ impl Supervisor {
         self.hand_on(batch, start, outcomes);
     }
 
-    /// A guest's thread did not answer: it panicked, or is stuck in the host's code.
-    fn lost(&mut self, index: usize, mut work: Work, error: MailboxError, ctx: &mut Context<Self>) {
-        let what = match error {
-            MailboxError::Closed => "see the message on standard error",
-            MailboxError::Timeout => {
-                self.abandoned += 1;
-                "its thread does not answer and is abandoned"
-            }
-        };
-        let death = Death::Panic(what.to_owned());
-        // Its outcomes are gone with it, so the stretch itself is halved until one message is left.
-        if let Some(other) = work.split_off(work.len().div_ceil(2)) {
-            self.enqueue(other);
-        }
-        let suspects = work.len();
-        let is_solo = suspects == 1 && work.stretch.solo_until > work.stretch.next;
-        let alone = is_solo && self.slots[index].messages == 0;
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
-        let stop = Stop::Died {
-            death: death.clone(),
-            suspects,
-            alone,
-        };
-        if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Stuck(self.abandoned));
-            return;
-        }
-        // The old thread ends with its last address.
-        self.slots[index].guest = None;
-        if let Next::Restart { work, convicted } = work.after(0, &stop) {
-            self.bury(index, &death, work, ctx);
-            if let Some((_, failure)) = convicted {
-                let items = vec![Outcome::Failed(Box::new(failure))];
-                self.hand_on(
-                    batch,
-                    start,
-                    Outcomes {
-                        data: Vec::new(),
-                        items,
-                    },
-                );
-            }
-        }
-    }
-
     fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
         if !outcomes.items.is_empty() {
             // Bounded by the gate: a batch has at most as many outcomes as messages.
@@ -352,186 +308,6 @@ impl Supervisor {
         for share in work.share(self.bounds.max) {
             self.enqueue(share);
         }
-    }
-
-    /// The guest in `index` has nothing to do; it may be due for replacement.
-    fn free(&mut self, index: usize, memory: u64, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
-        slot.state = State::Idle(Instant::now());
-        if slot.retiring {
-            tracing::debug!(guest = slot.number, "recycled guest ended");
-            self.slots.remove(index);
-            return;
-        }
-        let worn_by_messages = self
-            .recycle
-            .messages
-            .is_some_and(|most| slot.messages >= most);
-        // What it had at the start, and half as much again, a new one would soon have as well.
-        let most_memory = self.recycle.memory.max(slot.memory / 2 * 3);
-        if (memory >= most_memory || worn_by_messages) && !slot.worn {
-            slot.worn = true;
-            let number = slot.number;
-            tracing::info!(
-                guest = number,
-                memory,
-                messages = slot.messages,
-                "recycling guest"
-            );
-            Counters::add(&self.counters.recycled, 1);
-            // The new one first, so that there is no pause.
-            self.grow(Some(number), ctx);
-        }
-    }
-
-    fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
-        self.next_number += 1;
-        let slot = Slot::new(self.next_number, replaces);
-        self.slots.push(slot);
-        self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
-    }
-
-    /// The guest in `index` died; a new one takes its place, and the work it held.
-    fn bury(&mut self, index: usize, death: &Death, work: Option<Work>, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
-        let delay = slot.backoff.fail();
-        tracing::warn!(
-            guest = slot.number,
-            death = death.name(),
-            messages = slot.messages,
-            "guest died: {death}"
-        );
-        self.counters.deaths.count(death.name());
-        if slot.retiring && work.is_none() {
-            self.slots.remove(index);
-            return;
-        }
-        self.start(index, work, delay, ctx);
-    }
-
-    fn start(
-        &mut self,
-        index: usize,
-        work: Option<Work>,
-        delay: Duration,
-        ctx: &mut Context<Self>,
-    ) {
-        let slot = &mut self.slots[index];
-        slot.state = State::Starting(work);
-        slot.messages = 0;
-        slot.worn = false;
-        let number = slot.number;
-        if delay.is_zero() {
-            self.send_start(number, ctx);
-        } else {
-            ctx.run_later(delay, move |supervisor, ctx| {
-                supervisor.send_start(number, ctx)
-            });
-        }
-    }
-
-    fn send_start(&mut self, number: usize, ctx: &mut Context<Self>) {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) else {
-            return;
-        };
-        let guest = match &slot.guest {
-            Some(guest) => Ok(guest.clone()),
-            None => Guest::spawn(number, Arc::clone(&self.spec)),
-        };
-        let guest = match guest {
-            Ok(guest) => slot.guest.insert(guest),
-            Err(error) => {
-                self.started(number, Err(error), ctx);
-                return;
-            }
-        };
-        let patience = self.spec.limits.start_timeout.saturating_mul(2);
-        let request = guest.send(Start).timeout(patience);
-        ctx.spawn(
-            request
-                .into_actor(self)
-                .map(move |result, supervisor, ctx| {
-                    let result = result.unwrap_or_else(|error| {
-                        if let MailboxError::Timeout = error {
-                            supervisor.abandoned += 1;
-                        }
-                        Err(StartError::Died(Death::Panic(format!(
-                            "no answer from its thread: {error}"
-                        ))))
-                    });
-                    supervisor.started(number, result, ctx);
-                }),
-        );
-    }
-
-    fn started(
-        &mut self,
-        number: usize,
-        result: Result<Started, StartError>,
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
-            return;
-        };
-        match result {
-            Ok(Started {
-                ready,
-                took,
-                memory,
-            }) => {
-                self.failed_starts = 0;
-                self.slots[index].memory = memory;
-                if Counters::get(&self.counters.starts) == 0 {
-                    self.engine.do_send(GuestsReady);
-                }
-                Counters::add(&self.counters.starts, 1);
-                tracing::info!(guest = number, python = ready.python, ?took, "guest ready");
-                tracing::debug!(guest = number, functions = ?ready.functions, "scripts that run as functions");
-                self.ready(index, ctx);
-            }
-            Err(error) => self.failed(index, error, ctx),
-        }
-        self.act(ctx);
-    }
-
-    fn ready(&mut self, index: usize, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
-        let replaced = slot.replaces.take();
-        let held = slot.take_work();
-        slot.state = State::Idle(Instant::now());
-        if let Some(work) = held {
-            self.run(index, work, ctx);
-        }
-        let old = replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old));
-        if let Some(old) = old {
-            self.slots[old].retiring = true;
-        }
-        self.slots
-            .retain(|slot| !(slot.retiring && slot.idle_since().is_some()));
-    }
-
-    fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
-        let number = self.slots[index].number;
-        Counters::add(&self.counters.failed_starts, 1);
-        self.failed_starts += 1;
-        if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Stuck(self.abandoned));
-            return;
-        }
-        let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
-        if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
-            self.engine.do_send(Fatal::Start(error));
-            return;
-        }
-        tracing::warn!(guest = number, "guest did not start: {error}");
-        // Others may have time for the work it held.
-        if let Some(work) = self.slots[index].take_work() {
-            self.enqueue(work);
-        }
-        let slot = &mut self.slots[index];
-        slot.guest = None;
-        let delay = slot.backoff.fail();
-        self.start(index, None, delay, ctx);
     }
 }
 

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::{MISUSED, WELL, console, progress, report};
 use crate::engine::build::{cache_directories, runtime_directory};
+use crate::guest::artifact::Artifact;
 use crate::guest::cache::{self, Cache};
-use crate::guest::runtime::{Artifact, KNOWN, RuntimeError};
+use crate::guest::runtime::{KNOWN, RuntimeError};
 use crate::guest::store;
 
 /// List, check and prepare the runtimes that guests are made from

@@ -15,8 +15,8 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
+use super::artifact::{hex, sha256_of};
 use super::meter;
-use super::runtime::{hex, sha256_of};
 
 /// Where compiled runtimes are kept.
 #[derive(Debug, Clone)]

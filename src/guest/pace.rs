@@ -1,7 +1,7 @@
 //! How many messages go into one request.
 //!
 //! A request has one deadline, and a death costs all of its messages another run; on the other side each
-//! request costs some microseconds. So requests grow from one message to about [`TARGET`] of work, and
+//! request costs some microseconds. So requests grow from one message to about `TARGET` of work, and
 //! shrink at once when messages turn out slow or their results large.
 
 use std::time::Duration;

@@ -1,21 +1,20 @@
 //! Runtimes: CPython-for-WASI artifacts that guests are made from.
 //!
 //! A runtime is a file `<name>.wasm` in the runtime directory with its SHA-256 beside it. It is checked,
-//! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an
+//! compiled to machine code once (see [`cache`]) and linked once; each guest is then an
 //! instance, which takes milliseconds.
 
-use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::thread;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
 use wasmtime::component::{self, Component};
 use wasmtime::{Engine, Module, Store, StoreContextMut};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
+use super::artifact::Artifact;
 use super::cache::{self, Cache, CacheError};
 use super::meter;
 use super::store::{self, State};
@@ -131,7 +130,7 @@ impl Runtime {
     ) -> Result<Self, RuntimeError> {
         let artifact = Artifact::find(directory, name)?;
         let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
-        let key = cache::key(name, &artifact.sha256, &engine);
+        let key = cache::key(name, artifact.sha256(), &engine);
         // Hashing both files is most of a warm start; they are read side by side.
         let (verified, cached) = thread::scope(|scope| {
             let verified = scope.spawn(|| artifact.verify());
@@ -271,131 +270,4 @@ fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
         },
     )?;
     Ok(Program::Command(linker.instantiate_pre(&module)?))
-}
-
-/// An installed artifact and the checksum it must have.
-pub struct Artifact {
-    path: PathBuf,
-    sha256: String,
-}
-
-impl Artifact {
-    /// Finds runtime `name` in `directory` and reads its checksum.
-    ///
-    /// # Errors
-    /// If either file is missing.
-    pub fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
-        let path = directory.join(format!("{name}.wasm"));
-        if !path.is_file() {
-            let name = name.to_owned();
-            return Err(RuntimeError::Missing { name, path });
-        }
-        let checksum = directory.join(format!("{name}.wasm.sha256sum"));
-        let text = match fs::read_to_string(&checksum) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(RuntimeError::NoChecksum {
-                    name: name.to_owned(),
-                    path: checksum,
-                });
-            }
-            Err(source) => {
-                return Err(RuntimeError::Io {
-                    path: checksum,
-                    source,
-                });
-            }
-        };
-        let sha256 = text
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_lowercase();
-        Ok(Self { path, sha256 })
-    }
-
-    /// Compares the file with its checksum.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Corrupt`] with both sums.
-    pub fn verify(&self) -> Result<(), RuntimeError> {
-        let found = sha256_of(&self.path).map_err(|source| self.io(source))?;
-        if found == self.sha256 {
-            return Ok(());
-        }
-        Err(RuntimeError::Corrupt {
-            path: self.path.clone(),
-            expected: self.sha256.clone(),
-            found,
-        })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The checksum it must have.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    fn read(&self) -> Result<Vec<u8>, RuntimeError> {
-        fs::read(&self.path).map_err(|source| self.io(source))
-    }
-
-    /// Whether it is a component and not a core module: the layer field after magic and version.
-    fn is_component(&self) -> Result<bool, RuntimeError> {
-        use std::io::Read;
-        let mut header = Vec::new();
-        fs::File::open(&self.path)
-            .and_then(|file| file.take(8).read_to_end(&mut header))
-            .map_err(|source| self.io(source))?;
-        Ok(header.get(6) == Some(&1))
-    }
-
-    fn io(&self, source: std::io::Error) -> RuntimeError {
-        RuntimeError::Io {
-            path: self.path.clone(),
-            source,
-        }
-    }
-
-    fn unusable(&self, error: &wasmtime::Error) -> RuntimeError {
-        RuntimeError::Unusable {
-            path: self.path.clone(),
-            reason: format!("{error:#}"),
-        }
-    }
-}
-
-/// SHA-256 of a file in lowercase hexadecimal, read in pieces.
-///
-/// # Errors
-/// If the file cannot be read.
-pub fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(
-        &mut std::io::BufReader::with_capacity(1 << 18, fs::File::open(path)?),
-        &mut Hashing(&mut hash),
-    )?;
-    Ok(hex(&hash.finalize()))
-}
-
-/// `bytes` in lowercase hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-struct Hashing<'a>(&'a mut Sha256);
-
-impl std::io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::codec::Encoder;
+use crate::message::Overrides;
 
 const MAX_OUTPUT: usize = 10_000;
 

@@ -1,0 +1,131 @@
+//! A message's outputs where they are several, or have attributes that the script chose.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{ATTRIBUTES, Response, invalid, too_large, value_failure};
+use crate::codec::{FrameError, Reader, Scratch, Top};
+use crate::guest::protocol::MAX_DEPTH;
+use crate::message::{Failure, Headers, Outcome, Overrides, Record};
+
+impl Response<'_, '_> {
+    /// `[(is JSON, bytes, None | [(name, value)])]`
+    pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
+        let start = self.outcomes.data.len();
+        let mut records = Vec::new();
+        let mut attributes = 0;
+        let mut failed = None;
+        for _ in 0..self.reader.list()? {
+            if failed.is_some() {
+                // A message leaves whole or not at all.
+                self.reader.skip()?;
+                continue;
+            }
+            match self.output()? {
+                Ok(record) => {
+                    attributes += size_of::<Record>() + record.cost();
+                    records.push(record);
+                }
+                Err(failure) => failed = Some(failure),
+            }
+            // Its outputs count together, with the keys and headers they have.
+            if self.outcomes.data.len() - start + attributes > self.max_output {
+                failed.get_or_insert_with(|| too_large(self.max_output));
+            }
+        }
+        Ok(match failed {
+            None => Outcome::Records(records),
+            Some(failure) => {
+                self.outcomes.data.truncate(start);
+                self.spent += attributes;
+                Outcome::Failed(failure)
+            }
+        })
+    }
+
+    fn output(&mut self) -> Result<Result<Record, Box<Failure>>, FrameError> {
+        self.tuple(3)?;
+        let is_json = self.reader.int()? != 0;
+        let data = self.reader.bytes()?;
+        let overrides = match self.overrides()? {
+            Ok(overrides) => overrides,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let payload = if is_json {
+            self.json(data)?
+        } else {
+            self.nested(data)?
+        };
+        Ok(payload.map(|payload| Record { payload, overrides }))
+    }
+
+    /// A value in a marshal frame of its own.
+    fn nested(&mut self, data: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
+        let start = self.outcomes.data.len();
+        let mut scratch = Scratch::default();
+        let mut reader = Reader::new(data, &mut scratch, MAX_DEPTH);
+        let value = reader.value(&mut self.outcomes.data, self.max_output)?;
+        Ok(match value {
+            Ok(Top::None) => Ok(self.append(b"null")?),
+            Ok(Top::Json | Top::Bytes) => {
+                self.spent += self.outcomes.data.len() - start;
+                Ok(self.payload_from(start)?)
+            }
+            Err(error) => {
+                self.spent += self.wasted(&error);
+                Err(value_failure(&error))
+            }
+        })
+    }
+
+    fn overrides(&mut self) -> Result<Result<Option<Box<Overrides>>, Box<Failure>>, FrameError> {
+        if self.absent()? {
+            return Ok(Ok(None));
+        }
+        let mut overrides = Overrides::default();
+        let count = self.reader.list()?;
+        if count > ATTRIBUTES {
+            return Err(invalid("more attributes than there are"));
+        }
+        let mut too_many = false;
+        for _ in 0..count {
+            self.tuple(2)?;
+            match &*self.reader.str()? {
+                "key" => overrides.key = Some(self.optional_bytes()?),
+                "topic" => overrides.topic = Some(self.optional_str()?),
+                "timestamp" => overrides.timestamp = Some(self.optional_int()?),
+                "headers" => match self.headers()? {
+                    Some(headers) => overrides.headers = Some(headers),
+                    None => too_many = true,
+                },
+                _ => return Err(invalid("an attribute of no known name")),
+            }
+        }
+        if too_many {
+            return Ok(Err(too_large(self.max_output)));
+        }
+        Ok(Ok(Some(Box::new(overrides))))
+    }
+
+    /// `[(name, value | None)]`; `None` if they are more than a message's outputs may be.
+    fn headers(&mut self) -> Result<Option<Headers>, FrameError> {
+        let mut headers = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..self.reader.list()? {
+            if bytes > self.max_output {
+                self.reader.skip()?;
+                continue;
+            }
+            self.tuple(2)?;
+            let (name, value) = (self.reader.str()?.into_owned(), self.optional_bytes()?);
+            bytes += name.len() + value.as_ref().map_or(0, Bytes::len);
+            headers.push((name, value));
+        }
+        if bytes > self.max_output {
+            self.spent += bytes;
+            return Ok(None);
+        }
+        Ok(Some(headers))
+    }
+}
