@@ -35,7 +35,7 @@ impl Running {
             .set(format!("guests.runtime={runtime}"))
             .set(format!("guests.min={min}"))
             .set(format!("pipeline.threads={max}"))
-            .set("guests.idle_timeout=150ms")
+            .set("guests.idle_timeout=700ms")
             .spawn();
         let (sender, scaling) = channel();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));

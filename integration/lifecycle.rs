@@ -153,18 +153,15 @@ fn a_signal_ends_it_when_all_that_was_read_is_answered() {
     }
 }
 
-/// A pipeline whose only message takes longer than any patience.
+/// A pipeline whose only message is being worked on and takes longer than any patience.
 fn asleep(shutdown_timeout: &str) -> Child {
-    let mut child = eval(RUNTIMES[0], "import time\ntime.sleep(600)")
+    let mut child = eval(RUNTIMES[0], "import time\nprint('begun')\ntime.sleep(600)")
         .set("guests.timeout=10m")
         .set(format!("shutdown_timeout={shutdown_timeout}"))
-        .set("logger.level=debug")
         .spawn();
     let stdin = child.stdin.as_mut().expect("piped");
     stdin.write_all(b"1\n").expect("it reads");
-    // Once the guest is ready, the message is with it.
-    wait_for(&mut child, "guest ready");
-    thread::sleep(Duration::from_millis(50));
+    wait_for(&mut child, "begun");
     child
 }
 
@@ -205,10 +202,12 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn a_signal_while_nothing_happens() {
     let mut child = eval(RUNTIMES[0], "root = this").spawn();
-    wait_for(&mut child, "guest ready");
     let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(b"half a line").expect("it reads");
-    thread::sleep(Duration::from_millis(50));
+    // One write, so that the read that brings the line brings the half as well.
+    stdin.write_all(b"1\nhalf a line").expect("it reads");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("it answers");
     send_signal(&child, Signal::TERM);
     let (code, stderr) = end(child);
     assert_eq!(code, Some(0), "{stderr}");
