@@ -31,7 +31,7 @@ const TICKS: i32 = 4096;
 const BYTES_A_TICK: u32 = 1 << 10;
 
 /// Functions that the counter may call when it is used up.
-const TARGETS: [Target; 3] = [
+static TARGETS: [Target; 3] = [
     // libpython in a component: `time(NULL)` of its C library, which asks the host for the time.
     Target::Import("env", "time"),
     // That C library itself.
@@ -43,6 +43,17 @@ const TARGETS: [Target; 3] = [
 enum Target {
     Import(&'static str, &'static str),
     Export(&'static str),
+}
+
+impl Target {
+    fn takes_null(&self) -> bool {
+        !matches!(self, Target::Import("wasi_snapshot_preview1", _))
+    }
+
+    /// Whether the module is the C library: each of its loops ends with what it was given.
+    fn is_library(&self) -> bool {
+        matches!(self, Target::Export(_))
+    }
 }
 
 /// Why an artifact cannot be made interruptible.
@@ -91,10 +102,8 @@ struct Facts {
     functions_imported: u32,
     globals_imported: u32,
     globals_defined: u32,
-    /// The function to call, and whether it takes a null pointer.
-    target: Option<(u32, bool)>,
-    /// It is a C library: each of its loops ends with what it was given.
-    is_library: bool,
+    /// The function to call: its index, and which it is.
+    target: Option<(u32, &'static Target)>,
 }
 
 impl Facts {
@@ -139,9 +148,7 @@ impl Facts {
 
     fn found(&mut self, is_it: impl Fn(&Target) -> bool, function: u32) {
         if let Some(target) = TARGETS.iter().find(|target| is_it(target)) {
-            let takes_null = !matches!(target, Target::Import("wasi_snapshot_preview1", _));
-            self.target.get_or_insert((function, takes_null));
-            self.is_library = matches!(target, Target::Export(_));
+            self.target.get_or_insert((function, target));
         }
     }
 
@@ -199,7 +206,7 @@ impl Reencode for Meter {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Reencoded<()> {
-        let Some((target, takes_null)) = self.module.target else {
+        let Some((function_to_call, target)) = self.module.target else {
             return utils::parse_function_body(self, code, body);
         };
         let counter = self.module.counter();
@@ -216,8 +223,13 @@ impl Reencode for Meter {
                 charge_length(&mut function, counter);
             }
             function.instruction(&self.instruction(operator)?);
-            if (is_loop && !self.module.is_library) || (is_bulk && self.module.is_library) {
-                tick(&mut function, counter, target, takes_null);
+            if (is_loop && !target.is_library()) || (is_bulk && target.is_library()) {
+                tick(
+                    &mut function,
+                    counter,
+                    function_to_call,
+                    target.takes_null(),
+                );
             }
         }
         code.function(&function);

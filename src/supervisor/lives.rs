@@ -68,7 +68,7 @@ impl Supervisor {
                 .map(move |result, supervisor, ctx| {
                     let result = result.unwrap_or_else(|error| {
                         if let MailboxError::Timeout = error {
-                            supervisor.abandoned += 1;
+                            supervisor.abandon();
                         }
                         Err(StartError::Died(Death::Panic(format!(
                             "no answer from its thread: {error}"
@@ -129,10 +129,6 @@ impl Supervisor {
         let number = self.slots[index].number;
         Counters::add(&self.counters.failed_starts, 1);
         self.failed_starts += 1;
-        if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Stuck(self.abandoned));
-            return;
-        }
         let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
         if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
             self.engine.do_send(Fatal::Start(error));
@@ -190,7 +186,7 @@ impl Supervisor {
         let what = match error {
             MailboxError::Closed => "see the message on standard error",
             MailboxError::Timeout => {
-                self.abandoned += 1;
+                self.abandon();
                 "its thread does not answer and is abandoned"
             }
         };
@@ -208,10 +204,6 @@ impl Supervisor {
             suspects,
             alone,
         };
-        if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Stuck(self.abandoned));
-            return;
-        }
         // The old thread ends with its last address.
         self.slots[index].guest = None;
         if let Next::Restart { work, convicted } = work.after(0, &stop) {
@@ -227,6 +219,14 @@ impl Supervisor {
                     },
                 );
             }
+        }
+    }
+
+    /// A thread does not answer and cannot be ended: with too many of them the engine gives up.
+    fn abandon(&mut self) {
+        self.abandoned += 1;
+        if self.abandoned > MOST_ABANDONED {
+            self.engine.do_send(Fatal::Stuck(self.abandoned));
         }
     }
 

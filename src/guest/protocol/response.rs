@@ -89,6 +89,9 @@ struct Response<'a, 's> {
     outcomes: &'a mut Outcomes,
 }
 
+/// Where a value's payload lies, `None` for Python's `None`, or why it cannot leave.
+type Value = Result<Option<Range<u32>>, Box<Failure>>;
+
 impl Response<'_, '_> {
     fn decode(mut self, id: u32, count: usize) -> Result<usize, FrameError> {
         if self.reader.tuple()? != 3 || self.reader.int()? != i64::from(id) {
@@ -102,19 +105,17 @@ impl Response<'_, '_> {
         for _ in 0..self.reader.list()? {
             let fields = self.reader.tuple()?;
             let index = self.index(results)?;
-            if index >= answered {
-                for _ in 1..fields {
-                    self.reader.skip()?;
-                }
-            } else if index > 0 && self.is_spent() {
+            if index > 0 && index < answered && self.is_spent() {
                 // Messages from here on are asked for again; what was read of them is thrown away.
                 answered = index;
                 self.outcomes.items.truncate(self.first + answered);
+            }
+            if index < answered {
+                self.extra(index, fields)?;
+            } else {
                 for _ in 1..fields {
                     self.reader.skip()?;
                 }
-            } else {
-                self.extra(index, fields)?;
             }
         }
         self.reader.finish()?;
@@ -146,11 +147,15 @@ impl Response<'_, '_> {
     }
 
     /// One value as JSON (or as its own bytes) at the end of the data; `None` for Python's `None`.
-    fn value(&mut self) -> Result<Result<Option<Range<u32>>, Box<Failure>>, FrameError> {
+    fn value(&mut self) -> Result<Value, FrameError> {
         let start = self.outcomes.data.len();
-        let value = self
-            .reader
-            .value(&mut self.outcomes.data, self.max_output)?;
+        let data = &mut self.outcomes.data;
+        let value = self.reader.value(data, self.max_output)?;
+        self.made(start, value)
+    }
+
+    /// Counts what was made of a value, from `start` on in the data, and says where it lies.
+    fn made(&mut self, start: usize, value: Result<Top, OutputError>) -> Result<Value, FrameError> {
         Ok(match value {
             Ok(Top::None) => Ok(None),
             Ok(Top::Json | Top::Bytes) => {

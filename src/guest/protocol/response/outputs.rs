@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{ATTRIBUTES, Response, invalid, too_large, value_failure};
-use crate::codec::{FrameError, Reader, Scratch, Top};
+use super::{ATTRIBUTES, Response, invalid, too_large};
+use crate::codec::{FrameError, Reader, Scratch};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
@@ -66,16 +66,10 @@ impl Response<'_, '_> {
         let mut scratch = Scratch::default();
         let mut reader = Reader::new(data, &mut scratch, MAX_DEPTH);
         let value = reader.value(&mut self.outcomes.data, self.max_output)?;
-        Ok(match value {
-            Ok(Top::None) => Ok(self.append(b"null")?),
-            Ok(Top::Json | Top::Bytes) => {
-                self.spent += self.outcomes.data.len() - start;
-                Ok(self.payload_from(start)?)
-            }
-            Err(error) => {
-                self.spent += self.wasted(&error);
-                Err(value_failure(&error))
-            }
+        Ok(match self.made(start, value)? {
+            Ok(Some(payload)) => Ok(payload),
+            Ok(None) => Ok(self.append(b"null")?),
+            Err(failure) => Err(failure),
         })
     }
 
