@@ -83,6 +83,52 @@ fn a_script_file_that_is_not_there() {
     );
 }
 
+/// A sound script and a Kafka input with `fields` as well.
+fn with_kafka(fields: &str) -> String {
+    with_script("root = this")
+        + &format!("input:\n  kafka:\n    addresses: [localhost]\n    topics: [t]\n    {fields}\n")
+}
+
+#[test]
+fn fields_of_kafka_that_are_missing_or_wrong() {
+    refused(
+        &with_kafka("properties: { linger.mss: 5, group.id: g }"),
+        &[
+            "`input.kafka` has no `consumer_group`",
+            "bad.yaml:7:3",
+            "librdkafka has no property `linger.mss`",
+            "did you mean `linger.ms`?",
+            "write `consumer_group`",
+            "bad.yaml:10:44",
+        ],
+    );
+}
+
+#[test]
+fn no_message_shows_a_password() {
+    for fields in [
+        "sasl: { mechanism: PLIAN, user: u, password: hunter2 }",
+        "sasl: { mechanism: PLAIN, user: [, password: hunter2 }",
+        "properties: { no.such.password: hunter2 }",
+        "sasl: { password: \"${NO_SUCH_VARIABLE}hunter2\" }",
+    ] {
+        let folder = folder(&with_kafka(fields));
+        let lint = nerodia([
+            "lint",
+            "bad.yaml",
+            "--set",
+            "output.kafka.sasl.pasword=hunter2",
+        ])
+        .dir(folder.path())
+        .run();
+        for ran in [run(folder.path()), lint] {
+            let ran = ran.expect(2);
+            assert!(ran.stderr.contains("bad.yaml:10:"), "{}", ran.stderr);
+            assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        }
+    }
+}
+
 #[test]
 fn a_syntax_error_stands_at_its_place_in_the_yaml() {
     for runtime in RUNTIMES {

@@ -98,6 +98,16 @@ impl Nerodia {
         self.command.spawn().expect("the program is built")
     }
 
+    /// Starts it without input and output, with its log in a file.
+    pub fn spawn_logging_to(mut self, log: &Path) -> Child {
+        let log = std::fs::File::create(log).expect("a file to log to");
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.command.spawn().expect("the program is built")
+    }
+
     /// Runs it to its end. Fails the test if it hangs.
     pub fn run(mut self) -> Ran {
         let input = std::mem::take(&mut self.input);

@@ -13,6 +13,7 @@
 //! | `diagnostics` | problems, shown as rustc shows them |
 //! | `tree` | YAML in which everything knows its place |
 //! | `overrides`, `env` | what changes the tree |
+//! | `secrets` | what no message shows |
 //! | `raw` | the shape a user writes, with defaults and manual |
 //! | `schema`, `reference` | that shape for editors and for readers |
 //! | `shape`, `foreign` | checks the tree has it; explains what is Bento's alone |
@@ -32,6 +33,7 @@ mod raw;
 mod reference;
 mod schema;
 mod script;
+mod secrets;
 mod shape;
 mod source;
 mod suggest;
@@ -42,9 +44,11 @@ mod validate;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use load::{Loaded, Source};
 pub use model::{
-    Config, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig, InputConfig, LogFormat,
-    LogLevel, LoggerConfig, OnError, OutputConfig, PipelineConfig, RUNTIMES, RecycleConfig,
-    StdinConfig, StdoutCodec, StdoutConfig,
+    ClientCertificate, Compression, Config, DeliveryGuarantee, GenerateConfig, GenerateSource,
+    GuestsConfig, HttpConfig, InputConfig, KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig,
+    LogFormat, LogLevel, LoggerConfig, OnError, OutputConfig, Partitioner, Pem, PipelineConfig,
+    RUNTIMES, RecycleConfig, SaslConfig, SaslMechanism, Secret, StdinConfig, StdoutCodec,
+    StdoutConfig, TlsConfig,
 };
 pub use reference::reference;
 pub use schema::schema;

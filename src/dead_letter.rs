@@ -1,13 +1,14 @@
 //! Dead letters: messages that could not be processed, with why.
 //!
 //! For line outputs a dead letter is a JSON object with everything needed to find the message and to run it
-//! again. Its payload stands there as text if it is UTF-8, else in base64.
+//! again. Its payload stands there as text if it is UTF-8, else in base64. What Kafka outputs make of
+//! a failure stands in [`crate::output::kafka::record`].
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-use crate::message::{Batch, Failure, Message, Outcome, Outcomes, Record};
+use crate::message::{Batch, Failure, Message};
 
 #[derive(Serialize)]
 struct Letter<'a> {
@@ -22,31 +23,8 @@ struct Letter<'a> {
     payload_base64: Option<String>,
 }
 
-/// The dead letters of `outcomes`: one record for each message that failed, in their places.
-pub fn letters(batch: &Batch, start: usize, outcomes: &Outcomes) -> Outcomes {
-    let mut letters = Outcomes::default();
-    for (message, outcome) in batch.messages[start..].iter().zip(&outcomes.items) {
-        let outcome = match outcome {
-            Outcome::Failed(failure) => {
-                let from = position(&letters.data);
-                write(&mut letters.data, batch, message, failure);
-                Outcome::Record(Record {
-                    payload: from..position(&letters.data),
-                    overrides: None,
-                })
-            }
-            _ => Outcome::Dropped,
-        };
-        letters.items.push(outcome);
-    }
-    letters
-}
-
-fn position(data: &[u8]) -> u32 {
-    u32::try_from(data.len()).expect("a batch's payloads are far below 4 GiB, bounded by the gate")
-}
-
-fn write(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
+/// Appends the dead letter of `message`, one of `batch`, to `data` as JSON on one line.
+pub fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
     let payload = std::str::from_utf8(&message.payload).ok();
     let letter = Letter {
         error: failure,

@@ -12,8 +12,20 @@ use actix::prelude::*;
 use self::shutdown::{End, Signal};
 use crate::guest::error::StartError;
 use crate::input::{Commit, Drain, Input};
+use crate::message::Failure;
 use crate::message::gate::Gate;
 use crate::telemetry::counters::Counters;
+
+/// A message failed, and nobody says where failed messages go. Not committed, so that it is the first at
+/// the next start.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MessageFailed {
+    /// Which one.
+    pub place: String,
+    /// Why.
+    pub failure: Box<Failure>,
+}
 
 /// Something that cannot be mended by trying again.
 #[derive(Debug, Message)]
@@ -69,7 +81,12 @@ pub struct Lost {
 /// An output cannot go on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct OutputEnded(pub io::Error);
+pub enum OutputEnded {
+    /// What it writes to is closed.
+    Write(io::Error),
+    /// The reason in words.
+    Failed(String),
+}
 
 /// All permits are home: everything read has been dealt with.
 #[derive(Debug, Message)]
@@ -211,11 +228,11 @@ impl Handler<Drained> for Engine {
         // Every ack is in the input's mailbox before its permit is home, so this comes behind the last one.
         let commit = input.send(Commit).into_actor(self);
         ctx.spawn(commit.map(|lost, engine, _| {
-            match lost {
+            match lost.map_err(anyhow::Error::new).flatten() {
                 Ok(0) => {}
                 Ok(lost) => engine.lose(lost),
                 Err(error) => {
-                    let error = anyhow::anyhow!("the input cannot be asked what was lost: {error}");
+                    let error = error.context("cannot store how far the input was dealt with");
                     engine.error.get_or_insert(error);
                 }
             }
@@ -243,13 +260,36 @@ impl Handler<Signal> for Engine {
 impl Handler<OutputEnded> for Engine {
     type Result = ();
 
-    fn handle(&mut self, OutputEnded(error): OutputEnded, _: &mut Self::Context) {
-        let end = match error.kind() {
+    fn handle(&mut self, ended: OutputEnded, _: &mut Self::Context) {
+        let end = match ended {
             // `| head -1` has seen enough.
-            io::ErrorKind::BrokenPipe => self.end(),
-            _ => End::Failed(anyhow::Error::new(error).context("cannot write to the output")),
+            OutputEnded::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => self.end(),
+            OutputEnded::Write(error) => {
+                End::Failed(anyhow::Error::new(error).context("cannot write to the output"))
+            }
+            OutputEnded::Failed(reason) => End::Failed(anyhow::Error::msg(reason)),
         };
         self.finish(end);
+    }
+}
+
+impl Handler<MessageFailed> for Engine {
+    type Result = ();
+
+    fn handle(&mut self, failed: MessageFailed, ctx: &mut Self::Context) {
+        let MessageFailed { place, failure } = failed;
+        let Failure {
+            kind, message, at, ..
+        } = *failure;
+        let at = at.map_or_else(String::new, |at| format!(" (at {at})"));
+        self.error.get_or_insert_with(|| {
+            anyhow::anyhow!(
+                "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins \
+                 with it. Mend the script, or say where failed messages go (`dead_letter`, or \
+                 `pipeline.on_error: drop`)"
+            )
+        });
+        self.drain(ctx);
     }
 }
 

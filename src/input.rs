@@ -2,9 +2,11 @@
 //!
 //! A source runs on a thread of its own and may block. It cuts what it reads into batches and hands them to
 //! its [`Feed`], which waits for room at the gate; when it has ended, its thread tells the engine. The
-//! [`Input`] actor stops it and owns the commit point: it hears every ack.
+//! [`Input`] actor stands for it among the actors: it hears every ack, and stops the source by its
+//! [`Control`]. Kafka's source hears the acks too, since it has positions to commit.
 
 pub mod generate;
+pub mod kafka;
 pub mod stdin;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,11 +15,14 @@ use std::thread;
 
 use actix::prelude::*;
 
+use tokio::sync::oneshot;
+
 use crate::config::InputConfig;
 use crate::engine::{Engine, InputEnded, Lost};
-use crate::message::ack::Acked;
-use crate::message::gate::Gate;
-use crate::message::{Batch, Incoming, Lane, Message, Origin};
+use crate::message::ack::{Acked, Fate};
+use crate::message::gate::{Gate, Permit};
+use crate::message::{Batch, Incoming, LaneEnded, Message, Origin};
+use crate::processor::Processor;
 
 /// Most messages in a batch. Beyond this, larger batches save nothing and only make results wait.
 pub const BATCH: usize = 1024;
@@ -27,18 +32,46 @@ pub trait Source: Send + 'static {
     /// Name of its thread.
     const NAME: &'static str;
 
-    /// Reads until the end, or until it is told to [`Stop`]. What it has read by then it hands on.
+    /// Reads until the end, or until it is told to [stop](Control::stop). What it has read by then it hands on.
     ///
     /// # Errors
     /// If it cannot be read any more.
     fn run(self, feed: Feed) -> anyhow::Result<()>;
 }
 
-/// Takes a source's messages into the engine, in order.
-pub struct Feed {
-    gate: Gate,
-    processor: Recipient<Incoming>,
+/// Where a source's batches go, and what it needs for them.
+#[derive(Clone)]
+pub struct Sink {
+    /// Permits.
+    pub gate: Gate,
+    processor: Addr<Processor>,
     acks: Recipient<Acked>,
+}
+
+impl Sink {
+    /// Hands on a batch whose permit was taken.
+    pub fn send(
+        &self,
+        origin: &Arc<Origin>,
+        position: u64,
+        messages: Vec<Message>,
+        permit: Permit,
+    ) {
+        let acks = self.acks.clone();
+        let batch = Batch::new(Arc::clone(origin), position, messages, permit, acks);
+        // Safe without looking at the mailbox's size: the permit was taken.
+        self.processor.do_send(Incoming(Arc::new(batch)));
+    }
+
+    /// Nothing more comes in this lane, and all that came is answered or abandoned.
+    pub fn end(&self, origin: &Origin) {
+        self.processor.do_send(LaneEnded(origin.lane));
+    }
+}
+
+/// Takes the messages of a source of one lane into the engine, in order.
+pub struct Feed {
+    sink: Sink,
     origin: Arc<Origin>,
     position: u64,
 }
@@ -57,26 +90,26 @@ impl Feed {
 
     fn send_batch(&mut self, messages: Vec<Message>) {
         let cost = messages.iter().map(Message::cost).sum();
-        let permit = self.gate.acquire(cost);
+        let permit = self.sink.gate.acquire(cost);
         let count = messages.len() as u64;
-        let batch = Batch::new(
-            Lane(0),
-            self.position,
-            Arc::clone(&self.origin),
-            messages,
-            permit,
-            self.acks.clone(),
-        );
+        self.sink
+            .send(&self.origin, self.position, messages, permit);
         self.position += count;
-        // Safe without looking at the mailbox's size: the permit was taken.
-        self.processor.do_send(Incoming(Arc::new(batch)));
     }
 }
 
-/// Stops a source: wakes it wherever it waits.
-pub trait Stop: Send {
-    /// Called once, from another thread.
+/// The actor's hold on a source, which runs on another thread.
+pub trait Control: Send {
+    /// Read no more; wakes the source wherever it waits. Called once.
     fn stop(&self);
+
+    /// The commit point may pass these messages. Standard input and generated messages have none.
+    fn delivered(&self, _acked: Acked) {}
+
+    /// All messages are dealt with: store the commit point, let go of what is held, and answer.
+    fn finish(&self, done: oneshot::Sender<anyhow::Result<()>>) {
+        let _ = done.send(Ok(())); // who asked may have gone
+    }
 }
 
 /// Read no more. The engine hears when the source has handed on what it had read.
@@ -84,14 +117,15 @@ pub trait Stop: Send {
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// Everything that was read has been dealt with. The answer is how many messages were lost.
+/// Everything that was read has been dealt with. Answered when the commit point is stored, with how many
+/// messages were lost.
 #[derive(Debug, actix::Message)]
-#[rtype(result = "usize")]
+#[rtype(result = "anyhow::Result<usize>")]
 pub struct Commit;
 
 /// The actor. See the module's documentation.
 pub struct Input {
-    stop: Box<dyn Stop>,
+    control: Box<dyn Control>,
     lost: usize,
     engine: Addr<Engine>,
 }
@@ -100,45 +134,63 @@ impl Input {
     /// Starts the input that `config` describes on an arbiter of its own.
     ///
     /// # Errors
-    /// If the system refuses what its source needs.
+    /// If the system, or Kafka's library, refuses what its source needs.
     pub fn start(
         config: &InputConfig,
         gate: Gate,
-        processor: Recipient<Incoming>,
+        processor: Addr<Processor>,
         engine: Addr<Engine>,
     ) -> anyhow::Result<Addr<Self>> {
-        let arbiter = Arbiter::new().handle();
+        let parts = Parts {
+            gate,
+            processor,
+            engine,
+        };
         Ok(match config {
             InputConfig::Stdin(config) => {
-                let (source, stop) = stdin::Stdin::new(config)?;
-                Self::start_with(source, Box::new(stop), gate, processor, engine, &arbiter)
+                let (source, control) = stdin::Stdin::new(config)?;
+                parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
             }
             InputConfig::Generate(config) => {
-                let (source, stop) = generate::Generate::new(config);
-                Self::start_with(source, Box::new(stop), gate, processor, engine, &arbiter)
+                let (source, control) = generate::Generate::new(config);
+                parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
+            }
+            InputConfig::Kafka(config) => {
+                let (source, control) = kafka::Kafka::new(config)?;
+                parts.start(Box::new(control), |sink, engine| source.spawn(sink, engine))
             }
         })
     }
+}
 
-    fn start_with(
-        source: impl Source,
-        stop: Box<dyn Stop>,
-        gate: Gate,
-        processor: Recipient<Incoming>,
-        engine: Addr<Engine>,
-        arbiter: &ArbiterHandle,
-    ) -> Addr<Self> {
-        Self::start_in_arbiter(arbiter, move |ctx| {
-            let feed = Feed {
+struct Parts {
+    gate: Gate,
+    processor: Addr<Processor>,
+    engine: Addr<Engine>,
+}
+
+impl Parts {
+    fn start(
+        self,
+        control: Box<dyn Control>,
+        source: impl FnOnce(Sink, Addr<Engine>) + Send + 'static,
+    ) -> Addr<Input> {
+        let arbiter = Arbiter::new().handle();
+        Input::start_in_arbiter(&arbiter, move |ctx| {
+            let Self {
                 gate,
                 processor,
-                acks: ctx.address().recipient(),
-                origin: Arc::default(),
-                position: 0,
+                engine,
+            } = self;
+            let acks = ctx.address().recipient();
+            let sink = Sink {
+                gate,
+                processor,
+                acks,
             };
-            read(source, feed, engine.clone());
-            Self {
-                stop,
+            source(sink, engine.clone());
+            Input {
+                control,
                 lost: 0,
                 engine,
             }
@@ -146,17 +198,31 @@ impl Input {
     }
 }
 
-fn read<S: Source>(source: S, feed: Feed, engine: Addr<Engine>) {
+/// Runs a source of one lane on a thread of its own.
+fn read<S: Source>(source: S, sink: Sink, engine: Addr<Engine>) {
+    let feed = Feed {
+        sink,
+        origin: Arc::default(),
+        position: 0,
+    };
+    spawn(S::NAME, engine.clone(), move || {
+        let result = source.run(feed);
+        engine.do_send(InputEnded(result));
+    });
+}
+
+/// Runs `source` on a thread. Whatever happens there, the engine is not left to wait for it for ever.
+fn spawn(name: &str, engine: Addr<Engine>, source: impl FnOnce() + Send + 'static) {
     let reading = {
         let engine = engine.clone();
         move || {
-            // Without an answer the engine would wait for this source for ever.
-            let result = catch_unwind(AssertUnwindSafe(|| source.run(feed)));
-            let panicked = |_| Err(anyhow::anyhow!("the input panicked: a bug of the engine"));
-            engine.do_send(InputEnded(result.unwrap_or_else(panicked)));
+            if catch_unwind(AssertUnwindSafe(source)).is_err() {
+                let error = anyhow::anyhow!("the input panicked: a bug of the engine");
+                engine.do_send(InputEnded(Err(error)));
+            }
         }
     };
-    if let Err(error) = thread::Builder::new().name(S::NAME.into()).spawn(reading) {
+    if let Err(error) = thread::Builder::new().name(name.into()).spawn(reading) {
         engine.do_send(InputEnded(Err(error.into())));
     }
 }
@@ -169,16 +235,21 @@ impl Handler<Drain> for Input {
     type Result = ();
 
     fn handle(&mut self, Drain: Drain, _: &mut Self::Context) {
-        self.stop.stop();
+        self.control.stop();
     }
 }
 
 impl Handler<Commit> for Input {
-    type Result = usize;
+    type Result = ResponseFuture<anyhow::Result<usize>>;
 
-    // Standard input and generated messages have no position to commit.
-    fn handle(&mut self, Commit: Commit, _: &mut Self::Context) -> usize {
-        self.lost
+    fn handle(&mut self, Commit: Commit, _: &mut Self::Context) -> Self::Result {
+        let (done, answer) = oneshot::channel();
+        self.control.finish(done);
+        let lost = self.lost;
+        Box::pin(async move {
+            let gone = |_| Err(anyhow::anyhow!("the input ended before its last commit"));
+            answer.await.unwrap_or_else(gone).map(|()| lost)
+        })
     }
 }
 
@@ -186,9 +257,13 @@ impl Handler<Acked> for Input {
     type Result = ();
 
     fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
-        if acked.lost {
-            self.lost += acked.count;
-            self.engine.do_send(Lost { count: acked.count });
+        match acked.fate {
+            Fate::Delivered => self.control.delivered(acked),
+            Fate::Abandoned => {}
+            Fate::Lost => {
+                self.lost += acked.count;
+                self.engine.do_send(Lost { count: acked.count });
+            }
         }
     }
 }

@@ -14,12 +14,13 @@
 //! * [`config`]: YAML in, a config that cannot be wrong out.
 //! * [`engine`]: starts the actors from the output back to the input, and ends them.
 //! * [`message`]: what flows; [`message::gate`] bounds it, [`message::ack`] answers for it.
-//! * [`input`]: standard input and generated messages, cut into batches.
+//! * [`input`]: Kafka, standard input and generated messages, cut into batches.
 //! * [`processor`]: hands batches on, puts results back in order, applies the error policy.
 //! * [`supervisor`]: the queue of work; scaling, restart and replay of guests.
 //! * [`guest`]: one interpreter in its sandbox, and the protocol spoken with it.
 //! * [`codec`]: JSON to Python's marshal format and back.
 //! * [`output`], [`dead_letter`]: where results and failures go.
+//! * [`kafka`]: what Kafka inputs and outputs share.
 //! * [`telemetry`]: counters and logs.
 //! * [`cli`]: the commands.
 
@@ -36,6 +37,8 @@ pub mod supervisor;
 
 pub mod codec;
 pub mod guest;
+
+pub mod kafka;
 
 pub mod dead_letter;
 pub mod output;

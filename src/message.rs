@@ -4,12 +4,13 @@ pub mod ack;
 pub mod gate;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Recipient;
 use bytes::Bytes;
 
-use self::ack::{Ack, Acked};
+use self::ack::{Ack, Acked, Fate};
 use self::gate::Permit;
 
 /// One unit of input: payload bytes plus where they came from.
@@ -36,9 +37,11 @@ impl Message {
         }
     }
 
-    /// What the message costs at the [`gate`], in bytes: its payload and the engine's own book-keeping.
+    /// What the message costs at the [`gate`], in bytes: its payload, its attributes and the engine's own
+    /// book-keeping.
     pub fn cost(&self) -> u64 {
-        self.payload.len() as u64 + MESSAGE_OVERHEAD
+        let attributes = self.attributes.as_deref().map_or(0, Attributes::cost);
+        (self.payload.len() + attributes) as u64 + MESSAGE_OVERHEAD
     }
 }
 
@@ -58,31 +61,96 @@ pub struct Attributes {
     pub headers: Headers,
     /// Milliseconds since the Unix epoch.
     pub timestamp: Option<i64>,
+    /// There is no payload, not even an empty one: Kafka's sign that the key is deleted.
+    pub tombstone: bool,
 }
 
-/// Where the messages of a batch came from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+impl Attributes {
+    /// What they take in memory, in bytes.
+    fn cost(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, Bytes::len);
+        size_of::<Self>() + key + headers_cost(&self.headers)
+    }
+}
+
+fn headers_cost(headers: &Headers) -> usize {
+    let header = |(name, value): &(String, Option<Bytes>)| {
+        size_of::<(String, Option<Bytes>)>() + name.len() + value.as_ref().map_or(0, Bytes::len)
+    };
+    headers.iter().map(header).sum()
+}
+
+/// A stretch of input that keeps its order: one Kafka partition for as long as it is ours, or all of
+/// standard input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(pub u64);
+
+/// A lane, and where its messages come from. All batches of the lane share it.
+#[derive(Debug, Default)]
 pub struct Origin {
+    /// The lane.
+    pub lane: Lane,
     /// Kafka topic; `None` for sources without topics.
     pub topic: Option<Arc<str>>,
     /// Kafka partition; 0 elsewhere.
     pub partition: i32,
+    abandoned: AtomicBool,
+    stopped: AtomicBool,
 }
 
-/// A stretch of input that keeps its order: one Kafka partition, or all of standard input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Lane(pub u32);
+impl Origin {
+    /// The lane of a Kafka partition.
+    pub fn of_partition(lane: Lane, topic: Arc<str>, partition: i32) -> Self {
+        Self {
+            lane,
+            topic: Some(topic),
+            partition,
+            ..Self::default()
+        }
+    }
+
+    /// Where the message at `offset` is, for people.
+    pub fn place(&self, offset: i64) -> String {
+        match &self.topic {
+            Some(topic) => format!(
+                "topic `{topic}`, partition {}, offset {offset}",
+                self.partition
+            ),
+            None => format!("message {offset}"),
+        }
+    }
+
+    /// Gives up what is under way in this lane: it is not run, nor are its results delivered any more.
+    /// Another member has the partition now, or it is read again from the commit point.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// Whether what is under way in this lane was given up.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Ends the lane before a message that failed: what comes behind it is not run, what came before it is
+    /// delivered.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// Whether messages that were not run yet need not be run any more.
+    pub fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Acquire) || self.is_abandoned()
+    }
+}
 
 /// Consecutive messages of one lane; the unit that actors pass.
 #[derive(Debug)]
 pub struct Batch {
-    /// The lane whose order they keep.
-    pub lane: Lane,
+    /// The lane whose order they keep, and the source of them all.
+    pub origin: Arc<Origin>,
     /// How many messages of the lane went before: 0 for the first batch. Orders batches without gaps,
     /// which offsets of a compacted topic do not.
     pub position: u64,
-    /// Source of every message in the batch.
-    pub origin: Arc<Origin>,
     /// The messages; never empty.
     pub messages: Vec<Message>,
     open: Mutex<Open>,
@@ -100,18 +168,16 @@ impl Batch {
     /// A batch whose `permit` covers the cost of all `messages`; `acks` is the input, which hears what
     /// became of them.
     pub fn new(
-        lane: Lane,
-        position: u64,
         origin: Arc<Origin>,
+        position: u64,
         messages: Vec<Message>,
         permit: Permit,
         acks: Recipient<Acked>,
     ) -> Self {
         let count = messages.len();
         Self {
-            lane,
-            position,
             origin,
+            position,
             messages,
             open: Mutex::new(Open { permit, count }),
             acks,
@@ -132,7 +198,7 @@ impl Batch {
         drop(open);
         permit.charge((outcomes.cost() + self.letters_cost(start, outcomes)) as u64);
         Ack::new(
-            self.lane,
+            Arc::clone(&self.origin),
             self.position + start as u64,
             count,
             permit,
@@ -164,9 +230,8 @@ impl Batch {
         }
         let messages = (0..count as i64).map(|offset| Message::new(Bytes::new(), offset));
         Arc::new(Self::new(
-            Lane(0),
-            0,
             Arc::default(),
+            0,
             messages.collect(),
             gate::Gate::new(u64::MAX).acquire(0),
             actix::Actor::start(Deaf).recipient(),
@@ -175,8 +240,8 @@ impl Batch {
 }
 
 impl Drop for Batch {
-    /// A batch that is dropped before all of it has an ack was lost on the way (an actor panicked): that
-    /// must not pass for a delivery.
+    /// A batch that is dropped before all of it has an ack was abandoned, or lost on the way (an actor
+    /// panicked): neither must pass for a delivery.
     fn drop(&mut self) {
         let count = self
             .open
@@ -185,10 +250,10 @@ impl Drop for Batch {
             .count;
         if count > 0 {
             self.acks.do_send(Acked {
-                lane: self.lane,
+                lane: self.origin.lane,
                 position: self.position,
                 count,
-                lost: true,
+                fate: Fate::of_dropped(&self.origin),
             });
         }
     }
@@ -198,6 +263,11 @@ impl Drop for Batch {
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Incoming(pub Arc<Batch>);
+
+/// Nothing more comes in this lane: what is kept for it can go.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct LaneEnded(pub Lane);
 
 /// What became of consecutive messages of a batch, on its way from the supervisor to the processor.
 #[derive(Debug, actix::Message)]
@@ -211,7 +281,7 @@ pub struct Processed {
     pub outcomes: Outcomes,
 }
 
-/// Results on their way to an output, in order.
+/// Results, or failures that become dead letters, on their way to an output, in order.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Deliver {
@@ -219,7 +289,8 @@ pub struct Deliver {
     pub batch: Arc<Batch>,
     /// Index of the first message that `outcomes` tells of.
     pub start: usize,
-    /// The records to write; all other outcomes are not the output's concern.
+    /// Records to write, and failures to write as dead letters; of each message only what concerns this
+    /// output, else [`Outcome::Dropped`].
     pub outcomes: Outcomes,
     /// To be ended when the records are where they should be.
     pub ack: Ack,
@@ -243,18 +314,6 @@ impl Outcomes {
     /// What they take in memory, in bytes, with the dead letters that will be made of failures.
     pub fn cost(&self) -> usize {
         self.data.capacity() + self.items.iter().map(Outcome::cost).sum::<usize>()
-    }
-
-    /// Every record, with the index of the message it was made from.
-    pub fn records(&self) -> impl Iterator<Item = (usize, &Record)> {
-        self.items.iter().enumerate().flat_map(|(index, outcome)| {
-            let records = match outcome {
-                Outcome::Record(record) => std::slice::from_ref(record),
-                Outcome::Records(records) => records,
-                Outcome::Dropped | Outcome::Failed(_) => &[],
-            };
-            records.iter().map(move |record| (index, record))
-        })
     }
 }
 
@@ -293,6 +352,8 @@ impl Outcome {
 pub struct Record {
     /// Where its payload lies in [`Outcomes::data`].
     pub payload: Range<u32>,
+    /// There is no payload, not even an empty one: the script said `tombstone()`.
+    pub tombstone: bool,
     /// What the script set by `meta` or `emit`; all else is the input message's.
     pub overrides: Option<Box<Overrides>>,
 }
@@ -327,11 +388,7 @@ impl Overrides {
         } = self;
         let key = key.iter().flatten().map(Bytes::len).sum::<usize>();
         let topic = topic.iter().flatten().map(String::len).sum::<usize>();
-        let header = |(name, value): &(String, Option<Bytes>)| {
-            size_of::<(String, Option<Bytes>)>() + name.len() + value.as_ref().map_or(0, Bytes::len)
-        };
-        let headers = headers.iter().flatten().map(header).sum::<usize>();
-        size_of::<Self>() + key + topic + headers
+        size_of::<Self>() + key + topic + headers.as_ref().map_or(0, headers_cost)
     }
 }
 

@@ -4,44 +4,89 @@
 //! each ack when the records are where they should be. It has an arbiter of its own, so that it may block.
 
 pub mod drop;
+pub mod kafka;
 pub mod lines;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use actix::prelude::*;
 
 use self::drop::Drop;
+use self::kafka::{Kafka, Refusals};
 use self::lines::Lines;
-use crate::config::OutputConfig;
-use crate::engine::OutputEnded;
+use crate::config::{OutputConfig, StdoutCodec};
+use crate::engine::Engine;
 use crate::message::Deliver;
+use crate::processor::error_policy::ErrorPolicy;
 use crate::telemetry::counters::Counters;
 
-/// Starts the output that `config` describes, on an arbiter of its own. It tells `engine` when it cannot go
-/// on.
-pub fn start(
-    config: &OutputConfig,
-    engine: Recipient<OutputEnded>,
-    counters: Arc<Counters>,
-) -> Recipient<Deliver> {
-    let arbiter = Arbiter::new().handle();
-    match config {
-        OutputConfig::Stdout(config) => {
-            let lines = Lines::new(std::io::stdout(), config.codec.clone(), engine, counters);
-            Lines::start_in_arbiter(&arbiter, |_| lines).recipient()
-        }
-        OutputConfig::Drop => Drop::start_in_arbiter(&arbiter, |_| Drop).recipient(),
-    }
+/// What outputs are started with.
+pub struct Outputs<'a> {
+    /// Hears when an output cannot go on.
+    pub engine: &'a Addr<Engine>,
+    /// What is counted.
+    pub counters: &'a Arc<Counters>,
+    /// Stands in dead letters.
+    pub script_hash: Arc<str>,
 }
 
-/// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
-pub fn start_stderr(engine: Recipient<OutputEnded>, counters: Arc<Counters>) -> Recipient<Deliver> {
-    let arbiter = Arbiter::new().handle();
-    let lines = Lines::new(
-        std::io::stderr(),
-        crate::config::StdoutCodec::Lines,
-        engine,
-        counters,
-    );
-    Lines::start_in_arbiter(&arbiter, |_| lines).recipient()
+impl Outputs<'_> {
+    /// Starts the output for results that `config` describes, on an arbiter of its own. What it cannot write
+    /// has failed: `policy` says what becomes of it.
+    ///
+    /// # Errors
+    /// If Kafka's library does not take the config.
+    pub fn results(
+        &self,
+        config: &OutputConfig,
+        policy: &ErrorPolicy,
+    ) -> anyhow::Result<Recipient<Deliver>> {
+        self.start(
+            config,
+            Refusals::Policy(policy.clone(), self.engine.clone()),
+        )
+    }
+
+    /// Starts the output for dead letters that `config` describes, on an arbiter of its own.
+    ///
+    /// # Errors
+    /// If Kafka's library does not take the config.
+    pub fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
+        self.start(config, Refusals::Fatal(self.engine.clone().recipient()))
+    }
+
+    /// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
+    pub fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
+        self.lines(std::io::stderr(), StdoutCodec::Lines)
+    }
+
+    fn start(
+        &self,
+        config: &OutputConfig,
+        refusals: Refusals,
+    ) -> anyhow::Result<Recipient<Deliver>> {
+        Ok(match config {
+            OutputConfig::Stdout(config) => self.lines(std::io::stdout(), config.codec.clone()),
+            OutputConfig::Drop => {
+                Drop::start_in_arbiter(&Arbiter::new().handle(), |_| Drop).recipient()
+            }
+            OutputConfig::Kafka(config) => {
+                let engine = self.engine.clone().recipient();
+                let (hash, counters) = (Arc::clone(&self.script_hash), Arc::clone(self.counters));
+                let kafka = Kafka::new(config, hash, refusals, engine, counters)?;
+                Kafka::start_in_arbiter(&Arbiter::new().handle(), |_| kafka).recipient()
+            }
+        })
+    }
+
+    fn lines<W: Write + Send + Unpin + 'static>(
+        &self,
+        writer: W,
+        codec: StdoutCodec,
+    ) -> Recipient<Deliver> {
+        let engine = self.engine.clone().recipient();
+        let lines = Lines::new(writer, codec, engine, Arc::clone(self.counters));
+        Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
+    }
 }

@@ -3,6 +3,7 @@
 //! A stretch of outcomes leaves as soon as all before it have left: results to the output, failures where
 //! the error policy says.
 
+pub mod error_policy;
 pub mod sequencer;
 
 use std::collections::HashMap;
@@ -10,12 +11,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use self::error_policy::ErrorPolicy;
 use self::sequencer::Sequencer;
-use crate::config::OnError;
-use crate::dead_letter;
-use crate::engine::Watch;
+use crate::engine::{Engine, MessageFailed, Watch};
 use crate::message::ack::Ack;
-use crate::message::{Batch, Deliver, Incoming, Lane, Outcome, Outcomes, Processed};
+use crate::message::{Batch, Deliver, Incoming, Lane, LaneEnded, Outcome, Outcomes, Processed};
 use crate::supervisor::{Run, Supervisor};
 use crate::telemetry::counters::Counters;
 
@@ -23,10 +23,10 @@ use crate::telemetry::counters::Counters;
 pub struct Processor {
     supervisor: Addr<Supervisor>,
     output: Recipient<Deliver>,
-    dead_letters: Recipient<Deliver>,
-    on_error: OnError,
+    error_policy: ErrorPolicy,
     counters: Arc<Counters>,
     lanes: HashMap<Lane, Sequencer<Stretch>>,
+    engine: Addr<Engine>,
     _watch: Watch,
 }
 
@@ -35,6 +35,8 @@ struct Stretch {
     start: usize,
     outcomes: Outcomes,
     ack: Ack,
+    /// The message behind the stretch failed, and the pipeline ends before it.
+    stop: Option<MessageFailed>,
 }
 
 impl Processor {
@@ -42,19 +44,18 @@ impl Processor {
     pub fn new(
         supervisor: Addr<Supervisor>,
         output: Recipient<Deliver>,
-        dead_letters: Recipient<Deliver>,
-        on_error: OnError,
+        error_policy: ErrorPolicy,
         counters: Arc<Counters>,
-        watch: Watch,
+        engine: &Addr<Engine>,
     ) -> Self {
         Self {
             supervisor,
             output,
-            dead_letters,
-            on_error,
+            error_policy,
             counters,
             lanes: HashMap::new(),
-            _watch: watch,
+            engine: engine.clone(),
+            _watch: Watch::over("processor", engine),
         }
     }
 
@@ -62,18 +63,28 @@ impl Processor {
         let Stretch {
             batch,
             start,
-            outcomes,
+            mut outcomes,
             ack,
+            stop,
         } = stretch;
         ack.leave();
         let failed = self.count(&outcomes);
-        if failed > 0 && self.on_error == OnError::DeadLetter {
-            self.dead_letters.do_send(Deliver {
-                batch: Arc::clone(&batch),
-                start,
-                outcomes: dead_letter::letters(&batch, start, &outcomes),
-                ack: ack.share(),
-            });
+        match &self.error_policy {
+            ErrorPolicy::DeadLetter(dead_letters) if failed > 0 => {
+                dead_letters.do_send(Deliver {
+                    batch: Arc::clone(&batch),
+                    start,
+                    outcomes: outcomes.take_failures(),
+                    ack: ack.share(),
+                });
+            }
+            ErrorPolicy::Drop if failed > 0 => drop(outcomes.take_failures()),
+            _ => {}
+        }
+        if let Some(failed) = stop {
+            // From here on the lane is read again at the next start; others go on until all is drained.
+            batch.origin.stop();
+            self.engine.do_send(failed);
         }
         // All outputs are behind the gate, so their mailboxes are bounded by it.
         self.output.do_send(Deliver {
@@ -100,12 +111,37 @@ impl Processor {
         }
         Counters::add(&self.counters.dropped, dropped);
         Counters::add(&self.counters.records, records);
-        let counter = match self.on_error {
-            OnError::DeadLetter => &self.counters.failed,
-            OnError::Drop => &self.counters.failed_and_dropped,
+        let counter = match self.error_policy {
+            ErrorPolicy::Drop => &self.counters.failed_and_dropped,
+            _ => &self.counters.failed,
         };
         Counters::add(counter, failed);
         failed
+    }
+}
+
+impl Processor {
+    /// Where a failure ends the pipeline: takes the first one out of `outcomes`, with all that follows.
+    fn stop_before_failure(
+        &self,
+        batch: &Batch,
+        start: usize,
+        outcomes: &mut Outcomes,
+    ) -> Option<MessageFailed> {
+        let ErrorPolicy::Stop = self.error_policy else {
+            return None;
+        };
+        let (index, outcome) = outcomes.cut_at_failure()?;
+        let Outcome::Failed(failure) = outcome else {
+            return None;
+        };
+        self.counters.count_failure(&failure);
+        Counters::add(&self.counters.failed, 1);
+        let offset = batch.messages[start + index].offset;
+        Some(MessageFailed {
+            place: batch.origin.place(offset),
+            failure,
+        })
     }
 }
 
@@ -129,23 +165,39 @@ impl Handler<Processed> for Processor {
         let Processed {
             batch,
             start,
-            outcomes,
+            mut outcomes,
         } = processed;
+        if batch.origin.is_over() {
+            return; // who has the partition now makes these results too, and is further on
+        }
+        let stop = self.stop_before_failure(&batch, start, &mut outcomes);
         let count = outcomes.items.len();
         // Results count at the gate from here on, before they wait for their turn.
         let ack = batch.ack(start, &outcomes);
-        let (lane, position) = (batch.lane, batch.position + start as u64);
+        let (origin, position) = (Arc::clone(&batch.origin), batch.position + start as u64);
         let stretch = Stretch {
             batch,
             start,
             outcomes,
             ack,
+            stop,
         };
-        let sequencer = self.lanes.entry(lane).or_default();
+        let sequencer = self.lanes.entry(origin.lane).or_default();
         sequencer.insert(position, count as u64, stretch);
         let ready: Vec<Stretch> = std::iter::from_fn(|| sequencer.pop()).collect();
         for stretch in ready {
             self.release(stretch);
         }
+        if origin.is_over() {
+            self.lanes.remove(&origin.lane);
+        }
+    }
+}
+
+impl Handler<LaneEnded> for Processor {
+    type Result = ();
+
+    fn handle(&mut self, LaneEnded(lane): LaneEnded, _: &mut Self::Context) {
+        self.lanes.remove(&lane);
     }
 }

@@ -192,7 +192,11 @@ impl Supervisor {
         if let Some(held_back) = self.held_back.take() {
             ctx.cancel_future(held_back);
         }
-        while !self.queue.is_empty() {
+        while let Some(first) = self.queue.first_entry() {
+            if first.get().stretch.batch.origin.is_over() {
+                first.remove();
+                continue;
+            }
             let idle = |slot: &Slot| slot.idle_since().is_some();
             let Some(index) = self.slots.iter().position(idle) else {
                 return;

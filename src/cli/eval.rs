@@ -1,5 +1,7 @@
 //! `nerodia eval`: a script on the command line, as people use jq.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::run;
@@ -29,7 +31,7 @@ pub struct Eval {
 impl Eval {
     pub fn execute(self) -> u8 {
         match Config::for_script(&self.script, &self.imports, &self.set) {
-            Ok(loaded) => run::run(&loaded.config),
+            Ok(loaded) => run::run(&loaded.config, Duration::ZERO),
             Err(problems) => {
                 super::report::diagnostics(&problems);
                 super::MISUSED

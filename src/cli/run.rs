@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,6 +11,7 @@ use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::build;
 use crate::engine::shutdown::End;
+use crate::kafka::connect;
 use crate::telemetry::counters::{ByName, Counters};
 use crate::telemetry::logs;
 
@@ -32,6 +34,9 @@ pub struct Run {
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// How long to try to reach Kafka at the start; once it runs, a pipeline tries for ever
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    connect_timeout: Duration,
 }
 
 impl Run {
@@ -39,7 +44,7 @@ impl Run {
         match load(self.config, &self.set) {
             Ok(Loaded { config, warnings }) => {
                 report::diagnostics(&warnings);
-                run(&config)
+                run(&config, self.connect_timeout)
             }
             Err(problems) => {
                 report::diagnostics(&problems);
@@ -65,8 +70,12 @@ pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
 }
 
 /// Runs a pipeline and gives the exit code.
-pub fn run(config: &Config) -> u8 {
+pub fn run(config: &Config, connect_timeout: Duration) -> u8 {
     logs::start(&config.logger);
+    if let Err(error) = connect::check(config, connect_timeout) {
+        console::complain(format_args!("error: {error:#}"));
+        return FAILED;
+    }
     let runtime = match progress::open_runtime(&config.guests.runtime) {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {

@@ -135,16 +135,16 @@ fn snippet<'a>(
     if location.source().is_argument() {
         return group.element(Origin::path(location.file()));
     }
-    let mut annotations = vec![kind.span(location.range()).label(label)];
+    let mut annotations = vec![kind.span(location.range_shown()).label(label)];
     for (other, label) in beside {
         annotations.push(
             AnnotationKind::Context
-                .span(other.range())
+                .span(other.range_shown())
                 .label(label.as_str()),
         );
     }
     group.element(
-        Snippet::source(location.source().text())
+        Snippet::source(location.source().shown())
             .path(location.file())
             .annotations(annotations),
     )

@@ -36,6 +36,25 @@ pub(super) fn explain(pointer: &str, field: &str) -> Option<Diagnostic> {
             format!("`{}` takes no processors of its own", parents[0]),
             "move them to `pipeline.processors`",
         ),
+        (["input" | "output" | "dead_letter"], "kafka_franz" | "redpanda" | "kafka_balanced") => (
+            format!("`{field}` is another of Bento's clients of Kafka; here there is one"),
+            "write `kafka`, with `addresses` for `seed_brokers`",
+        ),
+        ([_, "kafka"], "seed_brokers" | "brokers" | "bootstrap_servers") => (
+            format!("`kafka` has no `{field}`"),
+            "the brokers are `addresses`",
+        ),
+        (["input", "kafka"], "regexp_topics") => (
+            "`kafka` has no `regexp_topics`".into(),
+            "begin a regular expression in `topics` with `^`",
+        ),
+        (["input", "kafka"], "group_id" | "group_name") => (
+            format!("`kafka` has no `{field}`"),
+            "the name of the group is `consumer_group`",
+        ),
+        ([_, "kafka", "sasl"], "username") => {
+            ("`sasl` has no `username`".into(), "the user is `user`")
+        }
         (["guests"], "max") => (
             "`guests` has no `max`".into(),
             "the most guests is Bento's `pipeline.threads`",
@@ -67,4 +86,17 @@ pub(super) fn explain(pointer: &str, field: &str) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(Diagnostic::error(message).help(help))
+}
+
+/// What to do about a choice that is Bento's alone.
+pub(super) fn choice(pointer: &str, written: &str) -> Option<&'static str> {
+    let field = pointer.rsplit('/').next()?;
+    Some(match (field, written) {
+        ("partitioner", "manual") => "write the partition itself as `partition`",
+        ("partitioner", "round_robin") => "write `random`, which spreads messages as evenly",
+        ("mechanism", "OAUTHBEARER" | "AWS_MSK_IAM" | "GSSAPI") => {
+            "this engine has `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`"
+        }
+        _ => return None,
+    })
 }

@@ -10,7 +10,7 @@ use super::diagnostics::{Diagnostic, Diagnostics};
 use super::model::{Config, InputConfig};
 use super::source::SourceText;
 use super::tree::{Data, Node, parse};
-use super::{env, overrides, raw, shape, validate};
+use super::{env, overrides, raw, secrets, shape, validate};
 
 /// Where a config comes from.
 #[derive(Clone, Debug)]
@@ -109,7 +109,8 @@ impl Config {
 /// The tree of a text; an empty text is an empty mapping.
 fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     let root = parse(text)?.filter(|root| !root.is_null());
-    let root = root.unwrap_or_else(|| Node::empty(text.location(1, 1, 1)));
+    let mut root = root.unwrap_or_else(|| Node::empty(text.location(1, 1, 1)));
+    secrets::hide(&mut root);
     if matches!(root.data, Data::Map(_)) {
         return Ok(root);
     }

@@ -3,7 +3,11 @@
 //! Limits are in range, scripts are read, exactly one input and one output are chosen. What a
 //! field is for stands in `raw.rs`, where users meet it.
 
+mod kafka;
+
 use std::time::Duration;
+
+pub use kafka::*;
 
 use super::script::Stage;
 
@@ -19,8 +23,10 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     /// Where results go.
     pub output: OutputConfig,
-    /// Where failed messages go; `None`: JSON lines on standard error.
+    /// Where failed messages go; `None`: JSON lines on standard error, but a Kafka input stops.
     pub dead_letter: Option<OutputConfig>,
+    /// How often a result may come out. Exactly once only from Kafka to Kafka.
+    pub delivery: DeliveryGuarantee,
     /// The sandboxed interpreters and their limits.
     pub guests: GuestsConfig,
     /// The web server.
@@ -31,13 +37,15 @@ pub struct Config {
     pub shutdown_timeout: Duration,
 }
 
-/// Where messages come from. (Kafka becomes one more variant, with its struct beside the stage.)
+/// Where messages come from.
 #[derive(Clone, Debug)]
 pub enum InputConfig {
     /// Lines of standard input.
     Stdin(StdinConfig),
     /// Messages made by a script or from a literal.
     Generate(GenerateConfig),
+    /// Kafka topics.
+    Kafka(Box<KafkaInputConfig>),
 }
 
 /// Lines of standard input.
@@ -96,13 +104,15 @@ pub enum OnError {
     Drop,
 }
 
-/// Where messages go. (Kafka becomes one more variant, with its struct beside the stage.)
+/// Where messages go.
 #[derive(Clone, Debug)]
 pub enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
     /// Nowhere.
     Drop,
+    /// A Kafka topic.
+    Kafka(Box<KafkaOutputConfig>),
 }
 
 /// Standard output.

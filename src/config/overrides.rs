@@ -2,6 +2,7 @@
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::env::is_code;
+use super::secrets;
 use super::source::{Location, SourceText};
 use super::tree::{Data, Entry, Node, Scalar, Style, parse};
 
@@ -23,7 +24,7 @@ fn apply_one(root: &mut Node, argument: &str) -> Result<(), Diagnostics> {
     let (path, text) = argument
         .split_once('=')
         .ok_or_else(|| malformed("this `--set` has no `=`"))?;
-    let segments: Vec<_> = path.trim().split('.').collect();
+    let segments = segments(path.trim());
     if segments.iter().any(|segment| segment.is_empty()) {
         return Err(malformed("this `--set` has an empty name in its path").into());
     }
@@ -40,8 +41,22 @@ fn apply_one(root: &mut Node, argument: &str) -> Result<(), Diagnostics> {
         Diagnostic::error(what)
             .at(at)
             .help("a path is made of field names and list indices, counted from 0")
-            .into()
-    })
+    })?;
+    secrets::hide(root);
+    Ok(())
+}
+
+/// The names and indices of a path. The name of a property of Kafka has dots of its own.
+fn segments(path: &str) -> Vec<&str> {
+    const PROPERTIES: &str = ".kafka.properties.";
+    match path.find(PROPERTIES) {
+        Some(at) => {
+            let (parents, property) = path.split_at(at + PROPERTIES.len());
+            let parents = parents.trim_end_matches('.').split('.');
+            parents.chain([property]).collect()
+        }
+        None => path.split('.').collect(),
+    }
 }
 
 fn scalar(text: &str, style: Style, at: Location) -> Node {
@@ -50,6 +65,7 @@ fn scalar(text: &str, style: Style, at: Location) -> Node {
         style,
         tag: None,
         end: (1, 0),
+        secret: false,
     });
     Node { at, data }
 }
@@ -170,6 +186,10 @@ mod tests {
             assert_eq!(set(yaml, &[argument]), expected, "{argument}");
         }
         assert_eq!(set("a: 1", &["a=2", "a=3"]), r#"{"a":3}"#);
+        assert_eq!(
+            set("a: {}", &["b.kafka.properties.linger.ms=5"]),
+            r#"{"a":{},"b":{"kafka":{"properties":{"linger.ms":5}}}}"#
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod guests;
 mod input;
+mod kafka;
 mod output;
 mod pipeline;
 mod service;
@@ -16,9 +17,13 @@ use serde_json::Value;
 
 pub(super) use guests::{Guests, Recycle};
 pub(super) use input::{Generate, Input, Lines, Scanner, Stdin};
+pub(super) use kafka::{
+    Batching, ClientCert, Compression, Group, KafkaInput, KafkaOutput, Partition, Partitioner,
+    Properties, Sasl, SaslMechanism, Texts, Tls,
+};
 pub(super) use output::{DropOutput, Output, Stdout};
 pub(super) use pipeline::{OnError, Pipeline, Processor, Python};
-pub(super) use service::{Http, LogFormat, Logger};
+pub(super) use service::{Delivery, Http, LogFormat, Logger};
 pub(super) use text::{DurationText, Size};
 
 /// A Nerodia pipeline: where messages come from, the Python they go through, where they go.
@@ -33,8 +38,14 @@ pub(super) struct Config {
     /// Where results go. Without it: lines on standard output.
     pub output: Output,
     /// Where messages go that could not be processed: any output. Without it they are written to
-    /// standard error as JSON lines, and the exit code is 1.
+    /// standard error as JSON lines, and the exit code is 1; but a Kafka input stops at the first,
+    /// whose position is not committed.
     pub dead_letter: Option<Output>,
+    /// How often a result may come out. `at_least_once`: never less than once, and again what was under
+    /// way at a crash. `exactly_once`, from Kafka to Kafka alone: results, dead letters and the input's
+    /// position are written in one transaction, so that consumers that read committed messages alone
+    /// (`isolation.level` is `read_committed`) see the results of each message once.
+    pub delivery: Delivery,
     /// The sandboxed Python interpreters that run the scripts, and what each may use.
     pub guests: Guests,
     /// The web server with health and metrics.
@@ -63,6 +74,7 @@ impl Default for Config {
             pipeline: Pipeline::default(),
             output: Output::default(),
             dead_letter: None,
+            delivery: Delivery::AtLeastOnce,
             guests: Guests::default(),
             http: None,
             logger: Logger::default(),

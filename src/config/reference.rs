@@ -12,8 +12,8 @@ const INTRODUCTION: &str = "\
 
 <!-- Made by `nerodia schema --markdown` from the doc comments in src/config/raw; a test holds it up to date. -->
 
-A config is one YAML document. Every field has a default but for the scripts. Fields and their
-meaning are Bento's where Bento has them.
+A config is one YAML document. Every field has a default but for the scripts and for those of
+Kafka that are called mandatory. Fields and their meaning are Bento's where Bento has them.
 
 - **Durations** are written `1s`, `500ms`, `1m30s`; **sizes** `256MiB` (1024²), `8MB` (1000²) or as a number of bytes.
 - **Environment**: `${NAME}` and `${NAME:default}` in any value, the default for a variable that is unset or empty;
@@ -21,6 +21,7 @@ meaning are Bento's where Bento has them.
   Scripts are left alone: `${` is a legal part of Python, and a variable must not become code.
 - **`--set path=value`** overrides a field, as in `--set guests.min=0` or
   `--set pipeline.processors.0.python.script='root = this'`. The value is YAML, but for scripts, which are taken as they are.
+- **Passwords and keys** are hidden in every message, also where the line is shown on which they stand.
 - Anchors, aliases and merge keys (`<<`) work. `yes`, `no`, `on` and `off` are text, as in YAML 1.2.
 - A field with an empty value (`level:`) counts as left out; a component without fields (`stdin:`) has its defaults.
 ";
@@ -28,11 +29,14 @@ meaning are Bento's where Bento has them.
 /// The config reference as Markdown: a table for each section.
 pub fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
-    section(&mut page, &SCHEMA, "");
+    section(&mut page, &mut Vec::new(), &SCHEMA, "");
     page
 }
 
-fn section(page: &mut String, schema: &Value, path: &str) {
+/// The sections there are already, each with its path.
+type Told = Vec<(Value, String)>;
+
+fn section(page: &mut String, told: &mut Told, schema: &Value, path: &str) {
     let fields: Vec<_> = schema["properties"]
         .as_object()
         .into_iter()
@@ -50,6 +54,15 @@ fn section(page: &mut String, schema: &Value, path: &str) {
     if fields.is_empty() {
         return;
     }
+    if let Some((_, other)) = told.iter().find(|(one, _)| *one == schema["properties"]) {
+        let _ = write!(
+            page,
+            "\nIts fields are those of [`{other}`](#{}).\n",
+            anchor(other)
+        );
+        return;
+    }
+    told.push((schema["properties"].clone(), path.to_owned()));
     page.push_str("\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n");
     for (name, field) in &fields {
         row(page, path, name, field);
@@ -57,9 +70,9 @@ fn section(page: &mut String, schema: &Value, path: &str) {
     for (name, field) in fields {
         let below = join(path, name);
         if is_section(field) {
-            section(page, field, &below);
+            section(page, told, field, &below);
         } else if is_section(&field["items"]) {
-            section(page, &field["items"], &format!("{below}[]"));
+            section(page, told, &field["items"], &format!("{below}[]"));
         }
     }
 }
@@ -74,18 +87,12 @@ fn row(page: &mut String, path: &str, name: &str, field: &Value) {
         None
     };
     let name = match linked {
-        // The anchor that GitHub makes of a heading: letters, digits and underscores stay.
-        Some(target) => {
-            let anchor: String = target
-                .chars()
-                .filter(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            format!("[`{name}`](#{anchor})")
-        }
+        Some(target) => format!("[`{name}`](#{})", anchor(&target)),
         None => format!("`{name}`"),
     };
     let default = match &field["default"] {
         Value::Null | Value::Object(_) => String::new(),
+        Value::String(text) if text.is_empty() => String::new(),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     };
@@ -107,13 +114,33 @@ fn row(page: &mut String, path: &str, name: &str, field: &Value) {
     let _ = writeln!(page, "| {name} | {kind} | {default} | {meaning} |");
 }
 
+/// The anchor that GitHub makes of a heading: letters, digits and underscores stay.
+fn anchor(path: &str) -> String {
+    path.chars()
+        .filter(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}
+
 fn example(value: &Value) -> String {
+    format!("`{}`", plain(value))
+}
+
+/// As YAML, without quotes: the examples need none.
+fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{text}`"),
-        other => format!(
-            "`{}`",
-            other.to_string().replace(',', ", ").replace('"', "")
-        ),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(plain).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let fields: Vec<_> = fields
+                .map(|(name, value)| format!("{name}: {}", plain(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

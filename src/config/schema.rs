@@ -77,6 +77,10 @@ fn loosen(schema: &mut Value) {
             None => {}
         }
     }
+    // A mapping with names of the user's own.
+    if let Some(values) = object.get_mut("additionalProperties") {
+        allow_null_and_variables(values);
+    }
 }
 
 fn allow_null_and_variables(field: &mut Value) {
@@ -141,6 +145,7 @@ mod tests {
             "pipeline": { "threads": "${N:4}", "processors": [{ "python": { "script": "root = 1" } }] },
             "guests": { "runtime": "${RUNTIME}", "min": null },
             "logger": null,
+            "output": { "kafka": { "properties": { "linger.ms": null, "batch.size": "${SIZE}" } } },
         });
         assert!(
             validator.is_valid(&accepted),

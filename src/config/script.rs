@@ -74,6 +74,8 @@ impl ScriptOrigin {
             None => Diagnostic::error(format!("cannot read the script: {}", problem.message))
                 .help("the path is relative to the folder of the config file"),
         })?;
+        // Python has `password=…` in many places, and the user wants to see it.
+        source.show(source.text().to_owned());
         Ok((source.text().to_owned(), Self::whole(source)))
     }
 

@@ -72,9 +72,11 @@ fn tell(root: &Node, error: &ValidationError<'_>) -> Vec<Misshapen> {
             let written = node
                 .and_then(Node::scalar)
                 .map_or("", |scalar| &scalar.text);
-            let help = match nearest(written, options.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("choose {}", list(options.iter().copied(), "or")),
+            let meant = nearest(written, options.iter().copied());
+            let help = match (foreign::choice(pointer, written), meant) {
+                (Some(help), _) => help.into(),
+                (None, Some(meant)) => format!("did you mean `{meant}`?"),
+                (None, None) => format!("choose {}", list(options.iter().copied(), "or")),
             };
             Diagnostic::error(format!("{name} cannot be {found}")).help(help)
         }
@@ -84,7 +86,7 @@ fn tell(root: &Node, error: &ValidationError<'_>) -> Vec<Misshapen> {
         Kind::Maximum { limit } => {
             Diagnostic::error(format!("{name} must be at most {limit}, not {found}"))
         }
-        _ => Diagnostic::error(format!("{name}: {error}")),
+        _ => Diagnostic::error(format!("{name}: {}", error.masked())),
     };
     vec![Misshapen {
         pointer: pointer.to_owned(),
@@ -196,7 +198,7 @@ fn help_for(schema: &Value, node: Option<&Node>, pointer: &str) -> Option<String
         _ => {}
     }
     let types = schema["type"].to_string();
-    let scalar = node.and_then(Node::scalar);
+    let scalar = node.and_then(Node::scalar).filter(|scalar| !scalar.secret);
     if types.contains("\"string\"")
         && let Some(scalar) = scalar
     {
@@ -207,7 +209,7 @@ fn help_for(schema: &Value, node: Option<&Node>, pointer: &str) -> Option<String
     {
         return Some(format!("write a list: `{field}: [{}]`", scalar.text));
     }
-    if types.contains("\"boolean\"") {
+    if types.contains("\"boolean\"") && !types.contains("\"string\"") {
         return Some(
             "YAML 1.2 has `true` and `false`; `yes`, `no`, `on` and `off` are text".into(),
         );

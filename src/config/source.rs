@@ -1,7 +1,10 @@
 //! Texts that a user wrote, and places in them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use super::secrets;
 
 /// A text with the name its user knows it by: a config file, a script file, a `--set` argument.
 ///
@@ -13,6 +16,8 @@ pub struct SourceText {
     kind: Kind,
     /// Byte offset at which each line begins.
     line_starts: Vec<usize>,
+    /// The text with its secrets hidden, character for character.
+    shown: OnceLock<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,7 @@ impl SourceText {
 
     /// The value of a command line argument, which is told by its name: all of it, as typed.
     pub(super) fn argument(option: &str, argument: &str, value: &str) -> Arc<Self> {
+        let argument = secrets::hidden_by_pattern(argument);
         let line = argument.lines().next().unwrap_or_default();
         let cut = if line.len() < argument.len() {
             "…"
@@ -62,6 +68,7 @@ impl SourceText {
             text,
             kind,
             line_starts,
+            shown: OnceLock::new(),
         })
     }
 
@@ -73,6 +80,20 @@ impl SourceText {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The whole text as messages show it: with stars in the place of secrets.
+    pub(super) fn shown(&self) -> &str {
+        self.shown.get_or_init(|| match self.kind {
+            // Code is no place for them, and full of what looks like one.
+            Kind::Script => self.text.clone(),
+            Kind::File | Kind::Argument => secrets::hidden_by_pattern(&self.text),
+        })
+    }
+
+    /// Says how messages are to show it, unless that was said before.
+    pub(super) fn show(&self, shown: String) {
+        self.shown.get_or_init(|| shown);
     }
 
     /// A line, counted from 1, without its line ending.
@@ -127,7 +148,7 @@ impl SourceText {
     }
 
     /// The byte offset of a line and column; beyond the end of the line, that end.
-    fn offset(&self, line: usize, column: usize) -> usize {
+    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
         let Some(text) = self.line(line) else {
             return self.text.len();
         };
@@ -136,6 +157,13 @@ impl SourceText {
             .nth(column.saturating_sub(1))
             .map_or(text.len(), |(at, _)| at);
         self.line_starts[line - 1] + within
+    }
+
+    /// The byte offset at which the line ends that `offset` is in.
+    pub(super) fn line_end(&self, offset: usize) -> usize {
+        let rest = &self.text[offset..];
+        let line = rest.split('\n').next().unwrap_or_default();
+        offset + line.strip_suffix('\r').unwrap_or(line).len()
     }
 }
 
@@ -176,10 +204,29 @@ impl Location {
     }
 
     /// The bytes to underline, which never go beyond the line.
-    pub(super) fn range(&self) -> std::ops::Range<usize> {
+    pub(super) fn range(&self) -> Range<usize> {
         let start = self.source.offset(self.line, self.column);
         let end = self.source.offset(self.line, self.column + self.length);
         start..end
+    }
+
+    /// The same bytes in the text as it is shown.
+    pub(super) fn range_shown(&self) -> Range<usize> {
+        let (text, shown) = (self.source.text(), self.source.shown());
+        let moved = |offset: usize| {
+            let characters = text[..offset].chars().count();
+            let found = shown.char_indices().nth(characters);
+            found.map_or(shown.len(), |(at, _)| at)
+        };
+        let Range { start, end } = self.range();
+        moved(start)..moved(end)
+    }
+
+    /// Whether there is a secret at its beginning.
+    pub(super) fn is_hidden(&self) -> bool {
+        let first = |text: &str, at: usize| text[at..].chars().next();
+        first(self.source.text(), self.range().start)
+            != first(self.source.shown(), self.range_shown().start)
     }
 }
 

@@ -1,6 +1,10 @@
-//! Whole configs: what they become. What is said about wrong ones is in `tests/wrong.rs`.
+//! Whole configs: what they become. What is said about wrong ones is in `tests/wrong.rs`, of
+//! Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
 
+mod kafka;
+mod secrets;
 mod wrong;
+mod wrong_kafka;
 
 use std::time::Duration;
 
@@ -166,7 +170,7 @@ guests: { min: ${MIN:2}, timeout: 5s }
 fn generate_takes_a_script_or_a_value() {
     let generate = |yaml: &str| match good(&format!("{SCRIPT}{yaml}")).input {
         InputConfig::Generate(generate) => generate,
-        InputConfig::Stdin(_) => panic!("generate"),
+        _ => panic!("generate"),
     };
     let one = generate(
         "input: { generate: { value: {a: [1.0, ~, 123456789012345678901]}, interval: '', count: 3, batch_size: 2 } }",
@@ -189,7 +193,7 @@ fn generate_takes_a_script_or_a_value() {
 fn codecs() {
     let output = |yaml: &str| match good(&format!("{SCRIPT}output: {{ stdout: {yaml} }}")).output {
         OutputConfig::Stdout(StdoutConfig { codec }) => codec,
-        OutputConfig::Drop => panic!("stdout"),
+        _ => panic!("stdout"),
     };
     assert_eq!(output("").terminator(), b"\n");
     assert_eq!(output("{codec: all-bytes}").terminator(), b"");

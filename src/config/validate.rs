@@ -4,6 +4,7 @@
 
 mod guests;
 mod input;
+mod kafka;
 mod output;
 mod pipeline;
 mod service;
@@ -34,6 +35,7 @@ pub(super) fn validate(
         pipeline,
         output,
         dead_letter,
+        delivery,
         guests,
         http,
         logger,
@@ -54,8 +56,10 @@ pub(super) fn validate(
     check.threads_are_cores = pipeline.threads == -1;
     let mut pipeline = check.pipeline(pipeline);
     let input = check.input(input, &pipeline);
-    let output = check.output("/output", output);
-    let dead_letter = dead_letter.map(|dead_letter| check.output("/dead_letter", dead_letter));
+    let mut output = check.output("/output", output);
+    let mut dead_letter = dead_letter.map(|dead_letter| check.output("/dead_letter", dead_letter));
+    let delivery = check.delivery(delivery, input.as_ref(), &mut output, dead_letter.as_mut());
+    check.failures(input.as_ref(), &pipeline, dead_letter.as_ref());
     let guests = check.guests(guests, &mut pipeline);
     let http = check.http(http);
     let logger = check.logger(logger);
@@ -78,6 +82,7 @@ pub(super) fn validate(
                 pipeline,
                 output,
                 dead_letter,
+                delivery,
                 guests,
                 http,
                 logger,
@@ -143,6 +148,20 @@ impl Check<'_> {
             self.warnings
                 .push(Diagnostic::warning(message).at(self.place(pointer)));
         }
+    }
+
+    /// Whether at most one of the components of `pointer` is written; tells it if not.
+    fn at_most_one(&mut self, pointer: &str, components: &[(&str, bool)], two: &str) -> bool {
+        let mut written = components.iter().filter(|(_, written)| *written);
+        let (Some((one, _)), Some((other, _))) = (written.next(), written.next()) else {
+            return true;
+        };
+        let problem = Diagnostic::error(format!("{two}, `{one}` and `{other}`"))
+            .at(self.place(&format!("{pointer}/{other}")))
+            .related(self.place(&format!("{pointer}/{one}")), "the other one")
+            .help("keep one of them");
+        self.errors.push(problem);
+        false
     }
 
     fn duration(&mut self, pointer: &str, text: &raw::DurationText) -> Duration {

@@ -5,17 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::prelude::*;
+use sha2::{Digest as _, Sha256};
 
+use super::Engine;
 use super::shutdown::{self, End, EndCell};
-use super::{Engine, Watch};
-use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
+use crate::config::{
+    Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, OnError, Stage,
+};
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
 use crate::input::Input;
 use crate::message::gate::Gate;
-use crate::output;
+use crate::output::Outputs;
 use crate::processor::Processor;
+use crate::processor::error_policy::ErrorPolicy;
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{Parts, Recycle, Supervisor};
 use crate::telemetry::counters::Counters;
@@ -48,8 +52,11 @@ async fn start(
     end: EndCell,
     counters: Arc<Counters>,
 ) -> anyhow::Result<()> {
-    let engine = Engine::create(|ctx| engine(config, runtime, end, counters, &ctx.address()));
-    shutdown::listen(&engine.recipient())?;
+    // Not `Engine::create`: the engine's parts need its address, and may refuse.
+    let context = Context::<Engine>::new();
+    let engine = engine(config, runtime, end, counters, &context.address())?;
+    let started = context.run(engine);
+    shutdown::listen(&started.recipient())?;
     Ok(())
 }
 
@@ -60,29 +67,39 @@ fn engine(
     end: EndCell,
     counters: Arc<Counters>,
     engine: &Addr<Engine>,
-) -> Engine {
+) -> anyhow::Result<Engine> {
     let Config {
         input,
         pipeline,
         output,
         dead_letter,
+        delivery: _,
         guests,
         http: _,
         logger: _,
         shutdown_timeout,
     } = config;
     let gate = Gate::new(pipeline.max_in_flight);
-    let output_to =
-        |config| output::start(config, engine.clone().recipient(), Arc::clone(&counters));
-    let results = output_to(output);
-    let dead_letters = match dead_letter {
-        Some(output) => output_to(output),
-        None => output::start_stderr(engine.clone().recipient(), Arc::clone(&counters)),
+    let stages = stages(input, &pipeline.stages);
+    let outputs = Outputs {
+        engine,
+        counters: &counters,
+        script_hash: script_hash(&stages),
     };
+    let error_policy = match (pipeline.on_error, dead_letter, input) {
+        (OnError::Drop, _, _) => ErrorPolicy::Drop,
+        (OnError::DeadLetter, Some(output), _) => {
+            ErrorPolicy::DeadLetter(outputs.dead_letters(output)?)
+        }
+        // Nobody watches the standard error of a service, and the message can be read again.
+        (OnError::DeadLetter, None, InputConfig::Kafka(_)) => ErrorPolicy::Stop,
+        (OnError::DeadLetter, None, _) => ErrorPolicy::DeadLetter(outputs.dead_letters_to_stderr()),
+    };
+    let results = outputs.results(output, &error_policy)?;
     let supervisor = Parts {
         spec: Arc::new(GuestSpec {
             runtime,
-            stages: stages(input, &pipeline.stages),
+            stages,
             limits: limits(guests),
         }),
         bounds: Bounds {
@@ -99,27 +116,38 @@ fn engine(
         engine: engine.clone(),
     };
     let processor = Processor::create({
-        let (on_error, counters) = (pipeline.on_error, Arc::clone(&counters));
-        let watch = Watch::over("processor", engine);
+        let (counters, engine) = (Arc::clone(&counters), engine.clone());
         move |ctx| {
             let supervisor = Supervisor::new(supervisor, ctx.address().recipient()).start();
-            Processor::new(supervisor, results, dead_letters, on_error, counters, watch)
+            Processor::new(supervisor, results, error_policy, counters, &engine)
         }
     });
-    Engine {
+    Ok(Engine {
         gate: gate.clone(),
         counters,
         shutdown_timeout: *shutdown_timeout,
         start_input: Some(Box::new({
             let (input, engine) = (input.clone(), engine.clone());
-            move || Input::start(&input, gate, processor.recipient(), engine)
+            move || Input::start(&input, gate, processor, engine)
         })),
         input: None,
         end,
         draining: false,
         finished: false,
         error: None,
+    })
+}
+
+/// Says which scripts made a dead letter: the beginning of a SHA-256 of them all, in hexadecimal.
+fn script_hash(stages: &[HelloStage]) -> Arc<str> {
+    let mut hasher = Sha256::new();
+    for stage in stages {
+        hasher.update((stage.script.len() as u64).to_be_bytes());
+        hasher.update(&stage.script);
     }
+    let hash = hasher.finalize();
+    let digits = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
+    digits.collect::<String>().into()
 }
 
 /// What guests are to run: the script of a `generate` input is the first stage.
@@ -134,7 +162,7 @@ pub fn scripts<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator
             source: GenerateSource::Script(stage),
             ..
         }) => Some(stage),
-        InputConfig::Generate(_) | InputConfig::Stdin(_) => None,
+        InputConfig::Generate(_) | InputConfig::Stdin(_) | InputConfig::Kafka(_) => None,
     };
     generator.into_iter().chain(stages)
 }

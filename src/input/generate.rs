@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{BATCH, Feed, Source, Stop};
+use super::{BATCH, Control, Feed, Source};
 use crate::config::{GenerateConfig, GenerateSource};
 use crate::message::Message;
 
@@ -31,7 +31,7 @@ struct Signal {
 /// Ends the source's wait.
 pub struct WakeUp(Arc<Signal>);
 
-impl Stop for WakeUp {
+impl Control for WakeUp {
     fn stop(&self) {
         *self
             .0

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use self::lines::Lines;
-use super::{Feed, Source, Stop};
+use super::{Control, Feed, Source};
 use crate::config::StdinConfig;
 
 /// The source.
@@ -25,7 +25,7 @@ pub struct Stdin {
 /// Ends the source's wait.
 pub struct WakeUp(OwnedFd);
 
-impl Stop for WakeUp {
+impl Control for WakeUp {
     fn stop(&self) {
         // The pipe is empty, so this cannot fail but by the reader's being gone already.
         let _ = rustix::io::write(&self.0, b"!");

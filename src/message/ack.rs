@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::Recipient;
 
-use super::Lane;
 use super::gate::Permit;
+use super::{Lane, Origin};
 
-/// To the input: these messages are dealt with, its commit point may pass them.
+/// To the input: what became of these messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, actix::Message)]
 #[rtype(result = "()")]
 pub struct Acked {
@@ -22,9 +22,30 @@ pub struct Acked {
     pub position: u64,
     /// How many there are.
     pub count: usize,
-    /// Whether they were lost: an output, or an actor on the way to it, ended without an answer for them. Positions from here on must
-    /// not be committed.
-    pub lost: bool,
+    /// Whether the commit point may pass them.
+    pub fate: Fate,
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Everything made from them is where it should be: the commit point may pass them.
+    Delivered,
+    /// Given up on purpose, with their [lane](Origin::is_over): they will be read again.
+    Abandoned,
+    /// An output, or an actor on the way to it, ended without an answer for them.
+    Lost,
+}
+
+impl Fate {
+    /// That of messages which were dropped without an answer.
+    pub(super) fn of_dropped(origin: &Origin) -> Self {
+        if origin.is_over() {
+            Self::Abandoned
+        } else {
+            Self::Lost
+        }
+    }
 }
 
 /// One output's share of a stretch of messages. End it with [`done`](Self::done).
@@ -37,7 +58,9 @@ pub struct Ack {
 
 struct Stretch {
     acked: Acked,
+    /// A share was dropped without an answer.
     lost: AtomicBool,
+    origin: Arc<Origin>,
     to: Recipient<Acked>,
     /// Comes home when the stretch is dropped: after the last share.
     permit: Permit,
@@ -46,22 +69,23 @@ struct Stretch {
 impl Ack {
     /// The first share of a stretch. `to` is told when all shares are done.
     pub fn new(
-        lane: Lane,
+        origin: Arc<Origin>,
         position: u64,
         count: usize,
         permit: Permit,
         to: Recipient<Acked>,
     ) -> Self {
         let acked = Acked {
-            lane,
+            lane: origin.lane,
             position,
             count,
-            lost: false,
+            fate: Fate::Delivered,
         };
         Self {
             stretch: Arc::new(Stretch {
                 acked,
                 lost: AtomicBool::new(false),
+                origin,
                 to,
                 permit,
             }),
@@ -98,7 +122,9 @@ impl Drop for Ack {
 
 impl Drop for Stretch {
     fn drop(&mut self) {
-        self.acked.lost = *self.lost.get_mut();
+        if *self.lost.get_mut() {
+            self.acked.fate = Fate::of_dropped(&self.origin);
+        }
         // The input's mailbox is not bounded, and there is at most one ack a message in flight.
         self.to.do_send(self.acked);
     }

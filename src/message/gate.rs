@@ -10,6 +10,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 use tokio::sync::Notify;
 
@@ -32,9 +33,15 @@ struct State {
     in_flight: u64,
     /// Those of them that an output has, or that are on their way to one.
     leaving: u64,
+    /// Was refused a permit and is unparked when bytes come home.
+    refused: Option<Thread>,
 }
 
 impl State {
+    fn fits(&self, limit: u64, bytes: u64) -> bool {
+        self.in_flight == 0 || self.in_flight + bytes <= limit
+    }
+
     fn may_work(&self, limit: u64, any_busy: bool) -> bool {
         self.in_flight <= limit.saturating_mul(2) || (!any_busy && self.leaving == 0)
     }
@@ -55,7 +62,7 @@ impl Gate {
     /// passes alone, when nothing else is in flight.
     pub fn acquire(&self, bytes: u64) -> Permit {
         let mut state = self.lock();
-        while state.in_flight > 0 && state.in_flight + bytes > self.0.limit {
+        while !state.fits(self.0.limit, bytes) {
             state = self
                 .0
                 .room
@@ -64,6 +71,23 @@ impl Gate {
         }
         state.in_flight += bytes;
         Permit::new(self, bytes)
+    }
+
+    /// Takes `bytes` if they fit, as [`acquire`](Self::acquire) does. Else the calling thread is unparked
+    /// the next time bytes come home; one thread at a time can wait like this.
+    pub fn try_acquire(&self, bytes: u64) -> Option<Permit> {
+        let mut state = self.lock();
+        if state.fits(self.0.limit, bytes) {
+            state.in_flight += bytes;
+            return Some(Permit::new(self, bytes));
+        }
+        state.refused = Some(thread::current());
+        None
+    }
+
+    /// Bytes that may be in flight.
+    pub fn limit(&self) -> u64 {
+        self.0.limit
     }
 
     /// Bytes in flight now.
@@ -109,7 +133,11 @@ impl Gate {
         if was_leaving {
             state.leaving -= bytes;
         }
+        let refused = state.refused.take();
         drop(state);
+        if let Some(thread) = refused {
+            thread.unpark();
+        }
         self.0.room.notify_one();
         self.0.released.notify_waiters();
     }
@@ -150,6 +178,12 @@ impl Permit {
         self.bytes += bytes;
     }
 
+    /// Makes it one for `bytes`: gives back what is too much, takes what is missing without waiting.
+    pub fn fit(&mut self, bytes: u64) {
+        drop(self.split(self.bytes.saturating_sub(bytes)));
+        self.charge(bytes.saturating_sub(self.bytes));
+    }
+
     /// What it covers is given to an output now.
     pub fn leave(&self) {
         if !self.leaving.swap(true, Ordering::Relaxed) {
@@ -182,6 +216,29 @@ mod tests {
         assert!(!waiting.is_finished(), "80 + 40 do not fit 100");
         drop(first);
         assert_eq!(waiting.join().unwrap(), 40);
+        assert_eq!(gate.in_flight(), 0);
+    }
+
+    #[test]
+    fn who_was_refused_is_unparked_when_bytes_come_home() {
+        let gate = Gate::new(100);
+        let first = gate.acquire(80);
+        let waiting = thread::spawn({
+            let gate = gate.clone();
+            move || {
+                loop {
+                    if let Some(mut permit) = gate.try_acquire(40) {
+                        permit.fit(110);
+                        permit.fit(10);
+                        return (permit.bytes, gate.in_flight());
+                    }
+                    thread::park();
+                }
+            }
+        });
+        thread::sleep(Duration::from_millis(20));
+        drop(first);
+        assert_eq!(waiting.join().unwrap(), (10, 10));
         assert_eq!(gate.in_flight(), 0);
     }
 

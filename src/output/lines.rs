@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::config::StdoutCodec;
+use crate::dead_letter;
 use crate::engine::OutputEnded;
-use crate::message::Deliver;
+use crate::message::{Deliver, Outcome, Record};
 use crate::telemetry::counters::Counters;
 
 /// The actor; writes to `W`.
@@ -45,10 +46,23 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         /// Buffers of rare large stretches are not kept.
         const KEEP: usize = 1 << 20;
         self.buffer.clear();
-        for (_, record) in deliver.outcomes.records() {
-            self.buffer
-                .extend_from_slice(deliver.outcomes.payload(record));
-            self.buffer.extend_from_slice(self.codec.terminator());
+        let messages = deliver.batch.messages[deliver.start..].iter();
+        for (message, outcome) in messages.zip(&deliver.outcomes.items) {
+            let terminator = self.codec.terminator();
+            let mut write = |record: &Record| {
+                self.buffer
+                    .extend_from_slice(deliver.outcomes.payload(record));
+                self.buffer.extend_from_slice(terminator);
+            };
+            match outcome {
+                Outcome::Dropped => {}
+                Outcome::Record(record) => write(record),
+                Outcome::Records(records) => records.iter().for_each(write),
+                Outcome::Failed(failure) => {
+                    dead_letter::write_json(&mut self.buffer, &deliver.batch, message, failure);
+                    self.buffer.extend_from_slice(terminator);
+                }
+            }
         }
         if self.buffer.is_empty() {
             return Ok(());
@@ -78,7 +92,7 @@ impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
             Ok(()) => deliver.ack.done(),
             Err(error) => {
                 self.ended = true;
-                self.engine.do_send(OutputEnded(error));
+                self.engine.do_send(OutputEnded::Write(error));
             }
         }
     }

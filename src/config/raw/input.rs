@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DurationText, Size};
+use super::{DurationText, KafkaInput, Size};
 
 /// Where messages come from: one of the fields below.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +14,8 @@ pub(in crate::config) struct Input {
     pub label: Option<String>,
     /// Standard input, a message a line.
     pub stdin: Option<Stdin>,
+    /// Kafka topics, read as a member of a consumer group.
+    pub kafka: Option<KafkaInput>,
     /// Messages made by a script, or copies of one value: for trying out and for load tests.
     pub generate: Option<Generate>,
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::KafkaOutput;
+
 /// Where messages go: one of the fields below.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,8 @@ pub(in crate::config) struct Output {
     pub label: Option<String>,
     /// Standard output, a line a message.
     pub stdout: Option<Stdout>,
+    /// A Kafka topic.
+    pub kafka: Option<KafkaOutput>,
     /// Nowhere: messages are acknowledged and forgotten.
     pub drop: Option<DropOutput>,
 }

@@ -1,8 +1,17 @@
-//! `http` and `logger`.
+//! `http`, `logger` and `delivery`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// How often a result may come out.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::config) enum Delivery {
+    AtLeastOnce,
+    ExactlyOnce,
+}
 
 /// The web server with health and metrics.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

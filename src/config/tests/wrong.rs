@@ -4,12 +4,12 @@ use super::super::*;
 use super::{SCRIPT, load, load_with};
 
 /// What is said about a config that is wrong.
-fn wrong(yaml: &str) -> String {
+pub(super) fn wrong(yaml: &str) -> String {
     load(yaml).expect_err("it is wrong").to_string()
 }
 
 /// What is said about several, each with a script that is not the matter.
-fn all_wrong(yamls: &[&str]) -> String {
+pub(super) fn all_wrong(yamls: &[&str]) -> String {
     let scripted = |yaml: &&str| wrong(&format!("{SCRIPT}{yaml}"));
     let all: Vec<_> = yamls.iter().map(scripted).collect();
     all.join("\n\n")
@@ -29,7 +29,7 @@ fn problems_of_every_kind_at_once() {
     insta::assert_snapshot!(wrong(
         "pipeline:\n  threads: four\n  processors:\n    - python: { scirpt: x }\n    - python: { file: nowhere.py }\n\
          \x20   - python: { script: x, imports: [a b] }\nguests: { min: 99, timeout: ${NOPE}s, memory: 0 }\nlogger: { level: 1 }\n\
-         input: { kafka: {} }\n"
+         input: { nats: {} }\n"
     ));
 }
 
@@ -86,7 +86,7 @@ fn missing_variables() {
 #[test]
 fn foreign_components() {
     insta::assert_snapshot!(wrong(
-        "input: { kafka: { addresses: [a] } }\noutput: { stdin: }\ndead_letter: { kafkaa: {} }\npipeline:\n  processors:\n\
+        "input: { amqp_0_9: { urls: [a] } }\noutput: { stdin: }\ndead_letter: { kafkaa: {} }\npipeline:\n  processors:\n\
         \x20   - mapping: root = this\n    - log: { message: x }\n    - pyhton: { script: root = 1 }\n\
          cache_resources: []\n"
     ));

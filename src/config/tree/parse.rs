@@ -114,6 +114,7 @@ impl<'a> Loader<'a> {
                         style,
                         tag,
                         end,
+                        secret: false,
                     }),
                     anchor,
                 )
@@ -236,8 +237,13 @@ impl<'a> Loader<'a> {
         if tag.suffix.is_empty() || (tag.handle.is_empty() && tag.suffix == "!") {
             return Some("str".into());
         }
+        // Of a password that begins with `!`, the tag is a part.
+        let what = match at.is_hidden() {
+            true => "unknown tag".into(),
+            false => format!("unknown tag `{tag}`"),
+        };
         self.problems.push(
-            Diagnostic::error(format!("unknown tag `{tag}`"))
+            Diagnostic::error(what)
                 .at(at.clone())
                 .help("tags are `!!str`, `!!int`, `!!float` and `!!bool`; few configs need any"),
         );

@@ -18,6 +18,8 @@ pub(in crate::config) struct Scalar {
     pub tag: Option<String>,
     /// The line (from 1) and column (from 0) at which it ends.
     pub end: (usize, usize),
+    /// Whether no message may show it.
+    pub secret: bool,
 }
 
 impl Scalar {
@@ -78,6 +80,7 @@ impl Scalar {
     pub fn describe(&self) -> String {
         match self.to_json(true) {
             Value::Null => "nothing".into(),
+            _ if self.secret && !self.text.is_empty() => "a secret".into(),
             Value::Bool(value) => format!("the boolean `{value}`"),
             Value::Number(_) => format!("the number `{}`", self.text),
             Value::String(text) if text.is_empty() => "an empty text".into(),
@@ -130,6 +133,7 @@ mod tests {
             style: Style::Plain,
             tag: None,
             end: (1, 0),
+            secret: false,
         }
     }
 

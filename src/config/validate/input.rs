@@ -21,23 +21,25 @@ impl Check<'_> {
         let raw::Input {
             label: _,
             stdin,
+            kafka,
             generate,
         } = raw;
-        match (stdin, generate) {
-            (stdin, None) => {
-                let stdin = stdin.unwrap_or_default();
-                Some(InputConfig::Stdin(self.stdin(stdin, pipeline)))
-            }
-            (None, Some(generate)) => self.generate(generate).map(InputConfig::Generate),
-            (Some(_), Some(_)) => {
-                let problem = Diagnostic::error("there are two inputs, `stdin` and `generate`")
-                    .at(self.place("/input/generate"))
-                    .related(self.place("/input/stdin"), "the other one")
-                    .help("keep one of them");
-                self.errors.push(problem);
-                None
-            }
+        let components = [
+            ("stdin", stdin.is_some()),
+            ("kafka", kafka.is_some()),
+            ("generate", generate.is_some()),
+        ];
+        if !self.at_most_one("/input", &components, "there are two inputs") {
+            return None;
         }
+        if let Some(kafka) = kafka {
+            return Some(InputConfig::Kafka(Box::new(self.kafka_input(kafka))));
+        }
+        if let Some(generate) = generate {
+            return self.generate(generate).map(InputConfig::Generate);
+        }
+        let stdin = stdin.unwrap_or_default();
+        Some(InputConfig::Stdin(self.stdin(stdin, pipeline)))
     }
 
     fn stdin(&mut self, raw: raw::Stdin, pipeline: &PipelineConfig) -> StdinConfig {

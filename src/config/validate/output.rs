@@ -1,7 +1,6 @@
 //! `output` and `dead_letter`.
 
 use super::Check;
-use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{OutputConfig, StdoutCodec, StdoutConfig};
 use crate::config::raw;
 use crate::config::tree::dotted;
@@ -12,34 +11,34 @@ impl Check<'_> {
         let raw::Output {
             label: _,
             stdout,
+            kafka,
             drop,
         } = raw;
-        match (stdout, drop) {
-            (Some(stdout), None) => {
-                OutputConfig::Stdout(self.stdout(&format!("{pointer}/stdout"), stdout))
-            }
-            (None, Some(raw::DropOutput {})) => OutputConfig::Drop,
-            (None, None) => {
-                if pointer != "/output" {
-                    self.error(
-                        pointer,
-                        format!("`{}` does not say where to", dotted(pointer)),
-                        "write for example `dead_letter: { stdout: {} }`, or leave `dead_letter` out",
-                    );
-                }
-                OutputConfig::Stdout(self.stdout(pointer, raw::Stdout::default()))
-            }
-            (Some(_), Some(_)) => {
-                let name = dotted(pointer);
-                let problem =
-                    Diagnostic::error(format!("`{name}` has two outputs, `stdout` and `drop`"))
-                        .at(self.place(&format!("{pointer}/drop")))
-                        .related(self.place(&format!("{pointer}/stdout")), "the other one")
-                        .help("keep one of them");
-                self.errors.push(problem);
-                OutputConfig::Drop
-            }
+        let components = [
+            ("stdout", stdout.is_some()),
+            ("kafka", kafka.is_some()),
+            ("drop", drop.is_some()),
+        ];
+        let two = format!("`{}` has two outputs", dotted(pointer));
+        if !self.at_most_one(pointer, &components, &two) {
+            return OutputConfig::Drop;
         }
+        if let Some(kafka) = kafka {
+            let kafka = self.kafka_output(&format!("{pointer}/kafka"), kafka);
+            return OutputConfig::Kafka(Box::new(kafka));
+        }
+        if let Some(raw::DropOutput {}) = drop {
+            return OutputConfig::Drop;
+        }
+        if stdout.is_none() && pointer != "/output" {
+            self.error(
+                pointer,
+                format!("`{}` does not say where to", dotted(pointer)),
+                "write for example `dead_letter: { stdout: {} }`, or leave `dead_letter` out",
+            );
+        }
+        let stdout = stdout.unwrap_or_default();
+        OutputConfig::Stdout(self.stdout(&format!("{pointer}/stdout"), stdout))
     }
 
     fn stdout(&mut self, pointer: &str, raw: raw::Stdout) -> StdoutConfig {

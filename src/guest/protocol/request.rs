@@ -106,6 +106,7 @@ fn encode_meta(encoder: &mut Encoder, batch: &Batch, message: &Message) {
         key,
         headers,
         timestamp,
+        tombstone: _,
     } = message.attributes.as_deref().unwrap_or(&none);
     encoder.tuple(6);
     encode_bytes(encoder, key.as_ref());

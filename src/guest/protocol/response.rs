@@ -287,6 +287,7 @@ impl Response<'_, '_> {
 fn plain(payload: Range<u32>) -> Record {
     Record {
         payload,
+        tombstone: false,
         overrides: None,
     }
 }

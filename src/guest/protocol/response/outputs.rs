@@ -57,7 +57,11 @@ impl Response<'_, '_> {
         } else {
             self.nested(data)?
         };
-        Ok(payload.map(|payload| Record { payload, overrides }))
+        Ok(payload.map(|payload| Record {
+            payload,
+            tombstone: false,
+            overrides,
+        }))
     }
 
     /// A value in a marshal frame of its own.

@@ -1,0 +1,193 @@
+//! Kafka: how to reach a cluster, what to read, what to write.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to reach a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaClientConfig {
+    /// `host:port` of some of its brokers; at least one.
+    pub addresses: Vec<String>,
+    /// The name that shows in the brokers' logs and quotas.
+    pub client_id: String,
+    /// Encryption; `None` for none.
+    pub tls: Option<TlsConfig>,
+    /// Who we are; `None` if nobody asks.
+    pub sasl: Option<SaslConfig>,
+    /// Properties handed to librdkafka as they are, sorted by name; none that a field here sets.
+    pub properties: Vec<(String, Secret)>,
+}
+
+/// Encryption, and whom to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Certificate authorities to trust; `None` for the system's.
+    pub root_cas: Option<Pem>,
+    /// Ours, where the brokers ask for one.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Trust any broker: for trying out only.
+    pub skip_cert_verify: bool,
+}
+
+/// A certificate with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate.
+    pub certificate: Pem,
+    /// Its key.
+    pub key: Pem,
+    /// What the key is encrypted with.
+    pub password: Option<Secret>,
+}
+
+/// Something in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pem {
+    /// In a file that exists.
+    File(PathBuf),
+    /// Written in the config.
+    Text(Secret),
+}
+
+/// User and password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaslConfig {
+    /// How they are shown.
+    pub mechanism: SaslMechanism,
+    /// Never empty.
+    pub user: String,
+    /// Never empty.
+    pub password: Secret,
+}
+
+/// How user and password are shown to a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// As they are.
+    Plain,
+    /// By proof.
+    ScramSha256,
+    /// By proof.
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Kafka's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// A text that no log and no message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Topics read as a member of a consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaInputConfig {
+    /// How to reach the cluster.
+    pub client: KafkaClientConfig,
+    /// Names, or regular expressions that begin with `^`; at least one.
+    pub topics: Vec<String>,
+    /// The group whose members share the partitions; never empty.
+    pub consumer_group: String,
+    /// Makes the member static: it may come back within the session timeout without a rebalance.
+    pub instance_id: Option<String>,
+    /// Where a partition begins that has no committed offset.
+    pub start_from_oldest: bool,
+    /// The time between two commits; more than nothing.
+    pub commit_period: Duration,
+    /// The most messages of one partition under way; at least 1.
+    pub checkpoint_limit: usize,
+    /// The most messages of a batch; 1 to [`crate::input::BATCH`].
+    pub batch_count: usize,
+    /// How long a batch may wait to be full; zero for not at all.
+    pub batch_period: Duration,
+    /// Without a heartbeat for so long a member counts as dead.
+    pub session_timeout: Duration,
+    /// The time between two heartbeats; at most a third of the session timeout.
+    pub heartbeat_interval: Duration,
+    /// How long messages under way may take to finish when their partition goes to another member.
+    pub rebalance_timeout: Duration,
+}
+
+/// A topic to write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaOutputConfig {
+    /// How to reach the cluster.
+    pub client: KafkaClientConfig,
+    /// Where messages go unless the script says otherwise.
+    pub topic: String,
+    /// Topics that scripts may choose beside `topic`: names, or regular expressions that begin with `^`.
+    pub topics_allowed: Vec<String>,
+    /// The key of every message; `None` for the input's.
+    pub key: Option<String>,
+    /// The headers of every message; `None` for the input's.
+    pub headers: Option<Vec<(String, String)>>,
+    /// The one partition to write to; `None` for the partitioner's choice.
+    pub partition: Option<i32>,
+    /// Which partition a key goes to.
+    pub partitioner: Partitioner,
+    /// How batches are compressed.
+    pub compression: Compression,
+    /// Whether all replicas in sync must have a message before it counts as written.
+    pub ack_replicas: bool,
+    /// Whether retries keep order and write once.
+    pub idempotent_write: bool,
+    /// Requests under way to each broker; at most 5 with `idempotent_write`.
+    pub max_in_flight: usize,
+    /// How long one request may take before it is tried again.
+    pub timeout: Duration,
+    /// The largest message, with key and headers, in bytes; a larger one becomes a dead letter.
+    pub max_message_bytes: usize,
+    /// The name of this process's transactions; set if, and only if, delivery is exactly once.
+    pub transactional_id: Option<String>,
+}
+
+/// Which partition a key goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitioner {
+    /// Java's: keys land where Java's producers put them.
+    Murmur2,
+    /// librdkafka's own default.
+    Crc32,
+    /// Sarama's, hence Bento's.
+    Fnv1a,
+    /// Keys do not matter.
+    Random,
+}
+
+/// How batches are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// zlib.
+    Gzip,
+    /// Snappy.
+    Snappy,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+/// How often a result may come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryGuarantee {
+    /// Never less than once.
+    AtLeastOnce,
+    /// Once, by Kafka's transactions.
+    ExactlyOnce,
+}

@@ -1,0 +1,159 @@
+//! What is said about configs of Kafka that are wrong.
+
+use super::SCRIPT;
+use super::wrong::{all_wrong, wrong};
+
+/// A sound input with `more` fields.
+fn input(more: &str) -> String {
+    format!(
+        "input:\n  kafka:\n    addresses: [a]\n    topics: [t]\n    consumer_group: g\n    {more}\n"
+    )
+}
+
+/// A sound output with `more` fields.
+fn output(more: &str) -> String {
+    format!("output:\n  kafka:\n    addresses: [a]\n    topic: o\n    {more}\n")
+}
+
+fn all(yamls: &[String]) -> String {
+    let yamls: Vec<_> = yamls.iter().map(String::as_str).collect();
+    all_wrong(&yamls)
+}
+
+#[test]
+fn what_is_missing() {
+    insta::assert_snapshot!(all_wrong(&[
+        "input: { kafka: }\noutput: { kafka: }\ndead_letter:\n  kafka: { addresses: [], topic: '' }\n",
+        "input: { kafka: { addresses: [','], topics: [], consumer_group: ' ', client_id: '' } }\n",
+        "input: { kafka: { adresses: [a], topics: [t], consumer_group: g } }\n",
+    ]));
+}
+
+#[test]
+fn addresses_and_topics() {
+    insta::assert_snapshot!(all(&[
+        input("").replace("[a]", "['a:b', 'x:1, ssl://y', '::1', 'a b']"),
+        input("").replace("[t]", "['a b', t:0, '^[', '^\\d', '^(?:a)', '..']"),
+        output("topics_allowed: ['^(', x/y]").replace("topic: o", "topic: ^o"),
+    ]));
+}
+
+#[test]
+fn values() {
+    insta::assert_snapshot!(all(&[
+        input("commit_period: 0s\n    checkpoint_limit: 0\n    batching: { count: 1025, period: x }"),
+        input("group: { session_timeout: 8s }").replace("8s", "8s, heartbeat_interval: 3s"),
+        input("group: { session_timeout: 8s }"),
+        input("group: { session_timeout: 6m, rebalance_timeout: 400s }"),
+        input("group: { heartbeat_interval: 1us }"),
+        output("partitioner: round_robin\n    compression: brotli\n    max_in_flight: 64\n    timeout: 16m"),
+        output("partitioner: manual\n    max_in_flight: 1001\n    idempotent_write: false\n    max_message_bytes: 999"),
+        output("max_message_bytes: 1MB\n    max_msg_bytes: 2MB\n    headers: { a: 1 }\n    static_headers: {}"),
+        output("headers: { a: b }\n    static_headers: { c: d }\n    partition: -1"),
+        output("ack_replicas: false\n    partition: x"),
+        output("key: ${! json(\"id\") }\n    headers: { a: '${! meta(\"k\") }' }\n    partition: '${! 1 }'")
+            .replace("topic: o", "topic: '${! meta(\"t\") }'"),
+    ]));
+}
+
+#[test]
+fn tls_and_sasl() {
+    insta::assert_snapshot!(all(&[
+        input("tls: { enabled: true, root_cas: ca.pem, root_cas_file: nowhere.pem }"),
+        input(
+            "tls: { enabled: true, root_cas: ca.pem, client_certs: [{ cert_file: nowhere.crt }] }"
+        ),
+        input(
+            "tls: { enabled: true, client_certs: [{ cert: '-----BEGIN CERTIFICATE-----' }, {}] }"
+        ),
+        input("tls: { enabled: true, root_cas_file: / }"),
+        input("sasl: { mechanism: PLAIN }"),
+        input("sasl: { user: u, password: p }"),
+        input("sasl: { mechanism: OAUTHBEARER, username: u }"),
+        input("sasl: { mechanism: plain, user: 1 }"),
+    ]));
+}
+
+#[test]
+fn properties() {
+    insta::assert_snapshot!(all(&[
+        input(
+            "properties:\n      fetch.min.byte: 1\n      no.such: 1\n      fetch.min.bytes: -1\n      debug: x\n      check.crcs: maybe\n      a: [b]"
+        ),
+        output("properties: { linger.ms: soon, ssl.keystore.password: [hunter2] }"),
+    ]));
+}
+
+/// Each is refused, and names what to write in its place.
+#[test]
+fn properties_that_are_not_the_users() {
+    let both = "bootstrap.servers metadata.broker.list client.id security.protocol sasl.mechanism sasl.mechanisms \
+        sasl.username sasl.password ssl.ca.location ssl.ca.pem ssl.certificate.location ssl.certificate.pem \
+        ssl.key.location ssl.key.pem ssl.key.password enable.ssl.certificate.verification group.id group.instance.id \
+        auto.offset.reset enable.auto.commit enable.auto.offset.store auto.commit.interval.ms session.timeout.ms \
+        heartbeat.interval.ms partitioner compression.codec compression.type acks request.required.acks \
+        enable.idempotence request.timeout.ms message.timeout.ms delivery.timeout.ms transactional.id group.protocol \
+        rebalance_cb dr_msg_cb opaque plugin.library.paths retries enable.partition.eof";
+    let told = |config: fn(&str) -> String, name: &str| {
+        let problems = wrong(&format!(
+            "{SCRIPT}{}",
+            config(&format!("properties: {{ {name}: 1 }}"))
+        ));
+        let said = |prefix: &str| {
+            let line = problems
+                .lines()
+                .find_map(|line| line.trim_start().strip_prefix(prefix));
+            line.unwrap_or_else(|| panic!("{problems}")).to_owned()
+        };
+        format!("{}: {}", said("error: "), said("= help: "))
+    };
+    let mut all: Vec<_> = both
+        .split_whitespace()
+        .flat_map(|name| [told(input, name), told(output, name)])
+        .collect();
+    for name in [
+        "max.in.flight",
+        "max.in.flight.requests.per.connection",
+        "message.max.bytes",
+    ] {
+        all.push(told(output, name));
+    }
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn clashes_and_foreign_names() {
+    insta::assert_snapshot!(all_wrong(&[
+        "input: { stdin: {}, kafka: {}, generate: { value: 1 } }",
+        "output: { kafka: {}, drop: {} }",
+        "input: { kafka_franz: { seed_brokers: [a] } }\noutput: { redpanda: {} }\ndead_letter: { kafkaa: {} }",
+        "input: { kafka: { seed_brokers: [a], group_id: g, regexp_topics: true } }",
+        "output: { nats: {} }",
+        "delivery: exactly-once",
+    ]));
+}
+
+#[test]
+fn exactly_once() {
+    let both = |input: &str, output: &str, more: &str| {
+        format!(
+            "delivery: exactly_once\ninput:\n  kafka: {{ addresses: [a, b], topics: [t], consumer_group: g, {input} }}\n\
+             output:\n  kafka: {{ addresses: ['b:9092,a'], topic: o, {output} }}\n{more}\n"
+        )
+    };
+    let i = "instance_id: i";
+    insta::assert_snapshot!(all(&[
+        "delivery: exactly_once".into(),
+        "delivery: exactly_once\noutput: { drop: }\ninput: { generate: { value: 1 } }".into(),
+        both(i, "", "dead_letter: { stdout: {} }"),
+        both("", "", ""),
+        both(i, "idempotent_write: false", ""),
+        both(i, "", "").replace("b:9092,a", "c"),
+        both(
+            i,
+            "",
+            "dead_letter:\n  kafka: { addresses: [a, b], topic: d, transactional_id: x, client_id: c, properties: { linger.ms: 1 } }"
+        ),
+        output("transactional_id: x"),
+    ]));
+}

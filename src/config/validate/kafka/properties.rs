@@ -1,0 +1,149 @@
+//! `properties`: librdkafka's, but for those that a field sets or that the engine needs as they are.
+
+mod reserved;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use serde_json::Value;
+
+use super::{Check, Side};
+use crate::config::model::Secret;
+use crate::config::raw;
+use crate::config::secrets::is_secret;
+use crate::config::suggest::nearest;
+
+use reserved::{Use, reserved};
+
+/// What one is likely to set, for suggestions.
+const COMMON: [&str; 32] = [
+    "allow.auto.create.topics",
+    "batch.num.messages",
+    "batch.size",
+    "broker.address.family",
+    "check.crcs",
+    "client.dns.lookup",
+    "client.rack",
+    "compression.level",
+    "connections.max.idle.ms",
+    "debug",
+    "fetch.max.bytes",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "isolation.level",
+    "linger.ms",
+    "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
+    "metadata.max.age.ms",
+    "partition.assignment.strategy",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+    "receive.message.max.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
+    "socket.keepalive.enable",
+    "socket.timeout.ms",
+    "sticky.partitioning.linger.ms",
+    "transaction.timeout.ms",
+];
+
+const MANUAL: &str = "librdkafka's CONFIGURATION.md lists all properties and what they take";
+
+impl Check<'_> {
+    /// Names and values, sorted by name.
+    pub(super) fn properties(
+        &mut self,
+        pointer: &str,
+        side: Side,
+        raw: &raw::Properties,
+    ) -> Vec<(String, Secret)> {
+        let mut properties: Vec<_> = raw
+            .0
+            .iter()
+            .map(|(name, value)| {
+                let escaped = name.replace('~', "~0").replace('/', "~1");
+                let pointer = format!("{pointer}/{escaped}");
+                let text = self.property_text(&pointer, value);
+                self.property(&pointer, side, name, &text);
+                (name.clone(), Secret(text))
+            })
+            .collect();
+        properties.sort_by(|(one, _), (other, _)| one.cmp(other));
+        properties
+    }
+
+    /// The value as it is written: `007` is no number to librdkafka before it says so.
+    fn property_text(&self, pointer: &str, value: &Value) -> String {
+        let scalar = self
+            .root
+            .find(pointer)
+            .and_then(|child| child.node.scalar());
+        match (value, scalar) {
+            (Value::Bool(flag), _) => flag.to_string(),
+            (_, Some(scalar)) => scalar.text.clone(),
+            (Value::String(text), None) => text.clone(),
+            (other, None) => other.to_string(),
+        }
+    }
+
+    fn property(&mut self, pointer: &str, side: Side, name: &str, value: &str) {
+        if let Some((of, help)) = reserved(name, value, side) {
+            let message = match of {
+                Use::Field => format!("`{name}` has a field of its own"),
+                Use::OtherSide => format!("`{name}` has no meaning here"),
+                Use::Engine => format!("`{name}` cannot be set here"),
+            };
+            self.error(pointer, message, &help);
+            return;
+        }
+        match refusal(name, value) {
+            None => {}
+            Some(Refusal::Unknown) => {
+                let help = match nearest(name, COMMON) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => MANUAL.into(),
+                };
+                self.error(
+                    pointer,
+                    format!("librdkafka has no property `{name}`"),
+                    &help,
+                );
+            }
+            // Why it is refused quotes the value.
+            Some(Refusal::Invalid(_)) if is_secret(name) => {
+                self.error(
+                    pointer,
+                    format!("librdkafka does not take this `{name}`"),
+                    MANUAL,
+                );
+            }
+            Some(Refusal::Invalid(why)) => {
+                let message = format!("librdkafka does not take this `{name}`: {why}");
+                self.error(pointer, message, MANUAL);
+            }
+        }
+    }
+}
+
+/// What librdkafka has against a property.
+enum Refusal {
+    Unknown,
+    Invalid(String),
+}
+
+/// Asks librdkafka itself, which makes no client and connects to nothing for that.
+fn refusal(name: &str, value: &str) -> Option<Refusal> {
+    let refused = ClientConfig::new()
+        .set(name, value)
+        .create_native_config()
+        .err()?;
+    Some(match refused {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => Refusal::Unknown,
+        KafkaError::ClientConfig(_, why, ..) => Refusal::Invalid(why.trim().into()),
+        other => Refusal::Invalid(other.to_string()),
+    })
+}

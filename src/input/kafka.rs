@@ -1,0 +1,180 @@
+//! Kafka topics, read as a member of a consumer group.
+//!
+//! ```text
+//! librdkafka ──▶ poll ──▶ partition: queue ─▶ batch ─▶ … ─▶ ack ─▶ offsets ──▶ commit
+//!                 │ rebalance: assign, revoke (finish, commit, let go), lost (abandon)
+//! ```
+//!
+//! One thread polls, whatever happens behind it: it never waits for processing, so the member stays in its
+//! group. Each partition has a queue of its own, and backpressure is not to take from it; librdkafka stops fetching when
+//! the queue is full. (Pausing partitions would do as well, but librdkafka throws away what it has fetched
+//! of a partition that is paused, and under load the gate is full most of the time.)
+
+mod batch;
+mod commit;
+mod context;
+pub mod offsets;
+mod partition;
+mod poll;
+mod rebalance;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+
+use actix::Addr;
+use anyhow::Context as _;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use tokio::sync::oneshot;
+
+use self::context::Context;
+use self::poll::Poller;
+use super::{Control, Sink};
+use crate::config::KafkaInputConfig;
+use crate::engine::Engine;
+use crate::kafka::client;
+use crate::message::ack::Acked;
+
+type Consumer = BaseConsumer<Context>;
+
+/// The source: a consumer that has not subscribed yet.
+pub struct Kafka {
+    config: KafkaInputConfig,
+    consumer: Arc<Consumer>,
+    commands: Receiver<Command>,
+    waker: Waker,
+}
+
+/// What the actor tells the polling thread.
+enum Command {
+    /// These were delivered.
+    Delivered(Acked),
+    /// Read no more.
+    Stop,
+    /// Commit, leave the group and end.
+    Finish(oneshot::Sender<anyhow::Result<()>>),
+}
+
+/// Wakes the polling thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waker(Arc<OnceLock<Thread>>);
+
+impl Waker {
+    fn set_thread(&self) {
+        self.0.get_or_init(thread::current);
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.0.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// The actor's hold on the polling thread.
+pub struct Handle {
+    commands: Sender<Command>,
+    waker: Waker,
+}
+
+impl Handle {
+    fn tell(&self, command: Command) {
+        // If the thread has panicked, the engine knows already.
+        let _ = self.commands.send(command);
+        self.waker.wake();
+    }
+}
+
+impl Control for Handle {
+    fn stop(&self) {
+        self.tell(Command::Stop);
+    }
+
+    fn delivered(&self, acked: Acked) {
+        self.tell(Command::Delivered(acked));
+    }
+
+    fn finish(&self, done: oneshot::Sender<anyhow::Result<()>>) {
+        self.tell(Command::Finish(done));
+    }
+}
+
+impl Kafka {
+    /// A consumer for `config`, and the hold on it.
+    ///
+    /// # Errors
+    /// If librdkafka does not take the config.
+    pub fn new(config: &KafkaInputConfig) -> anyhow::Result<(Self, Handle)> {
+        let waker = Waker::default();
+        let context = Context::new(&config.client.addresses);
+        let mut consumer: Consumer = configure(config)
+            .create_with_context(context)
+            .context("`input.kafka` cannot be used")?;
+        consumer.set_nonempty_callback({
+            let waker = waker.clone();
+            move || waker.wake()
+        });
+        let (sender, commands) = channel();
+        let source = Self {
+            config: config.clone(),
+            consumer: Arc::new(consumer),
+            commands,
+            waker: waker.clone(),
+        };
+        let handle = Handle {
+            commands: sender,
+            waker,
+        };
+        Ok((source, handle))
+    }
+
+    /// Reads on a thread of its own until it is told to finish.
+    pub(super) fn spawn(self, sink: Sink, engine: Addr<Engine>) {
+        super::spawn("kafka", engine.clone(), move || {
+            self.waker.set_thread();
+            Poller::new(self, sink, engine).run();
+        });
+    }
+}
+
+fn configure(config: &KafkaInputConfig) -> ClientConfig {
+    let mut client = client::configure(&config.client);
+    client.set("group.id", &config.consumer_group);
+    if let Some(instance) = &config.instance_id {
+        client.set("group.instance.id", instance);
+    }
+    let oldest = if config.start_from_oldest {
+        "earliest"
+    } else {
+        "latest"
+    };
+    client.set("auto.offset.reset", oldest);
+    client.set(
+        "session.timeout.ms",
+        config.session_timeout.as_millis().to_string(),
+    );
+    client.set(
+        "heartbeat.interval.ms",
+        config.heartbeat_interval.as_millis().to_string(),
+    );
+    // What is committed is what was delivered, not what was read.
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    let defaults = [
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        // A member has no more than this in memory of each partition, beside what is at the gate.
+        ("queued.max.messages.kbytes", "1024"),
+        ("queued.min.messages", "10000"),
+        // A broker that is silent is given up for the next one after this; the default is a minute.
+        ("socket.timeout.ms", "10000"),
+        // With queues this small, the default of a second would make them run dry.
+        ("fetch.queue.backoff.ms", "5"),
+    ];
+    for (name, value) in defaults {
+        if client.get(name).is_none() {
+            client.set(name, value);
+        }
+    }
+    client
+}

@@ -1,0 +1,118 @@
+//! What librdkafka says while it is polled, kept for the polling thread.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::kafka::link::{self, Link};
+
+/// Something that happened to the group or its offsets.
+#[derive(Debug)]
+pub enum Event {
+    /// These partitions are ours, when we take them.
+    Assign(TopicPartitionList),
+    /// These are wanted by others; they wait until we let go.
+    Revoke(TopicPartitionList),
+    /// An answer to a commit.
+    Committed(KafkaResult<()>, TopicPartitionList),
+}
+
+/// The consumer's context.
+///
+/// `rdkafka`'s own would let go of revoked partitions inside the callback. Here they are let go when what is
+/// under way has been delivered and committed; librdkafka waits for that, and goes on polling.
+pub struct Context {
+    /// The connections.
+    pub link: Link,
+    events: Mutex<VecDeque<Event>>,
+    closing: AtomicBool,
+}
+
+impl Context {
+    /// Of a consumer of the cluster at `addresses`.
+    pub fn new(addresses: &[String]) -> Self {
+        Self {
+            link: Link::new("input", addresses),
+            events: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The oldest event that was not taken yet.
+    pub fn next(&self) -> Option<Event> {
+        self.events().pop_front()
+    }
+
+    /// From now on partitions are let go of at once: the consumer is closed.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn events(&self) -> std::sync::MutexGuard<'_, VecDeque<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        link::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.link.complain(&error, reason);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let assign = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Acquire) {
+            if !assign && let Err(error) = let_go(consumer, partitions) {
+                tracing::debug!(%error, "cannot let go of partitions while closing");
+            }
+            return;
+        }
+        let partitions = partitions.clone();
+        self.events().push_back(if assign {
+            Event::Assign(partitions)
+        } else {
+            Event::Revoke(partitions)
+        });
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.events()
+            .push_back(Event::Committed(result, offsets.clone()));
+    }
+}
+
+/// Gives partitions back to the group.
+pub fn let_go(
+    consumer: &BaseConsumer<Context>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    }
+}
+
+/// Takes partitions that the group gives.
+pub fn take(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    }
+}

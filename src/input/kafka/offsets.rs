@@ -1,0 +1,140 @@
+//! The commit point of a lane: what comes after the unbroken run of messages that were delivered.
+//!
+//! Batches count positions without gaps; offsets have gaps (a compacted topic, markers of transactions), so
+//! the two are kept side by side, run by run.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// Follows one lane.
+#[derive(Debug, Default)]
+pub struct Offsets {
+    /// Positions that were read.
+    read: u64,
+    /// Position up to which all were delivered.
+    delivered: u64,
+    /// Stretches delivered beyond that: position, count.
+    ahead: BTreeMap<u64, u64>,
+    /// Where offsets jump: from this position on, offset = position + difference. Sorted; the first covers
+    /// the message before `delivered`.
+    runs: VecDeque<(u64, i64)>,
+}
+
+impl Offsets {
+    /// The next message was read and has `offset`.
+    pub fn read(&mut self, offset: i64) {
+        let difference = offset - self.read as i64;
+        if self.runs.back().is_none_or(|&(_, last)| last != difference) {
+            self.runs.push_back((self.read, difference));
+        }
+        self.read += 1;
+    }
+
+    /// `count` messages from `position` on were delivered.
+    pub fn deliver(&mut self, position: u64, count: u64) {
+        if count == 0 {
+            return;
+        }
+        self.ahead.insert(position, count);
+        while let Some(entry) = self.ahead.first_entry() {
+            if *entry.key() != self.delivered {
+                break;
+            }
+            self.delivered += entry.remove();
+        }
+        let last = self.delivered.saturating_sub(1);
+        while self.runs.get(1).is_some_and(|&(from, _)| from <= last) {
+            self.runs.pop_front();
+        }
+    }
+
+    /// Positions that were read: that of the next message.
+    pub fn next_position(&self) -> u64 {
+        self.read
+    }
+
+    /// Messages read and not yet within the unbroken run.
+    pub fn in_flight(&self) -> u64 {
+        self.read - self.delivered
+    }
+
+    /// The offset to commit: one more than that of the last message of the unbroken run. `None` if nothing was
+    /// delivered yet.
+    pub fn commit_point(&self) -> Option<i64> {
+        let last = self.delivered.checked_sub(1)?;
+        let &(_, difference) = self.runs.front()?;
+        Some(last as i64 + difference + 1)
+    }
+
+    /// The offset of the oldest message that is not delivered.
+    pub fn oldest(&self) -> Option<i64> {
+        if self.in_flight() == 0 {
+            return None;
+        }
+        let runs = self.runs.iter().rev();
+        let mut covering = runs.skip_while(|&&(from, _)| from > self.delivered);
+        covering
+            .next()
+            .map(|&(_, difference)| self.delivered as i64 + difference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Beside a model that keeps every message.
+        #[test]
+        fn the_commit_point_is_behind_the_unbroken_run(
+            gaps in prop::collection::vec(prop_oneof![9 => Just(1i64), 1 => 2..1000i64], 1..300),
+            cuts in prop::collection::vec(1usize..40, 1..60),
+            seed in any::<u64>(),
+        ) {
+            let mut offsets = Offsets::default();
+            let mut all = Vec::new();
+            let mut offset = 0;
+            for gap in gaps {
+                offset += gap;
+                offsets.read(offset);
+                all.push((offset, false));
+            }
+            let mut stretches = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().cycle() {
+                if from == all.len() {
+                    break;
+                }
+                let count = cut.min(all.len() - from);
+                stretches.push((from, count));
+                from += count;
+            }
+            // A shuffle that needs no more than a seed.
+            stretches.sort_by_key(|&(from, _)| (from as u64 + 1).wrapping_mul(seed | 1));
+            for (from, count) in stretches {
+                offsets.deliver(from as u64, count as u64);
+                all[from..from + count].iter_mut().for_each(|message| message.1 = true);
+                let run = all.iter().take_while(|&&(_, delivered)| delivered).count();
+                let expected = run.checked_sub(1).map(|last| all[last].0 + 1);
+                prop_assert_eq!(offsets.commit_point(), expected);
+                prop_assert_eq!(offsets.in_flight(), (all.len() - run) as u64);
+                prop_assert_eq!(offsets.oldest(), all.get(run).map(|message| message.0));
+            }
+            prop_assert!(offsets.ahead.is_empty());
+            prop_assert!(offsets.runs.len() == 1);
+        }
+    }
+
+    #[test]
+    fn nothing_delivered_is_nothing_to_commit() {
+        let mut offsets = Offsets::default();
+        assert_eq!(offsets.commit_point(), None);
+        offsets.read(7);
+        offsets.read(8);
+        offsets.deliver(1, 1);
+        offsets.deliver(0, 0);
+        assert_eq!((offsets.commit_point(), offsets.oldest()), (None, Some(7)));
+        offsets.deliver(0, 1);
+        assert_eq!((offsets.commit_point(), offsets.oldest()), (Some(9), None));
+    }
+}

@@ -1,0 +1,242 @@
+//! A partition that is ours: its queue, its lane, and how far it was dealt with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::KafkaError;
+
+use super::batch::Draft;
+use super::context::Context;
+use super::offsets::Offsets;
+use super::{Consumer, Waker};
+use crate::input::Sink;
+use crate::message::gate::{Gate, Permit};
+use crate::message::{Lane, Origin};
+
+/// Bytes taken at the gate before a batch is read; what the batch does not need goes home at once.
+const RESERVE: u64 = 512 << 10;
+
+/// One partition, from when it is assigned to when it is let go.
+pub struct Partition {
+    /// Its lane and its name.
+    pub origin: Arc<Origin>,
+    /// How far it was dealt with.
+    pub offsets: Offsets,
+    /// The offset of the last commit that was asked for.
+    pub asked: Option<i64>,
+    /// The offset that is committed.
+    pub committed: Option<i64>,
+    /// Nothing more is taken from it: it was revoked.
+    pub closed: bool,
+    queue: PartitionQueue<Context>,
+    /// Whether there may be something in the queue.
+    ready: Arc<AtomicBool>,
+    pending: Option<Pending>,
+    /// When a message was last delivered, or there was none to deliver.
+    progress: Instant,
+}
+
+/// A batch that waits to be full.
+struct Pending {
+    draft: Draft,
+    permit: Permit,
+    since: Instant,
+}
+
+/// How batches are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// The most messages of a batch.
+    pub count: usize,
+    /// How long it may wait to be full.
+    pub period: Duration,
+    /// The most messages of a partition under way.
+    pub limit: usize,
+}
+
+/// What came of reading.
+#[derive(Debug)]
+pub enum Read {
+    /// There is nothing to take now.
+    Empty,
+    /// A batch was handed on.
+    Sent,
+    /// The gate has no room.
+    NoRoom,
+    /// The partition cannot be read.
+    Failed(KafkaError),
+}
+
+impl Partition {
+    /// The partition whose messages are in `lane`. To be made before it is assigned, or its first messages
+    /// would go to the consumer's own queue.
+    pub fn open(
+        consumer: &Arc<Consumer>,
+        waker: &Waker,
+        lane: Lane,
+        topic: &str,
+        partition: i32,
+    ) -> Option<Self> {
+        let mut queue = consumer.split_partition_queue(topic, partition)?;
+        let ready = Arc::new(AtomicBool::new(true));
+        queue.set_nonempty_callback({
+            let (ready, waker) = (Arc::clone(&ready), waker.clone());
+            move || {
+                ready.store(true, Ordering::Release);
+                waker.wake();
+            }
+        });
+        Some(Self {
+            origin: Arc::new(Origin::of_partition(lane, topic.into(), partition)),
+            offsets: Offsets::default(),
+            asked: None,
+            committed: None,
+            closed: false,
+            queue,
+            ready,
+            pending: None,
+            progress: Instant::now(),
+        })
+    }
+
+    /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
+    pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
+        if self.closed {
+            return Read::Empty;
+        }
+        let room = cut.limit.saturating_sub(self.offsets.in_flight() as usize);
+        let count = cut.count.min(room);
+        if count == 0 || (self.pending.is_none() && !self.ready.load(Ordering::Acquire)) {
+            return Read::Empty;
+        }
+        let pending = match self.pending.take() {
+            Some(pending) => pending,
+            None => match Pending::new(&sink.gate, now) {
+                Some(pending) => pending,
+                None => return Read::NoRoom,
+            },
+        };
+        self.fill(pending, count, cut.period, sink, now)
+    }
+
+    fn fill(
+        &mut self,
+        mut pending: Pending,
+        count: usize,
+        period: Duration,
+        sink: &Sink,
+        now: Instant,
+    ) -> Read {
+        let draft = &mut pending.draft;
+        while draft.len() < count && draft.cost() < RESERVE {
+            // Before the look, not after: what comes in between sets it again.
+            self.ready.store(false, Ordering::Release);
+            match self.queue.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    self.ready.store(true, Ordering::Release);
+                    draft.push(&message);
+                }
+                Some(Err(error)) => {
+                    self.ready.store(true, Ordering::Release);
+                    if !draft.is_empty() {
+                        self.pending = Some(pending);
+                    }
+                    return Read::Failed(error);
+                }
+                None => break,
+            }
+        }
+        if draft.is_empty() {
+            return Read::Empty;
+        }
+        let full = draft.len() >= count || draft.cost() >= RESERVE;
+        if !full && now.duration_since(pending.since) < period {
+            self.pending = Some(pending);
+            return Read::Empty;
+        }
+        self.hand_on(pending, sink);
+        Read::Sent
+    }
+
+    fn hand_on(&mut self, pending: Pending, sink: &Sink) {
+        let Pending {
+            draft, mut permit, ..
+        } = pending;
+        permit.fit(draft.cost());
+        let messages = draft.finish();
+        if self.offsets.in_flight() == 0 {
+            self.progress = Instant::now();
+        }
+        let position = self.offsets.next_position();
+        for message in &messages {
+            self.offsets.read(message.offset);
+        }
+        sink.send(&self.origin, position, messages, permit);
+    }
+
+    /// These messages were delivered.
+    pub fn deliver(&mut self, position: u64, count: usize, now: Instant) {
+        self.offsets.deliver(position, count as u64);
+        self.progress = now;
+    }
+
+    /// When a batch that waits to be full has waited long enough.
+    pub fn due(&self, period: Duration) -> Option<Instant> {
+        self.pending.as_ref().map(|pending| pending.since + period)
+    }
+
+    /// Takes nothing more; a batch that waits to be full is given up, it was not handed on.
+    pub fn close(&mut self) {
+        self.closed = true;
+        self.pending = None;
+    }
+
+    /// Gives up what is under way.
+    pub fn abandon(&mut self) {
+        self.close();
+        self.origin.abandon();
+    }
+
+    /// Whether everything handed on is answered, or given up.
+    pub fn is_settled(&self) -> bool {
+        self.origin.is_abandoned() || self.offsets.in_flight() == 0
+    }
+
+    /// The offset to commit, if it is not committed and not asked for.
+    pub fn to_commit(&self) -> Option<i64> {
+        self.offsets
+            .commit_point()
+            .filter(|&point| self.asked != Some(point))
+    }
+
+    /// Whether all that was delivered is committed.
+    pub fn is_committed(&self) -> bool {
+        self.offsets
+            .commit_point()
+            .is_none_or(|point| self.committed == Some(point))
+    }
+
+    /// For how long nothing was delivered though something is under way.
+    pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
+        let waiting = self.offsets.in_flight() > 0 && !self.origin.is_abandoned();
+        waiting.then(|| now.duration_since(self.progress))
+    }
+
+    /// Whether it is this partition of this topic.
+    pub fn is(&self, topic: &str, partition: i32) -> bool {
+        self.origin.partition == partition && self.origin.topic.as_deref() == Some(topic)
+    }
+}
+
+impl Pending {
+    fn new(gate: &Gate, since: Instant) -> Option<Self> {
+        let permit = gate.try_acquire(RESERVE.min(gate.limit()))?;
+        Some(Self {
+            draft: Draft::default(),
+            permit,
+            since,
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! The polling thread: serves the group, takes messages, commits what was delivered. It waits for nothing but
+//! for something to do.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix::Addr;
+use anyhow::Context as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use super::context::Event;
+use super::partition::{Cut, Partition, Read};
+use super::rebalance::Revoking;
+use super::{Command, Consumer, Kafka, Waker};
+use crate::config::KafkaInputConfig;
+use crate::engine::{Engine, InputEnded};
+use crate::input::Sink;
+use crate::message::Lane;
+use crate::message::ack::Acked;
+
+/// The longest wait; librdkafka wants to be polled, and the watchdog to look.
+const NAP: Duration = Duration::from_millis(100);
+/// A partition whose messages are under way for so long without a delivery is reported.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// The thread's state.
+pub struct Poller {
+    pub(super) config: KafkaInputConfig,
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) waker: Waker,
+    pub(super) sink: Sink,
+    pub(super) engine: Addr<Engine>,
+    commands: Receiver<Command>,
+    /// Ours, sorted by lane.
+    pub(super) partitions: Vec<Partition>,
+    pub(super) next_lane: u64,
+    /// Those that go to other members.
+    pub(super) revoking: Option<Revoking>,
+    /// Whether partitions were ever assigned: until then, a refusal is final.
+    pub(super) joined: bool,
+    stopped: bool,
+    /// The partition to read first.
+    turn: usize,
+    commits_under_way: usize,
+    commit_due: Instant,
+    watch_due: Instant,
+}
+
+impl Poller {
+    /// The state of a thread that reads `source` into `sink`.
+    pub(super) fn new(source: Kafka, sink: Sink, engine: Addr<Engine>) -> Self {
+        let Kafka {
+            config,
+            consumer,
+            commands,
+            waker,
+        } = source;
+        let now = Instant::now();
+        Self {
+            commit_due: now + config.commit_period,
+            watch_due: now + STUCK,
+            config,
+            consumer,
+            waker,
+            sink,
+            engine,
+            commands,
+            partitions: Vec::new(),
+            next_lane: 0,
+            revoking: None,
+            joined: false,
+            stopped: false,
+            turn: 0,
+            commits_under_way: 0,
+        }
+    }
+
+    /// Runs until the engine wants the last commit.
+    pub fn run(mut self) {
+        let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
+        if let Err(error) = self.consumer.subscribe(&topics) {
+            let error =
+                anyhow::Error::new(error).context("cannot subscribe to `input.kafka.topics`");
+            self.end(Err(error));
+        }
+        loop {
+            self.poll(Duration::ZERO);
+            if let Some(done) = self.obey() {
+                let result = self.finish();
+                // Whoever asked may have gone: the time to shut down has passed.
+                let _ = done.send(result);
+                return;
+            }
+            self.serve_group();
+            let now = Instant::now();
+            if self.read(now) {
+                continue;
+            }
+            if now >= self.commit_due {
+                self.commit();
+                self.commit_due = now + self.config.commit_period;
+            }
+            if now >= self.watch_due {
+                self.watch(now);
+                self.watch_due = now + STUCK;
+            }
+            thread::park_timeout(self.nap(now));
+        }
+    }
+
+    /// Lets librdkafka tell what happened. Messages come by the partitions' own queues.
+    fn poll(&mut self, timeout: Duration) {
+        match self.consumer.poll(timeout) {
+            None => {}
+            Some(Err(error)) => self.complain(&error),
+            // Only of a partition that is no longer ours: what is ours was split off before it was assigned.
+            Some(Ok(_)) => {}
+        }
+    }
+
+    /// Does as the actor says; the answer it waits for when it wants the thread to finish.
+    fn obey(&mut self) -> Option<oneshot::Sender<anyhow::Result<()>>> {
+        let now = Instant::now();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Delivered(acked) => self.deliver(acked, now),
+                Command::Stop => self.end(Ok(())),
+                Command::Finish(done) => return Some(done),
+            }
+        }
+        None
+    }
+
+    /// Reads no more and tells the engine. Group and commits are served on.
+    pub(super) fn end(&mut self, result: anyhow::Result<()>) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        self.partitions.iter_mut().for_each(Partition::close);
+        self.engine.do_send(InputEnded(result));
+    }
+
+    fn deliver(&mut self, acked: Acked, now: Instant) {
+        let Acked {
+            lane,
+            position,
+            count,
+            ..
+        } = acked;
+        // Of lanes that are gone nothing is committed: they belong to others.
+        if let Ok(index) = self.index_of(lane) {
+            self.partitions[index].deliver(position, count, now);
+        }
+    }
+
+    fn index_of(&self, lane: Lane) -> Result<usize, usize> {
+        let lane_of = |partition: &Partition| partition.origin.lane;
+        self.partitions.binary_search_by_key(&lane, lane_of)
+    }
+
+    /// Takes what there is and what the gate has room for, a batch of each partition in turn. Whether there
+    /// may be more.
+    fn read(&mut self, now: Instant) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let cut = Cut {
+            count: self.config.batch_count,
+            period: self.config.batch_period,
+            limit: self.config.checkpoint_limit,
+        };
+        let count = self.partitions.len();
+        let mut any = false;
+        for step in 0..count {
+            let index = (self.turn + step) % count;
+            match self.partitions[index].read(&cut, &self.sink, now) {
+                Read::Empty => {}
+                Read::Sent => any = true,
+                Read::NoRoom => {
+                    self.turn = index; // its turn is the next
+                    return false;
+                }
+                Read::Failed(error) => self.complain(&error),
+            }
+        }
+        if any {
+            self.consumer.context().link.is_well();
+        }
+        any
+    }
+
+    /// Commits, without waiting for the answer, what was delivered since the last time.
+    pub(super) fn commit(&mut self) {
+        let mut offsets = TopicPartitionList::new();
+        for partition in &mut self.partitions {
+            let (Some(point), Some(topic)) = (partition.to_commit(), &partition.origin.topic)
+            else {
+                continue;
+            };
+            let added = offsets.add_partition_offset(
+                topic,
+                partition.origin.partition,
+                Offset::Offset(point),
+            );
+            if added.is_ok() {
+                partition.asked = Some(point);
+            }
+        }
+        if offsets.count() == 0 {
+            return;
+        }
+        match super::commit::commit(&self.consumer, &offsets) {
+            Ok(()) => self.commits_under_way += 1,
+            Err(error) => self.committed(Err(error), &offsets),
+        }
+    }
+
+    fn committed(&mut self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        for answer in offsets.elements() {
+            let ours =
+                |partition: &&mut Partition| partition.is(answer.topic(), answer.partition());
+            let Some(partition) = self.partitions.iter_mut().find(ours) else {
+                continue;
+            };
+            match (&result, answer.error(), answer.offset()) {
+                (Ok(()), Ok(()), Offset::Offset(offset)) => partition.committed = Some(offset),
+                _ => partition.asked = partition.committed, // asked again the next time
+            }
+        }
+        match result {
+            Ok(()) => self.consumer.context().link.is_well(),
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => tracing::warn!(%error, "offsets were not committed: trying again"),
+        }
+    }
+
+    /// Takes what the group says. While commits are waited for, only their answers.
+    pub(super) fn serve_group(&mut self) {
+        while let Some(event) = self.consumer.context().next() {
+            match event {
+                Event::Assign(partitions) => self.assign(&partitions),
+                Event::Revoke(partitions) => self.revoke(partitions),
+                Event::Committed(result, offsets) => {
+                    self.commits_under_way = self.commits_under_way.saturating_sub(1);
+                    self.committed(result, &offsets);
+                }
+            }
+        }
+        self.step_revoking();
+    }
+
+    /// Whether a commit waits for its answer.
+    pub(super) fn is_committing(&self) -> bool {
+        self.commits_under_way > 0
+    }
+
+    /// Commits all that was delivered, leaves the group, and closes the consumer.
+    fn finish(mut self) -> anyhow::Result<()> {
+        while !self.partitions.iter().all(Partition::is_committed) {
+            if !self.is_committing() {
+                self.commit();
+            }
+            self.poll(Duration::from_millis(20));
+            self.serve_group();
+        }
+        self.consumer.context().close();
+        let Self {
+            consumer,
+            partitions,
+            ..
+        } = self;
+        drop(partitions); // their queues hold the consumer
+        let consumer = Arc::into_inner(consumer)
+            .context("the consumer is still in use: a bug of the engine")?;
+        drop(consumer); // leaves the group, so that others need not wait for the session to time out
+        Ok(())
+    }
+
+    /// The client cannot go on, or says why it does not yet.
+    fn complain(&mut self, error: &KafkaError) {
+        let Some(code) = error.rdkafka_error_code() else {
+            tracing::warn!(%error, "Kafka consumer");
+            return;
+        };
+        let config = &self.config;
+        let fatal = match (error, code) {
+            (KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId), _)
+            | (_, RDKafkaErrorCode::FencedInstanceId) => {
+                let instance = config.instance_id.as_deref().unwrap_or_default();
+                format!(
+                    "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
+                     must be another one in each process",
+                    config.consumer_group
+                )
+            }
+            (KafkaError::MessageConsumptionFatal(_), _) => {
+                format!("the Kafka consumer cannot go on: {code}")
+            }
+            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
+                "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
+                 `input.kafka.consumer_group`",
+                config.client.addresses.join(","),
+                who(config),
+                config.consumer_group
+            ),
+            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.joined => format!(
+                "Kafka at {} does not let {} read `input.kafka.topics`: give that user the permission to read them",
+                config.client.addresses.join(","),
+                who(config),
+            ),
+            _ => {
+                tracing::debug!(%error, "Kafka consumer");
+                return;
+            }
+        };
+        self.end(Err(anyhow::Error::msg(fatal)));
+    }
+
+    /// Says which partitions do not get on, and why.
+    fn watch(&self, now: Instant) {
+        for partition in &self.partitions {
+            let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
+                continue;
+            };
+            let offset = partition.offsets.oldest().unwrap_or_default();
+            tracing::warn!(
+                for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
+                under_way = partition.offsets.in_flight(),
+                bytes_at_the_gate = self.sink.gate.in_flight(),
+                "nothing is committed of {}: its script or the output does not answer",
+                partition.origin.place(offset)
+            );
+        }
+    }
+
+    /// How long there is nothing to do unless something wakes the thread.
+    fn nap(&self, now: Instant) -> Duration {
+        let pending = self
+            .partitions
+            .iter()
+            .filter_map(|partition| partition.due(self.config.batch_period));
+        let due = pending
+            .chain([self.commit_due])
+            .min()
+            .unwrap_or(self.commit_due);
+        due.saturating_duration_since(now).min(NAP)
+    }
+}
+
+fn who(config: &KafkaInputConfig) -> String {
+    match &config.client.sasl {
+        Some(sasl) => format!("the user `{}`", sasl.user),
+        None => "a client without a user".into(),
+    }
+}

@@ -1,0 +1,76 @@
+//! From our config to librdkafka's.
+
+use rdkafka::ClientConfig;
+
+use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
+
+/// What every client of the cluster is configured with. The properties handed through come last; none of them
+/// is one that a typed field sets.
+pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
+    let KafkaClientConfig {
+        addresses,
+        client_id,
+        tls,
+        sasl,
+        properties,
+    } = config;
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", addresses.join(","));
+    client.set("client.id", client_id);
+    // Idle connections are closed by brokers as a matter of course.
+    client.set("log.connection.close", "false");
+    client.set(
+        "security.protocol",
+        match (tls, sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        },
+    );
+    if let Some(tls) = tls {
+        encrypt(&mut client, tls);
+    }
+    if let Some(SaslConfig {
+        mechanism,
+        user,
+        password,
+    }) = sasl
+    {
+        client.set("sasl.mechanism", mechanism.as_str());
+        client.set("sasl.username", user);
+        client.set("sasl.password", &password.0);
+    }
+    for (name, value) in properties {
+        client.set(name, &value.0);
+    }
+    client
+}
+
+fn encrypt(client: &mut ClientConfig, tls: &TlsConfig) {
+    let TlsConfig {
+        root_cas,
+        client_certificate,
+        skip_cert_verify,
+    } = tls;
+    if let Some(root_cas) = root_cas {
+        set_pem(client, "ssl.ca", root_cas);
+    }
+    if let Some(ours) = client_certificate {
+        set_pem(client, "ssl.certificate", &ours.certificate);
+        set_pem(client, "ssl.key", &ours.key);
+        if let Some(password) = &ours.password {
+            client.set("ssl.key.password", &password.0);
+        }
+    }
+    if *skip_cert_verify {
+        client.set("enable.ssl.certificate.verification", "false");
+    }
+}
+
+fn set_pem(client: &mut ClientConfig, what: &str, pem: &Pem) {
+    match pem {
+        Pem::File(path) => client.set(format!("{what}.location"), path.to_string_lossy()),
+        Pem::Text(text) => client.set(format!("{what}.pem"), &text.0),
+    };
+}

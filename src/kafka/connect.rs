@@ -1,0 +1,241 @@
+//! The check at the start: can the cluster be reached, does it let us in, are the topics there?
+//!
+//! Once a pipeline runs, clients mend their connections by themselves and for ever. Before that, a wrong
+//! address or password is the likely reason, and waiting for ever would tell nobody.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+
+use super::client;
+use super::link::{self, Complaint, Link};
+use crate::config::{Config, InputConfig, KafkaClientConfig, OutputConfig};
+
+/// How long one question to the cluster may take before it is asked again.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Complaints about a name or a connection may be over in a moment (a broker that starts); these may not.
+const FINAL: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::Authentication,
+    RDKafkaErrorCode::SSL,
+    RDKafkaErrorCode::SaslAuthenticationFailed,
+];
+
+/// Checks every cluster that `config` names. Blocks for at most about `timeout` for each.
+///
+/// # Errors
+/// One line that names the address, what was tried and what to change.
+pub fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
+    for place in places(config) {
+        place.check(timeout)?;
+    }
+    Ok(())
+}
+
+/// A part of the config that names a cluster.
+struct Place<'a> {
+    /// `input.kafka`, as in the config.
+    field: &'static str,
+    client: &'a KafkaClientConfig,
+    /// The field that names topics, and those of them that must exist.
+    topics: (&'static str, Vec<&'a str>),
+}
+
+fn places(config: &Config) -> Vec<Place<'_>> {
+    let mut places = Vec::new();
+    if let InputConfig::Kafka(kafka) = &config.input {
+        let names = kafka.topics.iter().filter(|topic| !topic.starts_with('^'));
+        places.push(Place {
+            field: "input.kafka",
+            client: &kafka.client,
+            topics: ("topics", names.map(String::as_str).collect()),
+        });
+    }
+    let outputs = [
+        ("output.kafka", Some(&config.output)),
+        ("dead_letter.kafka", config.dead_letter.as_ref()),
+    ];
+    for (field, output) in outputs {
+        if let Some(OutputConfig::Kafka(kafka)) = output {
+            places.push(Place {
+                field,
+                client: &kafka.client,
+                topics: ("topic", vec![&kafka.topic]),
+            });
+        }
+    }
+    places
+}
+
+impl Place<'_> {
+    fn check(&self, timeout: Duration) -> anyhow::Result<()> {
+        let link = Link::new(self.field, &self.client.addresses);
+        let consumer: BaseConsumer<Context> = client::configure(self.client)
+            .create_with_context(Context(link))
+            .map_err(|error| self.refused(&error))?;
+        let start = Instant::now();
+        let mut tries = 0;
+        let metadata = loop {
+            tries += 1;
+            let left = timeout.saturating_sub(start.elapsed());
+            let error = match consumer.fetch_metadata(None, PATIENCE.min(left)) {
+                Ok(metadata) => break metadata,
+                Err(error) => error,
+            };
+            // What the client has to complain of, it says while it is polled.
+            let _ = consumer.poll(Duration::from_millis(50));
+            let complaint = consumer.context().0.complaint();
+            let finally = complaint
+                .as_ref()
+                .is_some_and(|one| FINAL.contains(&one.code));
+            if finally || start.elapsed() >= timeout {
+                let tried = humantime::format_duration(Duration::from_secs(
+                    start.elapsed().as_secs().max(1),
+                ));
+                anyhow::bail!(
+                    "{}",
+                    self.unreachable(&error, complaint, &tried.to_string())
+                );
+            }
+            if tries == 1 {
+                let reason =
+                    complaint.map_or_else(|| error.to_string(), |complaint| complaint.reason);
+                tracing::warn!(
+                    addresses = self.addresses(),
+                    reason,
+                    "cannot reach Kafka yet: trying for {}",
+                    humantime::format_duration(timeout)
+                );
+            }
+            std::thread::sleep(Duration::from_millis(200).min(left));
+        };
+        self.check_topics(
+            &consumer,
+            &metadata,
+            timeout.saturating_sub(start.elapsed()),
+        )
+    }
+
+    fn check_topics(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        all: &Metadata,
+        left: Duration,
+    ) -> anyhow::Result<()> {
+        let (field, topics) = &self.topics;
+        for &topic in topics {
+            if all
+                .topics()
+                .iter()
+                .any(|there| there.name() == topic && there.error().is_none())
+            {
+                continue;
+            }
+            // Not among those that we may see: asked by its name, the broker says why.
+            let answer = consumer.fetch_metadata(Some(topic), PATIENCE.max(left));
+            let error = match answer.as_ref().map(|metadata| metadata.topics().first()) {
+                Ok(Some(there)) => there.error().map(RDKafkaErrorCode::from),
+                Ok(None) => Some(RDKafkaErrorCode::UnknownTopicOrPartition),
+                Err(error) => error.rdkafka_error_code(),
+            };
+            let addresses = self.addresses();
+            match error {
+                None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
+                Some(
+                    RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+                ) => {
+                    anyhow::bail!(
+                        "the topic `{topic}` of `{}.{field}` does not exist on Kafka at {addresses}: create it, or \
+                         correct its name",
+                        self.field
+                    );
+                }
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    anyhow::bail!(
+                        "Kafka at {addresses} does not let {} see the topic `{topic}` of `{}.{field}`: give that \
+                         user the permission to describe it, or correct `{}.sasl`",
+                        self.who(),
+                        self.field,
+                        self.field
+                    );
+                }
+                Some(code) => anyhow::bail!(
+                    "Kafka at {addresses} cannot tell of the topic `{topic}` of `{}.{field}`: {code}",
+                    self.field
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    fn addresses(&self) -> String {
+        self.client.addresses.join(",")
+    }
+
+    fn who(&self) -> String {
+        match &self.client.sasl {
+            Some(sasl) => format!("the user `{}`", sasl.user),
+            None => "a client without a user".into(),
+        }
+    }
+
+    /// librdkafka does not take the config.
+    fn refused(&self, error: &KafkaError) -> anyhow::Error {
+        let reason = match error {
+            // Without the value, which may be a secret.
+            KafkaError::ClientConfig(_, reason, name, _) => format!("`{name}`: {reason}"),
+            error => error.to_string(),
+        };
+        anyhow::anyhow!("`{}` cannot be used: {reason}", self.field)
+    }
+
+    fn unreachable(&self, error: &KafkaError, complaint: Option<Complaint>, tried: &str) -> String {
+        let (field, addresses) = (self.field, self.addresses());
+        let Some(Complaint { code, reason }) = complaint else {
+            return format!(
+                "Kafka at {addresses} did not answer for {tried} ({error}): is it running, and is `{field}.addresses` right?"
+            );
+        };
+        match code {
+            RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
+                let mechanism = self
+                    .client
+                    .sasl
+                    .as_ref()
+                    .map_or("none", |sasl| sasl.mechanism.as_str());
+                format!(
+                    "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and password",
+                    self.who()
+                )
+            }
+            RDKafkaErrorCode::SSL => format!(
+                "no encrypted connection to Kafka at {addresses}: {reason}. Check `{field}.tls`: `root_cas_file` names who \
+                 signed the brokers' certificates"
+            ),
+            RDKafkaErrorCode::Resolve => format!(
+                "no such host: {reason}. Tried for {tried}: is `{field}.addresses` ({addresses}) right?"
+            ),
+            _ => format!(
+                "cannot reach Kafka at {addresses}: {reason}. Tried for {tried}: is it running, is `{field}.addresses` right, \
+                 and does that listener want `{field}.tls` or `{field}.sasl`?"
+            ),
+        }
+    }
+}
+
+struct Context(Link);
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        link::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.complain(&error, reason);
+    }
+}
+
+impl ConsumerContext for Context {}

@@ -1,0 +1,139 @@
+//! Delivery reports.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use actix::Recipient;
+use rdkafka::Message as _;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+
+use crate::engine::OutputEnded;
+use crate::kafka::link::{self, Link};
+use crate::message::ack::Ack;
+
+/// Shared by all records of a stretch: when the last of them is reported, it ends the stretch's ack.
+#[derive(Debug)]
+pub struct Delivery {
+    ack: Mutex<Option<Ack>>,
+    failed: AtomicBool,
+}
+
+impl Delivery {
+    /// Ends `ack` when it is dropped and no record failed.
+    pub fn new(ack: Ack) -> Self {
+        Self {
+            ack: Mutex::new(Some(ack)),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// A record for `topic` was not written, and never will be.
+    pub fn fail(&self, error: &KafkaError, topic: &str, context: &Context) {
+        self.failed.store(true, Ordering::Relaxed);
+        context.give_up(error, topic);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let ack = self.ack.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ack) = ack.take()
+            && !*self.failed.get_mut()
+        {
+            ack.done();
+        }
+    }
+}
+
+/// The producer's context.
+pub struct Context {
+    link: Link,
+    engine: Recipient<OutputEnded>,
+    /// The engine was told.
+    ended: AtomicBool,
+}
+
+impl Context {
+    /// Of a producer for the cluster at `addresses`, which tells `engine` when it cannot go on.
+    pub fn new(addresses: &[String], engine: Recipient<OutputEnded>) -> Self {
+        Self {
+            link: Link::new("output", addresses),
+            engine,
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    fn give_up(&self, error: &KafkaError, topic: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        // The producer is being closed, and the engine knows why.
+        if matches!(
+            code,
+            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+        ) {
+            return;
+        }
+        if !self.ended.swap(true, Ordering::Relaxed) {
+            let complaint = self.link.complaint();
+            self.engine
+                .do_send(OutputEnded::Failed(explain(code, topic, complaint)));
+        }
+    }
+}
+
+/// Why `topic` cannot be written to, and what to do.
+fn explain(code: RDKafkaErrorCode, topic: &str, complaint: Option<link::Complaint>) -> String {
+    let cannot = format!("cannot write to the topic `{topic}`");
+    match code {
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+            format!("{cannot}: it does not exist. Create it, or correct its name")
+        }
+        RDKafkaErrorCode::UnknownPartition => {
+            format!("{cannot}: it has no such partition. Correct the output's `partition`")
+        }
+        RDKafkaErrorCode::TopicAuthorizationFailed => {
+            format!(
+                "{cannot}: the user may not. Give that user the permission to write it, or correct `sasl`"
+            )
+        }
+        RDKafkaErrorCode::ClusterAuthorizationFailed => format!(
+            "{cannot}: the user may not write idempotently. Give that user the permission, or set the output's \
+             `idempotent_write: false`"
+        ),
+        RDKafkaErrorCode::MessageSizeTooLarge => format!(
+            "{cannot}: it takes no messages as large as these. Set the output's `max_message_bytes` to no more than \
+             the topic's `max.message.bytes`; what is larger becomes a dead letter then"
+        ),
+        RDKafkaErrorCode::InvalidRecord => format!(
+            "{cannot}: it refuses records like these. A compacted topic takes only messages with a key"
+        ),
+        RDKafkaErrorCode::Fatal => {
+            let reason = complaint.map_or_else(|| code.to_string(), |complaint| complaint.reason);
+            format!("{cannot}: the Kafka producer cannot go on: {reason}")
+        }
+        code => format!("{cannot}: {code}"),
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        link::log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.link.complain(&error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = std::sync::Arc<Delivery>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
+        match result {
+            Ok(_) => self.link.is_well(),
+            Err((error, message)) => delivery.fail(error, message.topic(), self),
+        }
+    }
+}
