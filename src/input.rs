@@ -22,6 +22,7 @@ use crate::engine::{Engine, InputEnded, Lost};
 use crate::message::ack::{Acked, Fate};
 use crate::message::gate::{Gate, Permit};
 use crate::message::{Batch, Incoming, LaneEnded, Message, Origin};
+use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
 
 /// Most messages in a batch. Beyond this, larger batches save nothing and only make results wait.
@@ -131,7 +132,8 @@ pub struct Input {
 }
 
 impl Input {
-    /// Starts the input that `config` describes on an arbiter of its own.
+    /// Starts the input that `config` describes on an arbiter of its own. With a `session`, the output commits
+    /// how far it was dealt with.
     ///
     /// # Errors
     /// If the system, or Kafka's library, refuses what its source needs.
@@ -140,6 +142,7 @@ impl Input {
         gate: Gate,
         processor: Addr<Processor>,
         engine: Addr<Engine>,
+        session: Option<&Session>,
     ) -> anyhow::Result<Addr<Self>> {
         let parts = Parts {
             gate,
@@ -156,7 +159,7 @@ impl Input {
                 parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
             }
             InputConfig::Kafka(config) => {
-                let (source, control) = kafka::Kafka::new(config)?;
+                let (source, control) = kafka::Kafka::new(config, session)?;
                 parts.start(Box::new(control), |sink, engine| source.spawn(sink, engine))
             }
         })

@@ -9,15 +9,20 @@ pub mod lines;
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use self::drop::Drop;
-use self::kafka::{Kafka, Refusals};
+use self::kafka::Kafka;
+use self::kafka::refusal::Refusals;
+use self::kafka::transaction::{Session, Transactions};
+use self::kafka::writer::Writer;
 use self::lines::Lines;
-use crate::config::{OutputConfig, StdoutCodec};
+use crate::config::{KafkaOutputConfig, OutputConfig, StdoutCodec};
 use crate::engine::Engine;
 use crate::message::Deliver;
+use crate::message::gate::Gate;
 use crate::processor::error_policy::ErrorPolicy;
 use crate::telemetry::counters::Counters;
 
@@ -46,6 +51,37 @@ impl Outputs<'_> {
             config,
             Refusals::Policy(policy.clone(), self.engine.clone()),
         )
+    }
+
+    /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an
+    /// arbiter of its own. `policy` says what becomes of what it cannot write.
+    pub fn transactions(
+        &self,
+        config: &KafkaOutputConfig,
+        dead_letter: Option<&KafkaOutputConfig>,
+        policy: ErrorPolicy,
+        session: Session,
+        gate: &Gate,
+        commit_period: Duration,
+    ) -> Recipient<Deliver> {
+        let writer = Writer::new(
+            config,
+            dead_letter.unwrap_or(config),
+            Arc::clone(&self.script_hash),
+            Arc::clone(self.counters),
+        );
+        let refusals = Refusals::Policy(policy, self.engine.clone());
+        let engine = self.engine.clone().recipient();
+        let actor = Transactions::new(
+            config,
+            writer,
+            refusals,
+            session,
+            gate,
+            commit_period,
+            engine,
+        );
+        Transactions::start_in_arbiter(&Arbiter::new().handle(), |_| actor).recipient()
     }
 
     /// Starts the output for dead letters that `config` describes, on an arbiter of its own.

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::Engine;
 use super::shutdown::{self, End, EndCell};
 use crate::config::{
-    Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, OnError, Stage,
+    Config, DeliveryGuarantee, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, OnError,
+    OutputConfig, Stage,
 };
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
@@ -18,6 +19,7 @@ use crate::guest::{GuestSpec, Limits};
 use crate::input::Input;
 use crate::message::gate::Gate;
 use crate::output::Outputs;
+use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
 use crate::supervisor::scaling::Bounds;
@@ -73,7 +75,7 @@ fn engine(
         pipeline,
         output,
         dead_letter,
-        delivery: _,
+        delivery,
         guests,
         http: _,
         logger: _,
@@ -86,8 +88,10 @@ fn engine(
         counters: &counters,
         script_hash: script_hash(&stages),
     };
+    let session = (*delivery == DeliveryGuarantee::ExactlyOnce).then(Session::default);
     let error_policy = match (pipeline.on_error, dead_letter, input) {
         (OnError::Drop, _, _) => ErrorPolicy::Drop,
+        (OnError::DeadLetter, Some(_), _) if session.is_some() => ErrorPolicy::WithResults,
         (OnError::DeadLetter, Some(output), _) => {
             ErrorPolicy::DeadLetter(outputs.dead_letters(output)?)
         }
@@ -95,7 +99,17 @@ fn engine(
         (OnError::DeadLetter, None, InputConfig::Kafka(_)) => ErrorPolicy::Stop,
         (OnError::DeadLetter, None, _) => ErrorPolicy::DeadLetter(outputs.dead_letters_to_stderr()),
     };
-    let results = outputs.results(output, &error_policy)?;
+    let results = match (&session, input, output) {
+        (Some(session), InputConfig::Kafka(input), OutputConfig::Kafka(output)) => {
+            let letters = match dead_letter {
+                Some(OutputConfig::Kafka(letters)) => Some(&**letters),
+                _ => None,
+            };
+            let (policy, session) = (error_policy.clone(), session.clone());
+            outputs.transactions(output, letters, policy, session, &gate, input.commit_period)
+        }
+        _ => outputs.results(output, &error_policy)?,
+    };
     let supervisor = Parts {
         spec: Arc::new(GuestSpec {
             runtime,
@@ -128,7 +142,7 @@ fn engine(
         shutdown_timeout: *shutdown_timeout,
         start_input: Some(Box::new({
             let (input, engine) = (input.clone(), engine.clone());
-            move || Input::start(&input, gate, processor, engine)
+            move || Input::start(&input, gate, processor, engine, session.as_ref())
         })),
         input: None,
         end,

@@ -35,8 +35,10 @@ use crate::config::KafkaInputConfig;
 use crate::engine::Engine;
 use crate::kafka::client;
 use crate::message::ack::Acked;
+use crate::output::kafka::transaction::Session;
 
-type Consumer = BaseConsumer<Context>;
+/// The consumer, as outputs with transactions know it.
+pub(crate) type Consumer = BaseConsumer<Context>;
 
 /// The source: a consumer that has not subscribed yet.
 pub struct Kafka {
@@ -44,6 +46,8 @@ pub struct Kafka {
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
     waker: Waker,
+    /// Offsets are committed by the output, within its transactions.
+    transactional: bool,
 }
 
 /// What the actor tells the polling thread.
@@ -101,11 +105,14 @@ impl Control for Handle {
 }
 
 impl Kafka {
-    /// A consumer for `config`, and the hold on it.
+    /// A consumer for `config`, and the hold on it. With a `session`, the output commits its offsets.
     ///
     /// # Errors
     /// If librdkafka does not take the config.
-    pub fn new(config: &KafkaInputConfig) -> anyhow::Result<(Self, Handle)> {
+    pub fn new(
+        config: &KafkaInputConfig,
+        session: Option<&Session>,
+    ) -> anyhow::Result<(Self, Handle)> {
         let waker = Waker::default();
         let context = Context::new(&config.client.addresses);
         let mut consumer: Consumer = configure(config)
@@ -116,11 +123,16 @@ impl Kafka {
             move || waker.wake()
         });
         let (sender, commands) = channel();
+        let consumer = Arc::new(consumer);
+        if let Some(session) = session {
+            session.set(&consumer);
+        }
         let source = Self {
             config: config.clone(),
-            consumer: Arc::new(consumer),
+            consumer,
             commands,
             waker: waker.clone(),
+            transactional: session.is_some(),
         };
         let handle = Handle {
             commands: sender,

@@ -101,6 +101,11 @@ impl Ack {
         }
     }
 
+    /// What the stretch takes at the gate, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.stretch.permit.bytes()
+    }
+
     /// The stretch is given to the outputs now; until then it waited for others before it.
     pub fn leave(&self) {
         self.stretch.permit.leave();

@@ -165,6 +165,11 @@ impl Permit {
         }
     }
 
+    /// What it covers.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes `bytes` out of this permit into one of their own.
     pub fn split(&mut self, bytes: u64) -> Permit {
         let bytes = bytes.min(self.bytes);

@@ -7,7 +7,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use anyhow::Context as _;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -36,6 +35,7 @@ pub struct Poller {
     pub(super) sink: Sink,
     pub(super) engine: Addr<Engine>,
     commands: Receiver<Command>,
+    transactional: bool,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
     pub(super) next_lane: u64,
@@ -59,6 +59,7 @@ impl Poller {
             consumer,
             commands,
             waker,
+            transactional,
         } = source;
         let now = Instant::now();
         Self {
@@ -70,6 +71,7 @@ impl Poller {
             sink,
             engine,
             commands,
+            transactional,
             partitions: Vec::new(),
             next_lane: 0,
             revoking: None,
@@ -97,6 +99,9 @@ impl Poller {
                 return;
             }
             self.serve_group();
+            if self.transactional && !self.stopped {
+                self.rewind();
+            }
             let now = Instant::now();
             if self.read(now) {
                 continue;
@@ -196,6 +201,9 @@ impl Poller {
 
     /// Commits, without waiting for the answer, what was delivered since the last time.
     pub(super) fn commit(&mut self) {
+        if self.transactional {
+            return;
+        }
         let mut offsets = TopicPartitionList::new();
         for partition in &mut self.partitions {
             let (Some(point), Some(topic)) = (partition.to_commit(), &partition.origin.topic)
@@ -261,7 +269,7 @@ impl Poller {
 
     /// Commits all that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
-        while !self.partitions.iter().all(Partition::is_committed) {
+        while !self.transactional && !self.partitions.iter().all(Partition::is_committed) {
             if !self.is_committing() {
                 self.commit();
             }
@@ -275,8 +283,14 @@ impl Poller {
             ..
         } = self;
         drop(partitions); // their queues hold the consumer
-        let consumer = Arc::into_inner(consumer)
-            .context("the consumer is still in use: a bug of the engine")?;
+        let mut consumer = consumer;
+        let consumer = loop {
+            match Arc::try_unwrap(consumer) {
+                Ok(consumer) => break consumer,
+                Err(shared) => consumer = shared, // a transaction asks for the group
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
         drop(consumer); // leaves the group, so that others need not wait for the session to time out
         Ok(())
     }

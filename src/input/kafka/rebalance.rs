@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::context;
@@ -49,11 +49,37 @@ impl Poller {
             Ok(()) => tracing::info!(
                 partitions = names.join(" "),
                 in_all = self.partitions.len(),
-                "partitions assigned"
+                "reading partitions"
             ),
             Err(error) => {
                 let error =
                     anyhow::Error::new(error).context("cannot take the partitions assigned to us");
+                self.end(Err(error));
+            }
+        }
+    }
+
+    /// Reads partitions again from their commit points whose transaction was aborted.
+    pub(super) fn rewind(&mut self) {
+        let given_up = |one: &Partition| !one.closed && one.origin.is_abandoned();
+        if !self.partitions.iter().any(given_up) {
+            return;
+        }
+        let protocol = self.consumer.rebalance_protocol();
+        let some = matches!(protocol, RebalanceProtocol::Cooperative);
+        let mut again = TopicPartitionList::new();
+        for one in self.partitions.iter().filter(|one| !some || given_up(one)) {
+            again.add_partition(
+                one.origin.topic.as_deref().unwrap_or_default(),
+                one.origin.partition,
+            );
+        }
+        self.remove(|partition| is_among(partition, &again));
+        match context::let_go(&self.consumer, &again) {
+            // Without offsets: librdkafka asks for the committed ones.
+            Ok(()) => self.assign(&again),
+            Err(error) => {
+                let error = anyhow::Error::new(error).context("cannot read partitions again");
                 self.end(Err(error));
             }
         }

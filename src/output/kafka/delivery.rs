@@ -17,6 +17,7 @@ use crate::message::ack::Ack;
 /// Shared by all records of a stretch: when the last of them is reported, it ends the stretch's ack.
 #[derive(Debug)]
 pub struct Delivery {
+    /// `None` within a transaction, whose commit ends the acks.
     ack: Mutex<Option<Ack>>,
     failed: AtomicBool,
 }
@@ -26,6 +27,14 @@ impl Delivery {
     pub fn new(ack: Ack) -> Self {
         Self {
             ack: Mutex::new(Some(ack)),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Of records of a transaction: if one is not written, the transaction cannot be committed.
+    pub fn in_transaction() -> Self {
+        Self {
+            ack: Mutex::new(None),
             failed: AtomicBool::new(false),
         }
     }
@@ -52,6 +61,8 @@ impl Drop for Delivery {
 pub struct Context {
     link: Link,
     engine: Recipient<OutputEnded>,
+    /// Within transactions only what no new one can mend is the end.
+    transactional: bool,
     /// The engine was told.
     ended: AtomicBool,
 }
@@ -62,17 +73,31 @@ impl Context {
         Self {
             link: Link::new("output", addresses),
             engine,
+            transactional: false,
             ended: AtomicBool::new(false),
         }
+    }
+
+    /// The same for a producer with transactions.
+    pub fn transactional(addresses: &[String], engine: Recipient<OutputEnded>) -> Self {
+        let mut context = Self::new(addresses, engine);
+        context.transactional = true;
+        context
+    }
+
+    /// The connections.
+    pub fn link(&self) -> &Link {
+        &self.link
     }
 
     fn give_up(&self, error: &KafkaError, topic: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         // The producer is being closed, and the engine knows why.
-        if matches!(
+        let purged = matches!(
             code,
             RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
-        ) {
+        );
+        if purged || (self.transactional && !PERMANENT.contains(&code)) {
             return;
         }
         if !self.ended.swap(true, Ordering::Relaxed) {
@@ -82,6 +107,17 @@ impl Context {
         }
     }
 }
+
+/// What stays wrong however often it is tried.
+const PERMANENT: [RDKafkaErrorCode; 7] = [
+    RDKafkaErrorCode::UnknownTopicOrPartition,
+    RDKafkaErrorCode::UnknownTopic,
+    RDKafkaErrorCode::UnknownPartition,
+    RDKafkaErrorCode::TopicAuthorizationFailed,
+    RDKafkaErrorCode::ClusterAuthorizationFailed,
+    RDKafkaErrorCode::MessageSizeTooLarge,
+    RDKafkaErrorCode::InvalidRecord,
+];
 
 /// Why `topic` cannot be written to, and what to do.
 fn explain(code: RDKafkaErrorCode, topic: &str, complaint: Option<link::Complaint>) -> String {

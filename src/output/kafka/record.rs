@@ -38,6 +38,8 @@ pub struct Composed<'a> {
     pub headers: Option<OwnedHeaders>,
     /// Milliseconds since the Unix epoch; `None` for now.
     pub timestamp: Option<i64>,
+    /// The one partition to write to; `None` for the partitioner's choice.
+    pub partition: Option<i32>,
 }
 
 impl Composer {
@@ -51,11 +53,6 @@ impl Composer {
             max_bytes: config.max_message_bytes,
             script_hash,
         }
-    }
-
-    /// The one partition to write to, if the config names one.
-    pub fn partition(&self) -> Option<i32> {
-        self.partition
     }
 
     /// The record of a result made from `message`.
@@ -195,6 +192,7 @@ impl Composer {
             key,
             headers: headers.headers,
             timestamp,
+            partition: self.partition,
         })
     }
 }

@@ -1,0 +1,88 @@
+//! What becomes of a message one of whose records cannot be written, whatever the broker does: it is too large,
+//! or for a topic that is not allowed.
+
+use std::sync::Arc;
+
+use actix::{Addr, Recipient};
+
+use super::writer::Refused;
+use crate::engine::{Engine, MessageFailed, OutputEnded};
+use crate::message::{Deliver, Outcome, Outcomes};
+use crate::processor::error_policy::ErrorPolicy;
+use crate::telemetry::counters::Counters;
+
+/// What becomes of it.
+pub enum Refusals {
+    /// It has failed, as if its script had.
+    Policy(ErrorPolicy, Addr<Engine>),
+    /// Nothing can: it is a dead letter already.
+    Fatal(Recipient<OutputEnded>),
+}
+
+/// What is left to do for the stretch.
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// These are dead letters for the very output that refused them.
+    Letters(Deliver),
+    /// It must not pass for delivered.
+    Withhold,
+}
+
+impl Refusals {
+    /// Does with refused messages of a stretch as the config says.
+    pub fn handle(&self, deliver: &Deliver, refused: Refused, counters: &Counters) -> Left {
+        if refused.is_empty() {
+            return Left::Nothing;
+        }
+        let place = |index: usize| {
+            let message = &deliver.batch.messages[deliver.start + index];
+            deliver.batch.origin.place(message.offset)
+        };
+        let (policy, engine) = match self {
+            Self::Policy(policy, engine) => (policy, engine),
+            Self::Fatal(engine) => {
+                for (index, failure) in refused {
+                    engine.do_send(OutputEnded::Failed(format!(
+                        "a dead letter cannot be written: {} ({})",
+                        failure.message,
+                        place(index)
+                    )));
+                }
+                return Left::Withhold;
+            }
+        };
+        let counter = match policy {
+            ErrorPolicy::Drop => &counters.failed_and_dropped,
+            _ => &counters.failed,
+        };
+        Counters::add(counter, refused.len() as u64);
+        let mut outcomes = Outcomes::default();
+        let count = deliver.outcomes.items.len();
+        outcomes.items.resize_with(count, || Outcome::Dropped);
+        for (index, failure) in refused {
+            counters.count_failure(&failure);
+            let failure = Box::new(failure);
+            if let ErrorPolicy::Stop = policy {
+                // What comes behind is on its way here already.
+                deliver.batch.origin.abandon();
+                let place = place(index);
+                engine.do_send(MessageFailed { place, failure });
+                return Left::Withhold;
+            }
+            outcomes.items[index] = Outcome::Failed(failure);
+        }
+        let letters = Deliver {
+            batch: Arc::clone(&deliver.batch),
+            start: deliver.start,
+            outcomes,
+            ack: deliver.ack.share(),
+        };
+        match policy {
+            ErrorPolicy::DeadLetter(to) => to.do_send(letters),
+            ErrorPolicy::WithResults => return Left::Letters(letters),
+            ErrorPolicy::Drop | ErrorPolicy::Stop => letters.ack.done(),
+        }
+        Left::Nothing
+    }
+}
