@@ -339,6 +339,39 @@ fn a_failure_names_the_stage_it_was_in_and_shows_its_line() {
 }
 
 #[test]
+fn later_guests_run_what_the_first_one_compiled() {
+    let function = "import os, json as j\nfrom math import sqrt\nif this == 'die': os._exit(3)\nroot = [j.dumps(this), sqrt(this)]";
+    let module = "class Pair:\n    def __init__(self, value): self.value = value\nemit(Pair(this).value[0])\nroot = this[1]\nif root == 3: root = null[0]";
+    for runtime in RUNTIMES {
+        let ran = stages(runtime, &[function, module])
+            .set("logger.level=debug")
+            .stdin("4\n9\n\"die\"\n4\n\"text\"\n9\n")
+            .run()
+            .expect(1);
+        assert!(ran.logged("guest ready").len() > 1, "{runtime}");
+        for ready in ran.logged("scripts that run as functions") {
+            assert_eq!(ready["functions"], "[true, false]", "{runtime}");
+        }
+        assert_eq!(ran.lines(), [r#""4""#, "2.0", r#""4""#, "2.0"], "{runtime}");
+        let letters = ran.dead_letters();
+        let of = |field: &str| -> Vec<&str> {
+            let errors = letters.iter().map(|letter| &letter["error"]);
+            errors
+                .map(|error| error[field].as_str().unwrap_or_default())
+                .collect()
+        };
+        let types = ["TypeError", "Exit", "TypeError", "TypeError"];
+        assert_eq!(of("type"), types, "{runtime}");
+        assert_eq!(
+            of("at")[0],
+            of("at")[3],
+            "{runtime}: before the death and after it"
+        );
+        assert_eq!(of("traceback")[0], of("traceback")[3], "{runtime}");
+    }
+}
+
+#[test]
 fn huge_exceptions_are_cut() {
     for runtime in RUNTIMES {
         let script = "if this == 1: raise ValueError('x' * 50_000_000)\nif this == 2: raise type('E' * 4_000_000, (Exception,), {})()\nroot = this";

@@ -24,6 +24,7 @@ import sys
 PROTOCOL = 1
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
+MAX_COMPILED = 1 << 19  # what READY may have of compiled scripts: the host takes a line of twice that
 
 
 class Null:
@@ -365,41 +366,64 @@ class Absent:
 
 
 class Stage:
-    """One script, compiled. `run(this, meta, emit)` gives `root`."""
+    """One script, ready to run. `run(this, meta, emit)` gives `root`.
 
-    def __init__(self, index, spec):
+    `compiled` is what another guest's stage gave for the same `spec`; compiling takes most of a start, and writes
+    to much of the memory that guests would share.
+    """
+
+    def __init__(self, index, spec, compiled=None):
         self.index = index
         self.used = []  # namespaces of messages whose answer is not written yet
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
         self.source = spec["script"]
+        self.compiled = compiled or self.compile(spec.get("imports", ()))
+        # Plain values and code, so that marshal can carry it.
+        (
+            self.uses_meta,
+            self.uses_emit,
+            self.uses_null,
+            self.fills_root,
+            self.is_function,
+            imports,
+            codes,
+        ) = self.compiled
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
+        problems = []
+        self.inject(spec.get("imports", ()), problems)
+        self.preload(imports, problems)
+        if problems:
+            raise CannotStart(*problems)
+        self.remember_source()
+        self.run = self.as_function(*codes) if self.is_function else self.as_module(*codes)
+
+    def compile(self, modules):
+        """What only the text decides, `modules` being the names it is given."""
         tree = self.parse()
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         introspects = bool(names & INTROSPECTION)
-        self.uses_meta = "meta" in names or introspects
-        self.uses_emit = "emit" in names or introspects
+        uses_meta = "meta" in names or introspects
+        uses_emit = "emit" in names or introspects
         # A script that fills `root` in without ever assigning it whole starts from an empty object.
         stored = any(
             isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
             for node in ast.walk(tree)
         )
-        self.fills_root = "root" in names and not stored
+        fills_root = "root" in names and not stored
         # A stage hands values on that may hold the `null` it was given.
-        self.uses_null = "null" in names or introspects
-        self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
-        problems = []
-        modules = self.inject(spec.get("imports", ()), problems)
-        self.preload(tree, problems)
-        if problems:
-            raise CannotStart(*problems)
-        self.remember_source()
+        uses_null = "null" in names or introspects
+        imports = list(self.imports(tree))
+        parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
         try:
             refuse_frame_readers(tree, modules)
-            self.run = self.as_function(tree)
-            self.is_function = True
+            codes = self.compile_function(tree, parameters, fills_root)
+            is_function = True
         except NotPlain:
-            self.run = self.as_module(tree)
-            self.is_function = False
+            ast.increment_lineno(tree, self.line_offset)
+            codes = (compile(tree, self.file, "exec", dont_inherit=True),)
+            is_function = False
+        return uses_meta, uses_emit, uses_null, fills_root, is_function, imports, codes
 
     def parse(self):
         try:
@@ -415,7 +439,6 @@ class Stage:
 
     def inject(self, imports, problems):
         """Makes each of `imports` available by name, as the import statement would."""
-        modules = []
         for name in imports:
             try:
                 importlib.import_module(name)
@@ -424,12 +447,10 @@ class Stage:
                 continue
             root_name = name.partition(".")[0]
             self.namespace[root_name] = sys.modules[root_name]
-            modules.append(name)
-        return modules
 
-    def preload(self, tree, problems):
-        """Imports at start what the script imports: an unknown module is a config error, not a failed
-        message, and the first message does not wait for it."""
+    @staticmethod
+    def imports(tree):
+        """(module, attribute or None, is it at top level, line, bytes before it) for all that is imported."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 imports = [(alias.name, None, alias) for alias in node.names]
@@ -439,16 +460,22 @@ class Stage:
             else:
                 continue
             for name, attribute, at in imports:
-                try:
-                    import_or_raise(name, attribute)
-                except Exception as error:
-                    if attribute and any(name == seen["import"] for seen in problems):
-                        continue  # the module itself cannot be imported
-                    # Below top level it may be guarded, or never reached.
-                    if node in tree.body:
-                        line = self.source.split("\n")[at.lineno - 1].encode()
-                        column = len(line[: at.col_offset].decode()) + 1
-                        problems.append(problem(self.index, error, None, at.lineno, column, name))
+                yield name, attribute, node in tree.body, at.lineno, at.col_offset
+
+    def preload(self, imports, problems):
+        """Imports at start what the script imports: an unknown module is a config error, not a failed
+        message, and the first message does not wait for it."""
+        for name, attribute, at_top, lineno, offset in imports:
+            try:
+                import_or_raise(name, attribute)
+            except Exception as error:
+                if attribute and any(name == seen["import"] for seen in problems):
+                    continue  # the module itself cannot be imported
+                # Below top level it may be guarded, or never reached.
+                if at_top:
+                    line = self.source.split("\n")[lineno - 1].encode()
+                    column = len(line[:offset].decode()) + 1
+                    problems.append(problem(self.index, error, None, lineno, column, name))
 
     def remember_source(self):
         """Lets tracebacks show the user's own lines, numbered as in the user's file, which may have several
@@ -461,13 +488,12 @@ class Stage:
         lines[self.line_offset : end] = source
         linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
-    def as_function(self, tree):
-        parameters = ["this"]
-        parameters += ["meta"] * self.uses_meta + ["emit"] * self.uses_emit
+    def compile_function(self, tree, parameters, fills_root):
+        """The code that imports, and the code that defines the function."""
         body, imports = self.hoist_imports(tree, {*parameters, "root", "null"})
         hoisted = set().union(*map(bound_names, imports))
         Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
-        initial = ast.Dict([], []) if self.fills_root else ast.Constant(None)
+        initial = ast.Dict([], []) if fills_root else ast.Constant(None)
         function = ast.FunctionDef(
             name="<module>",
             args=ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, []),
@@ -482,8 +508,12 @@ class Stage:
         module = ast.fix_missing_locations(ast.Module([function], []))
         ast.increment_lineno(module, self.line_offset)
         code = compile(module, self.file, "exec", dont_inherit=True)
-        exec(compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True), self.namespace)
-        exec(without_prefix(code, "<module>.<locals>."), self.namespace)
+        imports = compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True)
+        return imports, without_prefix(code, "<module>.<locals>.")
+
+    def as_function(self, imports, code):
+        exec(imports, self.namespace)
+        exec(code, self.namespace)
         return self.namespace.pop("<module>")
 
     def hoist_imports(self, tree, given):
@@ -513,9 +543,7 @@ class Stage:
             namespace.clear()
         self.used.clear()
 
-    def as_module(self, tree):
-        ast.increment_lineno(tree, self.line_offset)
-        code = compile(tree, self.file, "exec", dont_inherit=True)
+    def as_module(self, code):
         base, fills_root, used = self.namespace, self.fills_root, self.used
         uses = ("meta",) * self.uses_meta + ("emit",) * self.uses_emit
 
@@ -900,16 +928,22 @@ def settle():
 
 
 def start(hello):
-    """Compiles every stage: the stages, and the problems of those that cannot start."""
+    """Makes every stage: the stages, and the problems of those that cannot start."""
     problems, stages = [], []
-    for index, spec in enumerate(hello["stages"]):
+    specs = hello["stages"]
+    for index, (spec, compiled) in enumerate(zip(specs, hello.get("compiled") or [None] * len(specs))):
         try:
-            stages.append(Stage(index, spec))
+            stages.append(Stage(index, spec, compiled and marshal.loads(bytes.fromhex(compiled))))
         except CannotStart as error:
             problems.extend(error.problems)
         except BaseException as error:
             problems.append(problem(index, error))
     return stages, problems
+
+
+def for_others(stages):
+    """The compiled stages, as READY and other guests' hellos have them."""
+    return [marshal.dumps(stage.compiled).hex() for stage in stages]
 
 
 def announce(word, content):
@@ -934,10 +968,12 @@ def main():
     gc.freeze()
     # Batches make many containers and few cycles.
     gc.set_threshold(50_000, 10, 10)
-    announce(
-        "READY",
-        {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]},
-    )
+    ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
+    if not hello.get("compiled"):
+        compiled = for_others(stages)
+        if sum(map(len, compiled)) <= MAX_COMPILED:
+            ready["compiled"] = compiled
+    announce("READY", ready)
     serve(pipeline)
 
 

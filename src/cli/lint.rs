@@ -67,11 +67,11 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
                 }
             });
     let Some(runtime) = runtime else { return false };
-    let spec = GuestSpec {
-        runtime: Arc::clone(runtime),
-        stages: build::stages(&config.input, &config.pipeline.stages),
-        limits: build::limits(&config.guests),
-    };
+    let spec = GuestSpec::new(
+        Arc::clone(runtime),
+        build::stages(&config.input, &config.pipeline.stages),
+        build::limits(&config.guests),
+    );
     match Guest::new(0, Arc::new(spec)).start() {
         Ok(_) => true,
         Err(error) => {

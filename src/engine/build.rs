@@ -111,11 +111,11 @@ fn engine(
         _ => outputs.results(output, &error_policy)?,
     };
     let supervisor = Parts {
-        spec: Arc::new(GuestSpec {
+        spec: Arc::new(GuestSpec::new(
             runtime,
             stages,
-            limits: limits(guests),
-        }),
+            limits(guests),
+        )),
         bounds: Bounds {
             min: guests.min,
             max: pipeline.max_guests,

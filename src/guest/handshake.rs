@@ -15,6 +15,8 @@ pub const PROTOCOL: u64 = 1;
 pub struct Hello {
     protocol: u64,
     stages: Vec<HelloStage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compiled: Option<Vec<String>>,
     options: Options,
 }
 
@@ -37,11 +39,13 @@ struct Options {
 }
 
 impl Hello {
-    /// A greeting that asks for `stages` and replies of at most `max_frame` bytes.
-    pub fn new(stages: Vec<HelloStage>, max_frame: usize) -> Self {
+    /// A greeting that asks for `stages` and replies of at most `max_frame` bytes. `compiled` is what another
+    /// guest made of them, if there is one.
+    pub fn new(stages: Vec<HelloStage>, compiled: Option<Vec<String>>, max_frame: usize) -> Self {
         Self {
             protocol: PROTOCOL,
             stages,
+            compiled,
             options: Options { max_frame },
         }
     }
@@ -57,6 +61,9 @@ pub struct Ready {
     pub uses_meta: bool,
     /// For each stage, whether it runs as a compiled function.
     pub functions: Vec<bool>,
+    /// Each stage compiled, as the guest may have it for other guests.
+    #[serde(default)]
+    pub compiled: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

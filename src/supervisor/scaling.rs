@@ -73,7 +73,9 @@ impl Reason {
 /// Decides. Grows by one guest at a time, and only when the last one has started: a start takes a few
 /// milliseconds, so nothing is lost by looking again then.
 pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
-    if seen.guests < bounds.min {
+    // The first one shows that the scripts can start, and compiles them for the others.
+    let first_is_starting = seen.guests > 0 && seen.starting == seen.guests;
+    if seen.guests < bounds.min && !first_is_starting {
         return Decision::Grow(Reason::BelowMin);
     }
     if let Some(waited) = seen.waited {
@@ -160,6 +162,16 @@ mod tests {
             Decision::Stay,
             "at most max"
         );
+    }
+
+    #[test]
+    fn the_first_one_starts_before_the_others() {
+        let bounds = Bounds { min: 3, ..BOUNDS };
+        let grow = Decision::Grow(Reason::BelowMin);
+        assert_eq!(decide(&seen(None, 0, 0, 0), &bounds), grow);
+        assert_eq!(decide(&seen(None, 0, 1, 1), &bounds), Decision::Stay);
+        assert_eq!(decide(&seen(None, 1, 0, 1), &bounds), grow);
+        assert_eq!(decide(&seen(None, 1, 1, 2), &bounds), grow);
     }
 
     #[test]
