@@ -193,3 +193,35 @@ fn completions_know_the_commands() {
         }
     }
 }
+
+#[test]
+fn a_tombstone_leaves_without_a_payload_and_past_later_scripts() {
+    for runtime in RUNTIMES {
+        let config = "pipeline: { processors: [\
+             { python: { script: 'root = tombstone() if this == 1 else this' } }, \
+             { python: { script: \"root = {'seen': this}\\nif this == 3: emit(tombstone(), key='k')\" } }] }";
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        std::fs::write(file.path(), config).unwrap();
+        let ran = nerodia(["run", "-c"])
+            .arg(file.path())
+            .set(format!("guests.runtime={runtime}"))
+            .stdin("1\n2\n3\n")
+            .run();
+        assert_eq!(
+            ran.text(),
+            "\n{\"seen\":2}\n\n{\"seen\":3}\n",
+            "{runtime}: {}",
+            ran.stderr
+        );
+        assert_eq!(ran.code, Some(0), "{runtime}");
+        // It is no JSON value.
+        let ran = support::eval(runtime, "root = [tombstone()]")
+            .stdin("1\n")
+            .run();
+        assert!(
+            ran.stderr.contains("Tombstone is not JSON serializable"),
+            "{}",
+            ran.stderr
+        );
+    }
+}

@@ -42,6 +42,24 @@ class Null:
 null = Null()
 
 
+class Tombstone:
+    """The type of what `tombstone()` gives."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "tombstone()"
+
+
+TOMBSTONE = Tombstone()
+
+
+def tombstone():
+    """What a script sets `root` to, or emits, for a record without payload: Kafka's sign that its key is
+    deleted. It leaves as it is; later scripts do not see it."""
+    return TOMBSTONE
+
+
 # ---------------------------------------------------------------------------------------------------
 # Scripts: from source text to a callable
 # ---------------------------------------------------------------------------------------------------
@@ -389,7 +407,8 @@ class Stage:
             imports,
             codes,
         ) = self.compiled
-        self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null}
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
+        self.namespace |= {"null": null, "tombstone": tombstone}
         problems = []
         self.inject(spec.get("imports", ()), problems)
         self.preload(imports, problems)
@@ -490,7 +509,7 @@ class Stage:
 
     def compile_function(self, tree, parameters, fills_root):
         """The code that imports, and the code that defines the function."""
-        body, imports = self.hoist_imports(tree, {*parameters, "root", "null"})
+        body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
         hoisted = set().union(*map(bound_names, imports))
         Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
         initial = ast.Dict([], []) if fills_root else ast.Constant(None)
@@ -591,13 +610,15 @@ def without_null(value):
 
 
 def encoded(value):
-    """`value` as the pair (is it ready JSON, bytes)."""
+    """`value` as the pair (its form, bytes): 0 for marshal, 1 for ready JSON, 2 for a tombstone."""
     if value is null:
-        return True, b"null"
+        return 1, b"null"
+    if value is TOMBSTONE:
+        return 2, b""
     try:
-        return False, marshal.dumps(value, 4)
+        return 0, marshal.dumps(value, 4)
     except ValueError:
-        return True, as_json(value)
+        return 1, as_json(value)
 
 
 def failure(index, stages, error, limit=100):
@@ -772,8 +793,8 @@ class Pipeline:
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
                 root = None
-            if root is null:
-                extras.append((len(results), "null"))
+            if root is null or root is TOMBSTONE:
+                extras.append((len(results), "null" if root is null else "tombstone"))
                 root = None
             append(root)
         return results, extras
@@ -784,14 +805,14 @@ class Pipeline:
             try:
                 for stage in self.stages:
                     root = stage.run(this)
-                    if root is None:
+                    if root is None or root is TOMBSTONE:
                         break
                     this = without_null(root) if stage.uses_null else root
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
                 root = None
-            if root is null:
-                extras.append((len(results), "null"))
+            if root is null or root is TOMBSTONE:
+                extras.append((len(results), "null" if root is null else "tombstone"))
                 root = None
             results.append(root)
         return results, extras
@@ -812,15 +833,15 @@ class Pipeline:
         return results, extras
 
     def through(self, number, this, meta, overrides, outputs):
-        """Runs `this` through the stages from `number` on and appends (is JSON, bytes, overrides)."""
-        if number == len(self.stages):
-            is_json, data = encoded(null if this is None else this)
+        """Runs `this` through the stages from `number` on and appends (form, bytes, overrides)."""
+        if number == len(self.stages) or this is TOMBSTONE:
+            form, data = encoded(null if this is None else this)
             # The host follows no reference to what holds others, so nothing of it is shared.
             chosen = [
                 (name, [(*pair,) for pair in item] if name == "headers" else item)
                 for name, item in overrides.items()
             ]
-            outputs.append((int(is_json), data, chosen or None))
+            outputs.append((form, data, chosen or None))
             return
         stage = self.stages[number]
         before = headed(meta, {}) if stage.uses_meta else meta
@@ -831,8 +852,8 @@ class Pipeline:
             checked = {name: CHECKS[name](item) for name, item in given.items()}
             if value is not None:
                 # A copy: what the script does to `value` afterwards must not change what it emitted.
-                is_json, data = encoded(value)
-                copy = json.loads(data) if is_json else marshal.loads(data)
+                form, data = encoded(value)
+                copy = (marshal.loads, json.loads, lambda _: TOMBSTONE)[form](data)
                 now = changed(before, meta) if stage.uses_meta else {}
                 self.through(
                     number + 1, copy, headed(meta, given), {**overrides, **now, **checked}, outputs

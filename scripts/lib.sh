@@ -60,6 +60,11 @@ has_c() { have cc; }
 
 has_cmake() { have cmake; }
 
+# What librdkafka is built with, and what it uses for TLS and compression.
+has_librdkafka() {
+  have c++ && have make && have pkg-config && pkg-config --exists libssl libcrypto zlib
+}
+
 # Debian splits venv off: `import venv` works there without ensurepip, and then every venv fails.
 has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; }
 
@@ -68,13 +73,15 @@ has_npm() { have npm; }
 # What `cargo build` needs. cmake only if a crate is built with it, as librdkafka is.
 build_tools() {
   echo rust c
+  if grep -q '^name = "rdkafka-sys"$' "$root/Cargo.lock"; then echo librdkafka; fi
   if grep -q '^name = "cmake"$' "$root/Cargo.lock"; then echo cmake; fi
 }
 
 install_packages() {
   local missing="$1" packages
   if have apt-get; then
-    packages=$(packages_for "$missing" "c=gcc libc6-dev" "cmake=cmake make g++" "python=python3 python3-venv" "npm=npm")
+    packages=$(packages_for "$missing" "c=gcc libc6-dev" "cmake=cmake make g++" \
+      "librdkafka=g++ make pkg-config libssl-dev zlib1g-dev" "python=python3 python3-venv" "npm=npm")
     if [ "$(id -u)" != 0 ]; then
       die "missing:$missing. Run: sudo apt-get install -y$packages"
     fi
@@ -84,13 +91,14 @@ install_packages() {
     { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >&2 ||
       die "apt-get failed; what it said stands above"
   elif have dnf; then
-    packages=$(packages_for "$missing" "c=gcc" "cmake=cmake gcc-c++ make" "python=python3" "npm=npm")
+    packages=$(packages_for "$missing" "c=gcc" "cmake=cmake gcc-c++ make" \
+      "librdkafka=gcc-c++ make pkgconf openssl-devel zlib-devel" "python=python3" "npm=npm")
     die "missing:$missing. Run: sudo dnf install -y$packages"
   elif have brew; then
-    packages=$(packages_for "$missing" "c=llvm" "cmake=cmake" "python=python3" "npm=node")
+    packages=$(packages_for "$missing" "c=llvm" "cmake=cmake" "librdkafka=make pkg-config openssl zlib" "python=python3" "npm=node")
     die "missing:$missing. Run: brew install$packages"
   else
-    die "missing:$missing. Install with your system's packages: a C compiler called cc, cmake, python3 with venv, npm."
+    die "missing:$missing. Install with your system's packages: a C compiler called cc, g++, make, pkg-config, the headers of OpenSSL and zlib, cmake, python3 with venv, npm."
   fi
 }
 

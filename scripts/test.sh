@@ -34,7 +34,8 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/soak.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/soak.sh scripts/kafka.sh scripts/kafka/*.sh .ci/run" script
+  # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
   if have shellcheck; then shellcheck -x $scripts; else echo "shellcheck is not installed: only bash -n was run"; fi
@@ -60,6 +61,7 @@ step "format" cargo fmt --check
 step "shell scripts" shell_scripts
 step "Python sources" python_compiles
 step "runtimes" scripts/install.sh --all
+step "Kafka" scripts/kafka.sh install
 step "clippy" cargo clippy --release --locked --all-targets -- -D warnings
 step "documentation" documentation
 step "tests" cargo test --release --locked

@@ -7,6 +7,7 @@ mod console;
 mod eval;
 mod lint;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod runtime;
@@ -49,6 +50,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Replay(replay::Replay),
     Lint(lint::Lint),
     Eval(eval::Eval),
     Schema(schema::Schema),
@@ -60,6 +62,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Run(command) => command.execute(),
+        Command::Replay(command) => command.execute(),
         Command::Lint(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Schema(command) => command.execute(),

@@ -71,6 +71,11 @@ pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
 
 /// Runs a pipeline and gives the exit code.
 pub fn run(config: &Config, connect_timeout: Duration) -> u8 {
+    run_and(config, connect_timeout, |_| {})
+}
+
+/// Runs a pipeline, tells `then` what was counted, and gives the exit code.
+pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Counters)) -> u8 {
     logs::start(&config.logger);
     if let Err(error) = connect::check(config, connect_timeout) {
         console::complain(format_args!("error: {error:#}"));
@@ -86,6 +91,7 @@ pub fn run(config: &Config, connect_timeout: Duration) -> u8 {
     match build::run(config, runtime) {
         Ok(finished) => {
             summarize(&finished.counters);
+            then(&finished.counters);
             exit_code(config, &finished.end)
         }
         Err(error) => {

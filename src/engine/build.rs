@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::Engine;
 use super::shutdown::{self, End, EndCell};
 use crate::config::{
-    Config, DeliveryGuarantee, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, OnError,
-    OutputConfig, Stage,
+    Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, InputConfig,
+    OnError, OutputConfig, Stage,
 };
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
@@ -96,7 +96,11 @@ fn engine(
             ErrorPolicy::DeadLetter(outputs.dead_letters(output)?)
         }
         // Nobody watches the standard error of a service, and the message can be read again.
-        (OnError::DeadLetter, None, InputConfig::Kafka(_)) => ErrorPolicy::Stop,
+        (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
+            if kafka.extent == Extent::Endless =>
+        {
+            ErrorPolicy::Stop
+        }
         (OnError::DeadLetter, None, _) => ErrorPolicy::DeadLetter(outputs.dead_letters_to_stderr()),
     };
     let results = match (&session, input, output) {
@@ -111,11 +115,7 @@ fn engine(
         _ => outputs.results(output, &error_policy)?,
     };
     let supervisor = Parts {
-        spec: Arc::new(GuestSpec::new(
-            runtime,
-            stages,
-            limits(guests),
-        )),
+        spec: Arc::new(GuestSpec::new(runtime, stages, limits(guests))),
         bounds: Bounds {
             min: guests.min,
             max: pipeline.max_guests,

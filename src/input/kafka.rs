@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 use self::context::Context;
 use self::poll::Poller;
 use super::{Control, Sink};
-use crate::config::KafkaInputConfig;
+use crate::config::{Extent, KafkaInputConfig};
 use crate::engine::Engine;
 use crate::kafka::client;
 use crate::message::ack::Acked;
@@ -46,8 +46,8 @@ pub struct Kafka {
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
     waker: Waker,
-    /// Offsets are committed by the output, within its transactions.
-    transactional: bool,
+    /// Whether offsets are committed here: not if the output does it within its transactions.
+    commits: bool,
 }
 
 /// What the actor tells the polling thread.
@@ -132,7 +132,10 @@ impl Kafka {
             consumer,
             commands,
             waker: waker.clone(),
-            transactional: session.is_some(),
+            commits: match config.extent {
+                Extent::ToEnd { commit } => commit,
+                Extent::Endless => session.is_none(),
+            },
         };
         let handle = Handle {
             commands: sender,
@@ -170,6 +173,9 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
         "heartbeat.interval.ms",
         config.heartbeat_interval.as_millis().to_string(),
     );
+    if let Extent::ToEnd { .. } = config.extent {
+        client.set("enable.partition.eof", "true");
+    }
     // What is committed is what was delivered, not what was read.
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");

@@ -120,6 +120,41 @@ pub struct KafkaInputConfig {
     pub heartbeat_interval: Duration,
     /// How long messages under way may take to finish when their partition goes to another member.
     pub rebalance_timeout: Duration,
+    /// How far topics are read.
+    pub extent: Extent,
+}
+
+impl KafkaInputConfig {
+    /// An endless input with the defaults of the config's fields.
+    pub fn new(client: KafkaClientConfig, topics: Vec<String>, consumer_group: String) -> Self {
+        Self {
+            client,
+            topics,
+            consumer_group,
+            instance_id: None,
+            start_from_oldest: true,
+            commit_period: Duration::from_secs(1),
+            checkpoint_limit: 16384,
+            batch_count: crate::input::BATCH,
+            batch_period: Duration::ZERO,
+            session_timeout: Duration::from_secs(45),
+            heartbeat_interval: Duration::from_secs(3),
+            rebalance_timeout: Duration::from_secs(30),
+            extent: Extent::Endless,
+        }
+    }
+}
+
+/// How far topics are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What comes, for ever.
+    Endless,
+    /// What is there at the start: for replays, not in configs.
+    ToEnd {
+        /// Whether how far it was read is kept.
+        commit: bool,
+    },
 }
 
 /// A topic to write to.

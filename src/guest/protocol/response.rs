@@ -208,6 +208,10 @@ impl Response<'_, '_> {
         let kind = self.reader.str()?;
         let outcome = match (&*kind, fields) {
             ("null", 2) => Outcome::Record(plain(self.append(b"null")?)),
+            ("tombstone", 2) => Outcome::Record(Record {
+                tombstone: true,
+                ..plain(self.append(b"")?)
+            }),
             ("json", 3) => {
                 let json = self.reader.bytes()?;
                 match self.json(json)? {

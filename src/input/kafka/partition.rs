@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::Message as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 
@@ -30,6 +31,10 @@ pub struct Partition {
     pub committed: Option<i64>,
     /// Nothing more is taken from it: it was revoked.
     pub closed: bool,
+    /// Messages from this offset on are not read, where there is an end.
+    pub end: Option<i64>,
+    /// The end was reached.
+    pub at_end: bool,
     queue: PartitionQueue<Context>,
     /// Whether there may be something in the queue.
     ready: Arc<AtomicBool>,
@@ -94,6 +99,8 @@ impl Partition {
             asked: None,
             committed: None,
             closed: false,
+            end: None,
+            at_end: false,
             queue,
             ready,
             pending: None,
@@ -103,7 +110,7 @@ impl Partition {
 
     /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
     pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
-        if self.closed {
+        if self.closed || self.at_end {
             return Read::Empty;
         }
         let room = cut.limit.saturating_sub(self.offsets.in_flight() as usize);
@@ -136,7 +143,18 @@ impl Partition {
             match self.queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     self.ready.store(true, Ordering::Release);
-                    draft.push(&message);
+                    self.at_end = self.end.is_some_and(|end| message.offset() + 1 >= end);
+                    if self.end.is_none_or(|end| message.offset() < end) {
+                        draft.push(&message);
+                    }
+                    if self.at_end {
+                        break;
+                    }
+                }
+                // Markers of transactions may lie between the last message and the end.
+                Some(Err(KafkaError::PartitionEOF(_))) if self.end.is_some() => {
+                    self.at_end = true;
+                    break;
                 }
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);

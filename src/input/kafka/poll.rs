@@ -35,7 +35,7 @@ pub struct Poller {
     pub(super) sink: Sink,
     pub(super) engine: Addr<Engine>,
     commands: Receiver<Command>,
-    transactional: bool,
+    commits: bool,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
     pub(super) next_lane: u64,
@@ -59,7 +59,7 @@ impl Poller {
             consumer,
             commands,
             waker,
-            transactional,
+            commits,
         } = source;
         let now = Instant::now();
         Self {
@@ -71,7 +71,7 @@ impl Poller {
             sink,
             engine,
             commands,
-            transactional,
+            commits,
             partitions: Vec::new(),
             next_lane: 0,
             revoking: None,
@@ -99,12 +99,15 @@ impl Poller {
                 return;
             }
             self.serve_group();
-            if self.transactional && !self.stopped {
+            if !self.commits && !self.stopped {
                 self.rewind();
             }
             let now = Instant::now();
             if self.read(now) {
                 continue;
+            }
+            if self.joined && self.partitions.iter().all(|partition| partition.at_end) {
+                self.end(Ok(()));
             }
             if now >= self.commit_due {
                 self.commit();
@@ -201,7 +204,7 @@ impl Poller {
 
     /// Commits, without waiting for the answer, what was delivered since the last time.
     pub(super) fn commit(&mut self) {
-        if self.transactional {
+        if !self.commits {
             return;
         }
         let mut offsets = TopicPartitionList::new();
@@ -269,7 +272,7 @@ impl Poller {
 
     /// Commits all that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
-        while !self.transactional && !self.partitions.iter().all(Partition::is_committed) {
+        while self.commits && !self.partitions.iter().all(Partition::is_committed) {
             if !self.is_committing() {
                 self.commit();
             }

@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::context;
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::config::Extent;
 use crate::message::Lane;
 
 /// Partitions on their way to other members.
@@ -23,6 +24,8 @@ pub struct Revoking {
     committing: bool,
 }
 
+/// How long the question for the end of a partition may take.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the answer to the last commit may take.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
 
@@ -42,6 +45,14 @@ impl Poller {
                 one.topic(),
                 one.partition(),
             );
+            let mut opened = opened;
+            if let (Some(partition), Extent::ToEnd { .. }) = (&mut opened, self.config.extent) {
+                let ends =
+                    self.consumer
+                        .fetch_watermarks(one.topic(), one.partition(), END_PATIENCE);
+                // Unknown, the end is where the messages end.
+                partition.end = Some(ends.map_or(i64::MAX, |(_, end)| end));
+            }
             self.partitions.extend(opened);
             names.push(format!("{}-{}", one.topic(), one.partition()));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topics::Regex;
 use super::{Check, Client, Side, filled};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{KafkaClientConfig, KafkaInputConfig};
+use crate::config::model::{Extent, KafkaClientConfig, KafkaInputConfig};
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::input::BATCH;
@@ -94,6 +94,7 @@ impl Check<'_> {
             session_timeout,
             heartbeat_interval,
             rebalance_timeout,
+            extent: Extent::Endless,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::guest::protocol::MAX_DEPTH;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
 impl Response<'_, '_> {
-    /// `[(is JSON, bytes, None | [(name, value)])]`
+    /// `[(form, bytes, None | [(name, value)])]`; forms: 0 marshal, 1 JSON, 2 a tombstone.
     pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
         let start = self.outcomes.data.len();
         let mut records = Vec::new();
@@ -46,20 +46,21 @@ impl Response<'_, '_> {
 
     fn output(&mut self) -> Result<Result<Record, Box<Failure>>, FrameError> {
         self.tuple(3)?;
-        let is_json = self.reader.int()? != 0;
+        let form = self.reader.int()?;
         let data = self.reader.bytes()?;
         let overrides = match self.overrides()? {
             Ok(overrides) => overrides,
             Err(failure) => return Ok(Err(failure)),
         };
-        let payload = if is_json {
-            self.json(data)?
-        } else {
-            self.nested(data)?
+        let payload = match form {
+            0 => self.nested(data)?,
+            1 => self.json(data)?,
+            2 => Ok(self.append(b"")?),
+            _ => return Err(invalid("an output of no known form")),
         };
         Ok(payload.map(|payload| Record {
             payload,
-            tombstone: false,
+            tombstone: form == 2,
             overrides,
         }))
     }

@@ -1,0 +1,124 @@
+//! `nerodia replay`: dead letters through the script again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{MISUSED, console, report, run};
+use crate::config::{
+    Config, DeliveryGuarantee, Diagnostic, Extent, InputConfig, KafkaInputConfig,
+    KafkaOutputConfig, Loaded, OnError, OutputConfig, StdoutCodec, StdoutConfig,
+};
+use crate::telemetry::counters::Counters;
+
+/// Run dead letters through the mended script again
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  What would come out, without writing or committing anything:
+    nerodia replay -c pipeline.yaml --from orders.dead --dry-run
+  The same for good:
+    nerodia replay -c pipeline.yaml --from orders.dead
+
+Reads the dead letters that are there when it starts and that no replay has read before, runs them as the pipeline
+would, and ends. Results go to the pipeline's output; what fails again goes back as a new dead letter, with its
+attempts added up. How far replays have read is kept under the pipeline's consumer group with `-replay` behind it.
+
+Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
+pub struct Replay {
+    /// The pipeline's config file
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// The topic of dead letters [default: that of `dead_letter.kafka`]
+    #[arg(long, value_name = "TOPIC")]
+    from: Option<String>,
+    /// Show on standard output what would come out, and on standard error what would fail; write nothing to Kafka
+    #[arg(long)]
+    dry_run: bool,
+    /// Override a field of the config, such as logger.level=warn; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// How long to try to reach Kafka at the start
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    connect_timeout: Duration,
+}
+
+impl Replay {
+    pub fn execute(self) -> u8 {
+        let mut config = match run::load(self.config, &self.set) {
+            Ok(Loaded { config, .. }) => config,
+            Err(problems) => {
+                report::diagnostics(&problems);
+                return MISUSED;
+            }
+        };
+        let Some(OutputConfig::Kafka(letters)) = &config.dead_letter else {
+            let problem = Diagnostic::error("the config has no `dead_letter.kafka` to replay from")
+                .help("dead letters on standard error or in a file are lines of JSON: their `payload` can be run with `nerodia eval`");
+            report::diagnostics(&problem.into());
+            return MISUSED;
+        };
+        let from = self.from.unwrap_or_else(|| letters.topic.clone());
+        config.input =
+            InputConfig::Kafka(Box::new(letters_of(&config, letters, &from, self.dry_run)));
+        config.delivery = DeliveryGuarantee::AtLeastOnce;
+        if self.dry_run {
+            config.output = OutputConfig::Stdout(StdoutConfig {
+                codec: StdoutCodec::Lines,
+            });
+            config.dead_letter = None;
+        }
+        for output in [Some(&mut config.output), config.dead_letter.as_mut()] {
+            if let Some(OutputConfig::Kafka(output)) = output {
+                output.transactional_id = None;
+            }
+        }
+        // A dead letter that is dropped would be gone.
+        config.pipeline.on_error = OnError::DeadLetter;
+        let dry_run = self.dry_run;
+        run::run_and(&config, self.connect_timeout, |counters| {
+            summarize(counters, &from, dry_run);
+        })
+    }
+}
+
+/// The input that reads the topic `from` to its end.
+fn letters_of(
+    config: &Config,
+    letters: &KafkaOutputConfig,
+    from: &str,
+    dry_run: bool,
+) -> KafkaInputConfig {
+    let group = match &config.input {
+        InputConfig::Kafka(input) => &input.consumer_group,
+        _ => "nerodia",
+    };
+    let defaults = KafkaInputConfig::new(
+        letters.client.clone(),
+        vec![from.to_owned()],
+        format!("{group}-replay"),
+    );
+    KafkaInputConfig {
+        extent: Extent::ToEnd { commit: !dry_run },
+        ..defaults
+    }
+}
+
+fn summarize(counters: &Counters, from: &str, dry_run: bool) {
+    let [read, records, dropped, failed] = [
+        &counters.received,
+        &counters.records,
+        &counters.dropped,
+        &counters.failed,
+    ]
+    .map(Counters::get);
+    let (came, again) = if dry_run {
+        ("would come out", "would fail again")
+    } else {
+        ("came out", "failed again and went back")
+    };
+    console::complain(format_args!(
+        "replay of `{from}`: {read} dead letters read, {records} results {came}, {dropped} dropped by the script, {failed} {again}"
+    ));
+}
