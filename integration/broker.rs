@@ -316,6 +316,19 @@ impl Cluster {
         self.ends(topic).values().sum()
     }
 
+    /// The ids of a group's members, sorted.
+    pub fn members(&self, group: &str) -> Vec<String> {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        let groups = consumer
+            .fetch_group_list(Some(group), PATIENCE)
+            .expect("the group");
+        let groups = groups.groups().iter();
+        let members = groups.flat_map(|group| group.members());
+        let mut ids: Vec<String> = members.map(|member| member.id().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// What a group has committed, of each partition of a topic.
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
         let mut config = self.client();
