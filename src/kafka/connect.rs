@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -40,6 +41,8 @@ struct Place<'a> {
     /// `input.kafka`, as in the config.
     field: &'static str,
     client: &'a KafkaClientConfig,
+    /// The client that asks.
+    asking: ClientConfig,
     /// The field that names topics, and those of them that must exist.
     topics: (&'static str, Vec<&'a str>),
 }
@@ -48,9 +51,14 @@ fn places(config: &Config) -> Vec<Place<'_>> {
     let mut places = Vec::new();
     if let InputConfig::Kafka(kafka) = &config.input {
         let names = kafka.topics.iter().filter(|topic| !topic.starts_with('^'));
+        let mut asking = client::configure(&kafka.client);
+        // A shorter `max.poll.interval.ms` than librdkafka's own session would be refused.
+        let session = kafka.session_timeout.as_millis().to_string();
+        asking.set("session.timeout.ms", session);
         places.push(Place {
             field: "input.kafka",
             client: &kafka.client,
+            asking,
             topics: ("topics", names.map(String::as_str).collect()),
         });
     }
@@ -63,6 +71,7 @@ fn places(config: &Config) -> Vec<Place<'_>> {
             places.push(Place {
                 field,
                 client: &kafka.client,
+                asking: client::configure(&kafka.client),
                 topics: ("topic", vec![&kafka.topic]),
             });
         }
@@ -73,7 +82,8 @@ fn places(config: &Config) -> Vec<Place<'_>> {
 impl Place<'_> {
     fn check(&self, timeout: Duration) -> anyhow::Result<()> {
         let link = Link::new(self.field, &self.client.addresses);
-        let consumer: BaseConsumer<Context> = client::configure(self.client)
+        let consumer: BaseConsumer<Context> = self
+            .asking
             .create_with_context(Context(link))
             .map_err(|error| self.refused(&error))?;
         let start = Instant::now();
@@ -196,7 +206,8 @@ impl Place<'_> {
         let (field, addresses) = (self.field, self.addresses());
         let Some(Complaint { code, reason }) = complaint else {
             return format!(
-                "Kafka at {addresses} did not answer for {tried} ({error}): is it running, and is `{field}.addresses` right?"
+                "Kafka at {addresses} did not answer for {tried} ({error}): is it running, is `{field}.addresses` right, \
+                 and does that listener want `{field}.tls` or `{field}.sasl`?"
             );
         };
         match code {
