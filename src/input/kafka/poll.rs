@@ -41,8 +41,10 @@ pub struct Poller {
     pub(super) next_lane: u64,
     /// Those that go to other members.
     pub(super) revoking: Option<Revoking>,
-    /// Whether partitions were ever assigned: until then, a refusal is final.
+    /// Whether partitions were ever assigned: until then, being refused by the group is final.
     pub(super) joined: bool,
+    /// Whether anything was ever read: until then, being refused by a topic is final.
+    has_read: bool,
     stopped: bool,
     /// The partition to read first.
     turn: usize,
@@ -76,6 +78,7 @@ impl Poller {
             next_lane: 0,
             revoking: None,
             joined: false,
+            has_read: false,
             stopped: false,
             turn: 0,
             commits_under_way: 0,
@@ -197,6 +200,7 @@ impl Poller {
             }
         }
         if any {
+            self.has_read = true;
             self.consumer.context().link.is_well();
         }
         any
@@ -325,7 +329,7 @@ impl Poller {
                 who(config),
                 config.consumer_group
             ),
-            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.joined => format!(
+            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.has_read => format!(
                 "Kafka at {} does not let {} read `input.kafka.topics`: give that user the permission to read them",
                 config.client.addresses.join(","),
                 who(config),
