@@ -51,6 +51,11 @@ impl Topics {
             );
             return Err(Failure::new("TopicNotAllowed", text));
         }
+        // Not asked for: a name that cannot be one has no answer, and would be asked for ever.
+        if !is_name(topic) {
+            let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
+            return Err(Failure::new("UnknownTopic", text));
+        }
         loop {
             let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE);
             let error = match &metadata {
@@ -81,6 +86,36 @@ impl Topics {
                     Ok(())
                 }
             };
+        }
+    }
+}
+
+/// Whether Kafka lets a topic have this name.
+fn is_name(topic: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&topic.len()) && !matches!(topic, "." | "..") && topic.bytes().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_kafka_allows_them() {
+        for name in ["a", "orders.by-country_1", "...", &"x".repeat(249)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "a b",
+            "a\0b",
+            "a/b",
+            "\u{e4}",
+            &"x".repeat(250),
+        ] {
+            assert!(!is_name(name), "{name}");
         }
     }
 }
