@@ -5,7 +5,7 @@
 //! An ack that is dropped without [`Ack::done`] counts as a loss, never as a delivery.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix::Recipient;
 
@@ -58,6 +58,8 @@ pub struct Ack {
 
 struct Stretch {
     acked: Acked,
+    /// No more than so many of the messages, from the first on, are answered.
+    most: AtomicUsize,
     /// A share was dropped without an answer.
     lost: AtomicBool,
     origin: Arc<Origin>,
@@ -84,6 +86,7 @@ impl Ack {
         Self {
             stretch: Arc::new(Stretch {
                 acked,
+                most: AtomicUsize::new(count),
                 lost: AtomicBool::new(false),
                 origin,
                 to,
@@ -111,6 +114,11 @@ impl Ack {
         self.stretch.permit.leave();
     }
 
+    /// Only the first `count` messages are answered; the others will be read again.
+    pub fn cut(&self, count: usize) {
+        self.stretch.most.fetch_min(count, Ordering::AcqRel);
+    }
+
     /// This output has answered for its share.
     pub fn done(mut self) {
         self.done = true;
@@ -130,6 +138,7 @@ impl Drop for Stretch {
         if *self.lost.get_mut() {
             self.acked.fate = Fate::of_dropped(&self.origin);
         }
+        self.acked.count = *self.most.get_mut();
         // The input's mailbox is not bounded, and there is at most one ack a message in flight.
         self.to.do_send(self.acked);
     }

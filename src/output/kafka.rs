@@ -14,6 +14,7 @@ mod topics;
 pub mod transaction;
 pub mod writer;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -25,7 +26,7 @@ use self::refusal::{Left, Refusals};
 use self::writer::Writer;
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
-use crate::message::Deliver;
+use crate::message::{Deliver, Lane};
 use crate::telemetry::counters::Counters;
 
 type Producer = ThreadedProducer<Context>;
@@ -35,6 +36,8 @@ pub struct Kafka {
     producer: Producer,
     writer: Writer,
     refusals: Refusals,
+    /// Lanes that ended before a message that was refused: what comes behind it is not written.
+    ended: HashSet<Lane>,
 }
 
 impl Kafka {
@@ -53,11 +56,13 @@ impl Kafka {
         let producer = client::configure(config)
             .create_with_context(context)
             .context("a Kafka output cannot be used")?;
-        let writer = Writer::new(config, config, script_hash, counters);
+        let mut writer = Writer::new(config, config, script_hash, counters);
+        writer.until_refused = refusals.are_the_end();
         Ok(Self {
             producer,
             writer,
             refusals,
+            ended: HashSet::new(),
         })
     }
 }
@@ -73,14 +78,25 @@ impl Handler<Deliver> for Kafka {
         if deliver.batch.origin.is_abandoned() {
             return; // others make these results too, and are further on
         }
+        if self.ended.contains(&deliver.batch.origin.lane) {
+            return; // the next start makes them again
+        }
         let delivery = Arc::new(Delivery::new(deliver.ack.share()));
         match self.writer.write(&self.producer, &deliver, &delivery) {
             Ok(refused) => {
                 let left = self
                     .refusals
                     .handle(&deliver, refused, &self.writer.counters);
-                if let Left::Nothing = left {
-                    deliver.ack.done();
+                match left {
+                    Left::Nothing => deliver.ack.done(),
+                    Left::Before(index) => {
+                        let origin = &deliver.batch.origin;
+                        origin.stop();
+                        self.ended.insert(origin.lane);
+                        deliver.ack.cut(index);
+                        deliver.ack.done();
+                    }
+                    Left::Letters(_) | Left::Withhold => {}
                 }
             }
             Err((error, topic)) => delivery.fail(&error, &topic, self.producer.client().context()),

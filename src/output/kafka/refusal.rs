@@ -25,11 +25,18 @@ pub enum Left {
     Nothing,
     /// These are dead letters for the very output that refused them.
     Letters(Deliver),
+    /// The pipeline ends before the message with this index: what came before it is written.
+    Before(usize),
     /// It must not pass for delivered.
     Withhold,
 }
 
 impl Refusals {
+    /// Whether the first refusal ends the pipeline: nothing that comes behind it is to be written.
+    pub fn are_the_end(&self) -> bool {
+        matches!(self, Self::Policy(ErrorPolicy::Stop, _))
+    }
+
     /// Does with refused messages of a stretch as the config says.
     pub fn handle(&self, deliver: &Deliver, refused: Refused, counters: &Counters) -> Left {
         if refused.is_empty() {
@@ -64,11 +71,9 @@ impl Refusals {
             counters.count_failure(&failure);
             let failure = Box::new(failure);
             if let ErrorPolicy::Stop = policy {
-                // What comes behind is on its way here already.
-                deliver.batch.origin.abandon();
                 let place = place(index);
                 engine.do_send(MessageFailed { place, failure });
-                return Left::Withhold;
+                return Left::Before(index);
             }
             outcomes.items[index] = Outcome::Failed(failure);
         }

@@ -314,6 +314,11 @@ impl Transactions {
                     written = self.writer.write(producer, &letters, &delivery);
                     letters.ack.done();
                 }
+                Left::Before(_) => {
+                    // What comes behind is on its way here already, and all of it is rolled back.
+                    deliver.batch.origin.abandon();
+                    open.spoiled = true;
+                }
                 Left::Withhold => open.spoiled = true,
             }
         }

@@ -20,6 +20,8 @@ pub struct Writer {
     results: Composer,
     letters: Composer,
     topics: Topics,
+    /// Write no more of a stretch once a message of it was refused.
+    pub(super) until_refused: bool,
     /// What is counted.
     pub(super) counters: Arc<Counters>,
 }
@@ -42,6 +44,7 @@ impl Writer {
             topics: Topics::new(results),
             results: Composer::new(results, Arc::clone(&script_hash)),
             letters: Composer::new(letters, script_hash),
+            until_refused: false,
             counters,
         }
     }
@@ -60,6 +63,7 @@ impl Writer {
             results,
             letters,
             topics,
+            until_refused,
             counters,
         } = self;
         let mut refused = Vec::new();
@@ -90,7 +94,12 @@ impl Writer {
                         send(producer, counters, record, delivery)?;
                     }
                 }
-                Err(failure) => refused.push((index, failure)),
+                Err(failure) => {
+                    refused.push((index, failure));
+                    if *until_refused {
+                        break;
+                    }
+                }
             }
         }
         Ok(refused)
