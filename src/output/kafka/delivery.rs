@@ -145,6 +145,10 @@ fn explain(code: RDKafkaErrorCode, topic: &str, complaint: Option<link::Complain
         RDKafkaErrorCode::InvalidRecord => format!(
             "{cannot}: it refuses records like these. A compacted topic takes only messages with a key"
         ),
+        RDKafkaErrorCode::InvalidTimestamp => format!(
+            "{cannot}: it refuses the timestamp of a message. Set another one by `meta[\"timestamp\"]`, or change the \
+             topic's `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`"
+        ),
         RDKafkaErrorCode::Fatal => {
             let reason = complaint.map_or_else(|| code.to_string(), |complaint| complaint.reason);
             format!("{cannot}: the Kafka producer cannot go on: {reason}")
