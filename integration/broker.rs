@@ -316,6 +316,23 @@ impl Cluster {
         self.ends(topic).values().sum()
     }
 
+    /// Deletes what is before an offset, as retention does.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client().create().expect("an admin client");
+        let mut offsets = TopicPartitionList::new();
+        offsets
+            .add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("a partition");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        runtime
+            .block_on(admin.delete_records(&offsets, &options))
+            .expect("records can be deleted");
+    }
+
     /// The ids of a group's members, sorted.
     pub fn members(&self, group: &str) -> Vec<String> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");
