@@ -1,0 +1,99 @@
+//! What befalls the brokers.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::plan::{Fault, Plan};
+use super::timeline::Timeline;
+use crate::broker::Cluster;
+
+/// How long after an outage the cluster may still be busy with it: leaders, coordinators, sessions.
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// The brokers, and when they were not well.
+pub struct Brokers<'a> {
+    cluster: &'a Cluster,
+    timeline: &'a Timeline,
+    /// From when till when; the last may be going on.
+    outages: Mutex<Vec<(Instant, Option<Instant>)>>,
+    pub kills: AtomicU32,
+    pub pauses: AtomicU32,
+    pub all_down: AtomicU32,
+}
+
+impl<'a> Brokers<'a> {
+    pub fn new(cluster: &'a Cluster, timeline: &'a Timeline) -> Self {
+        Self {
+            cluster,
+            timeline,
+            outages: Mutex::default(),
+            kills: AtomicU32::new(0),
+            pauses: AtomicU32::new(0),
+            all_down: AtomicU32::new(0),
+        }
+    }
+
+    /// Does what the plan says, one fault after the other.
+    pub fn follow(&self, plan: &Plan, began: Instant) {
+        for &(at, fault) in &plan.brokers {
+            thread::sleep(at.saturating_sub(began.elapsed()));
+            self.outages.lock().unwrap().push((Instant::now(), None));
+            self.suffer(fault);
+            let mut outages = self.outages.lock().unwrap();
+            outages.last_mut().expect("it was pushed").1 = Some(Instant::now());
+        }
+    }
+
+    fn suffer(&self, fault: Fault) {
+        match fault {
+            Fault::Kill(broker, down) => {
+                self.kills.fetch_add(1, Ordering::Relaxed);
+                self.note(format!("broker {broker} is killed, for {down:?}"));
+                self.cluster.broker("kill", broker);
+                thread::sleep(down);
+                self.start(broker);
+            }
+            Fault::Pause(broker, down) => {
+                self.pauses.fetch_add(1, Ordering::Relaxed);
+                self.note(format!("broker {broker} is stopped, for {down:?}"));
+                self.cluster.broker("pause", broker);
+                thread::sleep(down);
+                self.cluster.broker("resume", broker);
+                self.note(format!("broker {broker} goes on"));
+            }
+            Fault::AllDown(down) => {
+                self.all_down.fetch_add(1, Ordering::Relaxed);
+                self.note(format!("all brokers are killed, for {down:?}"));
+                let all = 1..=self.cluster.brokers;
+                all.clone()
+                    .for_each(|broker| self.cluster.broker("kill", broker));
+                thread::sleep(down);
+                all.for_each(|broker| self.start(broker));
+            }
+        }
+    }
+
+    fn start(&self, broker: i16) {
+        self.cluster.broker("start", broker);
+        self.note(format!("broker {broker} is back"));
+    }
+
+    /// Once chaos is over.
+    pub fn start_all(&self) {
+        (1..=self.cluster.brokers).for_each(|broker| self.cluster.broker("start", broker));
+    }
+
+    /// Whether all brokers were well all the time since then.
+    pub fn were_well(&self, since: Instant) -> bool {
+        let outages = self.outages.lock().unwrap();
+        outages
+            .iter()
+            .all(|&(_, till)| till.is_some_and(|till| till + AFTERMATH < since))
+    }
+
+    fn note(&self, what: String) {
+        self.timeline.note(what);
+    }
+}
