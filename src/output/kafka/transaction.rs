@@ -210,6 +210,12 @@ impl Transactions {
         if open.spoiled {
             return Err(Trouble::Abort("a record was not taken".into()));
         }
+        // Before the look at the lanes: a partition is given up before its member joins the next generation, so this
+        // one is of a time when all lanes that are not given up were ours. The other way round, a partition could go
+        // in between, and its offset be committed with the generation in which it is another member's.
+        let Some(group) = self.session.group() else {
+            return Err(Trouble::Abort("there is no consumer".into()));
+        };
         if open
             .stretches
             .iter()
@@ -217,9 +223,6 @@ impl Transactions {
         {
             return Err(Trouble::Abort("a partition went to another member".into()));
         }
-        let Some(group) = self.session.group() else {
-            return Err(Trouble::Abort("there is no consumer".into()));
-        };
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), offset) in &open.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
