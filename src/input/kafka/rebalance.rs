@@ -72,6 +72,10 @@ impl Poller {
 
     /// Reads partitions again from their commit points whose transaction was aborted.
     pub(super) fn rewind(&mut self) {
+        // While others are waited for, librdkafka would take the call below for the answer to its revocation.
+        if self.revoking.is_some() {
+            return;
+        }
         let given_up = |one: &Partition| !one.closed && one.origin.is_abandoned();
         if !self.partitions.iter().any(given_up) {
             return;
