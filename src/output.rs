@@ -72,8 +72,12 @@ impl Outputs<'_> {
         );
         let refusals = Refusals::Policy(policy, self.engine.clone());
         let engine = self.engine.clone().recipient();
+        let mut producer = config.clone();
+        if let Some(letters) = dead_letter {
+            producer.max_message_bytes = producer.max_message_bytes.max(letters.max_message_bytes);
+        }
         let actor = Transactions::new(
-            config,
+            &producer,
             writer,
             refusals,
             session,

@@ -24,7 +24,10 @@ fn main() {
     match args[..] {
         ["produce", addresses, topic] => produce(addresses, topic),
         ["forward", addresses, from, to, group] => forward(addresses, from, to, group),
-        ["count", addresses, topic] => println!("{}", ends(addresses, topic).iter().map(|end| end.1).sum::<i64>()),
+        ["count", addresses, topic] => println!(
+            "{}",
+            ends(addresses, topic).iter().map(|end| end.1).sum::<i64>()
+        ),
         _ => panic!("see the top of this file"),
     }
 }
@@ -38,14 +41,19 @@ fn client(addresses: &str) -> ClientConfig {
 /// As the engine's own output: idempotent, Java's partitioner, no limit but memory.
 fn producer(addresses: &str) -> Producer {
     let mut config = client(addresses);
-    config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+    config
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random");
     config.set("queue.buffering.max.messages", "100000");
     config.create().expect("a producer")
 }
 
 fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) {
     while let Err((error, back)) = producer.send(record) {
-        assert_eq!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
+        assert_eq!(
+            error,
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)
+        );
         std::thread::sleep(Duration::from_millis(1));
         record = back;
     }
@@ -53,12 +61,17 @@ fn send(producer: &Producer, mut record: BaseRecord<'_, [u8], [u8]>) {
 
 fn produce(addresses: &str, topic: &str) {
     let producer = producer(addresses);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     for (number, line) in stdin().lock().split(b'\n').enumerate() {
         let line = line.expect("standard input");
         let key = format!("key-{}", number % 4096);
         let trace = number.to_string();
-        let trace = Header { key: "trace", value: Some(trace.as_bytes()) };
+        let trace = Header {
+            key: "trace",
+            value: Some(trace.as_bytes()),
+        };
         let mut record = BaseRecord::to(topic).payload(&line[..]).key(key.as_bytes());
         record.timestamp = Some(now.as_millis() as i64);
         record.headers = Some(OwnedHeaders::new().insert(trace));
@@ -69,7 +82,9 @@ fn produce(addresses: &str, topic: &str) {
 
 fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
     let consumer: BaseConsumer = client(addresses).create().expect("a consumer");
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+    let metadata = consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .expect("metadata");
     let partitions = metadata.topics()[0].partitions().iter().map(|one| one.id());
     let end = |partition| {
         let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
@@ -81,7 +96,9 @@ fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
 fn forward(addresses: &str, from: &str, to: &str, group: &str) {
     let producer = producer(addresses);
     let mut config = client(addresses);
-    config.set("group.id", group).set("enable.auto.commit", "false");
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false");
     let consumer: BaseConsumer = config.create().expect("a consumer");
     let (mut assignment, mut all) = (TopicPartitionList::new(), 0);
     for (partition, end) in ends(addresses, from) {

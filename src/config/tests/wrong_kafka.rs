@@ -155,5 +155,11 @@ fn exactly_once() {
             "dead_letter:\n  kafka: { addresses: [a, b], topic: d, transactional_id: x, client_id: c, properties: { linger.ms: 1 } }"
         ),
         output("transactional_id: x"),
+        both("instance_id: i, commit_period: 31s", "", ""),
+        both(
+            "instance_id: i, properties: { isolation.level: read_uncommitted }",
+            "",
+            ""
+        ),
     ]));
 }

@@ -200,6 +200,11 @@ impl Partition {
         self.progress = now;
     }
 
+    /// Whether a batch waits to be full.
+    pub fn has_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// When a batch that waits to be full has waited long enough.
     pub fn due(&self, period: Duration) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.since + period)

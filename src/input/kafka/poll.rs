@@ -45,6 +45,8 @@ pub struct Poller {
     pub(super) joined: bool,
     /// Whether anything was ever read: until then, being refused by a topic is final.
     has_read: bool,
+    /// When a refusal that is no reason to end was last told.
+    warned: Option<Instant>,
     stopped: bool,
     /// The partition to read first.
     turn: usize,
@@ -79,6 +81,7 @@ impl Poller {
             revoking: None,
             joined: false,
             has_read: false,
+            warned: None,
             stopped: false,
             turn: 0,
             commits_under_way: 0,
@@ -187,15 +190,17 @@ impl Poller {
         };
         let count = self.partitions.len();
         let mut any = false;
+        let mut refused = None;
         for step in 0..count {
             let index = (self.turn + step) % count;
+            // A batch that waits to be full holds a permit already, so it leaves whether or not there is room.
+            if refused.is_some() && !self.partitions[index].has_pending() {
+                continue;
+            }
             match self.partitions[index].read(&cut, &self.sink, now) {
                 Read::Empty => {}
                 Read::Sent => any = true,
-                Read::NoRoom => {
-                    self.turn = index; // its turn is the next
-                    return false;
-                }
+                Read::NoRoom => refused = Some(index),
                 Read::Failed(error) => self.complain(&error),
             }
         }
@@ -203,7 +208,13 @@ impl Poller {
             self.has_read = true;
             self.consumer.context().link.is_well();
         }
-        any
+        match refused {
+            Some(index) => {
+                self.turn = index; // its turn is the next
+                false
+            }
+            None => any,
+        }
     }
 
     /// Commits, without waiting for the answer, what was delivered since the last time.
@@ -335,7 +346,20 @@ impl Poller {
                 who(config),
             ),
             _ => {
-                tracing::debug!(%error, "Kafka consumer");
+                // What is tried again comes again, many times a second; connections are told by their link.
+                let telling = matches!(
+                    code,
+                    RDKafkaErrorCode::TopicAuthorizationFailed
+                        | RDKafkaErrorCode::GroupAuthorizationFailed
+                        | RDKafkaErrorCode::UnknownTopicOrPartition
+                        | RDKafkaErrorCode::InconsistentGroupProtocol
+                );
+                if !telling {
+                    tracing::debug!(%error, "Kafka consumer");
+                } else if self.warned.is_none_or(|warned| warned.elapsed() > STUCK) {
+                    tracing::warn!(%error, "Kafka consumer: trying on");
+                    self.warned = Some(Instant::now());
+                }
                 return;
             }
         };

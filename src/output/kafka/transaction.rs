@@ -134,7 +134,8 @@ fn persist(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), 
 }
 
 impl Transactions {
-    /// Transactions for an output.
+    /// Transactions for an output. Its limit on a message is that of the producer, and dead letters are
+    /// written by the same one.
     pub(in crate::output) fn new(
         config: &KafkaOutputConfig,
         writer: Writer,

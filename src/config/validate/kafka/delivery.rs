@@ -1,13 +1,24 @@
 //! `delivery`: what exactly once asks of the input and of the outputs.
 
+use std::time::Duration;
+
 use super::Check;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{
     DeliveryGuarantee, InputConfig, KafkaInputConfig, KafkaOutputConfig, OnError, OutputConfig,
-    PipelineConfig,
+    PipelineConfig, Secret,
 };
 use crate::config::raw;
 use crate::config::tree::dotted;
+
+/// librdkafka's `transaction.timeout.ms`.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+fn property<'a>(properties: &'a [(String, Secret)], name: &str) -> Option<&'a str> {
+    let mut properties = properties.iter();
+    let (_, value) = properties.find(|(property, _)| property == name)?;
+    Some(&value.0)
+}
 
 impl Check<'_> {
     /// Sees to it that the outputs have a transactional id exactly if delivery is exactly once.
@@ -103,9 +114,42 @@ impl Check<'_> {
                 );
             }
         }
+        if let (Some(input), Some((_, output))) = (input, outputs.first()) {
+            self.committed_reads(input);
+            self.transaction_time(input, output);
+        }
         let id = self.transactional_id(input, outputs.first().map(|(_, output)| &***output));
         for (_, kafka) in outputs {
             kafka.transactional_id.clone_from(&id);
+        }
+    }
+
+    /// Without this level, a restart may begin at the offset of a transaction that is aborted later.
+    fn committed_reads(&mut self, input: &KafkaInputConfig) {
+        let level = property(&input.client.properties, "isolation.level");
+        if level.is_some_and(|level| level != "read_committed") {
+            self.error(
+                "/input/kafka/properties/isolation.level",
+                "`delivery: exactly_once` reads what is committed only",
+                "leave `isolation.level` out",
+            );
+        }
+    }
+
+    /// Kafka aborts a transaction that is open for too long.
+    fn transaction_time(&mut self, input: &KafkaInputConfig, output: &KafkaOutputConfig) {
+        let timeout = property(&output.client.properties, "transaction.timeout.ms");
+        let timeout = timeout.and_then(|timeout| timeout.parse().ok());
+        let timeout = timeout.map_or(TRANSACTION_TIMEOUT, Duration::from_millis);
+        if input.commit_period > timeout / 2 {
+            self.error(
+                "/input/kafka/commit_period",
+                format!(
+                    "`input.kafka.commit_period` is more than half of the {} that a transaction may take",
+                    humantime::format_duration(timeout)
+                ),
+                "commit more often, or raise `transaction.timeout.ms` in `output.kafka.properties`",
+            );
         }
     }
 

@@ -1,0 +1,125 @@
+//! `nerodia replay`: dead letters through the mended script.
+
+mod broker;
+mod pipeline;
+mod support;
+
+use broker::{Cluster, Record};
+use pipeline::Pipeline;
+use serde_json::json;
+use support::nerodia;
+
+const BROKEN: &str = "root = {'n': this['n'], 'share': 1 / this['n']}";
+const MENDED: &str = "root = {'n': this['n'], 'share': 1 / this['n'] if this['n'] != 30 else None}";
+
+#[test]
+fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "replay", 3, BROKEN);
+    // 0 and 30 / 0 fail at first; then only 0.
+    let numbers = [1, 0, 2, 30, 0, 4];
+    let broken = pipeline.clone().script(
+        "if this['n'] == 30: raise KeyError('thirty')\nroot = {'n': this['n'], 'share': 1 / this['n']}",
+    );
+    let records = numbers.iter().enumerate().map(|(index, n)| {
+        Record::json(&json!({ "n": n }))
+            .key(format!("key-{index}"))
+            .header("trace", Some(format!("{index}").as_bytes()))
+            .partition(0)
+    });
+    cluster.produce(&pipeline.input, records);
+    let mut running = broken.start();
+    broken.await_all_committed(cluster, &mut running);
+    running.terminate();
+    assert_eq!(cluster.count(&pipeline.output), 3);
+    assert_eq!(cluster.count(pipeline.dead()), 3);
+
+    let mended = pipeline.clone().script(MENDED);
+    let file = mended.file();
+    let replay = |more: &[&str]| {
+        let args = ["replay", "-c"].map(Into::into).into_iter();
+        let args = args.chain([file.path().as_os_str().to_owned()]);
+        nerodia(args.chain(more.iter().map(Into::into))).run()
+    };
+
+    // A dry run shows it, and changes nothing, however often.
+    for _ in 0..2 {
+        let dry = replay(&["--dry-run"]);
+        assert_eq!(dry.text(), "{\"n\":30,\"share\":null}\n", "{}", dry.stderr);
+        assert_eq!(dry.code, Some(1), "{}", dry.stderr);
+        assert!(
+            dry.stderr
+                .contains("3 dead letters read, 1 results would come out"),
+            "{}",
+            dry.stderr
+        );
+        assert_eq!(dry.dead_letters().len(), 2);
+        assert_eq!(
+            (
+                cluster.count(&pipeline.output),
+                cluster.count(pipeline.dead())
+            ),
+            (3, 3)
+        );
+    }
+
+    let ran = replay(&["--from", pipeline.dead()]);
+    assert_eq!(ran.code, Some(1), "two fail again: {}", ran.stderr);
+    let results = cluster.read(&pipeline.output);
+    let thirty: Vec<&Record> = results
+        .iter()
+        .filter(|record| record.value()["n"] == 30)
+        .collect();
+    let [thirty] = thirty[..] else {
+        panic!("{results:?}");
+    };
+    // As if it had come through at first.
+    assert_eq!(thirty.key.as_deref(), Some(&b"key-3"[..]));
+    assert_eq!(thirty.headers, [("trace".to_owned(), Some(b"3".to_vec()))]);
+
+    // What failed again went back, and still says where it first came from.
+    let letters = cluster.read(pipeline.dead());
+    assert_eq!(letters.len(), 5);
+    for (letter, offset) in letters[3..].iter().zip(["1", "4"]) {
+        let header = |name: &str| letter.header_text(&format!("nerodia-error-{name}"));
+        assert_eq!(header("attempts"), Some("2"));
+        assert_eq!(header("topic"), Some(&*pipeline.input));
+        assert_eq!(header("offset"), Some(offset));
+        assert_eq!(header("type"), Some("ZeroDivisionError"));
+        let names = letter
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "nerodia-error-attempts");
+        assert_eq!(names.count(), 1);
+    }
+
+    // The next replay reads only what came since.
+    let again = replay(&[]);
+    assert!(
+        again.stderr.contains("2 dead letters read"),
+        "{}",
+        again.stderr
+    );
+    // With nothing left to read it ends as well.
+    let fine = pipeline.clone().script("root = this");
+    let file = fine.file();
+    let last = |_: ()| {
+        let args = [
+            "replay".into(),
+            "-c".into(),
+            file.path().as_os_str().to_owned(),
+        ];
+        nerodia(args).run()
+    };
+    let ran = last(());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("2 dead letters read, 2 results came out"),
+        "{}",
+        ran.stderr
+    );
+    let ran = last(());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("0 dead letters read"), "{}", ran.stderr);
+}
