@@ -53,24 +53,9 @@ impl Problems {
 }
 
 impl Checker {
-    /// What was written is what lies in the input, not what the producer believes.
-    pub fn read_input(cluster: &Cluster, topic: &str) -> Self {
-        let mut orders: Vec<Vec<Order>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
-        let mut input = Problems::default();
-        cluster.for_each(topic, |record| {
-            let value = record.value();
-            let partition = &mut orders[record.partition as usize];
-            let n = partition.len() as i64;
-            if (&value["p"], &value["n"]) != (&json!(record.partition), &json!(n)) {
-                input.add(|| format!("{n} was due in {}: {}", record.partition, record.text()));
-            }
-            partition.push(Order {
-                at: value["at"].as_i64().expect("a number"),
-                ..Order::default()
-            });
-        });
+    fn new() -> Self {
         Self {
-            orders,
+            orders: (0..PARTITIONS).map(|_| Vec::new()).collect(),
             last: HashMap::new(),
             results: 0,
             dead_letters: 0,
@@ -78,9 +63,30 @@ impl Checker {
             duplicate_dead_letters: 0,
             unprocessed: Problems::default(),
             disordered: Problems::default(),
-            input,
+            input: Problems::default(),
             arrivals: BTreeMap::new(),
         }
+    }
+
+    /// What was written is what lies in the input, not what the producer believes.
+    pub fn read_input(cluster: &Cluster, topic: &str) -> Self {
+        let mut checker = Self::new();
+        cluster.for_each(topic, |record| checker.order(&record));
+        checker
+    }
+
+    fn order(&mut self, record: &Record) {
+        let value = record.value();
+        let partition = &mut self.orders[record.partition as usize];
+        let n = partition.len() as i64;
+        if (&value["p"], &value["n"]) != (&json!(record.partition), &json!(n)) {
+            let example = || format!("{n} was due in {}: {}", record.partition, record.text());
+            self.input.add(example);
+        }
+        partition.push(Order {
+            at: value["at"].as_i64().expect("a number"),
+            ..Order::default()
+        });
     }
 
     pub fn read_results(&mut self, cluster: &Cluster, topic: &str) {
@@ -88,7 +94,7 @@ impl Checker {
             self.results += 1;
             self.arrive("results", &record);
         });
-        self.duplicate_results = self.duplicates(false);
+        self.count_duplicates();
     }
 
     pub fn read_dead_letters(&mut self, cluster: &Cluster, topic: &str) {
@@ -96,7 +102,7 @@ impl Checker {
             self.dead_letters += 1;
             self.arrive("dead letters", &record);
         });
-        self.duplicate_dead_letters = self.duplicates(true);
+        self.count_duplicates();
     }
 
     fn arrive(&mut self, kind: &'static str, record: &Record) {
@@ -155,6 +161,11 @@ impl Checker {
             let orders = orders.iter().zip(0_i64..);
             orders.map(move |(order, n)| (partition, n, order))
         })
+    }
+
+    fn count_duplicates(&mut self) {
+        self.duplicate_results = self.duplicates(false);
+        self.duplicate_dead_letters = self.duplicates(true);
     }
 
     fn duplicates(&self, dead: bool) -> u64 {
@@ -234,5 +245,66 @@ impl Checker {
             }
         }
         problems
+    }
+}
+
+/// What is never found may be what is never looked for.
+#[test]
+fn the_checker_finds_each_kind_of_problem() {
+    let value = |n: i64| json!({ "p": 0, "n": n, "at": 1000 + n, "twice": 2 * n });
+    let result = |n: i64, value: Value| Record {
+        partition: 3,
+        headers: headers(n),
+        timestamp: Some(5000),
+        ..Record::json(&value).key(key(0, n))
+    };
+    let check = |records: &[Record], delivery| {
+        let mut checker = Checker::new();
+        for n in 0..5 {
+            let order = Record::json(&json!({ "p": 0, "n": n, "at": 1000 + n }));
+            checker.order(&order.partition(0));
+        }
+        records
+            .iter()
+            .for_each(|record| checker.arrive("results", record));
+        checker.count_duplicates();
+        checker.problems(delivery).join("\n")
+    };
+    let all: Vec<Record> = (0..5).map(|n| result(n, value(n))).collect();
+    let with = |change: &dyn Fn(&mut Vec<Record>)| {
+        let mut records = all.clone();
+        change(&mut records);
+        [Delivery::AtLeastOnce, Delivery::ExactlyOnce].map(|delivery| check(&records, delivery))
+    };
+
+    assert_eq!(with(&|_| ()), ["", ""]);
+    for found in with(&|all| drop(all.remove(2))) {
+        assert!(found.starts_with("1 lost"), "{found}");
+    }
+    for found in with(&|all| all.swap(2, 3)) {
+        assert!(found.starts_with("1 out of order"), "{found}");
+    }
+    // Read again from the third: no first arrival is out of order.
+    let [at_least, exactly] =
+        with(&|all| all.splice(4..4, all.clone()[2..4].to_vec()).for_each(drop));
+    assert_eq!(at_least, "");
+    assert!(exactly.starts_with("2 duplicates"), "{exactly}");
+    // A wrong value, a wrong header, a wrong key, a result of what was to fail or was never ordered.
+    let wrong: [&dyn Fn(&mut Record); 4] = [
+        &|one| {
+            one.payload = Some(
+                json!({ "p": 0, "n": 2, "at": 1002, "twice": 5 })
+                    .to_string()
+                    .into(),
+            )
+        },
+        &|one| drop(one.headers.pop()),
+        &|one| one.key = None,
+        &|one| *one = result(7, value(7)),
+    ];
+    for change in wrong {
+        for found in with(&|all| change(&mut all[2])) {
+            assert!(found.contains("1 unprocessed"), "{found}");
+        }
     }
 }
