@@ -181,7 +181,7 @@ fn messages_of_8_mb() {
         let mut bytes = vec![b'x'; SIZE];
         bytes[0] = b'0' + n;
         // No UTF-8 but in the odd ones: those reach the script as bytes, and leave as they are.
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             bytes[SIZE - 1] = 0xff;
         }
         bytes
