@@ -19,10 +19,8 @@ const IN_FLIGHT: u64 = 16 * MIB;
 /// What the client has read ahead: `queued.max.messages.kbytes` of each partition, and an answer of the broker's as
 /// large (`fetch.max.bytes` in the config).
 const READ_AHEAD: u64 = PARTITIONS as u64 * MIB + 2 * 4 * MIB;
-/// The producer's copies of what is at the gate.
-const PRODUCER: u64 = 2 * IN_FLIGHT;
 /// The guests take and give back, and so does the allocator.
-const SLACK: u64 = 32 * MIB;
+const SLACK: u64 = 20 * MIB;
 
 /// How long the output is away: 20 s are longer than the session and the poll interval.
 fn pause() -> Duration {
@@ -91,7 +89,7 @@ fn a_paused_output() {
     most = most.max(rss());
 
     let grown = most - before;
-    let bound = 2 * IN_FLIGHT + READ_AHEAD + PRODUCER + SLACK;
+    let bound = 2 * IN_FLIGHT + READ_AHEAD + SLACK;
     println!(
         "resident: {} MiB before, {} MiB 5 s into the pause, {} MiB at most in {:?} of it; committed meanwhile: {}",
         before / MIB,

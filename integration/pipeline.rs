@@ -134,6 +134,14 @@ impl Pipeline {
         }
     }
 
+    /// Starts it and waits until it is in its group: before it listens to signals, they are its end.
+    #[track_caller]
+    pub fn start_and_join(&self) -> Running {
+        let mut running = self.start();
+        running.await_logged("partitions assigned", 1);
+        running
+    }
+
     /// Waits until all of the input is committed, as `running` should see to.
     #[track_caller]
     pub fn await_all_committed(&self, cluster: &Cluster, running: &mut Running) {
