@@ -16,7 +16,7 @@ use super::context::Event;
 use super::partition::{Cut, Partition, Read};
 use super::rebalance::Revoking;
 use super::{Command, Consumer, Kafka, Waker};
-use crate::config::KafkaInputConfig;
+use crate::config::{Extent, KafkaInputConfig};
 use crate::engine::{Engine, InputEnded};
 use crate::input::Sink;
 use crate::message::Lane;
@@ -112,7 +112,8 @@ impl Poller {
             if self.read(now) {
                 continue;
             }
-            if self.joined && self.partitions.iter().all(|partition| partition.at_end) {
+            let to_end = matches!(self.config.extent, Extent::ToEnd { .. }) && self.joined;
+            if to_end && self.partitions.iter().all(|partition| partition.at_end) {
                 self.end(Ok(()));
             }
             if now >= self.commit_due {

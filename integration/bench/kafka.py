@@ -1,0 +1,181 @@
+"""Measures Kafka to Kafka: see scripts/bench-kafka.sh."""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from contenders import DEFAULT_RUNTIME, HERE, ORDERS, nerodia, write
+from measure import MB, _status, run
+from report import machine, said_by, table
+
+ROOT = HERE.parent.parent
+PARTITIONS = 12
+WANTED = 1.2
+
+
+@dataclass
+class Moved:
+    """What it took to move all messages from one topic to another."""
+
+    cpu: float
+    wall: float
+    memory: int = 0
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+class Cluster:
+    """A broker of this run's own."""
+
+    def __init__(self, plain: Path) -> None:
+        self.plain = str(plain)
+        self.name = f"bench-{os.getpid()}"
+        started = self.script("start", "--name", self.name, "--owner", str(os.getpid()))
+        facts = dict(line.split("=", 1) for line in started.splitlines())
+        self.addresses = facts["KAFKA_ADDRESSES"]
+
+    def script(self, *arguments: str) -> str:
+        command = [str(ROOT / "scripts/kafka.sh"), *arguments]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def topic(self, name: str) -> str:
+        options = ["--name", self.name, "--create", "--topic", name, "--partitions", str(PARTITIONS)]
+        self.script("tool", "TopicCommand", *options)
+        return name
+
+    def fill(self, topic: str, source: Path) -> None:
+        with source.open("rb") as lines:
+            subprocess.run([self.plain, "produce", self.addresses, topic], stdin=lines, check=True)
+
+    def count(self, topic: str) -> int:
+        return int(said_by([self.plain, "count", self.addresses, topic]))
+
+
+class Bench:
+    def __init__(self, program: str, work: Path, messages: int) -> None:
+        self.program, self.work, self.messages = program, work, messages
+        self.plain = Path(program).parent / "examples" / "plain"
+        self.cluster = Cluster(self.plain)
+        self.source = write(work / "orders", ORDERS, messages)
+        self.topics = 0
+        self.input = self.cluster.topic("orders")
+        progress(f"writing {messages:,} orders to a topic of {PARTITIONS} partitions")
+        self.cluster.fill(self.input, self.source)
+
+    def fresh(self) -> str:
+        self.topics += 1
+        return self.cluster.topic(f"out-{self.topics}")
+
+    def forward(self) -> Moved:
+        target = self.fresh()
+        command = [str(self.plain), "forward", self.cluster.addresses, self.input, target, target]
+        return self.timed([command], target)
+
+    def engine(self, processes: int = 1, delivery: str = "at_least_once", guests: int = 1) -> Moved:
+        target = self.fresh()
+        commands = []
+        for number in range(processes):
+            sets = [
+                f"input.kafka.addresses=[{self.cluster.addresses}]",
+                f"input.kafka.topics=[{self.input}]",
+                f"input.kafka.consumer_group={target}",
+                f"input.kafka.instance_id={target}-{number}",
+                f"output.kafka.addresses=[{self.cluster.addresses}]",
+                f"output.kafka.topic={target}",
+                f"delivery={delivery}",
+                "pipeline.on_error=drop",
+                f"pipeline.threads={guests}",
+                f"guests.runtime={DEFAULT_RUNTIME}",
+                "logger.level=error",
+            ]
+            config = str(HERE / "order.yaml")
+            commands.append([self.program, "run", "-c", config, *(part for one in sets for part in ("--set", one))])
+        return self.timed(commands, target, ends=False)
+
+    def timed(self, commands: list[list[str]], target: str, ends: bool = True) -> Moved:
+        """Runs `commands` until all messages are in `target`."""
+        began = time.monotonic()
+        started = [subprocess.Popen(command) for command in commands]
+        if not ends:
+            while self.cluster.count(target) < self.messages:
+                if any(process.poll() is not None for process in started):
+                    raise SystemExit("it ended before all was moved")
+                time.sleep(0.1)
+        wall = time.monotonic() - began
+        memory = max((_status(process.pid).get("VmHWM", 0) for process in started), default=0) if not ends else 0
+        cpu = 0.0
+        for process in started:
+            if not ends:
+                process.terminate()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                raise SystemExit(f"{process.args} ended with {process.returncode}")
+            cpu += usage.ru_utime + usage.ru_stime
+        if ends:
+            wall = time.monotonic() - began
+        if (count := self.cluster.count(target)) < self.messages:
+            raise SystemExit(f"{target} has {count} messages of {self.messages}")
+        return Moved(cpu, wall, memory)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--messages", type=int, default=1_000_000, help="orders to move")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
+    parser.add_argument("--write", action="store_true", help="write integration/bench/KAFKA.md")
+    parser.add_argument("--no-build", action="store_true", help="measure what is built")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nerodia-bench-") as work:
+        report = measured(Bench(options.program, Path(work), options.messages), options.rounds)
+    print(report)
+    if options.write:
+        (HERE / "KAFKA.md").write_text(f"# Kafka to Kafka\n\nMade by `scripts/bench-kafka.sh --write`.\n\n{report}")
+
+
+def measured(bench: Bench, rounds: int) -> str:
+    stdin = nerodia(bench.program, ORDERS, DEFAULT_RUNTIME, 1)
+    rows: dict[str, list[Moved]] = {}
+    for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}")
+        usage = run(stdin, bench.source)
+        for name, moved in [
+            ("(a) a bare forwarder", bench.forward()),
+            ("(b) standard input to standard output, 1 guest", Moved(usage.cpu, usage.wall)),
+            ("Kafka to Kafka, 1 guest", bench.engine()),
+            ("the same, exactly once", bench.engine(delivery="exactly_once")),
+            ("2 processes of 1 guest", bench.engine(2)),
+            ("3 processes of 1 guest", bench.engine(3)),
+        ]:
+            rows.setdefault(name, []).append(moved)
+    cells, cpu = [], {}
+    for name, moves in rows.items():
+        cpu[name] = statistics.median(moved.cpu for moved in moves) / bench.messages * 1e6
+        rate = bench.messages / statistics.median(moved.wall for moved in moves)
+        peak = max(moved.memory for moved in moves)
+        cells.append([name, f"{cpu[name]:.1f}", f"{rate:,.0f}", f"{peak / MB:.0f}" if peak else ""])
+    forwarder, lines, engine = list(cpu.values())[:3]
+    ratio = engine / (forwarder + lines)
+    facts = "\n".join(f"- {name}: {value}" for name, value in machine().items())
+    verdict = "reached" if ratio <= WANTED else "MISSED"
+    return (
+        f"{facts}\n- Kafka: one broker on the same machine; {bench.messages:,} orders of about 480 bytes with key, header "
+        f"and timestamp, {PARTITIONS} partitions; median of {rounds} rounds\n\n"
+        + table(["what", "µs CPU a message", "messages a second", "peak MB"], cells)
+        + f"\n\nKafka to Kafka costs {ratio:.2f} times (a) + (b); wanted: at most {WANTED}: {verdict}.\n"
+        "Start-up and the group's joining are part of all figures. The broker shares the cores with its clients, so "
+        "more processes gain only what it leaves.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Measures Kafka to Kafka beside a bare forwarder (rdkafka, nothing done to the messages) and beside standard input to
+# standard output, in one run: processor time a message, messages a second, memory, and one, two and three processes of a
+# group. It takes some 5 minutes on two cores and wants the machine to itself. Starts a broker of its own. Linux only.
+#
+#   scripts/bench-kafka.sh               builds the release, then measures
+#   scripts/bench-kafka.sh --no-build    measures target/release as it is
+#   scripts/bench-kafka.sh --write       writes integration/bench/KAFKA.md too
+#   scripts/bench-kafka.sh --help        all options
+set -euo pipefail
+
+root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+prepare_measuring "$@"
+case " $* " in
+  *" --no-build "* | *" --help "* | *" -h "*) ;;
+  *) (cd "$root" && cargo build --release --locked --example plain) >&2 ;;
+esac
+exec python3 "$root/integration/bench/kafka.py" --program "$program" "$@"
