@@ -108,7 +108,7 @@ fn a_second_process_of_the_same_name_ends_one_of_them_and_nothing_twice() {
     let pipeline = pipeline(cluster, "fenced");
     let first = pipeline.start();
     eventually("the first one reads", || {
-        (!first.logged("reading partitions").is_empty())
+        (!first.logged("partitions assigned").is_empty())
             .then_some(())
             .ok_or(first.log())
     });

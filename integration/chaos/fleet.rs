@@ -325,7 +325,7 @@ impl<'a> Fleet<'a> {
             // There were dead letters.
             (Some(_), 1, None) if log.contains("pipeline ended") => Ok(()),
             // Before it listens to signals, nothing is read either.
-            (Some(_), -15, _) if !log.contains("reading partitions") => Ok(()),
+            (Some(_), -15, _) if !log.contains("partitions assigned") => Ok(()),
             (Some(at), 1, Some(error))
                 if error.contains("shutdown_timeout passed") && !well(at) =>
             {
@@ -396,7 +396,7 @@ impl<'a> Fleet<'a> {
                 self.reap(index, Some(brokers));
                 let running = self.slots[index].running.as_ref();
                 let log = running.map(|one| fs::read_to_string(&one.log).unwrap_or_default());
-                without += usize::from(!log.is_some_and(|log| log.contains("reading partitions")));
+                without += usize::from(!log.is_some_and(|log| log.contains("partitions assigned")));
             }
             (without == 0)
                 .then_some(())

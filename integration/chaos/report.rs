@@ -86,7 +86,7 @@ impl fmt::Display for Report<'_> {
             f,
             "- guests: {} died; the group: {} rebalances in which partitions were given, {} in which they were taken",
             thousands(fleet.logged("guest died") as u64),
-            fleet.logged("reading partitions"),
+            fleet.logged("partitions assigned"),
             fleet.logged("partitions revoked"),
         )?;
         let count = |count: &std::sync::atomic::AtomicU32| count.load(Ordering::Relaxed);

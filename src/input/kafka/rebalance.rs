@@ -60,7 +60,7 @@ impl Poller {
             Ok(()) => tracing::info!(
                 partitions = names.join(" "),
                 in_all = self.partitions.len(),
-                "reading partitions"
+                "partitions assigned"
             ),
             Err(error) => {
                 let error =
