@@ -122,6 +122,15 @@ const PERMANENT: [RDKafkaErrorCode; 7] = [
 /// Why `topic` cannot be written to, and what to do.
 fn explain(code: RDKafkaErrorCode, topic: &str, complaint: Option<link::Complaint>) -> String {
     let cannot = format!("cannot write to the topic `{topic}`");
+    // An idempotent producer that is refused is of no use any more, and says why only in words.
+    let refused =
+        |complaint: &link::Complaint| complaint.reason.contains("Cluster authorization failed");
+    let code = match code {
+        RDKafkaErrorCode::Fatal if complaint.as_ref().is_some_and(refused) => {
+            RDKafkaErrorCode::ClusterAuthorizationFailed
+        }
+        code => code,
+    };
     match code {
         RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
             format!("{cannot}: it does not exist. Create it, or correct its name")
@@ -135,7 +144,7 @@ fn explain(code: RDKafkaErrorCode, topic: &str, complaint: Option<link::Complain
             )
         }
         RDKafkaErrorCode::ClusterAuthorizationFailed => format!(
-            "{cannot}: the user may not write idempotently. Give that user the permission, or set the output's \
+            "{cannot}: the user may not write idempotently. Give that user the permission to write so, or set the output's \
              `idempotent_write: false`"
         ),
         RDKafkaErrorCode::MessageSizeTooLarge => format!(
