@@ -1,7 +1,7 @@
 //! What librdkafka says while it is polled, kept for the polling thread.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
@@ -33,6 +33,7 @@ pub struct Context {
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
     closing: AtomicBool,
+    told: AtomicU64,
 }
 
 impl Context {
@@ -42,12 +43,22 @@ impl Context {
             link: Link::new("input", addresses),
             events: Mutex::default(),
             closing: AtomicBool::new(false),
+            told: AtomicU64::new(0),
         }
     }
 
     /// The oldest event that was not taken yet.
     pub fn next(&self) -> Option<Event> {
         self.events().pop_front()
+    }
+
+    /// How much librdkafka has told so far.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.told.fetch_add(1, Ordering::Relaxed);
     }
 
     /// From now on partitions are let go of at once: the consumer is closed.
@@ -62,10 +73,12 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.count();
         link::log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.count();
         self.link.complain(&error, reason);
     }
 }
@@ -77,6 +90,7 @@ impl ConsumerContext for Context {
         kind: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        self.count();
         let assign = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
             if !assign && let Err(error) = let_go(consumer, partitions) {
@@ -93,6 +107,7 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.count();
         self.events()
             .push_back(Event::Committed(result, offsets.clone()));
     }

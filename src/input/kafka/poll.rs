@@ -24,6 +24,8 @@ use crate::message::ack::Acked;
 
 /// The longest wait; librdkafka wants to be polled, and the watchdog to look.
 const NAP: Duration = Duration::from_millis(100);
+/// So many events are taken before the thread looks after the rest of its work.
+const MOST_EVENTS: usize = 1000;
 /// A partition whose messages are under way for so long without a delivery is reported.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -129,12 +131,20 @@ impl Poller {
     }
 
     /// Lets librdkafka tell what happened. Messages come by the partitions' own queues.
+    ///
+    /// A poll takes one event, be it a line of its log, and its queue wakes the thread only when it was empty.
     fn poll(&mut self, timeout: Duration) {
-        match self.consumer.poll(timeout) {
-            None => {}
-            Some(Err(error)) => self.complain(&error),
-            // Only of a partition that is no longer ours: what is ours was split off before it was assigned.
-            Some(Ok(_)) => {}
+        let mut timeout = timeout;
+        for _ in 0..MOST_EVENTS {
+            let before = self.consumer.context().told();
+            match self.consumer.poll(timeout) {
+                None if self.consumer.context().told() == before => return,
+                None => {}
+                Some(Err(error)) => self.complain(&error),
+                // Only of a partition that is no longer ours: what is ours was split off before it was assigned.
+                Some(Ok(_)) => {}
+            }
+            timeout = Duration::ZERO;
         }
     }
 
