@@ -92,14 +92,19 @@ impl Context {
 
     fn give_up(&self, error: &KafkaError, topic: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        // The producer is being closed, and the engine knows why.
         let purged = matches!(
             code,
             RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
         );
-        if purged || (self.transactional && !PERMANENT.contains(&code)) {
+        if self.transactional && (purged || !PERMANENT.contains(&code)) {
             return;
         }
+        // A producer throws away what it has when it cannot go on, or is closed: then the engine has ended already.
+        let code = if purged {
+            RDKafkaErrorCode::Fatal
+        } else {
+            code
+        };
         if !self.ended.swap(true, Ordering::Relaxed) {
             let complaint = self.link.complaint();
             self.engine
@@ -109,7 +114,7 @@ impl Context {
 }
 
 /// What stays wrong however often it is tried.
-const PERMANENT: [RDKafkaErrorCode; 7] = [
+const PERMANENT: [RDKafkaErrorCode; 8] = [
     RDKafkaErrorCode::UnknownTopicOrPartition,
     RDKafkaErrorCode::UnknownTopic,
     RDKafkaErrorCode::UnknownPartition,
@@ -117,6 +122,7 @@ const PERMANENT: [RDKafkaErrorCode; 7] = [
     RDKafkaErrorCode::ClusterAuthorizationFailed,
     RDKafkaErrorCode::MessageSizeTooLarge,
     RDKafkaErrorCode::InvalidRecord,
+    RDKafkaErrorCode::InvalidTimestamp,
 ];
 
 /// Why `topic` cannot be written to, and what to do.
