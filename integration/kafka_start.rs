@@ -132,13 +132,13 @@ fn brokers_that_come_late_and_go_away() {
     cluster.produce(&pipeline.input, (1_000..2_000).map(message));
     cluster.broker("kill", 1);
     running.await_logged("cannot reach Kafka: trying again", 1);
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(6));
     cluster.broker("start", 1);
     pipeline.await_all_committed(&cluster, &mut running);
 
     cluster.produce(&pipeline.input, (2_000..ALL).map(message));
     cluster.broker("pause", 1);
-    std::thread::sleep(Duration::from_secs(15));
+    std::thread::sleep(Duration::from_secs(12));
     cluster.broker("resume", 1);
     pipeline.await_all_committed(&cluster, &mut running);
     cluster.produce(&pipeline.input, [message(ALL)]);
