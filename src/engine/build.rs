@@ -13,6 +13,7 @@ use crate::config::{
     Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, InputConfig,
     OnError, OutputConfig, Stage,
 };
+use crate::guest::artifact::hex;
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
@@ -159,9 +160,7 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
         hasher.update((stage.script.len() as u64).to_be_bytes());
         hasher.update(&stage.script);
     }
-    let hash = hasher.finalize();
-    let digits = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
-    digits.collect::<String>().into()
+    hex(&hasher.finalize()[..8]).into()
 }
 
 /// What guests are to run: the script of a `generate` input is the first stage.

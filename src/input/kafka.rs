@@ -17,6 +17,7 @@ pub mod offsets;
 mod partition;
 mod poll;
 mod rebalance;
+mod trouble;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -114,7 +115,7 @@ impl Kafka {
         session: Option<&Session>,
     ) -> anyhow::Result<(Self, Handle)> {
         let waker = Waker::default();
-        let context = Context::new(&config.client.addresses);
+        let context = Context::new(&config.client);
         let mut consumer: Consumer = configure(config)
             .create_with_context(context)
             .context("`input.kafka` cannot be used")?;

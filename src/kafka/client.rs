@@ -8,14 +8,14 @@ use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
 /// is one that a typed field sets.
 pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let KafkaClientConfig {
-        addresses,
+        addresses: _,
         client_id,
         tls,
         sasl,
         properties,
     } = config;
     let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", addresses.join(","));
+    client.set("bootstrap.servers", config.all_addresses());
     client.set("client.id", client_id);
     // Idle connections are closed by brokers as a matter of course.
     client.set("log.connection.close", "false");

@@ -30,10 +30,26 @@ const FINAL: [RDKafkaErrorCode; 3] = [
 /// # Errors
 /// One line that names the address, what was tried and what to change.
 pub fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
+    // Input, output and dead letters are most often of one cluster, which is asked once.
+    let mut asked: Vec<(&KafkaClientConfig, Cluster)> = Vec::new();
     for place in places(config) {
-        place.check(timeout)?;
+        let start = Instant::now();
+        let cluster = match asked.iter().position(|(client, _)| *client == place.client) {
+            Some(known) => &asked[known].1,
+            None => {
+                let cluster = place.connect(timeout)?;
+                &asked.push_mut((place.client, cluster)).1
+            }
+        };
+        place.check_topics(cluster, timeout.saturating_sub(start.elapsed()))?;
     }
     Ok(())
+}
+
+/// A cluster that answered.
+struct Cluster {
+    consumer: BaseConsumer<Context>,
+    metadata: Metadata,
 }
 
 /// A part of the config that names a cluster.
@@ -80,8 +96,8 @@ fn places(config: &Config) -> Vec<Place<'_>> {
 }
 
 impl Place<'_> {
-    fn check(&self, timeout: Duration) -> anyhow::Result<()> {
-        let link = Link::new(self.field, &self.client.addresses);
+    fn connect(&self, timeout: Duration) -> anyhow::Result<Cluster> {
+        let link = Link::new(self.field, self.client);
         let consumer: BaseConsumer<Context> = self
             .asking
             .create_with_context(Context(link))
@@ -114,7 +130,7 @@ impl Place<'_> {
                 let reason =
                     complaint.map_or_else(|| error.to_string(), |complaint| complaint.reason);
                 tracing::warn!(
-                    addresses = self.addresses(),
+                    addresses = self.client.all_addresses(),
                     reason,
                     "cannot reach Kafka yet: trying for {}",
                     humantime::format_duration(timeout)
@@ -122,22 +138,17 @@ impl Place<'_> {
             }
             std::thread::sleep(Duration::from_millis(200).min(left));
         };
-        self.check_topics(
-            &consumer,
-            &metadata,
-            timeout.saturating_sub(start.elapsed()),
-        )
+        Ok(Cluster { consumer, metadata })
     }
 
     fn check_topics(
         &self,
-        consumer: &BaseConsumer<Context>,
-        all: &Metadata,
+        Cluster { consumer, metadata }: &Cluster,
         left: Duration,
     ) -> anyhow::Result<()> {
         let (field, topics) = &self.topics;
         for &topic in topics {
-            if all
+            if metadata
                 .topics()
                 .iter()
                 .any(|there| there.name() == topic && there.error().is_none())
@@ -151,7 +162,7 @@ impl Place<'_> {
                 Ok(None) => Some(RDKafkaErrorCode::UnknownTopicOrPartition),
                 Err(error) => error.rdkafka_error_code(),
             };
-            let addresses = self.addresses();
+            let addresses = self.client.all_addresses();
             match error {
                 None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
                 Some(
@@ -167,7 +178,7 @@ impl Place<'_> {
                     anyhow::bail!(
                         "Kafka at {addresses} does not let {} see the topic `{topic}` of `{}.{field}`: give that \
                          user the permission to describe it, or correct `{}.sasl`",
-                        self.who(),
+                        self.client.who(),
                         self.field,
                         self.field
                     );
@@ -181,17 +192,6 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn addresses(&self) -> String {
-        self.client.addresses.join(",")
-    }
-
-    fn who(&self) -> String {
-        match &self.client.sasl {
-            Some(sasl) => format!("the user `{}`", sasl.user),
-            None => "a client without a user".into(),
-        }
-    }
-
     /// librdkafka does not take the config.
     fn refused(&self, error: &KafkaError) -> anyhow::Error {
         let reason = match error {
@@ -203,7 +203,7 @@ impl Place<'_> {
     }
 
     fn unreachable(&self, error: &KafkaError, complaint: Option<Complaint>, tried: &str) -> String {
-        let (field, addresses) = (self.field, self.addresses());
+        let (field, addresses) = (self.field, self.client.all_addresses());
         let Some(Complaint { code, reason }) = complaint else {
             return format!(
                 "Kafka at {addresses} did not answer for {tried} ({error}): is it running, is `{field}.addresses` right, \
@@ -219,7 +219,7 @@ impl Place<'_> {
                     .map_or("none", |sasl| sasl.mechanism.as_str());
                 format!(
                     "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and password",
-                    self.who()
+                    self.client.who()
                 )
             }
             RDKafkaErrorCode::SSL => format!(

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::config::KafkaClientConfig;
+
 /// One client's connections.
 #[derive(Debug)]
 pub struct Link {
@@ -27,11 +29,11 @@ pub struct Complaint {
 }
 
 impl Link {
-    /// Connections to `addresses` that are taken to be well.
-    pub fn new(name: &'static str, addresses: &[String]) -> Self {
+    /// Connections of a client with this `config`, taken to be well.
+    pub fn new(name: &'static str, config: &KafkaClientConfig) -> Self {
         Self {
             name,
-            addresses: addresses.join(","),
+            addresses: config.all_addresses(),
             down: AtomicBool::new(false),
             complaint: Mutex::default(),
         }
@@ -66,11 +68,6 @@ impl Link {
                 "Kafka is there again"
             );
         }
-    }
-
-    /// Whether no broker can be reached.
-    pub fn is_down(&self) -> bool {
-        self.down.load(Ordering::Relaxed)
     }
 
     /// What the client last complained of.

@@ -52,7 +52,7 @@ impl Kafka {
         engine: Recipient<OutputEnded>,
         counters: Arc<Counters>,
     ) -> anyhow::Result<Self> {
-        let context = Context::new(&config.client.addresses, engine);
+        let context = Context::new(&config.client, engine);
         let producer = client::configure(config)
             .create_with_context(context)
             .context("a Kafka output cannot be used")?;

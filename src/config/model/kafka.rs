@@ -19,6 +19,21 @@ pub struct KafkaClientConfig {
     pub properties: Vec<(String, Secret)>,
 }
 
+impl KafkaClientConfig {
+    /// All addresses, as librdkafka and people read them.
+    pub fn all_addresses(&self) -> String {
+        self.addresses.join(",")
+    }
+
+    /// Who the brokers take us for, in words.
+    pub fn who(&self) -> String {
+        match &self.sasl {
+            Some(sasl) => format!("the user `{}`", sasl.user),
+            None => "a client without a user".into(),
+        }
+    }
+}
+
 /// Encryption, and whom to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {

@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::config::KafkaClientConfig;
 use crate::kafka::link::{self, Link};
 
 /// Something that happened to the group or its offsets.
@@ -37,10 +38,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// Of a consumer of the cluster at `addresses`.
-    pub fn new(addresses: &[String]) -> Self {
+    /// Of a consumer with this `config`.
+    pub fn new(config: &KafkaClientConfig) -> Self {
         Self {
-            link: Link::new("input", addresses),
+            link: Link::new("input", config),
             events: Mutex::default(),
             closing: AtomicBool::new(false),
             told: AtomicU64::new(0),

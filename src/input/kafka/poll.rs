@@ -1,5 +1,6 @@
 //! The polling thread: serves the group, takes messages, commits what was delivered. It waits for nothing but
-//! for something to do.
+//! for something to do. What it does when partitions come and go, when it commits, and when something is wrong,
+//! stands in `rebalance`, `commit` and `trouble`.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -8,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::context::Event;
 use super::partition::{Cut, Partition, Read};
 use super::rebalance::Revoking;
+use super::trouble::STUCK;
 use super::{Command, Consumer, Kafka, Waker};
 use crate::config::{Extent, KafkaInputConfig};
 use crate::engine::{Engine, InputEnded};
@@ -26,8 +26,6 @@ use crate::message::ack::Acked;
 const NAP: Duration = Duration::from_millis(100);
 /// So many events are taken before the thread looks after the rest of its work.
 const MOST_EVENTS: usize = 1000;
-/// A partition whose messages are under way for so long without a delivery is reported.
-const STUCK: Duration = Duration::from_secs(60);
 
 /// The thread's state.
 pub struct Poller {
@@ -37,7 +35,7 @@ pub struct Poller {
     pub(super) sink: Sink,
     pub(super) engine: Addr<Engine>,
     commands: Receiver<Command>,
-    commits: bool,
+    pub(super) commits: bool,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
     pub(super) next_lane: u64,
@@ -46,13 +44,13 @@ pub struct Poller {
     /// Whether partitions were ever assigned: until then, being refused by the group is final.
     pub(super) joined: bool,
     /// Whether anything was ever read: until then, being refused by a topic is final.
-    has_read: bool,
+    pub(super) has_read: bool,
     /// When a refusal that is no reason to end was last told.
-    warned: Option<Instant>,
+    pub(super) warned: Option<Instant>,
     stopped: bool,
     /// The partition to read first.
     turn: usize,
-    commits_under_way: usize,
+    pub(super) commits_under_way: usize,
     commit_due: Instant,
     watch_due: Instant,
 }
@@ -228,54 +226,6 @@ impl Poller {
         }
     }
 
-    /// Commits, without waiting for the answer, what was delivered since the last time.
-    pub(super) fn commit(&mut self) {
-        if !self.commits {
-            return;
-        }
-        let mut offsets = TopicPartitionList::new();
-        for partition in &mut self.partitions {
-            let (Some(point), Some(topic)) = (partition.to_commit(), &partition.origin.topic)
-            else {
-                continue;
-            };
-            let added = offsets.add_partition_offset(
-                topic,
-                partition.origin.partition,
-                Offset::Offset(point),
-            );
-            if added.is_ok() {
-                partition.asked = Some(point);
-            }
-        }
-        if offsets.count() == 0 {
-            return;
-        }
-        match super::commit::commit(&self.consumer, &offsets) {
-            Ok(()) => self.commits_under_way += 1,
-            Err(error) => self.committed(Err(error), &offsets),
-        }
-    }
-
-    fn committed(&mut self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        for answer in offsets.elements() {
-            let ours =
-                |partition: &&mut Partition| partition.is(answer.topic(), answer.partition());
-            let Some(partition) = self.partitions.iter_mut().find(ours) else {
-                continue;
-            };
-            match (&result, answer.error(), answer.offset()) {
-                (Ok(()), Ok(()), Offset::Offset(offset)) => partition.committed = Some(offset),
-                _ => partition.asked = partition.committed, // asked again the next time
-            }
-        }
-        match result {
-            Ok(()) => self.consumer.context().link.is_well(),
-            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => tracing::warn!(%error, "offsets were not committed: trying again"),
-        }
-    }
-
     /// Takes what the group says. While commits are waited for, only their answers.
     pub(super) fn serve_group(&mut self) {
         while let Some(event) = self.consumer.context().next() {
@@ -291,11 +241,6 @@ impl Poller {
         self.step_revoking();
     }
 
-    /// Whether a commit waits for its answer.
-    pub(super) fn is_committing(&self) -> bool {
-        self.commits_under_way > 0
-    }
-
     /// Commits all that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
         while self.commits && !self.partitions.iter().all(Partition::is_committed) {
@@ -307,12 +252,11 @@ impl Poller {
         }
         self.consumer.context().close();
         let Self {
-            consumer,
+            mut consumer,
             partitions,
             ..
         } = self;
         drop(partitions); // their queues hold the consumer
-        let mut consumer = consumer;
         let consumer = loop {
             match Arc::try_unwrap(consumer) {
                 Ok(consumer) => break consumer,
@@ -322,76 +266,6 @@ impl Poller {
         };
         drop(consumer); // leaves the group, so that others need not wait for the session to time out
         Ok(())
-    }
-
-    /// The client cannot go on, or says why it does not yet.
-    fn complain(&mut self, error: &KafkaError) {
-        let Some(code) = error.rdkafka_error_code() else {
-            tracing::warn!(%error, "Kafka consumer");
-            return;
-        };
-        let config = &self.config;
-        let fatal = match (error, code) {
-            (KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId), _)
-            | (_, RDKafkaErrorCode::FencedInstanceId) => {
-                let instance = config.instance_id.as_deref().unwrap_or_default();
-                format!(
-                    "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
-                     must be another one in each process",
-                    config.consumer_group
-                )
-            }
-            (KafkaError::MessageConsumptionFatal(_), _) => {
-                format!("the Kafka consumer cannot go on: {code}")
-            }
-            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
-                "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
-                 `input.kafka.consumer_group`",
-                config.client.addresses.join(","),
-                who(config),
-                config.consumer_group
-            ),
-            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.has_read => format!(
-                "Kafka at {} does not let {} read `input.kafka.topics`: give that user the permission to read them",
-                config.client.addresses.join(","),
-                who(config),
-            ),
-            _ => {
-                // What is tried again comes again, many times a second; connections are told by their link.
-                let telling = matches!(
-                    code,
-                    RDKafkaErrorCode::TopicAuthorizationFailed
-                        | RDKafkaErrorCode::GroupAuthorizationFailed
-                        | RDKafkaErrorCode::UnknownTopicOrPartition
-                        | RDKafkaErrorCode::InconsistentGroupProtocol
-                );
-                if !telling {
-                    tracing::debug!(%error, "Kafka consumer");
-                } else if self.warned.is_none_or(|warned| warned.elapsed() > STUCK) {
-                    tracing::warn!(%error, "Kafka consumer: trying on");
-                    self.warned = Some(Instant::now());
-                }
-                return;
-            }
-        };
-        self.end(Err(anyhow::Error::msg(fatal)));
-    }
-
-    /// Says which partitions do not get on, and why.
-    fn watch(&self, now: Instant) {
-        for partition in &self.partitions {
-            let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
-                continue;
-            };
-            let offset = partition.offsets.oldest().unwrap_or_default();
-            tracing::warn!(
-                for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
-                under_way = partition.offsets.in_flight(),
-                bytes_at_the_gate = self.sink.gate.in_flight(),
-                "nothing is committed of {}: its script or the output does not answer",
-                partition.origin.place(offset)
-            );
-        }
     }
 
     /// How long there is nothing to do unless something wakes the thread.
@@ -405,12 +279,5 @@ impl Poller {
             .min()
             .unwrap_or(self.commit_due);
         due.saturating_duration_since(now).min(NAP)
-    }
-}
-
-fn who(config: &KafkaInputConfig) -> String {
-    match &config.client.sasl {
-        Some(sasl) => format!("the user `{}`", sasl.user),
-        None => "a client without a user".into(),
     }
 }

@@ -38,14 +38,13 @@ impl Poller {
             self.next_lane += 1;
             // Never there twice; if librdkafka thinks otherwise, the new one counts.
             self.remove(|partition| partition.is(one.topic(), one.partition()));
-            let opened = Partition::open(
+            let mut opened = Partition::open(
                 &self.consumer,
                 &self.waker,
                 lane,
                 one.topic(),
                 one.partition(),
             );
-            let mut opened = opened;
             if let (Some(partition), Extent::ToEnd { .. }) = (&mut opened, self.config.extent) {
                 let ends =
                     self.consumer

@@ -1,7 +1,6 @@
 //! Delivery reports.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use actix::Recipient;
 use rdkafka::Message as _;
@@ -10,6 +9,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
+use crate::config::KafkaClientConfig;
 use crate::engine::OutputEnded;
 use crate::kafka::link::{self, Link};
 use crate::message::ack::Ack;
@@ -18,7 +18,7 @@ use crate::message::ack::Ack;
 #[derive(Debug)]
 pub struct Delivery {
     /// `None` within a transaction, whose commit ends the acks.
-    ack: Mutex<Option<Ack>>,
+    ack: Option<Ack>,
     failed: AtomicBool,
 }
 
@@ -26,7 +26,7 @@ impl Delivery {
     /// Ends `ack` when it is dropped and no record failed.
     pub fn new(ack: Ack) -> Self {
         Self {
-            ack: Mutex::new(Some(ack)),
+            ack: Some(ack),
             failed: AtomicBool::new(false),
         }
     }
@@ -34,7 +34,7 @@ impl Delivery {
     /// Of records of a transaction: if one is not written, the transaction cannot be committed.
     pub fn in_transaction() -> Self {
         Self {
-            ack: Mutex::new(None),
+            ack: None,
             failed: AtomicBool::new(false),
         }
     }
@@ -48,8 +48,7 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let ack = self.ack.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ack) = ack.take()
+        if let Some(ack) = self.ack.take()
             && !*self.failed.get_mut()
         {
             ack.done();
@@ -68,10 +67,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// Of a producer for the cluster at `addresses`, which tells `engine` when it cannot go on.
-    pub fn new(addresses: &[String], engine: Recipient<OutputEnded>) -> Self {
+    /// Of a producer with this `config`, which tells `engine` when it cannot go on.
+    pub fn new(config: &KafkaClientConfig, engine: Recipient<OutputEnded>) -> Self {
         Self {
-            link: Link::new("output", addresses),
+            link: Link::new("output", config),
             engine,
             transactional: false,
             ended: AtomicBool::new(false),
@@ -79,8 +78,8 @@ impl Context {
     }
 
     /// The same for a producer with transactions.
-    pub fn transactional(addresses: &[String], engine: Recipient<OutputEnded>) -> Self {
-        let mut context = Self::new(addresses, engine);
+    pub fn transactional(config: &KafkaClientConfig, engine: Recipient<OutputEnded>) -> Self {
+        let mut context = Self::new(config, engine);
         context.transactional = true;
         context
     }

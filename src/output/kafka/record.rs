@@ -117,9 +117,13 @@ impl Composer {
         message: &'a Message,
         failure: &Failure,
     ) -> Result<Composed<'a>, Failure> {
-        let none = Attributes::default();
-        let input = message.attributes.as_deref();
-        let attributes = input.unwrap_or(&none);
+        static NONE: Attributes = Attributes {
+            key: None,
+            headers: Vec::new(),
+            timestamp: None,
+            tombstone: false,
+        };
+        let attributes = message.attributes.as_deref().unwrap_or(&NONE);
         let before = |name: &str| {
             let mut headers = attributes.headers.iter();
             let (_, value) =
@@ -164,7 +168,7 @@ impl Composer {
         self.finish(
             &self.topic,
             payload,
-            attributes_key(input),
+            attributes.key.as_deref(),
             headers,
             attributes.timestamp,
         )
@@ -195,10 +199,6 @@ impl Composer {
             partition: self.partition,
         })
     }
-}
-
-fn attributes_key(input: Option<&Attributes>) -> Option<&[u8]> {
-    input.and_then(|input| input.key.as_deref())
 }
 
 fn borrow((name, value): &(String, Option<Bytes>)) -> (&str, Option<&[u8]>) {

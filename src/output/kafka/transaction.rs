@@ -161,8 +161,8 @@ impl Transactions {
 
     /// A producer that has fenced all before it that had its id, and ended their transactions.
     fn connect(&self) -> anyhow::Result<Producer> {
-        let addresses = &self.config.client.addresses;
-        let context = Context::transactional(addresses, self.engine.clone());
+        let cluster = &self.config.client;
+        let context = Context::transactional(cluster, self.engine.clone());
         let producer: Producer = client::configure(&self.config)
             .create_with_context(context)
             .context("`output.kafka` cannot be used")?;
@@ -174,7 +174,7 @@ impl Transactions {
                 let id = self.config.transactional_id.as_deref().unwrap_or_default();
                 anyhow::bail!(
                     "Kafka at {} refuses transactions with the id `{id}`: {reason}",
-                    addresses.join(",")
+                    cluster.all_addresses()
                 )
             }
         }

@@ -1,0 +1,82 @@
+//! What is wrong, told so that someone can mend it: why the client cannot go on, and which partitions do not get on.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::poll::Poller;
+
+/// A partition whose messages are under way for so long without a delivery is reported.
+pub const STUCK: Duration = Duration::from_secs(60);
+
+impl Poller {
+    /// The client cannot go on, or says why it does not yet.
+    pub(super) fn complain(&mut self, error: &KafkaError) {
+        let Some(code) = error.rdkafka_error_code() else {
+            tracing::warn!(%error, "Kafka consumer");
+            return;
+        };
+        let config = &self.config;
+        let fatal = match (error, code) {
+            (KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId), _)
+            | (_, RDKafkaErrorCode::FencedInstanceId) => {
+                let instance = config.instance_id.as_deref().unwrap_or_default();
+                format!(
+                    "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
+                     must be another one in each process",
+                    config.consumer_group
+                )
+            }
+            (KafkaError::MessageConsumptionFatal(_), _) => {
+                format!("the Kafka consumer cannot go on: {code}")
+            }
+            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
+                "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
+                 `input.kafka.consumer_group`",
+                config.client.all_addresses(),
+                config.client.who(),
+                config.consumer_group
+            ),
+            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.has_read => format!(
+                "Kafka at {} does not let {} read `input.kafka.topics`: give that user the permission to read them",
+                config.client.all_addresses(),
+                config.client.who(),
+            ),
+            _ => {
+                // What is tried again comes again, many times a second; connections are told by their link.
+                let telling = matches!(
+                    code,
+                    RDKafkaErrorCode::TopicAuthorizationFailed
+                        | RDKafkaErrorCode::GroupAuthorizationFailed
+                        | RDKafkaErrorCode::UnknownTopicOrPartition
+                        | RDKafkaErrorCode::InconsistentGroupProtocol
+                );
+                if !telling {
+                    tracing::debug!(%error, "Kafka consumer");
+                } else if self.warned.is_none_or(|warned| warned.elapsed() > STUCK) {
+                    tracing::warn!(%error, "Kafka consumer: trying on");
+                    self.warned = Some(Instant::now());
+                }
+                return;
+            }
+        };
+        self.end(Err(anyhow::Error::msg(fatal)));
+    }
+
+    /// Says which partitions do not get on, and why.
+    pub(super) fn watch(&self, now: Instant) {
+        for partition in &self.partitions {
+            let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
+                continue;
+            };
+            let offset = partition.offsets.oldest().unwrap_or_default();
+            tracing::warn!(
+                for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
+                under_way = partition.offsets.in_flight(),
+                bytes_at_the_gate = self.sink.gate.in_flight(),
+                "nothing is committed of {}: its script or the output does not answer",
+                partition.origin.place(offset)
+            );
+        }
+    }
+}
