@@ -149,20 +149,7 @@ fn terminated_and_started_again() {
     println!("{sent} messages; from the signal to the end: {took:?}");
     // `shutdown_timeout` is 20 s.
     assert!(took.iter().all(|took| *took < Duration::from_secs(20)));
-    let mut running = pipeline.start();
-    // Nothing is committed for a minute: its end does it.
-    running.eventually("all results", || {
-        let count = cluster.count(&pipeline.output);
-        (count as u64 >= sent)
-            .then_some(())
-            .ok_or(format!("{count} of {sent}"))
-    });
-    assert_eq!(running.terminate().0, Some(0));
-    assert_eq!(
-        cluster.committed(&pipeline.group, &pipeline.input),
-        cluster.ends(&pipeline.input)
-    );
-    assert_each_once_in_order(cluster, &pipeline.output, sent);
+    assert_the_rest_comes(cluster, &pipeline, sent);
     assert_eq!(cluster.count(pipeline.dead()), 0);
 }
 
@@ -196,6 +183,23 @@ fn terminated_at_any_moment() {
     pipeline.await_all_committed(cluster, &mut running);
     assert_eq!(running.terminate().0, Some(0));
     assert_each_once_in_order(cluster, &pipeline.output, SENT);
+}
+
+/// A last process brings what is missing, and commits it at its end.
+fn assert_the_rest_comes(cluster: &Cluster, pipeline: &Pipeline, sent: u64) {
+    let mut running = pipeline.start();
+    running.eventually("all results", || {
+        let count = cluster.count(&pipeline.output);
+        (count as u64 >= sent)
+            .then_some(())
+            .ok_or(format!("{count} of {sent}"))
+    });
+    assert_eq!(running.terminate().0, Some(0));
+    assert_eq!(
+        cluster.committed(&pipeline.group, &pipeline.input),
+        cluster.ends(&pipeline.input)
+    );
+    assert_each_once_in_order(cluster, &pipeline.output, sent);
 }
 
 /// Partitions in a line `partitions assigned`.
@@ -283,19 +287,7 @@ fn joining_and_leaving() {
     for log in &ends {
         assert_eq!(logged(log, "gave up").len(), 0, "{log}");
     }
-    let mut running = pipeline.start();
-    running.eventually("all results", || {
-        let count = cluster.count(&pipeline.output);
-        (count as u64 >= sent)
-            .then_some(())
-            .ok_or(format!("{count} of {sent}"))
-    });
-    assert_eq!(running.terminate().0, Some(0));
-    assert_eq!(
-        cluster.committed(&pipeline.group, &pipeline.input),
-        cluster.ends(&pipeline.input)
-    );
-    assert_each_once_in_order(cluster, &pipeline.output, sent);
+    assert_the_rest_comes(cluster, &pipeline, sent);
 }
 
 /// With `instance_id`, a restart within the session moves no partition at all.

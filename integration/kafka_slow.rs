@@ -128,31 +128,35 @@ fn each_once(cluster: &Cluster, topic: &str, all: u64) {
     assert!(seen.iter().all(|&seen| seen), "lost");
 }
 
+/// A pipeline whose messages say for how many seconds they are worked on.
+fn sleepy(cluster: &Cluster, name: &str) -> Pipeline {
+    let script = "import time\ntime.sleep(this['sleep'])\nroot = this";
+    Pipeline::new(cluster, name, 2, script)
+        .with("guests.timeout", "60s")
+        .with("pipeline.threads", 2)
+}
+
+fn sleeping(n: i32, seconds: u32) -> Record {
+    Record::json(&json!({ "n": n, "sleep": seconds })).partition(n % 2)
+}
+
 /// "A script that takes 20 s a message with max.poll.interval.ms at 10 s: stays in the group too."
 #[test]
 fn a_slow_script() {
     let cluster = Cluster::shared();
-    let pipeline = Pipeline::new(
-        cluster,
-        "sleepy",
-        2,
-        "import time\ntime.sleep(this['sleep'])\nroot = this",
-    )
-    .with("guests.timeout", "60s")
-    .with("pipeline.threads", 2)
-    .with("input.kafka.group.rebalance_timeout", "10s")
-    .with(
-        "input.kafka.properties",
-        json!({ "max.poll.interval.ms": 10000 }),
-    );
-    let record = |n: i32, sleep| Record::json(&json!({ "n": n, "sleep": sleep })).partition(n % 2);
-    cluster.produce(&pipeline.input, (0..2).map(|n| record(n, 20)));
+    let pipeline = sleepy(cluster, "sleepy")
+        .with("input.kafka.group.rebalance_timeout", "10s")
+        .with(
+            "input.kafka.properties",
+            json!({ "max.poll.interval.ms": 10000 }),
+        );
+    cluster.produce(&pipeline.input, (0..2).map(|n| sleeping(n, 20)));
     let mut running = pipeline.start();
     running.await_logged("partitions assigned", 1);
     let member = cluster.members(&pipeline.group);
     assert_eq!(member.len(), 1);
     pipeline.await_all_committed(cluster, &mut running);
-    cluster.produce(&pipeline.input, (2..4).map(|n| record(n, 0)));
+    cluster.produce(&pipeline.input, (2..4).map(|n| sleeping(n, 0)));
     pipeline.await_all_committed(cluster, &mut running);
     assert_eq!(cluster.members(&pipeline.group), member, "a member stays");
     let (code, log) = running.terminate();
@@ -171,22 +175,14 @@ fn a_slow_script() {
 #[test]
 fn a_slow_script_and_another_member() {
     let cluster = Cluster::shared();
-    let pipeline = Pipeline::new(
-        cluster,
-        "sleepy-join",
-        2,
-        "import time\ntime.sleep(this['sleep'])\nroot = this",
-    )
-    .with("guests.timeout", "60s")
-    .with("pipeline.threads", 2);
-    let record = |n: i32, sleep| Record::json(&json!({ "n": n, "sleep": sleep })).partition(n % 2);
-    cluster.produce(&pipeline.input, (0..2).map(|n| record(n, 12)));
+    let pipeline = sleepy(cluster, "sleepy-join");
+    cluster.produce(&pipeline.input, (0..2).map(|n| sleeping(n, 12)));
     let mut first = pipeline.start();
     first.await_logged("partitions assigned", 1);
     let mut second = pipeline.start();
     second.await_logged("partitions assigned", 1);
     pipeline.await_all_committed(cluster, &mut first);
-    cluster.produce(&pipeline.input, (2..6).map(|n| record(n, 0)));
+    cluster.produce(&pipeline.input, (2..6).map(|n| sleeping(n, 0)));
     pipeline.await_all_committed(cluster, &mut second);
     assert_eq!(first.terminate().0, Some(0));
     assert_eq!(second.terminate().0, Some(0));

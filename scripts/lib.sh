@@ -70,11 +70,24 @@ has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_inf
 
 has_npm() { have npm; }
 
-# What `cargo build` needs. cmake only if a crate is built with it, as librdkafka is.
+# What `cargo build` needs, by what is in Cargo.lock: librdkafka is built with make, cmake only if a crate wants it.
 build_tools() {
   echo rust c
   if grep -q '^name = "rdkafka-sys"$' "$root/Cargo.lock"; then echo librdkafka; fi
   if grep -q '^name = "cmake"$' "$root/Cargo.lock"; then echo cmake; fi
+}
+
+# apt_install " c npm" " gcc libc6-dev npm" installs the packages of what is missing, or says how.
+apt_install() {
+  local missing="$1" packages="$2"
+  if [ "$(id -u)" != 0 ]; then
+    die "missing:$missing. Run: sudo apt-get install -y$packages"
+  fi
+  say "missing:$missing; running apt-get install -y$packages"
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086  # one word a package
+  { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >&2 ||
+    die "apt-get failed; what it said stands above"
 }
 
 install_packages() {
@@ -82,14 +95,7 @@ install_packages() {
   if have apt-get; then
     packages=$(packages_for "$missing" "c=gcc libc6-dev" "cmake=cmake make g++" \
       "librdkafka=g++ make pkg-config libssl-dev zlib1g-dev" "python=python3 python3-venv" "npm=npm")
-    if [ "$(id -u)" != 0 ]; then
-      die "missing:$missing. Run: sudo apt-get install -y$packages"
-    fi
-    say "missing:$missing; running apt-get install -y$packages"
-    export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086  # one word a package
-    { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >&2 ||
-      die "apt-get failed; what it said stands above"
+    apt_install "$missing" "$packages"
   elif have dnf; then
     packages=$(packages_for "$missing" "c=gcc" "cmake=cmake gcc-c++ make" \
       "librdkafka=gcc-c++ make pkgconf openssl-devel zlib-devel" "python=python3" "npm=npm")

@@ -52,14 +52,8 @@ need() {
   packages=$(packages_for " $1" "java=openjdk-17-jre-headless" "mvn=maven" "openssl=openssl")
   if ! have apt-get; then
     die "missing: $1. Install with your system's packages: Java 17 or newer, Maven, openssl."
-  elif [ "$(id -u)" != 0 ]; then
-    die "missing: $1. Run: sudo apt-get install -y$packages"
   fi
-  say "missing: $1; running apt-get install -y$packages"
-  export DEBIAN_FRONTEND=noninteractive
-  # shellcheck disable=SC2086  # one word a package
-  { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >&2 ||
-    die "apt-get failed; what it said stands above"
+  apt_install " $1" "$packages"
   "has_$1" || die "$1 is still missing after its packages were installed"
 }
 
