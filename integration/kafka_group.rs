@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use broker::{Cluster, Record, eventually};
 use pipeline::{Pipeline, Running, logged};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -318,7 +319,26 @@ fn a_static_member_comes_back() {
         "{log}"
     );
 
-    // Another process by the same name: the older one ends and says why.
+    // A client by the same name that is soon gone, as the brokers can make one of our own second try: we come again.
+    let ghost: BaseConsumer = cluster
+        .client()
+        .set("group.id", &pipeline.group)
+        .set("group.instance.id", "two")
+        .set("session.timeout.ms", "30000")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .create()
+        .expect("a consumer");
+    ghost.subscribe(&[&pipeline.input]).expect("subscribed");
+    eventually("the one that was fenced comes again", || {
+        let _ = ghost.poll(Duration::from_millis(20));
+        let log = second.log();
+        (log.contains("joining again")).then_some(()).ok_or(log)
+    });
+    drop(ghost);
+    cluster.produce(&pipeline.input, (1_200..2_400).map(numbered));
+    pipeline.await_all_committed(cluster, &mut second);
+
+    // Another process by the same name: one of the two ends and says why.
     let mut thief = named("two").start();
     let (code, log) = second.wait();
     assert_eq!(code, Some(1), "{log}");
@@ -328,5 +348,5 @@ fn a_static_member_comes_back() {
     await_partitions(&mut [&mut thief], 6);
     assert_eq!(thief.terminate().0, Some(0));
     assert_eq!(first.terminate().0, Some(0));
-    assert_each_once_in_order(cluster, &pipeline.output, 1_200);
+    assert_each_once_in_order(cluster, &pipeline.output, 2_400);
 }

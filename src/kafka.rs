@@ -1,7 +1,8 @@
-//! What Kafka inputs and outputs share: the client's configuration, the check at the start, and what a client
-//! says of its connections.
+//! What Kafka inputs and outputs share: the client's configuration, the check at the start, what a client says
+//! of its connections, and being fenced.
 
 pub mod client;
 pub mod connect;
+pub mod fence;
 pub mod header;
 pub mod link;

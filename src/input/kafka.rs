@@ -47,8 +47,8 @@ pub struct Kafka {
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
     waker: Waker,
-    /// Whether offsets are committed here: not if the output does it within its transactions.
-    commits: bool,
+    /// With one, the output commits the offsets within its transactions.
+    session: Option<Session>,
 }
 
 /// What the actor tells the polling thread.
@@ -115,28 +115,13 @@ impl Kafka {
         session: Option<&Session>,
     ) -> anyhow::Result<(Self, Handle)> {
         let waker = Waker::default();
-        let context = Context::new(&config.client);
-        let mut consumer: Consumer = configure(config)
-            .create_with_context(context)
-            .context("`input.kafka` cannot be used")?;
-        consumer.set_nonempty_callback({
-            let waker = waker.clone();
-            move || waker.wake()
-        });
         let (sender, commands) = channel();
-        let consumer = Arc::new(consumer);
-        if let Some(session) = session {
-            session.set(&consumer);
-        }
         let source = Self {
             config: config.clone(),
-            consumer,
+            consumer: connect(config, &waker, session)?,
             commands,
             waker: waker.clone(),
-            commits: match config.extent {
-                Extent::ToEnd { commit } => commit,
-                Extent::Endless => session.is_none(),
-            },
+            session: session.cloned(),
         };
         let handle = Handle {
             commands: sender,
@@ -152,6 +137,24 @@ impl Kafka {
             Poller::new(self, sink, engine).run();
         });
     }
+}
+
+/// A consumer that has not subscribed yet.
+fn connect(
+    config: &KafkaInputConfig,
+    waker: &Waker,
+    session: Option<&Session>,
+) -> anyhow::Result<Arc<Consumer>> {
+    let mut consumer: Consumer = configure(config)
+        .create_with_context(Context::new(&config.client))
+        .context("`input.kafka` cannot be used")?;
+    let waker = waker.clone();
+    consumer.set_nonempty_callback(move || waker.wake());
+    let consumer = Arc::new(consumer);
+    if let Some(session) = session {
+        session.set(&consumer);
+    }
+    Ok(consumer)
 }
 
 fn configure(config: &KafkaInputConfig) -> ClientConfig {

@@ -86,6 +86,8 @@ impl Link {
 /// [`Link`].
 pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
+        // What the client then cannot do is told by whoever uses it, who may go on with a new one.
+        _ if facility == "FATAL" => tracing::debug!(facility, "librdkafka: {line}"),
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, "librdkafka: {line}");
         }

@@ -6,11 +6,14 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LoggerConfig};
 
+/// What `rdkafka` says of a consumer that it closes, at level error; what matters of it is told by us.
+const UNHEARD: &str = "rdkafka::consumer::base_consumer=off";
+
 /// Starts logging for the rest of the process. `NERODIA_LOG` takes a filter in `tracing`'s syntax and wins
 /// over the config's level.
 pub fn start(config: &LoggerConfig) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(config.level.as_str()));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
     let terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

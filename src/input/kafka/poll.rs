@@ -19,8 +19,10 @@ use super::{Command, Consumer, Kafka, Waker};
 use crate::config::{Extent, KafkaInputConfig};
 use crate::engine::{Engine, InputEnded};
 use crate::input::Sink;
+use crate::kafka::fence::Fence;
 use crate::message::Lane;
 use crate::message::ack::Acked;
+use crate::output::kafka::transaction::Session;
 
 /// The longest wait; librdkafka wants to be polled, and the watchdog to look.
 const NAP: Duration = Duration::from_millis(100);
@@ -35,7 +37,10 @@ pub struct Poller {
     pub(super) sink: Sink,
     pub(super) engine: Addr<Engine>,
     commands: Receiver<Command>,
+    pub(super) session: Option<Session>,
+    /// Whether offsets are committed here: not if the output does it within its transactions.
     pub(super) commits: bool,
+    pub(super) fence: Fence,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
     pub(super) next_lane: u64,
@@ -47,7 +52,7 @@ pub struct Poller {
     pub(super) has_read: bool,
     /// When a refusal that is no reason to end was last told.
     pub(super) warned: Option<Instant>,
-    stopped: bool,
+    pub(super) stopped: bool,
     /// The partition to read first.
     turn: usize,
     pub(super) commits_under_way: usize,
@@ -63,10 +68,14 @@ impl Poller {
             consumer,
             commands,
             waker,
-            commits,
+            session,
         } = source;
         let now = Instant::now();
         Self {
+            commits: match config.extent {
+                Extent::ToEnd { commit } => commit,
+                Extent::Endless => session.is_none(),
+            },
             commit_due: now + config.commit_period,
             watch_due: now + STUCK,
             config,
@@ -75,7 +84,8 @@ impl Poller {
             sink,
             engine,
             commands,
-            commits,
+            session,
+            fence: Fence::default(),
             partitions: Vec::new(),
             next_lane: 0,
             revoking: None,
@@ -90,12 +100,7 @@ impl Poller {
 
     /// Runs until the engine wants the last commit.
     pub fn run(mut self) {
-        let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
-        if let Err(error) = self.consumer.subscribe(&topics) {
-            let error =
-                anyhow::Error::new(error).context("cannot subscribe to `input.kafka.topics`");
-            self.end(Err(error));
-        }
+        self.subscribe();
         loop {
             self.poll(Duration::ZERO);
             if let Some(done) = self.obey() {
@@ -125,6 +130,16 @@ impl Poller {
                 self.watch_due = now + STUCK;
             }
             thread::park_timeout(self.nap(now));
+        }
+    }
+
+    /// Joins the group.
+    pub(super) fn subscribe(&mut self) {
+        let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
+        if let Err(error) = self.consumer.subscribe(&topics) {
+            let error =
+                anyhow::Error::new(error).context("cannot subscribe to `input.kafka.topics`");
+            self.end(Err(error));
         }
     }
 

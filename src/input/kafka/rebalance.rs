@@ -175,6 +175,21 @@ impl Poller {
         }
     }
 
+    /// Nothing is ours any more: what is under way is read again, here or by another member.
+    pub(super) fn give_up(&mut self) {
+        self.remove(|_| true);
+        self.revoking = None;
+        self.commits_under_way = 0;
+    }
+
+    /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
+    pub(super) fn rejoin(&mut self) -> anyhow::Result<()> {
+        self.consumer.context().close();
+        self.consumer = super::connect(&self.config, &self.waker, self.session.as_ref())?;
+        self.subscribe();
+        Ok(())
+    }
+
     fn remove(&mut self, which: impl Fn(&Partition) -> bool) {
         self.partitions.retain(|partition| {
             let gone = which(partition);

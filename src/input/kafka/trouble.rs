@@ -19,14 +19,7 @@ impl Poller {
         let config = &self.config;
         let fatal = match (error, code) {
             (KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId), _)
-            | (_, RDKafkaErrorCode::FencedInstanceId) => {
-                let instance = config.instance_id.as_deref().unwrap_or_default();
-                format!(
-                    "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
-                     must be another one in each process",
-                    config.consumer_group
-                )
-            }
+            | (_, RDKafkaErrorCode::FencedInstanceId) => return self.fenced(),
             (KafkaError::MessageConsumptionFatal(_), _) => {
                 format!("the Kafka consumer cannot go on: {code}")
             }
@@ -61,6 +54,30 @@ impl Poller {
             }
         };
         self.end(Err(anyhow::Error::msg(fatal)));
+    }
+
+    /// The group has another member of our name, and what we had is that one's.
+    fn fenced(&mut self) {
+        self.give_up();
+        if self.stopped {
+            return;
+        }
+        let instance = self.config.instance_id.as_deref().unwrap_or_default();
+        if self.fence.is_contested(Instant::now()) {
+            let error = anyhow::anyhow!(
+                "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
+                 must be another one in each process",
+                self.config.consumer_group
+            );
+            return self.end(Err(error));
+        }
+        tracing::warn!(
+            instance_id = instance,
+            "fenced by a member of the group with our name: joining again"
+        );
+        if let Err(error) = self.rejoin() {
+            self.end(Err(error));
+        }
     }
 
     /// Says which partitions do not get on, and why.

@@ -12,7 +12,7 @@
 //! commit for it. Calls that may take long block this actor's own thread; the gate bounds what waits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -29,28 +29,31 @@ use super::{Producer, client};
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
 use crate::input::kafka::Consumer;
+use crate::kafka::fence::Fence;
 use crate::message::ack::Ack;
 use crate::message::gate::Gate;
 use crate::message::{Deliver, Origin};
 
 /// One try of a call; it is tried again for as long as it may succeed.
 const STEP: Duration = Duration::from_secs(5);
-/// Two producers that fence each other do it again and again; one that was away for longer than its
-/// transaction may take is fenced once.
-const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
-/// The consumer whose offsets the transactions commit. Set when the input starts.
+/// The consumer whose offsets the transactions commit.
 #[derive(Clone, Default)]
-pub struct Session(Arc<OnceLock<Weak<Consumer>>>);
+pub struct Session(Arc<Mutex<Weak<Consumer>>>);
 
 impl Session {
-    /// The input has this consumer.
+    /// The input has this consumer from now on.
     pub fn set(&self, consumer: &Arc<Consumer>) {
-        let _ = self.0.set(Arc::downgrade(consumer)); // an input starts once
+        *self.consumer() = Arc::downgrade(consumer);
     }
 
     fn group(&self) -> Option<ConsumerGroupMetadata> {
-        self.0.get()?.upgrade()?.group_metadata()
+        let consumer = self.consumer().upgrade();
+        consumer?.group_metadata()
+    }
+
+    fn consumer(&self) -> std::sync::MutexGuard<'_, Weak<Consumer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,7 +70,7 @@ pub struct Transactions {
     commit_period: Duration,
     engine: Recipient<OutputEnded>,
     open: Option<Open>,
-    last_fenced: Option<Instant>,
+    fence: Fence,
 }
 
 /// A transaction that has begun.
@@ -155,7 +158,7 @@ impl Transactions {
             commit_period,
             engine,
             open: None,
-            last_fenced: None,
+            fence: Fence::default(),
         }
     }
 
@@ -271,16 +274,13 @@ impl Transactions {
             ))
         );
         let reason = fatal.map_or_else(|| reason.to_owned(), |(_, reason)| reason);
-        if fenced {
-            let again = self.last_fenced.replace(Instant::now());
-            if again.is_some_and(|before| before.elapsed() < FENCED_AGAIN) {
-                let id = self.config.transactional_id.as_deref().unwrap_or_default();
-                self.give_up(&anyhow::anyhow!(
-                    "another process uses the transactional id `{id}` ({reason}): give each process an \
-                     `input.kafka.instance_id` or an `output.kafka.transactional_id` of its own"
-                ));
-                return;
-            }
+        if fenced && self.fence.is_contested(Instant::now()) {
+            let id = self.config.transactional_id.as_deref().unwrap_or_default();
+            self.give_up(&anyhow::anyhow!(
+                "another process uses the transactional id `{id}` ({reason}): give each process an \
+                 `input.kafka.instance_id` or an `output.kafka.transactional_id` of its own"
+            ));
+            return;
         }
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
         match self.connect() {
