@@ -106,13 +106,18 @@ fn every_config_in_a_page_is_sound() {
 }
 
 #[test]
-fn the_config_reference_is_what_the_program_prints() {
-    let printed = nerodia(["schema", "--markdown"]).run().expect(0);
-    let page = fs::read_to_string(root().join("docs/config.md")).expect("docs/config.md");
-    assert!(
-        page == printed.text(),
-        "run: scripts/nerodia schema --markdown > docs/config.md"
-    );
+fn references_are_what_the_program_prints() {
+    for (option, name) in [
+        ("--markdown", "docs/config.md"),
+        ("--metrics", "docs/metrics.md"),
+    ] {
+        let printed = nerodia(["schema", option]).run().expect(0);
+        let page = fs::read_to_string(root().join(name)).unwrap_or_default();
+        assert!(
+            page == printed.text(),
+            "run: scripts/nerodia schema {option} > {name}"
+        );
+    }
 }
 
 #[test]

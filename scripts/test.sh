@@ -34,7 +34,7 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/kafka.sh scripts/kafka/*.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/kafka.sh scripts/kafka/*.sh scripts/web.sh .ci/run" script
   # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
@@ -62,6 +62,7 @@ step "shell scripts" shell_scripts
 step "Python sources" python_compiles
 step "runtimes" scripts/install.sh --all
 step "Kafka" scripts/kafka.sh install
+step "web" scripts/web.sh
 step "clippy" cargo clippy --release --locked --all-targets -- -D warnings
 step "documentation" documentation
 step "tests" cargo test --release --locked

@@ -14,7 +14,7 @@ use crate::guest::error::StartError;
 use crate::input::{Commit, Drain, Input};
 use crate::message::Failure;
 use crate::message::gate::Gate;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 /// A message failed, and nobody says where failed messages go. Not committed, so that it is the first at
 /// the next start.
@@ -98,7 +98,7 @@ type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
 /// The actor that outlives all others. Ends the actix system with the pipeline's [`End`].
 pub struct Engine {
     gate: Gate,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     shutdown_timeout: Duration,
     /// Taken when the first guest is ready.
     start_input: Option<StartInput>,
@@ -149,7 +149,7 @@ impl Engine {
     fn end(&mut self) -> End {
         match self.error.take() {
             Some(error) => End::Failed(error),
-            None if Counters::get(&self.counters.failed) > 0 => End::SomeMessagesFailed,
+            None if Metrics::get(&self.metrics.failed) > 0 => End::SomeMessagesFailed,
             None => End::Well,
         }
     }
@@ -252,6 +252,9 @@ impl Handler<Signal> for Engine {
             )));
             return;
         }
+        self.metrics
+            .health
+            .is_ill("engine", format!("shutting down: {signal}"));
         tracing::info!(%signal, timeout = ?self.shutdown_timeout, "shutting down: no more input, waiting for what is in flight");
         self.drain(ctx);
     }

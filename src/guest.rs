@@ -34,6 +34,7 @@ use self::protocol::request::encode_request;
 use self::runtime::Runtime;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes};
+use crate::telemetry::process;
 
 /// A reply may be this much longer than the largest result, for what is written around it.
 const FRAME_SLACK: usize = 4 << 20;
@@ -132,6 +133,10 @@ pub struct Executed {
     pub stop: Stop,
     /// Bytes of memory the guest has.
     pub memory: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Processor time it took.
+    pub cpu_seconds: f64,
 }
 
 /// Where a guest stopped in its stretch.
@@ -239,7 +244,7 @@ impl Guest {
         } = stretch;
         let mut outcomes = Outcomes::default();
         let mut cost = 0;
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), process::thread_seconds());
         let stop = loop {
             if next == end {
                 break Stop::Complete;
@@ -268,6 +273,8 @@ impl Guest {
             outcomes,
             stop,
             memory,
+            took: began.elapsed(),
+            cpu_seconds: process::thread_seconds() - cpu,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::message::gate::{Gate, Permit};
 use crate::message::{Batch, Incoming, LaneEnded, Message, Origin};
 use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
+use crate::telemetry::metrics::Metrics;
 
 /// Most messages in a batch. Beyond this, larger batches save nothing and only make results wait.
 pub const BATCH: usize = 1024;
@@ -128,6 +129,7 @@ pub struct Commit;
 pub struct Input {
     control: Box<dyn Control>,
     lost: usize,
+    metrics: Arc<Metrics>,
     engine: Addr<Engine>,
 }
 
@@ -142,12 +144,14 @@ impl Input {
         gate: Gate,
         processor: Addr<Processor>,
         engine: Addr<Engine>,
+        metrics: &Arc<Metrics>,
         session: Option<&Session>,
     ) -> anyhow::Result<Addr<Self>> {
         let parts = Parts {
             gate,
             processor,
             engine,
+            metrics: Arc::clone(metrics),
         };
         Ok(match config {
             InputConfig::Stdin(config) => {
@@ -159,7 +163,7 @@ impl Input {
                 parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
             }
             InputConfig::Kafka(config) => {
-                let (source, control) = kafka::Kafka::new(config, session)?;
+                let (source, control) = kafka::Kafka::new(config, metrics, session)?;
                 parts.start(Box::new(control), |sink, engine| source.spawn(sink, engine))
             }
         })
@@ -170,6 +174,7 @@ struct Parts {
     gate: Gate,
     processor: Addr<Processor>,
     engine: Addr<Engine>,
+    metrics: Arc<Metrics>,
 }
 
 impl Parts {
@@ -184,6 +189,7 @@ impl Parts {
                 gate,
                 processor,
                 engine,
+                metrics,
             } = self;
             let acks = ctx.address().recipient();
             let sink = Sink {
@@ -195,6 +201,7 @@ impl Parts {
             Input {
                 control,
                 lost: 0,
+                metrics,
                 engine,
             }
         })
@@ -261,7 +268,15 @@ impl Handler<Acked> for Input {
 
     fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
         match acked.fate {
-            Fate::Delivered => self.control.delivered(acked),
+            Fate::Delivered => {
+                Metrics::add(&self.metrics.delivered, acked.count as u64);
+                Metrics::took(
+                    &self.metrics.whole_seconds,
+                    acked.read.elapsed(),
+                    acked.count,
+                );
+                self.control.delivered(acked);
+            }
             Fate::Abandoned => {}
             Fate::Lost => {
                 self.lost += acked.count;

@@ -6,3 +6,4 @@ pub mod connect;
 pub mod fence;
 pub mod header;
 pub mod link;
+pub mod statistics;

@@ -21,7 +21,7 @@
 //! * [`codec`]: JSON to Python's marshal format and back.
 //! * [`output`], [`dead_letter`]: where results and failures go.
 //! * [`kafka`]: what Kafka inputs and outputs share.
-//! * [`telemetry`]: counters and logs.
+//! * [`telemetry`]: metrics and logs.
 //! * [`cli`]: the commands.
 
 #![warn(missing_docs)]

@@ -6,6 +6,7 @@ pub mod gate;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use actix::Recipient;
 use bytes::Bytes;
@@ -153,6 +154,8 @@ pub struct Batch {
     pub position: u64,
     /// The messages; never empty.
     pub messages: Vec<Message>,
+    /// When they were read.
+    read: Instant,
     open: Mutex<Open>,
     acks: Recipient<Acked>,
 }
@@ -179,6 +182,7 @@ impl Batch {
             origin,
             position,
             messages,
+            read: Instant::now(),
             open: Mutex::new(Open { permit, count }),
             acks,
         }
@@ -201,6 +205,7 @@ impl Batch {
             Arc::clone(&self.origin),
             self.position + start as u64,
             count,
+            self.read,
             permit,
             self.acks.clone(),
         )
@@ -254,6 +259,7 @@ impl Drop for Batch {
                 position: self.position,
                 count,
                 fate: Fate::of_dropped(&self.origin),
+                read: self.read,
             });
         }
     }

@@ -24,14 +24,14 @@ use crate::engine::Engine;
 use crate::message::Deliver;
 use crate::message::gate::Gate;
 use crate::processor::error_policy::ErrorPolicy;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 /// What outputs are started with.
 pub struct Outputs<'a> {
     /// Hears when an output cannot go on.
     pub engine: &'a Addr<Engine>,
     /// What is counted.
-    pub counters: &'a Arc<Counters>,
+    pub metrics: &'a Arc<Metrics>,
     /// Stands in dead letters.
     pub script_hash: Arc<str>,
 }
@@ -68,7 +68,7 @@ impl Outputs<'_> {
             config,
             dead_letter.unwrap_or(config),
             Arc::clone(&self.script_hash),
-            Arc::clone(self.counters),
+            Arc::clone(self.metrics),
         );
         let refusals = Refusals::Policy(policy, self.engine.clone());
         let engine = self.engine.clone().recipient();
@@ -113,8 +113,8 @@ impl Outputs<'_> {
             }
             OutputConfig::Kafka(config) => {
                 let engine = self.engine.clone().recipient();
-                let (hash, counters) = (Arc::clone(&self.script_hash), Arc::clone(self.counters));
-                let kafka = Kafka::new(config, hash, refusals, engine, counters)?;
+                let (hash, metrics) = (Arc::clone(&self.script_hash), Arc::clone(self.metrics));
+                let kafka = Kafka::new(config, hash, refusals, engine, metrics)?;
                 Kafka::start_in_arbiter(&Arbiter::new().handle(), |_| kafka).recipient()
             }
         })
@@ -126,7 +126,7 @@ impl Outputs<'_> {
         codec: StdoutCodec,
     ) -> Recipient<Deliver> {
         let engine = self.engine.clone().recipient();
-        let lines = Lines::new(writer, codec, engine, Arc::clone(self.counters));
+        let lines = Lines::new(writer, codec, engine, Arc::clone(self.metrics));
         Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
     }
 }

@@ -17,14 +17,15 @@ use crate::engine::{Engine, MessageFailed, Watch};
 use crate::message::ack::Ack;
 use crate::message::{Batch, Deliver, Incoming, Lane, LaneEnded, Outcome, Outcomes, Processed};
 use crate::supervisor::{Run, Supervisor};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::events::MessageFailed as Failed;
+use crate::telemetry::metrics::Metrics;
 
 /// The actor. See the module's documentation.
 pub struct Processor {
     supervisor: Addr<Supervisor>,
     output: Recipient<Deliver>,
     error_policy: ErrorPolicy,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     lanes: HashMap<Lane, Sequencer<Stretch>>,
     engine: Addr<Engine>,
     _watch: Watch,
@@ -45,14 +46,14 @@ impl Processor {
         supervisor: Addr<Supervisor>,
         output: Recipient<Deliver>,
         error_policy: ErrorPolicy,
-        counters: Arc<Counters>,
+        metrics: Arc<Metrics>,
         engine: &Addr<Engine>,
     ) -> Self {
         Self {
             supervisor,
             output,
             error_policy,
-            counters,
+            metrics,
             lanes: HashMap::new(),
             engine: engine.clone(),
             _watch: Watch::over("processor", engine),
@@ -68,7 +69,7 @@ impl Processor {
             stop,
         } = stretch;
         ack.leave();
-        let failed = self.count(&outcomes);
+        let failed = self.count(&batch, start, &outcomes);
         match &self.error_policy {
             ErrorPolicy::DeadLetter(dead_letters) if failed > 0 => {
                 dead_letters.do_send(Deliver {
@@ -96,26 +97,31 @@ impl Processor {
     }
 
     /// Counts what became of the messages, logs the failures and returns how many there are.
-    fn count(&self, outcomes: &Outcomes) -> u64 {
+    fn count(&self, batch: &Batch, start: usize, outcomes: &Outcomes) -> u64 {
         let (mut dropped, mut failed, mut records) = (0, 0, 0);
-        for outcome in &outcomes.items {
+        for (message, outcome) in batch.messages[start..].iter().zip(&outcomes.items) {
             match outcome {
                 Outcome::Dropped => dropped += 1,
                 Outcome::Record(_) => records += 1,
                 Outcome::Records(several) => records += several.len() as u64,
                 Outcome::Failed(failure) => {
                     failed += 1;
-                    self.counters.count_failure(failure);
+                    let (origin, dropped) = (
+                        &batch.origin,
+                        matches!(self.error_policy, ErrorPolicy::Drop),
+                    );
+                    Failed {
+                        origin,
+                        message,
+                        failure,
+                        dropped,
+                    }
+                    .emit(&self.metrics);
                 }
             }
         }
-        Counters::add(&self.counters.dropped, dropped);
-        Counters::add(&self.counters.records, records);
-        let counter = match self.error_policy {
-            ErrorPolicy::Drop => &self.counters.failed_and_dropped,
-            _ => &self.counters.failed,
-        };
-        Counters::add(counter, failed);
+        Metrics::add(&self.metrics.dropped, dropped);
+        Metrics::add(&self.metrics.records, records);
         failed
     }
 }
@@ -135,11 +141,16 @@ impl Processor {
         let Outcome::Failed(failure) = outcome else {
             return None;
         };
-        self.counters.count_failure(&failure);
-        Counters::add(&self.counters.failed, 1);
-        let offset = batch.messages[start + index].offset;
+        let (origin, message) = (&batch.origin, &batch.messages[start + index]);
+        let event = Failed {
+            origin,
+            message,
+            failure: &failure,
+            dropped: false,
+        };
+        event.emit(&self.metrics);
         Some(MessageFailed {
-            place: batch.origin.place(offset),
+            place: origin.place(message.offset),
             failure,
         })
     }
@@ -153,7 +164,17 @@ impl Handler<Incoming> for Processor {
     type Result = ();
 
     fn handle(&mut self, Incoming(batch): Incoming, _: &mut Self::Context) {
-        Counters::add(&self.counters.received, batch.messages.len() as u64);
+        let (count, bytes) = (
+            batch.messages.len(),
+            batch
+                .messages
+                .iter()
+                .map(|message| message.payload.len())
+                .sum::<usize>(),
+        );
+        Metrics::add(&self.metrics.received, count as u64);
+        Metrics::add(&self.metrics.received_bytes, bytes as u64);
+        self.metrics.batches.observe(count as f64, 1);
         self.supervisor.do_send(Run(batch));
     }
 }

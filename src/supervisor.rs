@@ -24,7 +24,8 @@ use crate::engine::{Engine, Watch};
 use crate::guest::{Execute, Executed, GuestSpec, Stop, YIELD_AFTER};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Outcome, Outcomes, Processed};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::events::Scaled;
+use crate::telemetry::metrics::{GuestsNow, Metrics};
 
 /// Starts that may fail in a row, with no guest ready, before the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
@@ -51,7 +52,7 @@ pub struct Supervisor {
     bounds: Bounds,
     recycle: Recycle,
     gate: Gate,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     processor: Recipient<Processed>,
     engine: Addr<Engine>,
     queue: BTreeMap<Turn, Work>,
@@ -78,7 +79,7 @@ pub struct Parts {
     /// The bound on memory.
     pub gate: Gate,
     /// What is counted.
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<Metrics>,
     /// Who hears that the first guest is ready, and of what cannot be mended.
     pub engine: Addr<Engine>,
 }
@@ -92,7 +93,7 @@ impl Supervisor {
             bounds,
             recycle,
             gate,
-            counters,
+            metrics,
             engine,
         } = parts;
         Self {
@@ -100,7 +101,7 @@ impl Supervisor {
             bounds,
             recycle,
             gate,
-            counters,
+            metrics,
             processor,
             _watch: Watch::over("supervisor", &engine),
             engine,
@@ -128,16 +129,33 @@ impl Supervisor {
             }
         }
         self.set_alarm(now, ctx);
+        self.metrics.now().guests = self.guests_now();
+    }
+
+    /// For people who look.
+    fn guests_now(&self) -> GuestsNow {
+        let count = |which: fn(&Slot) -> bool| self.slots.iter().filter(|slot| which(slot)).count();
+        GuestsNow {
+            states: [
+                ("starting", count(|slot| slot.is_starting())),
+                ("idle", count(|slot| slot.idle_since().is_some())),
+                ("busy", count(|slot| slot.is_busy() && !slot.retiring)),
+                ("retiring", count(|slot| slot.is_busy() && slot.retiring)),
+            ],
+            memory: self.slots.iter().map(|slot| slot.memory_now).sum(),
+            queued: self.queue.len(),
+            oldest: self.queue.values().next().map(|work| work.since),
+        }
     }
 
     fn scale_up(&mut self, reason: Reason, ctx: &mut Context<Self>) {
-        self.counters.scalings.count(reason.as_str());
-        tracing::info!(
-            reason = reason.as_str(),
-            guests = self.slots.len() + 1,
-            max = self.bounds.max,
-            "scaling up"
-        );
+        let event = Scaled {
+            up: true,
+            reason: reason.as_str(),
+            guests: self.slots.len() + 1,
+            bound: self.bounds.max,
+        };
+        event.emit(&self.metrics);
         self.grow(None, ctx);
     }
 
@@ -147,13 +165,13 @@ impl Supervisor {
             return;
         };
         self.slots.remove(idlest);
-        self.counters.scalings.count(reason.as_str());
-        tracing::info!(
-            reason = reason.as_str(),
-            guests = self.slots.len(),
-            min = self.bounds.min,
-            "scaling down"
-        );
+        let event = Scaled {
+            up: false,
+            reason: reason.as_str(),
+            guests: self.slots.len(),
+            bound: self.bounds.min,
+        };
+        event.emit(&self.metrics);
     }
 
     fn snapshot(&self, now: Instant) -> Snapshot {
@@ -225,6 +243,11 @@ impl Supervisor {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
+        Metrics::took(
+            &self.metrics.queue_seconds,
+            work.since.elapsed(),
+            work.len(),
+        );
         let limits = &self.spec.limits;
         // It hands on what it has after `YIELD_AFTER`, but for the request it is at. Only a guest that is
         // stuck in the host's code is later than this.
@@ -265,6 +288,8 @@ impl Supervisor {
             mut outcomes,
             stop,
             memory,
+            took,
+            cpu_seconds,
         } = executed;
         let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
         let answered = outcomes.items.len();
@@ -272,6 +297,9 @@ impl Supervisor {
             self.slots[index].backoff.reset();
         }
         self.slots[index].messages += answered as u64;
+        self.slots[index].memory_now = memory;
+        Metrics::took(&self.metrics.guest_seconds, took, answered);
+        Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
         match work.after(answered, &stop) {
             Next::Done => self.free(index, memory, ctx),
             Next::Continue(work) => {

@@ -1,4 +1,19 @@
-//! What the engine tells of itself: counters, and the set-up of its log.
+//! What the engine tells of itself.
+//!
+//! ```text
+//! actors ─▶ events ─▶ log
+//!             └─────▶ metrics ─▶ stats ─▶ http: /stats, /metrics, the page, `nerodia top`
+//! ```
 
-pub mod counters;
+pub mod events;
+pub mod exposition;
+pub mod facts;
+pub mod failures;
+pub mod health;
+pub mod histogram;
+pub mod http;
+pub mod limit;
 pub mod logs;
+pub mod metrics;
+pub mod process;
+pub mod stats;

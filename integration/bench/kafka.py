@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from report import machine, said_by, table
 ROOT = HERE.parent.parent
 PARTITIONS = 12
 WANTED = 1.2
+# Orders a second that come while lag is measured, and for how long.
+TRAFFIC = 20_000
+TRAFFIC_SECONDS = 15
 
 
 @dataclass
@@ -26,6 +31,14 @@ class Moved:
     cpu: float
     wall: float
     memory: int = 0
+
+
+@dataclass
+class Lag:
+    """Orders that had no result yet, looked at again and again while more came."""
+
+    median: float
+    worst: int
 
 
 def progress(text: str) -> None:
@@ -55,6 +68,16 @@ class Cluster:
         with source.open("rb") as lines:
             subprocess.run([self.plain, "produce", self.addresses, topic], stdin=lines, check=True)
 
+    @contextmanager
+    def filling(self, topic: str, source: Path, rate: int) -> Iterator[subprocess.Popen[bytes]]:
+        """Orders come to `topic` steadily."""
+        pace = [sys.executable, __file__, "--pace", str(rate), "--seconds", str(TRAFFIC_SECONDS), str(source)]
+        with (
+            subprocess.Popen(pace, stdout=subprocess.PIPE) as lines,
+            subprocess.Popen([self.plain, "produce", self.addresses, topic], stdin=lines.stdout) as producer,
+        ):
+            yield producer
+
     def count(self, topic: str) -> int:
         return int(said_by([self.plain, "count", self.addresses, topic]))
 
@@ -79,31 +102,52 @@ class Bench:
         command = [str(self.plain), "forward", self.cluster.addresses, self.input, target, target]
         return self.timed([command], target)
 
-    def engine(self, processes: int = 1, delivery: str = "at_least_once", guests: int = 1) -> Moved:
+    def engine(self, processes: int = 1, delivery: str = "at_least_once") -> Moved:
         target = self.fresh()
+        return self.timed(self.commands(self.input, target, processes, delivery), target, ends=False)
+
+    def commands(self, source: str, target: str, processes: int, delivery: str = "at_least_once") -> list[list[str]]:
         commands = []
         for number in range(processes):
             sets = [
                 f"input.kafka.addresses=[{self.cluster.addresses}]",
-                f"input.kafka.topics=[{self.input}]",
+                f"input.kafka.topics=[{source}]",
                 f"input.kafka.consumer_group={target}",
                 f"input.kafka.instance_id={target}-{number}",
                 f"output.kafka.addresses=[{self.cluster.addresses}]",
                 f"output.kafka.topic={target}",
                 f"delivery={delivery}",
                 "pipeline.on_error=drop",
-                f"pipeline.threads={guests}",
+                "pipeline.threads=1",
                 f"guests.runtime={DEFAULT_RUNTIME}",
                 "logger.level=error",
             ]
             config = str(HERE / "order.yaml")
             commands.append([self.program, "run", "-c", config, *(part for one in sets for part in ("--set", one))])
-        return self.timed(commands, target, ends=False)
+        return commands
+
+    def lag(self, processes: int) -> Lag:
+        """Of a group of so many processes, from when each has partitions."""
+        source, target = self.cluster.topic(f"live-{self.topics}"), self.fresh()
+        samples = []
+        with running(self.commands(source, target, processes)) as group:
+            time.sleep(10)  # they join one after the other, and share the partitions again each time
+            with self.cluster.filling(source, self.source, TRAFFIC) as producer:
+                while producer.poll() is None:
+                    results = self.cluster.count(target)
+                    samples.append(self.cluster.count(source) - results)
+                    time.sleep(0.5)
+            if any(process.poll() is not None for process in group):
+                raise SystemExit("it ended by itself")
+        return Lag(statistics.median(samples), max(samples))
 
     def timed(self, commands: list[list[str]], target: str, ends: bool = True) -> Moved:
         """Runs `commands` until all messages are in `target`."""
+        with running(commands) as started:
+            return self.waited_for(started, target, ends)
+
+    def waited_for(self, started: list[subprocess.Popen[bytes]], target: str, ends: bool) -> Moved:
         began = time.monotonic()
-        started = [subprocess.Popen(command) for command in commands]
         if not ends:
             while self.cluster.count(target) < self.messages:
                 if any(process.poll() is not None for process in started):
@@ -127,14 +171,44 @@ class Bench:
         return Moved(cpu, wall, memory)
 
 
+@contextmanager
+def running(commands: list[list[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """None of them outlives the measurement."""
+    started = [subprocess.Popen(command) for command in commands]
+    try:
+        yield started
+    finally:
+        for process in started:
+            if process.returncode is None:
+                process.terminate()
+                process.wait()
+
+
+def pace(source: str, rate: int, seconds: float) -> None:
+    """Lines of `source` to standard output, so many a second."""
+    began, sent = time.monotonic(), 0
+    with open(source, "rb") as lines:
+        while (elapsed := time.monotonic() - began) < seconds:
+            due = int(elapsed * rate)
+            sys.stdout.buffer.writelines(lines.readline() for _ in range(due - sent))
+            sys.stdout.buffer.flush()
+            sent = due
+            time.sleep(0.01)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--program", help=argparse.SUPPRESS)
+    parser.add_argument("--pace", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("source", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--messages", type=int, default=1_000_000, help="orders to move")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median counts")
     parser.add_argument("--write", action="store_true", help="write integration/bench/KAFKA.md")
     parser.add_argument("--no-build", action="store_true", help="measure what is built")
     options = parser.parse_args()
+    if options.pace:
+        return pace(options.source, options.pace, options.seconds)
     with tempfile.TemporaryDirectory(prefix="nerodia-bench-") as work:
         report = measured(Bench(options.program, Path(work), options.messages), options.rounds)
     print(report)
@@ -163,6 +237,11 @@ def measured(bench: Bench, rounds: int) -> str:
         rate = bench.messages / statistics.median(moved.wall for moved in moves)
         peak = max(moved.memory for moved in moves)
         cells.append([name, f"{cpu[name]:.1f}", f"{rate:,.0f}", f"{peak / MB:.0f}" if peak else ""])
+    lags = []
+    for processes in (1, 2, 3):
+        progress(f"lag of {processes}")
+        lag = bench.lag(processes)
+        lags.append([str(processes), f"{lag.median:,.0f}", f"{lag.median / TRAFFIC * 1000:,.0f}", f"{lag.worst:,}"])
     forwarder, lines, engine = list(cpu.values())[:3]
     ratio = engine / (forwarder + lines)
     facts = "\n".join(f"- {name}: {value}" for name, value in machine().items())
@@ -173,7 +252,10 @@ def measured(bench: Bench, rounds: int) -> str:
         + table(["what", "µs CPU a message", "messages a second", "peak MB"], cells)
         + f"\n\nKafka to Kafka costs {ratio:.2f} times (a) + (b); wanted: at most {WANTED}: {verdict}.\n"
         "Start-up and the group's joining are part of all figures. The broker shares the cores with its clients, so "
-        "more processes gain only what it leaves.\n"
+        "more processes gain only what it leaves.\n\n"
+        f"Lag of a group while {TRAFFIC:,} orders a second come, for {TRAFFIC_SECONDS} seconds:\n\n"
+        + table(["processes", "median lag", "that is, in ms", "most"], lags)
+        + "\n"
     )
 
 

@@ -5,7 +5,7 @@
 //!     plain count ADDRESSES TOPIC               how many messages there are
 
 use std::io::{BufRead, stdin};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
@@ -87,8 +87,15 @@ fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
         .expect("metadata");
     let partitions = metadata.topics()[0].partitions().iter().map(|one| one.id());
     let end = |partition| {
-        let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
-        (partition, marks.expect("watermarks").1)
+        let began = Instant::now();
+        loop {
+            match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+                Ok((_, end)) => return (partition, end),
+                // A topic that was just made may have no leader yet.
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{topic} {partition}: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     };
     partitions.map(end).collect()
 }

@@ -10,7 +10,7 @@ use crate::config::{
     Config, DeliveryGuarantee, Diagnostic, Extent, InputConfig, KafkaInputConfig,
     KafkaOutputConfig, Loaded, OnError, OutputConfig, StdoutCodec, StdoutConfig,
 };
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 /// Run dead letters through the mended script again
 #[derive(Debug, Args)]
@@ -77,8 +77,8 @@ impl Replay {
         // A dead letter that is dropped would be gone.
         config.pipeline.on_error = OnError::DeadLetter;
         let dry_run = self.dry_run;
-        run::run_and(&config, self.connect_timeout, |counters| {
-            summarize(counters, &from, dry_run);
+        run::run_and(&config, self.connect_timeout, |metrics| {
+            summarize(metrics, &from, dry_run);
         })
     }
 }
@@ -105,14 +105,14 @@ fn letters_of(
     }
 }
 
-fn summarize(counters: &Counters, from: &str, dry_run: bool) {
+fn summarize(metrics: &Metrics, from: &str, dry_run: bool) {
     let [read, records, dropped, failed] = [
-        &counters.received,
-        &counters.records,
-        &counters.dropped,
-        &counters.failed,
+        &metrics.received,
+        &metrics.records,
+        &metrics.dropped,
+        &metrics.failed,
     ]
-    .map(Counters::get);
+    .map(Metrics::get);
     let (came, again) = if dry_run {
         ("would come out", "would fail again")
     } else {

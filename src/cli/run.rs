@@ -12,8 +12,8 @@ use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::build;
 use crate::engine::shutdown::End;
 use crate::kafka::connect;
-use crate::telemetry::counters::{ByName, Counters};
 use crate::telemetry::logs;
+use crate::telemetry::metrics::{ByName, Metrics};
 
 /// Run a pipeline until its input ends, or until SIGINT or SIGTERM
 #[derive(Debug, Args)]
@@ -75,7 +75,7 @@ pub fn run(config: &Config, connect_timeout: Duration) -> u8 {
 }
 
 /// Runs a pipeline, tells `then` what was counted, and gives the exit code.
-pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Counters)) -> u8 {
+pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Metrics)) -> u8 {
     logs::start(&config.logger);
     if let Err(error) = connect::check(config, connect_timeout) {
         console::complain(format_args!("error: {error:#}"));
@@ -90,8 +90,8 @@ pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Co
     };
     match build::run(config, runtime) {
         Ok(finished) => {
-            summarize(&finished.counters);
-            then(&finished.counters);
+            summarize(&finished.metrics);
+            then(&finished.metrics);
             exit_code(config, &finished.end)
         }
         Err(error) => {
@@ -101,16 +101,16 @@ pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Co
     }
 }
 
-fn summarize(counters: &Counters) {
+fn summarize(metrics: &Metrics) {
     tracing::info!(
-        received = Counters::get(&counters.received),
-        records = Counters::get(&counters.records),
-        dropped = Counters::get(&counters.dropped),
-        failed = Counters::get(&counters.failed) + Counters::get(&counters.failed_and_dropped),
-        guest_starts = Counters::get(&counters.starts),
-        guest_deaths = counters.deaths.total(),
-        deaths = by_name(&counters.deaths),
-        scalings = by_name(&counters.scalings),
+        received = Metrics::get(&metrics.received),
+        records = Metrics::get(&metrics.records),
+        dropped = Metrics::get(&metrics.dropped),
+        failed = Metrics::get(&metrics.failed) + Metrics::get(&metrics.failed_and_dropped),
+        guest_starts = Metrics::get(&metrics.starts),
+        guest_deaths = metrics.deaths.total(),
+        deaths = by_name(&metrics.deaths),
+        scalings = by_name(&metrics.scalings),
         "pipeline ended"
     );
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{WELL, console};
 use crate::config;
+use crate::telemetry::exposition;
 
 /// Print the JSON Schema of configs, for editors
 #[derive(Debug, Args)]
@@ -16,12 +17,17 @@ pub struct Schema {
     /// Print the reference page (docs/config.md) instead
     #[arg(long)]
     markdown: bool,
+    /// Print the page of all metrics (docs/metrics.md) instead
+    #[arg(long, conflicts_with = "markdown")]
+    metrics: bool,
 }
 
 impl Schema {
     pub fn execute(self) -> u8 {
         if self.markdown {
             console::say(config::reference().trim_end());
+        } else if self.metrics {
+            console::say(exposition::reference().trim_end());
         } else {
             console::say(format_args!("{:#}", config::schema()));
         }

@@ -183,6 +183,10 @@ pub struct HttpConfig {
     pub enabled: bool,
     /// `host:port`.
     pub address: String,
+    /// The config asks for it; else it is there only if its address is free.
+    pub asked: bool,
+    /// Whether failures are shown with the beginnings of their messages.
+    pub show_payloads: bool,
 }
 
 /// What is logged.

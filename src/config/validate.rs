@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::load::Loaded;
-use super::model::Config;
+use super::model::{Config, Extent, InputConfig};
 use super::raw;
 use super::source::Location;
 use super::tree::{Node, dotted};
@@ -61,7 +61,9 @@ pub(super) fn validate(
     let delivery = check.delivery(delivery, input.as_ref(), &mut output, dead_letter.as_mut());
     check.failures(input.as_ref(), &pipeline, dead_letter.as_ref());
     let guests = check.guests(guests, &mut pipeline);
-    let http = check.http(http);
+    let service =
+        matches!(&input, Some(InputConfig::Kafka(kafka)) if kafka.extent == Extent::Endless);
+    let http = check.http(http, service);
     let logger = check.logger(logger);
     let shutdown_timeout = check.duration("/shutdown_timeout", &shutdown_timeout);
     check.without_effect("/shutdown_delay", &shutdown_delay);

@@ -3,15 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use super::Engine;
 use super::shutdown::{self, End, EndCell};
 use crate::config::{
-    Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, InputConfig,
-    OnError, OutputConfig, Stage,
+    Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig,
+    InputConfig, OnError, OutputConfig, Stage,
 };
 use crate::guest::artifact::hex;
 use crate::guest::handshake::HelloStage;
@@ -25,14 +27,18 @@ use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{Parts, Recycle, Supervisor};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::facts::Facts;
+use crate::telemetry::health::Progress;
+use crate::telemetry::http;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::stats::Observed;
 
 /// What ran, for the exit code and the summary.
 pub struct Finished {
     /// How it ended.
     pub end: End,
     /// What was counted.
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Runs the pipeline of `config` in guests of `runtime` until its end. Blocks the thread.
@@ -41,26 +47,77 @@ pub struct Finished {
 /// If the system refuses what the actors need.
 pub fn run(config: &Config, runtime: Arc<Runtime>) -> anyhow::Result<Finished> {
     let end = EndCell::default();
-    let counters = Arc::new(Counters::default());
+    let metrics = Arc::new(Metrics::default());
+    if config.http.show_payloads {
+        metrics.failures.keep_payloads();
+    }
     let system = System::new();
-    system.block_on(start(config, runtime, end.clone(), Arc::clone(&counters)))?;
+    system.block_on(start(config, runtime, end.clone(), Arc::clone(&metrics)))?;
     system.run()?;
     let end = end.take();
-    Ok(Finished { end, counters })
+    Ok(Finished { end, metrics })
 }
 
 async fn start(
     config: &Config,
     runtime: Arc<Runtime>,
     end: EndCell,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
     // Not `Engine::create`: the engine's parts need its address, and may refuse.
     let context = Context::<Engine>::new();
-    let engine = engine(config, runtime, end, counters, &context.address())?;
+    let address = context.address();
+    let engine = engine(config, runtime, end, Arc::clone(&metrics), &address)?;
+    let gate = engine.gate.clone();
     let started = context.run(engine);
     shutdown::listen(&started.recipient())?;
+    watch(Arc::clone(&metrics), gate.clone());
+    if config.http.enabled {
+        let facts = Facts::new(config);
+        let observed = Observed {
+            metrics,
+            gate,
+            facts,
+        };
+        serve(&config.http, observed)?;
+    }
     Ok(())
+}
+
+/// Starts the web server. A port that nobody asked for by name is none to end for.
+fn serve(config: &HttpConfig, observed: Observed) -> anyhow::Result<()> {
+    match http::start(config, observed) {
+        Err(error) if !config.asked => {
+            let address = &config.address;
+            tracing::warn!(address, %error, "no web server: set `http.address` to another one, or `http.enabled: false`");
+            Ok(())
+        }
+        result => result.with_context(|| {
+            format!("cannot listen at `http.address` {}: choose another one, or set `http.enabled: false`", config.address)
+        }),
+    }
+}
+
+/// Looks from time to time whether anything gets on.
+fn watch(metrics: Arc<Metrics>, gate: Gate) {
+    const LOOK: Duration = Duration::from_secs(1);
+    actix_rt::spawn(async move {
+        let mut progress = Progress::new(Instant::now());
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let answered = Metrics::get(&metrics.delivered);
+            match progress.look(answered, gate.in_flight(), Instant::now()) {
+                Some(still) => {
+                    let why = format!(
+                        "nothing was delivered for {} s, with messages under way",
+                        still.as_secs()
+                    );
+                    metrics.health.is_ill("progress", why);
+                }
+                None => metrics.health.is_well("progress"),
+            }
+        }
+    });
 }
 
 /// The engine whose address is `engine`, with all actors but the input started.
@@ -68,7 +125,7 @@ fn engine(
     config: &Config,
     runtime: Arc<Runtime>,
     end: EndCell,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     engine: &Addr<Engine>,
 ) -> anyhow::Result<Engine> {
     let Config {
@@ -86,7 +143,7 @@ fn engine(
     let stages = stages(input, &pipeline.stages);
     let outputs = Outputs {
         engine,
-        counters: &counters,
+        metrics: &metrics,
         script_hash: script_hash(&stages),
     };
     let session = (*delivery == DeliveryGuarantee::ExactlyOnce).then(Session::default);
@@ -127,23 +184,23 @@ fn engine(
             memory: guests.recycle.memory,
         },
         gate: gate.clone(),
-        counters: Arc::clone(&counters),
+        metrics: Arc::clone(&metrics),
         engine: engine.clone(),
     };
     let processor = Processor::create({
-        let (counters, engine) = (Arc::clone(&counters), engine.clone());
+        let (metrics, engine) = (Arc::clone(&metrics), engine.clone());
         move |ctx| {
             let supervisor = Supervisor::new(supervisor, ctx.address().recipient()).start();
-            Processor::new(supervisor, results, error_policy, counters, &engine)
+            Processor::new(supervisor, results, error_policy, metrics, &engine)
         }
     });
     Ok(Engine {
         gate: gate.clone(),
-        counters,
+        metrics: Arc::clone(&metrics),
         shutdown_timeout: *shutdown_timeout,
         start_input: Some(Box::new({
-            let (input, engine) = (input.clone(), engine.clone());
-            move || Input::start(&input, gate, processor, engine, session.as_ref())
+            let (input, engine, metrics) = (input.clone(), engine.clone(), Arc::clone(&metrics));
+            move || Input::start(&input, gate, processor, engine, &metrics, session.as_ref())
         })),
         input: None,
         end,

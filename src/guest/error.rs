@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-/// How a guest died while it ran a batch. Each kind has a name that logs, dead letters and counters share.
+/// How a guest died while it ran a batch. Each kind has a name that logs, dead letters and metrics share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Death {
     /// WebAssembly trapped: a crash of the interpreter, such as a stack overflow in C code.

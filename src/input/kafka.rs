@@ -37,6 +37,7 @@ use crate::engine::Engine;
 use crate::kafka::client;
 use crate::message::ack::Acked;
 use crate::output::kafka::transaction::Session;
+use crate::telemetry::metrics::Metrics;
 
 /// The consumer, as outputs with transactions know it.
 pub(crate) type Consumer = BaseConsumer<Context>;
@@ -49,6 +50,7 @@ pub struct Kafka {
     waker: Waker,
     /// With one, the output commits the offsets within its transactions.
     session: Option<Session>,
+    metrics: Arc<Metrics>,
 }
 
 /// What the actor tells the polling thread.
@@ -112,16 +114,18 @@ impl Kafka {
     /// If librdkafka does not take the config.
     pub fn new(
         config: &KafkaInputConfig,
+        metrics: &Arc<Metrics>,
         session: Option<&Session>,
     ) -> anyhow::Result<(Self, Handle)> {
         let waker = Waker::default();
         let (sender, commands) = channel();
         let source = Self {
             config: config.clone(),
-            consumer: connect(config, &waker, session)?,
+            consumer: connect(config, &waker, metrics, session)?,
             commands,
             waker: waker.clone(),
             session: session.cloned(),
+            metrics: Arc::clone(metrics),
         };
         let handle = Handle {
             commands: sender,
@@ -143,10 +147,11 @@ impl Kafka {
 fn connect(
     config: &KafkaInputConfig,
     waker: &Waker,
+    metrics: &Arc<Metrics>,
     session: Option<&Session>,
 ) -> anyhow::Result<Arc<Consumer>> {
     let mut consumer: Consumer = configure(config)
-        .create_with_context(Context::new(&config.client))
+        .create_with_context(Context::new(&config.client, metrics))
         .context("`input.kafka` cannot be used")?;
     let waker = waker.clone();
     consumer.set_nonempty_callback(move || waker.wake());

@@ -2,6 +2,7 @@
 
 use rdkafka::ClientConfig;
 
+use super::statistics;
 use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
 
 /// What every client of the cluster is configured with. The properties handed through come last; none of them
@@ -17,6 +18,7 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", config.all_addresses());
     client.set("client.id", client_id);
+    client.set("statistics.interval.ms", statistics::INTERVAL_MS);
     // Idle connections are closed by brokers as a matter of course.
     client.set("log.connection.close", "false");
     client.set(

@@ -3,6 +3,7 @@
 //! Once a pipeline runs, clients mend their connections by themselves and for ever. Before that, a wrong
 //! address or password is the likely reason, and waiting for ever would tell nobody.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -97,7 +98,7 @@ fn places(config: &Config) -> Vec<Place<'_>> {
 
 impl Place<'_> {
     fn connect(&self, timeout: Duration) -> anyhow::Result<Cluster> {
-        let link = Link::new(self.field, self.client);
+        let link = Link::new(self.field, self.client, &Arc::default());
         let consumer: BaseConsumer<Context> = self
             .asking
             .create_with_context(Context(link))

@@ -1,12 +1,14 @@
 //! A client's connections, as it tells of them: logged once when they break and once when they are back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::KafkaClientConfig;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::stats;
 
 /// One client's connections.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct Link {
     down: AtomicBool,
     /// What the client last complained of.
     complaint: Mutex<Option<Complaint>>,
+    metrics: Arc<Metrics>,
 }
 
 /// What a client complains of.
@@ -30,12 +33,18 @@ pub struct Complaint {
 
 impl Link {
     /// Connections of a client with this `config`, taken to be well.
-    pub fn new(name: &'static str, config: &KafkaClientConfig) -> Self {
+    pub fn new(name: &'static str, config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+        let link = stats::Link {
+            up: true,
+            retries: 0,
+        };
+        metrics.now().links.insert(name, link);
         Self {
             name,
             addresses: config.all_addresses(),
             down: AtomicBool::new(false),
             complaint: Mutex::default(),
+            metrics: Arc::clone(metrics),
         }
     }
 
@@ -52,6 +61,9 @@ impl Link {
                 reason,
                 "cannot reach Kafka: trying again until it is there"
             );
+            let why = format!("cannot reach Kafka at {}: {reason}", self.addresses);
+            self.metrics.health.is_ill(self.name, why);
+            self.change(|link| link.up = false);
         }
         if code != RDKafkaErrorCode::AllBrokersDown {
             let reason = reason.to_owned();
@@ -67,7 +79,18 @@ impl Link {
                 addresses = self.addresses,
                 "Kafka is there again"
             );
+            self.metrics.health.is_well(self.name);
+            self.change(|link| link.up = true);
         }
+    }
+
+    /// So many requests were sent again so far.
+    pub fn retried(&self, retries: u64) {
+        self.change(|link| link.retries = retries);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut stats::Link)) {
+        change(self.metrics.now().links.entry(self.name).or_default());
     }
 
     /// What the client last complained of.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use actix::Recipient;
 
@@ -24,6 +25,8 @@ pub struct Acked {
     pub count: usize,
     /// Whether the commit point may pass them.
     pub fate: Fate,
+    /// When they were read.
+    pub read: Instant,
 }
 
 /// What became of messages.
@@ -74,6 +77,7 @@ impl Ack {
         origin: Arc<Origin>,
         position: u64,
         count: usize,
+        read: Instant,
         permit: Permit,
         to: Recipient<Acked>,
     ) -> Self {
@@ -82,6 +86,7 @@ impl Ack {
             position,
             count,
             fate: Fate::Delivered,
+            read,
         };
         Self {
             stretch: Arc::new(Stretch {

@@ -27,7 +27,7 @@ use self::writer::Writer;
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
 use crate::message::{Deliver, Lane};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 type Producer = ThreadedProducer<Context>;
 
@@ -50,13 +50,17 @@ impl Kafka {
         script_hash: Arc<str>,
         refusals: Refusals,
         engine: Recipient<OutputEnded>,
-        counters: Arc<Counters>,
+        metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
-        let context = Context::new(&config.client, engine);
+        let name = match refusals {
+            Refusals::Policy(..) => "output",
+            Refusals::Fatal(_) => "dead_letter",
+        };
+        let context = Context::new(name, &config.client, &metrics, engine);
         let producer = client::configure(config)
             .create_with_context(context)
             .context("a Kafka output cannot be used")?;
-        let mut writer = Writer::new(config, config, script_hash, counters);
+        let mut writer = Writer::new(config, config, script_hash, metrics);
         writer.until_refused = refusals.are_the_end();
         Ok(Self {
             producer,
@@ -86,7 +90,7 @@ impl Handler<Deliver> for Kafka {
             Ok(refused) => {
                 let left = self
                     .refusals
-                    .handle(&deliver, refused, &self.writer.counters);
+                    .handle(&deliver, refused, &self.writer.metrics);
                 match left {
                     Left::Nothing => deliver.ack.done(),
                     Left::Before(index) => {

@@ -9,14 +9,14 @@ use crate::config::StdoutCodec;
 use crate::dead_letter;
 use crate::engine::OutputEnded;
 use crate::message::{Deliver, Outcome, Record};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 /// The actor; writes to `W`.
 pub struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
     engine: Recipient<OutputEnded>,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     buffer: Vec<u8>,
     /// Nothing can be written any more.
     ended: bool,
@@ -28,13 +28,13 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         writer: W,
         codec: StdoutCodec,
         engine: Recipient<OutputEnded>,
-        counters: Arc<Counters>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             writer,
             codec,
             engine,
-            counters,
+            metrics,
             buffer: Vec::new(),
             ended: false,
         }
@@ -69,7 +69,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         }
         self.writer.write_all(&self.buffer)?;
         self.writer.flush()?;
-        Counters::add(&self.counters.bytes_written, self.buffer.len() as u64);
+        Metrics::add(&self.metrics.bytes_written, self.buffer.len() as u64);
         if self.buffer.capacity() > KEEP {
             self.buffer = Vec::new();
         }

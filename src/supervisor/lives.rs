@@ -14,7 +14,8 @@ use crate::engine::{Fatal, GuestsReady};
 use crate::guest::error::{Death, StartError};
 use crate::guest::{Guest, Start, Started, Stop};
 use crate::message::{Outcome, Outcomes};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::events::{GuestDied, GuestNotStarted, GuestReady, GuestRecycled};
+use crate::telemetry::metrics::Metrics;
 
 impl Supervisor {
     pub(super) fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
@@ -35,6 +36,7 @@ impl Supervisor {
         slot.state = State::Starting(work);
         slot.messages = 0;
         slot.worn = false;
+        slot.memory_now = 0;
         let number = slot.number;
         if delay.is_zero() {
             self.send_start(number, ctx);
@@ -96,12 +98,16 @@ impl Supervisor {
             }) => {
                 self.failed_starts = 0;
                 self.slots[index].memory = memory;
-                if Counters::get(&self.counters.starts) == 0 {
+                self.slots[index].memory_now = memory;
+                if Metrics::get(&self.metrics.starts) == 0 {
                     self.engine.do_send(GuestsReady);
                 }
-                Counters::add(&self.counters.starts, 1);
-                tracing::info!(guest = number, python = ready.python, ?took, "guest ready");
-                tracing::debug!(guest = number, functions = ?ready.functions, "scripts that run as functions");
+                let event = GuestReady {
+                    guest: number,
+                    ready: &ready,
+                    took,
+                };
+                event.emit(&self.metrics);
                 self.ready(index, ctx);
             }
             Err(error) => self.failed(index, error, ctx),
@@ -127,14 +133,18 @@ impl Supervisor {
 
     pub(super) fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
         let number = self.slots[index].number;
-        Counters::add(&self.counters.failed_starts, 1);
         self.failed_starts += 1;
         let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
+        let event = GuestNotStarted {
+            guest: number,
+            error: &error,
+            none_runs: !any_ready,
+        };
+        event.emit(&self.metrics);
         if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
             self.engine.do_send(Fatal::Start(error));
             return;
         }
-        tracing::warn!(guest = number, "guest did not start: {error}");
         // Others may have time for the work it held.
         if let Some(work) = self.slots[index].take_work() {
             self.enqueue(work);
@@ -163,13 +173,12 @@ impl Supervisor {
         if (memory >= most_memory || worn_by_messages) && !slot.worn {
             slot.worn = true;
             let number = slot.number;
-            tracing::info!(
-                guest = number,
+            let event = GuestRecycled {
+                guest: number,
                 memory,
-                messages = slot.messages,
-                "recycling guest"
-            );
-            Counters::add(&self.counters.recycled, 1);
+                messages: slot.messages,
+            };
+            event.emit(&self.metrics);
             // The new one first, so that there is no pause.
             self.grow(Some(number), ctx);
         }
@@ -240,13 +249,12 @@ impl Supervisor {
     ) {
         let slot = &mut self.slots[index];
         let delay = slot.backoff.fail();
-        tracing::warn!(
-            guest = slot.number,
-            death = death.name(),
-            messages = slot.messages,
-            "guest died: {death}"
-        );
-        self.counters.deaths.count(death.name());
+        let event = GuestDied {
+            guest: slot.number,
+            death,
+            messages: slot.messages,
+        };
+        event.emit(&self.metrics);
         if slot.retiring && work.is_none() {
             self.slots.remove(index);
             return;

@@ -42,7 +42,7 @@ pub enum Decision {
     Shrink(Reason),
 }
 
-/// Why; for logs and counters.
+/// Why; for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The very first guest: nothing is read before it has shown that the scripts can start.
@@ -58,7 +58,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// A label for logs and counters.
+    /// A label for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::Start => "start",

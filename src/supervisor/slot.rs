@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pub messages: u64,
     /// Bytes of memory it had at READY.
     pub memory: u64,
+    /// Bytes of memory it had when it last answered.
+    pub memory_now: u64,
     /// A replacement is on its way.
     pub worn: bool,
     /// It ends when its work is done: the replacement is there.
@@ -48,6 +50,7 @@ impl Slot {
             backoff: Backoff::default(),
             messages: 0,
             memory: 0,
+            memory_now: 0,
             worn: false,
             retiring: false,
             replaces,
@@ -63,6 +66,10 @@ impl Slot {
 
     pub fn is_starting(&self) -> bool {
         matches!(self.state, State::Starting(_))
+    }
+
+    pub fn is_busy(&self) -> bool {
+        matches!(self.state, State::Busy(_))
     }
 
     pub fn work(&self) -> Option<&Work> {

@@ -6,8 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LoggerConfig};
 
-/// What `rdkafka` says of a consumer that it closes, at level error; what matters of it is told by us.
-const UNHEARD: &str = "rdkafka::consumer::base_consumer=off";
+/// What `rdkafka` says of a consumer that it closes, at level error, and the web server of its threads: what matters of
+/// it is told by us.
+const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 
 /// Starts logging for the rest of the process. `NERODIA_LOG` takes a filter in `tracing`'s syntax and wins
 /// over the config's level.

@@ -13,15 +13,20 @@ pub(in crate::config) enum Delivery {
     ExactlyOnce,
 }
 
-/// The web server with health and metrics.
+/// The web server: a page for people at `/`, and `/ping`, `/ready`, `/metrics` (Prometheus), `/stats` (JSON).
+///
+/// Without an `http` section a pipeline that reads Kafka has one at the default address, if that is free; others
+/// have none.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Http {
-    /// Whether there is one. Without an `http` section there is none: no port is opened unasked.
+    /// Whether there is one.
     pub enabled: bool,
     /// The address it listens on.
     #[schemars(example = &"0.0.0.0:4195")]
     pub address: String,
+    /// Whether the last failures are shown with the beginnings of their messages, to whoever can open the page.
+    pub show_payloads: bool,
     /// Bento's path before all others. Accepted, without effect.
     pub root_path: Option<String>,
     /// Bento's switch for profiling. Accepted, without effect.
@@ -33,6 +38,7 @@ impl Default for Http {
         Self {
             enabled: true,
             address: "127.0.0.1:4195".into(),
+            show_payloads: false,
             root_path: None,
             debug_endpoints: None,
         }

@@ -6,11 +6,13 @@ use crate::config::raw;
 use crate::config::suggest::nearest;
 
 impl Check<'_> {
-    pub(super) fn http(&mut self, raw: Option<raw::Http>) -> HttpConfig {
+    /// `service`: the pipeline is one that runs for long, and is looked at.
+    pub(super) fn http(&mut self, raw: Option<raw::Http>, service: bool) -> HttpConfig {
         let asked = raw.is_some();
         let raw::Http {
             enabled,
             address,
+            show_payloads,
             root_path,
             debug_endpoints,
         } = raw.unwrap_or_default();
@@ -32,8 +34,10 @@ impl Check<'_> {
             None => address,
         };
         HttpConfig {
-            enabled: enabled && asked,
+            enabled: enabled && (asked || service),
             address,
+            asked,
+            show_payloads,
         }
     }
 

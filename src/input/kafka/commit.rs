@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::Consumer;
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::telemetry::metrics::Metrics;
 
 impl Poller {
     /// Commits, without waiting for the answer, what was delivered since the last time.
@@ -58,9 +59,15 @@ impl Poller {
             }
         }
         match result {
-            Ok(()) => self.consumer.context().link.is_well(),
+            Ok(()) => {
+                Metrics::add(&self.metrics.commits, 1);
+                self.consumer.context().link.is_well();
+            }
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => tracing::warn!(%error, "offsets were not committed: trying again"),
+            Err(error) => {
+                Metrics::add(&self.metrics.failed_commits, 1);
+                tracing::warn!(%error, "offsets were not committed: trying again");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,6 +13,8 @@ use rdkafka::types::RDKafkaRespErr;
 
 use crate::config::KafkaClientConfig;
 use crate::kafka::link::{self, Link};
+use crate::kafka::statistics::{self, PartitionEnd};
+use crate::telemetry::metrics::Metrics;
 
 /// Something that happened to the group or its offsets.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub enum Event {
     Assign(TopicPartitionList),
     /// These are wanted by others; they wait until we let go.
     Revoke(TopicPartitionList),
+    /// The ends of partitions, as librdkafka last saw them.
+    Told(Vec<PartitionEnd>),
     /// An answer to a commit.
     Committed(KafkaResult<()>, TopicPartitionList),
 }
@@ -39,9 +43,9 @@ pub struct Context {
 
 impl Context {
     /// Of a consumer with this `config`.
-    pub fn new(config: &KafkaClientConfig) -> Self {
+    pub fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
         Self {
-            link: Link::new("input", config),
+            link: Link::new("input", config, metrics),
             events: Mutex::default(),
             closing: AtomicBool::new(false),
             told: AtomicU64::new(0),
@@ -81,6 +85,14 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         self.count();
         self.link.complain(&error, reason);
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        self.count();
+        if let Some(told) = statistics::read(json) {
+            self.link.retried(told.retries());
+            self.events().push_back(Event::Told(told.partitions()));
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::kafka::fence::Fence;
 use crate::message::Lane;
 use crate::message::ack::Acked;
 use crate::output::kafka::transaction::Session;
+use crate::telemetry::metrics::Metrics;
 
 /// The longest wait; librdkafka wants to be polled, and the watchdog to look.
 const NAP: Duration = Duration::from_millis(100);
@@ -41,6 +42,7 @@ pub struct Poller {
     /// Whether offsets are committed here: not if the output does it within its transactions.
     pub(super) commits: bool,
     pub(super) fence: Fence,
+    pub(super) metrics: Arc<Metrics>,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
     pub(super) next_lane: u64,
@@ -69,6 +71,7 @@ impl Poller {
             commands,
             waker,
             session,
+            metrics,
         } = source;
         let now = Instant::now();
         Self {
@@ -86,6 +89,7 @@ impl Poller {
             commands,
             session,
             fence: Fence::default(),
+            metrics,
             partitions: Vec::new(),
             next_lane: 0,
             revoking: None,
@@ -251,6 +255,7 @@ impl Poller {
                     self.commits_under_way = self.commits_under_way.saturating_sub(1);
                     self.committed(result, &offsets);
                 }
+                Event::Told(ends) => self.tell_lag(&ends),
             }
         }
         self.step_revoking();

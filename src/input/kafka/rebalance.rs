@@ -14,6 +14,7 @@ use super::partition::Partition;
 use super::poll::Poller;
 use crate::config::Extent;
 use crate::message::Lane;
+use crate::telemetry::events::Rebalanced;
 
 /// Partitions on their way to other members.
 pub struct Revoking {
@@ -56,11 +57,13 @@ impl Poller {
             names.push(format!("{}-{}", one.topic(), one.partition()));
         }
         match context::take(&self.consumer, assigned) {
-            Ok(()) => tracing::info!(
-                partitions = names.join(" "),
-                in_all = self.partitions.len(),
-                "partitions assigned"
-            ),
+            Ok(()) => {
+                let event = Rebalanced::Assigned {
+                    partitions: &names.join(" "),
+                    in_all: self.partitions.len(),
+                };
+                event.emit(&self.metrics);
+            }
             Err(error) => {
                 let error =
                     anyhow::Error::new(error).context("cannot take the partitions assigned to us");
@@ -111,12 +114,12 @@ impl Poller {
             partition.close();
             under_way += partition.offsets.in_flight();
         }
-        tracing::info!(
-            partitions = revoked.count(),
+        let event = Rebalanced::Revoked {
+            partitions: revoked.count(),
             lost,
             under_way,
-            "partitions revoked"
-        );
+        };
+        event.emit(&self.metrics);
         self.revoking = Some(Revoking {
             partitions: revoked,
             deadline: if lost {
@@ -185,7 +188,12 @@ impl Poller {
     /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
     pub(super) fn rejoin(&mut self) -> anyhow::Result<()> {
         self.consumer.context().close();
-        self.consumer = super::connect(&self.config, &self.waker, self.session.as_ref())?;
+        self.consumer = super::connect(
+            &self.config,
+            &self.waker,
+            &self.metrics,
+            self.session.as_ref(),
+        )?;
         self.subscribe();
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::poll::Poller;
+use crate::kafka::statistics::PartitionEnd;
+use crate::telemetry::stats;
 
 /// A partition whose messages are under way for so long without a delivery is reported.
 pub const STUCK: Duration = Duration::from_secs(60);
@@ -78,6 +80,32 @@ impl Poller {
         if let Err(error) = self.rejoin() {
             self.end(Err(error));
         }
+    }
+
+    /// Tells how far the partitions are from their ends.
+    pub(super) fn tell_lag(&self, ends: &[PartitionEnd]) {
+        let told = self.partitions.iter().map(|partition| {
+            let topic = partition.origin.topic.as_deref().unwrap_or_default();
+            let is = |end: &&PartitionEnd| {
+                end.partition == partition.origin.partition && end.topic == topic
+            };
+            let end = ends.iter().find(is);
+            let position = partition
+                .offsets
+                .commit_point()
+                .or(end.and_then(|end| end.committed));
+            let lag = position
+                .zip(end.and_then(|end| end.end))
+                .map(|(position, end)| end - position);
+            stats::Partition {
+                topic: topic.to_owned(),
+                partition: partition.origin.partition,
+                lag: lag.map(|lag| lag.max(0) as u64),
+                position,
+                under_way: partition.offsets.in_flight(),
+            }
+        });
+        self.metrics.now().partitions = told.collect();
     }
 
     /// Says which partitions do not get on, and why.

@@ -1,5 +1,6 @@
 //! Delivery reports.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::Recipient;
@@ -12,7 +13,9 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use crate::config::KafkaClientConfig;
 use crate::engine::OutputEnded;
 use crate::kafka::link::{self, Link};
+use crate::kafka::statistics;
 use crate::message::ack::Ack;
+use crate::telemetry::metrics::Metrics;
 
 /// Shared by all records of a stretch: when the last of them is reported, it ends the stretch's ack.
 #[derive(Debug)]
@@ -67,10 +70,15 @@ pub struct Context {
 }
 
 impl Context {
-    /// Of a producer with this `config`, which tells `engine` when it cannot go on.
-    pub fn new(config: &KafkaClientConfig, engine: Recipient<OutputEnded>) -> Self {
+    /// Of a producer with this `config`, called `name`, which tells `engine` when it cannot go on.
+    pub fn new(
+        name: &'static str,
+        config: &KafkaClientConfig,
+        metrics: &Arc<Metrics>,
+        engine: Recipient<OutputEnded>,
+    ) -> Self {
         Self {
-            link: Link::new("output", config),
+            link: Link::new(name, config, metrics),
             engine,
             transactional: false,
             ended: AtomicBool::new(false),
@@ -78,8 +86,12 @@ impl Context {
     }
 
     /// The same for a producer with transactions.
-    pub fn transactional(config: &KafkaClientConfig, engine: Recipient<OutputEnded>) -> Self {
-        let mut context = Self::new(config, engine);
+    pub fn transactional(
+        config: &KafkaClientConfig,
+        metrics: &Arc<Metrics>,
+        engine: Recipient<OutputEnded>,
+    ) -> Self {
+        let mut context = Self::new("output", config, metrics, engine);
         context.transactional = true;
         context
     }
@@ -179,10 +191,16 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         self.link.complain(&error, reason);
     }
+
+    fn stats_raw(&self, json: &[u8]) {
+        if let Some(told) = statistics::read(json) {
+            self.link.retried(told.retries());
+        }
+    }
 }
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = std::sync::Arc<Delivery>;
+    type DeliveryOpaque = Arc<Delivery>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
         match result {

@@ -9,7 +9,8 @@ use super::writer::Refused;
 use crate::engine::{Engine, MessageFailed, OutputEnded};
 use crate::message::{Deliver, Outcome, Outcomes};
 use crate::processor::error_policy::ErrorPolicy;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::events::MessageFailed as Failed;
+use crate::telemetry::metrics::Metrics;
 
 /// What becomes of it.
 pub enum Refusals {
@@ -38,14 +39,13 @@ impl Refusals {
     }
 
     /// Does with refused messages of a stretch as the config says.
-    pub fn handle(&self, deliver: &Deliver, refused: Refused, counters: &Counters) -> Left {
+    pub fn handle(&self, deliver: &Deliver, refused: Refused, metrics: &Metrics) -> Left {
         if refused.is_empty() {
             return Left::Nothing;
         }
-        let place = |index: usize| {
-            let message = &deliver.batch.messages[deliver.start + index];
-            deliver.batch.origin.place(message.offset)
-        };
+        let origin = &deliver.batch.origin;
+        let message = |index: usize| &deliver.batch.messages[deliver.start + index];
+        let place = |index: usize| origin.place(message(index).offset);
         let (policy, engine) = match self {
             Self::Policy(policy, engine) => (policy, engine),
             Self::Fatal(engine) => {
@@ -59,16 +59,18 @@ impl Refusals {
                 return Left::Withhold;
             }
         };
-        let counter = match policy {
-            ErrorPolicy::Drop => &counters.failed_and_dropped,
-            _ => &counters.failed,
-        };
-        Counters::add(counter, refused.len() as u64);
+        let dropped = matches!(policy, ErrorPolicy::Drop);
         let mut outcomes = Outcomes::default();
         let count = deliver.outcomes.items.len();
         outcomes.items.resize_with(count, || Outcome::Dropped);
         for (index, failure) in refused {
-            counters.count_failure(&failure);
+            let event = Failed {
+                origin,
+                message: message(index),
+                failure: &failure,
+                dropped,
+            };
+            event.emit(metrics);
             let failure = Box::new(failure);
             if let ErrorPolicy::Stop = policy {
                 let place = place(index);

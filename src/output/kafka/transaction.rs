@@ -33,6 +33,8 @@ use crate::kafka::fence::Fence;
 use crate::message::ack::Ack;
 use crate::message::gate::Gate;
 use crate::message::{Deliver, Origin};
+use crate::telemetry::events::TransactionAborted;
+use crate::telemetry::metrics::Metrics;
 
 /// One try of a call; it is tried again for as long as it may succeed.
 const STEP: Duration = Duration::from_secs(5);
@@ -165,7 +167,7 @@ impl Transactions {
     /// A producer that has fenced all before it that had its id, and ended their transactions.
     fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
-        let context = Context::transactional(cluster, self.engine.clone());
+        let context = Context::transactional(cluster, &self.writer.metrics, self.engine.clone());
         let producer: Producer = client::configure(&self.config)
             .create_with_context(context)
             .context("`output.kafka` cannot be used")?;
@@ -197,6 +199,7 @@ impl Transactions {
         match self.try_commit(producer, &open) {
             Ok(()) => {
                 producer.client().context().link().is_well();
+                Metrics::add(&self.writer.metrics.commits, 1);
                 tracing::debug!(
                     stretches = open.stretches.len(),
                     bytes = open.bytes,
@@ -241,11 +244,11 @@ impl Transactions {
     /// Nothing of the transaction was written, for whoever reads committed messages. What it was made from is
     /// read again.
     fn abort(&mut self, open: Open, reason: &str) {
-        tracing::warn!(
+        let event = TransactionAborted {
             reason,
-            stretches = open.stretches.len(),
-            "a transaction was aborted: what it was made from is read again"
-        );
+            stretches: open.stretches.len(),
+        };
+        event.emit(&self.writer.metrics);
         open.abandon();
         let Some(producer) = &self.producer else {
             return;
@@ -311,7 +314,7 @@ impl Transactions {
             let refused = std::mem::take(refused);
             match self
                 .refusals
-                .handle(&deliver, refused, &self.writer.counters)
+                .handle(&deliver, refused, &self.writer.metrics)
             {
                 Left::Nothing => {}
                 Left::Letters(letters) => {
@@ -330,7 +333,7 @@ impl Transactions {
             Ok(refused) if refused.is_empty() => {}
             Ok(refused) => {
                 let refusals = Refusals::Fatal(self.engine.clone());
-                refusals.handle(&deliver, refused, &self.writer.counters);
+                refusals.handle(&deliver, refused, &self.writer.metrics);
                 open.spoiled = true;
             }
             Err((error, topic)) => {

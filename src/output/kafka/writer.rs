@@ -13,7 +13,7 @@ use super::record::{Composed, Composer};
 use super::topics::Topics;
 use crate::config::KafkaOutputConfig;
 use crate::message::{Deliver, Failure, Outcome};
-use crate::telemetry::counters::Counters;
+use crate::telemetry::metrics::Metrics;
 
 /// What results and dead letters of one output are made with.
 pub struct Writer {
@@ -23,7 +23,7 @@ pub struct Writer {
     /// Write no more of a stretch once a message of it was refused.
     pub(super) until_refused: bool,
     /// What is counted.
-    pub(super) counters: Arc<Counters>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Messages that have a record that cannot be written, by their index, and why.
@@ -38,14 +38,14 @@ impl Writer {
         results: &KafkaOutputConfig,
         letters: &KafkaOutputConfig,
         script_hash: Arc<str>,
-        counters: Arc<Counters>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             topics: Topics::new(results),
             results: Composer::new(results, Arc::clone(&script_hash)),
             letters: Composer::new(letters, script_hash),
             until_refused: false,
-            counters,
+            metrics,
         }
     }
 
@@ -64,7 +64,7 @@ impl Writer {
             letters,
             topics,
             until_refused,
-            counters,
+            metrics,
         } = self;
         let mut refused = Vec::new();
         let mut records = Vec::new();
@@ -91,7 +91,7 @@ impl Writer {
             match composed {
                 Ok(()) => {
                     for record in records.drain(..) {
-                        send(producer, counters, record, delivery)?;
+                        send(producer, metrics, record, delivery)?;
                     }
                 }
                 Err(failure) => {
@@ -108,7 +108,7 @@ impl Writer {
 
 fn send(
     producer: &Producer,
-    counters: &Counters,
+    metrics: &Metrics,
     composed: Composed<'_>,
     delivery: &Arc<Delivery>,
 ) -> Result<(), NotTaken> {
@@ -127,6 +127,6 @@ fn send(
         thread::sleep(Duration::from_millis(1));
         record = back;
     }
-    Counters::add(&counters.bytes_written, bytes as u64);
+    Metrics::add(&metrics.bytes_written, bytes as u64);
     Ok(())
 }

@@ -1,0 +1,181 @@
+// Looks at the page of a running engine as a person would: with a browser.
+//
+//     node page.mjs --url http://127.0.0.1:4195 [--shots DIR] [--restart]
+//
+// Exits with 1 if something is wrong, and with 77 if there is no browser.
+
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium } from "playwright-core";
+
+const BROWSER = "/usr/bin/chromium";
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 390, height: 844 };
+const STATES = ["ready", "not ready", "unreachable"];
+/** So many looks at a page under load, each of which must agree with one answer. */
+const LOOKS = 5;
+const RESTART_MS = 60_000;
+
+const { values: options } = parseArgs({
+  options: { url: { type: "string" }, shots: { type: "string" }, restart: { type: "boolean", default: false } },
+});
+
+class Wrong extends Error {}
+
+function check(holds, otherwise) {
+  if (!holds) throw new Wrong(otherwise);
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Opens the page and keeps what it hears from the server and says on the console. */
+async function open(browser, url) {
+  const page = await browser.newPage({ viewport: WIDE });
+  const heard = { answers: [], pending: [], complaints: [], strangers: [], away: false };
+  page.on("response", (response) => {
+    if (new URL(response.url()).pathname !== "/stats" || !response.ok()) return;
+    // A body is lost if the server goes away while it is sent; then the page has not got it either.
+    heard.pending.push(response.json().then((answer) => heard.answers.push(answer), () => {}));
+  });
+  page.on("console", (message) => {
+    const refused = heard.away && message.location().url.endsWith("/stats");
+    if (message.type() === "error" && !refused) heard.complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => heard.complaints.push(String(error)));
+  page.on("dialog", (dialog) => { heard.complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => {
+    if (!request.url().startsWith("data:") && new URL(request.url()).origin !== new URL(url).origin) heard.strangers.push(request.url());
+  });
+  await page.goto(url);
+  return { page, heard };
+}
+
+const stateOf = (page) => page.locator("#state").textContent();
+
+async function until(what, ms, holds) {
+  for (const end = Date.now() + ms; Date.now() < end; await pause(100)) if (await holds()) return;
+  throw new Wrong(`${what}: not within ${ms / 1000} s`);
+}
+
+const at = (answer, path) => path.split(".").reduce((part, name) => part?.[name], answer);
+
+/** All numbers of the page at one moment are those of one answer. */
+async function numbersAgree({ page, heard }) {
+  const shown = await page.evaluate(() => [...document.querySelectorAll("[data-stat]")].map(({ dataset, textContent }) => [dataset.stat, dataset.value, textContent]));
+  await Promise.all(heard.pending);
+  check(shown.length >= 8, `there are only ${shown.length} totals on the page`);
+  const different = (answer) => shown.filter(([path, value]) => String(at(answer, path)) !== value);
+  const received = shown.find(([path]) => path === "messages.received")[1];
+  const answers = heard.answers.filter((answer) => String(answer.messages.received) === received);
+  check(answers.length > 0, `messages.received is ${received} on the page and in none of ${heard.answers.length} answers`);
+  const best = answers.map(different).sort((a, b) => a.length - b.length)[0];
+  check(best.length === 0, `differs from every answer with the same messages.received: ${JSON.stringify(best)}`);
+  for (const [path, value, text] of shown) check(text.replaceAll(",", "") === value, `${path} is ${value} and reads “${text}”`);
+  return [shown.length, received];
+}
+
+/** What a person reads: no number that cannot be, and none below 0. */
+async function sane(page) {
+  const text = await page.locator("body").evaluate((body) => {
+    const theirs = new Set([...body.querySelectorAll("#failures, #failures-by-type, .detail, #stages, #partitions td:first-child, script, style")]);
+    const read = (node) => (theirs.has(node) ? "" : node.nodeType === 3 ? node.data : [...node.childNodes].map(read).join(" "));
+    return read(body);
+  });
+  const odd = text.match(/NaN|Infinity|undefined|\bnull\b|\[object|(^|\s)[-−]\d[\d.,]*/);
+  check(!odd, `the page says “${odd?.[0].trim()}”`);
+}
+
+async function noOverflow(page, { width }) {
+  const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  check(wide[0] <= wide[1], `at ${width} pixels the page is ${wide[0]} wide`);
+}
+
+async function looks({ page }, shots) {
+  for (const viewport of [WIDE, NARROW]) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await pause(1500);
+      await noOverflow(page, viewport);
+      if (shots) await page.screenshot({ path: join(shots, `${viewport.width}-${colorScheme}.png`), fullPage: true });
+    }
+    console.log(`ok: nothing sticks out at ${viewport.width} pixels${shots ? "; two pictures" : ""}`);
+  }
+  await page.setViewportSize(WIDE);
+}
+
+async function themeIsRemembered({ page }) {
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  await page.locator("#theme").click();
+  const chosen = await theme();
+  await page.reload();
+  check(chosen !== "auto" && (await theme()) === chosen, `the theme “${chosen}” is not remembered`);
+  await page.evaluate(() => localStorage.clear());
+  await page.reload();
+  console.log("ok: the theme is remembered");
+}
+
+async function awayAndBack({ page, heard }) {
+  heard.away = true;
+  await until("the page says unreachable", RESTART_MS, async () => {
+    await sane(page);
+    return (await stateOf(page)) === "unreachable";
+  });
+  console.log(`ok: unreachable, ${await page.locator("#seen").textContent()}`);
+  await until("the page says ready again", RESTART_MS, async () => {
+    await sane(page);
+    return (await stateOf(page)) === "ready";
+  });
+  for (let look = 0; look < LOOKS; look += 1) {
+    await pause(1000);
+    await sane(page);
+    await numbersAgree({ page, heard });
+  }
+  console.log("ok: ready again by itself, no number below 0");
+  heard.away = false;
+}
+
+async function lookAll(browser, { url, shots, restart }) {
+  const view = await open(browser, url);
+  const { page, heard } = view;
+  await until("the page has an answer", 15_000, () => page.evaluate(() => document.querySelector("[data-stat]")?.dataset.value !== undefined));
+  const state = await stateOf(page);
+  check(STATES.includes(state), `the state is “${state}”`);
+  console.log(`ok: the state is “${state}”`);
+  for (let look = 0; look < LOOKS; look += 1) {
+    await pause(700);
+    const [numbers, received] = await numbersAgree(view);
+    await sane(page);
+    console.log(`ok: ${numbers} totals are exactly those of one answer (messages.received ${received})`);
+  }
+  await looks(view, shots);
+  await themeIsRemembered(view);
+  if (restart) await awayAndBack(view);
+  check(heard.complaints.length === 0, `on the console: ${heard.complaints.join("; ")}`);
+  check(heard.strangers.length === 0, `asked elsewhere: ${heard.strangers.join(" ")}`);
+  console.log("ok: no error on the console, nothing asked of others");
+}
+
+if (!options.url) {
+  console.error("usage: node page.mjs --url http://127.0.0.1:PORT [--shots DIR] [--restart]");
+  process.exit(2);
+}
+if (!existsSync(BROWSER)) {
+  console.log(`skipped: there is no ${BROWSER}`);
+  process.exit(77);
+}
+if (options.shots) mkdirSync(options.shots, { recursive: true });
+const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+try {
+  await lookAll(browser, options);
+} catch (error) {
+  console.error(`wrong: ${error instanceof Wrong ? error.message : error.stack}`);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

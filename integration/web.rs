@@ -1,0 +1,308 @@
+//! The web server: health, metrics as Prometheus' own parser reads them, and the page in a real browser.
+
+mod support;
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{nerodia, root};
+
+/// A port that is free now.
+fn port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// The status and the body of `GET path`; `None` if nobody listens.
+fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+fn stats(port: u16) -> Value {
+    let (status, body) = get(port, "/stats").expect("it listens");
+    assert_eq!(status, 200);
+    serde_json::from_str(&body).expect("JSON")
+}
+
+#[track_caller]
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "not so after 120 s: {what}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Samples by their name and labels, as Prometheus' own Python library reads the text.
+fn parsed(metrics: &str) -> HashMap<String, f64> {
+    let target = std::env::var("CARGO_TARGET_DIR").map_or(root().join("target"), Into::into);
+    let python = target.join("web/venv/bin/python");
+    assert!(
+        python.exists(),
+        "run scripts/web.sh, which installs Prometheus' parser"
+    );
+    let script = "import json, sys\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+        samples = [s for family in parse(sys.stdin.read()) for s in family.samples]\n\
+        print(json.dumps([[s.name + ''.join(f',{k}={v}' for k, v in sorted(s.labels.items())), s.value] for s in samples]))";
+    let mut child = Command::new(python)
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(metrics.as_bytes())
+        .expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(
+        output.status.success(),
+        "Prometheus' parser refuses:\n{metrics}"
+    );
+    let samples: Vec<(String, f64)> = serde_json::from_slice(&output.stdout).expect("JSON");
+    samples.into_iter().collect()
+}
+
+/// "Under a soak of 1,000,000 messages the counters equal what the checker counted, to the message."
+#[test]
+fn counters_are_exact() {
+    const ALL: u64 = 1_000_000;
+    let script = "n = this\nif n % 1000 == 7:\n    raise ValueError('seven')\nif n % 1000 == 8:\n    root = None\n\
+                  elif n % 1000 == 9:\n    emit(n)\n    emit(n)\nelse:\n    root = n";
+    let port = port();
+    let child = nerodia(["run", "-c", "configs/sum.yaml"])
+        .set(format!("http.address=127.0.0.1:{port}"))
+        .set(format!("pipeline.processors.0.python.script={script}"))
+        .env("NERODIA_TEST_KILL_GUESTS_AFTER", "300ms")
+        .spawn();
+    let mut running = Running(child);
+    let mut stdin = running.0.stdin.take().expect("piped");
+    let writer = thread::spawn(move || {
+        let numbers: String = (0..ALL).map(|n| format!("{n}\n")).collect();
+        stdin.write_all(numbers.as_bytes()).expect("it reads");
+        stdin // open, so that it goes on
+    });
+    let count = |mut stream: Box<dyn std::io::Read + Send>| {
+        thread::spawn(move || {
+            let (mut lines, mut bytes, mut chunk) = (0, 0, vec![0; 1 << 16]);
+            while let Ok(read @ 1..) = stream.read(&mut chunk) {
+                lines += chunk[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                bytes += read as u64;
+            }
+            (lines, bytes)
+        })
+    };
+    let stdout = count(Box::new(running.0.stdout.take().expect("piped")));
+    let stderr = count(Box::new(running.0.stderr.take().expect("piped")));
+    eventually("all is delivered", || {
+        let (_, body) = get(port, "/stats")?;
+        let stats: Value = serde_json::from_str(&body).ok()?;
+        (stats["messages"]["delivered"] == ALL).then_some(())
+    });
+    let stats = stats(port);
+    let samples = parsed(&get(port, "/metrics").expect("it listens").1);
+    drop(writer.join().expect("written"));
+    assert_eq!(
+        running.0.wait().expect("it ends").code(),
+        Some(1),
+        "there were dead letters"
+    );
+    let (lines, _) = stdout.join().expect("read");
+    stderr.join().expect("read");
+
+    let thousand = ALL / 1000;
+    assert_eq!(
+        lines,
+        ALL - 2 * thousand + thousand,
+        "one in a thousand fails, one is dropped, one is two"
+    );
+    assert_eq!(stats["messages"]["received"], ALL);
+    assert_eq!(stats["messages"]["dropped"], thousand);
+    assert_eq!(stats["messages"]["failed"], thousand);
+    assert_eq!(
+        stats["messages"]["failures_by_type"],
+        json!({ "ValueError": thousand })
+    );
+    assert_eq!(stats["output"]["records"], lines);
+    let deaths = stats["guests"]["deaths"]["Killed"]
+        .as_u64()
+        .expect("guests were killed");
+    assert!(
+        stats["guests"]["starts"].as_u64() > Some(deaths) || deaths > 0,
+        "{stats}"
+    );
+    for (name, value) in [
+        ("nerodia_received_messages_total", ALL),
+        ("nerodia_delivered_messages_total", ALL),
+        ("nerodia_dropped_messages_total", thousand),
+        ("nerodia_failed_messages_total", thousand),
+        ("nerodia_failures_total,type=ValueError", thousand),
+        ("nerodia_output_records_total", lines),
+        ("nerodia_message_seconds_count", ALL),
+        ("nerodia_gate_bytes", 0),
+        ("nerodia_ready", 1),
+    ] {
+        assert_eq!(
+            samples.get(name),
+            Some(&(value as f64)),
+            "{name} of {samples:#?}"
+        );
+    }
+    assert!(samples["nerodia_guest_deaths_total,death=Killed"] >= deaths as f64);
+    assert!(samples["nerodia_guest_cpu_seconds_total"] > 0.0);
+}
+
+#[test]
+fn ready_when_it_is() {
+    let port = port();
+    let config = ["run", "-c", "configs/sum.yaml"];
+    let mut running = Running(
+        nerodia(config)
+            .set(format!("http.address=127.0.0.1:{port}"))
+            .spawn(),
+    );
+    eventually("it is ready", || {
+        get(port, "/ready").filter(|(status, _)| *status == 200)
+    });
+    assert_eq!(
+        get(port, "/ping").expect("it listens"),
+        (200, "pong".to_owned())
+    );
+    assert_eq!(get(port, "/nothing").expect("it listens").0, 404);
+    let (_, page) = get(port, "/").expect("it listens");
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    drop(running.0.stdin.take());
+    assert_eq!(running.0.wait().expect("it ends").code(), Some(0));
+}
+
+/// Scripts that never come to READY: the reason is there while it tries.
+#[test]
+fn not_ready_says_why() {
+    let port = port();
+    let running = Running(
+        nerodia(["run", "-c", "configs/sum.yaml"])
+            .set(format!("http.address=127.0.0.1:{port}"))
+            .set("pipeline.processors.0.python.script=import time")
+            .set("guests.start_timeout=1ms")
+            .spawn(),
+    );
+    let (_, body) = eventually("it says why", || {
+        get(port, "/ready").filter(|(_, body)| body.contains("can start"))
+    });
+    assert!(body.contains("no guest can start"), "{body}");
+    drop(running);
+}
+
+#[test]
+fn an_address_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let ran = nerodia(["run", "-c", "configs/sum.yaml"])
+        .set(format!("http.address={address}"))
+        .stdin("[1]\n")
+        .run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains(&format!("cannot listen at `http.address` {address}")),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.is_empty());
+}
+
+/// The page under load, with guests that die and a restart of the engine, in Chromium.
+#[test]
+fn the_page() {
+    let port = port();
+    let start = || {
+        let script = "if this % 5000 == 7:\n    raise ValueError('<b>seven</b>')\nroot = sum(range(this % 2000))";
+        let mut running = Running(
+            nerodia(["run", "-c", "configs/sum.yaml"])
+                .set(format!("http.address=127.0.0.1:{port}"))
+                .set("http.show_payloads=true")
+                .set(format!("pipeline.processors.0.python.script={script}"))
+                .env("NERODIA_TEST_KILL_GUESTS_AFTER", "2s")
+                .spawn(),
+        );
+        let mut stdin = running.0.stdin.take().expect("piped");
+        let mut streams = (
+            running.0.stdout.take().expect("piped"),
+            running.0.stderr.take().expect("piped"),
+        );
+        thread::spawn(move || std::io::copy(&mut streams.0, &mut std::io::sink()));
+        thread::spawn(move || std::io::copy(&mut streams.1, &mut std::io::sink()));
+        thread::spawn(move || {
+            // Some 5,000 a second, until it is killed.
+            for n in 0u64.. {
+                let numbers: String = (n * 250..(n + 1) * 250).map(|n| format!("{n}\n")).collect();
+                if stdin.write_all(numbers.as_bytes()).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        running
+    };
+    let browse = |restart: bool| {
+        let shots = root().join("target/web/shots");
+        let mut command = Command::new("node");
+        command.arg(root().join("integration/page/page.mjs"));
+        command.args(["--url", &format!("http://127.0.0.1:{port}")]);
+        if restart {
+            command.arg("--restart");
+        } else {
+            command.arg("--shots").arg(shots);
+        }
+        command
+    };
+    let first = start();
+    eventually("it runs", || {
+        get(port, "/stats").filter(|(_, body)| body.contains("Killed"))
+    });
+    let seen = browse(false).status().expect("node");
+    if seen.code() == Some(77) {
+        eprintln!("the page was not looked at: there is no Chromium");
+        return;
+    }
+    assert!(seen.success(), "see above: {seen}");
+    let mut watching = browse(true).spawn().expect("node");
+    thread::sleep(Duration::from_secs(6));
+    drop(first);
+    thread::sleep(Duration::from_secs(5));
+    let _second = start();
+    assert!(watching.wait().expect("it ends").success(), "see above");
+}

@@ -1,0 +1,424 @@
+//! The Prometheus text of [`Stats`]: names, units and what they mean, all in one place. `docs/metrics.md` is made
+//! from here too.
+
+use std::collections::BTreeMap;
+use std::fmt::{Error, Write as _};
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet, text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::facts::Facts;
+use super::histogram::Distribution;
+use super::stats::{Observed, Stats};
+use crate::message::gate::Gate;
+
+/// The type of what [`render`] gives.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The text that Prometheus reads.
+pub fn render(stats: Stats) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exposition(stats)));
+    let mut page = String::new();
+    text::encode(&mut page, &registry).expect("a String takes all that is written to it");
+    page
+}
+
+#[derive(Debug)]
+struct Exposition(Stats);
+
+/// A metric's name, what it means, the name of its label, and its values.
+struct Metric<'a> {
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    Counter(u64),
+    CounterF(f64),
+    Gauge(f64),
+    Counters(BTreeMap<String, u64>),
+    Gauges(Vec<(String, f64)>),
+    Histogram(&'a Distribution),
+    /// Of partitions, which have two labels.
+    Partitions(Vec<(&'a str, i32, f64)>),
+}
+
+impl Value<'_> {
+    fn kind(&self) -> MetricType {
+        match self {
+            Self::Counter(_) | Self::CounterF(_) | Self::Counters(_) => MetricType::Counter,
+            Self::Gauge(_) | Self::Gauges(_) | Self::Partitions(_) => MetricType::Gauge,
+            Self::Histogram(_) => MetricType::Histogram,
+        }
+    }
+}
+
+fn metric<'a>(name: &'static str, help: &'static str, value: Value<'a>) -> Metric<'a> {
+    by("", name, help, value)
+}
+
+fn by<'a>(
+    label: &'static str,
+    name: &'static str,
+    help: &'static str,
+    value: Value<'a>,
+) -> Metric<'a> {
+    Metric {
+        name,
+        help,
+        label,
+        value,
+    }
+}
+
+/// All metrics. Counters get `_total` at the end of their names.
+fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
+    use Value::{Counter, CounterF, Counters, Gauge, Gauges, Histogram};
+    let Stats {
+        version: _,
+        started_at_ms,
+        uptime_seconds: _,
+        ready,
+        not_ready: _,
+        pipeline: _,
+        messages,
+        output,
+        latency,
+        queue,
+        gate,
+        guests,
+        kafka,
+        process,
+        recent_failures: _,
+    } = stats;
+    let lags = kafka
+        .partitions
+        .iter()
+        .filter_map(|one| Some((one.topic.as_str(), one.partition, one.lag? as f64)));
+    let under_way = kafka
+        .partitions
+        .iter()
+        .map(|one| (one.topic.as_str(), one.partition, one.under_way as f64));
+    let up = kafka
+        .links
+        .iter()
+        .map(|(name, link)| (name.clone(), f64::from(link.up)))
+        .collect();
+    let retries = kafka
+        .links
+        .iter()
+        .map(|(name, link)| (name.clone(), link.retries))
+        .collect();
+    let states = guests
+        .states
+        .iter()
+        .map(|(state, &count)| (state.clone(), count as f64))
+        .collect();
+    let resident = process.resident_bytes.unwrap_or_default() as f64;
+    vec![
+        metric(
+            "nerodia_ready",
+            "1 if messages that come now would be processed, else 0",
+            Gauge(f64::from(*ready)),
+        ),
+        metric(
+            "nerodia_received_messages",
+            "Messages taken in",
+            Counter(messages.received),
+        ),
+        metric(
+            "nerodia_received_bytes",
+            "Payload bytes of messages taken in",
+            Counter(messages.received_bytes),
+        ),
+        metric(
+            "nerodia_batch_messages",
+            "Messages in a batch, as the input cuts them",
+            Histogram(&messages.batch_size),
+        ),
+        metric(
+            "nerodia_delivered_messages",
+            "Messages of which everything is where it should be",
+            Counter(messages.delivered),
+        ),
+        metric(
+            "nerodia_dropped_messages",
+            "Messages whose script left root at None",
+            Counter(messages.dropped),
+        ),
+        metric(
+            "nerodia_failed_messages",
+            "Messages that failed and were not dropped: dead letters, unless the pipeline ended",
+            Counter(messages.failed),
+        ),
+        metric(
+            "nerodia_failed_and_dropped_messages",
+            "Messages that failed and were dropped, as on_error: drop asks",
+            Counter(messages.failed_and_dropped),
+        ),
+        by(
+            "type",
+            "nerodia_failures",
+            "Messages that failed, by the type of the exception or how the guest died",
+            Counters(messages.failures_by_type.clone()),
+        ),
+        metric(
+            "nerodia_output_records",
+            "Output messages made by scripts",
+            Counter(output.records),
+        ),
+        metric(
+            "nerodia_output_bytes",
+            "Payload bytes given to outputs, dead letters included",
+            Counter(output.bytes),
+        ),
+        metric(
+            "nerodia_queue_wait_seconds",
+            "How long a message waited for a guest",
+            Histogram(&latency.queue),
+        ),
+        metric(
+            "nerodia_guest_run_seconds",
+            "How long a guest was at the batch of a message, with the transcoding",
+            Histogram(&latency.guest),
+        ),
+        metric(
+            "nerodia_message_seconds",
+            "From when a message was read to when all made from it was delivered",
+            Histogram(&latency.whole),
+        ),
+        metric(
+            "nerodia_queue_batches",
+            "Batches that wait for a guest",
+            Gauge(queue.batches as f64),
+        ),
+        metric(
+            "nerodia_queue_age_seconds",
+            "How long the oldest batch has waited for a guest",
+            Gauge(queue.age_seconds),
+        ),
+        metric(
+            "nerodia_gate_bytes",
+            "Bytes of messages and results under way",
+            Gauge(gate.bytes as f64),
+        ),
+        metric(
+            "nerodia_gate_limit_bytes",
+            "Bytes that may be under way: pipeline.max_in_flight",
+            Gauge(gate.limit_bytes as f64),
+        ),
+        by(
+            "state",
+            "nerodia_guests",
+            "Guests by state: starting, idle, busy, retiring",
+            Gauges(states),
+        ),
+        metric(
+            "nerodia_guest_starts",
+            "Guests that reached READY",
+            Counter(guests.starts),
+        ),
+        metric(
+            "nerodia_guest_start_failures",
+            "Guests that did not reach READY",
+            Counter(guests.failed_starts),
+        ),
+        metric(
+            "nerodia_guest_ready_seconds",
+            "From instantiation of a guest to READY",
+            Histogram(&guests.ready_seconds),
+        ),
+        by(
+            "death",
+            "nerodia_guest_deaths",
+            "Guests that died while they ran, by how",
+            Counters(guests.deaths.clone()),
+        ),
+        metric(
+            "nerodia_guest_recycles",
+            "Guests replaced although they were well",
+            Counter(guests.recycled),
+        ),
+        by(
+            "reason",
+            "nerodia_scalings",
+            "Changes of the number of guests, by reason",
+            Counters(guests.scalings.clone()),
+        ),
+        metric(
+            "nerodia_guest_cpu_seconds",
+            "Processor time of guests, with the transcoding",
+            CounterF(guests.cpu_seconds),
+        ),
+        metric(
+            "nerodia_guest_memory_bytes",
+            "WebAssembly memory of the guests that live",
+            Gauge(guests.memory_bytes as f64),
+        ),
+        by(
+            "topic, partition",
+            "nerodia_kafka_lag_messages",
+            "Messages between what was delivered and the end of a partition that is ours",
+            Value::Partitions(lags.collect()),
+        ),
+        by(
+            "topic, partition",
+            "nerodia_kafka_under_way_messages",
+            "Messages of a partition that are under way",
+            Value::Partitions(under_way.collect()),
+        ),
+        metric(
+            "nerodia_kafka_commits",
+            "Commits that Kafka accepted, transactions included",
+            Counter(kafka.commits),
+        ),
+        metric(
+            "nerodia_kafka_commit_failures",
+            "Commits that Kafka refused and transactions that were aborted",
+            Counter(kafka.failed_commits),
+        ),
+        by(
+            "kind",
+            "nerodia_kafka_rebalances",
+            "How often partitions were assigned, revoked and lost",
+            Counters(kafka.rebalances.clone()),
+        ),
+        by(
+            "link",
+            "nerodia_kafka_up",
+            "1 if some broker answers this client, else 0",
+            Gauges(up),
+        ),
+        by(
+            "link",
+            "nerodia_kafka_retries",
+            "Requests that were sent again since the client started",
+            Counters(retries),
+        ),
+        metric(
+            "process_cpu_seconds",
+            "Processor time of the process",
+            CounterF(process.cpu_seconds),
+        ),
+        metric(
+            "process_resident_memory_bytes",
+            "Resident memory of the process; 0 where the system does not tell",
+            Gauge(resident),
+        ),
+        metric(
+            "process_start_time_seconds",
+            "When the process started, in seconds since the Unix epoch",
+            Gauge(*started_at_ms as f64 / 1e3),
+        ),
+    ]
+}
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        for Metric {
+            name,
+            help,
+            label,
+            value,
+        } in metrics(&self.0)
+        {
+            let metric = encoder.encode_descriptor(name, help, None, value.kind())?;
+            encode(metric, label, &value)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(
+    mut encoder: MetricEncoder<'_>,
+    label: &'static str,
+    value: &Value<'_>,
+) -> Result<(), Error> {
+    match value {
+        Value::Counter(count) => ConstCounter::new(*count).encode(encoder),
+        Value::CounterF(amount) => ConstCounter::new(*amount).encode(encoder),
+        Value::Gauge(amount) => ConstGauge::new(*amount).encode(encoder),
+        Value::Counters(named) => named.iter().try_for_each(|(name, &count)| {
+            ConstCounter::new(count).encode(encoder.encode_family(&[(label, name.as_str())])?)
+        }),
+        Value::Gauges(named) => named.iter().try_for_each(|(name, amount)| {
+            ConstGauge::new(*amount).encode(encoder.encode_family(&[(label, name.as_str())])?)
+        }),
+        Value::Partitions(partitions) => {
+            partitions
+                .iter()
+                .try_for_each(|(topic, partition, amount)| {
+                    let labels = [
+                        ("topic", (*topic).to_owned()),
+                        ("partition", partition.to_string()),
+                    ];
+                    ConstGauge::new(*amount).encode(encoder.encode_family(&labels)?)
+                })
+        }
+        Value::Histogram(distribution) => {
+            let mut below = 0;
+            let buckets: Vec<(f64, u64)> = distribution
+                .buckets
+                .iter()
+                .map(|&(bound, count)| {
+                    let inside = count - below;
+                    below = count;
+                    (bound.unwrap_or(f64::INFINITY), inside)
+                })
+                .collect();
+            encoder.encode_histogram::<NoLabelSet>(
+                distribution.sum,
+                distribution.count,
+                &buckets,
+                None,
+            )
+        }
+    }
+}
+
+/// `docs/metrics.md`.
+pub fn reference() -> String {
+    let stats = Observed {
+        metrics: Arc::default(),
+        gate: Gate::new(0),
+        facts: Facts::default(),
+    }
+    .stats();
+    let mut page = "\
+# Metrics
+
+<!-- Made by `nerodia schema --metrics` from src/telemetry/exposition.rs; a test holds it up to date. -->
+
+What `/metrics` tells, as Prometheus reads it (OpenMetrics text). `/stats` has the same numbers as JSON. Totals are since
+the start of the process. Labels have few values: types of exceptions beyond the first fifty are counted as `other`.
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
+"
+    .to_owned();
+    for Metric {
+        name,
+        help,
+        label,
+        value,
+    } in metrics(&stats)
+    {
+        let (end, kind) = match value.kind() {
+            MetricType::Counter => ("_total", "counter"),
+            MetricType::Histogram => ("", "histogram"),
+            _ => ("", "gauge"),
+        };
+        let _ = writeln!(page, "| `{name}{end}` | {kind} | {label} | {help} |");
+    }
+    page
+}

@@ -1,0 +1,76 @@
+//! Repeated log lines: not more often than people can read, and the number left out is told.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Lines of one kind that are logged in one [`WINDOW`].
+const MOST: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How often lines of one kind are logged.
+#[derive(Debug, Default)]
+pub struct Limit(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    window: Option<Instant>,
+    logged: u32,
+    left_out: u64,
+}
+
+/// What to do with a line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// Log it, after saying how many were left out.
+    Log {
+        /// Of its kind, since the last line that was logged.
+        left_out: u64,
+    },
+    /// Leave it out.
+    Skip,
+}
+
+impl Limit {
+    /// Another line, `now`.
+    pub fn admit(&self, now: Instant) -> Admit {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left_out = 0;
+        if state
+            .window
+            .is_none_or(|window| now.duration_since(window) >= WINDOW)
+        {
+            left_out = state.left_out;
+            *state = State {
+                window: Some(now),
+                ..State::default()
+            };
+        }
+        if state.logged == MOST {
+            state.left_out += 1;
+            return Admit::Skip;
+        }
+        state.logged += 1;
+        Admit::Log { left_out }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_a_second_and_the_others_are_counted() {
+        let limit = Limit::default();
+        let start = Instant::now();
+        let lines = (0..25).map(|_| limit.admit(start));
+        assert_eq!(
+            lines
+                .filter(|line| *line == Admit::Log { left_out: 0 })
+                .count(),
+            10
+        );
+        assert_eq!(limit.admit(start + WINDOW / 2), Admit::Skip);
+        assert_eq!(limit.admit(start + WINDOW), Admit::Log { left_out: 16 });
+        assert_eq!(limit.admit(start + WINDOW), Admit::Log { left_out: 0 });
+    }
+}

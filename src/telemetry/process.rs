@@ -1,0 +1,57 @@
+//! What the process takes.
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+/// What it takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time since the start.
+    pub cpu_seconds: f64,
+    /// Resident memory; `None` where the system does not tell (it is Linux that does).
+    pub resident_bytes: Option<u64>,
+}
+
+/// Now.
+pub fn usage() -> Usage {
+    Usage {
+        cpu_seconds: seconds(ClockId::ProcessCPUTime),
+        resident_bytes: resident(),
+    }
+}
+
+/// Processor time of this thread, in seconds.
+pub fn thread_seconds() -> f64 {
+    seconds(ClockId::ThreadCPUTime)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn resident() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_spent_and_memory_held() {
+        let before = thread_seconds();
+        std::hint::black_box((0..10_000_000u64).fold(0, |sum, n| sum ^ std::hint::black_box(n)));
+        assert!(thread_seconds() > before);
+        let usage = usage();
+        assert!(usage.cpu_seconds > 0.0);
+        if cfg!(target_os = "linux") {
+            assert!(
+                usage.resident_bytes.is_some_and(|bytes| bytes > 1 << 20),
+                "{usage:?}"
+            );
+        }
+    }
+}
