@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -299,10 +299,17 @@ fn the_page() {
         return;
     }
     assert!(seen.success(), "see above: {seen}");
-    let mut watching = browse(true).spawn().expect("node");
-    thread::sleep(Duration::from_secs(6));
-    drop(first);
-    thread::sleep(Duration::from_secs(5));
-    let _second = start();
+    let mut watching = browse(true).stdout(Stdio::piped()).spawn().expect("node");
+    let said = BufReader::new(watching.stdout.take().expect("piped")).lines();
+    let (mut first, mut second) = (Some(first), None);
+    for line in said.map_while(Result::ok) {
+        println!("{line}");
+        if line.starts_with("now end the engine") {
+            drop(first.take());
+        } else if line.starts_with("ok: unreachable") {
+            second = Some(start());
+        }
+    }
     assert!(watching.wait().expect("it ends").success(), "see above");
+    assert!(second.is_some(), "it came back");
 }

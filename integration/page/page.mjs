@@ -122,6 +122,7 @@ async function themeIsRemembered({ page }) {
 
 async function awayAndBack({ page, heard }) {
   heard.away = true;
+  console.log("now end the engine, and start it again");
   await until("the page says unreachable", RESTART_MS, async () => {
     await sane(page);
     return (await stateOf(page)) === "unreachable";
