@@ -65,4 +65,5 @@ step "Kafka" scripts/kafka.sh install
 step "web" scripts/web.sh
 step "clippy" cargo clippy --release --locked --all-targets -- -D warnings
 step "documentation" documentation
+step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "tests" cargo test --release --locked

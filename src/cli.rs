@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod runtime;
 mod schema;
+mod test;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,7 @@ enum Command {
     Run(run::Run),
     Replay(replay::Replay),
     Lint(lint::Lint),
+    Test(test::Test),
     Eval(eval::Eval),
     Schema(schema::Schema),
     Runtime(runtime::Runtime),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Replay(command) => command.execute(),
         Command::Lint(command) => command.execute(),
+        Command::Test(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Runtime(command) => command.execute(),

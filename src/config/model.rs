@@ -4,10 +4,12 @@
 //! field is for stands in `raw.rs`, where users meet it.
 
 mod kafka;
+mod tests;
 
 use std::time::Duration;
 
 pub use kafka::*;
+pub use tests::*;
 
 use super::script::Stage;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub logger: LoggerConfig,
     /// How long a drain may take.
     pub shutdown_timeout: Duration,
+    /// Unit tests of the scripts.
+    pub tests: Vec<TestCase>,
 }
 
 /// Where messages come from.

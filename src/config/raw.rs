@@ -9,6 +9,7 @@ mod kafka;
 mod output;
 mod pipeline;
 mod service;
+mod tests;
 mod text;
 
 use schemars::JsonSchema;
@@ -24,6 +25,7 @@ pub(super) use kafka::{
 pub(super) use output::{DropOutput, Output, Stdout};
 pub(super) use pipeline::{OnError, Pipeline, Processor, Python};
 pub(super) use service::{Delivery, Http, LogFormat, Logger};
+pub(super) use tests::{Test, TestOutput};
 pub(super) use text::{DurationText, Size};
 
 /// A Nerodia pipeline: where messages come from, the Python they go through, where they go.
@@ -56,6 +58,9 @@ pub(super) struct Config {
     /// signal ends it at once.
     #[schemars(example = &"1m")]
     pub shutdown_timeout: DurationText,
+    /// Unit tests of the scripts, run by `nerodia test`. They can stand in a file beside this one as well:
+    /// `orders.test.yaml` for `orders.yaml`.
+    pub tests: Vec<Test>,
     /// Bento's wait before the web server stops. Accepted, without effect.
     pub shutdown_delay: Option<DurationText>,
     /// Bento's choice of a metrics exporter. Accepted, without effect.
@@ -79,6 +84,7 @@ impl Default for Config {
             http: None,
             logger: Logger::default(),
             shutdown_timeout: "20s".into(),
+            tests: Vec::new(),
             shutdown_delay: None,
             metrics: None,
             tracer: None,

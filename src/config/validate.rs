@@ -8,6 +8,7 @@ mod kafka;
 mod output;
 mod pipeline;
 mod service;
+mod tests;
 
 use std::path::Path;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub(super) fn validate(
         http,
         logger,
         shutdown_timeout,
+        tests,
         shutdown_delay,
         metrics,
         tracer,
@@ -66,6 +68,7 @@ pub(super) fn validate(
     let http = check.http(http, service);
     let logger = check.logger(logger);
     let shutdown_timeout = check.duration("/shutdown_timeout", &shutdown_timeout);
+    let tests = check.tests(tests);
     check.without_effect("/shutdown_delay", &shutdown_delay);
     check.without_effect("/metrics", &metrics);
     check.without_effect("/tracer", &tracer);
@@ -89,6 +92,7 @@ pub(super) fn validate(
                 http,
                 logger,
                 shutdown_timeout,
+                tests,
             };
             Ok(Loaded { config, warnings })
         }

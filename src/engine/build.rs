@@ -138,6 +138,7 @@ fn engine(
         http: _,
         logger: _,
         shutdown_timeout,
+        tests: _,
     } = config;
     let gate = Gate::new(pipeline.max_in_flight);
     let stages = stages(input, &pipeline.stages);

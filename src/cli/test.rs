@@ -1,0 +1,266 @@
+//! `nerodia test`: the unit tests that stand in configs, run in real guests.
+
+mod junit;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::Args;
+
+use self::verdict::{Got, judge};
+use super::{FAILED, MISUSED, WELL, console, progress, report, run};
+use crate::config::{Config, TestCase};
+use crate::engine::build;
+use crate::guest::error::StartError;
+use crate::guest::{Execute, Guest, GuestSpec, Start, Stop, Stretch};
+use crate::message::ack::Acked;
+use crate::message::gate::Gate;
+use crate::message::{Attributes, Batch, Lane, Message, Origin};
+
+/// What a file with tests beside a config is called: `orders.test.yaml` for `orders.yaml`.
+const BESIDE: &str = ".test.yaml";
+
+/// Run the unit tests of configs, in real guests
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nerodia test configs/*.yaml
+  nerodia test pipeline.yaml --junit report.xml
+
+Tests stand under `tests:` in the config, or in a file beside it: pipeline.test.yaml for pipeline.yaml.
+
+  tests:
+    - name: adds them up
+      input: [11, 6, 20, 5]
+      output: 42
+
+In place of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
+Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
+pub struct Test {
+    /// Config files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Override a field of every config; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Write a JUnit report too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// A test that was run.
+pub(super) struct Done {
+    test: TestCase,
+    /// Why it failed, for people.
+    failure: Option<String>,
+    took: Duration,
+}
+
+impl Test {
+    pub fn execute(self) -> u8 {
+        let mut suites = Vec::new();
+        // A glob finds the tests beside a config, too: they are run once, with it.
+        let configs: BTreeSet<PathBuf> = self.files.iter().map(|file| config_of(file)).collect();
+        for path in configs {
+            let suite = load(&path, &self.set).and_then(|(config, tests)| {
+                if tests.is_empty() {
+                    console::say(format_args!("        {}: no tests", path.display()));
+                }
+                run_all(&config, tests)
+            });
+            match suite {
+                Ok(done) => suites.push((path.display().to_string(), done)),
+                Err(Refused) => return MISUSED,
+            }
+        }
+        if let Some(file) = &self.junit
+            && let Err(error) = junit::write(file, &suites)
+        {
+            console::complain(format_args!(
+                "error: cannot write {}: {error:#}",
+                file.display()
+            ));
+            return MISUSED;
+        }
+        let done = suites.iter().flat_map(|(_, done)| done);
+        let (passed, failed): (Vec<&Done>, Vec<&Done>) =
+            done.partition(|done| done.failure.is_none());
+        console::say(format_args!(
+            "{} passed, {} failed",
+            passed.len(),
+            failed.len()
+        ));
+        if failed.is_empty() { WELL } else { FAILED }
+    }
+}
+
+/// What is wrong was told.
+struct Refused;
+
+fn config_of(file: &Path) -> PathBuf {
+    match file.to_str().and_then(|name| name.strip_suffix(BESIDE)) {
+        Some(stem) => format!("{stem}.yaml").into(),
+        None => file.to_owned(),
+    }
+}
+
+/// A config, with its tests and those beside it.
+fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused> {
+    let read = |path: PathBuf, set: &[String]| {
+        run::load(path, set).map_err(|problems| {
+            report::diagnostics(&problems);
+            Refused
+        })
+    };
+    let mut config = read(path.to_owned(), set)?.config;
+    let mut tests = std::mem::take(&mut config.tests);
+    let beside = path.with_extension("test.yaml");
+    if beside.exists() {
+        // It is read as a config, which needs a script.
+        let script = "pipeline.processors.0.python.script=root = this".to_owned();
+        tests.extend(read(beside, &[script])?.config.tests);
+    }
+    Ok((config, tests))
+}
+
+fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> {
+    if tests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
+        report::diagnostics(&report::runtime_problem(&error));
+        Refused
+    })?;
+    let stages = build::stages(&config.input, &config.pipeline.stages);
+    let spec = Arc::new(GuestSpec::new(
+        Arc::new(runtime),
+        stages,
+        build::limits(&config.guests),
+    ));
+    // Batches answer to an actor.
+    System::new().block_on(async {
+        let mut bench = Bench::new(spec);
+        let mut done = Vec::new();
+        for test in tests {
+            match bench.run(test).await {
+                Ok(one) => {
+                    tell(&one);
+                    done.push(one);
+                }
+                Err(error) => {
+                    match error.downcast_ref::<StartError>() {
+                        Some(error) => report::diagnostics(&report::start_problems(config, error)),
+                        None => console::complain(format_args!("error: {error:#}")),
+                    }
+                    return Err(Refused);
+                }
+            }
+        }
+        Ok(done)
+    })
+}
+
+fn tell(done: &Done) {
+    let Done { test, failure, .. } = done;
+    match failure {
+        None => console::say(format_args!("ok      {}: {}", test.place, test.name)),
+        Some(failure) => {
+            console::say(format_args!("FAILED  {}: {}", test.place, test.name));
+            for line in failure.lines() {
+                console::say(format_args!("        {line}"));
+            }
+        }
+    }
+}
+
+/// One guest that runs one message after the other.
+struct Bench {
+    spec: Arc<GuestSpec>,
+    guest: Option<Addr<Guest>>,
+    acks: Recipient<Acked>,
+}
+
+/// Nobody waits for answers here.
+struct Deaf;
+
+impl Actor for Deaf {
+    type Context = Context<Self>;
+}
+
+impl Handler<Acked> for Deaf {
+    type Result = ();
+
+    fn handle(&mut self, _: Acked, _: &mut Self::Context) {}
+}
+
+impl Bench {
+    fn new(spec: Arc<GuestSpec>) -> Self {
+        Self {
+            spec,
+            guest: None,
+            acks: Deaf.start().recipient(),
+        }
+    }
+
+    async fn run(&mut self, test: TestCase) -> anyhow::Result<Done> {
+        let guest = match &self.guest {
+            Some(guest) => guest.clone(),
+            None => {
+                let guest = Guest::spawn(1, Arc::clone(&self.spec))?;
+                guest
+                    .send(Start)
+                    .await
+                    .context("the guest's thread ended")??;
+                self.guest.insert(guest).clone()
+            }
+        };
+        let batch = batch(&test, self.acks.clone());
+        let stretch = Stretch {
+            batch: Arc::clone(&batch),
+            next: 0,
+            end: 1,
+            solo_until: 1,
+        };
+        let executed = guest
+            .send(Execute(stretch))
+            .await
+            .context("the guest's thread ended")?;
+        if let Stop::Died { .. } = executed.stop {
+            self.guest = None;
+        }
+        let got = Got::new(&executed, &batch.messages[0]);
+        Ok(Done {
+            failure: judge(&test.expected, &got).err(),
+            test,
+            took: executed.took,
+        })
+    }
+}
+
+fn batch(test: &TestCase, acks: Recipient<Acked>) -> Arc<Batch> {
+    let bytes = |text: &String| Bytes::from(text.clone());
+    let meta = &test.meta;
+    let mut message = Message::new(test.payload.clone().into(), meta.offset);
+    message.attributes = Some(Box::new(Attributes {
+        key: meta.key.as_ref().map(bytes),
+        headers: meta
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(bytes(value))))
+            .collect(),
+        timestamp: meta.timestamp,
+        tombstone: false,
+    }));
+    let origin = match &meta.topic {
+        Some(topic) => Origin::of_partition(Lane(0), topic.as_str().into(), meta.partition),
+        None => Origin::default(),
+    };
+    let permit = Gate::new(u64::MAX).acquire(message.cost());
+    Arc::new(Batch::new(Arc::new(origin), 0, vec![message], permit, acks))
+}
