@@ -111,14 +111,19 @@ impl Cluster {
     pub fn shared() -> &'static Self {
         static SHARED: std::sync::LazyLock<Cluster> =
             std::sync::LazyLock::new(|| match std::env::var("KAFKA_ADDRESSES") {
-                Ok(addresses) => Cluster {
-                    name: String::new(),
-                    facts: HashMap::from([("KAFKA_ADDRESSES".into(), addresses)]),
-                    brokers: 1,
-                },
+                Ok(addresses) => Cluster::at(addresses),
                 Err(_) => Cluster::start("tests", 1, &[]),
             });
         &SHARED
+    }
+
+    /// One that runs already.
+    pub fn at(addresses: String) -> Self {
+        Self {
+            name: String::new(),
+            facts: HashMap::from([("KAFKA_ADDRESSES".into(), addresses)]),
+            brokers: 1,
+        }
     }
 
     /// Starts a cluster that ends with this process.

@@ -36,10 +36,22 @@ impl Pipeline {
         partitions: i32,
         script: &str,
     ) -> Self {
-        let group = unique(name);
-        let input = from.topic(&format!("{name}-in"), partitions);
-        let output = to.topic(&format!("{name}-out"), partitions);
-        let dead = to.topic(&format!("{name}-dead"), 1);
+        let topics = [
+            from.topic(&format!("{name}-in"), partitions),
+            to.topic(&format!("{name}-out"), partitions),
+            to.topic(&format!("{name}-dead"), 1),
+        ];
+        Self::with_topics(from, to, &unique(name), topics, script)
+    }
+
+    /// With these topics: input, output, dead letters.
+    pub fn with_topics(
+        from: &Cluster,
+        to: &Cluster,
+        group: &str,
+        [input, output, dead]: [String; 3],
+        script: &str,
+    ) -> Self {
         let (from, to) = (from.addresses(), to.addresses());
         let config = json!({
             "input": { "kafka": {
@@ -51,7 +63,7 @@ impl Pipeline {
             "dead_letter": { "kafka": { "addresses": [to], "topic": dead } },
         });
         Self {
-            group,
+            group: group.to_owned(),
             input,
             output,
             dead: Some(dead),

@@ -1,0 +1,112 @@
+//! Answers that real brokers give rarely, from librdkafka's mock cluster: what they ask for is tried again, and each
+//! message is processed.
+
+mod broker;
+mod pipeline;
+mod support;
+
+use std::collections::BTreeMap;
+
+use broker::{Cluster, Record};
+use pipeline::Pipeline;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::RDKafkaApiKey as Api;
+use rdkafka::types::RDKafkaRespErr::{self as Error, *};
+use serde_json::json;
+
+const PARTITIONS: i32 = 4;
+const HALF: u64 = 3_000;
+
+/// Messages before and after `errors`; how often each came, and the log.
+fn through(name: &str, api: Api, errors: &[Error]) -> (BTreeMap<u64, u32>, String) {
+    let mock: MockCluster<'static, DefaultProducerContext> =
+        MockCluster::new(3).expect("a mock cluster");
+    let topics = ["in", "out", "dead"].map(|topic| format!("{name}-{topic}"));
+    for topic in &topics {
+        mock.create_topic(topic, PARTITIONS, 3).expect("a topic");
+    }
+    let cluster = Cluster::at(mock.bootstrap_servers());
+    let pipeline =
+        Pipeline::with_topics(&cluster, &cluster, name, topics, "root = {'n': this['n']}")
+            .with("input.kafka.instance_id", "one")
+            .with("http", json!({ "enabled": false }));
+    let numbered = |numbers: std::ops::Range<u64>| {
+        let record =
+            |n: u64| Record::json(&json!({ "n": n })).partition((n % PARTITIONS as u64) as i32);
+        numbers.map(record)
+    };
+    cluster.produce(&pipeline.input, numbered(0..HALF));
+    let mut running = pipeline.start_and_join();
+    running.eventually("there are results", || {
+        let count = cluster.count(&pipeline.output);
+        (count > 0).then_some(()).ok_or(format!("{count}"))
+    });
+    // Our own producer and consumers meet them as well, and try again.
+    mock.request_errors(api, errors);
+    cluster.produce(&pipeline.input, numbered(HALF..2 * HALF));
+    pipeline.await_all_committed(&cluster, &mut running);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    let mut counts = BTreeMap::new();
+    for record in cluster.read(&pipeline.output) {
+        *counts
+            .entry(record.value()["n"].as_u64().expect("a number"))
+            .or_default() += 1;
+    }
+    let all: Vec<u64> = (0..2 * HALF).collect();
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), all, "{log}");
+    (counts, log)
+}
+
+#[track_caller]
+fn assert_once(counts: &BTreeMap<u64, u32>) {
+    let twice: Vec<&u64> = counts
+        .iter()
+        .filter(|(_, count)| **count != 1)
+        .map(|(n, _)| n)
+        .collect();
+    assert!(twice.is_empty(), "came twice: {twice:?}");
+}
+
+#[test]
+fn writes_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+    ];
+    assert_once(&through("produce", Api::Produce, &errors).0);
+}
+
+#[test]
+fn reads_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+        RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+    ];
+    assert_once(&through("fetch", Api::Fetch, &errors).0);
+}
+
+#[test]
+fn commits_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    ];
+    assert_once(&through("commit", Api::OffsetCommit, &errors).0);
+}
+
+/// A lone static member that is fenced joins again.
+#[test]
+fn fenced_by_nobody() {
+    let (_, log) = through(
+        "fenced",
+        Api::Heartbeat,
+        &[RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID],
+    );
+    assert!(log.contains("joining again"), "{log}");
+}
