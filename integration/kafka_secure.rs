@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use broker::{Cluster, Record, kafka_sh};
 use pipeline::{Pipeline, errors, recently};
 use serde_json::{Value, json};
-use support::nerodia;
+use support::{get, nerodia, port};
 
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start("secure", 1, &["--secure"]));
 
@@ -67,8 +67,15 @@ fn assert_works(pipeline: &Pipeline) {
     let records =
         (0..20).map(|n| Record::json(&json!({ "n": n, "ok": n % 10 != 0 })).timestamp(recently()));
     CLUSTER.produce(&pipeline.input, records);
-    let mut running = pipeline.start();
+    let port = port();
+    let http = json!({ "address": format!("127.0.0.1:{port}"), "show_payloads": true });
+    let mut running = pipeline.clone().with("http", http).start();
     pipeline.await_all_committed(&CLUSTER, &mut running);
+    for path in ["/", "/ready", "/stats", "/metrics"] {
+        let (status, body) = get(port, path).expect("it listens");
+        assert_eq!(status, 200, "{path}: {body}");
+        assert_no_secret(&body);
+    }
     let (code, log) = running.terminate();
     assert_eq!(code, Some(1), "two messages failed: {log}");
     assert_eq!(CLUSTER.count(&pipeline.output), 18);
