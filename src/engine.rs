@@ -132,10 +132,14 @@ impl Engine {
         };
         input.do_send(Drain);
         ctx.run_later(self.shutdown_timeout, |engine, _| {
-            let bytes = engine.gate.in_flight();
-            engine.finish(End::Failed(anyhow::anyhow!(
-                "shutdown_timeout passed with {bytes} bytes of messages still in flight; they were not delivered"
-            )));
+            engine.finish(End::Failed(match engine.gate.in_flight() {
+                0 => anyhow::anyhow!(
+                    "shutdown_timeout passed before the last commit was answered: the next start may read some messages again"
+                ),
+                bytes => anyhow::anyhow!(
+                    "shutdown_timeout passed with {bytes} bytes of messages still in flight; they were not delivered"
+                ),
+            }));
         });
     }
 

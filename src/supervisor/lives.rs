@@ -135,13 +135,16 @@ impl Supervisor {
         let number = self.slots[index].number;
         self.failed_starts += 1;
         let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
+        let fatal =
+            !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready);
         let event = GuestNotStarted {
             guest: number,
             error: &error,
             none_runs: !any_ready,
+            fatal,
         };
         event.emit(&self.metrics);
-        if !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready) {
+        if fatal {
             self.engine.do_send(Fatal::Start(error));
             return;
         }

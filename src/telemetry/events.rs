@@ -87,6 +87,8 @@ pub struct GuestNotStarted<'a> {
     pub error: &'a StartError,
     /// There is no other that runs.
     pub none_runs: bool,
+    /// The engine ends because of it, and says so itself.
+    pub fatal: bool,
 }
 
 impl GuestNotStarted<'_> {
@@ -96,6 +98,7 @@ impl GuestNotStarted<'_> {
             guest,
             error,
             none_runs,
+            fatal,
         } = self;
         Metrics::add(&metrics.failed_starts, 1);
         if *none_runs {
@@ -103,7 +106,9 @@ impl GuestNotStarted<'_> {
                 .health
                 .is_ill("guests", format!("no guest can start: {error}"));
         }
-        tracing::warn!(guest, "guest did not start: {error}");
+        if !fatal {
+            tracing::warn!(guest, "guest did not start: {error}");
+        }
     }
 }
 
