@@ -87,8 +87,10 @@ impl Poller {
             sink,
             engine,
             commands,
+            fence: session
+                .as_ref()
+                .map_or_else(Fence::default, |session| session.fence.clone()),
             session,
-            fence: Fence::default(),
             metrics,
             partitions: Vec::new(),
             next_lane: 0,

@@ -41,7 +41,11 @@ const STEP: Duration = Duration::from_secs(5);
 
 /// The consumer whose offsets the transactions commit.
 #[derive(Clone, Default)]
-pub struct Session(Arc<Mutex<Weak<Consumer>>>);
+pub struct Session {
+    consumer: Arc<Mutex<Weak<Consumer>>>,
+    /// How often consumer and producer were fenced.
+    pub fence: Fence,
+}
 
 impl Session {
     /// The input has this consumer from now on.
@@ -55,7 +59,7 @@ impl Session {
     }
 
     fn consumer(&self) -> std::sync::MutexGuard<'_, Weak<Consumer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,7 +76,6 @@ pub struct Transactions {
     commit_period: Duration,
     engine: Recipient<OutputEnded>,
     open: Option<Open>,
-    fence: Fence,
 }
 
 /// A transaction that has begun.
@@ -160,7 +163,6 @@ impl Transactions {
             commit_period,
             engine,
             open: None,
-            fence: Fence::default(),
         }
     }
 
@@ -277,7 +279,7 @@ impl Transactions {
             ))
         );
         let reason = fatal.map_or_else(|| reason.to_owned(), |(_, reason)| reason);
-        if fenced && self.fence.is_contested(Instant::now()) {
+        if fenced && self.session.fence.is_contested(Instant::now()) {
             let id = self.config.transactional_id.as_deref().unwrap_or_default();
             self.give_up(&anyhow::anyhow!(
                 "another process uses the transactional id `{id}` ({reason}): give each process an \
