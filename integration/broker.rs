@@ -306,10 +306,15 @@ impl Cluster {
     pub fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");
         let end = |partition| {
-            let marks = consumer
-                .fetch_watermarks(topic, partition, PATIENCE)
-                .expect("watermarks");
-            (partition, marks.1)
+            // A broker that has just come back does not know its partitions for a moment.
+            let began = Instant::now();
+            loop {
+                match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+                    Ok((_, end)) => return (partition, end),
+                    Err(error) => assert!(began.elapsed() < PATIENCE, "{topic}: {error}"),
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
         };
         self.partitions(&consumer, topic)
             .into_iter()
