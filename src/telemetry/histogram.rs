@@ -3,11 +3,8 @@
 //! `prometheus-client` has one of its own. It counts one observation at a time behind a lock, and it cannot be read
 //! but as text; here a batch of a thousand messages is one addition, and `/stats` reads quantiles from it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::{MetricType, TypedMetric};
 use serde::{Deserialize, Serialize};
 
 /// Upper bounds for seconds: from 50 µs to a minute, some three to a factor of ten.
@@ -18,12 +15,9 @@ pub const SECONDS: &[f64] = &[
 /// Upper bounds for the number of messages in a batch.
 pub const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
-/// The histogram. Clones are the same one.
-#[derive(Debug, Clone)]
-pub struct Histogram(Arc<Inner>);
-
+/// The histogram.
 #[derive(Debug)]
-struct Inner {
+pub struct Histogram {
     bounds: &'static [f64],
     /// One for each bound, and one for what is above all of them.
     counts: Box<[AtomicU64]>,
@@ -49,20 +43,20 @@ pub struct Distribution {
 impl Histogram {
     /// With buckets up to these `bounds`, which ascend.
     pub fn new(bounds: &'static [f64]) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             bounds,
             counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
             sum: AtomicU64::new(0),
-        }))
+        }
     }
 
     /// Adds `value`, as often as `weight` says.
     pub fn observe(&self, value: f64, weight: u64) {
-        let Inner {
+        let Self {
             bounds,
             counts,
             sum,
-        } = &*self.0;
+        } = self;
         let bucket = bounds.partition_point(|&bound| bound < value);
         counts[bucket].fetch_add(weight, Ordering::Relaxed);
         sum.fetch_add((value * 1e6) as u64 * weight, Ordering::Relaxed);
@@ -70,11 +64,11 @@ impl Histogram {
 
     /// What it says now.
     pub fn distribution(&self) -> Distribution {
-        let Inner {
+        let Self {
             bounds,
             counts,
             sum,
-        } = &*self.0;
+        } = self;
         let counts: Vec<u64> = counts
             .iter()
             .map(|count| count.load(Ordering::Relaxed))
@@ -134,32 +128,6 @@ fn quantile(buckets: &[(Option<f64>, u64)], share: f64) -> Option<f64> {
         (below, low) = (count, high);
     }
     Some(low)
-}
-
-impl TypedMetric for Histogram {
-    const TYPE: MetricType = MetricType::Histogram;
-}
-
-impl EncodeMetric for Histogram {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Inner {
-            bounds,
-            counts,
-            sum,
-        } = &*self.0;
-        let counts: Vec<u64> = counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed))
-            .collect();
-        let bounds = bounds.iter().copied().chain([f64::MAX]);
-        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
-        let sum = sum.load(Ordering::Relaxed) as f64 / 1e6;
-        encoder.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        Self::TYPE
-    }
 }
 
 #[cfg(test)]
