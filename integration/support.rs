@@ -240,10 +240,15 @@ pub fn port() -> u16 {
 
 /// The status and the body of `GET path`; `None` if nobody listens.
 pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    request(port, "GET", path, "")
+}
+
+/// The status and the body of a request with these header lines, each with its end; `None` if nobody listens.
+pub fn request(port: u16, method: &str, path: &str, headers: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
     )
     .ok()?;
     let mut answer = String::new();

@@ -31,6 +31,7 @@ mod model;
 mod overrides;
 mod raw;
 mod reference;
+mod running;
 mod schema;
 mod script;
 mod secrets;
@@ -51,6 +52,7 @@ pub use model::{
     StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
 };
 pub use reference::reference;
+pub use running::Running;
 pub use schema::schema;
 pub use script::{ScriptOrigin, Stage};
 pub use source::{Location, SourceText};

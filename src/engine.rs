@@ -1,7 +1,10 @@
 //! Starts the actors, from the output back to the input, and ends them: drain, fatal errors, exit code.
 
 pub mod build;
+pub mod problems;
+pub mod reload;
 pub mod shutdown;
+mod watch;
 
 use std::io;
 use std::sync::Arc;

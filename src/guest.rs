@@ -24,8 +24,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Handler, MessageResult, SyncArbiter, SyncContext};
+use sha2::{Digest as _, Sha256};
 
 use self::alive::Alive;
+use self::artifact::hex;
 use self::error::{Death, StartError};
 use self::handshake::{Hello, HelloStage, Ready};
 use self::instance::Instance;
@@ -51,6 +53,8 @@ pub struct GuestSpec {
     pub stages: Vec<HelloStage>,
     /// What a guest may not exceed.
     pub limits: Limits,
+    /// Says which scripts made something: the beginning of a SHA-256 of them all, in hexadecimal.
+    pub script_hash: Arc<str>,
     /// The scripts as the first guest compiled them, for the others.
     compiled: OnceLock<Vec<String>>,
 }
@@ -60,11 +64,21 @@ impl GuestSpec {
     pub fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
         Self {
             runtime,
+            script_hash: script_hash(&stages),
             stages,
             limits,
             compiled: OnceLock::new(),
         }
     }
+}
+
+fn script_hash(stages: &[HelloStage]) -> Arc<str> {
+    let mut hasher = Sha256::new();
+    for stage in stages {
+        hasher.update((stage.script.len() as u64).to_be_bytes());
+        hasher.update(&stage.script);
+    }
+    hex(&hasher.finalize()[..8]).into()
 }
 
 /// What a guest may not exceed.
@@ -242,7 +256,10 @@ impl Guest {
             end,
             solo_until,
         } = stretch;
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = Outcomes {
+            script_hash: Arc::clone(&self.spec.script_hash),
+            ..Outcomes::default()
+        };
         let mut cost = 0;
         let (began, cpu) = (Instant::now(), process::thread_seconds());
         let stop = loop {

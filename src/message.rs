@@ -309,6 +309,8 @@ pub struct Outcomes {
     pub data: Vec<u8>,
     /// One entry a message.
     pub items: Vec<Outcome>,
+    /// Which scripts made them: [`GuestSpec::script_hash`](crate::guest::GuestSpec::script_hash).
+    pub script_hash: Arc<str>,
 }
 
 impl Outcomes {

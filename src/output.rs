@@ -32,8 +32,6 @@ pub struct Outputs<'a> {
     pub engine: &'a Addr<Engine>,
     /// What is counted.
     pub metrics: &'a Arc<Metrics>,
-    /// Stands in dead letters.
-    pub script_hash: Arc<str>,
 }
 
 impl Outputs<'_> {
@@ -67,7 +65,6 @@ impl Outputs<'_> {
         let writer = Writer::new(
             config,
             dead_letter.unwrap_or(config),
-            Arc::clone(&self.script_hash),
             Arc::clone(self.metrics),
         );
         let refusals = Refusals::Policy(policy, self.engine.clone());
@@ -113,8 +110,7 @@ impl Outputs<'_> {
             }
             OutputConfig::Kafka(config) => {
                 let engine = self.engine.clone().recipient();
-                let (hash, metrics) = (Arc::clone(&self.script_hash), Arc::clone(self.metrics));
-                let kafka = Kafka::new(config, hash, refusals, engine, metrics)?;
+                let kafka = Kafka::new(config, refusals, engine, Arc::clone(self.metrics))?;
                 Kafka::start_in_arbiter(&Arbiter::new().handle(), |_| kafka).recipient()
             }
         })

@@ -2,21 +2,28 @@
 //!
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
 //! guest that died becomes a new one that has said READY, and the work it held stays here until it is
-//! answered. The decisions are pure and stand in [`scaling`], [`restart`] and [`replay`]; this file hands
-//! out the work, and `lives` starts and replaces the guests.
+//! answered. The decisions are pure and stand in [`scaling`], [`restart`], [`replay`] and
+//! [`generations`]; this file hands out the work, `lives` starts and replaces the guests, and `reload` has guests
+//! with new scripts take over.
 
+pub mod generations;
 mod lives;
+mod reload;
 pub mod replay;
 pub mod restart;
 pub mod scaling;
 mod slot;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
 
+use self::generations::Generations;
+use self::reload::Candidate;
+pub use self::reload::{NewScripts, Successor};
 use self::replay::{Next, Turn, Work};
 use self::scaling::{Bounds, Decision, Reason, Snapshot};
 use self::slot::{Slot, State};
@@ -48,7 +55,9 @@ pub struct Run(pub Arc<Batch>);
 
 /// The actor. See the module's documentation.
 pub struct Supervisor {
-    spec: Arc<GuestSpec>,
+    generations: Generations<Arc<GuestSpec>>,
+    /// New scripts whose first guest is on its way to READY.
+    candidate: Option<Candidate>,
     bounds: Bounds,
     recycle: Recycle,
     gate: Gate,
@@ -57,6 +66,8 @@ pub struct Supervisor {
     engine: Addr<Engine>,
     queue: BTreeMap<Turn, Work>,
     arrivals: u64,
+    /// Batches that a guest has begun, by arrival.
+    begun: u64,
     slots: Vec<Slot>,
     next_number: usize,
     /// Failed starts since a guest last reached READY.
@@ -70,12 +81,8 @@ pub struct Supervisor {
 
 /// What a supervisor is given.
 pub struct Parts {
-    /// What guests are made from.
-    pub spec: Arc<GuestSpec>,
-    /// How many there may be.
-    pub bounds: Bounds,
-    /// When they are replaced.
-    pub recycle: Recycle,
+    /// What the first guests are made from.
+    pub first: Successor,
     /// The bound on memory.
     pub gate: Gate,
     /// What is counted.
@@ -89,15 +96,19 @@ impl Supervisor {
     /// `min` of them, and at least one: that one shows that the scripts can start.
     pub fn new(parts: Parts, processor: Recipient<Processed>) -> Self {
         let Parts {
-            spec,
-            bounds,
-            recycle,
+            first,
             gate,
             metrics,
             engine,
         } = parts;
-        Self {
+        let Successor {
             spec,
+            bounds,
+            recycle,
+        } = first;
+        Self {
+            generations: Generations::new(spec),
+            candidate: None,
             bounds,
             recycle,
             gate,
@@ -107,6 +118,7 @@ impl Supervisor {
             engine,
             queue: BTreeMap::new(),
             arrivals: 0,
+            begun: 0,
             slots: Vec::new(),
             next_number: 0,
             failed_starts: 0,
@@ -119,6 +131,7 @@ impl Supervisor {
     /// Hands out work, scales, and sets the alarm for the next time something may be due.
     fn act(&mut self, ctx: &mut Context<Self>) {
         self.dispatch(ctx);
+        self.end_old_generations(ctx);
         let now = Instant::now();
         loop {
             let seen = self.snapshot(now);
@@ -135,12 +148,15 @@ impl Supervisor {
     /// For people who look.
     fn guests_now(&self) -> GuestsNow {
         let count = |which: fn(&Slot) -> bool| self.slots.iter().filter(|slot| which(slot)).count();
+        let is_current = |slot: &Slot| slot.generation == self.generations.current().number;
+        let retires = |slot: &&Slot| slot.is_busy() && (slot.retiring || !is_current(slot));
+        let retiring = self.slots.iter().filter(retires).count();
         GuestsNow {
             states: [
                 ("starting", count(|slot| slot.is_starting())),
                 ("idle", count(|slot| slot.idle_since().is_some())),
-                ("busy", count(|slot| slot.is_busy() && !slot.retiring)),
-                ("retiring", count(|slot| slot.is_busy() && slot.retiring)),
+                ("busy", count(|slot| slot.is_busy()) - retiring),
+                ("retiring", retiring),
             ],
             memory: self.slots.iter().map(|slot| slot.memory_now).sum(),
             queued: self.queue.len(),
@@ -152,7 +168,7 @@ impl Supervisor {
         let event = Scaled {
             up: true,
             reason: reason.as_str(),
-            guests: self.slots.len() + 1,
+            guests: self.current_slots().count() + 1,
             bound: self.bounds.max,
         };
         event.emit(&self.metrics);
@@ -160,35 +176,50 @@ impl Supervisor {
     }
 
     fn scale_down(&mut self, reason: Reason) {
+        let current = self.generations.current().number;
+        let slots = self.slots.iter().enumerate();
         let idle = |(index, slot): (usize, &Slot)| Some((slot.idle_since()?, index));
-        let Some((_, idlest)) = self.slots.iter().enumerate().filter_map(idle).min() else {
+        let Some((_, idlest)) = slots
+            .filter(|(_, slot)| slot.generation == current)
+            .filter_map(idle)
+            .min()
+        else {
             return;
         };
         self.slots.remove(idlest);
         let event = Scaled {
             up: false,
             reason: reason.as_str(),
-            guests: self.slots.len(),
+            guests: self.current_slots().count(),
             bound: self.bounds.min,
         };
         event.emit(&self.metrics);
     }
 
+    /// Guests that get the batches that arrive.
+    fn current_slots(&self) -> impl Iterator<Item = &Slot> {
+        let current = self.generations.current().number;
+        self.slots
+            .iter()
+            .filter(move |slot| slot.generation == current)
+    }
+
+    /// What decides how many guests there should be; those of old scripts end by themselves.
     fn snapshot(&self, now: Instant) -> Snapshot {
-        let idle_since = self.slots.iter().filter_map(Slot::idle_since).min();
+        let from = (self.generations.current().from, 0);
+        let oldest = self.queue.range(from..).next();
+        let idle_since = self.current_slots().filter_map(Slot::idle_since).min();
         Snapshot {
-            waited: self
-                .queue
-                .values()
-                .next()
-                .map(|work| now.duration_since(work.since)),
+            waited: oldest.map(|(_, work)| now.duration_since(work.since)),
             idle: self
-                .slots
-                .iter()
+                .current_slots()
                 .filter(|slot| slot.idle_since().is_some())
                 .count(),
-            starting: self.slots.iter().filter(|slot| slot.is_starting()).count(),
-            guests: self.slots.len(),
+            starting: self
+                .current_slots()
+                .filter(|slot| slot.is_starting())
+                .count(),
+            guests: self.current_slots().count(),
             idle_for: idle_since.map(|since| now.duration_since(since)),
         }
     }
@@ -210,15 +241,7 @@ impl Supervisor {
         if let Some(held_back) = self.held_back.take() {
             ctx.cancel_future(held_back);
         }
-        while let Some(first) = self.queue.first_entry() {
-            if first.get().stretch.batch.origin.is_over() {
-                first.remove();
-                continue;
-            }
-            let idle = |slot: &Slot| slot.idle_since().is_some();
-            let Some(index) = self.slots.iter().position(idle) else {
-                return;
-            };
+        while let Some((turn, index)) = self.next_run() {
             let any_busy = self.slots.iter().any(|slot| slot.work().is_some());
             if !self.gate.may_work(any_busy) {
                 let room = self.gate.clone().until_may_work(any_busy);
@@ -229,17 +252,38 @@ impl Supervisor {
                 })));
                 return;
             }
-            let Some((_, work)) = self.queue.pop_first() else {
+            let Some(work) = self.queue.remove(&turn) else {
                 return;
             };
             self.run(index, work, ctx);
         }
     }
 
+    /// The oldest work for which a guest is idle, and the slot of that guest.
+    fn next_run(&mut self) -> Option<(Turn, usize)> {
+        for (generation, Range { start, end }) in self.generations.spans() {
+            let turn = loop {
+                let Some((&turn, work)) = self.queue.range((start, 0)..(end, 0)).next() else {
+                    break None;
+                };
+                if !work.stretch.batch.origin.is_over() {
+                    break Some(turn);
+                }
+                self.queue.remove(&turn);
+            };
+            let idle = |slot: &Slot| slot.generation == generation && slot.idle_since().is_some();
+            let index = self.slots.iter().position(idle);
+            if let (Some(turn), Some(index)) = (turn, index) {
+                return Some((turn, index));
+            }
+        }
+        None
+    }
+
     fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
+        let slot = &self.slots[index];
         let number = slot.number;
-        let Some(guest) = &slot.guest else {
+        let Some(guest) = slot.guest.clone() else {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
@@ -248,7 +292,9 @@ impl Supervisor {
             work.since.elapsed(),
             work.len(),
         );
-        let limits = &self.spec.limits;
+        self.begun = self.begun.max(work.turn().0 + 1);
+        let slot = &mut self.slots[index];
+        let limits = &slot.spec.limits;
         // It hands on what it has after `YIELD_AFTER`, but for the request it is at. Only a guest that is
         // stuck in the host's code is later than this.
         let patience = YIELD_AFTER + limits.timeout + limits.start_timeout;

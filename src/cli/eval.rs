@@ -31,7 +31,7 @@ pub struct Eval {
 impl Eval {
     pub fn execute(self) -> u8 {
         match Config::for_script(&self.script, &self.imports, &self.set) {
-            Ok(loaded) => run::run(&loaded.config, Duration::ZERO),
+            Ok(loaded) => run::run(loaded.config, Duration::ZERO),
             Err(problems) => {
                 super::report::diagnostics(&problems);
                 super::MISUSED

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{MISUSED, WELL, progress, report, run};
 use crate::config::{Config, Loaded};
-use crate::engine::build;
+use crate::engine::{build, problems};
 use crate::guest::runtime::Runtime;
 use crate::guest::{Guest, GuestSpec};
 
@@ -75,7 +75,7 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
     match Guest::new(0, Arc::new(spec)).start() {
         Ok(_) => true,
         Err(error) => {
-            report::diagnostics(&report::start_problems(config, &error));
+            report::diagnostics(&problems::of_start(config, &error));
             false
         }
     }

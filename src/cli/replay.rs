@@ -77,7 +77,7 @@ impl Replay {
         // A dead letter that is dropped would be gone.
         config.pipeline.on_error = OnError::DeadLetter;
         let dry_run = self.dry_run;
-        run::run_and(&config, self.connect_timeout, |metrics| {
+        run::run_and(config, self.connect_timeout, None, |metrics| {
             summarize(metrics, &from, dry_run);
         })
     }

@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
-use crate::engine::build;
+use crate::engine::reload::Reloading;
 use crate::engine::shutdown::End;
+use crate::engine::{build, problems};
 use crate::kafka::connect;
 use crate::telemetry::logs;
 use crate::telemetry::metrics::{ByName, Metrics};
@@ -26,6 +27,9 @@ A signal stops the input and waits for what is in flight, at most for shutdown_t
 at once. Messages that fail become dead letters: JSON lines on standard error, unless the config says where
 they go.
 
+SIGHUP, or a change under --watch, has new scripts and limits take over between two batches. A config that is
+not sound is refused, and the old one goes on.
+
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
 pub struct Run {
     /// The pipeline's config file; `-` reads it from standard input
@@ -34,6 +38,9 @@ pub struct Run {
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// Take on a changed config or script by itself, as SIGHUP asks for
+    #[arg(long)]
+    watch: bool,
     /// How long to try to reach Kafka at the start; once it runs, a pipeline tries for ever
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     connect_timeout: Duration,
@@ -41,15 +48,33 @@ pub struct Run {
 
 impl Run {
     pub fn execute(self) -> u8 {
+        let reloading = if self.config.as_os_str() != "-" {
+            Some(self.reloading())
+        } else if self.watch {
+            let problem = Diagnostic::error("a config from standard input cannot be watched");
+            report::diagnostics(&problem.help("give it as a file").into());
+            return MISUSED;
+        } else {
+            None
+        };
         match load(self.config, &self.set) {
             Ok(Loaded { config, warnings }) => {
                 report::diagnostics(&warnings);
-                run(&config, self.connect_timeout)
+                run_and(config, self.connect_timeout, reloading, |_| {})
             }
             Err(problems) => {
                 report::diagnostics(&problems);
                 MISUSED
             }
+        }
+    }
+
+    fn reloading(&self) -> Reloading {
+        let (file, set) = (self.config.clone(), self.set.clone());
+        Reloading {
+            file: file.clone(),
+            load: Box::new(move || load(file.clone(), &set)),
+            watch: self.watch,
         }
     }
 }
@@ -70,14 +95,19 @@ pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
 }
 
 /// Runs a pipeline and gives the exit code.
-pub fn run(config: &Config, connect_timeout: Duration) -> u8 {
-    run_and(config, connect_timeout, |_| {})
+pub fn run(config: Config, connect_timeout: Duration) -> u8 {
+    run_and(config, connect_timeout, None, |_| {})
 }
 
 /// Runs a pipeline, tells `then` what was counted, and gives the exit code.
-pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Metrics)) -> u8 {
+pub fn run_and(
+    config: Config,
+    connect_timeout: Duration,
+    reloading: Option<Reloading>,
+    then: impl FnOnce(&Metrics),
+) -> u8 {
     logs::start(&config.logger);
-    if let Err(error) = connect::check(config, connect_timeout) {
+    if let Err(error) = connect::check(&config, connect_timeout) {
         console::complain(format_args!("error: {error:#}"));
         return FAILED;
     }
@@ -88,11 +118,11 @@ pub fn run_and(config: &Config, connect_timeout: Duration, then: impl FnOnce(&Me
             return MISUSED;
         }
     };
-    match build::run(config, runtime) {
+    match build::run(config, runtime, reloading) {
         Ok(finished) => {
             summarize(&finished.metrics);
             then(&finished.metrics);
-            exit_code(config, &finished.end)
+            exit_code(&finished.config, &finished.end)
         }
         Err(error) => {
             console::complain(format_args!("error: {error:#}"));
@@ -131,7 +161,7 @@ fn exit_code(config: &Config, end: &End) -> u8 {
             FAILED
         }
         End::CannotStart(error) => {
-            report::diagnostics(&report::start_problems(config, error));
+            report::diagnostics(&problems::of_start(config, error));
             if error.is_retriable() {
                 FAILED
             } else {

@@ -16,7 +16,7 @@ use clap::Args;
 use self::verdict::{Got, judge};
 use super::{FAILED, MISUSED, WELL, console, progress, report, run};
 use crate::config::{Config, TestCase};
-use crate::engine::build;
+use crate::engine::{build, problems};
 use crate::guest::error::StartError;
 use crate::guest::{Execute, Guest, GuestSpec, Start, Stop, Stretch};
 use crate::message::ack::Acked;
@@ -155,7 +155,7 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
                 }
                 Err(error) => {
                     match error.downcast_ref::<StartError>() {
-                        Some(error) => report::diagnostics(&report::start_problems(config, error)),
+                        Some(error) => report::diagnostics(&problems::of_start(config, error)),
                         None => console::complain(format_args!("error: {error:#}")),
                     }
                     return Err(Refused);

@@ -42,7 +42,7 @@ pub struct Config {
 }
 
 /// Where messages come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum InputConfig {
     /// Lines of standard input.
     Stdin(StdinConfig),
@@ -53,7 +53,7 @@ pub enum InputConfig {
 }
 
 /// Lines of standard input.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StdinConfig {
     /// The longest line in bytes; a longer one becomes a dead letter.
     pub max_line: usize,
@@ -65,7 +65,7 @@ pub struct StdinConfig {
 }
 
 /// Messages made here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GenerateConfig {
     /// What a message is.
     pub source: GenerateSource,
@@ -78,7 +78,7 @@ pub struct GenerateConfig {
 }
 
 /// What `generate` makes messages of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GenerateSource {
     /// The `root` of a script.
     Script(Stage),
@@ -87,7 +87,7 @@ pub enum GenerateSource {
 }
 
 /// What happens to messages.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PipelineConfig {
     /// The scripts, one after the other; at least one.
     pub stages: Vec<Stage>,
@@ -109,7 +109,7 @@ pub enum OnError {
 }
 
 /// Where messages go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
@@ -120,7 +120,7 @@ pub enum OutputConfig {
 }
 
 /// Standard output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StdoutConfig {
     /// What follows each message.
     pub codec: StdoutCodec,
@@ -149,7 +149,7 @@ impl StdoutCodec {
 }
 
 /// The sandboxed interpreters and their limits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GuestsConfig {
     /// One of [`RUNTIMES`].
     pub runtime: String,
@@ -172,7 +172,7 @@ pub struct GuestsConfig {
 }
 
 /// When a guest is replaced by a fresh one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecycleConfig {
     /// After so many messages.
     pub after_messages: Option<u64>,
@@ -181,7 +181,7 @@ pub struct RecycleConfig {
 }
 
 /// The web server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HttpConfig {
     /// Whether there is one.
     pub enabled: bool,
@@ -191,6 +191,8 @@ pub struct HttpConfig {
     pub asked: bool,
     /// Whether failures are shown with the beginnings of their messages.
     pub show_payloads: bool,
+    /// What who wants to change anything over HTTP has to know; without one, nobody may. Never empty.
+    pub token: Option<String>,
 }
 
 /// What is logged.

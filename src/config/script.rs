@@ -26,6 +26,32 @@ pub struct Stage {
     pub(super) imports_at: Vec<Location>,
 }
 
+/// The same Python, from the same lines of the same file.
+impl PartialEq for Stage {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            label,
+            script,
+            imports,
+            origin,
+            imports_at: _,
+        } = self;
+        let place = |origin: &ScriptOrigin| {
+            (
+                origin.display_name().to_owned(),
+                origin.position(1, 1).line(),
+            )
+        };
+        (label, script, imports, place(origin))
+            == (
+                &other.label,
+                &other.script,
+                &other.imports,
+                place(&other.origin),
+            )
+    }
+}
+
 impl Stage {
     /// Where a module of `imports` stands, or else the first line of the script.
     pub fn import_position(&self, module: &str) -> Location {

@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 
 use super::Engine;
+use super::reload::{Reload, Reloader, Reloading};
 use super::shutdown::{self, End, EndCell};
 use crate::config::{
     Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig,
-    InputConfig, OnError, OutputConfig, Stage,
+    InputConfig, OnError, OutputConfig, Running, Stage,
 };
-use crate::guest::artifact::hex;
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
@@ -26,8 +25,7 @@ use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
 use crate::supervisor::scaling::Bounds;
-use crate::supervisor::{Parts, Recycle, Supervisor};
-use crate::telemetry::facts::Facts;
+use crate::supervisor::{Parts, Recycle, Successor, Supervisor};
 use crate::telemetry::health::Progress;
 use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
@@ -35,58 +33,96 @@ use crate::telemetry::stats::Observed;
 
 /// What ran, for the exit code and the summary.
 pub struct Finished {
+    /// The config that ran last.
+    pub config: Arc<Config>,
     /// How it ended.
     pub end: End,
     /// What was counted.
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the pipeline of `config` in guests of `runtime` until its end. Blocks the thread.
+/// Runs the pipeline of `config` in guests of `runtime` until its end, and loads it again when `reloading` says so.
+/// Blocks the thread.
 ///
 /// # Errors
 /// If the system refuses what the actors need.
-pub fn run(config: &Config, runtime: Arc<Runtime>) -> anyhow::Result<Finished> {
+pub fn run(
+    config: Config,
+    runtime: Arc<Runtime>,
+    reloading: Option<Reloading>,
+) -> anyhow::Result<Finished> {
     let end = EndCell::default();
     let metrics = Arc::new(Metrics::default());
     if config.http.show_payloads {
         metrics.failures.keep_payloads();
     }
     let system = System::new();
-    system.block_on(start(config, runtime, end.clone(), Arc::clone(&metrics)))?;
+    let running = Running::new(config);
+    system.block_on(start(
+        &running,
+        runtime,
+        reloading,
+        end.clone(),
+        Arc::clone(&metrics),
+    ))?;
     system.run()?;
-    let end = end.take();
-    Ok(Finished { end, metrics })
+    Ok(Finished {
+        config: running.get(),
+        end: end.take(),
+        metrics,
+    })
 }
 
 async fn start(
-    config: &Config,
+    running: &Running,
     runtime: Arc<Runtime>,
+    reloading: Option<Reloading>,
     end: EndCell,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
+    let config = &*running.get();
     // Not `Engine::create`: the engine's parts need its address, and may refuse.
     let context = Context::<Engine>::new();
     let address = context.address();
-    let engine = engine(config, runtime, end, Arc::clone(&metrics), &address)?;
+    let (engine, supervisor) = engine(
+        config,
+        Arc::clone(&runtime),
+        end,
+        Arc::clone(&metrics),
+        &address,
+    )?;
     let gate = engine.gate.clone();
     let started = context.run(engine);
     shutdown::listen(&started.recipient())?;
     watch(Arc::clone(&metrics), gate.clone());
+    let reload = match reloading {
+        Some(reloading) => {
+            let metrics = Arc::clone(&metrics);
+            let reloader =
+                Reloader::start(reloading, running.clone(), runtime, supervisor, metrics)?;
+            Some(reloader.recipient())
+        }
+        None => None,
+    };
     if config.http.enabled {
-        let facts = Facts::new(config);
+        let running = running.clone();
         let observed = Observed {
             metrics,
             gate,
-            facts,
+            running,
         };
-        serve(&config.http, observed)?;
+        serve(&config.http, observed, reload)?;
     }
     Ok(())
 }
 
 /// Starts the web server. A port that nobody asked for by name is none to end for.
-fn serve(config: &HttpConfig, observed: Observed) -> anyhow::Result<()> {
-    match http::start(config, observed) {
+fn serve(
+    config: &HttpConfig,
+    observed: Observed,
+    reload: Option<Recipient<Reload>>,
+) -> anyhow::Result<()> {
+    match http::start(config, observed, reload) {
         Err(error) if !config.asked => {
             let address = &config.address;
             tracing::warn!(address, %error, "no web server: set `http.address` to another one, or `http.enabled: false`");
@@ -120,32 +156,30 @@ fn watch(metrics: Arc<Metrics>, gate: Gate) {
     });
 }
 
-/// The engine whose address is `engine`, with all actors but the input started.
+/// The engine whose address is `engine`, with all actors but the input started; and the supervisor among them.
 fn engine(
     config: &Config,
     runtime: Arc<Runtime>,
     end: EndCell,
     metrics: Arc<Metrics>,
     engine: &Addr<Engine>,
-) -> anyhow::Result<Engine> {
+) -> anyhow::Result<(Engine, Addr<Supervisor>)> {
     let Config {
         input,
         pipeline,
         output,
         dead_letter,
         delivery,
-        guests,
+        guests: _,
         http: _,
         logger: _,
         shutdown_timeout,
         tests: _,
     } = config;
     let gate = Gate::new(pipeline.max_in_flight);
-    let stages = stages(input, &pipeline.stages);
     let outputs = Outputs {
         engine,
         metrics: &metrics,
-        script_hash: script_hash(&stages),
     };
     let session = (*delivery == DeliveryGuarantee::ExactlyOnce).then(Session::default);
     let error_policy = match (pipeline.on_error, dead_letter, input) {
@@ -173,29 +207,23 @@ fn engine(
         }
         _ => outputs.results(output, &error_policy)?,
     };
-    let supervisor = Parts {
-        spec: Arc::new(GuestSpec::new(runtime, stages, limits(guests))),
-        bounds: Bounds {
-            min: guests.min,
-            max: pipeline.max_guests,
-            idle_timeout: guests.idle_timeout,
-        },
-        recycle: Recycle {
-            messages: guests.recycle.after_messages,
-            memory: guests.recycle.memory,
-        },
+    let parts = Parts {
+        first: scripts_of(config, runtime),
         gate: gate.clone(),
         metrics: Arc::clone(&metrics),
         engine: engine.clone(),
     };
-    let processor = Processor::create({
-        let (metrics, engine) = (Arc::clone(&metrics), engine.clone());
-        move |ctx| {
-            let supervisor = Supervisor::new(supervisor, ctx.address().recipient()).start();
-            Processor::new(supervisor, results, error_policy, metrics, &engine)
-        }
-    });
-    Ok(Engine {
+    // They know each other, so the one's address is there before it is.
+    let context = Context::<Processor>::new();
+    let supervisor = Supervisor::new(parts, context.address().recipient()).start();
+    let processor = context.run(Processor::new(
+        supervisor.clone(),
+        results,
+        error_policy,
+        Arc::clone(&metrics),
+        engine,
+    ));
+    let engine = Engine {
         gate: gate.clone(),
         metrics: Arc::clone(&metrics),
         shutdown_timeout: *shutdown_timeout,
@@ -208,17 +236,31 @@ fn engine(
         draining: false,
         finished: false,
         error: None,
-    })
+    };
+    Ok((engine, supervisor))
 }
 
-/// Says which scripts made a dead letter: the beginning of a SHA-256 of them all, in hexadecimal.
-fn script_hash(stages: &[HelloStage]) -> Arc<str> {
-    let mut hasher = Sha256::new();
-    for stage in stages {
-        hasher.update((stage.script.len() as u64).to_be_bytes());
-        hasher.update(&stage.script);
+/// What guests of `runtime` are made from, and how many there may be: what a reload can change.
+pub fn scripts_of(config: &Config, runtime: Arc<Runtime>) -> Successor {
+    let Config {
+        input,
+        pipeline,
+        guests,
+        ..
+    } = config;
+    let stages = stages(input, &pipeline.stages);
+    Successor {
+        spec: Arc::new(GuestSpec::new(runtime, stages, limits(guests))),
+        bounds: Bounds {
+            min: guests.min,
+            max: pipeline.max_guests,
+            idle_timeout: guests.idle_timeout,
+        },
+        recycle: Recycle {
+            messages: guests.recycle.after_messages,
+            memory: guests.recycle.memory,
+        },
     }
-    hex(&hasher.finalize()[..8]).into()
 }
 
 /// What guests are to run: the script of a `generate` input is the first stage.

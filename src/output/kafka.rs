@@ -41,13 +41,12 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// An output for `config`. `script_hash` stands in its dead letters.
+    /// An output for `config`.
     ///
     /// # Errors
     /// If librdkafka does not take the config.
     pub fn new(
         config: &KafkaOutputConfig,
-        script_hash: Arc<str>,
         refusals: Refusals,
         engine: Recipient<OutputEnded>,
         metrics: Arc<Metrics>,
@@ -60,7 +59,7 @@ impl Kafka {
         let producer = client::configure(config)
             .create_with_context(context)
             .context("a Kafka output cannot be used")?;
-        let mut writer = Writer::new(config, config, script_hash, metrics);
+        let mut writer = Writer::new(config, config, metrics);
         writer.until_refused = refusals.are_the_end();
         Ok(Self {
             producer,

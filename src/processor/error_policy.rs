@@ -1,5 +1,7 @@
 //! What happens to a message that failed.
 
+use std::sync::Arc;
+
 use actix::Recipient;
 
 use crate::message::{Deliver, Outcome, Outcomes};
@@ -27,6 +29,7 @@ impl Outcomes {
         Outcomes {
             data: Vec::new(),
             items: self.items.iter_mut().map(take).collect(),
+            script_hash: Arc::clone(&self.script_hash),
         }
     }
 
@@ -56,6 +59,7 @@ mod tests {
         Outcomes {
             data: b"abcdef".to_vec(),
             items: vec![record(0..3), failed("A"), record(3..6), failed("B")],
+            script_hash: "abc".into(),
         }
     }
 
@@ -75,6 +79,7 @@ mod tests {
         assert_eq!(kinds(&results), "r-r-");
         assert_eq!(kinds(&failures), "-f-f");
         assert_eq!(results.data, b"abcdef");
+        assert_eq!(failures.script_hash, results.script_hash);
     }
 
     #[test]

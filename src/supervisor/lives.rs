@@ -12,15 +12,28 @@ use super::slot::{Slot, State};
 use super::{MOST_ABANDONED, MOST_FAILED_STARTS, Supervisor};
 use crate::engine::{Fatal, GuestsReady};
 use crate::guest::error::{Death, StartError};
-use crate::guest::{Guest, Start, Started, Stop};
+use crate::guest::{Guest, GuestSpec, Start, Started, Stop};
 use crate::message::{Outcome, Outcomes};
 use crate::telemetry::events::{GuestDied, GuestNotStarted, GuestReady, GuestRecycled};
 use crate::telemetry::metrics::Metrics;
 
 impl Supervisor {
+    /// Another guest of the current generation.
     pub(super) fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
+        let current = self.generations.current();
+        let (number, spec) = (current.number, Arc::clone(&current.spec));
+        self.add(number, spec, replaces, ctx);
+    }
+
+    pub(super) fn add(
+        &mut self,
+        generation: u64,
+        spec: Arc<GuestSpec>,
+        replaces: Option<usize>,
+        ctx: &mut Context<Self>,
+    ) {
         self.next_number += 1;
-        let slot = Slot::new(self.next_number, replaces);
+        let slot = Slot::new(self.next_number, generation, spec, replaces);
         self.slots.push(slot);
         self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
     }
@@ -53,8 +66,9 @@ impl Supervisor {
         };
         let guest = match &slot.guest {
             Some(guest) => Ok(guest.clone()),
-            None => Guest::spawn(number, Arc::clone(&self.spec)),
+            None => Guest::spawn(number, Arc::clone(&slot.spec)),
         };
+        let patience = slot.spec.limits.start_timeout.saturating_mul(2);
         let guest = match guest {
             Ok(guest) => slot.guest.insert(guest),
             Err(error) => {
@@ -62,7 +76,6 @@ impl Supervisor {
                 return;
             }
         };
-        let patience = self.spec.limits.start_timeout.saturating_mul(2);
         let request = guest.send(Start).timeout(patience);
         ctx.spawn(
             request
@@ -109,6 +122,7 @@ impl Supervisor {
                 };
                 event.emit(&self.metrics);
                 self.ready(index, ctx);
+                self.take_over(number, ctx);
             }
             Err(error) => self.failed(index, error, ctx),
         }
@@ -132,6 +146,9 @@ impl Supervisor {
     }
 
     pub(super) fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
+        let Some(error) = self.refuse(index, error) else {
+            return;
+        };
         let number = self.slots[index].number;
         self.failed_starts += 1;
         let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
@@ -173,7 +190,8 @@ impl Supervisor {
             .is_some_and(|most| slot.messages >= most);
         // What it had at the start, and half as much again, a new one would soon have as well.
         let most_memory = self.recycle.memory.max(slot.memory / 2 * 3);
-        if (memory >= most_memory || worn_by_messages) && !slot.worn {
+        let is_current = slot.generation == self.generations.current().number;
+        if (memory >= most_memory || worn_by_messages) && !slot.worn && is_current {
             slot.worn = true;
             let number = slot.number;
             let event = GuestRecycled {
@@ -218,6 +236,7 @@ impl Supervisor {
         };
         // The old thread ends with its last address.
         self.slots[index].guest = None;
+        let script_hash = Arc::clone(&self.slots[index].spec.script_hash);
         if let Next::Restart { work, convicted } = work.after(0, &stop) {
             self.bury(index, &death, work, ctx);
             if let Some((_, failure)) = convicted {
@@ -228,6 +247,7 @@ impl Supervisor {
                     Outcomes {
                         data: Vec::new(),
                         items,
+                        script_hash,
                     },
                 );
             }

@@ -51,6 +51,8 @@ pub enum Reason {
     BelowMin,
     /// There is work and no guest at all.
     FirstWork,
+    /// Guests with new scripts take over, as many as there were.
+    Reload,
     /// Work has waited longer than [`PATIENCE`] and no guest is idle.
     WorkWaits,
     /// A guest has had nothing to do for `idle_timeout`.
@@ -64,6 +66,7 @@ impl Reason {
             Reason::Start => "start",
             Reason::BelowMin => "below_min",
             Reason::FirstWork => "first_work",
+            Reason::Reload => "reload",
             Reason::WorkWaits => "work_waits",
             Reason::Idle => "idle",
         }

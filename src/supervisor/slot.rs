@@ -1,17 +1,22 @@
 //! One guest, as the supervisor sees it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::Addr;
 
 use super::replay::Work;
 use super::restart::Backoff;
-use crate::guest::Guest;
+use crate::guest::{Guest, GuestSpec};
 
 /// A guest's address and state.
 pub(super) struct Slot {
     /// Never used again by another guest of this process.
     pub number: usize,
+    /// The number of its generation.
+    pub generation: u64,
+    /// What its guests are made from.
+    pub spec: Arc<GuestSpec>,
     /// Its thread; there is none before the first start, and after one that failed or was lost.
     pub guest: Option<Addr<Guest>>,
     pub state: State,
@@ -42,9 +47,16 @@ pub(super) enum State {
 
 impl Slot {
     /// A new guest's slot, not started yet.
-    pub fn new(number: usize, replaces: Option<usize>) -> Self {
+    pub fn new(
+        number: usize,
+        generation: u64,
+        spec: Arc<GuestSpec>,
+        replaces: Option<usize>,
+    ) -> Self {
         Self {
             number,
+            generation,
+            spec,
             guest: None,
             state: State::Starting(None),
             backoff: Backoff::default(),

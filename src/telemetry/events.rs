@@ -191,6 +191,49 @@ impl Scaled {
     }
 }
 
+/// Guests with new scripts take over.
+#[derive(Debug)]
+pub struct ScriptsReplaced {
+    /// Counts from 1, the scripts that it started with.
+    pub generation: u64,
+    /// Guests that finish what they have begun with the old ones.
+    pub unfinished: usize,
+}
+
+impl ScriptsReplaced {
+    /// Counts and logs it.
+    pub fn emit(&self, metrics: &Metrics) {
+        let Self {
+            generation,
+            unfinished,
+        } = self;
+        metrics.reloads.count("taken");
+        tracing::info!(
+            generation,
+            unfinished,
+            "config reloaded: the next batch is for the new scripts"
+        );
+    }
+}
+
+/// A changed config does not take over.
+#[derive(Debug)]
+pub struct ReloadRefused<'a> {
+    /// Why not.
+    pub reason: &'a str,
+}
+
+impl ReloadRefused<'_> {
+    /// Counts and logs it.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.reloads.count("refused");
+        tracing::error!(
+            "the changed config is refused, the old one goes on: {}",
+            self.reason
+        );
+    }
+}
+
 /// The group gave partitions, or took them.
 #[derive(Debug)]
 pub enum Rebalanced<'a> {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Error, Write as _};
-use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -16,7 +15,8 @@ use prometheus_client::registry::Registry;
 
 use super::facts::Facts;
 use super::histogram::Distribution;
-use super::stats::{Observed, Stats};
+use super::metrics::Metrics;
+use super::stats::Stats;
 use crate::message::gate::Gate;
 
 /// The type of what [`render`] gives.
@@ -91,6 +91,7 @@ fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ready,
         not_ready: _,
         pipeline: _,
+        reloads,
         messages,
         output,
         latency,
@@ -266,6 +267,12 @@ fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
             Gauge(guests.memory_bytes as f64),
         ),
         by(
+            "result",
+            "nerodia_reloads",
+            "Configs that were taken and refused while the pipeline ran",
+            Counters(reloads.clone()),
+        ),
+        by(
             "topic, partition",
             "nerodia_kafka_lag_messages",
             "Messages between what was delivered and the end of a partition that is ours",
@@ -388,12 +395,7 @@ fn encode(
 
 /// `docs/metrics.md`.
 pub fn reference() -> String {
-    let stats = Observed {
-        metrics: Arc::default(),
-        gate: Gate::new(0),
-        facts: Facts::default(),
-    }
-    .stats();
+    let stats = Stats::new(&Metrics::default(), &Gate::new(0), Facts::default());
     let mut page = "\
 # Metrics
 

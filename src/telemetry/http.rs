@@ -1,20 +1,25 @@
 //! The web server: health for orchestrators, metrics for Prometheus, `/stats` and a page for people.
 //!
-//! Nothing here changes anything. It has a thread of its own, so that who asks does not take time from
+//! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own, so that who asks does not take time from
 //! the actors.
 
 use std::io;
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix::Recipient;
+use actix_web::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::exposition;
 use super::stats::Observed;
 use crate::config::HttpConfig;
+use crate::engine::reload::{Reload, Reloaded};
 
 /// The page; its scripts and styles are in it.
 const PAGE: &str = concat!(
@@ -39,8 +44,16 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 ///
 /// # Errors
 /// If the address cannot be had.
-pub fn start(config: &HttpConfig, observed: Observed) -> io::Result<()> {
+pub fn start(
+    config: &HttpConfig,
+    observed: Observed,
+    reload: Option<Recipient<Reload>>,
+) -> io::Result<()> {
     let observed = Data::from(Arc::new(observed));
+    let control = Data::from(Arc::new(Control {
+        token: config.token.as_deref().map(digest),
+        reload,
+    }));
     let app = move || {
         let headers = DefaultHeaders::new()
             .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -49,11 +62,13 @@ pub fn start(config: &HttpConfig, observed: Observed) -> io::Result<()> {
         App::new()
             .wrap(headers)
             .app_data(observed.clone())
+            .app_data(control.clone())
             .route("/", web::get().to(page))
             .route("/ping", web::get().to(ping))
             .route("/ready", web::get().to(ready))
             .route("/metrics", web::get().to(metrics))
             .route("/stats", web::get().to(stats))
+            .route("/reload", web::post().to(reload_config))
             .default_service(web::to(nothing))
     };
     let server = HttpServer::new(app)
@@ -99,6 +114,58 @@ async fn metrics(observed: Data<Observed>) -> HttpResponse {
 
 async fn stats(observed: Data<Observed>) -> HttpResponse {
     HttpResponse::Ok().json(observed.stats())
+}
+
+/// What may be changed over HTTP, and by whom.
+struct Control {
+    token: Option<[u8; 32]>,
+    /// `None` if the config cannot be loaded again.
+    reload: Option<Recipient<Reload>>,
+}
+
+/// Tokens are compared by their hashes: how long that takes tells nothing about the token.
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+impl Control {
+    /// What to say to who may not.
+    fn check(&self, request: &HttpRequest) -> Result<(), HttpResponse> {
+        let Some(token) = &self.token else {
+            let why =
+                "nothing can be changed over HTTP: set `http.token` in the config to allow it\n";
+            return Err(HttpResponse::Forbidden().body(why));
+        };
+        let given = request.headers().get(AUTHORIZATION);
+        let given = given
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        if given.map(digest).as_ref() == Some(token) {
+            return Ok(());
+        }
+        Err(HttpResponse::Unauthorized()
+            .insert_header((WWW_AUTHENTICATE, "Bearer"))
+            .body("give the token of the config: `Authorization: Bearer …`\n"))
+    }
+}
+
+/// Loads the config again.
+async fn reload_config(request: HttpRequest, control: Data<Control>) -> HttpResponse {
+    if let Err(refusal) = control.check(&request) {
+        return refusal;
+    }
+    let asked = match &control.reload {
+        Some(reload) => reload.send(Reload::Request).await.ok(),
+        None => None,
+    };
+    match asked {
+        Some(Reloaded::Taken) => HttpResponse::Ok().json(json!({ "result": "taken" })),
+        Some(Reloaded::Unchanged) => HttpResponse::Ok().json(json!({ "result": "unchanged" })),
+        Some(Reloaded::Refused(reason)) => {
+            HttpResponse::Conflict().json(json!({ "result": "refused", "reason": reason }))
+        }
+        None => HttpResponse::ServiceUnavailable().body("the config cannot be loaded again\n"),
+    }
 }
 
 async fn nothing() -> HttpResponse {

@@ -64,6 +64,8 @@ pub struct Metrics {
     pub failed_commits: AtomicU64,
     /// Partitions assigned, revoked and lost.
     pub rebalances: ByName,
+    /// Configs that were taken and refused while it ran.
+    pub reloads: ByName,
     /// What keeps the pipeline from being ready.
     pub health: Health,
     now: Mutex<Now>,
@@ -121,6 +123,7 @@ impl Default for Metrics {
             commits: AtomicU64::default(),
             failed_commits: AtomicU64::default(),
             rebalances: ByName::default(),
+            reloads: ByName::default(),
             health: Health::default(),
             now: Mutex::default(),
         }

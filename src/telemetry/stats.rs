@@ -11,6 +11,7 @@ use super::facts::Facts;
 use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
+use crate::config::Running;
 use crate::message::gate::Gate;
 
 /// All of it. Totals are since the start, times in seconds, sizes in bytes.
@@ -28,6 +29,8 @@ pub struct Stats {
     pub not_ready: BTreeMap<String, String>,
     /// What runs.
     pub pipeline: Facts,
+    /// How often another config was `taken` or `refused` while it ran.
+    pub reloads: BTreeMap<String, u64>,
     /// What came in, and what became of it.
     pub messages: Messages,
     /// What went out.
@@ -199,17 +202,19 @@ pub struct Observed {
     /// The bound on memory.
     pub gate: Gate,
     /// What runs.
-    pub facts: Facts,
+    pub running: Running,
 }
 
 impl Observed {
     /// What there is to say now.
     pub fn stats(&self) -> Stats {
-        let Self {
-            metrics,
-            gate,
-            facts,
-        } = self;
+        Stats::new(&self.metrics, &self.gate, Facts::new(&self.running.get()))
+    }
+}
+
+impl Stats {
+    /// What there is to say now of `pipeline`.
+    pub fn new(metrics: &Metrics, gate: &Gate, pipeline: Facts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();
@@ -239,7 +244,8 @@ impl Observed {
                 .into_iter()
                 .map(|(part, why)| (part.to_owned(), why))
                 .collect(),
-            pipeline: facts.clone(),
+            pipeline,
+            reloads: metrics.reloads.totals(),
             messages: messages(metrics),
             output: Output {
                 records: Metrics::get(&metrics.records),

@@ -27,6 +27,10 @@ pub(in crate::config) struct Http {
     pub address: String,
     /// Whether the last failures are shown with the beginnings of their messages, to whoever can open the page.
     pub show_payloads: bool,
+    /// What a request has to give as `Authorization: Bearer …` to change anything, which is `POST /reload`. Without it
+    /// nobody may.
+    #[schemars(example = &"${NERODIA_TOKEN}")]
+    pub token: Option<String>,
     /// Bento's path before all others. Accepted, without effect.
     pub root_path: Option<String>,
     /// Bento's switch for profiling. Accepted, without effect.
@@ -39,6 +43,7 @@ impl Default for Http {
             enabled: true,
             address: "127.0.0.1:4195".into(),
             show_payloads: false,
+            token: None,
             root_path: None,
             debug_endpoints: None,
         }

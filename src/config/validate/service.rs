@@ -13,6 +13,7 @@ impl Check<'_> {
             enabled,
             address,
             show_payloads,
+            token,
             root_path,
             debug_endpoints,
         } = raw.unwrap_or_default();
@@ -28,6 +29,13 @@ impl Check<'_> {
                 "write host and port, for example `127.0.0.1:4195`",
             );
         }
+        if token.as_ref().is_some_and(String::is_empty) {
+            self.error(
+                "/http/token",
+                "`http.token` is empty, so that anybody knows it",
+                "give it a long random text, or remove the field",
+            );
+        }
         // Go's and so Bento's way to say "on every interface".
         let address = match address.strip_prefix(':') {
             Some(port) => format!("0.0.0.0:{port}"),
@@ -38,6 +46,7 @@ impl Check<'_> {
             address,
             asked,
             show_payloads,
+            token,
         }
     }
 

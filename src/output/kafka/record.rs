@@ -2,7 +2,6 @@
 //! script says otherwise; or a dead letter.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -22,7 +21,6 @@ pub struct Composer {
     headers: Option<Vec<(String, String)>>,
     partition: Option<i32>,
     max_bytes: usize,
-    script_hash: Arc<str>,
 }
 
 /// A record, ready to be sent.
@@ -43,15 +41,14 @@ pub struct Composed<'a> {
 }
 
 impl Composer {
-    /// For records as `config` wants them, and dead letters that name `script_hash`.
-    pub fn new(config: &KafkaOutputConfig, script_hash: Arc<str>) -> Self {
+    /// For records as `config` wants them.
+    pub fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
             key: config.key.clone(),
             headers: config.headers.clone(),
             partition: config.partition,
             max_bytes: config.max_message_bytes,
-            script_hash,
         }
     }
 
@@ -104,7 +101,7 @@ impl Composer {
         self.finish(topic, payload, key, headers, timestamp)
     }
 
-    /// The dead letter of `message`: its own bytes, key, headers and timestamp, and what happened.
+    /// The dead letter of `message`: its own bytes, key, headers and timestamp, what happened, and in which scripts.
     ///
     /// A message that is a dead letter already, because it is run again, keeps the place it first came from, and its attempts
     /// add up.
@@ -116,6 +113,7 @@ impl Composer {
         batch: &'a Batch,
         message: &'a Message,
         failure: &Failure,
+        script_hash: &str,
     ) -> Result<Composed<'a>, Failure> {
         static NONE: Attributes = Attributes {
             key: None,
@@ -154,7 +152,7 @@ impl Composer {
             ("topic", topic),
             ("partition", partition),
             ("offset", offset),
-            ("script", &self.script_hash),
+            ("script", script_hash),
         ];
         let mut headers = Headers::default();
         headers.extend(original(attributes));

@@ -60,7 +60,10 @@ impl Refusals {
             }
         };
         let dropped = matches!(policy, ErrorPolicy::Drop);
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = Outcomes {
+            script_hash: Arc::clone(&deliver.outcomes.script_hash),
+            ..Outcomes::default()
+        };
         let count = deliver.outcomes.items.len();
         outcomes.items.resize_with(count, || Outcome::Dropped);
         for (index, failure) in refused {

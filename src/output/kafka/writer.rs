@@ -37,13 +37,12 @@ impl Writer {
     pub fn new(
         results: &KafkaOutputConfig,
         letters: &KafkaOutputConfig,
-        script_hash: Arc<str>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             topics: Topics::new(results),
-            results: Composer::new(results, Arc::clone(&script_hash)),
-            letters: Composer::new(letters, script_hash),
+            results: Composer::new(results),
+            letters: Composer::new(letters),
             until_refused: false,
             metrics,
         }
@@ -84,7 +83,12 @@ impl Writer {
                 Outcome::Record(record) => compose(record),
                 Outcome::Records(several) => several.iter().try_for_each(compose),
                 Outcome::Failed(failure) => {
-                    let letter = letters.letter(&deliver.batch, message, failure);
+                    let letter = letters.letter(
+                        &deliver.batch,
+                        message,
+                        failure,
+                        &deliver.outcomes.script_hash,
+                    );
                     letter.map(|letter| records.push(letter))
                 }
             };

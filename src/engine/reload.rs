@@ -1,0 +1,251 @@
+//! A changed config takes the place of the one that runs, whole or not at all.
+//!
+//! Scripts and limits of guests can change while messages flow; the supervisor has guests with them take over
+//! between two batches. All else (input, output and what lies between) needs a new start: a config in which it
+//! changed is refused, scripts and all, since half of a config is nobody's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::watch::{self, Watched};
+use super::{build, problems};
+use crate::config::{Config, Diagnostics, Loaded, PipelineConfig, Running};
+use crate::guest::runtime::Runtime;
+use crate::supervisor::{NewScripts, Supervisor};
+use crate::telemetry::events::ReloadRefused;
+use crate::telemetry::metrics::Metrics;
+
+/// Reads the config again.
+pub type Load = Box<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
+
+/// How a config is reloaded.
+pub struct Reloading {
+    /// Reads it again.
+    pub load: Load,
+    /// Where it is.
+    pub file: PathBuf,
+    /// Whether a change is enough to do so.
+    pub watch: bool,
+}
+
+/// Load the config again; who asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "Reloaded")]
+pub enum Reload {
+    /// SIGHUP.
+    Signal,
+    /// A file changed.
+    Change,
+    /// `POST /reload`.
+    Request,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, MessageResponse)]
+pub enum Reloaded {
+    /// The next batch is for the new scripts.
+    Taken,
+    /// There was nothing new in it.
+    Unchanged,
+    /// The old one goes on, for this reason.
+    Refused(String),
+}
+
+/// The actor that does it, one at a time.
+pub struct Reloader {
+    load: Arc<Load>,
+    file: PathBuf,
+    running: Running,
+    runtime: Arc<Runtime>,
+    supervisor: Addr<Supervisor>,
+    metrics: Arc<Metrics>,
+    watched: Watched,
+    /// Why the last one was refused, if it was.
+    refusal: Option<String>,
+}
+
+impl Reloader {
+    /// Starts it. It listens to SIGHUP, and watches the files if `reloading` says so. Must be called inside an actix
+    /// system.
+    ///
+    /// # Errors
+    /// If the system does not let the signal be caught, or gives no thread to watch.
+    pub fn start(
+        reloading: Reloading,
+        running: Running,
+        runtime: Arc<Runtime>,
+        supervisor: Addr<Supervisor>,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<Addr<Self>> {
+        let Reloading { load, file, watch } = reloading;
+        let watched = Watched::default();
+        watched.files(files(&file, &running.get()));
+        let reloader = Actor::start(Self {
+            load: Arc::new(load),
+            file,
+            running,
+            runtime,
+            supervisor,
+            metrics,
+            watched: watched.clone(),
+            refusal: None,
+        });
+        listen(reloader.clone())?;
+        if watch {
+            watch::start(watched, reloader.clone().recipient())?;
+        }
+        Ok(reloader)
+    }
+
+    /// Takes note of what came of it.
+    fn settle(&mut self, asked: Reload, result: Result<Option<Config>, String>) -> Reloaded {
+        match result {
+            Ok(Some(config)) => {
+                self.watched.files(files(&self.file, &config));
+                self.running.replace(config);
+                self.refusal = None;
+                Reloaded::Taken
+            }
+            Ok(None) => {
+                self.watched.files(files(&self.file, &self.running.get()));
+                self.refusal = None;
+                if asked == Reload::Signal {
+                    tracing::info!("the config is as it was: nothing to reload");
+                }
+                Reloaded::Unchanged
+            }
+            Err(reason) => {
+                self.watched.refused();
+                // A file that is watched is tried again and again.
+                if asked != Reload::Change || self.refusal.as_ref() != Some(&reason) {
+                    ReloadRefused { reason: &reason }.emit(&self.metrics);
+                }
+                self.refusal = Some(reason.clone());
+                Reloaded::Refused(reason)
+            }
+        }
+    }
+}
+
+/// The files whose change is one of the config.
+fn files(file: &PathBuf, config: &Config) -> Vec<PathBuf> {
+    let stages = build::scripts(&config.input, &config.pipeline.stages);
+    let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
+    let mut files: Vec<PathBuf> = scripts.chain([file.clone()]).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+fn listen(reloader: Addr<Reloader>) -> std::io::Result<()> {
+    let mut signals = signal(SignalKind::hangup())?;
+    actix_rt::spawn(async move {
+        while signals.recv().await.is_some() {
+            reloader.do_send(Reload::Signal);
+        }
+    });
+    Ok(())
+}
+
+impl Actor for Reloader {
+    type Context = Context<Self>;
+}
+
+impl Handler<Reload> for Reloader {
+    type Result = AtomicResponse<Self, Reloaded>;
+
+    fn handle(&mut self, asked: Reload, _: &mut Self::Context) -> Self::Result {
+        let reload = reload(
+            Arc::clone(&self.load),
+            self.running.get(),
+            Arc::clone(&self.runtime),
+            self.supervisor.clone(),
+        );
+        let settled = reload
+            .into_actor(self)
+            .map(move |result, reloader, _| reloader.settle(asked, result));
+        AtomicResponse::new(Box::pin(settled))
+    }
+}
+
+/// The config that has taken over; `None` if there is nothing new in it.
+async fn reload(
+    load: Arc<Load>,
+    old: Arc<Config>,
+    runtime: Arc<Runtime>,
+    supervisor: Addr<Supervisor>,
+) -> Result<Option<Config>, String> {
+    let loaded = actix_rt::task::spawn_blocking(move || load()).await;
+    let loaded = loaded.map_err(|error| format!("reading it failed: {error}"))?;
+    let Loaded { config, warnings } = loaded.map_err(|problems| problems.render(false))?;
+    let fixed = fixed(&old, &config);
+    if !fixed.is_empty() {
+        let fixed = fixed.join("`, `");
+        return Err(format!(
+            "`{fixed}` cannot change while the pipeline runs: start it again for that"
+        ));
+    }
+    if !differs(&old, &config) {
+        return Ok(None);
+    }
+    if !warnings.is_empty() {
+        tracing::warn!("{}", warnings.render(false));
+    }
+    let answer = supervisor.send(NewScripts(build::scripts_of(&config, runtime)));
+    match answer.await {
+        Ok(Ok(())) => Ok(Some(config)),
+        Ok(Err(error)) => Err(problems::of_start(&config, &error).render(false)),
+        Err(error) => Err(format!("the pipeline has ended: {error}")),
+    }
+}
+
+/// Whether there is anything new in what can change.
+fn differs(old: &Config, new: &Config) -> bool {
+    old.pipeline != new.pipeline || old.guests != new.guests
+}
+
+/// What has changed of all that cannot, as the config calls it.
+fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let Config {
+        input,
+        pipeline,
+        output,
+        dead_letter,
+        delivery,
+        guests,
+        http,
+        logger,
+        shutdown_timeout,
+        tests: _,
+    } = old;
+    let PipelineConfig {
+        stages: _,
+        max_guests: _,
+        max_in_flight,
+        on_error,
+    } = pipeline;
+    [
+        ("input", *input == new.input),
+        ("output", *output == new.output),
+        ("dead_letter", *dead_letter == new.dead_letter),
+        ("delivery", *delivery == new.delivery),
+        (
+            "pipeline.max_in_flight",
+            *max_in_flight == new.pipeline.max_in_flight,
+        ),
+        ("pipeline.on_error", *on_error == new.pipeline.on_error),
+        ("guests.runtime", guests.runtime == new.guests.runtime),
+        ("http", *http == new.http),
+        ("logger", *logger == new.logger),
+        (
+            "shutdown_timeout",
+            *shutdown_timeout == new.shutdown_timeout,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, same)| (!same).then_some(name))
+    .collect()
+}

@@ -1,0 +1,126 @@
+//! Watches the files of a config, for `--watch`.
+//!
+//! It looks at them a few times a second. inotify and its likes would be quicker by that, and miss what happens on
+//! network and bind mounts, and behind the links that Kubernetes swaps for a changed ConfigMap.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use actix::prelude::*;
+
+use super::reload::Reload;
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a config that was refused is tried again: a file that it names may be there by now.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What is watched. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Watched(Arc<Mutex<State>>);
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    files: Vec<PathBuf>,
+    refused: bool,
+}
+
+impl Watched {
+    /// These files from now on, since the config that names them was taken.
+    pub fn files(&self, files: Vec<PathBuf>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.files, state.refused) = (files, false);
+    }
+
+    /// The config was refused.
+    pub fn refused(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refused = true;
+    }
+
+    fn state(&self) -> State {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Tells `changed` of each change, until nobody listens. On a thread of its own, since a file system may hang.
+///
+/// # Errors
+/// If there can be no thread.
+pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
+    let mut settling = Settling::new(look(&watched.state().files));
+    let mut tried = Instant::now();
+    let watch = move || {
+        while changed.connected() {
+            thread::sleep(LOOK);
+            let State { files, refused } = watched.state();
+            if settling.changed(look(&files)) || (refused && tried.elapsed() >= AGAIN) {
+                tried = Instant::now();
+                changed.do_send(Reload::Change);
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("watch".into());
+    thread.spawn(watch).map(drop)
+}
+
+/// What a file looked like; `None` for one that is not there.
+type Look = Option<(SystemTime, u64)>;
+
+fn look(files: &[PathBuf]) -> Vec<(PathBuf, Look)> {
+    let one = |file: &PathBuf| {
+        let about = fs::metadata(file).ok()?;
+        Some((about.modified().ok()?, about.len()))
+    };
+    files.iter().map(|file| (file.clone(), one(file))).collect()
+}
+
+/// Tells a change once it is over: who writes a file does not write it all at once.
+#[derive(Debug)]
+struct Settling<T> {
+    told: T,
+    last: T,
+}
+
+impl<T: PartialEq + Clone> Settling<T> {
+    fn new(seen: T) -> Self {
+        Self {
+            told: seen.clone(),
+            last: seen,
+        }
+    }
+
+    /// Whether what is `seen` now was seen the last time too, and is news.
+    fn changed(&mut self, seen: T) -> bool {
+        let settled = seen == self.last;
+        let news = settled && seen != self.told;
+        if news {
+            self.told = seen.clone();
+        }
+        self.last = seen;
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_once_and_when_it_is_over() {
+        let mut settling = Settling::new(1);
+        let told: Vec<bool> = [1, 2, 3, 3, 3, 1, 1, 3, 1]
+            .map(|seen| settling.changed(seen))
+            .into();
+        let expected = [false, false, false, true, false, false, true, false, false];
+        assert_eq!(told, expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! New scripts take over from old ones while messages flow.
+//!
+//! One guest with the new scripts is started beside the others. If it does not come to READY, nothing has changed.
+//! If it does, batches that no guest has begun are for the new scripts from then on (see [`super::generations`]),
+//! as many guests are started as there were, and the old ones end when they have finished what they had begun.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::scaling::{Bounds, Reason};
+use super::{Recycle, Supervisor};
+use crate::guest::GuestSpec;
+use crate::guest::error::{Death, StartError};
+use crate::telemetry::events::ScriptsReplaced;
+
+/// What takes the place of what runs.
+#[derive(Clone)]
+pub struct Successor {
+    /// What guests are made from.
+    pub spec: Arc<GuestSpec>,
+    /// How many there may be.
+    pub bounds: Bounds,
+    /// When they are replaced.
+    pub recycle: Recycle,
+}
+
+/// Have guests with new scripts take over. Answered when the first one is READY, and the next batch is theirs; or
+/// with the reason why it is not, and all goes on as before.
+#[derive(Message)]
+#[rtype(result = "Result<(), StartError>")]
+pub struct NewScripts(pub Successor);
+
+/// New scripts whose first guest is on its way to READY.
+pub(super) struct Candidate {
+    /// The number of the slot of that guest.
+    slot: usize,
+    successor: Successor,
+    answer: oneshot::Sender<Result<(), StartError>>,
+}
+
+impl Handler<NewScripts> for Supervisor {
+    type Result = ResponseFuture<Result<(), StartError>>;
+
+    fn handle(
+        &mut self,
+        NewScripts(successor): NewScripts,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
+        let (answer, answered) = oneshot::channel();
+        if let Some(Candidate { slot, .. }) = self.candidate.take() {
+            self.slots.retain(|other| other.number != slot); // overtaken; who asked for it hears that below
+        }
+        self.candidate = Some(Candidate {
+            slot: self.next_number + 1,
+            successor: successor.clone(),
+            answer,
+        });
+        self.add(self.generations.next_number(), successor.spec, None, ctx);
+        Box::pin(async {
+            answered.await.unwrap_or_else(|_| {
+                let why = "another reload, or the end of the pipeline, came first";
+                Err(StartError::Died(Death::Killed(why)))
+            })
+        })
+    }
+}
+
+impl Supervisor {
+    /// The guest with this number is ready. If it is the first of new scripts, they take over.
+    pub(super) fn take_over(&mut self, number: usize, ctx: &mut Context<Self>) {
+        let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
+            return;
+        };
+        let before = self.current_slots().count();
+        let Successor {
+            spec,
+            bounds,
+            recycle,
+        } = candidate.successor;
+        (self.bounds, self.recycle) = (bounds, recycle);
+        self.generations.succeed(spec, self.begun);
+        let event = ScriptsReplaced {
+            generation: self.generations.current().number,
+            unfinished: self
+                .slots
+                .iter()
+                .filter(|slot| slot.work().is_some())
+                .count(),
+        };
+        event.emit(&self.metrics);
+        for _ in 1..before.min(self.bounds.max) {
+            self.scale_up(Reason::Reload, ctx);
+        }
+        // Who asked may be gone.
+        let _ = candidate.answer.send(Ok(()));
+    }
+
+    /// The guest in slot `index` did not start. If it was to be the first of new scripts, they are refused, and
+    /// the error is dealt with.
+    pub(super) fn refuse(&mut self, index: usize, error: StartError) -> Option<StartError> {
+        let number = self.slots[index].number;
+        let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
+            return Some(error);
+        };
+        self.slots.remove(index);
+        let _ = candidate.answer.send(Err(error));
+        None
+    }
+
+    /// Ends the guests of old scripts that have no work left.
+    pub(super) fn end_old_generations(&mut self, ctx: &mut Context<Self>) {
+        let Some(current) = self
+            .generations
+            .oldest_old()
+            .map(|_| self.generations.current().number)
+        else {
+            return;
+        };
+        for (number, batches) in self.generations.spans().collect::<Vec<_>>() {
+            if number == current {
+                return;
+            }
+            let queued = self
+                .queue
+                .range((batches.start, 0)..(batches.end, 0))
+                .next()
+                .is_some();
+            let mut slots = self.slots.iter().filter(|slot| slot.generation == number);
+            if queued || slots.clone().any(|slot| slot.work().is_some()) {
+                if let (None, Some(oldest)) = (slots.next(), self.generations.oldest_old()) {
+                    // Its last guest was ended for another reason.
+                    let spec = Arc::clone(&oldest.spec);
+                    self.add(number, spec, None, ctx);
+                }
+                return; // younger ones wait: they end in their order
+            }
+            self.slots.retain(|slot| slot.generation != number);
+            self.generations.end_oldest();
+            tracing::debug!(generation = number, "the last guest with old scripts ended");
+        }
+    }
+}
