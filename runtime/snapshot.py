@@ -16,6 +16,7 @@ Only a build imports this file; `entrypoint.py` is what both runtimes have in co
 
 import gc
 import importlib
+import io
 import logging
 import marshal
 import os
@@ -23,8 +24,10 @@ import random
 import sys
 import time
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.resources.abc import Traversable, TraversableResources
 
 STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
+PACKAGES = "/packages"  # where tracebacks say that a package's files are
 
 # Not carried: what lacks the C parts that it is made of, what is for another system, and CPython's own tooling.
 LEFT_OUT = frozenset(
@@ -56,13 +59,15 @@ class _Carried:
 
     def __init__(self):
         self.modules = {}
+        self.folders = {}  # the folder of each module that is not of the standard library
+        self.files = {}  # path → bytes, of packages
 
     def find_spec(self, name, path=None, target=None):
         found = self.modules.get(name)
         if found is None:
             return None
         is_package, _ = found
-        file = f"{STANDARD_LIBRARY}/{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
+        file = f"{self.folders.get(name, STANDARD_LIBRARY)}/{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
         spec = ModuleSpec(name, self, origin=file, is_package=is_package)
         spec.has_location = True  # so that the module has a `__file__`, as code may expect
         return spec
@@ -83,6 +88,18 @@ class _Carried:
 
     def get_source(self, name):
         return None
+
+    # What packages read beside their modules: pkgutil.get_data and importlib.resources.
+
+    def get_data(self, path):
+        try:
+            return self.files[path]
+        except KeyError:
+            raise FileNotFoundError(f"{path} is not carried") from None
+
+    def get_resource_reader(self, name):
+        folder = f"{PACKAGES}/{name.replace('.', '/')}"
+        return _Resources(_File(self.files, folder)) if self.is_package(name) else None
 
     def _get(self, name):
         try:
@@ -105,22 +122,86 @@ def _carry_standard_library(carried):
         module.__loader__ = carried
 
 
-def _modules_below(folder, prefix):
+def _modules_below(folder, prefix, left_out=LEFT_OUT):
     """(module name, is it a package, file) for every module in `folder`."""
     for entry in sorted(os.listdir(folder)):
         path, stem = f"{folder}/{entry}", entry.removesuffix(".py")
-        if stem in ("__init__", "__main__") or (not prefix and stem in LEFT_OUT):
+        if stem in ("__init__", "__main__") or (not prefix and stem in left_out):
             continue
         if stem != entry:
             yield prefix + stem, False, path
         elif os.path.exists(f"{path}/__init__.py"):  # so no site-packages and no folder of headers
             yield prefix + stem, True, f"{path}/__init__.py"
-            yield from _modules_below(path, f"{prefix}{stem}.")
+            yield from _modules_below(path, f"{prefix}{stem}.", left_out)
+
+
+class _File(Traversable):
+    """A file or a folder of the packages, for `importlib.resources`."""
+
+    def __init__(self, files, path):
+        self.files, self.path = files, path
+
+    @property
+    def name(self):
+        return self.path.rpartition("/")[2]
+
+    def is_file(self):
+        return self.path in self.files
+
+    def is_dir(self):
+        return any(path.startswith(f"{self.path}/") for path in self.files)
+
+    def iterdir(self):
+        below = (path[len(self.path) + 1 :] for path in self.files if path.startswith(f"{self.path}/"))
+        return (self.joinpath(name) for name in dict.fromkeys(path.partition("/")[0] for path in below))
+
+    def joinpath(self, *names):
+        return _File(self.files, "/".join([self.path, *map(str, names)]))
+
+    __truediv__ = joinpath
+
+    def open(self, mode="r", *args, **kwargs):
+        if not self.is_file():
+            raise FileNotFoundError(self.path)
+        content = io.BytesIO(self.files[self.path])
+        return content if "b" in mode else io.TextIOWrapper(content, *args, **kwargs)
+
+
+class _Resources(TraversableResources):
+    def __init__(self, folder):
+        self.folder = folder
+
+    def files(self):
+        return self.folder
+
+
+def _carry_packages(carried):
+    """Carries what `nerodia runtime build` installed, and imports the top of each package.
+
+    The files are there only while it builds; what a package reads later, it reads from memory.
+    """
+    folder = next((folder for folder in sys.path if os.path.exists(f"{folder}/nerodia-packages")), None)
+    if folder is None:
+        return
+    for path, _, names in os.walk(folder):
+        for name in names:
+            if not name.endswith((".py", ".pyc")) and ".dist-info" not in path:
+                with open(f"{path}/{name}", "rb") as file:
+                    carried.files[PACKAGES + f"{path}/{name}".removeprefix(folder)] = file.read()
+    tops = []
+    for name, is_package, file in _modules_below(folder, "", left_out=()):
+        with open(file, "rb") as source:
+            code = compile(source.read(), file.replace(folder, PACKAGES, 1), "exec", dont_inherit=True)
+        carried.modules[name] = (is_package, marshal.dumps(code))
+        carried.folders[name] = PACKAGES
+        if "." not in name:
+            tops.append(name)
+    for name in tops:
+        importlib.import_module(name)  # from memory already: what cannot be imported so fails here and not in a guest
 
 
 def _carry_time_zones():
     """Puts the time zone database into `zoneinfo`, which reads it from files that a guest does not have."""
-    import io
     import zoneinfo._common
 
     import tzdata
@@ -198,6 +279,7 @@ _carry_standard_library(_carried)
 for _name in USUAL:
     importlib.import_module(_name)
 _carry_time_zones()
+_carry_packages(_carried)
 
 
 class WitWorld(wit_world.WitWorld):

@@ -4,6 +4,9 @@
 #   scripts/install.sh                     cpython-3.14, the default runtime
 #   scripts/install.sh cpython-3.12        the runtime named
 #   scripts/install.sh --all               every runtime
+#   scripts/install.sh --packages FILE NAME
+#                                          cpython-3.14 with the packages of a requirements file, as runtime NAME; for
+#                                          `nerodia runtime build`
 #   scripts/install.sh --check [NAME …]    looks, changes nothing; exit code 1 if one is not as it should be
 #
 # A runtime is runtime/NAME.wasm with runtime/NAME.wasm.sha256sum beside it.
@@ -26,6 +29,12 @@ work=""
 
 main() {
   local check_only="" chosen="" name
+  if [ "${1:-}" = --packages ]; then
+    [ $# = 3 ] || { usage >&2 && exit 2; }
+    one_at_a_time
+    install_with_packages "$2" "$3"
+    return
+  fi
   for name in "$@"; do
     case "$name" in
       -h | --help) usage && exit 0 ;;
@@ -104,29 +113,74 @@ install() {
 }
 
 build_cpython_3_14() {
+  build_component cpython-3.14 ""
+  # shellcheck disable=SC2086  # one word a file
+  (cd "$work/app" && sums_of cpython-3.14.wasm $sources) >"$work/sums"
+  put_in_place cpython-3.14
+}
+
+install_with_packages() {
+  local requirements=$1 name=$2
+  SECONDS=0
+  work=$(mktemp -d "$runtime/.tmp-XXXXXX")
+  build_component "$name" "$requirements"
+  (cd "$work/app" && sums_of "$name.wasm") >"$work/sums"
+  put_in_place "$name"
+  say "$name: built in $SECONDS s"
+}
+
+# Without its sums an artifact counts as missing, so this may end between any two of these lines.
+put_in_place() {
+  rm -f "$runtime/$1.wasm.sha256sum"
+  mv "$work/app/$1.wasm" "$runtime/"
+  mv "$work/sums" "$runtime/$1.wasm.sha256sum"
+}
+
+# build_component NAME REQUIREMENTS makes $work/app/NAME.wasm, with the packages of a requirements file or none.
+build_component() {
+  local name=$1 requirements=$2
   require python
-  local python=$work/venv/bin/python file
-  say "cpython-3.14: installing componentize-py, as pinned in runtime/requirements.txt"
+  local python=$work/venv/bin/python file packages=""
+  say "$name: installing componentize-py, as pinned in runtime/requirements.txt"
   python3 -m venv "$work/venv" </dev/null >&2 || die "python3 -m venv failed"
   PIP_USER=0 "$python" -m pip install --disable-pip-version-check --no-input --no-deps --only-binary=:all: \
     --require-hashes -r "$runtime/requirements.txt" </dev/null >&2 ||
     die "pip could not install what runtime/requirements.txt pins; what it said stands above. Nothing was kept."
 
+  if [ -n "$requirements" ]; then
+    install_packages_of "$requirements" "$python"
+    packages="-p $work/packages"
+  fi
+
   # A copy of the sources: what is summed is what was built, and CPython writes its caches beside the copy.
   mkdir "$work/app"
   for file in $sources; do cp "$runtime/$file" "$work/app/"; done
-  say "cpython-3.14: building the component (10 to 30 s)"
+  say "$name: building the component (10 to 30 s)"
   # VIRTUAL_ENV: else it would offer the packages of whichever python3 comes first on PATH to the build.
+  # shellcheck disable=SC2086  # two words or none
   (cd "$work/app" && VIRTUAL_ENV=$work/venv "$work/venv/bin/componentize-py" --quiet -d guest.wit -w guest \
-    componentize -p . -p "$(site_packages "$python")" -o cpython-3.14.wasm snapshot) </dev/null >&2 ||
+    componentize -p . -p "$(site_packages "$python")" $packages -o "$name.wasm" snapshot) </dev/null >&2 ||
     die "componentize-py could not build the component; what it said stands above. Nothing was kept."
+}
 
-  # shellcheck disable=SC2086  # one word a file
-  (cd "$work/app" && sums_of cpython-3.14.wasm $sources) >"$work/sums"
-  # Without its sums an artifact counts as missing, so this may end between any two of these lines.
-  rm -f "$runtime/cpython-3.14.wasm.sha256sum"
-  mv "$work/app/cpython-3.14.wasm" "$runtime/"
-  mv "$work/sums" "$runtime/cpython-3.14.wasm.sha256sum"
+# Wheels of pure Python alone: guests cannot load native code.
+install_packages_of() {
+  local requirements=$1 python=$2 native
+  say "installing the packages of $requirements"
+  PIP_USER=0 "$python" -m pip install --disable-pip-version-check --no-input --target "$work/packages" \
+    --only-binary=:all: --platform any --implementation py --abi none --python-version 3.14 \
+    -r "$requirements" </dev/null 2>"$work/pip" >&2 || refused_by_pip "$work/pip"
+  native=$(cd "$work/packages" && find . -name '*.so' -o -name '*.pyd' -o -name '*.dylib' | head -n 1)
+  [ -z "$native" ] || die "${native#./} is native code, which guests cannot load. Nothing was kept."
+  touch "$work/packages/nerodia-packages" # how snapshot.py knows the folder
+}
+
+refused_by_pip() {
+  local name
+  cat "$1" >&2
+  name=$(sed -n 's/^ERROR: No matching distribution found for \([A-Za-z0-9._-]*\).*/\1/p' "$1" | head -n 1)
+  [ -n "$name" ] || die "pip could not install the packages; what it said stands above. Nothing was kept."
+  die "$name has no wheel of pure Python in the version that is asked for: it is native code, or has to be built. Guests run in WebAssembly and cannot load native code. Nothing was kept."
 }
 
 site_packages() { "$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }

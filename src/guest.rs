@@ -13,6 +13,7 @@ pub mod instance;
 pub mod log;
 pub mod meter;
 pub mod pace;
+pub mod packages;
 pub mod protocol;
 pub mod runtime;
 pub mod stdio;

@@ -1,6 +1,8 @@
 //! `nerodia runtime`: lists, checks and prepares the runtimes that guests are made from.
 
-use std::path::Path;
+mod build;
+
+use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::{Args, Subcommand};
@@ -9,6 +11,7 @@ use super::{MISUSED, WELL, console, progress, report};
 use crate::engine::build::{cache_directories, runtime_directory};
 use crate::guest::artifact::Artifact;
 use crate::guest::cache::{self, Cache};
+use crate::guest::packages;
 use crate::guest::runtime::{KNOWN, RuntimeError};
 use crate::guest::store;
 
@@ -28,6 +31,19 @@ enum Command {
         /// Runtimes; all that are installed if none is named
         names: Vec<String>,
     },
+    /// Build a runtime that has Python packages, for configs that name the same requirements file
+    #[command(after_help = "\
+Examples:
+  nerodia runtime build -r requirements.txt
+
+A config then has them with `python: { packages: requirements.txt, … }`. Packages are imported into the snapshot
+that guests start from, so they cost no time at the start. Only packages of pure Python can be had. Building takes
+Python 3 with venv, and what pip needs to reach its index; running does not.")]
+    Build {
+        /// The requirements file, as for pip
+        #[arg(short, long, value_name = "FILE")]
+        requirements: PathBuf,
+    },
     /// Compile to machine code now, so that the first run starts at once
     Compile {
         /// Runtimes; all that are installed if none is named
@@ -43,6 +59,7 @@ impl Runtime {
         let directory = runtime_directory();
         match self.command {
             Command::List => list(&directory),
+            Command::Build { requirements } => build::run(&directory, &requirements),
             Command::Verify { names } => each(&directory, names, |name| {
                 let artifact = Artifact::find(&directory, name)?;
                 artifact.verify()?;
@@ -64,15 +81,19 @@ impl Runtime {
 
 fn list(directory: &Path) -> u8 {
     let cache = Cache::new(cache_directories());
-    for name in KNOWN {
-        let Ok(artifact) = Artifact::find(directory, name) else {
+    for name in KNOWN
+        .map(str::to_owned)
+        .into_iter()
+        .chain(with_packages(directory))
+    {
+        let Ok(artifact) = Artifact::find(directory, &name) else {
             console::say(format_args!(
                 "{name}  not installed (scripts/install.sh {name})"
             ));
             continue;
         };
         let size = artifact.path().metadata().map_or(0, |file| file.len());
-        let compiled = match key(name, &artifact).map(|key| cache.find(&key)) {
+        let compiled = match key(&name, &artifact).map(|key| cache.find(&key)) {
             Ok(Ok(Some(_))) => "compiled",
             Ok(Ok(None)) => "not compiled yet",
             Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
@@ -81,6 +102,25 @@ fn list(directory: &Path) -> u8 {
         console::say(format_args!("{name}  {size}  {compiled}  {path}"));
     }
     WELL
+}
+
+/// The runtimes that `build` made, in the order of their names.
+fn with_packages(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".wasm")?
+                    .to_owned(),
+            )
+        })
+        .filter(|name| packages::is_one(name))
+        .collect();
+    names.sort();
+    names
 }
 
 fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
@@ -102,10 +142,11 @@ fn each(
     work: impl Fn(&str) -> Result<(), RuntimeError>,
 ) -> u8 {
     let names = if names.is_empty() {
-        let installed = KNOWN
-            .into_iter()
-            .filter(|name| Artifact::find(directory, name).is_ok());
-        installed.map(str::to_owned).collect()
+        let known = KNOWN.map(str::to_owned).into_iter();
+        known
+            .chain(with_packages(directory))
+            .filter(|name| Artifact::find(directory, name).is_ok())
+            .collect()
     } else {
         names
     };

@@ -52,6 +52,7 @@ pub(super) fn validate(
         base,
         doubtful,
         threads_are_cores: false,
+        packages: None,
         errors: Diagnostics::default(),
         warnings: Diagnostics::default(),
     };
@@ -112,6 +113,8 @@ struct Check<'a> {
     doubtful: &'a [String],
     /// Whether the most guests is the machine's choice, not the user's.
     threads_are_cores: bool,
+    /// The requirements file, as it is written, and where.
+    packages: Option<(String, Location)>,
     errors: Diagnostics,
     warnings: Diagnostics,
 }

@@ -41,7 +41,7 @@ fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
     let runtime = &config.guests.runtime;
     match kind.as_str() {
         "ModuleNotFoundError" => diagnostic.help(format!(
-            "guests import from the standard library of {runtime} alone"
+            "guests import from the standard library of {runtime} and from `packages`: a requirements file"
         )),
         _ => diagnostic,
     }

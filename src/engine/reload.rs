@@ -4,7 +4,7 @@
 //! between two batches. All else (input, output and what lies between) needs a new start: a config in which it
 //! changed is refused, scripts and all, since half of a config is nobody's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -131,10 +131,10 @@ impl Reloader {
 }
 
 /// The files whose change is one of the config.
-fn files(file: &PathBuf, config: &Config) -> Vec<PathBuf> {
+fn files(file: &Path, config: &Config) -> Vec<PathBuf> {
     let stages = build::scripts(&config.input, &config.pipeline.stages);
     let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
-    let mut files: Vec<PathBuf> = scripts.chain([file.clone()]).collect();
+    let mut files: Vec<PathBuf> = scripts.chain([file.to_owned()]).collect();
     files.sort();
     files.dedup();
     files

@@ -23,10 +23,13 @@ use wasm_encoder::{
 use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// To be changed with whatever this file does to an artifact: what was compiled before is compiled anew.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Ticks between two looks at the clock: some microseconds of the interpreter's time.
 const TICKS: i32 = 4096;
+/// C code that calls nothing keeps its locals below the stack pointer, this far down, and does not move the pointer
+/// (`RedZoneSize` in LLVM's WebAssemblyFrameLowering.cpp). A call put in there must leave those bytes alone.
+const RED_ZONE: i32 = 128;
 /// So many bytes that are copied or filled at once count as one pass of a loop.
 const BYTES_A_TICK: u32 = 1 << 10;
 
@@ -102,6 +105,8 @@ struct Facts {
     functions_imported: u32,
     globals_imported: u32,
     globals_defined: u32,
+    /// The global that is C's stack pointer, if the module has a use for it.
+    stack_pointer: Option<u32>,
     /// The function to call: its index, and which it is.
     target: Option<(u32, &'static Target)>,
 }
@@ -123,7 +128,12 @@ impl Facts {
                                 facts.found(is_it, facts.functions_imported);
                                 facts.functions_imported += 1;
                             }
-                            TypeRef::Global(_) => facts.globals_imported += 1,
+                            TypeRef::Global(_) => {
+                                if import.name == "__stack_pointer" {
+                                    facts.stack_pointer = Some(facts.globals_imported);
+                                }
+                                facts.globals_imported += 1;
+                            }
                             _ => {}
                         }
                     }
@@ -210,6 +220,7 @@ impl Reencode for Meter {
             return utils::parse_function_body(self, code, body);
         };
         let counter = self.module.counter();
+        let stack_pointer = self.module.stack_pointer;
         let mut function = self.new_function_with_parsed_locals(&body)?;
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
@@ -224,12 +235,14 @@ impl Reencode for Meter {
             }
             function.instruction(&self.instruction(operator)?);
             if (is_loop && !target.is_library()) || (is_bulk && target.is_library()) {
-                tick(
-                    &mut function,
-                    counter,
-                    function_to_call,
-                    target.takes_null(),
-                );
+                tick(&mut function, counter, |function| {
+                    if target.takes_null() {
+                        call_c(function, function_to_call, stack_pointer);
+                    } else {
+                        function.instruction(&Instruction::Call(function_to_call));
+                        function.instruction(&Instruction::Drop);
+                    }
+                });
             }
         }
         code.function(&function);
@@ -269,8 +282,25 @@ fn charge_length(function: &mut Function, counter: u32) {
     }
 }
 
-/// Takes one off the counter; where it is used up, fills it and calls the target.
-fn tick(function: &mut Function, counter: u32, target: u32, takes_null: bool) {
+/// Calls the C function `target(NULL)` from any place in C code, and throws away what it gives.
+fn call_c(function: &mut Function, target: u32, stack_pointer: Option<u32>) {
+    let mut move_stack = |function: &mut Function, by: i32| {
+        if let Some(stack_pointer) = stack_pointer {
+            function.instruction(&Instruction::GlobalGet(stack_pointer));
+            function.instruction(&Instruction::I32Const(by));
+            function.instruction(&Instruction::I32Add);
+            function.instruction(&Instruction::GlobalSet(stack_pointer));
+        }
+    };
+    move_stack(function, -RED_ZONE);
+    function.instruction(&Instruction::I32Const(0));
+    function.instruction(&Instruction::Call(target));
+    function.instruction(&Instruction::Drop);
+    move_stack(function, RED_ZONE);
+}
+
+/// Takes one off the counter; where it is used up, fills it and does what `call` writes.
+fn tick(function: &mut Function, counter: u32, call: impl FnOnce(&mut Function)) {
     for instruction in [
         Instruction::GlobalGet(counter),
         Instruction::I32Const(1),
@@ -285,16 +315,8 @@ fn tick(function: &mut Function, counter: u32, target: u32, takes_null: bool) {
     ] {
         function.instruction(&instruction);
     }
-    if takes_null {
-        function.instruction(&Instruction::I32Const(0));
-    }
-    for instruction in [
-        Instruction::Call(target),
-        Instruction::Drop,
-        Instruction::End,
-    ] {
-        function.instruction(&instruction);
-    }
+    call(function);
+    function.instruction(&Instruction::End);
 }
 
 /// When a guest's time is over. Cheap to clone; all clones are one.
@@ -437,6 +459,111 @@ mod tests {
         let ticks = 1 + (1 << 20) / BYTES_A_TICK as i32;
         assert_eq!(passes(1 << 20) / 10, (TICKS + ticks - 1) / ticks);
         assert_eq!(passes(60 << 20), 10, "each pass");
+    }
+
+    /// A C function that calls nothing: it keeps a number below the stack pointer, loops for long, and gives it back.
+    fn leaf() -> Vec<u8> {
+        use wasm_encoder::*;
+        let mutable = GlobalType {
+            val_type: ValType::I32,
+            mutable: true,
+            shared: false,
+        };
+        let mut types = TypeSection::new();
+        types.ty().function([ValType::I32], [ValType::I64]);
+        types.ty().function([], [ValType::I32]);
+        let mut imports = ImportSection::new();
+        imports.import("env", "time", EntityType::Function(0));
+        imports.import("env", "__memory_base", EntityType::Global(GlobalType { mutable: false, ..mutable }));
+        imports.import("env", "__stack_pointer", EntityType::Global(mutable));
+        imports.import(
+            "env",
+            "memory",
+            EntityType::Memory(MemoryType {
+                minimum: 1,
+                maximum: None,
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            }),
+        );
+        let mut functions = FunctionSection::new();
+        functions.function(1);
+        let mut globals = GlobalSection::new();
+        globals.global(mutable, &ConstExpr::i32_const(0));
+        let mut exports = ExportSection::new();
+        exports.export("leaf", ExportKind::Func, 1);
+        let at = MemArg {
+            offset: 0,
+            align: 2,
+            memory_index: 0,
+        };
+        let mut leaf = Function::new([(2, ValType::I32)]);
+        for instruction in [
+            Instruction::GlobalGet(1),
+            Instruction::I32Const(RED_ZONE),
+            Instruction::I32Sub,
+            Instruction::LocalTee(0),
+            Instruction::I32Const(42),
+            Instruction::I32Store(at),
+            Instruction::Loop(BlockType::Empty),
+            Instruction::LocalGet(1),
+            Instruction::I32Const(1),
+            Instruction::I32Add,
+            Instruction::LocalTee(1),
+            Instruction::I32Const(3 * TICKS),
+            Instruction::I32LtS,
+            Instruction::BrIf(0),
+            Instruction::End,
+            Instruction::LocalGet(0),
+            Instruction::I32Load(at),
+            Instruction::End,
+        ] {
+            leaf.instruction(&instruction);
+        }
+        let mut code = CodeSection::new();
+        code.function(&leaf);
+        let mut module = Module::new();
+        module
+            .section(&types)
+            .section(&imports)
+            .section(&functions)
+            .section(&globals)
+            .section(&exports)
+            .section(&code);
+        module.finish()
+    }
+
+    #[test]
+    fn what_c_keeps_below_its_stack_pointer_stays() {
+        use wasmtime::{Caller, Global, GlobalType, Memory, MemoryType, Mutability, Val, ValType};
+        let metered = module(&leaf()).expect("it has time");
+        let engine = wasmtime::Engine::default();
+        let compiled = wasmtime::Module::new(&engine, &metered).expect("it is valid");
+        let mut store = wasmtime::Store::new(&engine, 0u32);
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).expect("a page");
+        let mut global = |mutability| {
+            let kind = GlobalType::new(ValType::I32, mutability);
+            Global::new(&mut store, kind, Val::I32(1024)).expect("a number")
+        };
+        let (base, stack_pointer) = (global(Mutability::Const), global(Mutability::Var));
+        // As C's own would: it uses what is below the stack pointer.
+        let time = move |mut caller: Caller<'_, u32>, _: i32| -> i64 {
+            *caller.data_mut() += 1;
+            let top = stack_pointer.get(&mut caller).i32().expect("an i32") as usize;
+            memory.data_mut(&mut caller)[top - 512..top].fill(0xff);
+            0
+        };
+        let mut linker = wasmtime::Linker::new(&engine);
+        linker.func_wrap("env", "time", time).expect("once");
+        linker.define(&store, "env", "memory", memory).expect("once");
+        linker.define(&store, "env", "__memory_base", base).expect("once");
+        linker.define(&store, "env", "__stack_pointer", stack_pointer).expect("once");
+        let instance = linker.instantiate(&mut store, &compiled).expect("it imports no more");
+        let leaf = instance.get_typed_func::<(), i32>(&mut store, "leaf").expect("it is there");
+        assert_eq!(leaf.call(&mut store, ()).expect("it returns"), 42);
+        assert!(*store.data() >= 2, "it was interrupted");
+        assert_eq!(stack_pointer.get(&mut store).i32(), Some(1024), "as it was");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use super::artifact::Artifact;
 use super::cache::{self, Cache, CacheError};
 use super::meter;
+use super::packages;
 use super::store::{self, State};
 
 /// The guest's program. The snapshot of a component has it inside, a command gets it as an argument.
@@ -100,6 +101,10 @@ impl RuntimeError {
                 format!(
                     "run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is"
                 )
+            }
+            RuntimeError::Missing { name, .. } if packages::is_one(name) => {
+                "build it: `nerodia runtime build -r` with the requirements file that the config names"
+                    .into()
             }
             RuntimeError::Missing { .. } => {
                 format!("set `guests.runtime` to one of {}", KNOWN.join(", "))

@@ -129,29 +129,30 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 impl Control {
-    /// What to say to who may not.
-    fn check(&self, request: &HttpRequest) -> Result<(), HttpResponse> {
+    /// What to say to who may not change anything; `None` to who may.
+    fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let Some(token) = &self.token else {
             let why =
                 "nothing can be changed over HTTP: set `http.token` in the config to allow it\n";
-            return Err(HttpResponse::Forbidden().body(why));
+            return Some(HttpResponse::Forbidden().body(why));
         };
         let given = request.headers().get(AUTHORIZATION);
         let given = given
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
         if given.map(digest).as_ref() == Some(token) {
-            return Ok(());
+            return None;
         }
-        Err(HttpResponse::Unauthorized()
+        let refusal = HttpResponse::Unauthorized()
             .insert_header((WWW_AUTHENTICATE, "Bearer"))
-            .body("give the token of the config: `Authorization: Bearer …`\n"))
+            .body("give the token of the config: `Authorization: Bearer …`\n");
+        Some(refusal)
     }
 }
 
 /// Loads the config again.
 async fn reload_config(request: HttpRequest, control: Data<Control>) -> HttpResponse {
-    if let Err(refusal) = control.check(&request) {
+    if let Some(refusal) = control.refusal(&request) {
         return refusal;
     }
     let asked = match &control.reload {

@@ -69,4 +69,8 @@ pub(in crate::config) struct Python {
     /// works as well.)
     #[schemars(extend("examples" = [["math", "json"]]))]
     pub imports: Vec<String>,
+    /// A requirements file, by its path from the config file: packages of pure Python that scripts may import. They are
+    /// in a runtime that `nerodia runtime build -r FILE` has made from it. All scripts of a config share them.
+    #[schemars(example = &"requirements.txt")]
+    pub packages: Option<String>,
 }

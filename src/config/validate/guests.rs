@@ -2,9 +2,11 @@
 
 use super::Check;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{GuestsConfig, PipelineConfig, RecycleConfig};
+use crate::config::load;
+use crate::config::model::{GuestsConfig, PipelineConfig, RUNTIMES, RecycleConfig};
 use crate::config::raw;
 use crate::config::units::show_size;
+use crate::guest::packages;
 
 /// Each is a thread with some megabytes: beyond this a config is a slip of the keyboard.
 pub(super) const MOST_GUESTS: usize = 1024;
@@ -39,7 +41,7 @@ impl Check<'_> {
             "what WebAssembly can address",
         );
         GuestsConfig {
-            runtime,
+            runtime: self.runtime(runtime),
             min: self.min_guests(min, pipeline),
             memory,
             timeout: self.limit("/guests/timeout", &timeout),
@@ -53,6 +55,30 @@ impl Check<'_> {
             ),
             max_log: self.size("/guests/max_log", &max_log),
             recycle: self.recycle(recycle, memory),
+        }
+    }
+
+    /// The runtime that has the packages, if there are any.
+    fn runtime(&mut self, written: String) -> String {
+        let Some((file, at)) = self.packages.clone() else {
+            return written;
+        };
+        if written != RUNTIMES[0] {
+            let message = format!("{written} has no packages");
+            let problem = Diagnostic::error(message).at(self.place("/guests/runtime"));
+            let problem = problem.related(at, "they are asked for here");
+            self.errors.push(problem.help("leave `guests.runtime` out"));
+            return written;
+        }
+        match load::read(&self.base.join(&file)) {
+            Ok(source) => packages::runtime_name(source.text()),
+            Err(problem) => {
+                let message = format!("cannot read the packages: {}", problem.message);
+                let help = "the path is relative to the folder of the config file";
+                self.errors
+                    .push(Diagnostic::error(message).at(at).help(help));
+                written
+            }
         }
     }
 

@@ -62,6 +62,7 @@ impl Check<'_> {
             script,
             file,
             imports,
+            packages,
         }) = python
         else {
             let message = format!("`{}` has no `python`", dotted(&pointer));
@@ -72,9 +73,27 @@ impl Check<'_> {
             );
             return None;
         };
+        if let Some(file) = packages {
+            self.packages(&format!("{pointer}/python/packages"), file);
+        }
         let mut stage = self.stage(&format!("{pointer}/python"), script, file, imports)?;
         stage.label = label;
         Some(stage)
+    }
+
+    /// The requirements file that scripts have their packages from.
+    fn packages(&mut self, pointer: &str, file: String) {
+        match &self.packages {
+            Some((other, at)) if *other != file => {
+                let problem = Diagnostic::error("there are two files of packages")
+                    .at(self.place(pointer))
+                    .related(at.clone(), "the other one")
+                    .help("all scripts run in the same guests: put the packages into one file");
+                self.errors.push(problem);
+            }
+            Some(_) => {}
+            None => self.packages = Some((file, self.place(pointer))),
+        }
     }
 
     /// A script, from the config or from a file.

@@ -1,0 +1,98 @@
+//! Guests with Python packages: built once, imported, and ready at once.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{nerodia, root};
+
+/// Builds the runtime for a requirements file.
+fn build(requirements: &Path) -> support::Ran {
+    let build = ["runtime", "build", "-r"].map(AsRef::as_ref);
+    nerodia(build.into_iter().chain([requirements.as_os_str()])).run()
+}
+
+#[test]
+fn well_known_packages_are_there_and_their_files_too() {
+    let requirements = root().join("integration/packages/requirements.txt");
+    let built = build(&requirements).expect(0);
+    println!("{}", built.text());
+    assert!(built.text().contains("READY in"), "{}", built.text());
+    let again = build(&requirements).expect(0);
+    assert!(
+        !again.stderr.contains("building"),
+        "it is there: {}",
+        again.stderr
+    );
+
+    let config = root().join("integration/packages/pipeline.yaml");
+    let ran = nerodia(["run".as_ref(), "-c".as_ref(), config.as_os_str()])
+        .stdin(
+            "{\"when\": \"25 November 2026 22:00 UTC\", \"total\": 12}\n{\"when\": \"tomorrow\"}\n",
+        )
+        .run()
+        .expect(1);
+    assert_eq!(
+        ran.lines(),
+        [r#"{"year":2026,"total":12,"easter":"2026-04-05","zone":"CET"}"#]
+    );
+    let letters = ran.dead_letters();
+    assert_eq!(
+        letters[0]["error"]["type"], "ValidationError",
+        "{letters:?}"
+    );
+    let list = nerodia(["runtime", "list"]).run().expect(0);
+    assert!(list.text().contains("packages-"), "{}", list.text());
+    let lint = nerodia(["lint".as_ref(), config.as_os_str()]).run();
+    lint.expect(0);
+}
+
+#[test]
+fn native_code_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let requirements = folder.path().join("requirements.txt");
+    fs::write(&requirements, "numpy==2.3.1\n").expect("a file");
+    let ran = build(&requirements).expect(2);
+    assert!(
+        ran.stderr.contains("numpy has no wheel of pure Python"),
+        "{}",
+        ran.stderr
+    );
+    let ran = build(&folder.path().join("missing.txt")).expect(2);
+    assert!(ran.stderr.contains("cannot read"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("pipeline.yaml");
+    let lint = |text: &str| {
+        fs::write(&config, text).expect("a file");
+        let lint = nerodia(["lint".as_ref(), config.as_os_str()]).run();
+        lint.expect(2).stderr
+    };
+    let text =
+        "pipeline:\n  processors:\n    - python: { script: root = this, packages: needs.txt }\n";
+    let said = lint(text);
+    assert!(
+        said.contains("pipeline.yaml:3:48") && said.contains("there is no such file"),
+        "{said}"
+    );
+    fs::write(
+        folder.path().join("needs.txt"),
+        "never-built-of-this-text\n",
+    )
+    .expect("a file");
+    let said = lint(text);
+    assert!(said.contains("nerodia runtime build -r"), "{said}");
+    let said = lint(&format!("{text}guests: {{ runtime: cpython-3.12 }}\n"));
+    assert!(said.contains("cpython-3.12 has no packages"), "{said}");
+    let two = format!("{text}    - python: {{ script: root = this, packages: other.txt }}\n");
+    let said = lint(&two);
+    assert!(said.contains("two files of packages"), "{said}");
+    let said = lint(
+        "pipeline:\n  processors:\n    - python: { script: root = jmespath, imports: [jmespath] }\n",
+    );
+    assert!(said.contains("`packages`"), "{said}");
+}

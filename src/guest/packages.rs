@@ -1,0 +1,65 @@
+//! Runtimes with Python packages in them, made by `nerodia runtime build`.
+//!
+//! Such a runtime is the default one whose snapshot holds the packages of a requirements file as well, imported. Its
+//! name follows from what it is made of: a config that names a requirements file means the runtime made from just that
+//! text and this program's own sources, and an older one is never taken for it.
+
+use sha2::{Digest as _, Sha256};
+
+use super::artifact::hex;
+
+/// What it is built with, by its path in the repository.
+pub const SOURCES: [(&str, &str); 6] = [
+    (
+        "scripts/install.sh",
+        include_str!("../../scripts/install.sh"),
+    ),
+    ("scripts/lib.sh", include_str!("../../scripts/lib.sh")),
+    (
+        "runtime/entrypoint.py",
+        include_str!("../../runtime/entrypoint.py"),
+    ),
+    (
+        "runtime/snapshot.py",
+        include_str!("../../runtime/snapshot.py"),
+    ),
+    ("runtime/guest.wit", include_str!("../../runtime/guest.wit")),
+    (
+        "runtime/requirements.txt",
+        include_str!("../../runtime/requirements.txt"),
+    ),
+];
+
+/// What the names of such runtimes begin with.
+const PREFIX: &str = "packages-";
+
+/// The name of the runtime with the packages of a requirements file that reads `requirements`.
+pub fn runtime_name(requirements: &str) -> String {
+    let mut hasher = Sha256::new();
+    let runtime = SOURCES
+        .iter()
+        .filter(|(name, _)| name.starts_with("runtime/"));
+    for text in runtime.map(|(_, text)| *text).chain([requirements]) {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    format!("{PREFIX}{}", hex(&hasher.finalize()[..6]))
+}
+
+/// Whether `name` is that of such a runtime.
+pub fn is_one(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_text_is_another_runtime() {
+        let name = runtime_name("jmespath==1.0.1\n");
+        assert!(is_one(&name) && !is_one("cpython-3.14"));
+        assert_eq!(name, runtime_name("jmespath==1.0.1\n"));
+        assert_ne!(name, runtime_name("jmespath==1.0.0\n"));
+    }
+}
