@@ -7,6 +7,8 @@ mod console;
 mod eval;
 mod lint;
 mod progress;
+mod ready;
+mod remote;
 mod replay;
 mod report;
 mod run;
@@ -55,6 +57,7 @@ enum Command {
     Lint(lint::Lint),
     Test(test::Test),
     Eval(eval::Eval),
+    Ready(ready::Ready),
     Schema(schema::Schema),
     Runtime(runtime::Runtime),
     Completions(completions::Completions),
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Lint(command) => command.execute(),
         Command::Test(command) => command.execute(),
         Command::Eval(command) => command.execute(),
+        Command::Ready(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Runtime(command) => command.execute(),
         Command::Completions(command) => command.execute(),
