@@ -15,6 +15,7 @@ mod run;
 mod runtime;
 mod schema;
 mod test;
+mod top;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,7 @@ enum Command {
     Test(test::Test),
     Eval(eval::Eval),
     Ready(ready::Ready),
+    Top(top::Top),
     Schema(schema::Schema),
     Runtime(runtime::Runtime),
     Completions(completions::Completions),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Ready(command) => command.execute(),
+        Command::Top(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Runtime(command) => command.execute(),
         Command::Completions(command) => command.execute(),
