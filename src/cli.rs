@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
 
+mod bench;
 mod completions;
 mod console;
 mod eval;
@@ -16,6 +17,7 @@ mod runtime;
 mod schema;
 mod test;
 mod top;
+mod r#try;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,7 @@ enum Command {
     Replay(replay::Replay),
     Lint(lint::Lint),
     Test(test::Test),
+    Try(r#try::Try),
     Eval(eval::Eval),
     Ready(ready::Ready),
     Top(top::Top),
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Replay(command) => command.execute(),
         Command::Lint(command) => command.execute(),
         Command::Test(command) => command.execute(),
+        Command::Try(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Ready(command) => command.execute(),
         Command::Top(command) => command.execute(),
