@@ -5,7 +5,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
-use support::{RUNTIMES, eval};
+use support::{RUNTIMES, eval, root};
 
 /// A JSON text, as people and programs write it; some are nested deep.
 fn document() -> impl Strategy<Value = String> {
@@ -289,5 +289,33 @@ fn nested_too_deep_is_an_error_and_the_deepest_allowed_is_not() {
             assert_eq!(letter["error"]["type"], "TooDeep", "{runtime}");
         }
         assert_eq!(ran.dead_letters().len(), 2, "{runtime}");
+    }
+}
+
+/// Long loops in C are interrupted in the sandbox all the time: what they compute must not know.
+#[test]
+fn long_computations_come_out_as_outside_of_the_sandbox() {
+    let file = root().join("integration/computing.py");
+    let script = std::fs::read_to_string(&file).expect("a script");
+    let natively = std::process::Command::new("python3")
+        .args([
+            "-c",
+            "import json, sys; exec(sys.argv[1]); print(json.dumps(root))",
+        ])
+        .arg(&script)
+        .output()
+        .expect("python3 is a prerequisite");
+    let expected: serde_json::Value = serde_json::from_slice(&natively.stdout).expect("JSON");
+    assert!(expected.as_object().is_some_and(|checks| checks.len() > 30));
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, &script)
+            .set("guests.timeout=60s")
+            .stdin("1\n1\n")
+            .run()
+            .expect(0);
+        for line in ran.lines() {
+            let seen: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(seen, expected, "{runtime}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{get, nerodia, port, root};
+use support::{Ran, get, nerodia, port, root};
 
 fn stats(port: u16) -> Value {
     let (status, body) = get(port, "/stats").expect("it listens");
@@ -184,8 +184,26 @@ fn ready_when_it_is() {
     assert_eq!(get(port, "/nothing").expect("it listens").0, 404);
     let (_, page) = get(port, "/").expect("it listens");
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert_eq!(ask_ready(port).expect(0).text(), "ready\n");
     drop(running.0.stdin.take());
     assert_eq!(running.0.wait().expect("it ends").code(), Some(0));
+    let nobody = ask_ready(port).expect(1);
+    assert!(
+        nobody.stderr.contains("nothing listens there") && nobody.stderr.contains("http.address"),
+        "{}",
+        nobody.stderr
+    );
+}
+
+/// `nerodia ready`
+fn ask_ready(port: u16) -> Ran {
+    nerodia(["ready", "--url", &format!("127.0.0.1:{port}")]).run()
+}
+
+#[test]
+fn asking_at_no_url_is_wrong_usage() {
+    let ran = nerodia(["ready", "--url", "http://not a host"]).run();
+    assert_eq!(ran.expect(2).stdout, b"");
 }
 
 /// Scripts that never come to READY: the reason is there while it tries.
@@ -203,6 +221,15 @@ fn not_ready_says_why() {
         get(port, "/ready").filter(|(_, body)| body.contains("can start"))
     });
     assert!(body.contains("no guest can start"), "{body}");
+    let asked = ask_ready(port);
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    assert!(
+        asked
+            .stderr
+            .starts_with("not ready\n  guests: no guest can start"),
+        "{}",
+        asked.stderr
+    );
     drop(running);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what looks at the web server in the tests: Prometheus' own parser (PyPI) and a driver for Chromium (npm), both
 # under target/web or beside their test, and Chromium itself (Debian's package, as root). Without Chromium the test of the
-# page says so and is left out.
+# page says so and is left out. And tmux, the terminal in which `nerodia top` is tested.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -26,4 +26,5 @@ fi
 if ! have chromium && have apt-get && [ "$(id -u)" = 0 ]; then
   apt_install " chromium" " chromium"
 fi
+have tmux || apt_install " tmux" " tmux"
 have chromium || say "no Chromium here: the page is not looked at"

@@ -2,17 +2,22 @@
 //!
 //! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
 
+mod bench;
 mod completions;
 mod console;
 mod eval;
 mod lint;
 mod progress;
+mod ready;
+mod remote;
 mod replay;
 mod report;
 mod run;
 mod runtime;
 mod schema;
 mod test;
+mod top;
+mod r#try;
 
 use std::process::ExitCode;
 
@@ -54,7 +59,10 @@ enum Command {
     Replay(replay::Replay),
     Lint(lint::Lint),
     Test(test::Test),
+    Try(r#try::Try),
     Eval(eval::Eval),
+    Ready(ready::Ready),
+    Top(top::Top),
     Schema(schema::Schema),
     Runtime(runtime::Runtime),
     Completions(completions::Completions),
@@ -67,7 +75,10 @@ pub fn main() -> ExitCode {
         Command::Replay(command) => command.execute(),
         Command::Lint(command) => command.execute(),
         Command::Test(command) => command.execute(),
+        Command::Try(command) => command.execute(),
         Command::Eval(command) => command.execute(),
+        Command::Ready(command) => command.execute(),
+        Command::Top(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Runtime(command) => command.execute(),
         Command::Completions(command) => command.execute(),

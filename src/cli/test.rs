@@ -8,20 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::prelude::*;
-use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
 
 use self::verdict::{Got, judge};
-use super::{FAILED, MISUSED, WELL, console, progress, report, run};
+use super::bench::{self, Bench, Refused};
+use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{Config, TestCase};
-use crate::engine::{build, problems};
-use crate::guest::error::StartError;
-use crate::guest::{Execute, Guest, GuestSpec, Start, Stop, Stretch};
-use crate::message::ack::Acked;
-use crate::message::gate::Gate;
-use crate::message::{Attributes, Batch, Lane, Message, Origin};
+use crate::message::{Attributes, Lane, Message, Origin};
 
 /// What a file with tests beside a config is called: `orders.test.yaml` for `orders.yaml`.
 const BESIDE: &str = ".test.yaml";
@@ -100,9 +94,6 @@ impl Test {
     }
 }
 
-/// What is wrong was told.
-struct Refused;
-
 fn config_of(file: &Path) -> PathBuf {
     match file.to_str().and_then(|name| name.strip_suffix(BESIDE)) {
         Some(stem) => format!("{stem}.yaml").into(),
@@ -133,36 +124,25 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     if tests.is_empty() {
         return Ok(Vec::new());
     }
-    let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
-        report::diagnostics(&report::runtime_problem(&error));
-        Refused
-    })?;
-    let stages = build::stages(&config.input, &config.pipeline.stages);
-    let spec = Arc::new(GuestSpec::new(
-        Arc::new(runtime),
-        stages,
-        build::limits(&config.guests),
-    ));
-    // Batches answer to an actor.
-    System::new().block_on(async {
-        let mut bench = Bench::new(spec);
+    bench::with(config, async |bench| {
         let mut done = Vec::new();
         for test in tests {
-            match bench.run(test).await {
-                Ok(one) => {
-                    tell(&one);
-                    done.push(one);
-                }
-                Err(error) => {
-                    match error.downcast_ref::<StartError>() {
-                        Some(error) => report::diagnostics(&problems::of_start(config, error)),
-                        None => console::complain(format_args!("error: {error:#}")),
-                    }
-                    return Err(Refused);
-                }
-            }
+            let one = run_one(bench, test).await?;
+            tell(&one);
+            done.push(one);
         }
         Ok(done)
+    })
+}
+
+async fn run_one(bench: &mut Bench, test: TestCase) -> anyhow::Result<Done> {
+    let (origin, message) = message(&test);
+    let (batch, executed) = bench.run(Arc::new(origin), message).await?;
+    let got = Got::new(&executed, &batch.messages[0]);
+    Ok(Done {
+        failure: judge(&test.expected, &got).err(),
+        test,
+        took: executed.took,
     })
 }
 
@@ -179,71 +159,7 @@ fn tell(done: &Done) {
     }
 }
 
-/// One guest that runs one message after the other.
-struct Bench {
-    spec: Arc<GuestSpec>,
-    guest: Option<Addr<Guest>>,
-    acks: Recipient<Acked>,
-}
-
-/// Nobody waits for answers here.
-struct Deaf;
-
-impl Actor for Deaf {
-    type Context = Context<Self>;
-}
-
-impl Handler<Acked> for Deaf {
-    type Result = ();
-
-    fn handle(&mut self, _: Acked, _: &mut Self::Context) {}
-}
-
-impl Bench {
-    fn new(spec: Arc<GuestSpec>) -> Self {
-        Self {
-            spec,
-            guest: None,
-            acks: Deaf.start().recipient(),
-        }
-    }
-
-    async fn run(&mut self, test: TestCase) -> anyhow::Result<Done> {
-        let guest = match &self.guest {
-            Some(guest) => guest.clone(),
-            None => {
-                let guest = Guest::spawn(1, Arc::clone(&self.spec))?;
-                guest
-                    .send(Start)
-                    .await
-                    .context("the guest's thread ended")??;
-                self.guest.insert(guest).clone()
-            }
-        };
-        let batch = batch(&test, self.acks.clone());
-        let stretch = Stretch {
-            batch: Arc::clone(&batch),
-            next: 0,
-            end: 1,
-            solo_until: 1,
-        };
-        let executed = guest
-            .send(Execute(stretch))
-            .await
-            .context("the guest's thread ended")?;
-        if let Stop::Died { .. } = executed.stop {
-            self.guest = None;
-        }
-        let got = Got::new(&executed, &batch.messages[0]);
-        Ok(Done {
-            failure: judge(&test.expected, &got).err(),
-            test,
-            took: executed.took,
-        })
-    }
-}
-
-fn batch(test: &TestCase, acks: Recipient<Acked>) -> Arc<Batch> {
+fn message(test: &TestCase) -> (Origin, Message) {
     let bytes = |text: &String| Bytes::from(text.clone());
     let meta = &test.meta;
     let mut message = Message::new(test.payload.clone().into(), meta.offset);
@@ -261,6 +177,5 @@ fn batch(test: &TestCase, acks: Recipient<Acked>) -> Arc<Batch> {
         Some(topic) => Origin::of_partition(Lane(0), topic.as_str().into(), meta.partition),
         None => Origin::default(),
     };
-    let permit = Gate::new(u64::MAX).acquire(message.cost());
-    Arc::new(Batch::new(Arc::new(origin), 0, vec![message], permit, acks))
+    (origin, message)
 }

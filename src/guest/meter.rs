@@ -284,7 +284,7 @@ fn charge_length(function: &mut Function, counter: u32) {
 
 /// Calls the C function `target(NULL)` from any place in C code, and throws away what it gives.
 fn call_c(function: &mut Function, target: u32, stack_pointer: Option<u32>) {
-    let mut move_stack = |function: &mut Function, by: i32| {
+    let move_stack = |function: &mut Function, by: i32| {
         if let Some(stack_pointer) = stack_pointer {
             function.instruction(&Instruction::GlobalGet(stack_pointer));
             function.instruction(&Instruction::I32Const(by));
@@ -474,7 +474,14 @@ mod tests {
         types.ty().function([], [ValType::I32]);
         let mut imports = ImportSection::new();
         imports.import("env", "time", EntityType::Function(0));
-        imports.import("env", "__memory_base", EntityType::Global(GlobalType { mutable: false, ..mutable }));
+        imports.import(
+            "env",
+            "__memory_base",
+            EntityType::Global(GlobalType {
+                mutable: false,
+                ..mutable
+            }),
+        );
         imports.import("env", "__stack_pointer", EntityType::Global(mutable));
         imports.import(
             "env",
@@ -556,11 +563,21 @@ mod tests {
         };
         let mut linker = wasmtime::Linker::new(&engine);
         linker.func_wrap("env", "time", time).expect("once");
-        linker.define(&store, "env", "memory", memory).expect("once");
-        linker.define(&store, "env", "__memory_base", base).expect("once");
-        linker.define(&store, "env", "__stack_pointer", stack_pointer).expect("once");
-        let instance = linker.instantiate(&mut store, &compiled).expect("it imports no more");
-        let leaf = instance.get_typed_func::<(), i32>(&mut store, "leaf").expect("it is there");
+        linker
+            .define(&store, "env", "memory", memory)
+            .expect("once");
+        linker
+            .define(&store, "env", "__memory_base", base)
+            .expect("once");
+        linker
+            .define(&store, "env", "__stack_pointer", stack_pointer)
+            .expect("once");
+        let instance = linker
+            .instantiate(&mut store, &compiled)
+            .expect("it imports no more");
+        let leaf = instance
+            .get_typed_func::<(), i32>(&mut store, "leaf")
+            .expect("it is there");
         assert_eq!(leaf.call(&mut store, ()).expect("it returns"), 42);
         assert!(*store.data() >= 2, "it was interrupted");
         assert_eq!(stack_pointer.get(&mut store).i32(), Some(1024), "as it was");

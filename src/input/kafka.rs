@@ -17,6 +17,7 @@ pub mod offsets;
 mod partition;
 mod poll;
 mod rebalance;
+pub mod sample;
 mod trouble;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

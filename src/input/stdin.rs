@@ -5,7 +5,7 @@
 //! slices of the buffer they were read into, if they fill most of it. (One such buffer is read before its permit
 //! is taken: how much there is to read cannot be known before.)
 
-mod lines;
+pub(crate) mod lines;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -13,7 +13,7 @@ const READ: usize = 64 << 10;
 const KEPT_OF_OVERLONG: usize = 4096;
 
 /// The buffer that is read into, and how far it has been cut.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     config: StdinConfig,
     delimiter: Finder<'static>,
     /// The beginning of a line whose end has not been read yet, and then room.

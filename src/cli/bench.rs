@@ -1,0 +1,119 @@
+//! A guest to try messages in, one by one, outside of any pipeline.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use anyhow::Context as _;
+
+use super::{console, progress, report};
+use crate::config::Config;
+use crate::engine::{build, problems};
+use crate::guest::error::StartError;
+use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop, Stretch};
+use crate::message::ack::Acked;
+use crate::message::gate::Gate;
+use crate::message::{Batch, Message, Origin};
+
+/// What is wrong was told.
+#[derive(Debug)]
+pub struct Refused;
+
+/// One guest that runs one message after the other.
+pub struct Bench {
+    spec: Arc<GuestSpec>,
+    guest: Option<Addr<Guest>>,
+    acks: Recipient<Acked>,
+}
+
+/// Nobody waits for answers here.
+struct Deaf;
+
+impl Actor for Deaf {
+    type Context = Context<Self>;
+}
+
+impl Handler<Acked> for Deaf {
+    type Result = ();
+
+    fn handle(&mut self, _: Acked, _: &mut Self::Context) {}
+}
+
+/// Does `work` with a bench for the scripts of `config`; tells what goes wrong.
+///
+/// # Errors
+/// If the runtime cannot be used, or `work` fails.
+pub fn with<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&mut Bench) -> anyhow::Result<T>,
+) -> Result<T, Refused> {
+    let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
+        report::diagnostics(&report::runtime_problem(&error));
+        Refused
+    })?;
+    let stages = build::stages(&config.input, &config.pipeline.stages);
+    let limits = build::limits(&config.guests);
+    let spec = Arc::new(GuestSpec::new(Arc::new(runtime), stages, limits));
+    // Batches answer to an actor.
+    let done = System::new().block_on(async {
+        let mut bench = Bench {
+            spec,
+            guest: None,
+            acks: Deaf.start().recipient(),
+        };
+        work(&mut bench).await
+    });
+    done.map_err(|error| {
+        match error.downcast_ref::<StartError>() {
+            Some(error) => report::diagnostics(&problems::of_start(config, error)),
+            None => console::complain(format_args!("error: {error:#}")),
+        }
+        Refused
+    })
+}
+
+impl Bench {
+    /// Runs `message`, in a fresh guest if the one before died. What it was run as comes back with what became of it.
+    ///
+    /// # Errors
+    /// If no guest can start.
+    pub async fn run(
+        &mut self,
+        origin: Arc<Origin>,
+        message: Message,
+    ) -> anyhow::Result<(Arc<Batch>, Executed)> {
+        let guest = self.guest().await?;
+        let permit = Gate::new(u64::MAX).acquire(message.cost());
+        let batch = Batch::new(origin, 0, vec![message], permit, self.acks.clone());
+        let batch = Arc::new(batch);
+        let stretch = Stretch {
+            batch: Arc::clone(&batch),
+            next: 0,
+            end: 1,
+            solo_until: 1,
+        };
+        let executed = guest
+            .send(Execute(stretch))
+            .await
+            .context("the guest's thread ended")?;
+        if let Stop::Died { .. } = executed.stop {
+            self.guest = None;
+        }
+        Ok((batch, executed))
+    }
+
+    /// The guest, started if there is none. Without any message, it tells whether the scripts can start.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
+        if let Some(guest) = &self.guest {
+            return Ok(guest.clone());
+        }
+        let guest = Guest::spawn(1, Arc::clone(&self.spec))?;
+        guest
+            .send(Start)
+            .await
+            .context("the guest's thread ended")??;
+        Ok(self.guest.insert(guest).clone())
+    }
+}

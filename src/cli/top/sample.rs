@@ -1,0 +1,95 @@
+//! A pipeline's stats for tests: fixed, with something of everything.
+
+use serde_json::json;
+
+use crate::telemetry::histogram::{Histogram, SECONDS};
+use crate::telemetry::stats::Stats;
+
+/// After a bit more than three minutes.
+pub fn stats() -> Stats {
+    let spread = |value: f64| {
+        let histogram = Histogram::new(SECONDS);
+        histogram.observe(value, 90_000);
+        histogram.observe(value * 20.0, 2000);
+        serde_json::to_value(histogram.distribution()).expect("a distribution is JSON")
+    };
+    let partitions: Vec<_> = (0..12)
+        .map(|number| {
+            json!({ "topic": "orders", "partition": number, "lag": number * number * 100, "position": 40_000, "under_way": number })
+        })
+        .collect();
+    let failure = |back: u64, kind: &str, text: &str| {
+        json!({
+            "at_ms": 1_700_000_000_000u64 + 185_000 - back * 1000,
+            "message": format!("topic `orders`, partition 3, offset {}", 41_000 - back),
+            "type": kind, "text": text, "script": "orders.py:12",
+            "traceback": format!("Traceback (most recent call last):\n  File \"orders.py\", line 12, in <module>\n    root = price(this)\n{kind}: {text}\n"),
+            "attempts": 1, "payload": "{\"qty\": 3}",
+        })
+    };
+    let value = json!({
+        "version": "0.1.0", "started_at_ms": 1_700_000_000_000u64, "uptime_seconds": 185.0,
+        "ready": true, "not_ready": {},
+        "pipeline": {
+            "input": { "type": "kafka", "detail": "orders" }, "stages": ["orders.py", "prices.py"],
+            "output": { "type": "kafka", "detail": "orders.priced" },
+            "failures": { "type": "kafka", "detail": "orders.dead" },
+            "delivery": "exactly_once", "runtime": "cpython-3.14", "min_guests": 1, "max_guests": 4,
+        },
+        "messages": {
+            "received": 1_234_567, "received_bytes": 600_000_000, "delivered": 1_234_000, "dropped": 1200,
+            "failed": 42, "failed_and_dropped": 0, "failures_by_type": { "KeyError": 30, "Timeout": 12 },
+            "batch_size": spread(0.5),
+        },
+        "output": { "records": 1_232_000, "bytes": 700_000_000 },
+        "latency": { "queue": spread(0.0004), "guest": spread(0.0021), "whole": spread(0.011) },
+        "queue": { "batches": 3, "age_seconds": 0.0042 },
+        "gate": { "bytes": 3_500_000, "limit_bytes": 8_388_608 },
+        "reloads": { "taken": 1 },
+        "guests": {
+            "states": { "busy": 2, "idle": 1, "starting": 0, "retiring": 0 }, "starts": 17, "failed_starts": 1,
+            "ready_seconds": spread(0.004), "deaths": { "Killed": 12, "Timeout": 1 }, "recycled": 2,
+            "scalings": { "queue_age": 3, "idle": 1 }, "cpu_seconds": 30.0, "memory_bytes": 48_000_000,
+        },
+        "kafka": {
+            "partitions": partitions, "commits": 180, "failed_commits": 1,
+            "rebalances": { "assigned": 2, "revoked": 1 },
+            "links": { "input": { "up": true, "retries": 0 }, "output": { "up": false, "retries": 7 } },
+        },
+        "process": { "cpu_seconds": 40.0, "resident_bytes": 91_000_000 },
+        "recent_failures": [
+            failure(1, "KeyError", "'qty'"), failure(3, "Timeout", "no result within 1s"),
+            failure(70, "ValueError", "bad\nprice"),
+        ],
+    });
+    serde_json::from_value(value).expect("these are stats")
+}
+
+/// A second later, with messages that came through.
+pub fn later() -> Stats {
+    let mut stats = stats();
+    stats.uptime_seconds += 1.0;
+    stats.messages.received += 12_345;
+    stats.messages.received_bytes += 6_000_000;
+    stats.messages.delivered += 12_000;
+    stats.output.records += 11_950;
+    stats.output.bytes += 7_000_000;
+    stats.process.cpu_seconds += 1.4;
+    stats.guests.cpu_seconds += 1.1;
+    let spread = [
+        (&mut stats.latency.queue, 0.0003),
+        (&mut stats.latency.guest, 0.002),
+        (&mut stats.latency.whole, 0.012),
+    ];
+    for (distribution, value) in spread {
+        let histogram = Histogram::new(SECONDS);
+        histogram.observe(value, 11_500);
+        histogram.observe(value * 30.0, 500);
+        let more = histogram.distribution();
+        distribution.count += more.count;
+        for (bucket, more) in distribution.buckets.iter_mut().zip(&more.buckets) {
+            bucket.1 += more.1;
+        }
+    }
+    stats
+}

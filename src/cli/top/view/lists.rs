@@ -1,0 +1,157 @@
+//! Kafka's partitions, and the last failures.
+
+use std::collections::BTreeMap;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Row, Table, TableState};
+
+use super::{fit, named, panel};
+use crate::cli::top::format;
+use crate::cli::top::screen::{Focus, Screen};
+use crate::cli::top::theme::Theme;
+use crate::telemetry::stats::{Partition, RecentFailure, Stats};
+
+/// Commits, rebalances, retries, and the lag of each partition.
+pub fn kafka(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
+    let kafka = &stats.kafka;
+    let lags: Option<u64> = kafka.partitions.iter().map(|one| one.lag).sum();
+    let lag = lags.map_or(format::NOTHING.to_owned(), format::count);
+    let title = Line::from(vec![
+        heading("Kafka", Focus::Partitions, screen, theme),
+        Span::styled(" lag ", theme.dim()),
+        Span::raw(format!("{lag} ")),
+    ]);
+    let inside = panel(frame, area, title, theme);
+    let mut commits = format::count(kafka.commits);
+    if kafka.failed_commits > 0 {
+        commits += &format!(", {} failed", format::count(kafka.failed_commits));
+    }
+    let retries: BTreeMap<String, u64> = kafka
+        .links
+        .iter()
+        .map(|(name, link)| (name.clone(), link.retries))
+        .collect();
+    let room = (inside.width as usize).saturating_sub(9);
+    let lines = [
+        ("commits  ", commits),
+        ("retries  ", format::by_name(&retries)),
+        ("rebal.   ", format::by_name(&kafka.rebalances)),
+    ]
+    .map(|(name, value)| Line::from_iter(named(name, fit(&value, room), theme)));
+    let [head, list] = Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(inside);
+    frame.render_widget(Paragraph::new(lines.to_vec()), head);
+    partitions(frame, list, &kafka.partitions, screen, theme);
+}
+
+fn partitions(
+    frame: &mut Frame,
+    area: Rect,
+    partitions: &[Partition],
+    screen: &mut Screen,
+    theme: Theme,
+) {
+    let height = area.height as usize;
+    let most = partitions.len().saturating_sub(height);
+    screen.first_partition = screen.first_partition.min(most);
+    let largest = partitions.iter().filter_map(|one| one.lag).max();
+    let shown = partitions.iter().skip(screen.first_partition).take(height);
+    let name = |one: &Partition| format!("{}/{}", one.topic, one.partition);
+    let widest = shown.clone().map(|one| Span::raw(name(one)).width()).max();
+    let widest = widest.unwrap_or(0).min(area.width as usize / 2);
+    let lines = shown.map(|one| {
+        let lag = one.lag.map_or(format::NOTHING.to_owned(), format::count);
+        let name = fit(&name(one), widest);
+        let text = format!("{name:<widest$} {lag:>9} ");
+        let room = (area.width as usize).saturating_sub(Span::raw(text.as_str()).width());
+        let share = match (one.lag, largest) {
+            (Some(lag), Some(largest @ 1..)) => lag as f64 / largest as f64,
+            _ => 0.0,
+        };
+        let bar = "▆".repeat((share * room as f64).ceil() as usize);
+        Line::from(vec![Span::raw(text), Span::styled(bar, theme.notable())])
+    });
+    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
+}
+
+/// The last failures, the newest first.
+pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
+    let by_type = format::by_name(&stats.messages.failures_by_type);
+    let room = (area.width as usize).saturating_sub(11);
+    let title = Line::from(vec![
+        heading("Failures", Focus::Failures, screen, theme),
+        Span::raw(format!(" {} ", fit(&by_type, room))),
+    ]);
+    let inside = panel(frame, area, title, theme);
+    let failures = &stats.recent_failures;
+    if failures.is_empty() {
+        frame.render_widget(Line::styled("none so far", theme.dim()), inside);
+        return;
+    }
+    let width = |get: fn(&RecentFailure) -> &str, most: usize| {
+        let widest = failures.iter().map(|one| Span::raw(get(one)).width()).max();
+        Constraint::Length(widest.unwrap_or(0).min(most) as u16)
+    };
+    // The exception's text tells most; what else is cut off is in the failure in full.
+    let wide = inside.width > 90;
+    let most = if wide { 34 } else { 14 };
+    let mut widths = vec![
+        Constraint::Length(6),
+        width(|one| &one.kind, 18),
+        width(|one| one.script.as_deref().unwrap_or_default(), most),
+        Constraint::Fill(1),
+    ];
+    if wide {
+        widths.push(width(|one| &one.message, 46));
+    }
+    let rows = failures.iter().map(|one| {
+        let script = one.script.as_deref().unwrap_or_default();
+        let mut cells = vec![
+            Span::styled(format!("{:>6}", age(stats, one)), theme.dim()),
+            Span::styled(one.kind.clone(), theme.bad()),
+            Span::raw(short_end(script, most)),
+            Span::raw(one.text.replace(['\n', '\t'], " ")),
+        ];
+        if wide {
+            cells.push(Span::styled(one.message.clone(), theme.dim()));
+        }
+        Row::new(cells)
+    });
+    let table = Table::new(rows, widths)
+        .column_spacing(if wide { 2 } else { 1 })
+        .row_highlight_style(theme.selected());
+    let mut state = TableState::new().with_selected(screen.selected_failure());
+    frame.render_stateful_widget(table, inside, &mut state);
+}
+
+/// How long ago it was, by the engine's own clock.
+pub fn age(stats: &Stats, failure: &RecentFailure) -> String {
+    let now = stats.started_at_ms as f64 + stats.uptime_seconds * 1e3;
+    let seconds = ((now - failure.at_ms as f64) / 1e3).max(0.0);
+    match seconds {
+        seconds if seconds < 60.0 => format!("{:.0} s", seconds.floor()),
+        seconds if seconds < 3600.0 => format!("{:.0} min", (seconds / 60.0).floor()),
+        seconds if seconds < 86_400.0 => format!("{:.0} h", (seconds / 3600.0).floor()),
+        seconds => format!("{:.0} d", (seconds / 86_400.0).floor()),
+    }
+}
+
+/// Of `folder/file.py:12` the end says most.
+fn short_end(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let end = text.chars().skip(length + 1 - width);
+    std::iter::once('…').chain(end).collect()
+}
+
+fn heading<'a>(name: &'a str, list: Focus, screen: &Screen, theme: Theme) -> Span<'a> {
+    let style = if screen.focus == list {
+        theme.focused()
+    } else {
+        theme.title()
+    };
+    Span::styled(name, style)
+}

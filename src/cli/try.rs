@@ -1,0 +1,196 @@
+//! `nerodia try`: some messages before and after, without a pipeline around.
+
+mod samples;
+mod shown;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::samples::Samples;
+use self::shown::{Shown, Style};
+use super::bench::{self, Refused};
+use super::{FAILED, MISUSED, WELL, console, report, run};
+use crate::config::{
+    Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StdinConfig,
+};
+use crate::kafka::connect;
+use crate::telemetry::logs;
+
+/// Show what a pipeline makes of some messages, and write nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nerodia try -c pipeline.yaml --from-file samples.jsonl
+  nerodia try -c pipeline.yaml --from-kafka --count 20
+  nerodia try -c pipeline.yaml --from-kafka orders.dead --json
+  echo '{\"price\": 12}' | nerodia try -c pipeline.yaml
+
+Each message is shown with what the scripts make of it in a real guest: its results, `dropped`, or the failure. Lines
+are cut as the config's `input.stdin` says. From Kafka come the last messages, evenly from all partitions; no group is
+joined, nothing is committed.
+Exit codes: 0 all came through or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
+pub struct Try {
+    /// The pipeline's config file
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// Read messages from a file, one a line; without --from-file and --from-kafka, from standard input
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
+    /// Read the last messages of a topic, or of those of the config's own Kafka input
+    #[arg(long, value_name = "TOPIC", num_args = 0..=1, conflicts_with = "from_file")]
+    from_kafka: Option<Option<String>>,
+    /// Most messages
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    count: u64,
+    /// Show each message as a line of JSON, with payloads in full
+    #[arg(long)]
+    json: bool,
+    /// Override a field of the config, such as guests.timeout=5s; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// How long to try to reach Kafka
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    connect_timeout: Duration,
+}
+
+/// How many there were of each kind.
+#[derive(Debug, Default)]
+struct Totals {
+    all: u64,
+    dropped: u64,
+    failed: u64,
+    /// There may have been more: they could not be read.
+    broken: bool,
+}
+
+impl Try {
+    pub fn execute(self) -> u8 {
+        let style = if self.json {
+            Style::Json
+        } else {
+            let refused = std::env::var_os("NO_COLOR").is_some();
+            Style::Text {
+                colour: std::io::stdout().is_terminal() && !refused,
+            }
+        };
+        match self.show(style) {
+            Ok(Totals {
+                all,
+                dropped,
+                failed,
+                broken,
+            }) => {
+                if !self.json {
+                    let came = all - dropped - failed;
+                    console::say(format_args!(
+                        "{all} message{}: {came} came through, {dropped} dropped, {failed} failed",
+                        if all == 1 { "" } else { "s" }
+                    ));
+                }
+                if failed == 0 && !broken { WELL } else { FAILED }
+            }
+            Err(code) => code,
+        }
+    }
+
+    /// Shows all; or gives the exit code, when why was told.
+    fn show(&self, style: Style) -> Result<Totals, u8> {
+        let told = |problems| {
+            report::diagnostics(&problems);
+            MISUSED
+        };
+        let Loaded {
+            mut config,
+            warnings,
+        } = run::load(self.config.clone(), &self.set).map_err(told)?;
+        report::diagnostics(&warnings);
+        logs::start(&config.logger);
+        config.input = self
+            .input(&config)
+            .map_err(|problem| told(problem.into()))?;
+        // Nothing is written, so nothing is asked of where it would go.
+        config.output = OutputConfig::Drop;
+        config.dead_letter = None;
+        let complained =
+            |error: &anyhow::Error| console::complain(format_args!("error: {error:#}"));
+        connect::check(&config, self.connect_timeout).map_err(|error| {
+            complained(&error);
+            FAILED
+        })?;
+        let samples = Samples::open(&config.input, self.from_file.as_deref(), self.count);
+        let mut samples = samples.map_err(|error| {
+            complained(&error);
+            if self.from_kafka.is_some() {
+                FAILED
+            } else {
+                MISUSED
+            }
+        })?;
+        let shown = bench::with(&config, async |bench| {
+            // Before anything is read: a script that cannot start is told at once.
+            bench.guest().await?;
+            let mut totals = Totals::default();
+            loop {
+                let (origin, message) = match samples.next() {
+                    Ok(Some(sample)) => sample,
+                    Ok(None) => break,
+                    Err(error) => {
+                        complained(&error);
+                        totals.broken = true;
+                        break;
+                    }
+                };
+                let (batch, executed) = bench.run(Arc::clone(&origin), message).await?;
+                let shown = Shown::new(&origin, &batch.messages[0], &executed);
+                totals.all += 1;
+                totals.dropped += u64::from(shown.is_dropped());
+                totals.failed += u64::from(shown.is_failed());
+                console::say(shown.text(style));
+            }
+            Ok(totals)
+        });
+        shown.map_err(|Refused| MISUSED)
+    }
+
+    /// Where the samples are from, as an input.
+    fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
+        let Some(topic) = &self.from_kafka else {
+            return Ok(InputConfig::Stdin(match &config.input {
+                InputConfig::Stdin(stdin) => stdin.clone(),
+                InputConfig::Kafka(_) | InputConfig::Generate(_) => StdinConfig {
+                    max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
+                    delimiter: None,
+                    omit_empty: false,
+                },
+            }));
+        };
+        let mut kafka = match &config.input {
+            InputConfig::Kafka(kafka) => kafka.as_ref().clone(),
+            _ => {
+                let outputs = [Some(&config.output), config.dead_letter.as_ref()];
+                let client = outputs
+                    .into_iter()
+                    .flatten()
+                    .find_map(|output| match output {
+                        OutputConfig::Kafka(kafka) => Some(kafka.client.clone()),
+                        OutputConfig::Stdout(_) | OutputConfig::Drop => None,
+                    });
+                let (Some(client), true) = (client, topic.is_some()) else {
+                    let problem = Diagnostic::error("the config has no `input.kafka` to read from");
+                    return Err(
+                        problem.help("give messages with --from-file, or on standard input")
+                    );
+                };
+                KafkaInputConfig::new(client, Vec::new(), "nerodia".to_owned())
+            }
+        };
+        if let Some(topic) = topic {
+            kafka.topics = vec![topic.clone()];
+        }
+        Ok(InputConfig::Kafka(Box::new(kafka)))
+    }
+}
