@@ -98,13 +98,14 @@ def kubernetes():
     path = Path(container["volumeMounts"][0]["mountPath"], *pipeline()["data"])
     check(str(path) in container["args"], f"kubernetes.yaml: the config is {path}")
     variables = set(re.findall(r"\$\{(\w+)", pipeline()["data"]["pipeline.yaml"]))
-    check(variables == {one["name"] for one in container["env"]}, f"kubernetes.yaml: the config wants {variables}")
+    given = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
+    check(variables == set(given), f"kubernetes.yaml: the config wants {variables}")
     grace = pod["spec"]["terminationGracePeriodSeconds"]
     check(grace > shutdown_timeout(config), "kubernetes.yaml: the grace period is no more than shutdown_timeout")
     guests = config["pipeline"]["threads"] * int(config["guests"]["memory"].removesuffix("MiB"))
     limit = container["resources"]["limits"]["memory"]
     check(limit == "1Gi" and guests + 256 < 1024, "kubernetes.yaml: the memory limit leaves no room beside the guests")
-    return config, deployment, {one["valueFrom"]["secretKeyRef"]["name"] for one in container["env"]}
+    return config, deployment, {secret["name"] for secret in given.values()}
 
 
 def keda(config, deployment, secrets):
