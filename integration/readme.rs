@@ -3,6 +3,9 @@
 //! The conventions, for who writes there:
 //!
 //! * Commands stand in blocks marked `sh`. Each is run on its own, from the repository's folder.
+//! * Those in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by a
+//!   reader: what one sets, writes or starts with `&` is there for the next. At the end of the page the shell ends what
+//!   it started, and a Kafka of `scripts/kafka.sh start` is stopped. 4195 in them stands for a port that is free.
 //! * `# → text` behind a command, or on the lines below it, is all that it prints on standard output. So is a
 //!   block marked `text` right below. Without either, what it prints is not looked at.
 //! * `# exit code 1` behind a command is its exit code; without it, 0.
@@ -12,11 +15,16 @@
 mod shell;
 mod support;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod readme {
+    pub mod page;
+    pub mod session;
+}
 
-use shell::Shell;
+use std::fs;
+
+use readme::page::{Block, Example, blocks, commands, pages};
+use readme::session;
+use shell::{Answer, Shell};
 use support::{nerodia, root};
 
 /// Commands that are not run, by their first word, with the reason.
@@ -28,6 +36,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
 ];
 
+/// The mark of blocks whose commands are one session.
+const SESSION: &str = "sh session";
+
 /// Marks of blocks that are not run and not checked.
 const OTHER_BLOCKS: &[&str] = &["text", "json", "yaml", "python", "rust"];
 
@@ -38,55 +49,84 @@ fn every_command_does_what_the_page_says() {
     for page in pages() {
         let blocks = blocks(&page);
         for (index, block) in blocks.iter().enumerate() {
-            if block.mark != "sh" {
-                let known = OTHER_BLOCKS.contains(&block.mark.as_str());
-                assert!(
-                    known,
+            match block.mark.as_str() {
+                "sh" => ran += run_block(&shell, block, below(&blocks, index)),
+                mark => assert!(
+                    mark == SESSION || OTHER_BLOCKS.contains(&mark),
                     "{}: commands stand in blocks marked `sh`",
                     block.place
-                );
-                continue;
+                ),
             }
-            let below = blocks.get(index + 1).filter(|below| below.follows);
-            ran += run_block(&shell, block, below);
         }
     }
     assert!(ran > 10, "only {ran} commands were found");
 }
 
 fn run_block(shell: &Shell, block: &Block, below: Option<&Block>) -> usize {
-    let commands = commands(block);
-    let last = commands.len().saturating_sub(1);
     let mut ran = 0;
-    for (index, command) in commands.iter().enumerate() {
-        let Example { text, stdout, code } = command;
-        let first = text.split_whitespace().next().unwrap_or_default();
+    let mut commands = commands(block).into_iter().peekable();
+    while let Some(command) = commands.next() {
+        let first = command.text.split_whitespace().next().unwrap_or_default();
         if NOT_RUN.iter().any(|(name, _)| *name == first) {
             continue;
         }
-        let answer = shell.run(text);
-        let shown = format!("{}: {text}\n{answer:#?}", block.place);
-        assert_eq!(answer.code, Some(*code), "{shown}");
-        if let Some(stdout) = stdout {
-            assert_eq!(answer.stdout, *stdout, "{shown}");
-        }
-        match below {
-            Some(below) if index == last && below.mark == "text" => {
-                assert_eq!(answer.stdout, below.text, "{shown}");
-            }
-            Some(below) if index == last && below.mark == "json" => {
-                let expected: serde_json::Value =
-                    serde_json::from_str(&below.text).expect("JSON in a block marked so");
-                let mut lines = answer.stderr.lines();
-                let seen =
-                    lines.any(|line| serde_json::from_str(line).ok() == Some(expected.clone()));
-                assert!(seen, "{shown}");
-            }
-            _ => {}
-        }
+        let below = below.filter(|_| commands.peek().is_none());
+        check(block, &command, below, &shell.run(&command.text));
         ran += 1;
     }
     ran
+}
+
+#[test]
+fn every_session_goes_as_the_page_says() {
+    let mut ran = 0;
+    for page in pages() {
+        let blocks = blocks(&page);
+        let sessions = blocks.iter().enumerate();
+        let sessions = sessions.filter(|(_, block)| block.mark == SESSION);
+        let mut examples = Vec::new();
+        for (index, block) in sessions {
+            let mut commands = commands(block).into_iter().peekable();
+            while let Some(command) = commands.next() {
+                let below = below(&blocks, index).filter(|_| commands.peek().is_none());
+                examples.push((block, command, below));
+            }
+        }
+        if examples.is_empty() {
+            continue;
+        }
+        let answers = session::run(examples.iter().map(|(_, command, _)| command));
+        for ((block, command, below), answer) in examples.iter().zip(answers) {
+            check(block, command, *below, &answer);
+            ran += 1;
+        }
+    }
+    assert!(ran > 10, "only {ran} commands were found");
+}
+
+/// The block right below one.
+fn below(blocks: &[Block], index: usize) -> Option<&Block> {
+    blocks.get(index + 1).filter(|below| below.follows)
+}
+
+/// Compares what a command came to with what the page says.
+fn check(block: &Block, command: &Example, below: Option<&Block>, answer: &Answer) {
+    let shown = format!("{}: {}\n{answer:#?}", block.place, command.text);
+    assert_eq!(answer.code, Some(command.code), "{shown}");
+    if let Some(stdout) = &command.stdout {
+        assert_eq!(answer.stdout, *stdout, "{shown}");
+    }
+    match below {
+        Some(below) if below.mark == "text" => assert_eq!(answer.stdout, below.text, "{shown}"),
+        Some(below) if below.mark == "json" => {
+            let expected: serde_json::Value =
+                serde_json::from_str(&below.text).expect("JSON in a block marked so");
+            let mut lines = answer.stderr.lines();
+            let seen = lines.any(|line| serde_json::from_str(line).ok() == Some(expected.clone()));
+            assert!(seen, "{shown}");
+        }
+        _ => {}
+    }
 }
 
 #[test]
@@ -138,108 +178,4 @@ fn every_link_leads_somewhere() {
             assert!(target.exists(), "{}: {link}", page.display());
         }
     }
-}
-
-/// README.md and the pages in docs/.
-fn pages() -> Vec<PathBuf> {
-    let docs = fs::read_dir(root().join("docs")).expect("docs/").flatten();
-    let mut pages: Vec<PathBuf> = docs
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    pages.sort();
-    pages.insert(0, root().join("README.md"));
-    pages
-}
-
-/// A fenced block of a page.
-struct Block {
-    /// `file:line`
-    place: String,
-    mark: String,
-    text: String,
-    /// Only empty lines stand between it and the block before.
-    follows: bool,
-}
-
-fn blocks(page: &Path) -> Vec<Block> {
-    let text = fs::read_to_string(page).expect("a page");
-    let mut blocks: Vec<Block> = Vec::new();
-    let (mut open, mut follows) = (false, false);
-    for (number, line) in text.lines().enumerate() {
-        match (line.trim_start().strip_prefix("```"), open) {
-            (Some(_), true) => (open, follows) = (false, true),
-            (Some(mark), false) => {
-                open = true;
-                blocks.push(Block {
-                    place: format!("{}:{}", page.display(), number + 1),
-                    mark: mark.trim().to_owned(),
-                    text: String::new(),
-                    follows,
-                });
-            }
-            (None, true) => {
-                let block = blocks.last_mut().expect("one is open");
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            (None, false) => follows &= line.trim().is_empty(),
-        }
-    }
-    blocks
-}
-
-/// A command and what it must come to.
-struct Example {
-    text: String,
-    stdout: Option<String>,
-    code: i32,
-}
-
-fn commands(block: &Block) -> Vec<Example> {
-    let mut commands: Vec<Example> = Vec::new();
-    let mut open = false;
-    for line in block.text.lines() {
-        let comment = line.starts_with('#') && !open;
-        if comment || (line.is_empty() && !open) {
-            if let (Some(output), Some(command)) = (line.strip_prefix("# → "), commands.last_mut())
-            {
-                command.prints(output);
-            }
-            continue;
-        }
-        if !open {
-            commands.push(Example {
-                text: String::new(),
-                stdout: None,
-                code: 0,
-            });
-        }
-        let command = commands.last_mut().expect("one was pushed");
-        command.text.push_str(line);
-        command.text.push('\n');
-        open = !is_complete(&command.text);
-        if let Some((_, output)) = line.split_once(" # → ") {
-            command.prints(output);
-        }
-        if let Some((_, code)) = line.split_once(" # exit code ") {
-            command.code = code.trim().parse().expect("a number");
-        }
-    }
-    assert!(!open, "{}: a command has no end", block.place);
-    commands
-}
-
-impl Example {
-    fn prints(&mut self, line: &str) {
-        let stdout = self.stdout.get_or_insert_default();
-        stdout.push_str(line);
-        stdout.push('\n');
-    }
-}
-
-/// Whether bash needs no further line.
-fn is_complete(command: &str) -> bool {
-    let parsed = Command::new("bash").args(["-n", "-c", command]).output();
-    !command.ends_with("\\\n") && parsed.expect("bash is a prerequisite").status.success()
 }

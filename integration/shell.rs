@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use super::support::root;
@@ -19,7 +21,7 @@ const HANG: Duration = Duration::from_secs(240);
 /// `scripts/nerodia` finds the program that the tests were built with there, and finds it up to date: a test must
 /// not start a build. Plain `nerodia` works too.
 pub struct Shell {
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// What a command line came to.
@@ -66,6 +68,7 @@ impl Shell {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .expect("bash is a prerequisite");
         let stdout = reading(child.stdout.take().expect("piped"));
@@ -94,7 +97,10 @@ fn wait(child: &mut Child, command: &str) -> Option<i32> {
             return status.code();
         }
         if began.elapsed() > HANG {
-            child.kill().expect("it is our child");
+            // With all that it started; it may have an end of its own to make.
+            let group = Pid::from_child(child);
+            kill_process_group(group, Signal::TERM).expect("it is our child");
+            child.wait().expect("it is our child");
             panic!("hangs: {command}");
         }
         thread::sleep(Duration::from_millis(2));

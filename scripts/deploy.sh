@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Checks what stands in configs/deploy, with the tools of those who read it: systemd's own for the unit, Kubernetes'
+# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; and that it fits
+# together. What it needs goes into target/deploy: Python packages of pinned versions (PyPI), and promtool (out of
+# Debian's package, which is not installed). A tool that cannot be had is told, and its check left out.
+set -euo pipefail
+
+root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+deploy=$root/configs/deploy
+checks=$root/integration/deploy
+target=${CARGO_TARGET_DIR:-$root/target}
+case $target in /*) ;; *) target=$root/$target ;; esac # as cargo understands it, which runs there
+tools=$target/deploy
+venv=$tools/venv
+
+# Everything is made beside its place, and moved there when it is whole.
+install_packages_of_python() {
+  if cmp -s "$checks/requirements.txt" "$venv/requirements.txt"; then return; fi
+  say "installing $(grep -c == "$checks/requirements.txt") Python packages for the checks"
+  rm -rf "$venv"
+  python3 -m venv "$venv" >&2
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$checks/requirements.txt" >&2
+  cp "$checks/requirements.txt" "$venv/"
+}
+
+# promtool PATH sets `promtool`, or leaves it empty.
+find_promtool() {
+  promtool=$(command -v promtool || true)
+  [ -z "$promtool" ] || return 0
+  promtool=$tools/promtool
+  if [ -x "$promtool" ]; then return; fi
+  if have apt-get && have dpkg-deb && unpack_promtool >&2; then return; fi
+  promtool=""
+}
+
+unpack_promtool() {
+  local new=$tools/prometheus.$$
+  say "fetching promtool"
+  mkdir -p "$new"
+  (
+    cd "$new"
+    # The lists of packages are not there in a fresh container, and only root may fetch them.
+    apt-get -qq download prometheus 2>/dev/null || { apt-get -qq update && apt-get -qq download prometheus; }
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
+    mv usr/bin/promtool "$tools/promtool"
+  ) || {
+    rm -rf "$new"
+    return 1
+  }
+  rm -rf "$new"
+}
+
+# The program that the unit starts is not on this machine.
+check_unit() {
+  if ! have systemd-analyze && have apt-get && [ "$(id -u)" = 0 ]; then apt_install " systemd-analyze" " systemd"; fi
+  if ! have systemd-analyze; then
+    say "no systemd-analyze here: the unit is not checked"
+    return
+  fi
+  local work said
+  work=$(mktemp -d)
+  sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$deploy/nerodia.service" >"$work/nerodia.service"
+  # Of an unknown or a wrong setting it only warns.
+  said=$(systemd-analyze verify --man=no --recursive-errors=no "$work/nerodia.service" 2>&1) ||
+    die "systemd-analyze verify: $said"
+  said=$(printf '%s' "$said" | grep -F nerodia.service || true)
+  [ -z "$said" ] || die "systemd-analyze verify: $said"
+  # An exposure of 2.0 of 10 at most.
+  systemd-analyze security --offline=yes --threshold=20 "$work/nerodia.service" >"$work/exposure" ||
+    die "the unit is exposed: $(cat "$work/exposure")"
+  rm -rf "$work"
+}
+
+check_kubernetes() {
+  local said
+  said=$("$venv/bin/kubernetes-validate" --strict --quiet "$deploy/kubernetes.yaml" 2>&1) || die "kubernetes.yaml: $said"
+}
+
+check_alerts() {
+  find_promtool
+  if [ -z "$promtool" ]; then
+    say "no promtool here: the alerts are not checked by it"
+    return
+  fi
+  local work said
+  work=$(mktemp -d)
+  cp "$deploy/alerts.yaml" "$checks/alerts.test.yaml" "$work"
+  said=$("$promtool" check rules "$work/alerts.yaml" 2>&1) || die "promtool: $said"
+  said=$("$promtool" test rules "$work/alerts.test.yaml" 2>&1) || die "promtool: $said"
+  rm -rf "$work"
+}
+
+check_pipeline() {
+  local said
+  said=$("$venv/bin/python" "$checks/check.py" config |
+    KAFKA_USER=user KAFKA_PASSWORD=password "$root/scripts/nerodia" lint - 2>&1) || die "kubernetes.yaml: $said"
+}
+
+require python
+mkdir -p "$tools"
+install_packages_of_python
+check_unit
+check_kubernetes
+check_alerts
+"$venv/bin/python" "$checks/check.py" || die "the files in configs/deploy do not fit together; what is wrong stands above"
+check_pipeline
