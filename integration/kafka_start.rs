@@ -164,7 +164,11 @@ fn brokers_that_come_late_and_go_away() {
     println!("{twice} came twice");
     numbers.dedup();
     assert_eq!(numbers, (0..=ALL).collect::<Vec<_>>());
-    assert_eq!(twice, 0);
+    // Who was away from the group for too long reads again what was not committed; that is told, and nothing else is.
+    assert!(
+        twice == 0 || logged("partitions revoked") > 0 || logged("not committed") > 0,
+        "{twice} came twice:\n{log}"
+    );
 }
 
 /// Asked to end while no broker is there: it says what is not delivered, and ends in time.
