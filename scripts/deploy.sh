@@ -60,8 +60,7 @@ check_unit() {
     say "no systemd-analyze here: the unit is not checked"
     return
   fi
-  local work said
-  work=$(mktemp -d)
+  local said
   sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$deploy/nerodia.service" >"$work/nerodia.service"
   # Of an unknown or a wrong setting it only warns.
   said=$(systemd-analyze verify --man=no --recursive-errors=no "$work/nerodia.service" 2>&1) ||
@@ -71,7 +70,6 @@ check_unit() {
   # An exposure of 2.0 of 10 at most.
   systemd-analyze security --offline=yes --threshold=20 "$work/nerodia.service" >"$work/exposure" ||
     die "the unit is exposed: $(cat "$work/exposure")"
-  rm -rf "$work"
 }
 
 check_kubernetes() {
@@ -85,12 +83,10 @@ check_alerts() {
     say "no promtool here: the alerts are not checked by it"
     return
   fi
-  local work said
-  work=$(mktemp -d)
+  local said
   cp "$deploy/alerts.yaml" "$checks/alerts.test.yaml" "$work"
   said=$("$promtool" check rules "$work/alerts.yaml" 2>&1) || die "promtool: $said"
   said=$("$promtool" test rules "$work/alerts.test.yaml" 2>&1) || die "promtool: $said"
-  rm -rf "$work"
 }
 
 check_pipeline() {
@@ -101,9 +97,11 @@ check_pipeline() {
 
 require python
 mkdir -p "$tools"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 install_packages_of_python
 check_unit
 check_kubernetes
+check_pipeline
 check_alerts
 "$venv/bin/python" "$checks/check.py" || die "the files in configs/deploy do not fit together; what is wrong stands above"
-check_pipeline

@@ -65,6 +65,6 @@ step "Kafka" scripts/kafka.sh install
 step "web" scripts/web.sh
 step "clippy" cargo clippy --release --locked --all-targets -- -D warnings
 step "documentation" documentation
-step "deployment files" scripts/deploy.sh
 step "tests of the configs" scripts/nerodia test configs/*.yaml
+step "deployment files" scripts/deploy.sh
 step "tests" cargo test --release --locked
