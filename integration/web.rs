@@ -221,7 +221,31 @@ fn not_ready_says_why() {
         get(port, "/ready").filter(|(_, body)| body.contains("can start"))
     });
     assert!(body.contains("no guest can start"), "{body}");
+    drop(running);
+}
+
+/// A pipeline that cannot start ends soon, so another server gives its answer here.
+#[test]
+fn who_asks_is_told_why_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        let mut asked = [0; 4096];
+        let read = stream.read(&mut asked).expect("a request");
+        assert!(asked[..read].starts_with(b"GET /ready "));
+        let body =
+            r#"{"ready":false,"reasons":{"guests":"no guest can start: no READY within 1s"}}"#;
+        let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close";
+        write!(
+            stream,
+            "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("it reads");
+    });
     let asked = ask_ready(port);
+    answering.join().expect("one request");
     assert_eq!(asked.code, Some(1), "{asked:?}");
     assert!(
         asked
@@ -230,7 +254,6 @@ fn not_ready_says_why() {
         "{}",
         asked.stderr
     );
-    drop(running);
 }
 
 #[test]
