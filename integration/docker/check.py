@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Reads the viewer's log and recomputes each price: check.py [--at-least N] <LOG
+
+Prints what it counted as JSON. Exit code 1 if a price is wrong or, of the orders up to the greatest that was priced,
+less than a batch behind it, one is missing that docker/producer.yaml makes whole.
+"""
+
+import argparse
+import json
+import math
+import sys
+
+
+def price(n):
+    pen = (100 + n * 37 % 1900) / 100, 1 + n % 3
+    ink = (10 + n * 11 % 490) / 100, 1 + n % 5
+    return round(math.fsum(price * quantity for price, quantity in (pen, ink)), 2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--at-least", type=int, default=1, help="orders that must be there")
+    # Partitions come in no common order: what was made last may be there before what was made just before it.
+    parser.add_argument("--unsettled", type=int, default=0, help="how many of the newest may still be missing")
+    options = parser.parse_args()
+    times, wrong, other = {}, [], 0
+    for line in sys.stdin:
+        if not line.startswith('{"id":'):
+            other += 1
+            continue
+        order = json.loads(line)
+        times[order["id"]] = times.get(order["id"], 0) + 1
+        if order["total"] != price(order["id"]):
+            wrong.append(order)
+    end = max(times, default=-1) + 1 - options.unsettled
+    missing = [n for n in range(end) if n % 1000 != 999 and n not in times]
+    again = sum(count - 1 for count in times.values())
+    counted = {"priced": len(times), "again": again, "missing": len(missing), "wrong": len(wrong), "other_lines": other}
+    print(json.dumps(counted))
+    if wrong or missing or len(times) < options.at_least:
+        sys.exit(f"wrong: {wrong[:3]}, missing: {missing[:10]}, at least {options.at_least} were wanted")
+
+
+main()
