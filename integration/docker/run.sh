@@ -187,7 +187,7 @@ check_image() {
   check "another processor: compiled to /cache" compiles_elsewhere
 }
 
-has_compiled() { locked --rm nerodia runtime list | grep -q 'cpython-3.14 .* compiled '; }
+has_compiled() { locked --rm nerodia runtime list | grep 'cpython-3.14 .* compiled ' >/dev/null; }
 
 has_no_shell() {
   local shell
@@ -218,7 +218,7 @@ containers() {
 log_of() { docker logs "$(containers viewer)" 2>/dev/null; }
 
 # right N UNSETTLED: N orders at least are there, at the right price, none missing
-right() { log_of | python3 "$here/check.py" --at-least "$1" --unsettled "$2"; }
+right() { log_of | python3 "$here/check.py" --at-least "$1" --unsettled "$2" >/dev/null; }
 
 status() { docker inspect -f "$2" "$(containers "$1" | head -n 1)"; }
 
