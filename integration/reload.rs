@@ -122,6 +122,11 @@ fn collect(from: impl std::io::Read + Send + 'static) -> (Arc<Mutex<Vec<String>>
     (lines, reader)
 }
 
+/// `nerodia run` of this config.
+fn pipeline(config: &Path) -> support::Nerodia {
+    nerodia(["run", "-c"]).arg(config)
+}
+
 /// Writes a file so that nobody sees half of it.
 fn put(file: &Path, text: &str) {
     let new = file.with_extension("new");
@@ -185,7 +190,7 @@ fn reload_a_hundred_times(kill_guests: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("pipeline.yaml");
     put(&config, &versioned(0));
-    let mut run = nerodia(["run".as_ref(), "-c".as_ref(), config.as_os_str()]);
+    let mut run = pipeline(&config);
     if kill_guests {
         run = run.env("NERODIA_TEST_KILL_GUESTS_AFTER", "80ms");
     }
@@ -264,7 +269,7 @@ fn what_was_begun_is_finished_by_the_old_script() {
         )
     };
     put(&config, &text("time.sleep(3); root = [this, 'old']"));
-    let mut run = Running::start(nerodia(["run".as_ref(), "-c".as_ref(), config.as_os_str()]));
+    let mut run = Running::start(pipeline(&config));
     let mut stdin = run.stdin();
     stdin.write_all(b"1\n").expect("it reads");
     run.wait_logged("guest ready", 1);
@@ -368,7 +373,7 @@ fn what_cannot_change_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("pipeline.yaml");
     put(&config, &versioned(1));
-    let mut run = Running::start(nerodia(["run".as_ref(), "-c".as_ref(), config.as_os_str()]));
+    let mut run = Running::start(pipeline(&config));
     let stdin = run.stdin();
     run.wait_logged("guest ready", 1);
     run.hang_up();
@@ -401,11 +406,7 @@ fn over_http_only_with_the_token() {
         request(port, "POST", "/reload", &header.unwrap_or_default()).expect("it listens")
     };
     put(&config, &text(1, ""));
-    let start = || {
-        Running::start(
-            nerodia(["run".as_ref(), "-c".as_ref(), config.as_os_str()]).env("TOKEN", "abc"),
-        )
-    };
+    let start = || Running::start(pipeline(&config).env("TOKEN", "abc"));
     let mut run = start();
     run.wait("it listens", || get(port, "/ping").is_some());
     assert_eq!(status(Some("")).0, 403, "no token, nobody may");

@@ -232,6 +232,30 @@ impl Ran {
     }
 }
 
+/// Where cargo builds, and scripts put what tests use.
+pub fn target() -> PathBuf {
+    std::env::var("CARGO_TARGET_DIR").map_or(root().join("target"), Into::into)
+}
+
+/// A process that ends with the test.
+pub struct Ending(pub Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder with these files in it.
+pub fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
 /// A port that is free now.
 pub fn port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

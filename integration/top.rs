@@ -6,11 +6,11 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{get, nerodia, port, root};
+use support::{Ending, get, nerodia, port, target};
 
 /// No wait is longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,18 +112,7 @@ impl Drop for Terminal {
 }
 
 fn folder() -> PathBuf {
-    let target = std::env::var("CARGO_TARGET_DIR");
-    target.map_or(root().join("target"), Into::into).join("top")
-}
-
-/// Ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    target().join("top")
 }
 
 /// Some fail, some hang, and how long they take goes up and down.
@@ -154,7 +143,7 @@ http: { show_payloads: true }
 ";
 
 /// A pipeline that makes its own messages, and whose guests are killed now and then.
-fn pipeline(port: u16) -> Running {
+fn pipeline(port: u16) -> Ending {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("pipeline.yaml");
     fs::write(&config, CONFIG).expect("written");
@@ -165,7 +154,7 @@ fn pipeline(port: u16) -> Running {
         .set(format!("http.address=127.0.0.1:{port}"))
         .env("NERODIA_TEST_KILL_GUESTS_AFTER", "1500ms")
         .spawn_logging_to(log.path());
-    let running = Running(child);
+    let running = Ending(child);
     let began = Instant::now();
     while get(port, "/ready").is_none_or(|(status, _)| status != 200) {
         let log = fs::read_to_string(log.path()).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use broker::{Cluster, Record};
 use pipeline::Pipeline;
 use serde_json::{Value, json};
-use support::{RUNTIMES, nerodia};
+use support::{RUNTIMES, nerodia, written};
 
 const CONFIG: &str = "\
 pipeline:
@@ -30,14 +30,6 @@ guests: { timeout: 300ms }
 
 const LINES: &str =
     "\"one\"\n\"drop\"\n\"bad\"\n\"hang\"\n\"many\"\n123456789012345678901234567890\n";
-
-fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in files {
-        fs::write(folder.path().join(name), text).expect("written");
-    }
-    folder
-}
 
 fn objects(text: &str) -> Vec<Value> {
     let objects = text.lines().map(serde_json::from_str);

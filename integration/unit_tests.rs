@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{RUNTIMES, nerodia};
+use support::{RUNTIMES, nerodia, written};
 
 const CONFIG: &str = "\
 pipeline:
@@ -38,14 +38,6 @@ tests:
     input: key
     outputs: [{ key: k, headers: { a: b } }]
 ";
-
-fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in files {
-        fs::write(folder.path().join(name), text).expect("written");
-    }
-    folder
-}
 
 #[test]
 fn all_kinds_pass_in_both_runtimes() {

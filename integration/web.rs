@@ -5,12 +5,12 @@ mod support;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Ran, get, nerodia, port, root};
+use support::{Ending, Ran, get, nerodia, port, root, target};
 
 fn stats(port: u16) -> Value {
     let (status, body) = get(port, "/stats").expect("it listens");
@@ -33,20 +33,9 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Samples by their name and labels, as Prometheus' own Python library reads the text.
 fn parsed(metrics: &str) -> HashMap<String, f64> {
-    let target = std::env::var("CARGO_TARGET_DIR").map_or(root().join("target"), Into::into);
-    let python = target.join("web/venv/bin/python");
+    let python = target().join("web/venv/bin/python");
     assert!(
         python.exists(),
         "run scripts/web.sh, which installs Prometheus' parser"
@@ -88,7 +77,7 @@ fn counters_are_exact() {
         .set(format!("pipeline.processors.0.python.script={script}"))
         .env("NERODIA_TEST_KILL_GUESTS_AFTER", "300ms")
         .spawn();
-    let mut running = Running(child);
+    let mut running = Ending(child);
     let mut stdin = running.0.stdin.take().expect("piped");
     let writer = thread::spawn(move || {
         let numbers: String = (0..ALL).map(|n| format!("{n}\n")).collect();
@@ -169,7 +158,7 @@ fn counters_are_exact() {
 fn ready_when_it_is() {
     let port = port();
     let config = ["run", "-c", "configs/sum.yaml"];
-    let mut running = Running(
+    let mut running = Ending(
         nerodia(config)
             .set(format!("http.address=127.0.0.1:{port}"))
             .spawn(),
@@ -210,7 +199,7 @@ fn asking_at_no_url_is_wrong_usage() {
 #[test]
 fn not_ready_says_why() {
     let port = port();
-    let running = Running(
+    let running = Ending(
         nerodia(["run", "-c", "configs/sum.yaml"])
             .set(format!("http.address=127.0.0.1:{port}"))
             .set("pipeline.processors.0.python.script=import time")
@@ -280,7 +269,7 @@ fn the_page() {
     let port = port();
     let start = || {
         let script = "if this % 5000 == 7:\n    raise ValueError('<b>seven</b>')\nroot = sum(range(this % 2000))";
-        let mut running = Running(
+        let mut running = Ending(
             nerodia(["run", "-c", "configs/sum.yaml"])
                 .set(format!("http.address=127.0.0.1:{port}"))
                 .set("http.show_payloads=true")

@@ -206,8 +206,7 @@ impl Supervisor {
 
     /// What decides how many guests there should be; those of old scripts end by themselves.
     fn snapshot(&self, now: Instant) -> Snapshot {
-        let from = (self.generations.current().from, 0);
-        let oldest = self.queue.range(from..).next();
+        let oldest = oldest_of(&self.queue, self.generations.current().from..u64::MAX);
         let idle_since = self.current_slots().filter_map(Slot::idle_since).min();
         Snapshot {
             waited: oldest.map(|(_, work)| now.duration_since(work.since)),
@@ -261,9 +260,9 @@ impl Supervisor {
 
     /// The oldest work for which a guest is idle, and the slot of that guest.
     fn next_run(&mut self) -> Option<(Turn, usize)> {
-        for (generation, Range { start, end }) in self.generations.spans() {
+        for (generation, batches) in self.generations.spans() {
             let turn = loop {
-                let Some((&turn, work)) = self.queue.range((start, 0)..(end, 0)).next() else {
+                let Some((&turn, work)) = oldest_of(&self.queue, batches.clone()) else {
                     break None;
                 };
                 if !work.stretch.batch.origin.is_over() {
@@ -387,6 +386,11 @@ impl Supervisor {
             self.enqueue(share);
         }
     }
+}
+
+/// The oldest work that waits, of these batches by arrival.
+fn oldest_of(queue: &BTreeMap<Turn, Work>, batches: Range<u64>) -> Option<(&Turn, &Work)> {
+    queue.range((batches.start, 0)..(batches.end, 0)).next()
 }
 
 impl Actor for Supervisor {

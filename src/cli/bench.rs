@@ -50,9 +50,7 @@ pub fn with<T>(
         report::diagnostics(&report::runtime_problem(&error));
         Refused
     })?;
-    let stages = build::stages(&config.input, &config.pipeline.stages);
-    let limits = build::limits(&config.guests);
-    let spec = Arc::new(GuestSpec::new(Arc::new(runtime), stages, limits));
+    let spec = build::spec(config, Arc::new(runtime));
     // Batches answer to an actor.
     let done = System::new().block_on(async {
         let mut bench = Bench {

@@ -9,8 +9,8 @@ use clap::Args;
 use super::{MISUSED, WELL, progress, report, run};
 use crate::config::{Config, Loaded};
 use crate::engine::{build, problems};
+use crate::guest::Guest;
 use crate::guest::runtime::Runtime;
-use crate::guest::{Guest, GuestSpec};
 
 /// Check configs: fields, values, and the scripts in a real guest
 #[derive(Debug, Args)]
@@ -67,12 +67,8 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
                 }
             });
     let Some(runtime) = runtime else { return false };
-    let spec = GuestSpec::new(
-        Arc::clone(runtime),
-        build::stages(&config.input, &config.pipeline.stages),
-        build::limits(&config.guests),
-    );
-    match Guest::new(0, Arc::new(spec)).start() {
+    let spec = build::spec(config, Arc::clone(runtime));
+    match Guest::new(0, spec).start() {
         Ok(_) => true,
         Err(error) => {
             report::diagnostics(&problems::of_start(config, &error));

@@ -73,7 +73,7 @@ impl Run {
         let (file, set) = (self.config.clone(), self.set.clone());
         Reloading {
             file: file.clone(),
-            load: Box::new(move || load(file.clone(), &set)),
+            load: Arc::new(move || load(file.clone(), &set)),
             watch: self.watch,
         }
     }

@@ -240,17 +240,20 @@ fn engine(
     Ok((engine, supervisor))
 }
 
+/// What guests of `runtime` that run the scripts of `config` are made from.
+pub fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
+    let stages = scripts(&config.input, &config.pipeline.stages);
+    let stages = stages.map(hello_stage).collect();
+    Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
+}
+
 /// What guests of `runtime` are made from, and how many there may be: what a reload can change.
 pub fn scripts_of(config: &Config, runtime: Arc<Runtime>) -> Successor {
     let Config {
-        input,
-        pipeline,
-        guests,
-        ..
+        pipeline, guests, ..
     } = config;
-    let stages = stages(input, &pipeline.stages);
     Successor {
-        spec: Arc::new(GuestSpec::new(runtime, stages, limits(guests))),
+        spec: spec(config, runtime),
         bounds: Bounds {
             min: guests.min,
             max: pipeline.max_guests,
@@ -263,12 +266,7 @@ pub fn scripts_of(config: &Config, runtime: Arc<Runtime>) -> Successor {
     }
 }
 
-/// What guests are to run: the script of a `generate` input is the first stage.
-pub fn stages(input: &InputConfig, stages: &[Stage]) -> Vec<HelloStage> {
-    scripts(input, stages).map(hello_stage).collect()
-}
-
-/// All scripts, in the order in which guests number them.
+/// All scripts, in the order in which guests number them: that of a `generate` input is the first.
 pub fn scripts<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
     let generator = match input {
         InputConfig::Generate(GenerateConfig {
@@ -291,7 +289,7 @@ fn hello_stage(stage: &Stage) -> HelloStage {
 }
 
 /// The limits that `config` sets, and the test hook that ends guests at random.
-pub fn limits(config: &GuestsConfig) -> Limits {
+fn limits(config: &GuestsConfig) -> Limits {
     let kill_after = std::env::var("NERODIA_TEST_KILL_GUESTS_AFTER").ok();
     Limits {
         timeout: config.timeout,

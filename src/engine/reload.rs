@@ -19,7 +19,7 @@ use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
 
 /// Reads the config again.
-pub type Load = Box<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
+pub type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
 
 /// How a config is reloaded.
 pub struct Reloading {
@@ -56,7 +56,7 @@ pub enum Reloaded {
 
 /// The actor that does it, one at a time.
 pub struct Reloader {
-    load: Arc<Load>,
+    load: Load,
     file: PathBuf,
     running: Running,
     runtime: Arc<Runtime>,
@@ -84,7 +84,7 @@ impl Reloader {
         let watched = Watched::default();
         watched.files(files(&file, &running.get()));
         let reloader = Actor::start(Self {
-            load: Arc::new(load),
+            load,
             file,
             running,
             runtime,
@@ -173,7 +173,7 @@ impl Handler<Reload> for Reloader {
 
 /// The config that has taken over; `None` if there is nothing new in it.
 async fn reload(
-    load: Arc<Load>,
+    load: Load,
     old: Arc<Config>,
     runtime: Arc<Runtime>,
     supervisor: Addr<Supervisor>,

@@ -49,9 +49,11 @@ impl<T> Generations<T> {
         self.current.number + 1
     }
 
-    /// The oldest one, if it is not the current.
-    pub fn oldest_old(&self) -> Option<&Generation<T>> {
-        self.old.first()
+    /// The oldest one and its batches, by arrival, if it is not the current.
+    pub fn oldest_old(&self) -> Option<(&Generation<T>, Range<u64>)> {
+        let oldest = self.old.first()?;
+        let next = self.old.get(1).unwrap_or(&self.current);
+        Some((oldest, oldest.from..next.from))
     }
 
     /// `spec` takes over from batch `from` on, which no guest has begun.
@@ -126,7 +128,11 @@ mod tests {
             generations.spans().collect::<Vec<_>>(),
             [(1, 0..3), (2, 3..3), (3, 3..u64::MAX)]
         );
-        assert_eq!(generations.oldest_old().map(|one| one.spec), Some("a"));
+        let oldest = generations.oldest_old();
+        assert_eq!(
+            oldest.map(|(one, batches)| (one.spec, batches)),
+            Some(("a", 0..3))
+        );
         generations.end_oldest();
         generations.end_oldest();
         assert!(generations.oldest_old().is_none());

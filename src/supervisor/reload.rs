@@ -10,7 +10,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::scaling::{Bounds, Reason};
-use super::{Recycle, Supervisor};
+use super::{Recycle, Supervisor, oldest_of};
 use crate::guest::GuestSpec;
 use crate::guest::error::{Death, StartError};
 use crate::telemetry::events::ScriptsReplaced;
@@ -109,32 +109,19 @@ impl Supervisor {
         None
     }
 
-    /// Ends the guests of old scripts that have no work left.
+    /// Ends the guests of old scripts that have no work left; younger ones wait for older ones.
     pub(super) fn end_old_generations(&mut self, ctx: &mut Context<Self>) {
-        let Some(current) = self
-            .generations
-            .oldest_old()
-            .map(|_| self.generations.current().number)
-        else {
-            return;
-        };
-        for (number, batches) in self.generations.spans().collect::<Vec<_>>() {
-            if number == current {
-                return;
+        while let Some((oldest, batches)) = self.generations.oldest_old() {
+            let (number, spec) = (oldest.number, Arc::clone(&oldest.spec));
+            let queued = oldest_of(&self.queue, batches).is_some();
+            let guests = || self.slots.iter().filter(|slot| slot.generation == number);
+            let held = guests().any(|slot| slot.work().is_some());
+            if queued && guests().next().is_none() {
+                // Its last guest was ended for another reason.
+                self.add(number, spec, None, ctx);
             }
-            let queued = self
-                .queue
-                .range((batches.start, 0)..(batches.end, 0))
-                .next()
-                .is_some();
-            let mut slots = self.slots.iter().filter(|slot| slot.generation == number);
-            if queued || slots.clone().any(|slot| slot.work().is_some()) {
-                if let (None, Some(oldest)) = (slots.next(), self.generations.oldest_old()) {
-                    // Its last guest was ended for another reason.
-                    let spec = Arc::clone(&oldest.spec);
-                    self.add(number, spec, None, ctx);
-                }
-                return; // younger ones wait: they end in their order
+            if queued || held {
+                return;
             }
             self.slots.retain(|slot| slot.generation != number);
             self.generations.end_oldest();

@@ -1,7 +1,7 @@
 //! The web server: health for orchestrators, metrics for Prometheus, `/stats` and a page for people.
 //!
-//! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own, so that who asks does not take time from
-//! the actors.
+//! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own,
+//! so that who asks does not take time from the actors.
 
 use std::io;
 use std::sync::Arc;

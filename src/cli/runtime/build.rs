@@ -11,9 +11,10 @@ use anyhow::Context as _;
 use crate::cli::{MISUSED, WELL, console, progress, report};
 use crate::config::Config;
 use crate::engine::build;
+use crate::guest::Guest;
 use crate::guest::artifact::Artifact;
+use crate::guest::error::StartError;
 use crate::guest::packages::{self, SOURCES};
-use crate::guest::{Guest, GuestSpec};
 
 /// Builds the runtime for the packages of a requirements file, unless it is there.
 pub fn run(directory: &Path, requirements: &Path) -> u8 {
@@ -48,16 +49,11 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
             return MISUSED;
         }
     };
-    let stages = build::stages(&config.input, &config.pipeline.stages);
-    let spec = Arc::new(GuestSpec::new(
-        runtime,
-        stages,
-        build::limits(&config.guests),
-    ));
+    let spec = build::spec(&config, runtime);
     // The first one touches the pages that all others share.
-    let ready = |_| Guest::new(0, Arc::clone(&spec)).start();
-    let took: Result<Vec<Duration>, _> = (0..5).map(|one| Ok(ready(one)?.took)).collect();
-    match took.map_err(|error: crate::guest::error::StartError| error) {
+    let start = |_| Guest::new(0, Arc::clone(&spec)).start();
+    let took = (0..5).map(start).map(|started| Ok(started?.took));
+    match took.collect::<Result<Vec<Duration>, StartError>>() {
         Ok(took) => {
             let least = took.into_iter().min().unwrap_or_default();
             console::say(format_args!(
