@@ -4,6 +4,8 @@ mod broker;
 mod pipeline;
 mod support;
 
+use std::net::TcpListener;
+
 use broker::{Cluster, Record};
 use pipeline::Pipeline;
 use serde_json::json;
@@ -34,7 +36,11 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
     assert_eq!(cluster.count(&pipeline.output), 3);
     assert_eq!(cluster.count(pipeline.dead()), 3);
 
+    // The pipeline may run beside it, and has the address of its web server.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
     let mended = pipeline.clone().script(MENDED);
+    let mended = mended.with("http", json!({ "address": address }));
     let file = mended.file();
     let replay = |more: &[&str]| {
         let args = ["replay", "-c"].map(Into::into).into_iter();

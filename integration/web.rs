@@ -261,6 +261,7 @@ fn an_address_in_use() {
         ran.stderr
     );
     assert!(ran.stdout.is_empty());
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
 /// The page under load, with guests that die and a restart of the engine, in Chromium.
@@ -268,11 +269,13 @@ fn an_address_in_use() {
 fn the_page() {
     let port = port();
     let start = || {
-        let script = "if this % 5000 == 7:\n    raise ValueError('<b>seven</b>')\nroot = sum(range(this % 2000))";
+        let script = "if this % 5000 == 7:\n    raise ValueError('<b>seven</b>')\nroot = sum(range(this % 20000))";
         let mut running = Ending(
             nerodia(["run", "-c", "configs/sum.yaml"])
                 .set(format!("http.address=127.0.0.1:{port}"))
                 .set("http.show_payloads=true")
+                .set("guests.idle_timeout=1s")
+                .set("pipeline.threads=3")
                 .set(format!("pipeline.processors.0.python.script={script}"))
                 .env("NERODIA_TEST_KILL_GUESTS_AFTER", "2s")
                 .spawn(),
@@ -285,10 +288,12 @@ fn the_page() {
         thread::spawn(move || std::io::copy(&mut streams.0, &mut std::io::sink()));
         thread::spawn(move || std::io::copy(&mut streams.1, &mut std::io::sink()));
         thread::spawn(move || {
-            // Some 5,000 a second, until it is killed.
-            for n in 0u64.. {
-                let numbers: String = (n * 250..(n + 1) * 250).map(|n| format!("{n}\n")).collect();
-                if stdin.write_all(numbers.as_bytes()).is_err() {
+            // More than one guest can do, and less, each for some seconds, until it is killed.
+            let mut numbers = 0u64..;
+            for tick in 0.. {
+                let count = if tick / 60 % 2 == 0 { 250 } else { 10 };
+                let lines: String = numbers.by_ref().take(count).map(|n| format!("{n}\n")).collect();
+                if stdin.write_all(lines.as_bytes()).is_err() {
                     return;
                 }
                 thread::sleep(Duration::from_millis(50));
@@ -310,7 +315,11 @@ fn the_page() {
     };
     let first = start();
     eventually("it runs", || {
-        get(port, "/stats").filter(|(_, body)| body.contains("Killed"))
+        let (_, body) = get(port, "/stats")?;
+        let guests = &serde_json::from_str::<Value>(&body).ok()?["guests"];
+        let seen = |what: &str, name: &str| guests[what][name].is_u64();
+        let all = [("deaths", "Killed"), ("scalings", "work_waits"), ("scalings", "idle")];
+        all.iter().all(|(what, name)| seen(what, name)).then_some(())
     });
     let seen = browse(false).status().expect("node");
     if seen.code() == Some(77) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Measures Nerodia beside a bare CPython loop and prints tables: speed, first output, memory, and what was wanted.
-# It takes some 6 minutes on two cores and wants the machine to itself. Linux only.
+# It takes some 12 minutes on two cores and wants the machine to itself. Linux only.
 #
 #   scripts/bench.sh               builds the release, then measures
-#   scripts/bench.sh --no-build    measures target/release/nerodia as it is
+#   scripts/bench.sh --no-build    measures target/release/nerodia, and nerodia-uncounted beside it, as they are
 #   scripts/bench.sh --quick       a short look
 #   scripts/bench.sh --peers       Bytewax too, from PyPI
 #   scripts/bench.sh --write       writes integration/bench/RESULTS.md too
@@ -14,5 +14,14 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
+# What counts nothing is measured beside it. It is built first: both come to the same place.
+uncounted=${CARGO_TARGET_DIR:-$root/target}/release/nerodia-uncounted
+case " $* " in
+  *" --no-build "* | *" --help "* | *" -h "*) ;;
+  *)
+    (cd "$root" && cargo build --release --locked --bin nerodia --features uncounted) >&2
+    mv "${uncounted%-uncounted}" "$uncounted"
+    ;;
+esac
 prepare_measuring "$@"
-exec python3 "$root/integration/bench/bench.py" --program "$program" "$@"
+exec python3 "$root/integration/bench/bench.py" --program "$program" --uncounted "$uncounted" "$@"

@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+import socket
 import statistics
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from contenders import (
     install_bytewax,
     native,
     nerodia,
+    watched,
     write,
 )
 from measure import MB, Contender, Memory, Usage
@@ -74,6 +76,7 @@ def main() -> None:
 
         bench = Bench(options, work, python, peer)
         parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
+        parts += [bench.telemetry()]
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(part.ru_utime + part.ru_stime for part in usage)
         others = 1 - own / (measure.busy_seconds() - busy)
@@ -98,6 +101,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write integration/bench/RESULTS.md too")
     parser.add_argument("--python", help="the native CPython; default: the fastest found")
     parser.add_argument("--program", required=True, help="the nerodia to measure")
+    parser.add_argument("--uncounted", required=True, help="the same, built to count nothing")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
@@ -105,6 +109,11 @@ def parse() -> argparse.Namespace:
 
 def progress(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @dataclass
@@ -182,6 +191,37 @@ class Bench:
             f"do {statistics.median(gains):.2f} times the work of one here."
         )
         return text, []
+
+    def telemetry(self) -> tuple[str, list[Goal]]:
+        """What it costs to count, and to be asked."""
+        rows, goals = [], []
+        for kind in (ORDERS, SUMS):
+            source, address = self.input(kind), free_address()
+            urls = [f"http://{address}/{path}" for path in ("metrics", "stats")]
+            uncounted = watched(self.options.uncounted, kind, None)
+            counted = watched(self.options.program, kind, None)
+            asked = watched(self.options.program, kind, address)
+            ratios: dict[str, list[float]] = {"counted": [], "counted and asked": []}
+            # The differences are small: each round is compared in itself.
+            for number in range(2 * self.options.rounds):
+                progress(f"telemetry, {kind.name}, round {number + 1} of {2 * self.options.rounds}")
+                nothing = measure.run(uncounted, source)
+                ratios["counted"].append(measure.run(counted, source).cpu / nothing.cpu)
+                with measure.asked_every_second(urls) as answers:
+                    ratios["counted and asked"].append(measure.run(asked, source).cpu / nothing.cpu)
+                if not any(answers):
+                    raise SystemExit("the web server has not answered once")
+            for name, figures in ratios.items():
+                median, low, high = statistics.median(figures), min(figures), max(figures)
+                rows.append([f"{kind.name}: {name}", *(f"{figure:.3f}×" for figure in (median, low, high))])
+            worst = statistics.median(ratios["counted and asked"])
+            goals.append(Goal(f"{kind.name}: CPU with all telemetry to without", worst, 1.03, "×"))
+        text = (
+            "The same program built to count nothing, without web server, beside the one that counts, and beside one whose\n"
+            f"/metrics and /stats are asked every second. Each figure is CPU with 1 guest to that of the first in the same\n"
+            f"round; {2 * self.options.rounds} rounds, start-up included."
+        )
+        return f"## Telemetry\n\n{text}\n\n{table(['', 'median', 'min', 'max'], rows)}", goals
 
     def first_output(self) -> tuple[str, list[Goal]]:
         progress(f"first output, {STARTS} starts each")

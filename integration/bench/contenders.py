@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import generate
@@ -56,6 +56,13 @@ def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: b
     ):
         command += ["--set", setting]
     return Contender(name, command, through_pipe=through_pipe)
+
+
+def watched(program: str, kind: Kind, address: str | None) -> Contender:
+    """With a web server, if it has an address."""
+    contender = nerodia(program, kind, DEFAULT_RUNTIME, 1)
+    server = f"http.address={address}" if address else "http.enabled=false"
+    return replace(contender, command=[*contender.command, "--set", server])
 
 
 def bytewax(python: str, kind: Kind) -> Contender:

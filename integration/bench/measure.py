@@ -4,9 +4,12 @@ import os
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +57,30 @@ def run(contender: Contender, source: Path) -> Usage:
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
     return Usage(wall, usage.ru_utime + usage.ru_stime)
+
+
+@contextmanager
+def asked_every_second(urls: list[str]) -> Iterator[list[int]]:
+    """Asks all of them for as long as it lasts, as monitors do; gives the bytes of each answer."""
+    sizes: list[int] = []
+    over = threading.Event()
+    # No proxy knows of what runs here.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask() -> None:
+        while not over.is_set():
+            for url in urls:
+                with suppress(urllib.error.URLError), opener.open(url, timeout=5) as answer:
+                    sizes.append(len(answer.read()))
+            over.wait(1 if sizes else 0.05)  # it has to start first
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield sizes
+    finally:
+        over.set()
+        asking.join()
 
 
 def two_at_once(contender: Contender, source: Path) -> float:

@@ -58,14 +58,19 @@ pub fn run(
     }
     let system = System::new();
     let running = Running::new(config);
-    system.block_on(start(
+    let started = system.block_on(start(
         &running,
         runtime,
         reloading,
         end.clone(),
         Arc::clone(&metrics),
-    ))?;
+    ));
+    if started.is_err() {
+        // Some of the actors may be there already, and can end only where they run.
+        System::current().stop();
+    }
     system.run()?;
+    started?;
     Ok(Finished {
         config: running.get(),
         end: end.take(),

@@ -83,6 +83,14 @@ pub enum RuntimeError {
         /// Why.
         source: std::io::Error,
     },
+    /// Its machine code is as it was written, and Wasmtime does not take it.
+    #[error("cannot load the compiled runtime {}: {reason}", path.display())]
+    NotLoaded {
+        /// The compiled file.
+        path: PathBuf,
+        /// Wasmtime's words.
+        reason: String,
+    },
     /// Wasmtime, or the meter, refuses the artifact.
     #[error("{} is no runtime: {reason}", path.display())]
     Unusable {
@@ -116,6 +124,11 @@ impl RuntimeError {
                 format!("delete {} and run scripts/install.sh", path.display())
             }
             RuntimeError::Cache(error) => error.help(),
+            RuntimeError::NotLoaded { reason, .. } if reason.contains("memory executable") => {
+                "something forbids memory that is executable, such as systemd's MemoryDenyWriteExecute or SELinux: allow it for this program"
+                    .into()
+            }
+            RuntimeError::NotLoaded { .. } => "run `nerodia runtime compile --force`".into(),
             RuntimeError::Io { .. } => "check that the file may be read".into(),
         }
     }
@@ -158,9 +171,11 @@ impl Runtime {
             }
         };
         let program = if is_component {
-            load_component(&engine, &compiled)
+            let component = load_component(&engine, &compiled)?;
+            link_component(&engine, &component)
         } else {
-            load_command(&engine, &compiled)
+            let module = load_command(&engine, &compiled)?;
+            link_command(&engine, &module)
         };
         let program = program.map_err(|error| artifact.unusable(&error))?;
         Ok(Self { engine, program })
@@ -216,12 +231,29 @@ fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result
     }
 }
 
-fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
+fn load_component(engine: &Engine, compiled: &Path) -> Result<Component, RuntimeError> {
     // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find`
     // checked its SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and
     // the meter's version.
     // Who can replace it between that check and this map owns the user's files, this program included.
-    let component = unsafe { Component::deserialize_file(engine, compiled)? };
+    let component = unsafe { Component::deserialize_file(engine, compiled) };
+    component.map_err(|error| not_loaded(compiled, &error))
+}
+
+fn load_command(engine: &Engine, compiled: &Path) -> Result<Module, RuntimeError> {
+    // SAFETY: as in `load_component`.
+    let module = unsafe { Module::deserialize_file(engine, compiled) };
+    module.map_err(|error| not_loaded(compiled, &error))
+}
+
+fn not_loaded(compiled: &Path, error: &wasmtime::Error) -> RuntimeError {
+    RuntimeError::NotLoaded {
+        path: compiled.to_owned(),
+        reason: format!("{error:#}"),
+    }
+}
+
+fn link_component(engine: &Engine, component: &Component) -> wasmtime::Result<Program> {
     if component.get_export_index(None, RUN).is_none() {
         wasmtime::bail!("it has no function `{RUN}`");
     }
@@ -233,7 +265,7 @@ fn load_component(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program>
         Some(clock) => add_clock(&mut linker, clock)?,
         None => wasmtime::bail!("it imports no clock, so that it cannot be interrupted"),
     }
-    Ok(Program::Component(linker.instantiate_pre(&component)?))
+    Ok(Program::Component(linker.instantiate_pre(component)?))
 }
 
 /// Puts the clock in place that the meter asks, in the version `name` that the component imports.
@@ -257,9 +289,7 @@ fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Res
     })
 }
 
-fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
-    // SAFETY: as in `load_component`.
-    let module = unsafe { Module::deserialize_file(engine, compiled)? };
+fn link_command(engine: &Engine, module: &Module) -> wasmtime::Result<Program> {
     if module.get_export(START).is_none() {
         wasmtime::bail!("it has no function `{START}`");
     }
@@ -274,5 +304,5 @@ fn load_command(engine: &Engine, compiled: &Path) -> wasmtime::Result<Program> {
             Ok(0)
         },
     )?;
-    Ok(Program::Command(linker.instantiate_pre(&module)?))
+    Ok(Program::Command(linker.instantiate_pre(module)?))
 }

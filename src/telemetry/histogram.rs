@@ -52,6 +52,9 @@ impl Histogram {
 
     /// Adds `value`, as often as `weight` says.
     pub fn observe(&self, value: f64, weight: u64) {
+        if cfg!(feature = "uncounted") {
+            return;
+        }
         let Self {
             bounds,
             counts,
