@@ -292,7 +292,11 @@ fn the_page() {
             let mut numbers = 0u64..;
             for tick in 0.. {
                 let count = if tick / 60 % 2 == 0 { 250 } else { 10 };
-                let lines: String = numbers.by_ref().take(count).map(|n| format!("{n}\n")).collect();
+                let lines: String = numbers
+                    .by_ref()
+                    .take(count)
+                    .map(|n| format!("{n}\n"))
+                    .collect();
                 if stdin.write_all(lines.as_bytes()).is_err() {
                     return;
                 }
@@ -318,8 +322,14 @@ fn the_page() {
         let (_, body) = get(port, "/stats")?;
         let guests = &serde_json::from_str::<Value>(&body).ok()?["guests"];
         let seen = |what: &str, name: &str| guests[what][name].is_u64();
-        let all = [("deaths", "Killed"), ("scalings", "work_waits"), ("scalings", "idle")];
-        all.iter().all(|(what, name)| seen(what, name)).then_some(())
+        let all = [
+            ("deaths", "Killed"),
+            ("scalings", "work_waits"),
+            ("scalings", "idle"),
+        ];
+        all.iter()
+            .all(|(what, name)| seen(what, name))
+            .then_some(())
     });
     let seen = browse(false).status().expect("node");
     if seen.code() == Some(77) {

@@ -818,64 +818,99 @@ class Pipeline:
         return results, extras
 
     def batch_with_outputs(self, payloads, metas):
-        """Scripts that use `meta` or `emit`: a message may leave as any number of outputs."""
+        """Scripts that use `meta` or `emit`: a message may leave as any number of outputs. One that leaves once,
+        with the attributes it came with, is a result like any other."""
         results, extras = [], []
         for index, this in enumerate(payloads):
             try:
                 meta = new_meta(metas[index]) if metas is not None else {}
                 outputs = []
-                self.through(0, this, meta, {}, outputs)
-                if outputs:
+                root, overrides = self.through(0, this, meta, {}, outputs)
+                if outputs or overrides:
+                    if root is not None:
+                        outputs.append((*encoded(root), chosen(overrides)))
                     extras.append((index, "outputs", outputs))
+                    root = None
             except BaseException as error:
                 extras.append(failure(index, self.stages, error))
-            results.append(None)
+                root = None
+            if root is null or root is TOMBSTONE:
+                extras.append((index, "null" if root is null else "tombstone"))
+                root = None
+            results.append(root)
         return results, extras
 
     def through(self, number, this, meta, overrides, outputs):
-        """Runs `this` through the stages from `number` on and appends (form, bytes, overrides)."""
+        """Runs `this` through the stages from `number` on. What they emit is appended to `outputs` as (form, bytes,
+        attributes); what leaves last is returned, with what it overrides."""
         if number == len(self.stages) or this is TOMBSTONE:
-            form, data = encoded(null if this is None else this)
-            # The host follows no reference to what holds others, so nothing of it is shared.
-            chosen = [
-                (name, [(*pair,) for pair in item] if name == "headers" else item)
-                for name, item in overrides.items()
-            ]
-            outputs.append((form, data, chosen or None))
-            return
+            return null if this is None else this, overrides
         stage = self.stages[number]
-        before = headed(meta, {}) if stage.uses_meta else meta
+        uses_meta, is_last = stage.uses_meta, number + 1 == len(self.stages)
+        before = settable(meta) if uses_meta else None
 
         def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
-            given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp}
-            given = {name: item for name, item in given.items() if item is not UNSET}
-            checked = {name: CHECKS[name](item) for name, item in given.items()}
-            if value is not None:
-                # A copy: what the script does to `value` afterwards must not change what it emitted.
-                form, data = encoded(value)
+            given = checked = {}
+            if not (key is UNSET and topic is UNSET and headers is UNSET and timestamp is UNSET):
+                given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp}
+                given = {name: item for name, item in given.items() if item is not UNSET}
+                checked = {name: CHECKS[name](item) for name, item in given.items()}
+            if value is None:
+                return
+            # A copy: what the script does to `value` afterwards must not change what it emitted.
+            form, data = encoded(value)
+            now = changed(before, meta) if uses_meta else {}
+            now = {**overrides, **now, **checked}
+            if not is_last:
                 copy = (marshal.loads, json.loads, lambda _: TOMBSTONE)[form](data)
-                now = changed(before, meta) if stage.uses_meta else {}
-                self.through(
-                    number + 1, copy, headed(meta, given), {**overrides, **now, **checked}, outputs
-                )
+                left, now = self.through(number + 1, copy, headed(meta, given), now, outputs)
+                if left is None:
+                    return
+                form, data = encoded(left)
+            outputs.append((form, data, chosen(now)))
 
-        given = (meta,) * stage.uses_meta + (emit,) * stage.uses_emit
+        given = (meta,) * uses_meta + (emit,) * stage.uses_emit
         root = stage.run(this, *given)
-        if root is not None:
-            now = changed(before, meta) if stage.uses_meta else {}
-            this = without_null(root) if stage.uses_null else root
-            self.through(number + 1, this, headed(meta, meta), {**overrides, **now}, outputs)
+        if root is None:
+            return None, None
+        if uses_meta:
+            now = changed(before, meta)
+            overrides = {**overrides, **now} if now else overrides
+        if is_last:
+            return root, overrides
+        this = without_null(root) if stage.uses_null else root
+        return self.through(number + 1, this, headed(meta, meta), overrides, outputs)
+
+
+def settable(meta):
+    """What a script can set in `meta`, as it is before it does."""
+    before = {name: meta.get(name) for name in CHECKS}
+    headers = before["headers"]
+    if headers is not None:
+        before["headers"] = {
+            name: item[:] if type(item) is list else item for name, item in headers.items()
+        }
+    return before
 
 
 def changed(before, meta):
     """What a script set in `meta`, checked; a name it deleted counts as set to None."""
     if not isinstance(meta.get("headers"), (dict, list, type(None))):
         raise TypeError(f'meta["headers"] must be a dict, not {type(meta["headers"]).__name__}')
-    return {
-        name: check(meta.get(name))
-        for name, check in CHECKS.items()
-        if meta.get(name) != before.get(name)
-    }
+    now = {}
+    for name, old in before.items():
+        item = meta.get(name)
+        if item is not old and item != old:
+            now[name] = CHECKS[name](item)
+    return now
+
+
+def chosen(overrides):
+    """`overrides` as the host reads them. It follows no reference to what holds others, so nothing of it is shared."""
+    return [
+        (name, [(*pair,) for pair in item] if name == "headers" else item)
+        for name, item in overrides.items()
+    ] or None
 
 
 def response(identity, results, extras, max_frame):

@@ -7,6 +7,7 @@
 mod alive;
 pub mod artifact;
 pub mod cache;
+pub mod deadline;
 pub mod error;
 pub mod handshake;
 pub mod instance;

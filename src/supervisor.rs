@@ -3,11 +3,12 @@
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
 //! guest that died becomes a new one that has said READY, and the work it held stays here until it is
 //! answered. The decisions are pure and stand in [`scaling`], [`restart`], [`replay`] and
-//! [`generations`]; this file hands out the work, `lives` starts and replaces the guests, and `reload` has guests
-//! with new scripts take over.
+//! [`generations`]; this file hands out the work, `population` makes the guests more or fewer, `lives` starts and
+//! replaces them, and `reload` has guests with new scripts take over.
 
 pub mod generations;
 mod lives;
+mod population;
 mod reload;
 pub mod replay;
 pub mod restart;
@@ -25,14 +26,13 @@ use self::generations::Generations;
 use self::reload::Candidate;
 pub use self::reload::{NewScripts, Successor};
 use self::replay::{Next, Turn, Work};
-use self::scaling::{Bounds, Decision, Reason, Snapshot};
+use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
 use crate::engine::{Engine, Watch};
 use crate::guest::{Execute, Executed, GuestSpec, Stop, YIELD_AFTER};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Outcome, Outcomes, Processed};
-use crate::telemetry::events::Scaled;
-use crate::telemetry::metrics::{GuestsNow, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 /// Starts that may fail in a row, with no guest ready, before the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
@@ -132,107 +132,8 @@ impl Supervisor {
     fn act(&mut self, ctx: &mut Context<Self>) {
         self.dispatch(ctx);
         self.end_old_generations(ctx);
-        let now = Instant::now();
-        loop {
-            let seen = self.snapshot(now);
-            match scaling::decide(&seen, &self.bounds) {
-                Decision::Stay => break,
-                Decision::Grow(reason) => self.scale_up(reason, ctx),
-                Decision::Shrink(reason) => self.scale_down(reason),
-            }
-        }
-        self.set_alarm(now, ctx);
+        self.scale(ctx);
         self.metrics.now().guests = self.guests_now();
-    }
-
-    /// For people who look.
-    fn guests_now(&self) -> GuestsNow {
-        let count = |which: fn(&Slot) -> bool| self.slots.iter().filter(|slot| which(slot)).count();
-        let is_current = |slot: &Slot| slot.generation == self.generations.current().number;
-        let retires = |slot: &&Slot| slot.is_busy() && (slot.retiring || !is_current(slot));
-        let retiring = self.slots.iter().filter(retires).count();
-        GuestsNow {
-            states: [
-                ("starting", count(|slot| slot.is_starting())),
-                ("idle", count(|slot| slot.idle_since().is_some())),
-                ("busy", count(|slot| slot.is_busy()) - retiring),
-                ("retiring", retiring),
-            ],
-            memory: self.slots.iter().map(|slot| slot.memory_now).sum(),
-            queued: self.queue.len(),
-            oldest: self.queue.values().next().map(|work| work.since),
-        }
-    }
-
-    fn scale_up(&mut self, reason: Reason, ctx: &mut Context<Self>) {
-        let event = Scaled {
-            up: true,
-            reason: reason.as_str(),
-            guests: self.current_slots().count() + 1,
-            bound: self.bounds.max,
-        };
-        event.emit(&self.metrics);
-        self.grow(None, ctx);
-    }
-
-    fn scale_down(&mut self, reason: Reason) {
-        let current = self.generations.current().number;
-        let slots = self.slots.iter().enumerate();
-        let idle = |(index, slot): (usize, &Slot)| Some((slot.idle_since()?, index));
-        let Some((_, idlest)) = slots
-            .filter(|(_, slot)| slot.generation == current)
-            .filter_map(idle)
-            .min()
-        else {
-            return;
-        };
-        self.slots.remove(idlest);
-        let event = Scaled {
-            up: false,
-            reason: reason.as_str(),
-            guests: self.current_slots().count(),
-            bound: self.bounds.min,
-        };
-        event.emit(&self.metrics);
-    }
-
-    /// Guests that get the batches that arrive.
-    fn current_slots(&self) -> impl Iterator<Item = &Slot> {
-        let current = self.generations.current().number;
-        self.slots
-            .iter()
-            .filter(move |slot| slot.generation == current)
-    }
-
-    /// What decides how many guests there should be; those of old scripts end by themselves.
-    fn snapshot(&self, now: Instant) -> Snapshot {
-        let oldest = oldest_of(&self.queue, self.generations.current().from..u64::MAX);
-        let idle_since = self.current_slots().filter_map(Slot::idle_since).min();
-        Snapshot {
-            waited: oldest.map(|(_, work)| now.duration_since(work.since)),
-            idle: self
-                .current_slots()
-                .filter(|slot| slot.idle_since().is_some())
-                .count(),
-            starting: self
-                .current_slots()
-                .filter(|slot| slot.is_starting())
-                .count(),
-            guests: self.current_slots().count(),
-            idle_for: idle_since.map(|since| now.duration_since(since)),
-        }
-    }
-
-    fn set_alarm(&mut self, now: Instant, ctx: &mut Context<Self>) {
-        if let Some(alarm) = self.alarm.take() {
-            ctx.cancel_future(alarm);
-        }
-        if let Some(delay) = scaling::next_look(&self.snapshot(now), &self.bounds) {
-            self.alarm = Some(ctx.run_later(delay, |supervisor, ctx| {
-                supervisor.alarm = None;
-                supervisor.act(ctx);
-            }));
-        }
     }
 
     /// Gives the oldest work to idle guests, as far as the gate has room for results.

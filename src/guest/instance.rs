@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wasmtime_wasi::I32Exit;
 
+use super::deadline::{Deadline, Over};
 use super::error::Death;
 use super::log::GuestLog;
-use super::meter::{Deadline, Over};
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
 use super::store::{self, Memory};

@@ -7,7 +7,7 @@ use wasmtime::{Config, Engine, ResourceLimiter, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::meter::Deadline;
+use super::deadline::Deadline;
 use super::stdio::{Port, Stdin, Stdio, Stdout};
 
 /// C code inside CPython recurses: `repr` and `json` on nested values. What is not used costs nothing.
