@@ -709,12 +709,12 @@ def new_meta(fields):
     """The `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
     key, topic, partition, offset, timestamp, pairs = fields
     return {
-        "key": as_text(key),
+        "key": key if key is None else as_text(key),
         "topic": topic,
         "partition": partition,
         "offset": offset,
         "timestamp": timestamp,
-        "headers": headers_of(pairs),
+        "headers": headers_of(pairs) if pairs else {},
     }
 
 
@@ -846,8 +846,22 @@ class Pipeline:
         if number == len(self.stages) or this is TOMBSTONE:
             return null if this is None else this, overrides
         stage = self.stages[number]
-        uses_meta, is_last = stage.uses_meta, number + 1 == len(self.stages)
-        before = settable(meta) if uses_meta else None
+        before = settable(meta) if stage.uses_meta else None
+        given = (meta,) * stage.uses_meta
+        if stage.uses_emit:
+            given += (self.emitter(number, before, meta, overrides, outputs),)
+        root = stage.run(this, *given)
+        if root is None:
+            return None, None
+        if before and (now := changed(before, meta)):
+            overrides = {**overrides, **now}
+        if number + 1 == len(self.stages):
+            return root, overrides
+        this = without_null(root) if stage.uses_null else root
+        return self.through(number + 1, this, headed(meta, meta), overrides, outputs)
+
+    def emitter(self, number, before, meta, overrides, outputs):
+        """`emit` for the stage `number`, whose message came with these."""
 
         def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
             given = checked = {}
@@ -859,9 +873,9 @@ class Pipeline:
                 return
             # A copy: what the script does to `value` afterwards must not change what it emitted.
             form, data = encoded(value)
-            now = changed(before, meta) if uses_meta else {}
+            now = changed(before, meta) if before else {}
             now = {**overrides, **now, **checked}
-            if not is_last:
+            if number + 1 < len(self.stages):
                 copy = (marshal.loads, json.loads, lambda _: TOMBSTONE)[form](data)
                 left, now = self.through(number + 1, copy, headed(meta, given), now, outputs)
                 if left is None:
@@ -869,40 +883,28 @@ class Pipeline:
                 form, data = encoded(left)
             outputs.append((form, data, chosen(now)))
 
-        given = (meta,) * uses_meta + (emit,) * stage.uses_emit
-        root = stage.run(this, *given)
-        if root is None:
-            return None, None
-        if uses_meta:
-            now = changed(before, meta)
-            overrides = {**overrides, **now} if now else overrides
-        if is_last:
-            return root, overrides
-        this = without_null(root) if stage.uses_null else root
-        return self.through(number + 1, this, headed(meta, meta), overrides, outputs)
+        return emit
 
 
 def settable(meta):
-    """What a script can set in `meta`, as it is before it does."""
-    before = {name: meta.get(name) for name in CHECKS}
-    headers = before["headers"]
-    if headers is not None:
-        before["headers"] = {
-            name: item[:] if type(item) is list else item for name, item in headers.items()
-        }
-    return before
+    """What a script can set in `meta`, in the order of `CHECKS`, as it is before it does."""
+    headers = meta.get("headers")
+    if headers:
+        headers = {name: item[:] if type(item) is list else item for name, item in headers.items()}
+    elif headers is not None:
+        headers = {}
+    return meta.get("key"), meta.get("topic"), headers, meta.get("timestamp")
 
 
 def changed(before, meta):
     """What a script set in `meta`, checked; a name it deleted counts as set to None."""
+    now = meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp")
+    if now == before:
+        return {}
     if not isinstance(meta.get("headers"), (dict, list, type(None))):
         raise TypeError(f'meta["headers"] must be a dict, not {type(meta["headers"]).__name__}')
-    now = {}
-    for name, old in before.items():
-        item = meta.get(name)
-        if item is not old and item != old:
-            now[name] = CHECKS[name](item)
-    return now
+    both = zip(CHECKS.items(), before, now)
+    return {name: check(new) for (name, check), old, new in both if new != old}
 
 
 def chosen(overrides):

@@ -14,17 +14,48 @@ What follows from that:
 Only a build imports this file; `entrypoint.py` is what both runtimes have in common.
 """
 
-import gc
-import importlib
-import io
-import logging
+# First what every guest runs through, so that it lies together: a guest then touches fewer pages.
+import json
+import linecache
 import marshal
-import os
-import random
-import sys
-import time
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.resources.abc import Traversable, TraversableResources
+
+import entrypoint
+import wit_world  # made by componentize-py from guest.wit
+
+
+def _rehearse():
+    """Does what a guest does up to its first answers, a few times.
+
+    What CPython makes of it on the way (interned strings, caches, bytecode for the types it has seen) is in the
+    snapshot then, and lies together, so a guest touches and changes fewer pages.
+    """
+    script = "total = 0\nfor item in this['items']:\n    total += item['price']\nroot = {'total': total}\n"
+    hello = {"stages": [{"name": "rehearsal", "script": script}], "options": {}}
+    for _ in range(4):
+        hello = json.loads(json.dumps(hello))
+        stages, problems = entrypoint.start(hello)
+        hello["compiled"] = entrypoint.for_others(stages)
+        pipeline = entrypoint.Pipeline(stages, hello["options"])
+        for number in range(4):
+            request = (number, [{"items": [{"price": 1.5}]}] * 4, [], None)
+            identity, *messages = marshal.loads(marshal.dumps(request, 4))
+            results, extras = pipeline.batch(*messages)
+            entrypoint.response(identity, results, extras, pipeline.max_frame)
+    linecache.cache.clear()
+
+
+_rehearse()
+
+import gc  # noqa: E402
+import importlib  # noqa: E402
+import io  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import random  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from importlib.machinery import ModuleSpec, PathFinder  # noqa: E402
+from importlib.resources.abc import Traversable, TraversableResources  # noqa: E402
 
 STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
 PACKAGES = "/packages"  # where tracebacks say that a package's files are
@@ -244,35 +275,6 @@ def _forget_the_build():
     sys.dont_write_bytecode = True
 
 
-def _rehearse():
-    """Does what a guest does up to its first answers, a few times.
-
-    What CPython makes of it on the way (interned strings, caches, bytecode for the types it has seen) is in the
-    snapshot then, and lies together, so a guest touches and changes fewer pages.
-    """
-    import json
-    import linecache
-
-    script = "total = 0\nfor item in this['items']:\n    total += item['price']\nroot = {'total': total}\n"
-    hello = {"stages": [{"name": "rehearsal", "script": script}], "options": {}}
-    for _ in range(4):
-        hello = json.loads(json.dumps(hello))
-        stages, problems = entrypoint.start(hello)
-        hello["compiled"] = entrypoint.for_others(stages)
-        pipeline = entrypoint.Pipeline(stages, hello["options"])
-        for number in range(4):
-            request = (number, [{"items": [{"price": 1.5}]}] * 4, [], None)
-            identity, *messages = marshal.loads(marshal.dumps(request, 4))
-            results, extras = pipeline.batch(*messages)
-            entrypoint.response(identity, results, extras, pipeline.max_frame)
-    linecache.cache.clear()
-
-
-# First what every guest runs through, so that it lies together: a guest then touches fewer pages.
-import entrypoint  # noqa: E402
-import wit_world  # noqa: E402  (made by componentize-py from guest.wit)
-
-_rehearse()
 gc.collect()
 _carried = _Carried()
 _carry_standard_library(_carried)
