@@ -1,6 +1,7 @@
 //! From a config to running actors, from the output back to the input: nothing exists without its
 //! downstream.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 
 use super::Engine;
-use super::reload::{Reload, Reloader, Reloading};
+use super::reload::{Reloader, Reloading};
 use super::shutdown::{self, End, EndCell};
 use crate::config::{
     Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig,
@@ -58,19 +59,14 @@ pub fn run(
     }
     let system = System::new();
     let running = Running::new(config);
-    let started = system.block_on(start(
+    system.block_on(start(
         &running,
         runtime,
         reloading,
         end.clone(),
         Arc::clone(&metrics),
-    ));
-    if started.is_err() {
-        // Some of the actors may be there already, and can end only where they run.
-        System::current().stop();
-    }
+    ))?;
     system.run()?;
-    started?;
     Ok(Finished {
         config: running.get(),
         end: end.take(),
@@ -86,6 +82,8 @@ async fn start(
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
     let config = &*running.get();
+    // Before anything is started for nothing.
+    let listeners = bind(&config.http)?;
     // Not `Engine::create`: the engine's parts need its address, and may refuse.
     let context = Context::<Engine>::new();
     let address = context.address();
@@ -109,31 +107,30 @@ async fn start(
         }
         None => None,
     };
-    if config.http.enabled {
+    if let Some(listeners) = listeners {
         let running = running.clone();
         let observed = Observed {
             metrics,
             gate,
             running,
         };
-        serve(&config.http, observed, reload)?;
+        http::start(listeners, &config.http, observed, reload).context("no web server")?;
     }
     Ok(())
 }
 
-/// Starts the web server. A port that nobody asked for by name is none to end for.
-fn serve(
-    config: &HttpConfig,
-    observed: Observed,
-    reload: Option<Recipient<Reload>>,
-) -> anyhow::Result<()> {
-    match http::start(config, observed, reload) {
+/// Takes the address of the web server, if there is to be one. A port that nobody asked for by name is none to end for.
+fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    match http::bind(config) {
         Err(error) if !config.asked => {
             let address = &config.address;
             tracing::warn!(address, %error, "no web server: set `http.address` to another one, or `http.enabled: false`");
-            Ok(())
+            Ok(None)
         }
-        result => result.with_context(|| {
+        result => result.map(Some).with_context(|| {
             format!("cannot listen at `http.address` {}: choose another one, or set `http.enabled: false`", config.address)
         }),
     }

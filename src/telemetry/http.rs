@@ -4,6 +4,7 @@
 //! so that who asks does not take time from the actors.
 
 use std::io;
+use std::net::{TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use actix::Recipient;
@@ -40,11 +41,32 @@ const PAGE: &str = concat!(
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Listens at the address of `config` until the actix system ends.
+/// Takes the address of `config`: nobody can reach the server yet.
 ///
 /// # Errors
-/// If the address cannot be had.
+/// If it cannot be had.
+pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut refused = io::Error::other("the name has no address");
+    // A name such as `localhost` may have several, of which the machine does not always have all.
+    for address in config.address.to_socket_addrs()? {
+        match TcpListener::bind(address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => refused = error,
+        }
+    }
+    if listeners.is_empty() {
+        return Err(refused);
+    }
+    Ok(listeners)
+}
+
+/// Answers those who come to `listeners`, until the actix system ends.
+///
+/// # Errors
+/// If the system refuses it.
 pub fn start(
+    listeners: Vec<TcpListener>,
     config: &HttpConfig,
     observed: Observed,
     reload: Option<Recipient<Reload>>,
@@ -71,11 +93,13 @@ pub fn start(
             .route("/reload", web::post().to(reload_config))
             .default_service(web::to(nothing))
     };
-    let server = HttpServer::new(app)
+    let mut server = HttpServer::new(app)
         .workers(1)
         .disable_signals()
-        .shutdown_timeout(1)
-        .bind(&config.address)?;
+        .shutdown_timeout(1);
+    for listener in listeners {
+        server = server.listen(listener)?;
+    }
     let addresses: Vec<String> = server.addrs().iter().map(ToString::to_string).collect();
     tracing::info!(
         address = addresses.join(" "),

@@ -6,6 +6,8 @@ const TIMEOUT_MS = 2000;
 /** Rates and quantiles are over so long: a second alone flickers, as results arrive in batches. */
 const WINDOW_SECONDS = 5;
 const CHART_SECONDS = 300;
+/** What a chart shows at least, however little it knows yet. */
+const LEAST_CHART_SECONDS = 60;
 /** One answer that is late is no outage. */
 const MISSES = 2;
 const NOTHING = "–";
@@ -188,6 +190,19 @@ function ceiling(value, binary) {
   return [1, 2, 5, 10].find((step) => step * power >= value * 0.999999) * power;
 }
 
+/** All that is known of the last minutes: at first that is little, and would be a line at the edge. */
+function xRange() {
+  const [first, last] = [columns.time[0], columns.time.at(-1)];
+  return [Math.max(last - CHART_SECONDS, Math.min(first, last - LEAST_CHART_SECONDS)), last];
+}
+
+/** Not at the very left, where the y axis has its own. */
+function timeLabels(chart, times, number, space, step) {
+  const { min, max } = chart.scales.x;
+  const digits = step < 60 ? 8 : 5;
+  return times.map((time) => (time - min < 0.1 * (max - min) ? "" : clock(time * 1000).slice(0, digits)));
+}
+
 function yRange({ log, least = 1, binary, stacked }) {
   return (drawn, low, high) => {
     if (stacked) return [0, high > 4 ? 4 * Math.ceil(high / 4) : Math.max(1, high ?? 0)];
@@ -238,11 +253,11 @@ function optionsOf(spec, onCursor) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: "page" }, points: { size: 6 } },
     scales: {
-      x: { range: () => [columns.time.at(-1) - CHART_SECONDS, columns.time.at(-1)] },
+      x: { range: xRange },
       y: { distr: spec.log ? 3 : 1, range: yRange(spec) },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 60, incrs: [60, 120, 300], values: (chart, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
+      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 60, incrs: [15, 30, 60, 120, 300], values: timeLabels },
       { ...axis, size: 58, gap: 6, splits: splits(spec), filter: (chart, all) => all, values: (chart, all) => all.map(spec.axis) },
     ],
     series: [{}, ...(spec.stacked ? lines.reverse() : lines)],
