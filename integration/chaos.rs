@@ -3,7 +3,7 @@
 //!
 //! By itself this is the short form. `scripts/chaos.sh` runs the long one, by the environment:
 //!
-//! - `NERODIA_CHAOS`: how long the chaos lasts; `2m` without it
+//! - `NERODIA_CHAOS`: how long the chaos lasts; `1m` without it
 //! - `NERODIA_CHAOS_SEED`: the number that all chance comes from; a new one without it. Every run prints its own.
 //! - `NERODIA_CHAOS_RATE`: orders a second
 //! - `NERODIA_CHAOS_REPORT`: the file to which a report is written
@@ -72,7 +72,7 @@ fn run(delivery: Delivery) {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
 
-    let lasts = variable("NERODIA_CHAOS", Duration::from_secs(120), |text| {
+    let lasts = variable("NERODIA_CHAOS", Duration::from_secs(60), |text| {
         humantime::parse_duration(text).ok()
     });
     let seed = variable("NERODIA_CHAOS_SEED", Random::any_seed(), |text| {

@@ -709,7 +709,7 @@ def new_meta(fields):
     """The `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
     key, topic, partition, offset, timestamp, pairs = fields
     return {
-        "key": key if key is None else as_text(key),
+        "key": as_text(key),
         "topic": topic,
         "partition": partition,
         "offset": offset,
@@ -746,6 +746,11 @@ def as_text(value):
         return value.decode()
     except UnicodeDecodeError:
         return value
+
+
+def special(index, root):
+    """The extra for what leaves although no value says it: `null` and `tombstone()`."""
+    return index, "null" if root is null else "tombstone"
 
 
 UNSET = object()
@@ -794,7 +799,7 @@ class Pipeline:
                 extras.append(failure(len(results), self.stages, error))
                 root = None
             if root is null or root is TOMBSTONE:
-                extras.append((len(results), "null" if root is null else "tombstone"))
+                extras.append(special(len(results), root))
                 root = None
             append(root)
         return results, extras
@@ -812,7 +817,7 @@ class Pipeline:
                 extras.append(failure(len(results), self.stages, error))
                 root = None
             if root is null or root is TOMBSTONE:
-                extras.append((len(results), "null" if root is null else "tombstone"))
+                extras.append(special(len(results), root))
                 root = None
             results.append(root)
         return results, extras
@@ -835,7 +840,7 @@ class Pipeline:
                 extras.append(failure(index, self.stages, error))
                 root = None
             if root is null or root is TOMBSTONE:
-                extras.append((index, "null" if root is null else "tombstone"))
+                extras.append(special(index, root))
                 root = None
             results.append(root)
         return results, extras
@@ -843,10 +848,10 @@ class Pipeline:
     def through(self, number, this, meta, overrides, outputs):
         """Runs `this` through the stages from `number` on. What they emit is appended to `outputs` as (form, bytes,
         attributes); what leaves last is returned, with what it overrides."""
-        if number == len(self.stages) or this is TOMBSTONE:
-            return null if this is None else this, overrides
+        if this is TOMBSTONE:
+            return this, overrides
         stage = self.stages[number]
-        before = settable(meta) if stage.uses_meta else None
+        before = as_it_came(meta) if stage.uses_meta else None
         given = (meta,) * stage.uses_meta
         if stage.uses_emit:
             given += (self.emitter(number, before, meta, overrides, outputs),)
@@ -887,23 +892,26 @@ class Pipeline:
 
 
 def settable(meta):
-    """What a script can set in `meta`, in the order of `CHECKS`, as it is before it does."""
-    headers = meta.get("headers")
-    if headers:
-        headers = {name: item[:] if type(item) is list else item for name, item in headers.items()}
-    elif headers is not None:
-        headers = {}
-    return meta.get("key"), meta.get("topic"), headers, meta.get("timestamp")
+    """What a script can set in `meta`, in the order of `CHECKS`."""
+    return meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp")
+
+
+def as_it_came(meta):
+    """What a script can set in `meta`, to be compared with what is there when it has run."""
+    key, topic, headers, timestamp = settable(meta)
+    if headers is not None:
+        headers = {name: item[:] if type(item) is list else item for name, item in headers.items()} if headers else {}
+    return key, topic, headers, timestamp
 
 
 def changed(before, meta):
     """What a script set in `meta`, checked; a name it deleted counts as set to None."""
-    now = meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp")
+    now = settable(meta)
     if now == before:
         return {}
     if not isinstance(meta.get("headers"), (dict, list, type(None))):
         raise TypeError(f'meta["headers"] must be a dict, not {type(meta["headers"]).__name__}')
-    both = zip(CHECKS.items(), before, now)
+    both = zip(CHECKS.items(), before, now, strict=True)
     return {name: check(new) for (name, check), old, new in both if new != old}
 
 

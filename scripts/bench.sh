@@ -19,8 +19,10 @@ uncounted=${CARGO_TARGET_DIR:-$root/target}/release/nerodia-uncounted
 case " $* " in
   *" --no-build "* | *" --help "* | *" -h "*) ;;
   *)
+    # shellcheck disable=SC2046  # one word a tool
+    require $(build_tools) python npm
     (cd "$root" && cargo build --release --locked --bin nerodia --features uncounted) >&2
-    mv "${uncounted%-uncounted}" "$uncounted"
+    cp -f "${uncounted%-uncounted}" "$uncounted"
     ;;
 esac
 prepare_measuring "$@"

@@ -1,12 +1,12 @@
 """Runs a program and measures it: processor time, wall time, time to the first output, resident memory. Linux only."""
 
+import http.client
 import os
 import statistics
 import subprocess
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -59,10 +59,9 @@ def run(contender: Contender, source: Path) -> Usage:
     return Usage(wall, usage.ru_utime + usage.ru_stime)
 
 
-@contextmanager
-def asked_every_second(urls: list[str]) -> Iterator[list[int]]:
-    """Asks all of them for as long as it lasts, as monitors do; gives the bytes of each answer."""
-    sizes: list[int] = []
+def run_asked(contender: Contender, source: Path, urls: list[str]) -> Usage:
+    """As `run`, while all of `urls` are asked every second, as monitors do."""
+    answers = dict.fromkeys(urls, 0)
     over = threading.Event()
     # No proxy knows of what runs here.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -70,17 +69,21 @@ def asked_every_second(urls: list[str]) -> Iterator[list[int]]:
     def ask() -> None:
         while not over.is_set():
             for url in urls:
-                with suppress(urllib.error.URLError), opener.open(url, timeout=5) as answer:
-                    sizes.append(len(answer.read()))
-            over.wait(1 if sizes else 0.05)  # it has to start first
+                # It has to start first, and ends in between.
+                with suppress(OSError, http.client.HTTPException), opener.open(url, timeout=5) as answer:
+                    answers[url] += bool(answer.read())
+            over.wait(1 if any(answers.values()) else 0.05)
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        yield sizes
+        usage = run(contender, source)
     finally:
         over.set()
         asking.join()
+    if unanswered := [url for url, count in answers.items() if not count]:
+        raise SystemExit(f"{contender.name} has not answered once: {' '.join(unanswered)}")
+    return usage
 
 
 def two_at_once(contender: Contender, source: Path) -> float:

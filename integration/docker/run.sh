@@ -49,7 +49,22 @@ main() {
 
 skip() { say "skipped: $*" && exit 0; }
 
-docker() { /usr/bin/docker "$@"; }
+# The documents' commands are run as they stand, but for what this engine is: an old one, without compose, in whose
+# builds the package registries are reached by the machine's own network.
+docker() {
+  case "$1" in
+    build) /usr/bin/docker build --network host "${@:2}" ;;
+    compose) compose "${@:2}" ;;
+    *) /usr/bin/docker "$@" ;;
+  esac
+}
+
+# documented FILE BEGINNING: the command with this beginning that stands in a block of FILE.
+documented() {
+  # shellcheck disable=SC2016  # Markdown's backquotes
+  sed -n '/^```text$/,/^```$/p' "$root/$1" | sed -e ':line' -e '/\\$/{N;s/\\\n *//;b line' -e '}' -e 's/ *# →.*//' |
+    grep -F -m 1 -e "$2" || die "$1 has no command that begins with '$2'"
+}
 
 compose() { docker-compose -p "$project" "$@"; }
 
@@ -124,7 +139,7 @@ rust_image() {
   rm -rf "$folder"
   mkdir -p "$folder"
   cp -a "$sysroot/bin" "$sysroot/lib" "$folder/"
-  docker build -q --network host -t rust:1-bookworm -f - "$folder" >/dev/null <<'DOCKERFILE'
+  docker build -q -t rust:1-bookworm -f - "$folder" >/dev/null <<'DOCKERFILE'
 FROM debian:bookworm-slim
 ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/usr/local/cargo
 COPY . /usr/local/rust
@@ -141,14 +156,15 @@ kafka_image() {
   mkdir -p "$folder/jars"
   cp "$here"/kafka/* "$root/scripts/kafka/log4j2.properties" "$folder/"
   cp "${CARGO_TARGET_DIR:-$root/target}"/kafka/jars/*.jar "$folder/jars/"
-  docker build -q --network host -t apache/kafka:4.3.1 "$folder" >/dev/null
+  docker build -q -t apache/kafka:4.3.1 "$folder" >/dev/null
   rm -rf "$folder"
 }
 
 build() {
   local started=$SECONDS
   if [ -z "$program" ]; then
-    docker build --progress=plain --network host -f "$root/docker/Dockerfile" -t nerodia "$root" >"$work/build.log" 2>&1 ||
+    (cd "$root" && BUILDKIT_PROGRESS=plain && export BUILDKIT_PROGRESS && eval "$(documented README.md 'docker build')") \
+      >"$work/build.log" 2>&1 ||
       { tail -n 30 "$work/build.log" >&2 && die "the image could not be built; see $work/build.log"; }
   else
     # From where the program is built on, the Dockerfile's own words.
@@ -161,7 +177,7 @@ build() {
     { printf 'FROM rust:1-bookworm AS build\nRUN %s\nWORKDIR /src\nCOPY . .\n' \
       "apt-get update && apt-get install -y --no-install-recommends libssl3 zlib1g ca-certificates" &&
       sed -n '/^COPY docker\/libraries.sh/,$p' "$root/docker/Dockerfile"; } >"$folder/Dockerfile"
-    docker build -q --network host -t nerodia "$folder" >/dev/null
+    docker build -q -t nerodia "$folder" >/dev/null
     rm -rf "$folder"
   fi
   say "built in $((SECONDS - started)) s; size: $(docker images --format '{{.Size}}' nerodia)"
@@ -174,6 +190,9 @@ check_image() {
   check "not root" [ "$(docker image inspect -f '{{.Config.User}}' nerodia)" = 65532:65532 ]
   check "the compiled runtime is found" has_compiled
   check "no shell" has_no_shell
+  check "the README's command prints 42" prints_42
+  check "docker/README.md's too" prints_42 docker/README.md
+  check "the page of a pipeline, published" has_page
   check "a config, with a read-only root and no capability" sums
   local started
   for _ in 1 2 3; do
@@ -203,6 +222,20 @@ sums() {
   [ "$output" = 42 ]
 }
 
+prints_42() { [ "$(eval "$(documented "${1:-README.md}" 'echo "[11, 6, 20, 5]" | docker run')" 2>/dev/null)" = 42 ]; }
+
+has_page() {
+  local folder=$work/page result=0
+  mkdir -p "$folder"
+  printf 'input: { generate: { value: 1, interval: 100ms } }\noutput: { drop: {} }\n' >"$folder/pipeline.yaml"
+  (cd "$folder" && eval "$(documented docker/README.md 'docker run --rm --read-only')" >/dev/null 2>&1) &
+  local running=$!
+  until_true 60 curl -fsS -o /dev/null http://127.0.0.1:4195/ || result=1
+  docker stop -t 30 "$(docker ps -q -f ancestor=nerodia)" >/dev/null
+  wait "$running" || result=1
+  return $result
+}
+
 # What another processor does is done where the image's compiled runtime is not to be seen.
 compiles_elsewhere() {
   [ "$(echo 7 | locked -i --rm --tmpfs /opt/nerodia/runtime/.cache nerodia eval 'root = this' 2>/dev/null)" = 7 ]
@@ -226,7 +259,10 @@ is_healthy() { [ "$(status "$1" '{{.State.Health.Status}}')" = healthy ]; }
 
 start_compose() {
   export ORDERS_INTERVAL=5ms
-  compose -f "$1" up -d --no-build "${@:2}" >"$work/compose.log" 2>&1 ||
+  local command
+  command=$(documented docker/README.md "docker compose -f $1 up")
+  # The image is there, and the terminal goes on.
+  (cd "$root" && eval "${command/up --build/up -d --no-build}") >"$work/compose.log" 2>&1 ||
     { cat "$work/compose.log" >&2 && die "compose could not start $1"; }
 }
 
@@ -245,7 +281,7 @@ is_quiet() {
 
 check_compose() {
   stop_compose
-  start_compose "$root/docker/compose.yaml"
+  start_compose docker/compose.yaml
   check "priced orders in the viewer's log" until_true 120 right 500 500
   local service
   for service in kafka nerodia producer viewer; do check "healthy: $service" until_true 60 is_healthy "$service"; done
@@ -288,7 +324,7 @@ shares() {
 }
 
 check_scale() {
-  start_compose "$root/docker/compose.scale.yaml" --scale nerodia=3
+  start_compose docker/compose.scale.yaml
   check "three share the partitions" until_true 120 shares
   say "partitions of each:$(cat "$work/shares")"
   check "three price all orders" until_true 120 right 2000 500

@@ -23,7 +23,8 @@ Examples:
 
 Reads the dead letters that are there when it starts and that no replay has read before, runs them as the pipeline
 would, and ends. Results go to the pipeline's output; what fails again goes back as a new dead letter, with its
-attempts added up. It has no web server: the pipeline may run beside it. How far replays have read is kept under the pipeline's consumer group with `-replay` behind it.
+attempts added up. It has no web server: the pipeline may run beside it. How far replays have read is kept under the
+pipeline's consumer group with `-replay` behind it.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
 pub struct Replay {

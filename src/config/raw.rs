@@ -50,7 +50,9 @@ pub(super) struct Config {
     pub delivery: Delivery,
     /// The sandboxed Python interpreters that run the scripts, and what each may use.
     pub guests: Guests,
-    /// The web server with health and metrics.
+    /// The web server: a page for people at `/`, and `/ping`, `/ready`, `/metrics` (Prometheus), `/stats` (JSON).
+    /// Without this section a pipeline that reads Kafka has one at the default address, if that is free; others have
+    /// none.
     pub http: Option<Http>,
     /// What is logged, on standard error.
     pub logger: Logger,

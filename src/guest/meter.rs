@@ -5,7 +5,8 @@
 //! without a loop, end by themselves: the interpreter runs scripts in a loop. So this adds a counter to the
 //! artifact before it is compiled: each pass of a loop takes one off, bulk memory operations take one off for
 //! each `BYTES_A_TICK` bytes, and when it is used up a function of the host is called, where
-//! [`Deadline`](super::deadline::Deadline) ends the guest with a trap. Sleeping guests wait in the host and need no counter.
+//! [`Deadline`](super::deadline::Deadline) ends the guest with a trap. Sleeping guests wait in the host and
+//! need no counter.
 //!
 //! The function called must be one that the module has already: a component's modules cannot be given
 //! further imports without building it anew. It is one whose result may be thrown away, see `TARGETS`.

@@ -41,7 +41,7 @@ const PAGE: &str = concat!(
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Takes the address of `config`: nobody can reach the server yet.
+/// Takes the address of `config`. Who comes before [`start`] waits.
 ///
 /// # Errors
 /// If it cannot be had.

@@ -166,6 +166,9 @@ pub struct ByName(Mutex<BTreeMap<String, u64>>);
 impl ByName {
     /// Counts one for `name`.
     pub fn count(&self, name: &str) {
+        if cfg!(feature = "uncounted") {
+            return;
+        }
         let mut totals = self.lock();
         let name = if totals.len() < NAMES || totals.contains_key(name) {
             name

@@ -65,8 +65,8 @@ pub(in crate::config) struct Python {
     /// A file with that Python, by its path from the config file.
     #[schemars(example = &"transform.py")]
     pub file: Option<String>,
-    /// Modules of the standard library that the script may use by name. (`import` in the script
-    /// works as well.)
+    /// Modules of the standard library, or of packages, that the script may use by name. (`import` in
+    /// the script works as well.)
     #[schemars(extend("examples" = [["math", "json"]]))]
     pub imports: Vec<String>,
     /// A requirements file, by its path from the config file: packages of pure Python that scripts may import. They are

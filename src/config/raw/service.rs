@@ -13,10 +13,7 @@ pub(in crate::config) enum Delivery {
     ExactlyOnce,
 }
 
-/// The web server: a page for people at `/`, and `/ping`, `/ready`, `/metrics` (Prometheus), `/stats` (JSON).
-///
-/// Without an `http` section a pipeline that reads Kafka has one at the default address, if that is free; others
-/// have none.
+/// The web server.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Http {

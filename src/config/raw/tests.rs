@@ -54,7 +54,7 @@ pub(in crate::config) struct TestMeta {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub(in crate::config) struct TestOutput {
-    /// Its JSON value; a text that is no JSON is compared as text.
+    /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
     pub value: Option<Value>,
     /// Its key.
     pub key: Option<String>,

@@ -273,7 +273,7 @@ function chart(spec) {
     return make("li", {}, make("i", { class: kind, style: `--key: var(${name})` }), `${label} `, values[index]);
   });
   const time = make("time");
-  const plot = make("div", { class: "plot", role: "img", "aria-label": `${spec.title}: lines over the last five minutes` });
+  const plot = make("div", { class: "plot", role: "img", "aria-label": `${spec.title}: lines over the last minutes` });
   const figure = make("figure", { class: "chart", "data-only": spec.only ?? "" },
     make("figcaption", {}, make("h3", {}, spec.title, time), make("ul", { class: "legend" }, ...keys)), plot);
   $("charts").append(figure);
