@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures Nerodia beside a bare CPython loop and prints tables: speed, first output, memory, and what was wanted.
-# It takes some 12 minutes on two cores and wants the machine to itself. Linux only.
+# It takes some 8 minutes on two cores and wants the machine to itself. Linux only.
 #
 #   scripts/bench.sh               builds the release, then measures
-#   scripts/bench.sh --no-build    measures target/release/nerodia, and nerodia-uncounted beside it, as they are
+#   scripts/bench.sh --telemetry   what counting and being asked costs, and nothing else
+#   scripts/bench.sh --no-build    measures what is in target/release as it is
 #   scripts/bench.sh --quick       a short look
 #   scripts/bench.sh --peers       Bytewax too, from PyPI
-#   scripts/bench.sh --write       writes integration/bench/RESULTS.md too
+#   scripts/bench.sh --write       writes RESULTS.md or TELEMETRY.md in integration/bench too
 #   scripts/bench.sh --help        all options
 set -euo pipefail
 
@@ -14,11 +15,11 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
-# What counts nothing is measured beside it. It is built first: both come to the same place.
+# What counts nothing is built first: both come to the same place.
 uncounted=${CARGO_TARGET_DIR:-$root/target}/release/nerodia-uncounted
 case " $* " in
   *" --no-build "* | *" --help "* | *" -h "*) ;;
-  *)
+  *" --telemetry "*)
     # shellcheck disable=SC2046  # one word a tool
     require $(build_tools) python npm
     (cd "$root" && cargo build --release --locked --bin nerodia --features uncounted) >&2

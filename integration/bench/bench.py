@@ -76,8 +76,10 @@ def main() -> None:
             facts["bytewax"] = BYTEWAX.partition("==")[2]
 
         bench = Bench(options, work, python, peer)
-        parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
-        parts += [bench.telemetry()]
+        if options.telemetry:
+            parts = [bench.telemetry(ORDERS), bench.telemetry(SUMS)]
+        else:
+            parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(part.ru_utime + part.ru_stime for part in usage)
         others = 1 - own / (measure.busy_seconds() - busy)
@@ -90,24 +92,27 @@ def main() -> None:
     text = "\n\n".join(sections)
     print(f"\n{text}")
     if options.write:
-        (HERE / "RESULTS.md").write_text(f"# Measured by scripts/bench.sh\n\n{text}\n", encoding="utf-8")
+        name, how = ("TELEMETRY.md", " --telemetry") if options.telemetry else ("RESULTS.md", "")
+        (HERE / name).write_text(f"# Measured by scripts/bench.sh{how}\n\n{text}\n", encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench.sh")
-    parser.add_argument("--no-build", action="store_true", help="measure target/release/nerodia, and nerodia-uncounted beside it, as they are")
+    parser.add_argument("--no-build", action="store_true", help="measure what is in target/release as it is")
     parser.add_argument("--quick", action="store_true", help="a short look: few messages, few rounds")
     parser.add_argument("--rounds", type=int, help="default: 5, or 2 with --quick")
     parser.add_argument("--peers", action="store_true", help=f"measure {BYTEWAX} too, from PyPI")
-    parser.add_argument("--write", action="store_true", help="write integration/bench/RESULTS.md too")
+    parser.add_argument("--write", action="store_true", help="write it to integration/bench too")
+    parser.add_argument("--telemetry", action="store_true", help="measure what telemetry costs, and nothing else")
     parser.add_argument("--python", help="the native CPython; default: the fastest found")
     parser.add_argument("--program", required=True, help="the nerodia to measure")
-    parser.add_argument("--uncounted", required=True, help="the same, built to count nothing")
+    parser.add_argument("--uncounted", help="the same, built to count nothing; for --telemetry")
     options = parser.parse_args()
-    for path in map(Path, (options.program, options.uncounted)):
-        if not path.exists():
-            parser.error(f"{path} is not there: run it without --no-build")
-    if abs(Path(options.program).stat().st_mtime - Path(options.uncounted).stat().st_mtime) > 3600:
+    programs = [Path(options.program)] + [Path(options.uncounted)] * options.telemetry
+    if missing := [str(path) for path in programs if not path.exists()]:
+        parser.error(f"{missing[0]} is not there: run it without --no-build")
+    times = [path.stat().st_mtime for path in programs]
+    if options.no_build and max(times) - min(times) > 3600:
         parser.error("nerodia and nerodia-uncounted are not of one time: run it without --no-build")
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
@@ -198,38 +203,47 @@ class Bench:
         )
         return text, []
 
-    def telemetry(self) -> tuple[str, list[Goal]]:
+    def telemetry(self, kind: Kind) -> tuple[str, list[Goal]]:
         """What it costs to count, and to be asked."""
-        rows, goals = [], []
-        for kind in (ORDERS, SUMS):
-            source, address = self.input(kind), free_address()
-            urls = [f"http://{address}/{path}" for path in ("metrics", "stats")]
-            uncounted = watched(self.options.uncounted, kind, None)
-            counted = watched(self.options.program, kind, None)
-            asked = watched(self.options.program, kind, address)
-            runs = [
-                ("nothing", lambda: measure.run(uncounted, source)),
-                ("counted", lambda: measure.run(counted, source)),
-                ("counted and asked", lambda: measure.run_asked(asked, source, urls)),
+        messages, rounds = self.messages(kind) // 3, 6 * self.options.rounds
+        source, address = write(self.work / "input", kind, messages), free_address()
+        uncounted = watched(self.options.uncounted, kind, None)
+        counted = watched(self.options.program, kind, None)
+        asked = watched(self.options.program, kind, address)
+        urls = [f"http://{address}/{path}" for path in ("metrics", "stats")]
+        runs = {
+            "nothing counted": lambda: measure.run(uncounted, source),
+            "counted": lambda: measure.run(counted, source),
+            "counted, asked every second": lambda: measure.run_asked(asked, source, urls),
+        }
+        names = list(runs)
+        cpu: dict[str, list[float]] = {name: [] for name in names}
+        # The differences are small, and the machine is not the same for long: short runs, many, each the first in turn.
+        for number in range(rounds):
+            progress(f"telemetry, {kind.name}, round {number + 1} of {rounds}")
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
+                cpu[name].append(runs[name]().cpu)
+        base = cpu[names[0]]
+        costs = {name: statistics.median(figures) / statistics.median(base) for name, figures in cpu.items()}
+        rows = [
+            [
+                name,
+                f"{statistics.median(figures):.3f}",
+                f"{costs[name]:.3f}×",
+                f"{min(figures):.3f}",
+                f"{min(figures) / min(base):.3f}×",
             ]
-            ratios: dict[str, list[float]] = {"counted": [], "counted and asked": []}
-            # The differences are small: each round is compared in itself, and another one begins it.
-            for number in range(2 * self.options.rounds):
-                progress(f"telemetry, {kind.name}, round {number + 1} of {2 * self.options.rounds}")
-                cpu = {name: run().cpu for name, run in runs[number % 3 :] + runs[: number % 3]}
-                for name, figures in ratios.items():
-                    figures.append(cpu[name] / cpu["nothing"])
-            for name, figures in ratios.items():
-                median, low, high = statistics.median(figures), min(figures), max(figures)
-                rows.append([f"{kind.name}: {name}", *(f"{figure:.3f}×" for figure in (median, low, high))])
-            cost = statistics.median(ratios["counted and asked"])
-            goals.append(Goal(f"{kind.name}: CPU with all telemetry to without", cost, 1.03, "×"))
+            for name, figures in cpu.items()
+        ]
         text = (
-            "The same program built to count nothing, without web server, beside the one that counts, and beside one whose\n"
-            f"/metrics and /stats are asked every second. Each figure is CPU with 1 guest to that of the first in the same\n"
-            f"round; {2 * self.options.rounds} rounds, start-up included."
+            f"## {kind.name}\n\n"
+            "The program built to count nothing, without web server; the program; and the program while /metrics and /stats\n"
+            f"are asked every second. CPU seconds for {messages:,} messages with 1 guest, start-up included, {rounds} rounds."
         )
-        return f"## Telemetry\n\n{text}\n\n{table(['', 'median', 'min', 'max'], rows)}", goals
+        head = ["", "median", "to the first", "least", "to the first"]
+        goal = Goal(f"{kind.name}: CPU with all telemetry to without", costs[names[-1]], 1.03, "×")
+        return f"{text}\n\n{table(head, rows)}", [goal]
 
     def first_output(self) -> tuple[str, list[Goal]]:
         progress(f"first output, {STARTS} starts each")
