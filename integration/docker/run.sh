@@ -227,11 +227,15 @@ prints_42() { [ "$(eval "$(documented "${1:-README.md}" 'echo "[11, 6, 20, 5]" |
 has_page() {
   local folder=$work/page result=0
   mkdir -p "$folder"
-  printf 'input: { generate: { value: 1, interval: 100ms } }\noutput: { drop: {} }\n' >"$folder/pipeline.yaml"
+  cat >"$folder/pipeline.yaml" <<'PIPELINE'
+input: { generate: { value: 1, interval: 100ms } }
+pipeline: { processors: [{ python: { script: root = this } }] }
+output: { drop: {} }
+PIPELINE
   (cd "$folder" && eval "$(documented docker/README.md 'docker run --rm --read-only')" >/dev/null 2>&1) &
   local running=$!
   until_true 60 curl -fsS -o /dev/null http://127.0.0.1:4195/ || result=1
-  docker stop -t 30 "$(docker ps -q -f ancestor=nerodia)" >/dev/null
+  docker ps -q -f ancestor=nerodia | xargs -r /usr/bin/docker stop -t 30 >/dev/null
   wait "$running" || result=1
   return $result
 }
