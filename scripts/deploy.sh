@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what stands in configs/deploy, with the tools of those who read it: systemd's own for the unit, Kubernetes'
-# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; and that it fits
-# together. What it needs goes into target/deploy: Python packages of pinned versions (PyPI), and promtool (out of
+# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; that the
+# lines of docs/operating.md install it; and that it fits together. What it needs goes into target/deploy: Python packages of pinned versions (PyPI), and promtool (out of
 # Debian's package, which is not installed). A tool that cannot be had is told, and its check left out.
 set -euo pipefail
 
@@ -95,6 +95,19 @@ check_pipeline() {
     KAFKA_USER=user KAFKA_PASSWORD=password "$root/scripts/nerodia" lint - 2>&1) || die "kubernetes.yaml: $said"
 }
 
+# The lines of docs/operating.md that install it, into a folder in place of `/`; then what they installed.
+check_installation() {
+  local installed=$work/installed lines said
+  lines=$(sed -n 's/ *#.*//; /^install -/p' "$root/docs/operating.md" | sed -E "s# /(opt|etc)/# $installed/\1/#g")
+  [ "$(printf '%s\n' "$lines" | wc -l)" -ge 5 ] || die "docs/operating.md does not say any more how to install it"
+  mkdir -p "$installed/etc/systemd/system"
+  "$root/scripts/nerodia" --version >/dev/null # is there what is to be installed?
+  said=$(cd "$root" && bash -euc "$lines" 2>&1) || die "docs/operating.md: $said"
+  said=$(cd "$installed" && env -u NERODIA_RUNTIME_DIR NERODIA_CACHE_DIR="$root/runtime/.cache" \
+    opt/nerodia/nerodia lint etc/nerodia/pipeline.yaml 2>&1) || die "installed as in docs/operating.md: $said"
+  cmp -s "$installed/etc/systemd/system/nerodia.service" "$deploy/nerodia.service" || die "the unit is not installed"
+}
+
 require python
 mkdir -p "$tools"
 work=$(mktemp -d)
@@ -104,4 +117,5 @@ check_unit
 check_kubernetes
 check_pipeline
 check_alerts
+check_installation
 "$venv/bin/python" "$checks/check.py" || die "the files in configs/deploy do not fit together; what is wrong stands above"
