@@ -17,6 +17,8 @@ use super::client;
 use super::link::{self, Complaint, Link};
 use crate::config::{Config, InputConfig, KafkaClientConfig, OutputConfig};
 
+/// A topic that was just created is not known to all brokers at once.
+const NEWS: Duration = Duration::from_secs(3);
 /// How long one question to the cluster may take before it is asked again.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Complaints about a name or a connection may be over in a moment (a broker that starts); these may not.
@@ -96,6 +98,27 @@ fn places(config: &Config) -> Vec<Place<'_>> {
     places
 }
 
+/// What some broker has to say against `topic`, asked for it by name.
+fn trouble_with(
+    topic: &str,
+    consumer: &BaseConsumer<Context>,
+    timeout: Duration,
+) -> Option<RDKafkaErrorCode> {
+    let answer = consumer.fetch_metadata(Some(topic), timeout);
+    match answer.as_ref().map(|metadata| metadata.topics().first()) {
+        Ok(Some(there)) => there.error().map(RDKafkaErrorCode::from),
+        Ok(None) => Some(RDKafkaErrorCode::UnknownTopicOrPartition),
+        Err(error) => error.rdkafka_error_code(),
+    }
+}
+
+fn is_unknown(error: Option<RDKafkaErrorCode>) -> bool {
+    matches!(
+        error,
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
+    )
+}
+
 impl Place<'_> {
     fn connect(&self, timeout: Duration) -> anyhow::Result<Cluster> {
         let link = Link::new(self.field, self.client, &Arc::default());
@@ -157,18 +180,16 @@ impl Place<'_> {
                 continue;
             }
             // Not among those that we may see: asked by its name, the broker says why.
-            let answer = consumer.fetch_metadata(Some(topic), PATIENCE.max(left));
-            let error = match answer.as_ref().map(|metadata| metadata.topics().first()) {
-                Ok(Some(there)) => there.error().map(RDKafkaErrorCode::from),
-                Ok(None) => Some(RDKafkaErrorCode::UnknownTopicOrPartition),
-                Err(error) => error.rdkafka_error_code(),
-            };
+            let start = Instant::now();
+            let mut error = trouble_with(topic, consumer, PATIENCE.max(left));
+            while is_unknown(error) && start.elapsed() < NEWS.min(left) {
+                std::thread::sleep(Duration::from_millis(200));
+                error = trouble_with(topic, consumer, PATIENCE.max(left));
+            }
             let addresses = self.client.all_addresses();
             match error {
                 None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
-                Some(
-                    RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
-                ) => {
+                unknown if is_unknown(unknown) => {
                     anyhow::bail!(
                         "the topic `{topic}` of `{}.{field}` does not exist on Kafka at {addresses}: create it, or \
                          correct its name",
