@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Checks what stands in configs/deploy, with the tools of those who read it: systemd's own for the unit, Kubernetes'
-# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; that the
-# lines of docs/operating.md install it; and that it fits together. What it needs goes into target/deploy: Python packages of pinned versions (PyPI), and promtool (out of
-# Debian's package, which is not installed). A tool that cannot be had is told, and its check left out.
+# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; that the lines of
+# docs/operating.md install it; and that it fits together. What it needs goes into target/deploy: Python packages of
+# pinned versions (PyPI), and promtool (out of Debian's package, which is not installed). A tool that cannot be had is
+# told, and its check left out.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
