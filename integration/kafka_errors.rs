@@ -18,8 +18,23 @@ use serde_json::json;
 const PARTITIONS: i32 = 4;
 const COUNT: u64 = 6_000;
 
+/// When the program meets the errors.
+#[derive(PartialEq)]
+enum Met {
+    /// From its first request on.
+    AtTheStart,
+    /// When it is a member of the group.
+    AsAMember,
+}
+
 /// Messages to a program that meets `errors`, and tells so if it is `told`; how often each came.
-fn through(name: &str, api: Api, errors: &[Error], told: Option<&str>) -> BTreeMap<u64, u32> {
+fn through(
+    name: &str,
+    api: Api,
+    errors: &[Error],
+    met: Met,
+    told: Option<&str>,
+) -> BTreeMap<u64, u32> {
     let mock: MockCluster<'static, DefaultProducerContext> =
         MockCluster::new(3).expect("a mock cluster");
     let topics = ["in", "out", "dead"].map(|topic| format!("{name}-{topic}"));
@@ -34,13 +49,12 @@ fn through(name: &str, api: Api, errors: &[Error], told: Option<&str>) -> BTreeM
     let record =
         |n: u64| Record::json(&json!({ "n": n })).partition((n % PARTITIONS as u64) as i32);
     cluster.produce(&pipeline.input, (0..COUNT).map(record));
-    // From here on only the program writes, reads and commits, so that it is the one who meets them. A member is fenced
-    // when it is one.
-    if told.is_none() {
+    // From here on only the program writes, reads and commits, so that it is the one who meets them.
+    if met == Met::AtTheStart {
         mock.request_errors(api, errors);
     }
     let mut running = pipeline.start_and_join();
-    if told.is_some() {
+    if met == Met::AsAMember {
         mock.request_errors(api, errors);
     }
     if let Some(told) = told {
@@ -79,7 +93,13 @@ fn writes_are_refused_for_a_while() {
         RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
         RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
     ];
-    assert_once(&through("produce", Api::Produce, &errors, None));
+    assert_once(&through(
+        "produce",
+        Api::Produce,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
 }
 
 #[test]
@@ -89,7 +109,13 @@ fn reads_are_refused_for_a_while() {
         RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
         RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
     ];
-    assert_once(&through("fetch", Api::Fetch, &errors, None));
+    assert_once(&through(
+        "fetch",
+        Api::Fetch,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
 }
 
 #[test]
@@ -99,12 +125,28 @@ fn commits_are_refused_for_a_while() {
         RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
         RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
     ];
-    assert_once(&through("commit", Api::OffsetCommit, &errors, None));
+    assert_once(&through(
+        "commit",
+        Api::OffsetCommit,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
 }
+
+const FENCED: [Error; 1] = [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID];
+const REJOINING: Option<&str> = Some("joining again");
 
 /// A lone static member that is fenced joins again.
 #[test]
 fn fenced_by_nobody() {
-    let errors = [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID];
-    through("fenced", Api::Heartbeat, &errors, Some("joining again"));
+    let met = Met::AsAMember;
+    through("fenced", Api::Heartbeat, &FENCED, met, REJOINING);
+}
+
+/// So does one that did not take its partitions yet.
+#[test]
+fn fenced_by_nobody_at_the_start() {
+    let met = Met::AtTheStart;
+    through("fenced-early", Api::Heartbeat, &FENCED, met, REJOINING);
 }

@@ -66,11 +66,6 @@ impl Context {
         self.told.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// From now on partitions are let go of at once: the consumer is closed.
-    pub fn close(&self) {
-        self.closing.store(true, Ordering::Release);
-    }
-
     fn events(&self) -> std::sync::MutexGuard<'_, VecDeque<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,10 +101,7 @@ impl ConsumerContext for Context {
         self.count();
         let assign = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
-            if !assign && let Err(error) = let_go(consumer, partitions) {
-                tracing::debug!(%error, "cannot let go of partitions while closing");
-            }
-            return;
+            return answer(consumer, assign, partitions);
         }
         let partitions = partitions.clone();
         self.events().push_back(if assign {
@@ -123,6 +115,28 @@ impl ConsumerContext for Context {
         self.count();
         self.events()
             .push_back(Event::Committed(result, offsets.clone()));
+    }
+}
+
+/// To be called before a consumer is dropped. What the group said and nobody answered is answered now, and what it says
+/// from now on at once: librdkafka closes nothing before it has the answer, and waits for it for ever.
+pub fn close(consumer: &BaseConsumer<Context>) {
+    let context = consumer.context();
+    context.closing.store(true, Ordering::Release);
+    while let Some(event) = context.next() {
+        match event {
+            Event::Assign(partitions) => answer(consumer, true, &partitions),
+            Event::Revoke(partitions) => answer(consumer, false, &partitions),
+            Event::Told(_) | Event::Committed(..) => {}
+        }
+    }
+}
+
+/// What is taken here is given back at once, when the consumer is closed.
+fn answer(consumer: &BaseConsumer<Context>, assign: bool, partitions: &TopicPartitionList) {
+    let answered = if assign { take } else { let_go }(consumer, partitions);
+    if let Err(error) = answered {
+        tracing::debug!(%error, assign, "cannot answer the group while closing");
     }
 }
 
@@ -142,5 +156,104 @@ pub fn take(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::RDKafkaApiKey;
+
+    use super::super::{Waker, connect};
+    use super::*;
+    use crate::config::KafkaInputConfig;
+
+    type Cluster = MockCluster<'static, DefaultProducerContext>;
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A static member to which the group has given partitions, without an answer so far.
+    fn member(cluster: &Cluster) -> Arc<BaseConsumer<Context>> {
+        cluster.create_topic("in", 4, 1).unwrap();
+        let client = KafkaClientConfig {
+            addresses: vec![cluster.bootstrap_servers()],
+            client_id: "test".into(),
+            tls: None,
+            sasl: None,
+            properties: Vec::new(),
+        };
+        let config = KafkaInputConfig {
+            instance_id: Some("one".into()),
+            session_timeout: Duration::from_secs(6),
+            heartbeat_interval: Duration::from_millis(100),
+            ..KafkaInputConfig::new(client, vec!["in".into()], "group".into())
+        };
+        let consumer = connect(&config, &Waker::default(), &Arc::default(), None).unwrap();
+        consumer.subscribe(&["in"]).unwrap();
+        poll_until(&consumer, |event| matches!(event, Event::Assign(_)));
+        consumer
+    }
+
+    #[track_caller]
+    fn poll_until(consumer: &Arc<BaseConsumer<Context>>, came: impl Fn(&Event) -> bool) {
+        let began = Instant::now();
+        while !consumer.context().events().iter().any(&came) {
+            if began.elapsed() > PATIENCE {
+                // Its end may be what does not come.
+                mem::forget(consumer.clone());
+                panic!("the group did not say it");
+            }
+            consumer.poll(Duration::from_millis(20));
+        }
+    }
+
+    /// Fails the test if the end of a consumer does not come.
+    #[track_caller]
+    fn assert_ends(consumer: Arc<BaseConsumer<Context>>) {
+        let (ended, end) = channel();
+        thread::spawn(move || {
+            close(&consumer);
+            drop(consumer);
+            let _ = ended.send(());
+        });
+        end.recv_timeout(PATIENCE).expect("it is closed");
+    }
+
+    #[test]
+    fn a_consumer_is_closed_that_did_not_let_go_of_its_partitions_yet() {
+        let cluster = Cluster::new(1).unwrap();
+        let consumer = member(&cluster);
+        while let Some(event) = consumer.context().next() {
+            if let Event::Assign(partitions) = event {
+                take(&consumer, &partitions).unwrap();
+            }
+        }
+        consumer.unsubscribe();
+        poll_until(&consumer, |event| matches!(event, Event::Revoke(_)));
+        assert_ends(consumer);
+    }
+
+    #[test]
+    fn so_is_one_that_is_fenced_before_it_takes_them() {
+        let cluster = Cluster::new(1).unwrap();
+        let consumer = member(&cluster);
+        let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[fenced]);
+        let began = Instant::now();
+        loop {
+            let polled = consumer.poll(Duration::from_millis(20));
+            let code = polled.and_then(|polled| polled.err()?.rdkafka_error_code());
+            if code == Some(RDKafkaErrorCode::FencedInstanceId) {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "it was not fenced");
+        }
+        assert_ends(consumer);
     }
 }

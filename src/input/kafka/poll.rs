@@ -272,7 +272,7 @@ impl Poller {
             self.poll(Duration::from_millis(20));
             self.serve_group();
         }
-        self.consumer.context().close();
+        self.close();
         let Self {
             mut consumer,
             partitions,

@@ -181,13 +181,12 @@ impl Poller {
     /// Nothing is ours any more: what is under way is read again, here or by another member.
     pub(super) fn give_up(&mut self) {
         self.remove(|_| true);
-        self.revoking = None;
         self.commits_under_way = 0;
     }
 
     /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
     pub(super) fn rejoin(&mut self) -> anyhow::Result<()> {
-        self.consumer.context().close();
+        self.close();
         self.consumer = super::connect(
             &self.config,
             &self.waker,
@@ -196,6 +195,16 @@ impl Poller {
         )?;
         self.subscribe();
         Ok(())
+    }
+
+    /// To be called before the consumer is dropped.
+    pub(super) fn close(&mut self) {
+        if let Some(revoking) = self.revoking.take()
+            && let Err(error) = context::let_go(&self.consumer, &revoking.partitions)
+        {
+            tracing::debug!(%error, "cannot let go of revoked partitions while closing");
+        }
+        context::close(&self.consumer);
     }
 
     fn remove(&mut self, which: impl Fn(&Partition) -> bool) {
