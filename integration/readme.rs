@@ -1,4 +1,5 @@
-//! What the documentation says is so: every command in README.md and docs/ is run, every config in them is checked.
+//! What the documentation says is so: every command in README.md, docs/ and docker/README.md is run, every config in them
+//! is checked.
 //!
 //! The conventions, for who writes there:
 //!
@@ -6,6 +7,8 @@
 //! * Those in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by a
 //!   reader: what one sets, writes or starts with `&` is there for the next. At the end of the page the shell ends what
 //!   it started, and a Kafka of `scripts/kafka.sh start` is stopped. 4195 in them stands for a port that is free.
+//! * Those in a block marked `sh elsewhere: SCRIPT` need what a test cannot have, such as a systemd or an engine for
+//!   containers. SCRIPT takes them out of the page and runs them.
 //! * `# → text` behind a command, or on the lines below it, is all that it prints on standard output. So is a
 //!   block marked `text` right below. Without either, what it prints is not looked at.
 //! * `# exit code 1` behind a command is its exit code; without it, 0.
@@ -21,6 +24,7 @@ mod readme {
 }
 
 use std::fs;
+use std::path::Path;
 
 use readme::page::{Block, Example, blocks, commands, pages};
 use readme::session;
@@ -39,6 +43,23 @@ const NOT_RUN: &[(&str, &str)] = &[
 /// The mark of blocks whose commands are one session.
 const SESSION: &str = "sh session";
 
+/// What the mark of blocks begins with whose commands the script named behind it runs.
+const ELSEWHERE: &str = "sh elsewhere: ";
+
+/// What commands begin with, which a block of another mark does not show.
+const COMMANDS: &[&str] = &[
+    "cargo ",
+    "curl ",
+    "docker ",
+    "echo ",
+    "export ",
+    "install ",
+    "kubectl ",
+    "nerodia run",
+    "scripts/",
+    "systemctl ",
+];
+
 /// Marks of blocks that are not run and not checked.
 const OTHER_BLOCKS: &[&str] = &["text", "json", "yaml", "python", "rust"];
 
@@ -51,15 +72,42 @@ fn every_command_does_what_the_page_says() {
         for (index, block) in blocks.iter().enumerate() {
             match block.mark.as_str() {
                 "sh" => ran += run_block(&shell, block, below(&blocks, index)),
-                mark => assert!(
-                    mark == SESSION || OTHER_BLOCKS.contains(&mark),
-                    "{}: commands stand in blocks marked `sh`",
-                    block.place
-                ),
+                SESSION => {}
+                mark => match mark.strip_prefix(ELSEWHERE) {
+                    Some(script) => assert_takes_commands(script, &page, block),
+                    None => assert_shows_no_command(block),
+                },
             }
         }
     }
     assert!(ran > 10, "only {ran} commands were found");
+}
+
+/// The script is there and takes commands from the page. It says itself when there is one that it does not run.
+fn assert_takes_commands(script: &str, page: &Path, block: &Block) {
+    let text = fs::read_to_string(root().join(script)).unwrap_or_default();
+    let page = page.strip_prefix(root()).expect("a page of ours");
+    let name = page.to_str().expect("a name in UTF-8");
+    assert!(
+        text.contains("documented ") && text.contains(name),
+        "{}: {script} runs no commands of {name}",
+        block.place
+    );
+}
+
+fn assert_shows_no_command(block: &Block) {
+    assert!(
+        OTHER_BLOCKS.contains(&block.mark.as_str()),
+        "{}: commands stand in blocks marked `sh`",
+        block.place
+    );
+    for line in block.text.lines() {
+        assert!(
+            !COMMANDS.iter().any(|command| line.starts_with(command)),
+            "{}: {line}: this is a command, and nothing runs it",
+            block.place
+        );
+    }
 }
 
 fn run_block(shell: &Shell, block: &Block, below: Option<&Block>) -> usize {

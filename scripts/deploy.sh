@@ -99,8 +99,7 @@ check_pipeline() {
 # The lines of docs/operating.md that install it, into a folder in place of `/`; then what they installed.
 check_installation() {
   local installed=$work/installed lines said
-  lines=$(sed -n 's/ *#.*//; /^install -/p' "$root/docs/operating.md" | sed -E "s# /(opt|etc)/# $installed/\1/#g")
-  [ "$(printf '%s\n' "$lines" | wc -l)" -ge 5 ] || die "docs/operating.md does not say any more how to install it"
+  lines=$(documented docs/operating.md "install -" | sed -E "s# /(opt|etc)/# $installed/\1/#g")
   mkdir -p "$installed/etc/systemd/system"
   "$root/scripts/nerodia" --version >/dev/null # is there what is to be installed?
   said=$(cd "$root" && bash -euc "$lines" 2>&1) || die "docs/operating.md: $said"

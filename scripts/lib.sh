@@ -119,6 +119,16 @@ packages_for() {
   done
 }
 
+# documented FILE BEGINNING prints the commands that begin so, out of FILE's blocks marked `sh elsewhere: …`, which are
+# run by the script named there: without comments, and each on one line.
+documented() {
+  # shellcheck disable=SC2016  # Markdown's backquotes
+  sed -n '/^```sh elsewhere:/,/^```$/{/^```/d;p;}' "$root/$1" |
+    sed -e ':line' -e '/\\$/{N;s/\\\n *//;b line' -e '}' -e 's/  *# .*//' |
+    awk -v beginning="$2" 'index($0, beginning) == 1 { print; found = 1 } END { exit !found }' ||
+    die "$1 has no command that begins with '$2'"
+}
+
 # What scripts/bench.sh and scripts/soak.sh measure: the release, built anew unless --no-build is among the arguments.
 prepare_measuring() {
   program=${CARGO_TARGET_DIR:-$root/target}/release/nerodia

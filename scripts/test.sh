@@ -34,7 +34,7 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/kafka.sh scripts/kafka/*.sh scripts/web.sh scripts/deploy.sh docker/libraries.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/kafka.sh scripts/kafka/*.sh scripts/web.sh scripts/deploy.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
   # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
@@ -68,4 +68,5 @@ step "documentation" documentation
 step "configs of docker/" scripts/nerodia lint docker/orders.yaml docker/producer.yaml docker/viewer.yaml
 step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
+step "the unit in systemd" integration/deploy/systemd.sh
 step "tests" cargo test --release --locked

@@ -59,13 +59,6 @@ docker() {
   esac
 }
 
-# documented FILE BEGINNING: the command with this beginning that stands in a block of FILE.
-documented() {
-  # shellcheck disable=SC2016  # Markdown's backquotes
-  sed -n '/^```text$/,/^```$/p' "$root/$1" | sed -e ':line' -e '/\\$/{N;s/\\\n *//;b line' -e '}' -e 's/ *# →.*//' |
-    grep -F -m 1 -e "$2" || die "$1 has no command that begins with '$2'"
-}
-
 compose() { docker-compose -p "$project" "$@"; }
 
 passed=0
@@ -274,6 +267,24 @@ stop_compose() {
   compose -f "$root/docker/compose.yaml" down -v --remove-orphans -t 40 >>"$work/compose.log" 2>&1 || true
 }
 
+# eval_documented BEGINNING runs a command of docker/README.md.
+eval_documented() {
+  local command
+  command=$(documented docker/README.md "$1")
+  (cd "$root" && eval "$command") >>"$work/compose.log" 2>&1 || { cat "$work/compose.log" >&2 && die "$command"; }
+}
+
+# Only a terminal of its own is shown it.
+shows_top() {
+  local command
+  command=$(documented docker/README.md "docker compose -f docker/compose.yaml exec")
+  { sleep 3 && printf q; } |
+    (cd "$root" && timeout 60 script -qec "stty cols 120 rows 40; ${command/docker compose/docker-compose -p $project}" \
+      /dev/null) | grep -aq 'ready'
+}
+
+is_asked_to_reload() { docker logs "$(containers nerodia)" 2>&1 | grep -q 'nothing to reload'; }
+
 priced() { log_of | python3 "$here/check.py" --unsettled 1000000000 2>/dev/null | sed 's/.*"priced": \([0-9]*\).*/\1/'; }
 
 is_quiet() {
@@ -290,6 +301,9 @@ check_compose() {
   local service
   for service in kafka nerodia producer viewer; do check "healthy: $service" until_true 60 is_healthy "$service"; done
   check "the page is published to this machine" curl -fsS -o /dev/null http://127.0.0.1:4195/ready
+  check "its view for terminals" shows_top
+  eval_documented "docker compose -f docker/compose.yaml kill -s HUP"
+  check "SIGHUP is for its config" until_true 20 is_asked_to_reload
 
   # As a crash is: `docker kill` counts as a wish to stop, after which the engine starts nothing again.
   local before
@@ -303,6 +317,8 @@ check_compose() {
   local end=$SECONDS
   docker stop -t 40 "$(containers nerodia)" >/dev/null
   check "stopped by SIGTERM in $((SECONDS - end)) s" [ $((SECONDS - end)) -lt 25 ]
+  eval_documented "docker compose -f docker/compose.yaml down"
+  check "taken down, nothing runs" [ -z "$(docker ps -q -f "label=com.docker.compose.project=$project")" ]
   stop_compose
 }
 

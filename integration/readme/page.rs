@@ -15,6 +15,7 @@ pub fn pages() -> Vec<PathBuf> {
         .collect();
     pages.sort();
     pages.insert(0, root().join("README.md"));
+    pages.push(root().join("docker/README.md"));
     pages
 }
 

@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# Runs configs/deploy/nerodia.service in a real systemd, from Kafka to Kafka: by the commands of docs/operating.md, and
+# then it looks whether what stands around them is so. Takes a minute. Root's namespaces are needed, and a machine
+# without a systemd of its own, as containers are; elsewhere it says why it does nothing.
+#
+# This systemd is the first process of a namespace, and its files are a copy on write of this machine's, gone at the
+# end. It shares the network, so it reaches the Kafka out here. Of the rest it could change it sees only what cannot be
+# written.
+set -euo pipefail
+
+here=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
+root=$(cd -P "$here/../.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+
+page=docs/operating.md
+kafka=systemd
+systemd=/lib/systemd/systemd
+pid="" boot="" code=0
+count=0 # of results that were read
+
+main() {
+  [ "$(uname -s)" = Linux ] || skip "this is no Linux"
+  [ "$(id -u)" = 0 ] || skip "only root can start a systemd"
+  [ ! -d /run/systemd/system ] || skip "this machine has a systemd of its own"
+  have unshare || skip "there is no unshare"
+  have nsenter || skip "there is no nsenter"
+  if ! [ -x "$systemd" ] && have apt-get; then apt_install " systemd" " systemd"; fi
+  [ -x "$systemd" ] || skip "there is no systemd"
+  unshare --mount --pid --uts --ipc --cgroup --fork true 2>/dev/null || skip "namespaces cannot be made here"
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  work=$(mktemp -d)
+  documented "$page" "" >"$work/commands"
+  : >"$work/ran" && : >"$work/results"
+  "$root/scripts/nerodia" --version >/dev/null # is there what is to be installed?
+  start_kafka
+  start_systemd
+  installed
+  confined
+  killed
+  reloaded
+  stopped_after_a_dead_letter
+  with_packages
+  without_writable_executable_memory
+  diff <(sort "$work/commands") <(sort "$work/ran") >&2 || die "not every command of $page was run"
+}
+
+skip() { say "skipped: $*" && exit 0; }
+
+start_kafka() {
+  local topic
+  "$root/scripts/kafka.sh" start --name "$kafka" --owner $$ >"$work/kafka"
+  for topic in orders orders.priced orders.dead; do
+    "$root/scripts/kafka.sh" tool TopicCommand --name "$kafka" --create --topic "$topic" --partitions 4 >&2
+  done
+}
+
+start_systemd() {
+  find /sys/fs/cgroup -mindepth 2 -type d >"$work/cgroups"
+  mkdir "$work/copy"
+  unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
+    bash -euc "$(declare -f become_systemd)"'; become_systemd "$@"' - "$work/copy" "$root" "$systemd" \
+    >"$work/console" 2>&1 &
+  boot=$!
+  until_true 30 child_is_systemd
+  until_true 60 inside systemctl is-active --quiet basic.target
+}
+
+# In namespaces of its own.
+become_systemd() {
+  local copy=$1 repository=$2
+  mount -t tmpfs tmpfs "$copy"
+  mkdir "$copy/written" "$copy/work" "$copy/root"
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$copy/written,workdir=$copy/work" "$copy/root"
+  cd "$copy/root"
+  # Should it lie on a disk of its own.
+  mkdir -p "./$repository"
+  mount --rbind -o ro "$repository" "./$repository"
+  mount -t proc proc proc
+  mount --bind -o ro proc/sys proc/sys
+  mount --rbind /sys sys
+  mount -o remount,bind,ro sys
+  mount --rbind /dev dev
+  mount -t tmpfs tmpfs run
+  mount -t tmpfs tmpfs tmp
+  # It does not know this machine's name and has no part in what it starts.
+  : >etc/machine-id
+  # Not chroot: who is in one cannot make namespaces of users, as PrivateUsers wants.
+  pivot_root . .
+  umount -l .
+  exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin "$3" --unit=basic.target --show-status=no
+}
+
+child_is_systemd() {
+  pid=$(pgrep -P "$boot") && [ "$(cat "/proc/$pid/comm")" = systemd ]
+}
+
+# Runs a command where systemd runs, in the repository's folder.
+# shellcheck disable=SC2016  # it is for the bash in there
+inside() {
+  nsenter -t "$pid" -m -p -u -i -C -w env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    bash -euc 'cd "$1"; shift; "$@"' - "$root" "$@"
+}
+
+# documented_inside BEGINNING runs the page's commands that begin so.
+documented_inside() {
+  local command
+  documented "$page" "$1" >"$work/now"
+  while IFS= read -r command; do
+    inside bash -euc "$command" </dev/null >"$work/said" 2>&1 || die "$page: $command: $(cat "$work/said"); $(state)"
+    printf '%s\n' "$command" >>"$work/ran"
+  done <"$work/now"
+}
+
+installed() {
+  documented_inside "install "
+  inside tee /etc/nerodia/pipeline.env <"$work/kafka" >/dev/null
+  # As the page advises: without it, the partitions of one that was killed wait for its session to end.
+  inside sed -i 's/^\( *\)consumer_group:.*/&\n\1instance_id: one/' /etc/nerodia/pipeline.yaml
+  documented_inside "systemctl daemon-reload"
+  documented_inside "systemctl enable"
+  priced '{"id": 1, "items": [{"price": 2, "qty": 3}]}' '{"id":1,"total":6.0}'
+  ok "installed by the page's commands, it prices orders"
+}
+
+# As the unit says: a user of its own without rights, and a folder that is nobody else's.
+confined() {
+  local status folder
+  status=$(inside cat "/proc/$(property MainPID)/status")
+  printf '%s\n' "$status" | awk '
+    $1 == "Uid:" && $2 >= 61184 && $2 <= 65519 || $1 == "CapEff:" && $2 ~ /^0+$/ || $1 == "NoNewPrivs:" && $2 == 1 ||
+    $1 == "Seccomp:" && $2 == 2 { held++ } END { exit held != 4 }' || die "it is not confined: $status"
+  folder=$(inside stat -L -c %a /var/cache/nerodia)
+  [ "$folder" = 700 ] || die "/var/cache/nerodia is open to others: $folder"
+  [ -n "$(inside find /var/cache/private/nerodia -type f)" ] || die "the compiled runtime is not in /var/cache/nerodia"
+  ok "it is a user of its own, without rights"
+}
+
+killed() {
+  local before
+  before=$(property MainPID)
+  inside systemctl kill -s KILL nerodia
+  until_true 30 is_another_than "$before"
+  priced '{"id": 2, "items": [{"price": 2, "qty": 4}]}' '{"id":2,"total":8.0}'
+  ok "killed, it is started again"
+}
+
+is_another_than() { [ "$(property MainPID)" != 0 ] && [ "$(property MainPID)" != "$1" ] && is_active; }
+
+reloaded() {
+  local before
+  before=$(property MainPID)
+  inside sed -i 's/"total": /"sum": /' /etc/nerodia/pipeline.yaml
+  documented_inside "systemctl reload"
+  until_true 20 logged "config reloaded"
+  priced '{"id": 3, "items": [{"price": 2, "qty": 5}]}' '{"id":3,"sum":10.0}'
+  [ "$(property MainPID)" = "$before" ] || die "the reload was a new start"
+  ok "a changed config is taken over while it runs"
+}
+
+stopped_after_a_dead_letter() {
+  produce '{"id": 4}'
+  [ "$(consume orders.dead 1)" = '{"id": 4}' ] || die "the dead letter is another one"
+  documented_inside "systemctl stop"
+  [ "$(property ActiveState) $(property ExecMainStatus)" = "failed 1" ] || die "it is not failed: $(state)"
+  documented_inside "systemctl reset-failed"
+  [ "$(property ActiveState)" = inactive ] || die "it is still failed: $(state)"
+  ok "stopped after a dead letter, it is failed until that is cleared"
+}
+
+# What was built is read by another user than the one who built them.
+with_packages() {
+  printf 'jmespath==1.0.1\n' | inside tee /etc/nerodia/requirements.txt >/dev/null
+  documented_inside "NERODIA_RUNTIME_DIR="
+  inside sed -i 's/^\( *\)imports: .*/\1packages: requirements.txt\n\1imports: [jmespath]/
+    s/math.fsum(.*)}/jmespath.search("sum(items[].price)", this)}/' /etc/nerodia/pipeline.yaml
+  inside systemctl start nerodia
+  priced '{"id": 5, "items": [{"price": 2}, {"price": 5}]}' '{"id":5,"sum":7}'
+  inside systemctl stop nerodia
+  ok "packages are there for it"
+}
+
+without_writable_executable_memory() {
+  inside mkdir -p /run/systemd/system/nerodia.service.d
+  printf '[Service]\nMemoryDenyWriteExecute=yes\n' |
+    inside tee /run/systemd/system/nerodia.service.d/memory.conf >/dev/null
+  inside systemctl daemon-reload
+  inside systemctl start nerodia || true
+  until_true 60 is_failed
+  # Of exit code 2 there is no second try.
+  [ "$(property ExecMainStatus) $(property NRestarts)" = "2 0" ] || die "it did not end with exit code 2: $(state)"
+  ok "with MemoryDenyWriteExecute it ends with exit code 2, once"
+}
+
+# priced ORDER RESULT: an order comes out so. Others may come again before it: one that was killed had not committed all.
+priced() {
+  produce "$1"
+  until grep -qxF -e "$2" "$work/results"; do
+    count=$((count + 1))
+    consume orders.priced "$count" >"$work/results"
+    [ "$(wc -l <"$work/results")" = "$count" ] || die "$1 did not become $2: $(cat "$work/results"); $(state)"
+  done
+}
+
+produce() { printf '%s\n' "$1" | "$root/scripts/kafka.sh" tool ConsoleProducer --name "$kafka" --topic orders >&2; }
+
+# consume TOPIC COUNT prints the first COUNT messages.
+consume() {
+  "$root/scripts/kafka.sh" tool ConsoleConsumer --name "$kafka" --topic "$1" --from-beginning --max-messages "$2" \
+    --timeout-ms 30000 2>"$work/consumer" || die "reading $1: $(cat "$work/consumer"); $(state)"
+}
+
+property() { inside systemctl show -p "$1" --value nerodia; }
+
+is_active() { [ "$(property ActiveState)" = active ]; }
+
+is_failed() { [ "$(property ActiveState)" = failed ]; }
+
+logged() { inside journalctl -q -o cat -u nerodia | grep -qF -e "$1"; }
+
+# For a message of what is wrong.
+state() {
+  inside systemctl status --no-pager --full nerodia 2>&1 || true
+  inside journalctl -q -o cat --no-pager -n 20 -u nerodia 2>&1 || true
+}
+
+# until_true SECONDS COMMAND…
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || die "not so in time: $*; $([ -z "$pid" ] || state)"
+    sleep 0.2
+  done
+}
+
+ok() { say "ok: $* ($SECONDS s)"; }
+
+clean_up() {
+  code=$?
+  # With it go its child, all that this started, and their files.
+  if [ -n "$boot" ]; then
+    kill -KILL "$boot" || true
+    wait "$boot" || true
+  fi 2>/dev/null
+  "$root/scripts/kafka.sh" stop --name "$kafka" >&2 || true
+  if [ -s "$work/cgroups" ]; then
+    find /sys/fs/cgroup -mindepth 2 -type d | grep -vxF -f "$work/cgroups" | sort -r | xargs -r rmdir 2>/dev/null || true
+  fi
+  [ "$code" = 0 ] || ! [ -s "$work/console" ] || cat "$work/console" >&2
+  rm -rf "$work"
+  exit "$code"
+}
+
+main "$@"
