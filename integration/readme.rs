@@ -32,13 +32,7 @@ use shell::{Answer, Shell};
 use support::{nerodia, root};
 
 /// Commands that are not run, by their first word, with the reason.
-const NOT_RUN: &[(&str, &str)] = &[
-    ("scripts/test.sh", "it runs this test"),
-    (
-        "scripts/bench.sh",
-        "it takes minutes, and the machine for itself",
-    ),
-];
+const NOT_RUN: &[(&str, &str)] = &[("scripts/test.sh", "it runs this test")];
 
 /// The mark of blocks whose commands are one session.
 const SESSION: &str = "sh session";

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image and runs docker/'s compose files for real, with an engine of its own and, where no registry can be
-# reached, with base images made here. As root on Debian; elsewhere it says why it does nothing. Takes some 20 minutes,
-# most of them for the build.
+# reached, with base images made here. As root on Debian; elsewhere it says why it does nothing. Takes 13 to 20
+# minutes, most of them for the build.
 #
 #   integration/docker/run.sh                builds the image, then checks it and the compose files
 #   integration/docker/run.sh --program BIN  an image of that program and the runtimes in runtime/, for a short look
