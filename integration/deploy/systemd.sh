@@ -60,7 +60,8 @@ start_kafka() {
 start_systemd() {
   find /sys/fs/cgroup -mindepth 2 -type d >"$work/cgroups"
   mkdir "$work/copy"
-  unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
+  # It does not outlive this script.
+  setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
     bash -euc "$(declare -f become_systemd)"'; become_systemd "$@"' - "$work/copy" "$root" "$systemd" \
     >"$work/console" 2>&1 &
   boot=$!
