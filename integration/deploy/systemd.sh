@@ -27,11 +27,14 @@ main() {
   have nsenter || skip "there is no nsenter"
   if ! [ -x "$systemd" ] && have apt-get; then apt_install " systemd" " systemd"; fi
   [ -x "$systemd" ] || skip "there is no systemd"
-  unshare --mount --pid --uts --ipc --cgroup --fork true 2>/dev/null || skip "namespaces cannot be made here"
+  have setpriv || skip "there is no setpriv"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   work=$(mktemp -d)
+  export copy=$work/copy root systemd
+  mkdir "$copy"
+  (in_namespaces copy_of_the_machine) 2>"$work/said" || skip "no copy of it can be made here: $(cat "$work/said")"
   documented "$page" "" >"$work/commands"
   : >"$work/ran" && : >"$work/results"
   "$root/scripts/nerodia" --version >/dev/null # is there what is to be installed?
@@ -59,39 +62,44 @@ start_kafka() {
 
 start_systemd() {
   find /sys/fs/cgroup -mindepth 2 -type d >"$work/cgroups"
-  mkdir "$work/copy"
-  # It does not outlive this script.
-  setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
-    bash -euc "$(declare -f become_systemd)"'; become_systemd "$@"' - "$work/copy" "$root" "$systemd" \
-    >"$work/console" 2>&1 &
+  in_namespaces become_systemd >"$work/console" 2>&1 &
   boot=$!
   until_true 30 child_is_systemd
   until_true 60 inside systemctl is-active --quiet basic.target
 }
 
-# In namespaces of its own.
-become_systemd() {
-  local copy=$1 repository=$2
+# in_namespaces FUNCTION: this process becomes one that runs it in namespaces of its own, and that ends with its parent.
+in_namespaces() {
+  exec setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
+    bash -euc "$(declare -f copy_of_the_machine become_systemd); $1"
+}
+
+# The working folder is then the root of one.
+copy_of_the_machine() {
   mount -t tmpfs tmpfs "$copy"
   mkdir "$copy/written" "$copy/work" "$copy/root"
   mount -t overlay overlay -o "lowerdir=/,upperdir=$copy/written,workdir=$copy/work" "$copy/root"
   cd "$copy/root"
-  # Should it lie on a disk of its own.
-  mkdir -p "./$repository"
-  mount --rbind -o ro "$repository" "./$repository"
+  mount -t tmpfs tmpfs run
+  mount -t tmpfs tmpfs tmp
+  # Should it lie there, or on a disk of its own.
+  mkdir -p "./$root"
+  mount --rbind -o ro "$root" "./$root"
   mount -t proc proc proc
   mount --bind -o ro proc/sys proc/sys
   mount --rbind /sys sys
   mount -o remount,bind,ro sys
   mount --rbind /dev dev
-  mount -t tmpfs tmpfs run
-  mount -t tmpfs tmpfs tmp
+}
+
+become_systemd() {
+  copy_of_the_machine
   # It does not know this machine's name and has no part in what it starts.
   : >etc/machine-id
   # Not chroot: who is in one cannot make namespaces of users, as PrivateUsers wants.
   pivot_root . .
   umount -l .
-  exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin "$3" --unit=basic.target --show-status=no
+  exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin "$systemd" --unit=basic.target --show-status=no
 }
 
 child_is_systemd() {
