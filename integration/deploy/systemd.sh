@@ -4,8 +4,9 @@
 # without a systemd of its own, as containers are; elsewhere it says why it does nothing.
 #
 # This systemd is the first process of a namespace, and its files are a copy on write of this machine's, gone at the
-# end. It shares the network, so it reaches the Kafka out here. Of the rest it could change it sees only what cannot be
-# written.
+# end, without the units that are enabled here. It shares the network, so it reaches the Kafka out here, and the
+# groups of processes (cgroups), which are removed at the end. It has no devices, and cannot set the kernel or its
+# clock.
 set -euo pipefail
 
 here=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -14,9 +15,9 @@ root=$(cd -P "$here/../.." && pwd)
 . "$root/scripts/lib.sh"
 
 page=docs/operating.md
-kafka=systemd
+kafka=systemd-$$
 systemd=/lib/systemd/systemd
-pid="" boot="" code=0
+work="" pid="" boot="" code=0
 count=0 # of results that were read
 
 main() {
@@ -25,9 +26,8 @@ main() {
   [ ! -d /run/systemd/system ] || skip "this machine has a systemd of its own"
   have unshare || skip "there is no unshare"
   have nsenter || skip "there is no nsenter"
-  if ! [ -x "$systemd" ] && have apt-get; then apt_install " systemd" " systemd"; fi
-  [ -x "$systemd" ] || skip "there is no systemd"
   have setpriv || skip "there is no setpriv"
+  have pgrep || skip "there is no pgrep"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
@@ -35,6 +35,8 @@ main() {
   export copy=$work/copy root systemd
   mkdir "$copy"
   (in_namespaces copy_of_the_machine) 2>"$work/said" || skip "no copy of it can be made here: $(cat "$work/said")"
+  if ! [ -x "$systemd" ] && have apt-get; then apt_install " systemd" " systemd"; fi
+  [ -x "$systemd" ] || skip "there is no systemd"
   documented "$page" "" >"$work/commands"
   : >"$work/ran" && : >"$work/results"
   "$root/scripts/nerodia" --version >/dev/null # is there what is to be installed?
@@ -61,11 +63,10 @@ start_kafka() {
 }
 
 start_systemd() {
-  find /sys/fs/cgroup -mindepth 2 -type d >"$work/cgroups"
   in_namespaces become_systemd >"$work/console" 2>&1 &
   boot=$!
   until_true 30 child_is_systemd
-  until_true 60 inside systemctl is-active --quiet basic.target
+  until_true 60 is_up
 }
 
 # in_namespaces FUNCTION: this process becomes one that runs it in namespaces of its own, and that ends with its parent.
@@ -89,22 +90,35 @@ copy_of_the_machine() {
   mount --bind -o ro proc/sys proc/sys
   mount --rbind /sys sys
   mount -o remount,bind,ro sys
-  mount --rbind /dev dev
+  mount -t tmpfs -o mode=755 tmpfs dev
+  mkdir dev/pts dev/shm
+  mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+  mount -t tmpfs -o mode=1777 tmpfs dev/shm
+  ln -s pts/ptmx dev/ptmx
+  ln -s /proc/self/fd dev/fd
+  local name
+  for name in null zero full random urandom tty; do
+    : >"dev/$name"
+    mount --bind "/dev/$name" "dev/$name"
+  done
 }
 
 become_systemd() {
   copy_of_the_machine
-  # It does not know this machine's name and has no part in what it starts.
   : >etc/machine-id
+  rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires
   # Not chroot: who is in one cannot make namespaces of users, as PrivateUsers wants.
   pivot_root . .
   umount -l .
-  exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin "$systemd" --unit=basic.target --show-status=no
+  exec setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time,-sys_boot \
+    env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin "$systemd" --unit=basic.target --show-status=no
 }
 
 child_is_systemd() {
   pid=$(pgrep -P "$boot") && [ "$(cat "/proc/$pid/comm")" = systemd ]
 }
+
+is_up() { inside systemctl is-active --quiet basic.target 2>/dev/null; }
 
 # Runs a command where systemd runs, in the repository's folder.
 # shellcheck disable=SC2016  # it is for the bash in there
@@ -200,7 +214,8 @@ without_writable_executable_memory() {
   until_true 60 is_failed
   # Of exit code 2 there is no second try.
   [ "$(property ExecMainStatus) $(property NRestarts)" = "2 0" ] || die "it did not end with exit code 2: $(state)"
-  ok "with MemoryDenyWriteExecute it ends with exit code 2, once"
+  logged "MemoryDenyWriteExecute" || die "it does not say why: $(state)"
+  ok "with MemoryDenyWriteExecute it ends with exit code 2, once, and says why"
 }
 
 # priced ORDER RESULT: an order comes out so. Others may come again before it: one that was killed had not committed all.
@@ -227,7 +242,8 @@ is_active() { [ "$(property ActiveState)" = active ]; }
 
 is_failed() { [ "$(property ActiveState)" = failed ]; }
 
-logged() { inside journalctl -q -o cat -u nerodia | grep -qF -e "$1"; }
+# grep reads all: it is no failure of journalctl's that the text was found early.
+logged() { inside journalctl -q -o cat -u nerodia | grep -F -e "$1" >/dev/null; }
 
 # For a message of what is wrong.
 state() {
@@ -249,18 +265,31 @@ ok() { say "ok: $* ($SECONDS s)"; }
 
 clean_up() {
   code=$?
+  trap - EXIT INT TERM HUP
   # With it go its child, all that this started, and their files.
   if [ -n "$boot" ]; then
     kill -KILL "$boot" || true
     wait "$boot" || true
   fi 2>/dev/null
-  "$root/scripts/kafka.sh" stop --name "$kafka" >&2 || true
-  if [ -s "$work/cgroups" ]; then
-    find /sys/fs/cgroup -mindepth 2 -type d | grep -vxF -f "$work/cgroups" | sort -r | xargs -r rmdir 2>/dev/null || true
+  [ -z "$boot" ] || remove_its_cgroups
+  if [ -n "$work" ]; then
+    [ ! -s "$work/kafka" ] || "$root/scripts/kafka.sh" stop --name "$kafka" >&2 || true
+    [ "$code" = 0 ] || [ ! -s "$work/console" ] || cat "$work/console" >&2
+    rm -rf "$work"
   fi
-  [ "$code" = 0 ] || ! [ -s "$work/console" ] || cat "$work/console" >&2
-  rm -rf "$work"
   exit "$code"
+}
+
+# They are empty when the last of its processes has ended. Of other programs' none has such a name, for no other
+# systemd is here.
+remove_its_cgroups() {
+  local left
+  for _ in $(seq 50); do
+    left=$(find /sys/fs/cgroup -depth -type d 2>/dev/null | grep -E '/(init\.scope|system\.slice|user\.slice)(/|$)' || true)
+    [ -n "$left" ] || return 0
+    printf '%s\n' "$left" | xargs rmdir 2>/dev/null || true
+    sleep 0.1
+  done
 }
 
 main "$@"

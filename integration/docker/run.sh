@@ -154,9 +154,10 @@ kafka_image() {
 }
 
 build() {
-  local started=$SECONDS
+  local started=$SECONDS command
   if [ -z "$program" ]; then
-    (cd "$root" && BUILDKIT_PROGRESS=plain && export BUILDKIT_PROGRESS && eval "$(documented README.md 'docker build')") \
+    command=$(documented README.md 'docker build')
+    (cd "$root" && BUILDKIT_PROGRESS=plain && export BUILDKIT_PROGRESS && eval "$command") \
       >"$work/build.log" 2>&1 ||
       { tail -n 30 "$work/build.log" >&2 && die "the image could not be built; see $work/build.log"; }
   else
@@ -280,10 +281,10 @@ shows_top() {
   command=$(documented docker/README.md "docker compose -f docker/compose.yaml exec")
   { sleep 3 && printf q; } |
     (cd "$root" && timeout 60 script -qec "stty cols 120 rows 40; ${command/docker compose/docker-compose -p $project}" \
-      /dev/null) | grep -aq 'ready'
+      /dev/null) | grep -a '● ready' >/dev/null
 }
 
-is_asked_to_reload() { docker logs "$(containers nerodia)" 2>&1 | grep -q 'nothing to reload'; }
+is_asked_to_reload() { docker logs "$(containers nerodia)" 2>&1 | grep 'nothing to reload' >/dev/null; }
 
 priced() { log_of | python3 "$here/check.py" --unsettled 1000000000 2>/dev/null | sed 's/.*"priced": \([0-9]*\).*/\1/'; }
 

@@ -2,10 +2,11 @@
 //! for something to do. What it does when partitions come and go, when it commits, and when something is wrong,
 //! stands in `rebalance`, `commit` and `trouble`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{mem, thread};
 
 use actix::Addr;
 use rdkafka::consumer::Consumer as _;
@@ -106,14 +107,24 @@ impl Poller {
 
     /// Runs until the engine wants the last commit.
     pub fn run(mut self) {
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
+        let done = worked.unwrap_or_else(|panic| {
+            // The engine ends, and so does its consumer. Closed by being dropped, it could wait for an answer for ever.
+            mem::forget(Arc::clone(&self.consumer));
+            resume_unwind(panic)
+        });
+        let result = self.finish();
+        // Whoever asked may have gone: the time to shut down has passed.
+        let _ = done.send(result);
+    }
+
+    /// Reads until it is to finish; who asked for that wants to know how it went.
+    fn work(&mut self) -> oneshot::Sender<anyhow::Result<()>> {
         self.subscribe();
         loop {
             self.poll(Duration::ZERO);
             if let Some(done) = self.obey() {
-                let result = self.finish();
-                // Whoever asked may have gone: the time to shut down has passed.
-                let _ = done.send(result);
-                return;
+                return done;
             }
             self.serve_group();
             if !self.commits && !self.stopped {

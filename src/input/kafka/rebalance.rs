@@ -74,7 +74,8 @@ impl Poller {
 
     /// Reads partitions again from their commit points whose transaction was aborted.
     pub(super) fn rewind(&mut self) {
-        // While others are waited for, librdkafka would take the call below for the answer to its revocation.
+        // While others are waited for, librdkafka would take the call below for the answer to its revocation. (So it
+        // does if a revocation is in its queue by now that we have not seen.)
         if self.revoking.is_some() {
             return;
         }
