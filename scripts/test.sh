@@ -26,7 +26,6 @@ step() {
 }
 
 at_the_end() {
-  local code=$?
   if [ -n "$passed" ]; then
     printf '\n%s== all checks passed in %s s%s\n' "$bold" "$SECONDS" "$plain"
   else
