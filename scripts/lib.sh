@@ -9,6 +9,9 @@ die() {
   exit 1
 }
 
+# For a check that cannot be done here.
+skip() { say "skipped: $*" && exit 0; }
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Every tool that the script's work needs is there, or this ends the script: `require rust c python npm`.
@@ -127,6 +130,16 @@ documented() {
     sed -e ':line' -e '/\\$/{N;s/\\\n *//;b line' -e '}' -e 's/  *# .*//' |
     awk -v beginning="$2" 'index($0, beginning) == 1 { print; found = 1 } END { exit !found }' ||
     die "$1 has no command that begins with '$2'"
+}
+
+# until_true SECONDS COMMAND… tries it again until it succeeds, silently; fails when the time is over.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.5
+  done
 }
 
 # What scripts/bench.sh and scripts/soak.sh measure: the release, built anew unless --no-build is among the arguments.

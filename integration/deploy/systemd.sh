@@ -52,8 +52,6 @@ main() {
   diff <(sort "$work/commands") <(sort "$work/ran") >&2 || die "not every command of $page was run"
 }
 
-skip() { say "skipped: $*" && exit 0; }
-
 start_kafka() {
   local topic
   "$root/scripts/kafka.sh" start --name "$kafka" --owner $$ >"$work/kafka"
@@ -65,8 +63,8 @@ start_kafka() {
 start_systemd() {
   in_namespaces become_systemd >"$work/console" 2>&1 &
   boot=$!
-  until_true 30 child_is_systemd
-  until_true 60 is_up
+  wait_until 30 child_is_systemd
+  wait_until 60 inside systemctl is-active --quiet basic.target
 }
 
 # in_namespaces FUNCTION: this process becomes one that runs it in namespaces of its own, and that ends with its parent.
@@ -118,8 +116,6 @@ child_is_systemd() {
   pid=$(pgrep -P "$boot") && [ "$(cat "/proc/$pid/comm")" = systemd ]
 }
 
-is_up() { inside systemctl is-active --quiet basic.target 2>/dev/null; }
-
 # Runs a command where systemd runs, in the repository's folder.
 # shellcheck disable=SC2016  # it is for the bash in there
 inside() {
@@ -165,7 +161,7 @@ killed() {
   local before
   before=$(property MainPID)
   inside systemctl kill -s KILL nerodia
-  until_true 30 is_another_than "$before"
+  wait_until 30 is_another_than "$before"
   priced '{"id": 2, "items": [{"price": 2, "qty": 4}]}' '{"id":2,"total":8.0}'
   ok "killed, it is started again"
 }
@@ -177,7 +173,7 @@ reloaded() {
   before=$(property MainPID)
   inside sed -i 's/"total": /"sum": /' /etc/nerodia/pipeline.yaml
   documented_inside "systemctl reload"
-  until_true 20 logged "config reloaded"
+  wait_until 20 logged "config reloaded"
   priced '{"id": 3, "items": [{"price": 2, "qty": 5}]}' '{"id":3,"sum":10.0}'
   [ "$(property MainPID)" = "$before" ] || die "the reload was a new start"
   ok "a changed config is taken over while it runs"
@@ -211,7 +207,7 @@ without_writable_executable_memory() {
     inside tee /run/systemd/system/nerodia.service.d/memory.conf >/dev/null
   inside systemctl daemon-reload
   inside systemctl start nerodia || true
-  until_true 60 is_failed
+  wait_until 60 is_failed
   # Of exit code 2 there is no second try.
   [ "$(property ExecMainStatus) $(property NRestarts)" = "2 0" ] || die "it did not end with exit code 2: $(state)"
   logged "MemoryDenyWriteExecute" || die "it does not say why: $(state)"
@@ -251,15 +247,8 @@ state() {
   inside journalctl -q -o cat --no-pager -n 20 -u nerodia 2>&1 || true
 }
 
-# until_true SECONDS COMMAND…
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$end" ] || die "not so in time: $*; $([ -z "$pid" ] || state)"
-    sleep 0.2
-  done
-}
+# wait_until SECONDS COMMAND… ends the script if it does not become true.
+wait_until() { until_true "$@" || die "not so in time: $*; $([ -z "$pid" ] || state)"; }
 
 ok() { say "ok: $* ($SECONDS s)"; }
 

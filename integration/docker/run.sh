@@ -47,8 +47,6 @@ main() {
   say "$passed checks passed"
 }
 
-skip() { say "skipped: $*" && exit 0; }
-
 # The documents' commands are run as they stand, but for what this engine is: an old one, without compose, in whose
 # builds the package registries are reached by the machine's own network.
 docker() {
@@ -70,16 +68,6 @@ check() {
   "$@" || die "check failed: $what"
   passed=$((passed + 1))
   say "ok: $what"
-}
-
-# until_true SECONDS COMMAND…
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.5
-  done
 }
 
 get_tools() {

@@ -132,8 +132,8 @@ pub fn close(consumer: &BaseConsumer<Context>) {
     }
 }
 
-/// What is taken here is given back at once, when the consumer is closed.
-fn answer(consumer: &BaseConsumer<Context>, assign: bool, partitions: &TopicPartitionList) {
+/// The answer of a consumer that is to be closed. What is taken here is given back at once.
+pub fn answer(consumer: &BaseConsumer<Context>, assign: bool, partitions: &TopicPartitionList) {
     let answered = if assign { take } else { let_go }(consumer, partitions);
     if let Err(error) = answered {
         tracing::debug!(%error, assign, "cannot answer the group while closing");

@@ -200,10 +200,8 @@ impl Poller {
 
     /// To be called before the consumer is dropped.
     pub(super) fn close(&mut self) {
-        if let Some(revoking) = self.revoking.take()
-            && let Err(error) = context::let_go(&self.consumer, &revoking.partitions)
-        {
-            tracing::debug!(%error, "cannot let go of revoked partitions while closing");
+        if let Some(revoking) = self.revoking.take() {
+            context::answer(&self.consumer, false, &revoking.partitions);
         }
         context::close(&self.consumer);
     }
