@@ -19,10 +19,10 @@ use tokio::sync::oneshot;
 
 use crate::config::InputConfig;
 use crate::engine::{Engine, InputEnded, Lost};
+use crate::kafka::session::Session;
 use crate::message::ack::{Acked, Fate};
 use crate::message::gate::{Gate, Permit};
 use crate::message::{Batch, Incoming, LaneEnded, Message, Origin};
-use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
 use crate::telemetry::metrics::Metrics;
 

@@ -19,8 +19,8 @@ use serde_json::Value;
 pub(super) use guests::{Guests, Recycle};
 pub(super) use input::{Generate, Input, Lines, Scanner, Stdin};
 pub(super) use kafka::{
-    Batching, ClientCert, Compression, Group, KafkaInput, KafkaOutput, Partition, Partitioner,
-    Properties, Sasl, SaslMechanism, Texts, Tls,
+    Batching, ClientCert, Compression, Group, GroupProtocol, KafkaInput, KafkaOutput, Partition,
+    Partitioner, Properties, Sasl, SaslMechanism, Texts, Tls,
 };
 pub(super) use output::{DropOutput, Output, Stdout};
 pub(super) use pipeline::{OnError, Pipeline, Processor, Python};

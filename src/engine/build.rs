@@ -20,9 +20,9 @@ use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
 use crate::input::Input;
+use crate::kafka::session::Session;
 use crate::message::gate::Gate;
 use crate::output::Outputs;
-use crate::output::kafka::transaction::Session;
 use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
 use crate::supervisor::scaling::Bounds;
@@ -183,7 +183,10 @@ fn engine(
         engine,
         metrics: &metrics,
     };
-    let session = (*delivery == DeliveryGuarantee::ExactlyOnce).then(Session::default);
+    let session = match (delivery, input) {
+        (DeliveryGuarantee::ExactlyOnce, InputConfig::Kafka(input)) => Some(Session::new(input)),
+        _ => None,
+    };
     let error_policy = match (pipeline.on_error, dead_letter, input) {
         (OnError::Drop, _, _) => ErrorPolicy::Drop,
         (OnError::DeadLetter, Some(_), _) if session.is_some() => ErrorPolicy::WithResults,

@@ -10,14 +10,18 @@
 //! the queue is full. (Pausing partitions would do as well, but librdkafka throws away what it has fetched
 //! of a partition that is paused, and under load the gate is full most of the time.)
 
+mod admin;
 mod batch;
+pub mod begin;
 mod commit;
 mod context;
+pub mod member;
 pub mod offsets;
 mod partition;
 mod poll;
 mod rebalance;
 pub mod sample;
+mod scout;
 mod trouble;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,12 +36,13 @@ use tokio::sync::oneshot;
 
 use self::context::Context;
 use self::poll::Poller;
+use self::scout::Scout;
 use super::{Control, Sink};
-use crate::config::{Extent, KafkaInputConfig};
+use crate::config::{GroupProtocol, KafkaInputConfig};
 use crate::engine::Engine;
 use crate::kafka::client;
+use crate::kafka::session::Session;
 use crate::message::ack::Acked;
-use crate::output::kafka::transaction::Session;
 use crate::telemetry::metrics::Metrics;
 
 /// The consumer, as outputs with transactions know it.
@@ -51,6 +56,7 @@ pub struct Kafka {
     waker: Waker,
     /// With one, the output commits the offsets within its transactions.
     session: Option<Session>,
+    scout: Scout,
     metrics: Arc<Metrics>,
 }
 
@@ -120,12 +126,19 @@ impl Kafka {
     ) -> anyhow::Result<(Self, Handle)> {
         let waker = Waker::default();
         let (sender, commands) = channel();
+        let named = config.topics.iter().filter(|topic| !topic.starts_with('^'));
+        let scout = Scout::start(
+            &config.consumer_group,
+            named.cloned().collect(),
+            waker.clone(),
+        )?;
         let source = Self {
             config: config.clone(),
             consumer: connect(config, &waker, metrics, session)?,
             commands,
             waker: waker.clone(),
             session: session.cloned(),
+            scout,
             metrics: Arc::clone(metrics),
         };
         let handle = Handle {
@@ -158,7 +171,7 @@ fn connect(
     consumer.set_nonempty_callback(move || waker.wake());
     let consumer = Arc::new(consumer);
     if let Some(session) = session {
-        session.set(&consumer);
+        session.set_consumer(&consumer);
     }
     Ok(consumer)
 }
@@ -169,28 +182,29 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     if let Some(instance) = &config.instance_id {
         client.set("group.instance.id", instance);
     }
-    let oldest = if config.start_from_oldest {
-        "earliest"
-    } else {
-        "latest"
-    };
-    client.set("auto.offset.reset", oldest);
-    client.set(
-        "session.timeout.ms",
-        config.session_timeout.as_millis().to_string(),
-    );
-    client.set(
-        "heartbeat.interval.ms",
-        config.heartbeat_interval.as_millis().to_string(),
-    );
-    if let Extent::ToEnd { .. } = config.extent {
-        client.set("enable.partition.eof", "true");
+    // Where partitions begin is decided in `begin`. This is for an offset that is out of range later: nothing is skipped.
+    client.set("auto.offset.reset", "earliest");
+    match config.protocol {
+        GroupProtocol::Classic => {
+            let session = config.session_timeout.as_millis().to_string();
+            client.set("session.timeout.ms", session);
+            let heartbeat = config.heartbeat_interval.as_millis().to_string();
+            client.set("heartbeat.interval.ms", heartbeat);
+            if client.get("partition.assignment.strategy").is_none() {
+                client.set("partition.assignment.strategy", "cooperative-sticky");
+            }
+        }
+        // Both times and the assignment are the brokers'.
+        GroupProtocol::Consumer => {
+            client.set("group.protocol", "consumer");
+        }
     }
+    // The end of a partition is where commits may pass records that are no messages.
+    client.set("enable.partition.eof", "true");
     // What is committed is what was delivered, not what was read.
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     let defaults = [
-        ("partition.assignment.strategy", "cooperative-sticky"),
         // A member has no more than this in memory of each partition, beside what is at the gate.
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "10000"),

@@ -40,6 +40,13 @@ struct Partition {
     hi_offset: i64,
     #[serde(default)]
     committed_offset: i64,
+    #[serde(default = "unknown")]
+    eof_offset: i64,
+}
+
+/// librdkafka's `RD_KAFKA_OFFSET_INVALID`.
+fn unknown() -> i64 {
+    -1001
 }
 
 /// The end of a partition.
@@ -53,6 +60,8 @@ pub struct PartitionEnd {
     pub end: Option<i64>,
     /// What the group has committed, if known.
     pub committed: Option<i64>,
+    /// Where the client was told last that the end is reached: all records before it were fetched.
+    pub eof: Option<i64>,
 }
 
 /// Reads librdkafka's text. `None` if it is none, which is not worth an error.
@@ -77,6 +86,7 @@ impl Statistics {
                 partition,
                 end: known(told.ls_offset).or(known(told.hi_offset)),
                 committed: known(told.committed_offset),
+                eof: known(told.eof_offset),
             })
         });
         topics.collect()
@@ -92,19 +102,23 @@ mod tests {
         let text = br#"{ "name": "rdkafka#consumer-1", "brokers": { "a:1/1": { "txretries": 2, "tx": 9 },
             "b:2/2": { "txretries": 3 } }, "topics": { "orders": { "topic": "orders", "partitions": {
             "0": { "partition": 0, "hi_offset": 12, "ls_offset": 10, "committed_offset": -1001 },
-            "1": { "partition": 1, "hi_offset": 7, "ls_offset": -1001, "committed_offset": 5 },
+            "1": { "partition": 1, "hi_offset": 7, "ls_offset": -1001, "committed_offset": 5, "eof_offset": 7 },
             "-1": { "partition": -1, "hi_offset": -1001 } } } } }"#;
         let told = read(text).unwrap();
         assert_eq!(told.retries(), 5);
-        let end = |partition, end, committed| PartitionEnd {
+        let end = |partition, end, committed, eof| PartitionEnd {
             topic: "orders".into(),
             partition,
             end,
             committed,
+            eof,
         };
         assert_eq!(
             told.partitions(),
-            [end(0, Some(10), None), end(1, Some(7), Some(5))]
+            [
+                end(0, Some(10), None, None),
+                end(1, Some(7), Some(5), Some(7))
+            ]
         );
         assert!(read(b"no").is_none());
     }

@@ -133,8 +133,10 @@ pub struct KafkaInputConfig {
     pub session_timeout: Duration,
     /// The time between two heartbeats; at most a third of the session timeout.
     pub heartbeat_interval: Duration,
-    /// How long messages under way may take to finish when their partition goes to another member.
+    /// How long messages in flight may take to finish when their partition goes to another member.
     pub rebalance_timeout: Duration,
+    /// How the members share the partitions.
+    pub protocol: GroupProtocol,
     /// How far topics are read.
     pub extent: Extent,
 }
@@ -154,10 +156,20 @@ impl KafkaInputConfig {
             batch_period: Duration::ZERO,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
-            rebalance_timeout: Duration::from_secs(30),
+            rebalance_timeout: Duration::from_secs(5),
+            protocol: GroupProtocol::Classic,
             extent: Extent::Endless,
         }
     }
+}
+
+/// How the members of a group share the partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// One of the members decides, and all of them join again for it.
+    Classic,
+    /// The brokers decide (KIP-848).
+    Consumer,
 }
 
 /// How far topics are read.

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(in crate::config) use input::{Batching, Group, KafkaInput};
+pub(in crate::config) use input::{Batching, Group, GroupProtocol, KafkaInput};
 pub(in crate::config) use output::{Compression, KafkaOutput, Partition, Partitioner};
 
 /// Encryption, and which brokers to trust.

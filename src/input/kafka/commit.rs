@@ -15,38 +15,78 @@ use super::partition::Partition;
 use super::poll::Poller;
 use crate::telemetry::metrics::Metrics;
 
+/// Who commits how far the input was dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committer {
+    /// The polling thread.
+    Input,
+    /// The output, in its transactions. Only where lanes begin is committed here, before anything is read of them.
+    Output,
+    /// Nobody: the group's offsets are only looked at.
+    Nobody,
+}
+
+/// What will be refused again however often it is asked for.
+const FINAL: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::UnknownTopicOrPartition,
+    RDKafkaErrorCode::UnknownTopic,
+    RDKafkaErrorCode::TopicAuthorizationFailed,
+];
+
+/// What a rebalance that is under way refuses. It is followed by an event that says what becomes of the partitions.
+const REBALANCING: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::RebalanceInProgress,
+    RDKafkaErrorCode::IllegalGeneration,
+    RDKafkaErrorCode::UnknownMemberId,
+];
+
 impl Poller {
     /// Commits, without waiting for the answer, what was delivered since the last time.
     pub(super) fn commit(&mut self) {
-        if !self.commits {
-            return;
-        }
-        let mut offsets = TopicPartitionList::new();
+        let together = TopicPartitionList::new();
+        let mut requests = vec![together];
         for partition in &mut self.partitions {
+            let is_ours = match self.committer {
+                Committer::Input => true,
+                Committer::Output => partition.held,
+                Committer::Nobody => false,
+            };
             let (Some(point), Some(topic)) = (partition.to_commit(), &partition.origin.topic)
             else {
                 continue;
             };
-            let added = offsets.add_partition_offset(
-                topic,
-                partition.origin.partition,
-                Offset::Offset(point),
-            );
-            if added.is_ok() {
+            if !is_ours {
+                continue;
+            }
+            let request = if partition.apart {
+                requests.push(TopicPartitionList::new());
+                requests.last_mut()
+            } else {
+                requests.first_mut()
+            };
+            let added = request.map(|request| {
+                let number = partition.origin.partition;
+                request.add_partition_offset(topic, number, Offset::Offset(point))
+            });
+            if let Some(Ok(())) = added {
                 partition.asked = Some(point);
             }
         }
-        if offsets.count() == 0 {
-            return;
-        }
-        match commit(&self.consumer, &offsets) {
-            Ok(()) => self.commits_under_way += 1,
-            Err(error) => self.committed(Err(error), &offsets),
+        for offsets in requests.iter().filter(|request| request.count() > 0) {
+            match commit(&self.consumer, offsets) {
+                Ok(()) => self.commits_under_way += 1,
+                Err(error) => self.committed(Err(error), offsets),
+            }
         }
     }
 
     /// The answer to a commit of `offsets`.
     pub(super) fn committed(&mut self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        let code = match &result {
+            Err(error) => error.rdkafka_error_code(),
+            Ok(()) => None,
+        };
+        let mut again = false;
         for answer in offsets.elements() {
             let ours =
                 |partition: &&mut Partition| partition.is(answer.topic(), answer.partition());
@@ -54,8 +94,19 @@ impl Poller {
                 continue;
             };
             match (&result, answer.error(), answer.offset()) {
-                (Ok(()), Ok(()), Offset::Offset(offset)) => partition.committed = Some(offset),
-                _ => partition.asked = partition.committed, // asked again the next time
+                (Ok(()), Ok(()), Offset::Offset(offset)) => {
+                    partition.committed = Some(offset);
+                    partition.held = false;
+                    partition.apart = false;
+                    partition.refused = false;
+                }
+                _ => {
+                    partition.asked = partition.committed; // asked again the next time
+                    let finally = code.is_some_and(|code| FINAL.contains(&code));
+                    again |= partition.refused && finally;
+                    partition.refused = partition.apart && finally;
+                    partition.apart |= finally;
+                }
             }
         }
         match result {
@@ -66,7 +117,11 @@ impl Poller {
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Err(error) => {
                 Metrics::add(&self.metrics.failed_commits, 1);
-                tracing::warn!(%error, "offsets were not committed: trying again");
+                if again || code.is_some_and(|code| REBALANCING.contains(&code)) {
+                    tracing::debug!(%error, "offsets were not committed");
+                } else {
+                    tracing::warn!(%error, "offsets were not committed: trying again");
+                }
             }
         }
     }
@@ -74,6 +129,12 @@ impl Poller {
     /// Whether a commit waits for its answer.
     pub(super) fn is_committing(&self) -> bool {
         self.commits_under_way > 0
+    }
+
+    /// Whether there is nothing to commit any more, except for what is refused each time.
+    pub(super) fn is_all_committed(&self) -> bool {
+        let done = |one: &Partition| one.is_committed() || one.refused;
+        self.committer != Committer::Input || self.partitions.iter().all(done)
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// Follows one lane.
 #[derive(Debug, Default)]
 pub struct Offsets {
+    /// Where the lane begins, and later: up to where there is no message that was not delivered. `None` if unknown.
+    floor: Option<i64>,
     /// Positions that were read.
     read: u64,
     /// Position up to which all were delivered.
@@ -20,8 +22,19 @@ pub struct Offsets {
 }
 
 impl Offsets {
+    /// Of a lane whose first message has this offset, or a higher one.
+    pub fn beginning_at(offset: i64) -> Self {
+        Self {
+            floor: Some(offset),
+            ..Self::default()
+        }
+    }
+
     /// The next message was read and has `offset`.
     pub fn read(&mut self, offset: i64) {
+        if self.floor.is_some_and(|floor| offset < floor) {
+            self.floor = None; // the partition was cut off, and begins anew
+        }
         let difference = offset - self.read as i64;
         if self.runs.back().is_none_or(|&(_, last)| last != difference) {
             self.runs.push_back((self.read, difference));
@@ -47,6 +60,13 @@ impl Offsets {
         }
     }
 
+    /// There is no message before `offset` that was not read. Counts once all that was read is delivered.
+    pub fn reach(&mut self, offset: i64) {
+        if self.in_flight() == 0 && self.commit_point().is_none_or(|point| point < offset) {
+            self.floor = Some(offset);
+        }
+    }
+
     /// Positions that were read: that of the next message.
     pub fn next_position(&self) -> u64 {
         self.read
@@ -57,9 +77,13 @@ impl Offsets {
         self.read - self.delivered
     }
 
-    /// The offset to commit: one more than that of the last message of the unbroken run. `None` if nothing was
-    /// delivered yet.
+    /// The offset to commit: one more than that of the last message of the unbroken run, or where reading began, or what
+    /// was [reached](Self::reach) after the last message. `None` if nothing of it is known yet.
     pub fn commit_point(&self) -> Option<i64> {
+        self.after_delivered().max(self.floor)
+    }
+
+    fn after_delivered(&self) -> Option<i64> {
         let last = self.delivered.checked_sub(1)?;
         let &(_, difference) = self.runs.front()?;
         Some(last as i64 + difference + 1)
@@ -123,6 +147,57 @@ mod tests {
             prop_assert!(offsets.ahead.is_empty());
             prop_assert!(offsets.runs.len() == 1);
         }
+    }
+
+    proptest! {
+        /// Beside a log in which some offsets hold no message, read to its end again and again.
+        #[test]
+        fn the_end_is_committed_when_all_before_it_is_delivered(
+            begin in 0i64..50,
+            log in prop::collection::vec((any::<bool>(), any::<bool>()), 1..200),
+        ) {
+            let mut offsets = Offsets::beginning_at(begin);
+            let mut undelivered = Vec::new();
+            for (index, (message, at_end)) in log.into_iter().enumerate() {
+                let offset = begin + index as i64;
+                if message {
+                    undelivered.push((offsets.next_position(), offset));
+                    offsets.read(offset);
+                }
+                if at_end {
+                    offsets.reach(offset + 1);
+                    // Never past a message that was not delivered.
+                    if let Some(&(_, first)) = undelivered.first() {
+                        prop_assert!(offsets.commit_point().unwrap() <= first);
+                    }
+                    for (position, _) in undelivered.drain(..) {
+                        offsets.deliver(position, 1);
+                    }
+                    offsets.reach(offset + 1);
+                    prop_assert_eq!(offsets.commit_point(), Some(offset + 1));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lane_begins_with_what_is_to_be_committed() {
+        let mut offsets = Offsets::beginning_at(7);
+        assert_eq!(offsets.commit_point(), Some(7));
+        offsets.read(9);
+        assert_eq!(offsets.commit_point(), Some(7));
+        offsets.deliver(0, 1);
+        assert_eq!(offsets.commit_point(), Some(10));
+    }
+
+    #[test]
+    fn a_partition_that_was_cut_off_begins_lower() {
+        let mut offsets = Offsets::beginning_at(100);
+        offsets.reach(120);
+        offsets.read(3);
+        assert_eq!(offsets.commit_point(), None);
+        offsets.deliver(0, 1);
+        assert_eq!(offsets.commit_point(), Some(4));
     }
 
     #[test]

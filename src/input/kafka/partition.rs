@@ -1,4 +1,4 @@
-//! A partition that is ours: its queue, its lane, and how far it was dealt with.
+//! A partition that is the member's: its queue, its lane, and how far it was dealt with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,9 @@ use rdkafka::Message as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 
+use super::admin::{self, TopicId};
 use super::batch::Draft;
+use super::begin::Begin;
 use super::context::Context;
 use super::offsets::Offsets;
 use super::{Consumer, Waker};
@@ -25,22 +27,38 @@ pub struct Partition {
     pub origin: Arc<Origin>,
     /// How far it was dealt with.
     pub offsets: Offsets,
+    /// Where it was begun; `None` if Kafka could not tell, and librdkafka found it out.
+    pub begin: Option<i64>,
     /// The offset of the last commit that was asked for.
     pub asked: Option<i64>,
     /// The offset that is committed.
     pub committed: Option<i64>,
+    /// It is committed in a request of its own: one with others was refused, and librdkafka gives all partitions of a
+    /// request the error of one.
+    pub apart: bool,
+    /// A commit of it alone was refused, for a reason that does not pass by itself.
+    pub refused: bool,
+    /// Nothing is read before the beginning is committed: without a committed offset, a restart might begin elsewhere.
+    pub held: bool,
     /// Nothing more is taken from it: it was revoked.
     pub closed: bool,
     /// Messages from this offset on are not read, where there is an end.
     pub end: Option<i64>,
     /// The end was reached.
     pub at_end: bool,
+    /// Its topic's, as far as it is known.
+    pub topic_id: Option<TopicId>,
     queue: PartitionQueue<Context>,
+    consumer: Arc<Consumer>,
     /// Whether there may be something in the queue.
     ready: Arc<AtomicBool>,
     pending: Option<Pending>,
     /// When a message was last delivered, or there was none to deliver.
     progress: Instant,
+    /// The offset of the last message that was taken from the queue.
+    last: Option<i64>,
+    /// How many statistics came since the queue told that the partition's end is reached; `None` if a message came since.
+    idle: Option<u32>,
 }
 
 /// A batch that waits to be full.
@@ -57,7 +75,7 @@ pub struct Cut {
     pub count: usize,
     /// How long it may wait to be full.
     pub period: Duration,
-    /// The most messages of a partition under way.
+    /// The most messages of a partition in flight.
     pub limit: usize,
 }
 
@@ -96,21 +114,57 @@ impl Partition {
         Some(Self {
             origin: Arc::new(Origin::of_partition(lane, topic.into(), partition)),
             offsets: Offsets::default(),
+            begin: None,
             asked: None,
             committed: None,
+            apart: false,
+            refused: false,
+            held: false,
             closed: false,
             end: None,
             at_end: false,
+            topic_id: None,
             queue,
+            consumer: Arc::clone(consumer),
             ready,
             pending: None,
             progress: Instant::now(),
+            last: None,
+            idle: None,
         })
+    }
+
+    /// Its first message has the offset of `begin`, or a higher one. `committed` is what the group has committed; where
+    /// that is something else, nothing is read before the beginning is committed, if anything is at all.
+    pub fn begin_at(&mut self, begin: Begin, committed: Option<i64>, commits: bool) {
+        self.offsets = Offsets::beginning_at(begin.offset);
+        self.begin = Some(begin.offset);
+        self.committed = committed.filter(|&committed| committed == begin.offset);
+        self.asked = self.committed;
+        self.held = commits && self.committed.is_none();
+    }
+
+    /// The same partition in a new lane: what was read of it before is given up.
+    pub fn into_lane(mut self, lane: Lane) -> Self {
+        self.abandon();
+        let topic = self.origin.topic.clone().unwrap_or_default();
+        self.ready.store(true, Ordering::Release);
+        Self {
+            origin: Arc::new(Origin::of_partition(lane, topic, self.origin.partition)),
+            offsets: Offsets::default(),
+            closed: false,
+            at_end: false,
+            pending: None,
+            progress: Instant::now(),
+            last: None,
+            idle: None,
+            ..self
+        }
     }
 
     /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
     pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
-        if self.closed || self.at_end {
+        if self.closed || self.held || self.at_end {
             return Read::Empty;
         }
         let room = cut.limit.saturating_sub(self.offsets.in_flight() as usize);
@@ -143,6 +197,16 @@ impl Partition {
             match self.queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     self.ready.store(true, Ordering::Release);
+                    self.idle = None;
+                    // librdkafka fetches a message again that was being taken while a rebalance paused the partition.
+                    if self.last == Some(message.offset()) {
+                        continue;
+                    }
+                    let expected = self.last.map_or(self.begin, |last| Some(last + 1));
+                    self.last = Some(message.offset());
+                    if let Some(expected) = expected.filter(|&next| next != message.offset()) {
+                        tell_jump(&self.consumer, &self.origin, expected, message.offset());
+                    }
                     self.at_end = self.end.is_some_and(|end| message.offset() + 1 >= end);
                     if self.end.is_none_or(|end| message.offset() < end) {
                         draft.push(&message);
@@ -152,9 +216,12 @@ impl Partition {
                     }
                 }
                 // Markers of transactions may lie between the last message and the end.
-                Some(Err(KafkaError::PartitionEOF(_))) if self.end.is_some() => {
-                    self.at_end = true;
-                    break;
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.idle = Some(0);
+                    self.at_end = self.end.is_some();
+                    if self.at_end {
+                        break;
+                    }
                 }
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);
@@ -194,10 +261,33 @@ impl Partition {
         sink.send(&self.origin, position, messages, permit);
     }
 
+    /// Says it where the new commit point lies after records that were deleted before they were read.
+    pub fn tell_deleted(&self, before: i64, now: i64) {
+        tell_jump(&self.consumer, &self.origin, before, now);
+    }
+
     /// These messages were delivered.
     pub fn deliver(&mut self, position: u64, count: usize, now: Instant) {
         self.offsets.deliver(position, count as u64);
         self.progress = now;
+    }
+
+    /// The client's statistics say that the end of the partition was told at `end`. Gives the commit point before and now if
+    /// it moved there: past records after the last message that are no messages, or that are gone.
+    ///
+    /// The statistics are older than the queue. Two must have come since the queue told the end, so that the later one
+    /// was made after it; and nothing may have come into the queue since, or it might lie before a newer end.
+    pub fn told_end(&mut self, end: Option<i64>) -> Option<(i64, i64)> {
+        let seen = self.idle.as_mut()?;
+        *seen += 1;
+        let is_read = !self.closed && self.pending.is_none() && !self.ready.load(Ordering::Acquire);
+        let before = self.offsets.commit_point();
+        if *seen < 2 || !is_read {
+            return None;
+        }
+        self.offsets.reach(end?);
+        let moved = before.zip(self.offsets.commit_point());
+        moved.filter(|(before, now)| before != now)
     }
 
     /// Whether a batch waits to be full.
@@ -216,7 +306,7 @@ impl Partition {
         self.pending = None;
     }
 
-    /// Gives up what is under way.
+    /// Gives up what is in flight.
     pub fn abandon(&mut self) {
         self.close();
         self.origin.abandon();
@@ -241,7 +331,7 @@ impl Partition {
             .is_none_or(|point| self.committed == Some(point))
     }
 
-    /// For how long nothing was delivered though something is under way.
+    /// For how long nothing was delivered though something is in flight.
     pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
         let waiting = self.offsets.in_flight() > 0 && !self.origin.is_abandoned();
         waiting.then(|| now.duration_since(self.progress))
@@ -250,6 +340,34 @@ impl Partition {
     /// Whether it is this partition of this topic.
     pub fn is(&self, topic: &str, partition: i32) -> bool {
         self.origin.partition == partition && self.origin.topic.as_deref() == Some(topic)
+    }
+}
+
+/// Reading goes on at `offset`, and `expected` was next: says so, unless that is as it may be. (A compacted topic has
+/// offsets without records, and so have markers of transactions and what was aborted.)
+fn tell_jump(consumer: &Consumer, origin: &Origin, expected: i64, offset: i64) {
+    let topic = origin.topic.as_deref().unwrap_or_default();
+    let partition = origin.partition;
+    if offset < expected {
+        tracing::warn!(
+            topic,
+            partition,
+            expected,
+            offset,
+            "the partition was cut off, or its topic made anew: reading it again from its beginning"
+        );
+        return;
+    }
+    let oldest = admin::oldest(consumer, topic, partition);
+    if let Some(oldest) = oldest.filter(|&oldest| oldest > expected) {
+        tracing::warn!(
+            topic,
+            partition,
+            expected,
+            oldest,
+            count = oldest.min(offset) - expected,
+            "records were deleted before they were read: retention is faster than this pipeline"
+        );
     }
 }
 

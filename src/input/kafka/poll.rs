@@ -2,6 +2,7 @@
 //! for something to do. What it does when partitions come and go, when it commits, and when something is wrong,
 //! stands in `rebalance`, `commit` and `trouble`.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,22 +13,31 @@ use actix::Addr;
 use rdkafka::consumer::Consumer as _;
 use tokio::sync::oneshot;
 
+use super::commit::Committer;
 use super::context::Event;
 use super::partition::{Cut, Partition, Read};
-use super::rebalance::Revoking;
+use super::rebalance::Debt;
+use super::scout::{Question, Report, Scout};
 use super::trouble::STUCK;
 use super::{Command, Consumer, Kafka, Waker};
 use crate::config::{Extent, KafkaInputConfig};
 use crate::engine::{Engine, InputEnded};
 use crate::input::Sink;
 use crate::kafka::fence::Fence;
+use crate::kafka::session::Session;
+use crate::kafka::statistics::PartitionEnd;
 use crate::message::Lane;
 use crate::message::ack::Acked;
-use crate::output::kafka::transaction::Session;
 use crate::telemetry::metrics::Metrics;
 
 /// The longest wait; librdkafka wants to be polled, and the watchdog to look.
 const NAP: Duration = Duration::from_millis(100);
+/// The time between two looks at whether the group knows this member.
+const LOOK: Duration = Duration::from_secs(1);
+/// The time between two questions for the ids of topics.
+const IDS: Duration = Duration::from_secs(10);
+/// The time between two tries of the last commit.
+const AGAIN: Duration = Duration::from_millis(200);
 /// So many events are taken before the thread looks after the rest of its work.
 const MOST_EVENTS: usize = 1000;
 
@@ -40,15 +50,26 @@ pub struct Poller {
     pub(super) engine: Addr<Engine>,
     commands: Receiver<Command>,
     pub(super) session: Option<Session>,
-    /// Whether offsets are committed here: not if the output does it within its transactions.
-    pub(super) commits: bool,
+    pub(super) committer: Committer,
     pub(super) fence: Fence,
     pub(super) metrics: Arc<Metrics>,
     /// Ours, sorted by lane.
     pub(super) partitions: Vec<Partition>,
-    pub(super) next_lane: u64,
-    /// Those that go to other members.
-    pub(super) revoking: Option<Revoking>,
+    /// Lanes that were opened so far.
+    pub(super) lanes: u64,
+    pub(super) scout: Scout,
+    /// Questions to the scout so far.
+    pub(super) questions: u64,
+    /// The question whose answer lanes wait for that are read again.
+    pub(super) rewinding: Option<u64>,
+    /// The question whose answer is waited for where there is no group.
+    pub(super) alone: Option<u64>,
+    /// What the group waits for.
+    pub(super) debt: Option<Debt>,
+    /// The group did not know this member when it was looked at last.
+    pub(super) nameless: bool,
+    /// Whether the end was seen of each partition that was ever assigned, where there is an end.
+    ends_seen: HashMap<(Arc<str>, i32), bool>,
     /// Whether partitions were ever assigned: until then, being refused by the group is final.
     pub(super) joined: bool,
     /// Whether anything was ever read: until then, being refused by a topic is final.
@@ -60,6 +81,8 @@ pub struct Poller {
     turn: usize,
     pub(super) commits_under_way: usize,
     commit_due: Instant,
+    look_due: Instant,
+    ids_due: Instant,
     watch_due: Instant,
 }
 
@@ -72,15 +95,19 @@ impl Poller {
             commands,
             waker,
             session,
+            scout,
             metrics,
         } = source;
         let now = Instant::now();
         Self {
-            commits: match config.extent {
-                Extent::ToEnd { commit } => commit,
-                Extent::Endless => session.is_none(),
+            committer: match (config.extent, &session) {
+                (Extent::ToEnd { commit: false }, _) => Committer::Nobody,
+                (_, Some(_)) => Committer::Output,
+                (_, None) => Committer::Input,
             },
             commit_due: now + config.commit_period,
+            look_due: now + LOOK,
+            ids_due: now + IDS,
             watch_due: now + STUCK,
             config,
             consumer,
@@ -88,14 +115,18 @@ impl Poller {
             sink,
             engine,
             commands,
-            fence: session
-                .as_ref()
-                .map_or_else(Fence::default, |session| session.fence.clone()),
+            fence: Fence::deciding(),
             session,
             metrics,
             partitions: Vec::new(),
-            next_lane: 0,
-            revoking: None,
+            lanes: 0,
+            scout,
+            questions: 0,
+            rewinding: None,
+            alone: None,
+            debt: None,
+            nameless: false,
+            ends_seen: HashMap::new(),
             joined: false,
             has_read: false,
             warned: None,
@@ -120,34 +151,89 @@ impl Poller {
 
     /// Reads until it is to finish; who asked for that wants to know how it went.
     fn work(&mut self) -> oneshot::Sender<anyhow::Result<()>> {
-        self.subscribe();
+        if !self.config.start_from_oldest {
+            let consumer = Arc::downgrade(&self.consumer);
+            self.scout.ask(Question::Snapshot(consumer));
+        }
+        if self.committer == Committer::Nobody {
+            self.read_alone();
+        } else {
+            self.subscribe();
+        }
         loop {
             self.poll(Duration::ZERO);
             if let Some(done) = self.obey() {
                 return done;
             }
             self.serve_group();
-            if !self.commits && !self.stopped {
+            self.hear_scout();
+            if self.committer == Committer::Output {
                 self.rewind();
             }
             let now = Instant::now();
-            if self.read(now) {
+            let more = self.read(now);
+            // However busy reading is: without a commit, all of it would be read again after a crash.
+            self.look_at_timers(now);
+            if more {
                 continue;
             }
-            let to_end = matches!(self.config.extent, Extent::ToEnd { .. }) && self.joined;
-            if to_end && self.partitions.iter().all(|partition| partition.at_end) {
+            if self.is_at_end() {
                 self.end(Ok(()));
-            }
-            if now >= self.commit_due {
-                self.commit();
-                self.commit_due = now + self.config.commit_period;
-            }
-            if now >= self.watch_due {
-                self.watch(now);
-                self.watch_due = now + STUCK;
             }
             thread::park_timeout(self.nap(now));
         }
+    }
+
+    fn look_at_timers(&mut self, now: Instant) {
+        if now >= self.commit_due {
+            self.commit();
+            self.commit_due = now + self.config.commit_period;
+        }
+        if now >= self.look_due {
+            self.look_for_membership();
+            self.look_due = now + LOOK;
+        }
+        if now >= self.ids_due {
+            let mut topics: Vec<Arc<str>> = self.topics().collect();
+            topics.dedup();
+            if !topics.is_empty() {
+                let consumer = Arc::downgrade(&self.consumer);
+                self.scout.ask(Question::Ids(consumer, topics));
+            }
+            self.ids_due = now + IDS;
+        }
+        if now >= self.watch_due {
+            self.watch(now);
+            self.watch_due = now + STUCK;
+        }
+    }
+
+    fn topics(&self) -> impl Iterator<Item = Arc<str>> {
+        let topics = self.partitions.iter().map(|one| one.origin.topic.clone());
+        topics.flatten()
+    }
+
+    fn hear_scout(&mut self) {
+        while let Some(report) = self.scout.report() {
+            match report {
+                Report::Facts { id, facts, ids } => self.learn(id, &facts, &ids),
+                Report::Ids(ids) => self.compare(&ids),
+            }
+        }
+    }
+
+    /// Whether every partition that was ever assigned was seen at its end, where there is one.
+    fn is_at_end(&mut self) -> bool {
+        if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.joined {
+            return false;
+        }
+        for partition in &self.partitions {
+            let topic = partition.origin.topic.clone().unwrap_or_default();
+            let place = (topic, partition.origin.partition);
+            *self.ends_seen.entry(place).or_default() |= partition.at_end;
+        }
+        let none = self.ends_seen.is_empty() && self.committer != Committer::Nobody;
+        self.debt.is_none() && !none && self.ends_seen.values().all(|seen| *seen)
     }
 
     /// Joins the group.
@@ -197,6 +283,7 @@ impl Poller {
             return;
         }
         self.partitions.iter_mut().for_each(Partition::close);
+        self.hurry(true);
         self.engine.do_send(InputEnded(result));
     }
 
@@ -262,23 +349,46 @@ impl Poller {
     pub(super) fn serve_group(&mut self) {
         while let Some(event) = self.consumer.context().next() {
             match event {
-                Event::Assign(partitions) => self.assign(&partitions),
+                Event::Assign(partitions) => self.assign(partitions),
                 Event::Revoke(partitions) => self.revoke(partitions),
                 Event::Committed(result, offsets) => {
                     self.commits_under_way = self.commits_under_way.saturating_sub(1);
                     self.committed(result, &offsets);
                 }
-                Event::Told(ends) => self.tell_lag(&ends),
+                Event::Told(ends) => {
+                    self.pass_ends(&ends);
+                    self.tell_lag(&ends);
+                }
             }
         }
-        self.step_revoking();
+        self.step_debt();
+    }
+
+    /// Moves commit points past records at the ends of partitions that are no messages.
+    fn pass_ends(&mut self, ends: &[PartitionEnd]) {
+        for end in ends {
+            let ours = |one: &&mut Partition| one.is(&end.topic, end.partition);
+            let Some(partition) = self.partitions.iter_mut().find(ours) else {
+                continue;
+            };
+            let Some((before, now)) = partition.told_end(end.eof) else {
+                continue;
+            };
+            partition.tell_deleted(before, now);
+            if let (Committer::Output, Some(session)) = (self.committer, &self.session) {
+                session.advance(&partition.origin, now);
+            }
+        }
     }
 
     /// Commits all that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
-        while self.commits && !self.partitions.iter().all(Partition::is_committed) {
-            if !self.is_committing() {
+        let mut asked = None;
+        while !self.is_all_committed() {
+            // What was refused may be refused again at once.
+            if !self.is_committing() && asked.is_none_or(|asked: Instant| asked.elapsed() > AGAIN) {
                 self.commit();
+                asked = Some(Instant::now());
             }
             self.poll(Duration::from_millis(20));
             self.serve_group();
@@ -308,7 +418,7 @@ impl Poller {
             .iter()
             .filter_map(|partition| partition.due(self.config.batch_period));
         let due = pending
-            .chain([self.commit_due])
+            .chain([self.commit_due, self.look_due])
             .min()
             .unwrap_or(self.commit_due);
         due.saturating_duration_since(now).min(NAP)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::poll::Poller;
+use crate::kafka::fence::Fenced;
 use crate::kafka::statistics::PartitionEnd;
 use crate::telemetry::stats;
 
@@ -65,7 +66,7 @@ impl Poller {
             return;
         }
         let instance = self.config.instance_id.as_deref().unwrap_or_default();
-        if self.fence.is_contested(Instant::now()) {
+        if self.fence.fenced(Instant::now()) == Fenced::End {
             let error = anyhow::anyhow!(
                 "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
                  must be another one in each process",

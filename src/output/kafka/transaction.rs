@@ -12,12 +12,12 @@
 //! commit for it. Calls that may take long block this actor's own thread; the gate bounds what waits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
-use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -28,8 +28,8 @@ use super::writer::Writer;
 use super::{Producer, client};
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
-use crate::input::kafka::Consumer;
-use crate::kafka::fence::Fence;
+use crate::kafka::fence::{Fence, Fenced};
+use crate::kafka::session::{Advance, Ears, Hurry, Session};
 use crate::message::ack::Ack;
 use crate::message::gate::Gate;
 use crate::message::{Deliver, Origin};
@@ -38,30 +38,10 @@ use crate::telemetry::metrics::Metrics;
 
 /// One try of a call; it is tried again for as long as it may succeed.
 const STEP: Duration = Duration::from_secs(5);
-
-/// The consumer whose offsets the transactions commit.
-#[derive(Clone, Default)]
-pub struct Session {
-    consumer: Arc<Mutex<Weak<Consumer>>>,
-    /// How often consumer and producer were fenced.
-    pub fence: Fence,
-}
-
-impl Session {
-    /// The input has this consumer from now on.
-    pub fn set(&self, consumer: &Arc<Consumer>) {
-        *self.consumer() = Arc::downgrade(consumer);
-    }
-
-    fn group(&self) -> Option<ConsumerGroupMetadata> {
-        let consumer = self.consumer().upgrade();
-        consumer?.group_metadata()
-    }
-
-    fn consumer(&self) -> std::sync::MutexGuard<'_, Weak<Consumer>> {
-        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// How old a transaction may grow while the input is in a hurry: long enough for the results that are on their way here.
+const HURRY: Duration = Duration::from_millis(20);
+/// While the group gives partitions anew, the input takes so long to say which it still has.
+const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// The actor. See the module's documentation.
 pub struct Transactions {
@@ -71,6 +51,7 @@ pub struct Transactions {
     writer: Writer,
     refusals: Refusals,
     session: Session,
+    fence: Fence,
     /// With so many bytes under way in a transaction it is committed early: the input waits for acks.
     full: u64,
     commit_period: Duration,
@@ -82,6 +63,8 @@ pub struct Transactions {
 #[derive(Default)]
 struct Open {
     stretches: Vec<(Arc<Origin>, Ack)>,
+    /// Lanes of which an offset is committed though no message came.
+    advances: Vec<Arc<Origin>>,
     /// What to commit, of each topic and partition.
     offsets: HashMap<(Arc<str>, i32), i64>,
     /// What its messages and results take at the gate.
@@ -158,6 +141,7 @@ impl Transactions {
             producer: None,
             writer,
             refusals,
+            fence: session.fence(),
             session,
             full: gate.limit() / 2,
             commit_period,
@@ -219,19 +203,7 @@ impl Transactions {
         if open.spoiled {
             return Err(Trouble::Abort("a record was not taken".into()));
         }
-        // Before the look at the lanes: a partition is given up before its member joins the next generation, so this
-        // one is of a time when all lanes that are not given up were ours. The other way round, a partition could go
-        // in between, and its offset be committed with the generation in which it is another member's.
-        let Some(group) = self.session.group() else {
-            return Err(Trouble::Abort("there is no consumer".into()));
-        };
-        if open
-            .stretches
-            .iter()
-            .any(|(origin, _)| origin.is_abandoned())
-        {
-            return Err(Trouble::Abort("a partition went to another member".into()));
-        }
+        let group = self.group(open)?;
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), offset) in &open.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -241,6 +213,29 @@ impl Transactions {
             producer.send_offsets_to_transaction(&offsets, &group, STEP)
         })?;
         persist("commit a transaction", || producer.commit_transaction(STEP))
+    }
+
+    /// What goes along with the offsets of `open`, all of whose lanes are this member's in that generation.
+    ///
+    /// It is taken before the look at the lanes: a partition is given up before its member joins the next generation, so
+    /// this one is of a time when all lanes that are not given up were this member's. The other way round, a partition
+    /// could go in between, and its offset be committed with the generation in which it is another member's.
+    fn group(&self, open: &Open) -> Result<ConsumerGroupMetadata, Trouble> {
+        let began = Instant::now();
+        loop {
+            let group = self.session.group();
+            if open.has_lost_a_lane() {
+                return Err(Trouble::Abort("a partition went to another member".into()));
+            }
+            match group {
+                Some(group) => return Ok(group),
+                None if began.elapsed() > CONFIRMATION => {
+                    return Err(Trouble::Abort("the input is no member of its group".into()));
+                }
+                // A new generation, of which the input has not heard yet.
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 
     /// Nothing of the transaction was written, for whoever reads committed messages. What it was made from is
@@ -279,13 +274,18 @@ impl Transactions {
             ))
         );
         let reason = fatal.map_or_else(|| reason.to_owned(), |(_, reason)| reason);
-        if fenced && self.session.fence.is_contested(Instant::now()) {
-            let id = self.config.transactional_id.as_deref().unwrap_or_default();
-            self.give_up(&anyhow::anyhow!(
-                "another process uses the transactional id `{id}` ({reason}): give each process an \
-                 `input.kafka.instance_id` or an `output.kafka.transactional_id` of its own"
-            ));
-            return;
+        if fenced {
+            match self.fence.fenced(Instant::now()) {
+                Fenced::ComeAgain(pause) => std::thread::sleep(pause),
+                Fenced::End => {
+                    let id = self.config.transactional_id.as_deref().unwrap_or_default();
+                    self.give_up(&anyhow::anyhow!(
+                        "another process uses the transactional id `{id}` ({reason}): give each process an \
+                         `input.kafka.instance_id` or an `output.kafka.transactional_id` of its own"
+                    ));
+                    return;
+                }
+            }
         }
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
         match self.connect() {
@@ -294,20 +294,34 @@ impl Transactions {
         }
     }
 
-    fn write(&mut self, deliver: Deliver, ctx: &mut actix::Context<Self>) {
+    /// Begins a transaction if there is none. `false` if that cannot be done: `origin` is given up.
+    fn begin(&mut self, origin: &Origin, ctx: &mut actix::Context<Self>) -> bool {
         let Some(producer) = &self.producer else {
-            return; // the engine was told
+            return false; // the engine was told
         };
-        if self.open.is_none() {
-            if let Err(error) = producer.begin_transaction() {
-                deliver.batch.origin.abandon();
-                self.renew(Open::default(), &error.to_string());
-                return;
-            }
-            self.open = Some(Open::default());
-            ctx.notify_later(Due, self.commit_period);
+        if self.open.is_some() {
+            return true;
         }
-        let Some(open) = &mut self.open else {
+        if let Err(error) = producer.begin_transaction() {
+            origin.abandon();
+            self.renew(Open::default(), &error.to_string());
+            return false;
+        }
+        self.open = Some(Open::default());
+        let period = if self.session.is_in_a_hurry() {
+            HURRY
+        } else {
+            self.commit_period
+        };
+        ctx.notify_later(Due, period);
+        true
+    }
+
+    fn write(&mut self, deliver: Deliver, ctx: &mut actix::Context<Self>) {
+        if !self.begin(&deliver.batch.origin, ctx) {
+            return;
+        }
+        let (Some(producer), Some(open)) = (&self.producer, &mut self.open) else {
             return;
         };
         let delivery = Arc::new(Delivery::in_transaction());
@@ -349,10 +363,8 @@ impl Transactions {
             outcomes,
             ack,
         } = deliver;
-        let last = batch.messages[start..start + outcomes.items.len()].last();
-        if let (Some(last), Some(topic)) = (last, &batch.origin.topic) {
-            let partition = (Arc::clone(topic), batch.origin.partition);
-            open.offsets.insert(partition, last.offset + 1);
+        if let Some(last) = batch.messages[start..start + outcomes.items.len()].last() {
+            open.pass(&batch.origin, last.offset + 1);
         }
         open.bytes += ack.bytes();
         open.stretches.push((Arc::clone(&batch.origin), ack));
@@ -360,6 +372,20 @@ impl Transactions {
 }
 
 impl Open {
+    /// Everything of the lane before `offset` was dealt with in this transaction, or earlier.
+    fn pass(&mut self, origin: &Origin, offset: i64) {
+        if let Some(topic) = &origin.topic {
+            let partition = (Arc::clone(topic), origin.partition);
+            self.offsets.insert(partition, offset);
+        }
+    }
+
+    fn has_lost_a_lane(&self) -> bool {
+        let mut lanes = self.stretches.iter().map(|(origin, _)| origin);
+        lanes.any(|origin| origin.is_abandoned())
+            || self.advances.iter().any(|origin| origin.is_abandoned())
+    }
+
     fn abandon(self) {
         for (origin, _) in &self.stretches {
             origin.abandon();
@@ -370,7 +396,11 @@ impl Open {
 impl Actor for Transactions {
     type Context = actix::Context<Self>;
 
-    fn started(&mut self, _: &mut Self::Context) {
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.session.listen(Ears {
+            advance: ctx.address().recipient(),
+            hurry: ctx.address().recipient(),
+        });
         match self.connect() {
             Ok(producer) => self.producer = Some(producer),
             Err(error) => self.give_up(&error),
@@ -398,5 +428,27 @@ impl Handler<Due> for Transactions {
 
     fn handle(&mut self, Due: Due, _: &mut Self::Context) {
         self.commit();
+    }
+}
+
+impl Handler<Hurry> for Transactions {
+    type Result = ();
+
+    fn handle(&mut self, Hurry: Hurry, _: &mut Self::Context) {
+        self.commit();
+    }
+}
+
+impl Handler<Advance> for Transactions {
+    type Result = ();
+
+    fn handle(&mut self, Advance { origin, offset }: Advance, ctx: &mut Self::Context) {
+        if origin.is_abandoned() || !self.begin(&origin, ctx) {
+            return;
+        }
+        if let Some(open) = &mut self.open {
+            open.pass(&origin, offset);
+            open.advances.push(origin);
+        }
     }
 }

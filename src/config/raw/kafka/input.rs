@@ -129,20 +129,37 @@ impl Default for Batching {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Group {
-    /// A member counts as dead that was not heard for so long, and the others get its partitions.
+    /// How the members of the group share the partitions: `classic`, which every Kafka has, or `consumer` (KIP-848,
+    /// Kafka 4.0 and newer), where the brokers do it. All members of a group must use the same; a running group is
+    /// moved from one to the other by restarting its members one by one.
+    pub protocol: GroupProtocol,
+    /// A member counts as dead that was not heard for so long, and the others get its partitions. With
+    /// `protocol: consumer` the brokers' `group.consumer.session.timeout.ms` counts instead.
     pub session_timeout: DurationText,
-    /// The time between two signs of life; at most a third of `session_timeout`.
+    /// The time between two signs of life; at most a third of `session_timeout`. With `protocol: consumer` the
+    /// brokers' `group.consumer.heartbeat.interval.ms` counts instead.
     pub heartbeat_interval: DurationText,
-    /// How long messages under way may take to finish when their partition goes to another member.
+    /// How long messages in flight may take to finish when their partition goes to another member. Until then no
+    /// partition of this process is read.
     pub rebalance_timeout: DurationText,
+}
+
+/// How the members of a group share the partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::config) enum GroupProtocol {
+    Classic,
+    Consumer,
 }
 
 impl Default for Group {
     fn default() -> Self {
         Self {
+            protocol: GroupProtocol::Classic,
             session_timeout: "45s".into(),
             heartbeat_interval: "3s".into(),
-            rebalance_timeout: "30s".into(),
+            rebalance_timeout: "5s".into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topics::Regex;
 use super::{Check, Client, Side, filled};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Extent, KafkaClientConfig, KafkaInputConfig};
+use crate::config::model::{Extent, GroupProtocol, KafkaClientConfig, KafkaInputConfig};
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::input::BATCH;
@@ -80,6 +80,10 @@ impl Check<'_> {
             );
         }
         let (batch_count, batch_period) = self.batching(batching);
+        let protocol = match group.protocol {
+            raw::GroupProtocol::Classic => GroupProtocol::Classic,
+            raw::GroupProtocol::Consumer => GroupProtocol::Consumer,
+        };
         let [session_timeout, heartbeat_interval, rebalance_timeout] = self.group(group, &client);
         KafkaInputConfig {
             client,
@@ -94,6 +98,7 @@ impl Check<'_> {
             session_timeout,
             heartbeat_interval,
             rebalance_timeout,
+            protocol,
             extent: Extent::Endless,
         }
     }
@@ -126,6 +131,7 @@ impl Check<'_> {
     /// Session timeout, heartbeat interval and rebalance timeout, which bound one another.
     fn group(&mut self, raw: raw::Group, client: &KafkaClientConfig) -> [Duration; 3] {
         let raw::Group {
+            protocol,
             session_timeout,
             heartbeat_interval,
             rebalance_timeout,
@@ -133,6 +139,11 @@ impl Check<'_> {
         let [session_at, heartbeat_at, rebalance_at] =
             ["session_timeout", "heartbeat_interval", "rebalance_timeout"]
                 .map(|field| format!("{POINTER}/group/{field}"));
+        if protocol == raw::GroupProtocol::Consumer {
+            for at in [&session_at, &heartbeat_at] {
+                self.without_effect(at, &self.is_written(at).then_some(()));
+            }
+        }
         let before = self.errors.len();
         let session = self.limit(&session_at, &session_timeout);
         let heartbeat = self.limit(&heartbeat_at, &heartbeat_interval);

@@ -1,0 +1,308 @@
+//! A thread that asks Kafka what the polling thread must not wait for: where partitions begin and end, and whether a topic
+//! was made anew.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::admin::{self, TopicId};
+use super::begin::Facts;
+use super::{Consumer, Waker};
+
+/// One request may take so long; it is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A topic about which Kafka cannot say where its partitions begin is given up after so many tries, or it would hold up the
+/// others.
+const TRIES: u32 = 10;
+
+/// A topic and a partition.
+pub type Place = (Arc<str>, i32);
+
+/// What the polling thread wants to know.
+pub enum Question {
+    /// Which partitions there are, so that it is known later which are younger.
+    Snapshot(Weak<Consumer>),
+    /// Where these partitions begin and end.
+    Facts {
+        /// Comes back with the answer.
+        id: u64,
+        /// Who asks.
+        consumer: Weak<Consumer>,
+        /// The partitions; `None` for all of the topics that the config names.
+        places: Option<Vec<Place>>,
+    },
+    /// The ids of these topics.
+    Ids(Weak<Consumer>, Vec<Arc<str>>),
+}
+
+/// What Kafka says.
+pub enum Report {
+    /// To [`Question::Facts`].
+    Facts {
+        /// The question's.
+        id: u64,
+        /// Of each partition that was asked for. `None` if Kafka cannot tell: its topic is gone, or may not be seen.
+        facts: HashMap<Place, Option<Facts>>,
+        /// The ids of their topics, as far as Kafka tells.
+        ids: HashMap<String, TopicId>,
+    },
+    /// To [`Question::Ids`].
+    Ids(HashMap<String, TopicId>),
+}
+
+/// The polling thread's hold on the scout.
+pub struct Scout {
+    questions: Sender<Question>,
+    reports: Receiver<Report>,
+}
+
+impl Scout {
+    /// Starts the thread, which wakes the polling thread by `waker` and ends with this value. `named` are the topics that
+    /// the config names (the others fit a pattern), `group` is the consumer group.
+    ///
+    /// # Errors
+    /// If the system starts no thread.
+    pub fn start(group: &str, named: Vec<String>, waker: Waker) -> std::io::Result<Self> {
+        let (questions, asked) = channel();
+        let (told, reports) = channel();
+        let mut work = Work {
+            group: group.to_owned(),
+            named,
+            known: None,
+        };
+        thread::Builder::new()
+            .name("kafka-scout".into())
+            .spawn(move || {
+                for question in asked {
+                    let report = work.ask(question);
+                    if let Some(report) = report {
+                        if told.send(report).is_err() {
+                            return;
+                        }
+                        waker.wake();
+                    }
+                }
+            })?;
+        Ok(Self { questions, reports })
+    }
+
+    /// Asks. The answer comes as a report.
+    pub fn ask(&self, question: Question) {
+        // The thread ends with this value only.
+        let _ = self.questions.send(question);
+    }
+
+    /// A report that has come.
+    pub fn report(&self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+}
+
+struct Work {
+    group: String,
+    named: Vec<String>,
+    /// The partitions that there were when the pipeline started.
+    known: Option<HashSet<(String, i32)>>,
+}
+
+impl Work {
+    /// Asks until there is an answer or nobody wants it any more.
+    fn ask(&mut self, question: Question) -> Option<Report> {
+        match question {
+            Question::Snapshot(consumer) => {
+                let known = persist(&consumer, u32::MAX, all_partitions)?.ok()?;
+                self.known = Some(known);
+                None
+            }
+            Question::Facts {
+                id,
+                consumer,
+                places,
+            } => self.facts(id, &consumer, places),
+            Question::Ids(consumer, topics) => {
+                let ids = |consumer: &Consumer| {
+                    admin::topic_ids(consumer, topics.iter().map(|topic| &**topic), PATIENCE)
+                };
+                let ids = persist(&consumer, 1, ids)?.ok()?;
+                Some(Report::Ids(ids.into_iter().collect()))
+            }
+        }
+    }
+
+    fn facts(
+        &self,
+        id: u64,
+        consumer: &Weak<Consumer>,
+        places: Option<Vec<Place>>,
+    ) -> Option<Report> {
+        let places = match places {
+            Some(places) => places,
+            None => {
+                let all = persist(consumer, u32::MAX, all_partitions)?.unwrap_or_default();
+                let named = |(topic, partition): (String, i32)| {
+                    let named = self.named.contains(&topic);
+                    named.then(|| (Arc::from(topic), partition))
+                };
+                all.into_iter().filter_map(named).collect()
+            }
+        };
+        let mut topics: Vec<Arc<str>> = places.iter().map(|(topic, _)| Arc::clone(topic)).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let committed = persist(consumer, u32::MAX, |consumer| committed(consumer, &places))?
+            .unwrap_or_default();
+        let mut facts = HashMap::new();
+        // Topic by topic: one that is gone makes librdkafka refuse the whole question.
+        for topic in &topics {
+            let of_topic: Vec<&Place> = places.iter().filter(|(of, _)| of == topic).collect();
+            let low = persist(consumer, TRIES, |consumer| {
+                ends(consumer, &of_topic, Offset::Beginning)
+            })?;
+            let high = persist(consumer, TRIES, |consumer| {
+                ends(consumer, &of_topic, Offset::End)
+            })?;
+            for place in of_topic {
+                let ends = match (&low, &high) {
+                    (Ok(low), Ok(high)) => low.get(place).zip(high.get(place)),
+                    _ => None,
+                };
+                let fact = ends.map(|(&low, &high)| Facts {
+                    committed: committed.get(place).copied(),
+                    low,
+                    high,
+                    young: false,
+                });
+                facts.insert(place.clone(), fact);
+            }
+        }
+        self.mark_young(consumer, &mut facts)?;
+        let ids = persist(consumer, TRIES, |consumer| {
+            admin::topic_ids(consumer, topics.iter().map(|topic| &**topic), PATIENCE)
+        })?;
+        Some(Report::Facts {
+            id,
+            facts,
+            ids: ids.unwrap_or_default().into_iter().collect(),
+        })
+    }
+
+    /// Marks the partitions that are younger than the pipeline. Of interest only where the end may be begun at.
+    fn mark_young(
+        &self,
+        consumer: &Weak<Consumer>,
+        facts: &mut HashMap<Place, Option<Facts>>,
+    ) -> Option<()> {
+        let Some(known) = &self.known else {
+            return Some(());
+        };
+        let without = |fact: &Option<Facts>| fact.is_some_and(|fact| fact.committed.is_none());
+        if !facts.values().any(without) {
+            return Some(());
+        }
+        let all = persist(consumer, u32::MAX, |consumer| {
+            admin::committed(consumer, &self.group, PATIENCE)
+        })?
+        .unwrap_or_default();
+        for ((topic, partition), fact) in facts.iter_mut() {
+            let Some(fact) = fact else { continue };
+            // The group was here before. Of a topic that fits a pattern any commit shows it: the topic may be new.
+            let named = self.named.iter().any(|name| **name == **topic);
+            let grown = all
+                .iter()
+                .any(|(committed, ..)| !named || **committed == **topic);
+            fact.young = grown || !known.contains(&(topic.to_string(), *partition));
+        }
+        Some(())
+    }
+}
+
+/// Asks until there is an answer, but no more than `tries` times; `None` if the consumer is gone.
+fn persist<T>(
+    consumer: &Weak<Consumer>,
+    tries: u32,
+    ask: impl Fn(&Consumer) -> KafkaResult<T>,
+) -> Option<KafkaResult<T>> {
+    let mut tried = 0;
+    loop {
+        let answer = {
+            // Not held during the pause: who ends the consumer waits until nobody else has it.
+            let consumer = consumer.upgrade()?;
+            ask(&consumer)
+        };
+        tried += 1;
+        match answer {
+            Ok(answer) => return Some(Ok(answer)),
+            Err(error) if tried >= tries => return Some(Err(error)),
+            Err(error) => {
+                tracing::debug!(%error, tried, "asking Kafka again where partitions begin")
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn list<'a>(
+    places: impl IntoIterator<Item = &'a Place>,
+    offset: Offset,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in places {
+        list.add_partition_offset(topic, *partition, offset)?;
+    }
+    Ok(list)
+}
+
+fn offsets(list: &TopicPartitionList) -> HashMap<Place, i64> {
+    let of = |one: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let place = (Arc::from(one.topic()), one.partition());
+        match (one.error(), one.offset()) {
+            (Ok(()), Offset::Offset(offset)) => Some((place, offset)),
+            _ => None,
+        }
+    };
+    list.elements().into_iter().filter_map(of).collect()
+}
+
+fn committed(consumer: &Consumer, places: &[Place]) -> KafkaResult<HashMap<Place, i64>> {
+    let asked = list(places, Offset::Invalid)?;
+    let told = consumer.committed_offsets(asked, PATIENCE)?;
+    if let Some(error) = told.elements().iter().find_map(|one| one.error().err()) {
+        // Such as an offset that a transaction has not decided yet.
+        tracing::debug!(%error, "Kafka does not tell a committed offset");
+        return Err(error);
+    }
+    Ok(offsets(&told))
+}
+
+/// The first or the last offsets of partitions of one topic.
+///
+/// librdkafka's question for offsets by time takes the two logical offsets as times, as Kafka's own protocol does
+/// (ListOffsets: -2 the earliest, -1 the latest).
+fn ends(consumer: &Consumer, places: &[&Place], which: Offset) -> KafkaResult<HashMap<Place, i64>> {
+    let asked = list(places.iter().copied(), which)?;
+    let told = offsets(&consumer.offsets_for_times(asked, PATIENCE)?);
+    if told.len() < places.len() {
+        // One of them has no leader at present.
+        let code = rdkafka::error::RDKafkaErrorCode::LeaderNotAvailable;
+        return Err(KafkaError::OffsetFetch(code));
+    }
+    Ok(told)
+}
+
+fn all_partitions(consumer: &Consumer) -> KafkaResult<HashSet<(String, i32)>> {
+    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    let topics = metadata.topics().iter();
+    let partitions = topics.flat_map(|topic| {
+        let numbers = topic.partitions().iter().map(|partition| partition.id());
+        numbers.map(|number| (topic.name().to_owned(), number))
+    });
+    Ok(partitions.collect())
+}
