@@ -148,13 +148,10 @@ fn a_transaction_does_not_hold_up_the_end() {
         .with("delivery", "exactly_once")
         .with("input.kafka.instance_id", "the-one")
         .with("input.kafka.commit_period", "30s")
-        .with("shutdown_timeout", "20s");
+        .with("shutdown_timeout", "10s");
     let mut running = pipeline.start_and_join();
     cluster.produce(&pipeline.input, (0..20).map(|n| record(n, 0)));
-    running.eventually("all are written", || {
-        let written = cluster.count(&pipeline.output);
-        (written >= 20).then_some(()).ok_or(format!("{written}"))
-    });
+    std::thread::sleep(Duration::from_secs(2)); // written by now, and not committed for long
     let began = Instant::now();
     let (code, log) = running.terminate();
     println!("ended after {:?}", began.elapsed());

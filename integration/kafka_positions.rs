@@ -297,10 +297,7 @@ fn partitions_and_topics_that_appear_while_it_runs() {
 #[test]
 fn a_topic_that_is_made_anew() {
     let cluster = Cluster::shared();
-    let pipeline = Pipeline::new(cluster, "anew", 1, "root = this").with(
-        "input.kafka.properties",
-        json!({ "topic.metadata.refresh.interval.ms": 1000 }),
-    );
+    let pipeline = Pipeline::new(cluster, "anew", 1, "root = this");
     cluster.produce(&pipeline.input, (0..100).map(numbered));
     let mut running = pipeline.start_and_join();
     pipeline.await_all_committed(cluster, &mut running);
