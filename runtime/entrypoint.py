@@ -19,6 +19,7 @@ import io
 import json
 import marshal
 import os
+import re
 import sys
 
 PROTOCOL = 1
@@ -93,11 +94,18 @@ class NotPlain(Exception):
 INTROSPECTION = frozenset(
     "globals locals vars dir exec eval compile __import__ breakpoint super".split()
 )
-# Modules that can find the frame of their caller, or lead to such names.
-FRAME_MODULES = frozenset("__main__ builtins gc importlib inspect sys traceback".split())
-# Attributes that lead to a frame or to its namespace.
+# Modules that look at the frame of their caller or at a function's code, or lead to such names.
+FRAME_MODULES = frozenset(
+    """
+    __main__ _sys bdb builtins cProfile code dis doctest entrypoint gc importlib inspect pdb profile pydoc sys trace
+    traceback warnings
+    """.split()
+)
+# Attributes that lead to a frame or to its namespace, and what evaluates text in the namespace of a function.
 FRAME_ATTRIBUTES = frozenset(
-    "ag_frame cr_frame f_back f_builtins f_code f_globals f_locals gi_frame tb_frame _getframe".split()
+    """
+    ag_frame cr_frame f_back f_builtins f_code f_globals f_locals get_type_hints gi_frame tb_frame _getframe
+    """.split()
 )
 UNSUPPORTED = (
     ast.AnnAssign,  # a module evaluates and keeps annotations, a function does not
@@ -111,25 +119,67 @@ UNSUPPORTED = (
     ast.TypeAlias,
 )
 FUNCTIONS = (ast.FunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# CPython puts these into the scope they stand in; a generator expression stays a function.
+INLINED = (ast.ListComp, ast.SetComp, ast.DictComp)
+COMPREHENSIONS = (*INLINED, ast.GeneratorExp)
 
 
 def bound_names(node):
     """Names that `node` and what is below it bind, nested functions' and comprehensions' own included."""
     names = set()
     for child in ast.walk(node):
-        if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Load):
-            names.add(child.id)
-        elif isinstance(child, ast.arg):
+        names |= binds_itself(child)
+        if isinstance(child, ast.arg):
             names.add(child.arg)
-        elif isinstance(child, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-            names.add(child.name)
-        elif isinstance(child, ast.MatchMapping):
-            names.add(child.rest)
-        elif isinstance(child, (ast.Import, ast.ImportFrom)):
-            names.update((a.asname or a.name).partition(".")[0] for a in child.names)
-    names.discard(None)
     return names
+
+
+def own_names(nodes):
+    """Names that `nodes` bind in the scope they stand in: not those of functions and comprehensions below."""
+    names, left = set(), list(nodes)
+    while left:
+        node = left.pop()
+        names |= binds_itself(node)
+        if isinstance(node, FUNCTIONS):
+            left.extend(evaluated_outside(node))
+        elif not isinstance(node, COMPREHENSIONS):
+            left.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def binds_itself(node):
+    """Names that `node` binds in its scope, without what is below it."""
+    if isinstance(node, ast.Name):
+        return set() if isinstance(node.ctx, ast.Load) else {node.id}
+    if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+        return {node.name} - {None}
+    if isinstance(node, ast.MatchMapping):
+        return {node.rest} - {None}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return set()
+
+
+def parameters_of(function):
+    """The `ast.arg` of each parameter."""
+    given = function.args
+    every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+    return [parameter for parameter in every if parameter is not None]
+
+
+def annotations_of(function):
+    if isinstance(function, ast.Lambda):
+        return []
+    every = [parameter.annotation for parameter in parameters_of(function)]
+    return [annotation for annotation in [*every, function.returns] if annotation is not None]
+
+
+def evaluated_outside(function):
+    """What of a function is evaluated where it stands, in that order."""
+    decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
+    defaults = [*function.args.defaults, *function.args.kw_defaults]
+    defaults = [default for default in defaults if default is not None]
+    return [*decorators, *defaults, *annotations_of(function)]
 
 
 class Assignments:
@@ -138,12 +188,18 @@ class Assignments:
     At top level an unassigned name is looked up among the imports and builtins (`sum = sum(this)` works
     there); in a function it is an UnboundLocalError. Where the proof fails the script runs with `exec`.
     States are sets of names that are surely bound; `None` stands for a place that is never reached.
+    `given` are names that are bound from outside and stay globals.
     """
 
-    def __init__(self, tree, parameters):
-        self.parameters = frozenset(parameters)
+    def __init__(self, tree, parameters, given=()):
+        bound = {*parameters, *given}
         self.locals = bound_names(tree)
-        self.block(tree.body, set(self.parameters))
+        self.variables = own_names(tree.body) | set(parameters)  # of the function that the script becomes
+        self.deleted = {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name
+        }
+        self.nested = 0  # functions and comprehensions around what is being read
+        self.block(tree.body, bound)
 
     def block(self, statements, bound):
         for statement in statements:
@@ -153,8 +209,6 @@ class Assignments:
         return bound
 
     def statement(self, node, bound):
-        if isinstance(node, UNSUPPORTED):
-            raise NotPlain
         method = getattr(self, "visit_" + type(node).__name__, None)
         return method(node, bound) if method else self.simple(node, bound)
 
@@ -162,10 +216,10 @@ class Assignments:
         """Statements without blocks: reads first, then what they bind."""
         if isinstance(node, ast.Assign):
             self.reads(node.value, bound)  # before its targets
-        self.reads(node, bound)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             if node.target.id not in bound:
                 raise NotPlain
+        self.reads(node, bound)
         if isinstance(node, (ast.Raise, ast.Return, ast.Break, ast.Continue)):
             return None
         return bound | self.binds(node)
@@ -199,29 +253,40 @@ class Assignments:
             self.reads(child, bound)
 
     def reads_function(self, node, bound):
-        """Defaults, decorators and annotations are evaluated outside, its body inside."""
-        arguments = node.args
-        for part in [*arguments.defaults, *arguments.kw_defaults]:
-            if part is not None:
-                self.reads(part, bound)
-        inner = bound | bound_names(node)
-        if isinstance(node, ast.Lambda):
-            self.reads(node.body, inner)
-            return
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += filter(None, [arguments.vararg, arguments.kwarg])
-        annotations = [argument.annotation for argument in every] + [node.returns]
-        for part in [*node.decorator_list, *filter(None, annotations)]:
+        """Decorators, defaults and annotations are evaluated outside, its body inside."""
+        for annotation in annotations_of(node):
+            for child in ast.walk(annotation):
+                # Text is evaluated among the globals, where the script's names are not.
+                if isinstance(child, ast.NamedExpr) or is_text(child):
+                    raise NotPlain
+        if getattr(node, "type_params", None):
+            raise NotPlain  # a scope of their own
+        for part in evaluated_outside(node):
             self.reads(part, bound)
-        for statement in node.body:
-            self.reads(statement, set(inner))
+        body = [node.body] if isinstance(node, ast.Lambda) else node.body
+        own = {parameter.arg for parameter in parameters_of(node)} | own_names(body)
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+            own.add(node.name)  # nobody can call it before it has its name
+        # It may be called when the name of an exception is deleted again.
+        inner = (bound - self.deleted) | own
+        self.nested += 1
+        for part in body:
+            self.reads(part, set(inner))
+        self.nested -= 1
 
     def reads_comprehension(self, node, bound):
         """Its first iterable is evaluated outside; `:=` inside binds outside, at no sure moment."""
         if any(isinstance(child, ast.NamedExpr) for child in ast.walk(node)):
             raise NotPlain
-        first, inner = node.generators[0].iter, bound | bound_names(node)
+        targets = set().union(*(bound_names(generator.target) for generator in node.generators))
+        if self.nested and isinstance(node, INLINED) and targets & self.variables:
+            # CPython confuses the variable of the outermost function with that of the comprehension
+            # (gh-121377, gh-156664).
+            raise NotPlain
+        first = node.generators[0].iter
         self.reads(first, bound)
+        inner = (bound if isinstance(node, INLINED) else bound - self.deleted) | targets
+        self.nested += 1
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.comprehension):
                 self.reads(child, inner)
@@ -229,6 +294,7 @@ class Assignments:
             for child in ast.iter_child_nodes(generator):
                 if child is not first:
                     self.reads(child, inner)
+        self.nested -= 1
 
     def binds(self, node):
         """Names that `node` binds at top level whenever it completes."""
@@ -254,6 +320,12 @@ class Assignments:
     def join(*states):
         reached = [state for state in states if state is not None]
         return set.intersection(*reached) if reached else None
+
+    def visit_Assert(self, node, bound):
+        self.reads(node.test, bound)
+        if node.msg:
+            self.reads(node.msg, set(bound))
+        return bound | self.binds(node.test)
 
     def visit_If(self, node, bound):
         self.reads(node.test, bound)
@@ -313,16 +385,14 @@ class Assignments:
         self.reads(node.subject, bound)
         ends = [set(bound)]
         for case in node.cases:
+            self.reads(case.pattern, set(bound))  # it binds when all of it has matched
             state = bound | bound_names(case.pattern)
-            self.reads(case.pattern, state)
             if case.guard:
                 self.reads(case.guard, state)
             ends.append(self.block(case.body, state))
         return self.join(*ends)
 
     def visit_FunctionDef(self, node, bound):
-        if any(isinstance(child, UNSUPPORTED) for child in ast.walk(node)):
-            raise NotPlain
         self.reads(node, bound)
         return bound | {node.name}
 
@@ -331,25 +401,47 @@ def is_dunder(name):
     return name.startswith("__") and name.endswith("__")
 
 
-def refuse_frame_readers(tree, imported):
-    """Scripts that can look at the frame they run in are run at top level."""
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_bare_text(statement):
+    """Whether it is a docstring, or a comment in the form of one."""
+    return isinstance(statement, ast.Expr) and is_text(statement.value)
+
+
+def leads_to_frames(text):
+    """Whether `text`, a name or a string, has the name of such an attribute in it: `getattr(f, "__globals__")` and
+    `"{0.__globals__}".format(f)` are the same as `f.__globals__`."""
+    words = re.findall(r"\w+", text)
+    return any(is_dunder(word) or word in FRAME_ATTRIBUTES for word in words)
+
+
+def reaches_frames(tree, imported):
+    """Whether a script can look at the frame it runs in, and so come to everything that is in the guest."""
     modules = set(imported)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and (node.id in INTROSPECTION or is_dunder(node.id)):
+            return True
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module)
-            if any(alias.name == "*" for alias in node.names) or node.module == "__future__":
-                raise NotPlain
             modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute) and node.attr in FRAME_MODULES:
-            raise NotPlain  # `os.sys`
-        # `getattr(f, "__globals__")` is the same as `f.__globals__`.
-        word = node.attr if isinstance(node, ast.Attribute) else getattr(node, "value", None)
-        if isinstance(word, str) and (is_dunder(word) or word in FRAME_ATTRIBUTES):
+        elif isinstance(node, ast.Attribute) and (node.attr in FRAME_MODULES or leads_to_frames(node.attr)):
+            return True  # `os.sys`
+        elif is_text(node) and leads_to_frames(node.value):
+            return True
+    # `import importlib.util` leads there as well, and nobody knows what a star stands for.
+    names = {part for name in modules if name for part in name.split(".")}
+    return any(name == "*" or name in FRAME_MODULES or leads_to_frames(name) for name in names)
+
+
+def refuse_unsupported(tree):
+    """Also where it is never reached: `global` and `del` say what the names of a whole function are."""
+    for node in ast.walk(tree):
+        if isinstance(node, UNSUPPORTED) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             raise NotPlain
-    if modules & FRAME_MODULES:
-        raise NotPlain
 
 
 def without_prefix(code, prefix):
@@ -403,10 +495,13 @@ class Stage:
             self.uses_emit,
             self.uses_null,
             self.fills_root,
+            self.reaches_frames,
             self.is_function,
             imports,
+            self.copies,
             codes,
         ) = self.compiled
+        self.has_modules = bool(imports or spec.get("imports"))
         self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
         self.namespace |= {"null": null, "tombstone": tombstone}
         problems = []
@@ -434,15 +529,20 @@ class Stage:
         uses_null = "null" in names or introspects
         imports = list(self.imports(tree))
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
+        reaches = reaches_frames(tree, modules)
         try:
-            refuse_frame_readers(tree, modules)
-            codes = self.compile_function(tree, parameters, fills_root)
+            if reaches:
+                raise NotPlain
+            refuse_unsupported(tree)
+            codes, copies = self.compile_function(tree, parameters, fills_root)
             is_function = True
-        except NotPlain:
+        except (NotPlain, RecursionError) as why:
+            if not isinstance(why, NotPlain):
+                tree = self.parse()  # lines may be counted up already
             ast.increment_lineno(tree, self.line_offset)
-            codes = (compile(tree, self.file, "exec", dont_inherit=True),)
+            codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
             is_function = False
-        return uses_meta, uses_emit, uses_null, fills_root, is_function, imports, codes
+        return uses_meta, uses_emit, uses_null, fills_root, reaches, is_function, imports, copies, codes
 
     def parse(self):
         try:
@@ -508,10 +608,17 @@ class Stage:
         linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def compile_function(self, tree, parameters, fills_root):
-        """The code that imports, and the code that defines the function."""
+        """The code that imports and the code that defines the function; and what the first copies out of modules,
+        as (module, attribute, name)."""
         body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
         hoisted = set().union(*map(bound_names, imports))
-        Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
+        copies = [
+            (node.module, alias.name, alias.asname or alias.name)
+            for node in imports
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        Assignments(ast.Module(body, []), [*parameters, "root"], hoisted)
         initial = ast.Dict([], []) if fills_root else ast.Constant(None)
         function = ast.FunctionDef(
             name="<module>",
@@ -528,19 +635,33 @@ class Stage:
         ast.increment_lineno(module, self.line_offset)
         code = compile(module, self.file, "exec", dont_inherit=True)
         imports = compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True)
-        return imports, without_prefix(code, "<module>.<locals>.")
+        return (imports, without_prefix(code, "<module>.<locals>.")), copies
 
     def as_function(self, imports, code):
+        self.do_imports = imports
         exec(imports, self.namespace)
         exec(code, self.namespace)
         return self.namespace.pop("<module>")
 
+    def is_outdated(self):
+        """Whether a name that was imported `from` a module is another by now: a script may set the module up."""
+        for module, attribute, name in self.copies:
+            if getattr(sys.modules.get(module), attribute, UNSET) is not self.namespace[name]:
+                return True
+        return False
+
+    def import_again(self):
+        exec(self.do_imports, self.namespace)
+
     def hoist_imports(self, tree, given):
         """Takes unconditional imports out of the body, if nothing else binds their names: they would give
-        every message the same module again. Gives the rest, and the imports."""
+        every message the same module again. Gives the rest, and the imports.
+
+        What is imported `from` a module may depend on what the script did to it before."""
         body, imports = [], []
         for position, node in enumerate(tree.body):
-            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            late = isinstance(node, ast.ImportFrom) and (node.level or not all(map(is_bare_text, body)))
+            if not isinstance(node, (ast.Import, ast.ImportFrom)) or late:
                 body.append(node)
                 continue
             names = bound_names(node)
