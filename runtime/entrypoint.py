@@ -6,10 +6,13 @@ text of `python -c`. The frames are described in docs/protocol.md; in short, ove
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
     host  -> guest  request   u32 big-endian length, marshal: (id, payloads, deferred, metas | None)
-    guest -> host   response  status byte, u32 big-endian length, marshal: (id, results, extras)
+    guest -> host   response  status byte, u32 big-endian length, marshal:
+                              (account, answered, dropped, results, extras)
 
 `results` holds one value a message, `None` for one that leaves nothing; whatever is rarer than "one value
 that marshal can carry" is told in `extras`, so that the usual message costs one list item and no more.
+Scripts share the interpreter with what is here, and some look through all of its objects (`gc.get_objects()`). So
+what is counted is counted in ints, which nobody can reach, and the host compares.
 """
 
 import ast
@@ -22,10 +25,12 @@ import os
 import re
 import sys
 
-PROTOCOL = 1
+PROTOCOL = 2
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
+MAX_DEPTH = 900  # likewise
 MAX_COMPILED = 1 << 19  # what READY may have of compiled scripts: the host takes a line of twice that
+COLLECT_AFTER = 4 << 20  # bytes of requests: what of them stays in circles is freed then
 
 
 class Null:
@@ -696,7 +701,165 @@ class Stage:
             exec(code, namespace)
             return namespace.get("root")
 
-        return run
+        return without_hooks(run) if self.reaches_frames else run
+
+
+def without_hooks(run):
+    """`run`, and an end to tracing and profiling: a hook runs in whatever is called next, and Python takes it away if it
+    fails there, so that nobody knows afterwards whom it failed."""
+    tracing, profiling, trace, profile = sys.gettrace, sys.getprofile, sys.settrace, sys.setprofile
+
+    def run_alone(this, *given):
+        try:
+            return run(this, *given)
+        finally:
+            try:
+                if tracing() is not None:
+                    trace(None)
+                if profiling() is not None:
+                    profile(None)
+            except BaseException:
+                trace(None)
+                profile(None)
+
+    return run_alone
+
+
+# ---------------------------------------------------------------------------------------------------
+# What scripts of one guest share
+# ---------------------------------------------------------------------------------------------------
+
+
+TOOLS = range(6)  # of `sys.monitoring`
+NO_TOOLS = [None] * len(TOOLS)
+
+
+class Surroundings:
+    """What all messages of a guest stand on, and one of them can change for the others: builtins, hooks, limits,
+    where `print` goes, decimal arithmetic, what a warning does, names that were imported from modules.
+
+    It is looked at once a request. If it was changed, nobody knows for which messages: only the first one's answer
+    counts, what was changed is put right, and from then on it is looked at after each message. So no message meets
+    what another left here, and where nobody does such things a message costs nothing.
+    """
+
+    def __init__(self, stages):
+        self.copying = tuple(stage for stage in stages if stage.copies)
+        # Most scripts come by no way to any of it, and are not looked after.
+        self.reachable = any(stage.reaches_frames for stage in stages)
+        self.watched = self.reachable or any(stage.has_modules for stage in stages)
+        self.careful = False
+        self.names = vars(builtins)
+        self.builtins = self.names.copy()
+        self.values = [*self.builtins.values()]  # compared in a quarter of the time
+        self.recursion = sys.getrecursionlimit()
+        self.log = sys.stderr
+        self.filters = self.decimal = self.arithmetic = None
+        # What a script imports at top level is imported by now. Other modules can be asked later than others use them.
+        if warnings := sys.modules.get("warnings"):
+            self.filters = warnings.filters[:]
+        if decimal := sys.modules.get("decimal"):
+            self.decimal = decimal
+            self.arithmetic = decimal.getcontext().copy()
+
+    def same_arithmetic(self):
+        now, before = self.decimal.getcontext(), self.arithmetic
+        return (
+            now.prec == before.prec
+            and now.rounding == before.rounding
+            and now.traps == before.traps
+            and now.Emin == before.Emin
+            and now.Emax == before.Emax
+            and now.capitals == before.capitals
+            and now.clamp == before.clamp
+        )
+
+    def changed(self):
+        return (
+            sys.gettrace() is not None
+            or sys.getprofile() is not None
+            or sys.getrecursionlimit() != self.recursion
+            or sys.get_int_max_str_digits() != MAX_INT_DIGITS
+            or (self.reachable and self.changed_by_frames())
+            or (self.filters is not None and sys.modules["warnings"].filters != self.filters)
+            or (self.decimal is not None and not self.same_arithmetic())
+            or (self.copying and any(stage.is_outdated() for stage in self.copying))
+        )
+
+    def changed_by_frames(self):
+        return (
+            [*self.names.values()] != self.values
+            or [*map(sys.monitoring.get_tool, TOOLS)] != NO_TOOLS
+            or not (sys.stdout is sys.stderr is self.log)
+            or self.log.closed
+        )
+
+    def restore(self):
+        self.names.clear()  # so that they come in the same order again
+        self.names.update(self.builtins)
+        for unset in (sys.settrace, sys.setprofile):
+            try:
+                unset(None)
+            except BaseException:
+                unset(None)  # the hook was told, and failed; Python has taken it away
+        sys.setrecursionlimit(self.recursion)
+        sys.set_int_max_str_digits(MAX_INT_DIGITS)
+        for tool in filter(sys.monitoring.get_tool, TOOLS):
+            sys.monitoring.set_events(tool, 0)
+            sys.monitoring.free_tool_id(tool)
+        if self.log.closed:
+            self.log = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdout = sys.stderr = self.log
+        if self.filters is not None:
+            sys.modules["warnings"].resetwarnings()
+            sys.modules["warnings"].filters[:] = self.filters
+        if self.decimal is not None:
+            self.decimal.setcontext(self.arithmetic.copy())
+        for stage in self.copying:
+            stage.import_again()
+
+    def answers(self, pipeline, payloads, deferred, metas):
+        """Runs a request's messages and gives (how many count, how many of them are dropped, results, extras)."""
+        if self.careful:
+            return self.one_by_one(pipeline, payloads, deferred, metas)
+        dropped, results, extras = pipeline.batch(payloads, deferred, metas)
+        if not self.watched or not self.is_changed():
+            return len(payloads), dropped, results, extras
+        self.careful = True
+        return first(1, len(payloads), dropped, results, extras)
+
+    def is_changed(self):
+        """Puts right what was changed, and says whether there was something."""
+        try:
+            if not self.changed():
+                return False
+        except BaseException:
+            pass  # a hook is in the way, or a name of Python's own is not there
+        self.restore()
+        return True
+
+    def one_by_one(self, pipeline, payloads, deferred, metas):
+        dropped, results, extras = 0, [], []
+        for index, payload in enumerate(payloads):
+            own = [0] if index in deferred else []
+            more, result, told = pipeline.batch((payload,), own, metas and metas[index : index + 1])
+            dropped += more
+            results += result
+            extras += [(index, *rest) for _, *rest in told]
+            self.is_changed()
+        return len(payloads), dropped, results, extras
+
+
+def first(count, answered, dropped, results, extras):
+    """The same answers for the first `count` messages alone."""
+    if len(results) != answered or empty(results) != dropped + len(extras):
+        return answered, dropped, results, extras  # a script had its hands in it; the host sees that
+    results, extras = results[:count], [extra for extra in extras if extra[0] < count]
+    return count, empty(results) - len(extras), results, extras
+
+
+def empty(results):
+    return sum(result is None for result in results)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -714,9 +877,21 @@ def as_json(value):
 
     options = {"allow_nan": False, "separators": (",", ":"), "default": default}
     try:
-        return json.dumps(value, ensure_ascii=False, **options).encode()
+        text = json.dumps(value, ensure_ascii=False, **options).encode()
     except UnicodeEncodeError:  # lone surrogates
-        return json.dumps(value, ensure_ascii=True, **options).encode()
+        text = json.dumps(value, ensure_ascii=True, **options).encode()
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and depth(text) > MAX_DEPTH:
+        raise RecursionError(f"the result is nested deeper than {MAX_DEPTH} levels")
+    return text
+
+
+def depth(text):
+    """How deep a JSON text is nested: `[]` is 1 deep."""
+    deepest = now = 0
+    for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)):
+        now += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
 
 
 def without_null(value):
@@ -878,30 +1053,37 @@ UNSET = object()
 
 
 class Pipeline:
-    """All stages of a guest, and the ways to run a message through them."""
+    """All stages of a guest, and the ways to run messages through them.
+
+    Each way gives how many messages leave nothing at all, a result for each message, and the extras.
+    """
 
     def __init__(self, stages, options):
-        self.stages = stages
+        self.stages = tuple(stages)
         self.max_frame = options.get("max_frame", 16 << 20)
         self.uses_meta = any(stage.uses_meta for stage in stages)
         self.uses_emit = any(stage.uses_emit for stage in stages)
         self.one_to_one = not (self.uses_meta or self.uses_emit)
 
     def batch(self, payloads, deferred, metas):
+        if not deferred:
+            return self.run(payloads, metas)
         # What the host leaves to Python: documents with lone surrogates in their strings.
-        broken = {}
+        payloads, broken = list(payloads), {}
         for index in deferred:
             try:
                 payloads[index] = json.loads(payloads[index])
             except Exception as error:
                 payloads[index], broken[index] = None, failure(index, (), error)
-        results, extras = self.run(payloads, metas)
+        dropped, results, extras = self.run(tuple(payloads), metas)
         if broken:
+            told = {extra[0] for extra in extras}
             extras = [extra for extra in extras if extra[0] not in broken]
             extras.extend(broken.values())
             for index in broken:
+                dropped -= results[index] is None and index not in told
                 results[index] = None
-        return results, extras
+        return dropped, results, extras
 
     def run(self, payloads, metas):
         if not self.one_to_one:
@@ -912,21 +1094,24 @@ class Pipeline:
 
     def batch_of_one_stage(self, payloads):
         run, results, extras = self.stages[0].run, [], []
-        append = results.append
+        append, json_null, no_payload, dropped = results.append, null, TOMBSTONE, 0
         for this in payloads:
             try:
                 root = run(this)
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is json_null or root is no_payload:
                 extras.append(special(len(results), root))
                 root = None
             append(root)
-        return results, extras
+        return dropped, results, extras
 
     def batch_of_stages(self, payloads):
-        results, extras = [], []
+        dropped, results, extras = 0, [], []
         for this in payloads:
             try:
                 for stage in self.stages:
@@ -936,17 +1121,20 @@ class Pipeline:
                     this = without_null(root) if stage.uses_null else root
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                results.append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is null or root is TOMBSTONE:
                 extras.append(special(len(results), root))
                 root = None
             results.append(root)
-        return results, extras
+        return dropped, results, extras
 
     def batch_with_outputs(self, payloads, metas):
         """Scripts that use `meta` or `emit`: a message may leave as any number of outputs. One that leaves once,
         with the attributes it came with, is a result like any other."""
-        results, extras = [], []
+        dropped, results, extras = 0, [], []
         for index, this in enumerate(payloads):
             try:
                 meta = new_meta(metas[index]) if metas is not None else {}
@@ -956,15 +1144,19 @@ class Pipeline:
                     if root is not None:
                         outputs.append((*encoded(root), chosen(overrides)))
                     extras.append((index, "outputs", outputs))
-                    root = None
+                    results.append(None)
+                    continue
             except BaseException as error:
                 extras.append(failure(index, self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                results.append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is null or root is TOMBSTONE:
                 extras.append(special(index, root))
                 root = None
             results.append(root)
-        return results, extras
+        return dropped, results, extras
 
     def through(self, number, this, meta, overrides, outputs):
         """Runs `this` through the stages from `number` on. What they emit is appended to `outputs` as (form, bytes,
@@ -1044,11 +1236,12 @@ def chosen(overrides):
     ] or None
 
 
-def response(identity, results, extras, max_frame):
+def response(account, answers, max_frame):
     """The response's body. Answers for fewer messages than were asked where all do not fit one frame; the
     host asks again for the rest."""
+    answered, dropped, results, extras = answers
     try:
-        body = marshal.dumps((identity, results, extras), 4)
+        body = marshal.dumps((account, answered, dropped, results, extras), 4)
     except ValueError:
         results, extras = results[:], list(extras)
         for index, value in enumerate(results):
@@ -1061,15 +1254,13 @@ def response(identity, results, extras, max_frame):
                 except BaseException as error:
                     error.__context__ = None  # marshal's refusal, which is ours alone
                     extras.append(failure(index, (), error))
-        body = marshal.dumps((identity, results, extras), 4)
+        body = marshal.dumps((account, answered, dropped, results, extras), 4)
     if len(body) <= max_frame:
         return body
-    if len(results) == 1:
+    if answered == 1:
         text = f"the result takes {len(body)} bytes"
-        return marshal.dumps((identity, [None], [(0, "too large", text)]), 4)
-    half = len(results) // 2
-    fewer = [extra for extra in extras if extra[0] < half]
-    return response(identity, results[:half], fewer, max_frame)
+        return marshal.dumps((account, 1, 0, [None], [(0, "too large", text)]), 4)
+    return response(account, first(answered // 2, answered, dropped, results, extras), max_frame)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -1149,7 +1340,7 @@ def main():
     stages, problems = start(hello)
     if problems:
         return announce("FAILED", {"problems": problems})
-    pipeline = Pipeline(stages, hello.get("options", {}))
+    pipeline, surroundings = Pipeline(stages, hello.get("options", {})), Surroundings(stages)
     gc = importlib.import_module("gc")
     gc.collect()
     gc.freeze()
@@ -1161,24 +1352,32 @@ def main():
         if sum(map(len, compiled)) <= MAX_COMPILED:
             ready["compiled"] = compiled
     announce("READY", ready)
-    serve(pipeline)
+    serve(pipeline, surroundings, gc.collect)
 
 
-def serve(pipeline):
+def serve(pipeline, surroundings, collect):
     """Answers requests until the host hangs up."""
+    uncollected = 0
     while True:
         try:
             frame = read_frame()
         except (EOFError, OSError):
             return
         identity, payloads, deferred, metas = marshal.loads(frame)
+        uncollected += len(frame)
         del frame
-        results, extras = pipeline.batch(payloads, deferred, metas)
-        body = response(identity, results, extras, pipeline.max_frame)
-        del payloads, results, extras, metas
+        # A list that is there while the scripts run, and that the host knows: what becomes of every list becomes of it.
+        account = ["request", identity, len(payloads)]
+        answers = surroundings.answers(pipeline, payloads, deferred, metas)
+        body = response(account, answers, pipeline.max_frame)
+        del payloads, answers, metas
         for stage in pipeline.stages:
             stage.forget()
-        sys.stderr.flush()
+        if uncollected > COLLECT_AFTER:
+            # A function that calls itself and an exception that is kept make circles, which keep their message.
+            collect()
+            uncollected = 0
+        surroundings.log.flush()
         write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
         del body
 
