@@ -25,6 +25,9 @@ import os
 import re
 import sys
 
+# Scripts share `builtins` and may change them; functions that are made from here on have these.
+__builtins__ = vars(builtins).copy()
+
 PROTOCOL = 2
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
@@ -919,7 +922,6 @@ def encoded(value):
 
 def failure(index, stages, error, limit=100):
     """The extra that tells of an exception: type, message, line in the script, traceback."""
-    traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
     files = {stage.file: stage for stage in stages}
     position, number, frame = None, 0, error.__traceback__
     first = None
@@ -934,6 +936,7 @@ def failure(index, stages, error, limit=100):
     except BaseException:
         message = "<its message cannot be shown>"
     try:
+        traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
         lines = traceback.TracebackException(
             type(error), error, first, limit=-20, compact=True
         ).format()
