@@ -5,6 +5,7 @@ a script; `root` becomes [seed, did it run as a function, None or how the two di
 """
 
 import copy
+import marshal
 import re
 import warnings
 
@@ -26,11 +27,20 @@ def outcome(stage, message):
     pipeline = entrypoint.Pipeline([stage], {})
     metas = [(None, None, 0, 0, None, [])] if stage.uses_meta else None
     this = copy.deepcopy(message)
-    shown = repr(pipeline.batch((this,), [], metas)) + f" and {this!r}"
+    dropped, results, extras = pipeline.batch((this,), [], metas)
+    shown = repr((dropped, results, [*map(readable, extras)], this))
     stage.forget()
     if "RecursionError" in shown:
         return "RecursionError"  # at top level there is one frame more, so it comes elsewhere
     return re.sub(r"0x[0-9a-f]+|'0', 'x'(, '[0-9a-f]')+", "0x…", shown)
+
+
+def readable(extra):
+    """What was emitted as values: the bytes of equal ones differ by what else referred to them."""
+    index, kind, *rest = extra
+    if kind == "outputs":
+        rest = [(marshal.loads(data) if form == 0 else data, chosen) for form, data, chosen in rest[0]]
+    return index, kind, rest
 
 
 def started(text):
