@@ -141,6 +141,22 @@ fn rubbish_on_the_reply_port() {
     dies("import os; os.close(1)", &["Trap", "Exit"]);
 }
 
+/// Scripts share the interpreter with what answers for them, and can look through all of its objects. What they do
+/// to the outcomes of others is found, and done again without them.
+#[test]
+fn reaching_for_every_list() {
+    for deed in [
+        "o.clear()",
+        "o.reverse()",
+        "o[:] = [None] * len(o)",
+        "del o[-1:]",
+        "o.append(None)",
+    ] {
+        let body = format!("import gc\nfor o in gc.get_objects():\n    if type(o) is list: {deed}");
+        dies(&body, &["Protocol", "Exit", "Trap"]);
+    }
+}
+
 #[test]
 fn stealing_the_next_request() {
     dies("import os; os.read(0, 100)", &["Timeout"]);

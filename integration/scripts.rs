@@ -70,6 +70,46 @@ const SCRIPTS: &[&str] = &[
     "assert this == 1, this",
     "async def f(): return 1\nroot = 1",
     "import logging\nlogging.lastResort = None\nroot = logging.getLogger().findCaller()[2:]",
+    // CPython's comprehensions inside of functions (gh-121377, gh-156664).
+    "item = 'x'\ndef names():\n    ids = [item for item in [1, 2]]\n    return [f'{item}-{i}' for i in ids]\nroot = names()",
+    "row = {'a': 1, 'b': 2}\ndef total():\n    a = sum(row[k] for k in 'ab')\n    rows = [row for row in [this]]\n    return a\nroot = total()",
+    "x = this\nroot = [[1 for x in [1, 2]] for y in [3] if (lambda: x)()]",
+    // A name that only an inner scope binds.
+    "def f():\n    ys = [max for max in [1]]\n    return max([1, 2])\nroot = f()\nmax = 3",
+    "def f():\n    g = lambda sum: sum\n    return sum([1, 2])\nroot = f()\nsum = 3",
+    "root = [max([1, x]) for x in [2] if [max for max in [1]]]\nmax = 3",
+    "call = lambda f: f()\n@call\ndef max(): return max([1, 2])\nroot = max",
+    // Read before it is bound, in the order in which Python goes.
+    "match 5:\n    case int(int): root = int",
+    "assert 1, (max := 3)\nroot = max([1, 2])",
+    "max += (max := 1)\nroot = max",
+    "def ident(f): return lambda g: f\n@ident(max)\ndef f(a=(max := 5)): pass\nroot = f([1, 2])",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    f = lambda: str(e)\nroot = f()",
+    "if 0:\n    raise KeyError\n    global root\nroot = this",
+    // What looks a function's names up among its globals.
+    "import typing\nX = int\ndef f(a: 'X'): pass\nroot = str(typing.get_type_hints(f))",
+    "X = int\ndef f(a: list['X']): pass\nimport functools\nroot = str(functools.singledispatch(f).dispatch(int))",
+    "this = 5\nroot = '{0.__globals__[this]}'.format(lambda: 0)",
+    "import operator\nthis = 5\nroot = 'this' in operator.attrgetter('__globals__.keys')(lambda: 0)()",
+    "def f[T](x: T): return x\nroot = f(this), f.__type_params__ != ()",
+    // A module that the script sets up before it takes something out of it.
+    "import json\nfrom json import encoder\njson.encoder = 5\nroot = str(type(encoder)), json.encoder",
+    "'A docstring.'\nfrom json import dumps\nroot = dumps(this)",
+    "import json\njson.decoder = 5\nfrom json import decoder\nroot = str(decoder)",
+    "from . import x\nroot = 1",
+    "root = 1\nfrom .x import y",
+];
+
+/// Scripts as people write them. They must run as functions: at top level they are slower.
+const FUNCTIONS: &[&str] = &[
+    "'''A docstring.'''\nimport math\nfrom json import dumps\nroot = dumps([math.floor(x) for x in this])",
+    "def walk(value):\n    if isinstance(value, list): return [walk(item) for item in value]\n    return value\nroot = walk(this)",
+    "def total(rows, rate=2): return sum(row * rate for row in rows)\nroot = {'total': total(this), 'count': len(this)}",
+    "try:\n    n = int(this)\nexcept (TypeError, ValueError) as error:\n    root = str(error)\nelse:\n    root = n",
+    "total = 0\nfor item in this:\n    if item > 1: total += item\n    else: continue\nroot = {'total': total}",
+    "match this:\n    case {'k': int(k)}: root = k\n    case [first, *_]: root = first\n    case _: pass",
+    "key = lambda pair: pair[1]\nroot = sorted(enumerate(this), key=key)",
+    "if (n := len(this)) > 1: emit(n)\nroot = [x for x in this if x]",
 ];
 
 const MESSAGES: &str = "[1, 2]\n[1, 2]\n{\"k\": 5, \"l\": 6}\n3\nnull\n";
@@ -89,7 +129,7 @@ fn seen(ran: &Ran) -> (String, Vec<String>) {
 #[test]
 fn whether_it_runs_as_a_function_cannot_be_told() {
     let mut functions = 0;
-    for script in SCRIPTS {
+    for script in SCRIPTS.iter().chain(FUNCTIONS) {
         // A statement that only makes sense there, and never runs.
         let at_top_level = format!("{script}\nif 0:\n    del never");
         for runtime in RUNTIMES {
@@ -101,10 +141,15 @@ fn whether_it_runs_as_a_function_cannot_be_told() {
             assert_eq!(seen(&as_it_is), seen(&top_level), "{runtime}:\n{script}");
             assert_eq!(as_it_is.code, top_level.code, "{runtime}:\n{script}");
             let logged = as_it_is.logged("scripts that run as functions");
-            functions += usize::from(logged.iter().any(|line| line["functions"] == "[true]"));
+            let is_function = logged.iter().any(|line| line["functions"] == "[true]");
+            assert!(
+                is_function || !FUNCTIONS.contains(script),
+                "{runtime}:\n{script}"
+            );
+            functions += usize::from(is_function);
         }
     }
-    // The usual script is fast: if none ran as a function, this test would show nothing.
+    // If none ran as a function, this test would show nothing.
     assert!(
         functions > SCRIPTS.len() / 2,
         "{functions} ran as functions"
@@ -156,11 +201,16 @@ fn an_answer_may_use_what_the_script_defined() {
     );
 }
 
-/// Functions and classes make circles with their namespace; a large message must not stay in one.
+/// Functions and classes make circles with their namespace, functions that call themselves with their own variable,
+/// and exceptions that are kept with their frame; a large message must not stay in one.
 #[test]
 fn a_message_does_not_stay_in_a_circle() {
-    for runtime in RUNTIMES {
-        let script = "def f(): return this\nclass A: pass\nroot = len(f())";
+    let scripts = [
+        "def f(): return this\nclass A: pass\nroot = len(f())",
+        "def walk(v): return sum(map(walk, v)) if isinstance(v, list) else len(v)\nroot = walk([this])",
+        "try: this[-1]['a']\nexcept TypeError as e: error = e\nroot = len(this)",
+    ];
+    for (runtime, script) in RUNTIMES.into_iter().flat_map(|r| scripts.map(|s| (r, s))) {
         let input = format!("\"{}\"\n", "x".repeat(1_000_000)).repeat(400);
         let ran = eval(runtime, script)
             .set("guests.memory=96MiB")
@@ -168,13 +218,65 @@ fn a_message_does_not_stay_in_a_circle() {
             .stdin(input)
             .run()
             .expect(0);
-        assert_eq!(ran.lines().len(), 400, "{runtime}");
+        assert_eq!(ran.lines().len(), 400, "{runtime}: {script}");
         let summary = &ran.logged("pipeline ended")[0];
         assert_eq!(
             (&summary["guest_deaths"], &summary["guest_starts"]),
             (&0.into(), &1.into()),
-            "{runtime}"
+            "{runtime}: {script}"
         );
+    }
+}
+
+/// Tables of cases and long sums are deep trees; they are too deep to be analysed, not to be run.
+#[test]
+fn long_chains_run() {
+    let elifs: String = (0..400)
+        .map(|i| format!("elif this == {i}: root = {i}\n"))
+        .collect();
+    gives(
+        &format!("if this == -1: pass\n{elifs}"),
+        "0\n399\n",
+        &["0", "399"],
+    );
+    gives(
+        &format!("root = this{}", " + 1".repeat(990)),
+        "0\n",
+        &["990"],
+    );
+    let calls = ".replace('a', 'b')".repeat(500);
+    gives(&format!("root = this{calls}"), "\"a\"\n", &["\"b\""]);
+    // The line is the script's own, whichever way it was compiled.
+    for runtime in RUNTIMES {
+        let script = format!("if this == -1: pass\n{elifs}root = this['a']");
+        let ran = eval(runtime, &script).stdin("1\n").run().expect(1);
+        let at = ran.dead_letters()[0]["error"]["at"].to_string();
+        assert!(at.contains(":402"), "{runtime}: {at}");
+    }
+}
+
+/// Whatever the result is made of: what leaves can be read again.
+#[test]
+fn results_nested_too_deep_fail_alike() {
+    let nested = "root = Own()\nfor _ in range(this - 1): root = [root]";
+    for own in ["Own = dict", "class Own(dict): pass"] {
+        for runtime in RUNTIMES {
+            let ran = eval(runtime, &format!("{own}\n{nested}"))
+                .stdin("900\n901\n940\n")
+                .run()
+                .expect(1);
+            assert_eq!(ran.lines().len(), 1, "{runtime}: {own}");
+            let letters = ran.dead_letters();
+            let kinds: Vec<_> = letters
+                .iter()
+                .map(|letter| &letter["error"]["type"])
+                .collect();
+            assert_eq!(
+                kinds,
+                ["RecursionError", "RecursionError"],
+                "{runtime}: {own}"
+            );
+        }
     }
 }
 

@@ -6,10 +6,13 @@ text of `python -c`. The frames are described in docs/protocol.md; in short, ove
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
     host  -> guest  request   u32 big-endian length, marshal: (id, payloads, deferred, metas | None)
-    guest -> host   response  status byte, u32 big-endian length, marshal: (id, results, extras)
+    guest -> host   response  status byte, u32 big-endian length, marshal:
+                              (account, answered, dropped, results, extras)
 
 `results` holds one value a message, `None` for one that leaves nothing; whatever is rarer than "one value
 that marshal can carry" is told in `extras`, so that the usual message costs one list item and no more.
+Scripts share the interpreter with what is here, and some look through all of its objects (`gc.get_objects()`). So
+what is counted is counted in ints, which nobody can reach, and the host compares.
 """
 
 import ast
@@ -19,12 +22,18 @@ import io
 import json
 import marshal
 import os
+import re
 import sys
 
-PROTOCOL = 1
+# Scripts share `builtins` and may change them; functions that are made from here on have these.
+__builtins__ = vars(builtins).copy()
+
+PROTOCOL = 2
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
+MAX_DEPTH = 900  # likewise
 MAX_COMPILED = 1 << 19  # what READY may have of compiled scripts: the host takes a line of twice that
+COLLECT_AFTER = 4 << 20  # bytes of requests: what of them stays in circles is freed then
 
 
 class Null:
@@ -93,11 +102,18 @@ class NotPlain(Exception):
 INTROSPECTION = frozenset(
     "globals locals vars dir exec eval compile __import__ breakpoint super".split()
 )
-# Modules that can find the frame of their caller, or lead to such names.
-FRAME_MODULES = frozenset("__main__ builtins gc importlib inspect sys traceback".split())
-# Attributes that lead to a frame or to its namespace.
+# Modules that look at the frame of their caller or at a function's code, or lead to such names.
+FRAME_MODULES = frozenset(
+    """
+    __main__ _sys bdb builtins cProfile code dis doctest entrypoint gc importlib inspect pdb profile pydoc sys trace
+    traceback warnings
+    """.split()
+)
+# Attributes that lead to a frame or to its namespace, and what evaluates text in the namespace of a function.
 FRAME_ATTRIBUTES = frozenset(
-    "ag_frame cr_frame f_back f_builtins f_code f_globals f_locals gi_frame tb_frame _getframe".split()
+    """
+    ag_frame cr_frame f_back f_builtins f_code f_globals f_locals get_type_hints gi_frame tb_frame _getframe
+    """.split()
 )
 UNSUPPORTED = (
     ast.AnnAssign,  # a module evaluates and keeps annotations, a function does not
@@ -111,25 +127,67 @@ UNSUPPORTED = (
     ast.TypeAlias,
 )
 FUNCTIONS = (ast.FunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# CPython puts these into the scope they stand in; a generator expression stays a function.
+INLINED = (ast.ListComp, ast.SetComp, ast.DictComp)
+COMPREHENSIONS = (*INLINED, ast.GeneratorExp)
 
 
 def bound_names(node):
     """Names that `node` and what is below it bind, nested functions' and comprehensions' own included."""
     names = set()
     for child in ast.walk(node):
-        if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Load):
-            names.add(child.id)
-        elif isinstance(child, ast.arg):
+        names |= binds_itself(child)
+        if isinstance(child, ast.arg):
             names.add(child.arg)
-        elif isinstance(child, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-            names.add(child.name)
-        elif isinstance(child, ast.MatchMapping):
-            names.add(child.rest)
-        elif isinstance(child, (ast.Import, ast.ImportFrom)):
-            names.update((a.asname or a.name).partition(".")[0] for a in child.names)
-    names.discard(None)
     return names
+
+
+def own_names(nodes):
+    """Names that `nodes` bind in the scope they stand in: not those of functions and comprehensions below."""
+    names, left = set(), list(nodes)
+    while left:
+        node = left.pop()
+        names |= binds_itself(node)
+        if isinstance(node, FUNCTIONS):
+            left.extend(evaluated_outside(node))
+        elif not isinstance(node, COMPREHENSIONS):
+            left.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def binds_itself(node):
+    """Names that `node` binds in its scope, without what is below it."""
+    if isinstance(node, ast.Name):
+        return set() if isinstance(node.ctx, ast.Load) else {node.id}
+    if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+        return {node.name} - {None}
+    if isinstance(node, ast.MatchMapping):
+        return {node.rest} - {None}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return set()
+
+
+def parameters_of(function):
+    """The `ast.arg` of each parameter."""
+    given = function.args
+    every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+    return [parameter for parameter in every if parameter is not None]
+
+
+def annotations_of(function):
+    if isinstance(function, ast.Lambda):
+        return []
+    every = [parameter.annotation for parameter in parameters_of(function)]
+    return [annotation for annotation in [*every, function.returns] if annotation is not None]
+
+
+def evaluated_outside(function):
+    """What of a function is evaluated where it stands, in that order."""
+    decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
+    defaults = [*function.args.defaults, *function.args.kw_defaults]
+    defaults = [default for default in defaults if default is not None]
+    return [*decorators, *defaults, *annotations_of(function)]
 
 
 class Assignments:
@@ -138,12 +196,18 @@ class Assignments:
     At top level an unassigned name is looked up among the imports and builtins (`sum = sum(this)` works
     there); in a function it is an UnboundLocalError. Where the proof fails the script runs with `exec`.
     States are sets of names that are surely bound; `None` stands for a place that is never reached.
+    `given` are names that are bound from outside and stay globals.
     """
 
-    def __init__(self, tree, parameters):
-        self.parameters = frozenset(parameters)
+    def __init__(self, tree, parameters, given=()):
+        bound = {*parameters, *given}
         self.locals = bound_names(tree)
-        self.block(tree.body, set(self.parameters))
+        self.variables = own_names(tree.body) | set(parameters)  # of the function that the script becomes
+        self.deleted = {
+            node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name
+        }
+        self.nested = 0  # functions and comprehensions around what is being read
+        self.block(tree.body, bound)
 
     def block(self, statements, bound):
         for statement in statements:
@@ -153,8 +217,6 @@ class Assignments:
         return bound
 
     def statement(self, node, bound):
-        if isinstance(node, UNSUPPORTED):
-            raise NotPlain
         method = getattr(self, "visit_" + type(node).__name__, None)
         return method(node, bound) if method else self.simple(node, bound)
 
@@ -162,10 +224,10 @@ class Assignments:
         """Statements without blocks: reads first, then what they bind."""
         if isinstance(node, ast.Assign):
             self.reads(node.value, bound)  # before its targets
-        self.reads(node, bound)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             if node.target.id not in bound:
                 raise NotPlain
+        self.reads(node, bound)
         if isinstance(node, (ast.Raise, ast.Return, ast.Break, ast.Continue)):
             return None
         return bound | self.binds(node)
@@ -199,29 +261,40 @@ class Assignments:
             self.reads(child, bound)
 
     def reads_function(self, node, bound):
-        """Defaults, decorators and annotations are evaluated outside, its body inside."""
-        arguments = node.args
-        for part in [*arguments.defaults, *arguments.kw_defaults]:
-            if part is not None:
-                self.reads(part, bound)
-        inner = bound | bound_names(node)
-        if isinstance(node, ast.Lambda):
-            self.reads(node.body, inner)
-            return
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += filter(None, [arguments.vararg, arguments.kwarg])
-        annotations = [argument.annotation for argument in every] + [node.returns]
-        for part in [*node.decorator_list, *filter(None, annotations)]:
+        """Decorators, defaults and annotations are evaluated outside, its body inside."""
+        for annotation in annotations_of(node):
+            for child in ast.walk(annotation):
+                # Text is evaluated among the globals, where the script's names are not.
+                if isinstance(child, ast.NamedExpr) or is_text(child):
+                    raise NotPlain
+        if getattr(node, "type_params", None):
+            raise NotPlain  # a scope of their own
+        for part in evaluated_outside(node):
             self.reads(part, bound)
-        for statement in node.body:
-            self.reads(statement, set(inner))
+        body = [node.body] if isinstance(node, ast.Lambda) else node.body
+        own = {parameter.arg for parameter in parameters_of(node)} | own_names(body)
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+            own.add(node.name)  # nobody can call it before it has its name
+        # It may be called when the name of an exception is deleted again.
+        inner = (bound - self.deleted) | own
+        self.nested += 1
+        for part in body:
+            self.reads(part, set(inner))
+        self.nested -= 1
 
     def reads_comprehension(self, node, bound):
         """Its first iterable is evaluated outside; `:=` inside binds outside, at no sure moment."""
         if any(isinstance(child, ast.NamedExpr) for child in ast.walk(node)):
             raise NotPlain
-        first, inner = node.generators[0].iter, bound | bound_names(node)
+        targets = set().union(*(bound_names(generator.target) for generator in node.generators))
+        if self.nested and isinstance(node, INLINED) and targets & self.variables:
+            # CPython confuses the variable of the outermost function with that of the comprehension
+            # (gh-121377, gh-156664).
+            raise NotPlain
+        first = node.generators[0].iter
         self.reads(first, bound)
+        inner = (bound if isinstance(node, INLINED) else bound - self.deleted) | targets
+        self.nested += 1
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, ast.comprehension):
                 self.reads(child, inner)
@@ -229,6 +302,7 @@ class Assignments:
             for child in ast.iter_child_nodes(generator):
                 if child is not first:
                     self.reads(child, inner)
+        self.nested -= 1
 
     def binds(self, node):
         """Names that `node` binds at top level whenever it completes."""
@@ -254,6 +328,12 @@ class Assignments:
     def join(*states):
         reached = [state for state in states if state is not None]
         return set.intersection(*reached) if reached else None
+
+    def visit_Assert(self, node, bound):
+        self.reads(node.test, bound)
+        if node.msg:
+            self.reads(node.msg, set(bound))
+        return bound | self.binds(node.test)
 
     def visit_If(self, node, bound):
         self.reads(node.test, bound)
@@ -313,16 +393,14 @@ class Assignments:
         self.reads(node.subject, bound)
         ends = [set(bound)]
         for case in node.cases:
+            self.reads(case.pattern, set(bound))  # it binds when all of it has matched
             state = bound | bound_names(case.pattern)
-            self.reads(case.pattern, state)
             if case.guard:
                 self.reads(case.guard, state)
             ends.append(self.block(case.body, state))
         return self.join(*ends)
 
     def visit_FunctionDef(self, node, bound):
-        if any(isinstance(child, UNSUPPORTED) for child in ast.walk(node)):
-            raise NotPlain
         self.reads(node, bound)
         return bound | {node.name}
 
@@ -331,25 +409,47 @@ def is_dunder(name):
     return name.startswith("__") and name.endswith("__")
 
 
-def refuse_frame_readers(tree, imported):
-    """Scripts that can look at the frame they run in are run at top level."""
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_bare_text(statement):
+    """Whether it is a docstring, or a comment in the form of one."""
+    return isinstance(statement, ast.Expr) and is_text(statement.value)
+
+
+def leads_to_frames(text):
+    """Whether `text`, a name or a string, has the name of such an attribute in it: `getattr(f, "__globals__")` and
+    `"{0.__globals__}".format(f)` are the same as `f.__globals__`."""
+    words = re.findall(r"\w+", text)
+    return any(is_dunder(word) or word in FRAME_ATTRIBUTES for word in words)
+
+
+def reaches_frames(tree, imported):
+    """Whether a script can look at the frame it runs in, and so come to everything that is in the guest."""
     modules = set(imported)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and (node.id in INTROSPECTION or is_dunder(node.id)):
+            return True
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module)
-            if any(alias.name == "*" for alias in node.names) or node.module == "__future__":
-                raise NotPlain
             modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute) and node.attr in FRAME_MODULES:
-            raise NotPlain  # `os.sys`
-        # `getattr(f, "__globals__")` is the same as `f.__globals__`.
-        word = node.attr if isinstance(node, ast.Attribute) else getattr(node, "value", None)
-        if isinstance(word, str) and (is_dunder(word) or word in FRAME_ATTRIBUTES):
+        elif isinstance(node, ast.Attribute) and (node.attr in FRAME_MODULES or leads_to_frames(node.attr)):
+            return True  # `os.sys`
+        elif is_text(node) and leads_to_frames(node.value):
+            return True
+    # `import importlib.util` leads there as well, and nobody knows what a star stands for.
+    names = {part for name in modules if name for part in name.split(".")}
+    return any(name == "*" or name in FRAME_MODULES or leads_to_frames(name) for name in names)
+
+
+def refuse_unsupported(tree):
+    """Also where it is never reached: `global` and `del` say what the names of a whole function are."""
+    for node in ast.walk(tree):
+        if isinstance(node, UNSUPPORTED) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             raise NotPlain
-    if modules & FRAME_MODULES:
-        raise NotPlain
 
 
 def without_prefix(code, prefix):
@@ -403,10 +503,13 @@ class Stage:
             self.uses_emit,
             self.uses_null,
             self.fills_root,
+            self.reaches_frames,
             self.is_function,
             imports,
+            self.copies,
             codes,
         ) = self.compiled
+        self.has_modules = bool(imports or spec.get("imports"))
         self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
         self.namespace |= {"null": null, "tombstone": tombstone}
         problems = []
@@ -434,15 +537,20 @@ class Stage:
         uses_null = "null" in names or introspects
         imports = list(self.imports(tree))
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
+        reaches = reaches_frames(tree, modules)
         try:
-            refuse_frame_readers(tree, modules)
-            codes = self.compile_function(tree, parameters, fills_root)
+            if reaches:
+                raise NotPlain
+            refuse_unsupported(tree)
+            codes, copies = self.compile_function(tree, parameters, fills_root)
             is_function = True
-        except NotPlain:
+        except (NotPlain, RecursionError) as why:
+            if not isinstance(why, NotPlain):
+                tree = self.parse()  # lines may be counted up already
             ast.increment_lineno(tree, self.line_offset)
-            codes = (compile(tree, self.file, "exec", dont_inherit=True),)
+            codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
             is_function = False
-        return uses_meta, uses_emit, uses_null, fills_root, is_function, imports, codes
+        return uses_meta, uses_emit, uses_null, fills_root, reaches, is_function, imports, copies, codes
 
     def parse(self):
         try:
@@ -508,10 +616,17 @@ class Stage:
         linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def compile_function(self, tree, parameters, fills_root):
-        """The code that imports, and the code that defines the function."""
+        """The code that imports and the code that defines the function; and what the first copies out of modules,
+        as (module, attribute, name)."""
         body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
         hoisted = set().union(*map(bound_names, imports))
-        Assignments(ast.Module(body, []), [*parameters, "root", *hoisted])
+        copies = [
+            (node.module, alias.name, alias.asname or alias.name)
+            for node in imports
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        Assignments(ast.Module(body, []), [*parameters, "root"], hoisted)
         initial = ast.Dict([], []) if fills_root else ast.Constant(None)
         function = ast.FunctionDef(
             name="<module>",
@@ -528,19 +643,33 @@ class Stage:
         ast.increment_lineno(module, self.line_offset)
         code = compile(module, self.file, "exec", dont_inherit=True)
         imports = compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True)
-        return imports, without_prefix(code, "<module>.<locals>.")
+        return (imports, without_prefix(code, "<module>.<locals>.")), copies
 
     def as_function(self, imports, code):
+        self.do_imports = imports
         exec(imports, self.namespace)
         exec(code, self.namespace)
         return self.namespace.pop("<module>")
 
+    def is_outdated(self):
+        """Whether a name that was imported `from` a module is another by now: a script may set the module up."""
+        for module, attribute, name in self.copies:
+            if getattr(sys.modules.get(module), attribute, UNSET) is not self.namespace[name]:
+                return True
+        return False
+
+    def import_again(self):
+        exec(self.do_imports, self.namespace)
+
     def hoist_imports(self, tree, given):
         """Takes unconditional imports out of the body, if nothing else binds their names: they would give
-        every message the same module again. Gives the rest, and the imports."""
+        every message the same module again. Gives the rest, and the imports.
+
+        What is imported `from` a module may depend on what the script did to it before."""
         body, imports = [], []
         for position, node in enumerate(tree.body):
-            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            late = isinstance(node, ast.ImportFrom) and (node.level or not all(map(is_bare_text, body)))
+            if not isinstance(node, (ast.Import, ast.ImportFrom)) or late:
                 body.append(node)
                 continue
             names = bound_names(node)
@@ -575,7 +704,165 @@ class Stage:
             exec(code, namespace)
             return namespace.get("root")
 
-        return run
+        return without_hooks(run) if self.reaches_frames else run
+
+
+def without_hooks(run):
+    """`run`, and an end to tracing and profiling: a hook runs in whatever is called next, and Python takes it away if it
+    fails there, so that nobody knows afterwards whom it failed."""
+    tracing, profiling, trace, profile = sys.gettrace, sys.getprofile, sys.settrace, sys.setprofile
+
+    def run_alone(this, *given):
+        try:
+            return run(this, *given)
+        finally:
+            try:
+                if tracing() is not None:
+                    trace(None)
+                if profiling() is not None:
+                    profile(None)
+            except BaseException:
+                trace(None)
+                profile(None)
+
+    return run_alone
+
+
+# ---------------------------------------------------------------------------------------------------
+# What scripts of one guest share
+# ---------------------------------------------------------------------------------------------------
+
+
+TOOLS = range(6)  # of `sys.monitoring`
+NO_TOOLS = [None] * len(TOOLS)
+
+
+class Surroundings:
+    """What all messages of a guest stand on, and one of them can change for the others: builtins, hooks, limits,
+    where `print` goes, decimal arithmetic, what a warning does, names that were imported from modules.
+
+    It is looked at once a request. If it was changed, nobody knows for which messages: only the first one's answer
+    counts, what was changed is put right, and from then on it is looked at after each message. So no message meets
+    what another left here, and where nobody does such things a message costs nothing.
+    """
+
+    def __init__(self, stages):
+        self.copying = tuple(stage for stage in stages if stage.copies)
+        # Most scripts come by no way to any of it, and are not looked after.
+        self.reachable = any(stage.reaches_frames for stage in stages)
+        self.watched = self.reachable or any(stage.has_modules for stage in stages)
+        self.careful = False
+        self.names = vars(builtins)
+        self.builtins = self.names.copy()
+        self.values = [*self.builtins.values()]  # compared in a quarter of the time
+        self.recursion = sys.getrecursionlimit()
+        self.log = sys.stderr
+        self.filters = self.decimal = self.arithmetic = None
+        # What a script imports at top level is imported by now. Other modules can be asked later than others use them.
+        if warnings := sys.modules.get("warnings"):
+            self.filters = warnings.filters[:]
+        if decimal := sys.modules.get("decimal"):
+            self.decimal = decimal
+            self.arithmetic = decimal.getcontext().copy()
+
+    def same_arithmetic(self):
+        now, before = self.decimal.getcontext(), self.arithmetic
+        return (
+            now.prec == before.prec
+            and now.rounding == before.rounding
+            and now.traps == before.traps
+            and now.Emin == before.Emin
+            and now.Emax == before.Emax
+            and now.capitals == before.capitals
+            and now.clamp == before.clamp
+        )
+
+    def changed(self):
+        return (
+            sys.gettrace() is not None
+            or sys.getprofile() is not None
+            or sys.getrecursionlimit() != self.recursion
+            or sys.get_int_max_str_digits() != MAX_INT_DIGITS
+            or (self.reachable and self.changed_by_frames())
+            or (self.filters is not None and sys.modules["warnings"].filters != self.filters)
+            or (self.decimal is not None and not self.same_arithmetic())
+            or (self.copying and any(stage.is_outdated() for stage in self.copying))
+        )
+
+    def changed_by_frames(self):
+        return (
+            [*self.names.values()] != self.values
+            or [*map(sys.monitoring.get_tool, TOOLS)] != NO_TOOLS
+            or not (sys.stdout is sys.stderr is self.log)
+            or self.log.closed
+        )
+
+    def restore(self):
+        self.names.clear()  # so that they come in the same order again
+        self.names.update(self.builtins)
+        for unset in (sys.settrace, sys.setprofile):
+            try:
+                unset(None)
+            except BaseException:
+                unset(None)  # the hook was told, and failed; Python has taken it away
+        sys.setrecursionlimit(self.recursion)
+        sys.set_int_max_str_digits(MAX_INT_DIGITS)
+        for tool in filter(sys.monitoring.get_tool, TOOLS):
+            sys.monitoring.set_events(tool, 0)
+            sys.monitoring.free_tool_id(tool)
+        if self.log.closed:
+            self.log = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdout = sys.stderr = self.log
+        if self.filters is not None:
+            sys.modules["warnings"].resetwarnings()
+            sys.modules["warnings"].filters[:] = self.filters
+        if self.decimal is not None:
+            self.decimal.setcontext(self.arithmetic.copy())
+        for stage in self.copying:
+            stage.import_again()
+
+    def answers(self, pipeline, payloads, deferred, metas):
+        """Runs a request's messages and gives (how many count, how many of them are dropped, results, extras)."""
+        if self.careful:
+            return self.one_by_one(pipeline, payloads, deferred, metas)
+        dropped, results, extras = pipeline.batch(payloads, deferred, metas)
+        if not self.watched or not self.is_changed():
+            return len(payloads), dropped, results, extras
+        self.careful = True
+        return first(1, len(payloads), dropped, results, extras)
+
+    def is_changed(self):
+        """Puts right what was changed, and says whether there was something."""
+        try:
+            if not self.changed():
+                return False
+        except BaseException:
+            pass  # a hook is in the way, or a name of Python's own is not there
+        self.restore()
+        return True
+
+    def one_by_one(self, pipeline, payloads, deferred, metas):
+        dropped, results, extras = 0, [], []
+        for index, payload in enumerate(payloads):
+            own = [0] if index in deferred else []
+            more, result, told = pipeline.batch((payload,), own, metas and metas[index : index + 1])
+            dropped += more
+            results += result
+            extras += [(index, *rest) for _, *rest in told]
+            self.is_changed()
+        return len(payloads), dropped, results, extras
+
+
+def first(count, answered, dropped, results, extras):
+    """The same answers for the first `count` messages alone."""
+    if len(results) != answered or empty(results) != dropped + len(extras):
+        return answered, dropped, results, extras  # a script had its hands in it; the host sees that
+    results, extras = results[:count], [extra for extra in extras if extra[0] < count]
+    return count, empty(results) - len(extras), results, extras
+
+
+def empty(results):
+    return sum(result is None for result in results)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -593,9 +880,21 @@ def as_json(value):
 
     options = {"allow_nan": False, "separators": (",", ":"), "default": default}
     try:
-        return json.dumps(value, ensure_ascii=False, **options).encode()
+        text = json.dumps(value, ensure_ascii=False, **options).encode()
     except UnicodeEncodeError:  # lone surrogates
-        return json.dumps(value, ensure_ascii=True, **options).encode()
+        text = json.dumps(value, ensure_ascii=True, **options).encode()
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and depth(text) > MAX_DEPTH:
+        raise RecursionError(f"the result is nested deeper than {MAX_DEPTH} levels")
+    return text
+
+
+def depth(text):
+    """How deep a JSON text is nested: `[]` is 1 deep."""
+    deepest = now = 0
+    for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)):
+        now += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
 
 
 def without_null(value):
@@ -623,7 +922,6 @@ def encoded(value):
 
 def failure(index, stages, error, limit=100):
     """The extra that tells of an exception: type, message, line in the script, traceback."""
-    traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
     files = {stage.file: stage for stage in stages}
     position, number, frame = None, 0, error.__traceback__
     first = None
@@ -638,6 +936,7 @@ def failure(index, stages, error, limit=100):
     except BaseException:
         message = "<its message cannot be shown>"
     try:
+        traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
         lines = traceback.TracebackException(
             type(error), error, first, limit=-20, compact=True
         ).format()
@@ -757,30 +1056,37 @@ UNSET = object()
 
 
 class Pipeline:
-    """All stages of a guest, and the ways to run a message through them."""
+    """All stages of a guest, and the ways to run messages through them.
+
+    Each way gives how many messages leave nothing at all, a result for each message, and the extras.
+    """
 
     def __init__(self, stages, options):
-        self.stages = stages
+        self.stages = tuple(stages)
         self.max_frame = options.get("max_frame", 16 << 20)
         self.uses_meta = any(stage.uses_meta for stage in stages)
         self.uses_emit = any(stage.uses_emit for stage in stages)
         self.one_to_one = not (self.uses_meta or self.uses_emit)
 
     def batch(self, payloads, deferred, metas):
+        if not deferred:
+            return self.run(payloads, metas)
         # What the host leaves to Python: documents with lone surrogates in their strings.
-        broken = {}
+        payloads, broken = list(payloads), {}
         for index in deferred:
             try:
                 payloads[index] = json.loads(payloads[index])
             except Exception as error:
                 payloads[index], broken[index] = None, failure(index, (), error)
-        results, extras = self.run(payloads, metas)
+        dropped, results, extras = self.run(tuple(payloads), metas)
         if broken:
+            told = {extra[0] for extra in extras}
             extras = [extra for extra in extras if extra[0] not in broken]
             extras.extend(broken.values())
             for index in broken:
+                dropped -= results[index] is None and index not in told
                 results[index] = None
-        return results, extras
+        return dropped, results, extras
 
     def run(self, payloads, metas):
         if not self.one_to_one:
@@ -791,21 +1097,24 @@ class Pipeline:
 
     def batch_of_one_stage(self, payloads):
         run, results, extras = self.stages[0].run, [], []
-        append = results.append
+        append, json_null, no_payload, dropped = results.append, null, TOMBSTONE, 0
         for this in payloads:
             try:
                 root = run(this)
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is json_null or root is no_payload:
                 extras.append(special(len(results), root))
                 root = None
             append(root)
-        return results, extras
+        return dropped, results, extras
 
     def batch_of_stages(self, payloads):
-        results, extras = [], []
+        dropped, results, extras = 0, [], []
         for this in payloads:
             try:
                 for stage in self.stages:
@@ -815,17 +1124,20 @@ class Pipeline:
                     this = without_null(root) if stage.uses_null else root
             except BaseException as error:
                 extras.append(failure(len(results), self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                results.append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is null or root is TOMBSTONE:
                 extras.append(special(len(results), root))
                 root = None
             results.append(root)
-        return results, extras
+        return dropped, results, extras
 
     def batch_with_outputs(self, payloads, metas):
         """Scripts that use `meta` or `emit`: a message may leave as any number of outputs. One that leaves once,
         with the attributes it came with, is a result like any other."""
-        results, extras = [], []
+        dropped, results, extras = 0, [], []
         for index, this in enumerate(payloads):
             try:
                 meta = new_meta(metas[index]) if metas is not None else {}
@@ -835,15 +1147,19 @@ class Pipeline:
                     if root is not None:
                         outputs.append((*encoded(root), chosen(overrides)))
                     extras.append((index, "outputs", outputs))
-                    root = None
+                    results.append(None)
+                    continue
             except BaseException as error:
                 extras.append(failure(index, self.stages, error))
-                root = None
-            if root is null or root is TOMBSTONE:
+                results.append(None)
+                continue
+            if root is None:
+                dropped += 1
+            elif root is null or root is TOMBSTONE:
                 extras.append(special(index, root))
                 root = None
             results.append(root)
-        return results, extras
+        return dropped, results, extras
 
     def through(self, number, this, meta, overrides, outputs):
         """Runs `this` through the stages from `number` on. What they emit is appended to `outputs` as (form, bytes,
@@ -923,11 +1239,12 @@ def chosen(overrides):
     ] or None
 
 
-def response(identity, results, extras, max_frame):
+def response(account, answers, max_frame):
     """The response's body. Answers for fewer messages than were asked where all do not fit one frame; the
     host asks again for the rest."""
+    answered, dropped, results, extras = answers
     try:
-        body = marshal.dumps((identity, results, extras), 4)
+        body = marshal.dumps((account, answered, dropped, results, extras), 4)
     except ValueError:
         results, extras = results[:], list(extras)
         for index, value in enumerate(results):
@@ -940,15 +1257,13 @@ def response(identity, results, extras, max_frame):
                 except BaseException as error:
                     error.__context__ = None  # marshal's refusal, which is ours alone
                     extras.append(failure(index, (), error))
-        body = marshal.dumps((identity, results, extras), 4)
+        body = marshal.dumps((account, answered, dropped, results, extras), 4)
     if len(body) <= max_frame:
         return body
-    if len(results) == 1:
+    if answered == 1:
         text = f"the result takes {len(body)} bytes"
-        return marshal.dumps((identity, [None], [(0, "too large", text)]), 4)
-    half = len(results) // 2
-    fewer = [extra for extra in extras if extra[0] < half]
-    return response(identity, results[:half], fewer, max_frame)
+        return marshal.dumps((account, 1, 0, [None], [(0, "too large", text)]), 4)
+    return response(account, first(answered // 2, answered, dropped, results, extras), max_frame)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -1028,7 +1343,7 @@ def main():
     stages, problems = start(hello)
     if problems:
         return announce("FAILED", {"problems": problems})
-    pipeline = Pipeline(stages, hello.get("options", {}))
+    pipeline, surroundings = Pipeline(stages, hello.get("options", {})), Surroundings(stages)
     gc = importlib.import_module("gc")
     gc.collect()
     gc.freeze()
@@ -1040,24 +1355,32 @@ def main():
         if sum(map(len, compiled)) <= MAX_COMPILED:
             ready["compiled"] = compiled
     announce("READY", ready)
-    serve(pipeline)
+    serve(pipeline, surroundings, gc.collect)
 
 
-def serve(pipeline):
+def serve(pipeline, surroundings, collect):
     """Answers requests until the host hangs up."""
+    uncollected = 0
     while True:
         try:
             frame = read_frame()
         except (EOFError, OSError):
             return
         identity, payloads, deferred, metas = marshal.loads(frame)
+        uncollected += len(frame)
         del frame
-        results, extras = pipeline.batch(payloads, deferred, metas)
-        body = response(identity, results, extras, pipeline.max_frame)
-        del payloads, results, extras, metas
+        # A list that is there while the scripts run, and that the host knows: what becomes of every list becomes of it.
+        account = ["request", identity, len(payloads)]
+        answers = surroundings.answers(pipeline, payloads, deferred, metas)
+        body = response(account, answers, pipeline.max_frame)
+        del payloads, answers, metas
         for stage in pipeline.stages:
             stage.forget()
-        sys.stderr.flush()
+        if uncollected > COLLECT_AFTER:
+            # A function that calls itself and an exception that is kept make circles, which keep their message.
+            collect()
+            uncollected = 0
+        surroundings.log.flush()
         write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
         del body
 

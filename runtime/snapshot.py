@@ -35,12 +35,12 @@ def _rehearse():
         hello = json.loads(json.dumps(hello))
         stages, problems = entrypoint.start(hello)
         hello["compiled"] = entrypoint.for_others(stages)
-        pipeline = entrypoint.Pipeline(stages, hello["options"])
+        pipeline, surroundings = entrypoint.Pipeline(stages, hello["options"]), entrypoint.Surroundings(stages)
         for number in range(4):
-            request = (number, [{"items": [{"price": 1.5}]}] * 4, [], None)
+            request = (number, ({"items": [{"price": 1.5}]},) * 4, [], None)
             identity, *messages = marshal.loads(marshal.dumps(request, 4))
-            results, extras = pipeline.batch(*messages)
-            entrypoint.response(identity, results, extras, pipeline.max_frame)
+            answers = surroundings.answers(pipeline, *messages)
+            entrypoint.response(["request", identity, 4], answers, pipeline.max_frame)
     linecache.cache.clear()
 
 

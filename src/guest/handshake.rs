@@ -8,7 +8,7 @@ use super::error::{Death, ScriptProblem, StartError};
 use super::instance::Instance;
 
 /// Version of the frames that host and guest exchange; see docs/protocol.md.
-pub const PROTOCOL: u64 = 1;
+pub const PROTOCOL: u64 = 2;
 
 /// The first frame: what the guest is to run.
 #[derive(Debug, Clone, Serialize)]
@@ -135,12 +135,12 @@ mod tests {
     #[test]
     fn understands_ready_and_nothing_else() {
         let ready =
-            br#"READY {"protocol":1,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
+            br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
         assert!(parse(ready).unwrap().uses_meta);
-        let other = br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
+        let other = br#"READY {"protocol":3,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
         assert!(matches!(
             parse(other),
-            Err(StartError::Version { found: 2, .. })
+            Err(StartError::Version { found: 3, .. })
         ));
         for rubbish in [&b"READY"[..], b"READY {", b"hello", b"", b"FAILED []"] {
             assert!(matches!(

@@ -1,8 +1,8 @@
 //! What travels between host and guest once it is ready; see docs/protocol.md.
 //!
 //! A [`request`] is the marshal tuple `(id, payloads, deferred, metas)`, a [`response`]
-//! `(id, results, extras)` behind a status byte and a length. The id is echoed, so that a reply that answers
-//! something else is seen.
+//! `(account, answered, dropped, results, extras)` behind a status byte and a length. The account has the
+//! request's id, so that a reply that answers something else is seen.
 
 pub mod request;
 pub mod response;

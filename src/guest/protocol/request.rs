@@ -65,7 +65,8 @@ fn try_encode(
     encoder.clear();
     encoder.tuple(4);
     encoder.int(i64::from(id));
-    encoder.list(messages.len());
+    // Not a list: no script can change which messages come after it.
+    encoder.tuple(messages.len());
     let mut deferred = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         if let Some(failure) = &message.rejected {

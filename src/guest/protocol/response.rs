@@ -1,4 +1,9 @@
-//! Responses: a status byte, a big-endian `u32` length, and the marshal tuple `(id, results, extras)`.
+//! Responses: a status byte, a big-endian `u32` length, and the marshal tuple
+//! `(account, answered, dropped, results, extras)`.
+//!
+//! Scripts share an interpreter with what answers for them, and can reach its lists. So the guest says apart from
+//! these for how many messages it answers and how many of them leave nothing, and a response in which the two
+//! differ ends it.
 //!
 //! A guest may write anything. References let a small frame stand for any amount of data, so what one
 //! response may come to has a budget: where it is used up, the response counts as an answer to the messages
@@ -94,15 +99,21 @@ type Value = Result<Option<Range<u32>>, Box<Failure>>;
 
 impl Response<'_, '_> {
     fn decode(mut self, id: u32, count: usize) -> Result<usize, FrameError> {
-        if self.reader.tuple()? != 3 || self.reader.int()? != i64::from(id) {
-            return Err(invalid("a reply to another request"));
+        if self.reader.tuple()? != 5 {
+            return Err(invalid("a reply that is no response"));
         }
+        self.account(id, count)?;
+        let (told, dropped) = (self.reader.int()?, self.reader.int()?);
         let results = self.reader.list()?;
-        if results > count || (results == 0 && count > 0) {
+        if results > count || (results == 0 && count > 0) || told != results as i64 {
             return Err(invalid("a reply for another number of messages"));
         }
-        let mut answered = self.results(results)?;
-        for _ in 0..self.reader.list()? {
+        let (mut answered, empty) = self.results(results)?;
+        let extras = self.reader.list()?;
+        if usize::try_from(dropped).ok() != empty.checked_sub(extras) {
+            return Err(invalid("a reply in which a message's outcome is missing"));
+        }
+        for _ in 0..extras {
             let fields = self.reader.tuple()?;
             let index = self.index(results)?;
             if index > 0 && index < answered && self.is_spent() {
@@ -126,24 +137,40 @@ impl Response<'_, '_> {
         self.spent >= self.max_output
     }
 
-    /// Reads a list of `count` results; for all but the first only while the budget lasts.
-    fn results(&mut self, count: usize) -> Result<usize, FrameError> {
+    /// `["request", id, messages asked for]`: a list that stood beside the scripts, and must be whole.
+    fn account(&mut self, id: u32, count: usize) -> Result<(), FrameError> {
+        let whole = self.reader.list()? == 3
+            && self.reader.str()? == "request"
+            && self.reader.int()? == i64::from(id)
+            && self.reader.int()? == count as i64;
+        whole
+            .then_some(())
+            .ok_or_else(|| invalid("a reply to another request"))
+    }
+
+    /// Reads a list of `count` results; for all but the first only while the budget lasts. Returns how many were
+    /// read, and how many of all are `None`.
+    fn results(&mut self, count: usize) -> Result<(usize, usize), FrameError> {
         self.outcomes.items.reserve(count);
-        let mut answered = 0;
+        let (mut answered, mut empty) = (0, 0);
         for _ in 0..count {
             if answered > 0 && self.is_spent() {
+                empty += usize::from(self.reader.peek()? == Kind::None);
                 self.reader.skip()?;
                 continue;
             }
             let outcome = match self.value()? {
                 Ok(Some(payload)) => Outcome::Record(plain(payload)),
-                Ok(None) => Outcome::Dropped,
+                Ok(None) => {
+                    empty += 1;
+                    Outcome::Dropped
+                }
                 Err(failure) => Outcome::Failed(failure),
             };
             self.outcomes.items.push(outcome);
             answered += 1;
         }
-        Ok(answered)
+        Ok((answered, empty))
     }
 
     /// One value as JSON (or as its own bytes) at the end of the data; `None` for Python's `None`.

@@ -6,12 +6,17 @@ use crate::message::Overrides;
 
 const MAX_OUTPUT: usize = 10_000;
 
-/// A response to request 7 whose results and extras `write` writes.
-fn frame(write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
+/// A response to request 7, of `asked` messages, whose results and extras `write` writes.
+fn frame(asked: usize, answered: i64, dropped: i64, write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
     let mut body = Encoder::new(MAX_DEPTH);
     body.clear();
-    body.tuple(3);
+    body.tuple(5);
+    body.list(3);
+    body.str("request");
     body.int(7);
+    body.int(asked as i64);
+    body.int(answered);
+    body.int(dropped);
     write(&mut body);
     wrapped(body.as_bytes())
 }
@@ -82,7 +87,7 @@ fn err(kind: &str) -> Result<Vec<String>, String> {
 
 #[test]
 fn results_and_every_kind_of_extra() {
-    let frame = frame(|body| {
+    let frame = frame(7, 7, 1, |body| {
         body.list(7);
         body.payload(b"{\"a\":1}");
         for _ in 0..6 {
@@ -139,7 +144,7 @@ fn results_and_every_kind_of_extra() {
 #[test]
 fn fewer_answers_than_asked_for_but_never_none_or_more() {
     let results = |count: usize| {
-        frame(|body| {
+        frame(5, count as i64, count as i64, |body| {
             body.list(count);
             for _ in 0..count {
                 body.none();
@@ -156,7 +161,7 @@ fn fewer_answers_than_asked_for_but_never_none_or_more() {
 
 #[test]
 fn answers_to_something_else_and_rubbish() {
-    let other = frame(|body| {
+    let other = frame(1, 1, 1, |body| {
         body.list(1);
         body.none();
         body.list(0);
@@ -177,9 +182,11 @@ fn answers_to_something_else_and_rubbish() {
 #[test]
 fn two_answers_for_one_message_are_refused() {
     let extra = |result: &'static [u8], times: usize| {
-        frame(move |body| {
-            body.list(1);
+        let empty = if result == b"null" { 2 } else { 1 };
+        frame(2, 2, empty - times as i64, move |body| {
+            body.list(2);
             body.payload(result);
+            body.none();
             body.list(times);
             for _ in 0..times {
                 body.tuple(2);
@@ -188,9 +195,9 @@ fn two_answers_for_one_message_are_refused() {
             }
         })
     };
-    assert!(answers(&extra(b"null", 1), 1).is_ok());
+    assert!(answers(&extra(b"null", 1), 2).is_ok());
     for frame in [extra(b"5", 1), extra(b"null", 2)] {
-        let told = answers(&frame, 1).unwrap_err();
+        let told = answers(&frame, 2).unwrap_err();
         assert!(told.contains("second answer"), "{told}");
     }
 }
@@ -224,13 +231,84 @@ fn text(text: &str) -> Vec<u8> {
     [&[b'z', text.len() as u8][..], text.as_bytes()].concat()
 }
 
+/// A response to request 7, of `asked` messages, in which the counts agree.
+fn response(asked: u32, results: &[Vec<u8>], extras: &[Vec<u8>]) -> Vec<u8> {
+    let empty = results.iter().filter(|result| *result == b"N").count();
+    let account = list(&[text("request"), int(7), int(asked)]);
+    let counts = [
+        int(results.len() as u32),
+        int((empty - extras.len()) as u32),
+    ];
+    let [answered, dropped] = counts;
+    wrapped(&tuple(&[
+        account,
+        answered,
+        dropped,
+        list(results),
+        list(extras),
+    ]))
+}
+
+/// What a script that looks through all lists (`gc.get_objects()`) does to those of the response.
+#[test]
+fn an_outcome_that_is_gone_is_no_dropped_message() {
+    let account = || list(&[text("request"), int(7), int(3)]);
+    let (none, one) = (|| b"N".to_vec(), || int(1));
+    let failed = || tuple(&[int(1), text("null")]);
+    let body = |account: Vec<u8>, counts: [u32; 2], results: &[Vec<u8>], extras: &[Vec<u8>]| {
+        let [answered, dropped] = counts.map(int);
+        let fields = [account, answered, dropped, list(results), list(extras)];
+        answers(&wrapped(&tuple(&fields)), 3)
+    };
+    let whole = body(account(), [3, 1], &[one(), none(), none()], &[failed()]).unwrap();
+    assert_eq!(whole, [ok(&["1"]), ok(&["null"]), ok(&[])]);
+    let part = body(account(), [2, 1], &[one(), none()], &[]).unwrap();
+    assert_eq!(part, [ok(&["1"]), ok(&[])]);
+
+    for (what, answer) in [
+        ("emptied", body(account(), [3, 1], &[one()], &[])),
+        (
+            "filled",
+            body(account(), [3, 1], &[none(), none(), none()], &[failed()]),
+        ),
+        (
+            "a failure is gone",
+            body(account(), [3, 1], &[one(), none(), none()], &[]),
+        ),
+        (
+            "a result is gone",
+            body(account(), [3, 0], &[one(), one(), none()], &[]),
+        ),
+        ("all lists are empty", body(list(&[]), [3, 0], &[], &[])),
+        (
+            "all lists are turned round",
+            body(
+                list(&[int(3), int(7), text("request")]),
+                [3, 0],
+                &[one(), one(), one()],
+                &[],
+            ),
+        ),
+        (
+            "another number was asked for",
+            body(
+                list(&[text("request"), int(7), int(2)]),
+                [3, 0],
+                &[one(), one(), one()],
+                &[],
+            ),
+        ),
+    ] {
+        assert!(answer.is_err(), "{what}: {answer:?}");
+    }
+}
+
 /// `json.K = "x" * 8_000_000`, then `root = json.K` for a thousand messages.
 #[test]
 fn shared_results_are_cut_at_the_budget() {
     let mut results = vec![shared(4000)];
     results.resize(1000, reference(0));
-    let body = tuple(&[int(7), list(&results), list(&[])]);
-    let answered = answers(&wrapped(&body), 1000).unwrap();
+    let answered = answers(&response(1000, &results, &[]), 1000).unwrap();
     assert_eq!(answered.len(), 3, "what comes to MAX_OUTPUT, and no more");
 }
 
@@ -253,8 +331,8 @@ fn shared_outputs_and_headers_are_cut_at_the_budget() {
         tuple(&[int(index), text("outputs"), list(&outputs)])
     };
     let extras: Vec<Vec<u8>> = (0..50).map(|index| extra(index, index == 0)).collect();
-    let body = tuple(&[int(7), list(&vec![b"N".to_vec(); 50]), list(&extras)]);
-    let answered = answers(&wrapped(&body), 50).unwrap();
+    let nothing = vec![b"N".to_vec(); 50];
+    let answered = answers(&response(50, &nothing, &extras), 50).unwrap();
     assert_eq!(
         answered,
         [err("OutputTooLarge")],
@@ -274,8 +352,8 @@ fn what_holds_others_must_not_be_a_reference() {
         tuple(&[int(0), text("outputs"), outputs]),
         tuple(&[int(1), text("outputs"), reference(0)]),
     ];
-    let body = tuple(&[int(7), list(&vec![b"N".to_vec(); 2]), list(&extras)]);
-    assert!(answers(&wrapped(&body), 2).is_err());
+    let frame = response(2, &vec![b"N".to_vec(); 2], &extras);
+    assert!(answers(&frame, 2).is_err());
 }
 
 #[test]

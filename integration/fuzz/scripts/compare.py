@@ -1,0 +1,76 @@
+"""Runs scripts as functions and at top level, in one guest, and says where that differs.
+
+The script of `integration/fuzz/scripts.py`; what is in generate.py stands before it. `this` is a seed, or the text of
+a script; `root` becomes [seed, did it run as a function, None or how the two differ].
+"""
+
+import copy
+import marshal
+import re
+import warnings
+
+try:
+    import entrypoint
+except ImportError:
+    import __main__ as entrypoint
+
+warnings.simplefilter("ignore")  # of the compiler, on code that nobody would write
+MESSAGES = [[1, 2], {"k": 5, "item": [1, 2], "x": "y"}, "ab", 3, [["k", 1], {"k": 2}]]
+TOP_LEVEL = "\nif 0:\n    del never\n"  # no function has it, and it never runs
+
+
+def stage(text):
+    return entrypoint.Stage(0, {"name": "fuzz.py", "script": text, "imports": []})
+
+
+def outcome(stage, message):
+    pipeline = entrypoint.Pipeline([stage], {})
+    metas = [(None, None, 0, 0, None, [])] if stage.uses_meta else None
+    this = copy.deepcopy(message)
+    dropped, results, extras = pipeline.batch((this,), [], metas)
+    shown = repr((dropped, results, [*map(readable, extras)], this))
+    stage.forget()
+    if "RecursionError" in shown:
+        return "RecursionError"  # at top level there is one frame more, so it comes elsewhere
+    return re.sub(r"0x[0-9a-f]+|'0', 'x'(, '[0-9a-f]')+", "0x…", shown)
+
+
+def readable(extra):
+    """What was emitted as values: the bytes of equal ones differ by what else referred to them."""
+    index, kind, *rest = extra
+    if kind == "outputs":
+        rest = [(marshal.loads(data) if form == 0 else data, chosen) for form, data, chosen in rest[0]]
+    return index, kind, rest
+
+
+def started(text):
+    """A stage, or why there is none. Nothing but a syntax error is alike in both, and no concern of ours."""
+    try:
+        return stage(text), None
+    except entrypoint.CannotStart as error:
+        kinds = {problem["type"] for problem in error.problems}
+        return None, None if kinds <= {"SyntaxError", "IndentationError"} else repr(error)
+
+
+def compared(text):
+    """(did it run as a function, None or how the two differ)"""
+    ours, problem = started(text)
+    if ours is None:
+        return False, problem
+    if not ours.is_function:
+        return False, None
+    top_level, problem = started(text + TOP_LEVEL)
+    if top_level is None:
+        return True, problem or "at top level it cannot start"
+    for message in MESSAGES:
+        as_function, at_top_level = outcome(ours, message), outcome(top_level, message)
+        if as_function != at_top_level:
+            return True, f"for {message!r}\n  function:  {as_function}\n  top level: {at_top_level}"
+    return True, None
+
+
+if "this" in globals():  # in a guest
+    text = this if isinstance(this, str) else script(this)
+    root = [this, *compared(text)]
+    if root[2] and not isinstance(this, str):
+        root[2] = f"{text}\n{root[2]}"
