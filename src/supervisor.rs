@@ -8,6 +8,7 @@
 
 pub mod generations;
 mod lives;
+mod patience;
 mod population;
 mod reload;
 pub mod replay;
@@ -23,21 +24,22 @@ use std::time::Instant;
 use actix::prelude::*;
 
 use self::generations::Generations;
+use self::patience::Abandoned;
 use self::reload::Candidate;
 pub use self::reload::{NewScripts, Successor};
 use self::replay::{Next, Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
-use crate::engine::{Engine, Watch};
-use crate::guest::{Execute, Executed, GuestSpec, Stop, YIELD_AFTER};
+use crate::clock::Clock;
+use crate::engine::{Fatal, GuestsReady, Watch};
+use crate::guest::error::Death;
+use crate::guest::{Execute, Executed, MakeGuests, Stop};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Outcome, Outcomes, Processed};
 use crate::telemetry::metrics::Metrics;
 
 /// Starts that may fail in a row, with no guest ready, before the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
-/// Threads that may be stuck in the host's code before the engine gives up: they cannot be ended.
-const MOST_ABANDONED: u32 = 8;
 
 /// When guests are replaced although they are well.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,7 @@ pub struct Run(pub Arc<Batch>);
 
 /// The actor. See the module's documentation.
 pub struct Supervisor {
-    generations: Generations<Arc<GuestSpec>>,
+    generations: Generations<Arc<dyn MakeGuests>>,
     /// New scripts whose first guest is on its way to READY.
     candidate: Option<Candidate>,
     bounds: Bounds,
@@ -63,7 +65,10 @@ pub struct Supervisor {
     gate: Gate,
     metrics: Arc<Metrics>,
     processor: Recipient<Processed>,
-    engine: Addr<Engine>,
+    ready: Recipient<GuestsReady>,
+    fatal: Recipient<Fatal>,
+    /// By which guests are waited for.
+    clock: Clock,
     queue: BTreeMap<Turn, Work>,
     arrivals: u64,
     /// Batches that a guest has begun, by arrival.
@@ -72,7 +77,7 @@ pub struct Supervisor {
     next_number: usize,
     /// Failed starts since a guest last reached READY.
     failed_starts: u32,
-    abandoned: u32,
+    abandoned: Abandoned,
     alarm: Option<SpawnHandle>,
     /// Waits until the gate lets work go on.
     held_back: Option<SpawnHandle>,
@@ -87,8 +92,12 @@ pub struct Parts {
     pub gate: Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who hears that the first guest is ready, and of what cannot be mended.
-    pub engine: Addr<Engine>,
+    /// Who hears that the first guest is ready.
+    pub ready: Recipient<GuestsReady>,
+    /// Who hears of what cannot be mended.
+    pub fatal: Recipient<Fatal>,
+    /// By which guests are waited for.
+    pub clock: Clock,
 }
 
 impl Supervisor {
@@ -99,7 +108,9 @@ impl Supervisor {
             first,
             gate,
             metrics,
-            engine,
+            ready,
+            fatal,
+            clock,
         } = parts;
         let Successor {
             spec,
@@ -114,15 +125,17 @@ impl Supervisor {
             gate,
             metrics,
             processor,
-            _watch: Watch::over("supervisor", &engine),
-            engine,
+            _watch: Watch::new("supervisor", fatal.clone()),
+            ready,
+            fatal,
+            clock,
             queue: BTreeMap::new(),
             arrivals: 0,
             begun: 0,
             slots: Vec::new(),
             next_number: 0,
             failed_starts: 0,
-            abandoned: 0,
+            abandoned: Abandoned::default(),
             alarm: None,
             held_back: None,
         }
@@ -196,19 +209,13 @@ impl Supervisor {
         );
         self.begun = self.begun.max(work.turn().0 + 1);
         let slot = &mut self.slots[index];
-        let limits = &slot.spec.limits;
-        // It hands on what it has after `YIELD_AFTER`, but for the request it is at. Only a guest that is
-        // stuck in the host's code is later than this.
-        let patience = YIELD_AFTER + limits.timeout + limits.start_timeout;
-        let request = guest.send(Execute(work.stretch.clone())).timeout(patience);
+        let patience = patience::for_work(slot.spec.limits());
+        let request = guest.execute.send(Execute(work.stretch.clone()));
         slot.state = State::Busy(work);
-        ctx.spawn(
-            request
-                .into_actor(self)
-                .map(move |result, supervisor, ctx| {
-                    supervisor.executed(number, result, ctx);
-                }),
-        );
+        let answer = patience::answer(request, patience, self.clock.clone());
+        ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
+            supervisor.executed(number, result, ctx);
+        }));
     }
 
     fn executed(
@@ -224,8 +231,21 @@ impl Supervisor {
             return;
         };
         match result {
-            Ok(executed) => self.settle(index, work, executed, ctx),
-            Err(error) => self.lost(index, work, error, ctx),
+            Ok(executed) if executed.answers(work.len()) => {
+                self.settle(index, work, executed, ctx);
+            }
+            Ok(_) => {
+                let what = "an answer for another number of messages";
+                self.lost(index, work, Death::Protocol(what.into()), false, ctx);
+            }
+            Err(MailboxError::Closed) => {
+                let what = "see the message on standard error";
+                self.lost(index, work, Death::Panic(what.into()), false, ctx);
+            }
+            Err(MailboxError::Timeout) => {
+                let what = "its thread does not answer and is abandoned";
+                self.lost(index, work, Death::Panic(what.into()), true, ctx);
+            }
         }
         self.act(ctx);
     }
@@ -316,3 +336,6 @@ impl Handler<Run> for Supervisor {
         self.act(ctx);
     }
 }
+
+#[cfg(test)]
+mod tests;
