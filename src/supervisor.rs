@@ -3,9 +3,11 @@
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
 //! guest that died becomes a new one that has said READY, and the work it held stays here until it is
 //! answered. The decisions are pure and stand in [`scaling`], [`restart`], [`replay`] and
-//! [`generations`]; this file hands out the work, `population` makes the guests more or fewer, `lives` starts and
-//! replaces them, and `reload` has guests with new scripts take over.
+//! [`generations`]; this file hands out the work, `answers` takes what comes of it, `population` makes the guests
+//! more or fewer, `lives` starts and replaces them, `patience` says when one is given up, and `reload` has guests with
+//! new scripts take over.
 
+mod answers;
 pub mod generations;
 mod lives;
 mod patience;
@@ -27,15 +29,14 @@ use self::generations::Generations;
 use self::patience::Abandoned;
 use self::reload::Candidate;
 pub use self::reload::{NewScripts, Successor};
-use self::replay::{Next, Turn, Work};
+use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
 use crate::clock::Clock;
 use crate::engine::{Fatal, GuestsReady, Watch};
-use crate::guest::error::Death;
-use crate::guest::{Execute, Executed, MakeGuests, Stop};
+use crate::guest::{Execute, MakeGuests};
 use crate::message::gate::Gate;
-use crate::message::{Batch, Outcome, Outcomes, Processed};
+use crate::message::{Batch, Processed};
 use crate::telemetry::metrics::Metrics;
 
 /// Starts that may fail in a row, with no guest ready, before the engine gives up.
@@ -198,7 +199,8 @@ impl Supervisor {
     fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
         let slot = &self.slots[index];
         let number = slot.number;
-        let Some(guest) = slot.guest.clone() else {
+        // A copy: each has a place of its own in the guest's mailbox.
+        let Some(guest) = slot.guest.as_ref().map(|guest| guest.execute.clone()) else {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
@@ -210,7 +212,7 @@ impl Supervisor {
         self.begun = self.begun.max(work.turn().0 + 1);
         let slot = &mut self.slots[index];
         let patience = patience::for_work(slot.spec.limits());
-        let request = guest.execute.send(Execute(work.stretch.clone()));
+        let request = guest.send(Execute(work.stretch.clone()));
         slot.state = State::Busy(work);
         let answer = patience::answer(request, patience, self.clock.clone());
         ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
@@ -218,96 +220,8 @@ impl Supervisor {
         }));
     }
 
-    fn executed(
-        &mut self,
-        number: usize,
-        result: Result<Executed, MailboxError>,
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
-            return;
-        };
-        let Some(work) = self.slots[index].take_work() else {
-            return;
-        };
-        match result {
-            Ok(executed) if executed.answers(work.len()) => {
-                self.settle(index, work, executed, ctx);
-            }
-            Ok(_) => {
-                let what = "an answer for another number of messages";
-                self.lost(index, work, Death::Protocol(what.into()), false, ctx);
-            }
-            Err(MailboxError::Closed) => {
-                let what = "see the message on standard error";
-                self.lost(index, work, Death::Panic(what.into()), false, ctx);
-            }
-            Err(MailboxError::Timeout) => {
-                let what = "its thread does not answer and is abandoned";
-                self.lost(index, work, Death::Panic(what.into()), true, ctx);
-            }
-        }
-        self.act(ctx);
-    }
-
-    /// A guest answered.
-    fn settle(&mut self, index: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
-        let Executed {
-            mut outcomes,
-            stop,
-            memory,
-            took,
-            cpu_seconds,
-        } = executed;
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
-        let answered = outcomes.items.len();
-        if answered > 0 {
-            self.slots[index].backoff.reset();
-        }
-        self.slots[index].messages += answered as u64;
-        self.slots[index].memory_now = memory;
-        Metrics::took(&self.metrics.guest_seconds, took, answered);
-        Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
-        match work.after(answered, &stop) {
-            Next::Done => self.free(index, memory, ctx),
-            Next::Continue(work) => {
-                self.requeue(work);
-                self.free(index, memory, ctx);
-            }
-            Next::Restart { work, convicted } => {
-                if let Some((_, failure)) = convicted {
-                    self.slots[index].backoff.reset();
-                    outcomes.items.push(Outcome::Failed(Box::new(failure)));
-                }
-                if let Stop::Died { death, .. } = stop {
-                    self.bury(index, &death, work, ctx);
-                }
-            }
-        }
-        self.hand_on(batch, start, outcomes);
-    }
-
-    fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
-        if !outcomes.items.is_empty() {
-            // Bounded by the gate: a batch has at most as many outcomes as messages.
-            self.processor.do_send(Processed {
-                batch,
-                start,
-                outcomes,
-            });
-        }
-    }
-
     fn enqueue(&mut self, work: Work) {
         self.queue.insert(work.turn(), work);
-    }
-
-    /// The rest of work that takes long goes back in shares: what nobody has time for makes the guests grow.
-    fn requeue(&mut self, mut work: Work) {
-        work.since = Instant::now();
-        for share in work.share(self.bounds.max) {
-            self.enqueue(share);
-        }
     }
 }
 
