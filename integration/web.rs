@@ -370,7 +370,7 @@ fn half_sent_requests_do_not_take_all_descriptors() {
     let folder = format!("/proc/{}/fd", running.0.id());
     let open = || std::fs::read_dir(&folder).expect("it runs").count();
     let before = open();
-    let halves: Vec<_> = (0..200)
+    let halves: Vec<_> = (0..150)
         .map(|_| {
             let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
             write!(stream, "GET /stats HTTP/1.1\r\nHost: localhost\r\n").expect("it takes it");
