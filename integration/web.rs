@@ -351,3 +351,69 @@ fn the_page() {
     assert!(watching.wait().expect("it ends").success(), "see above");
     assert!(second.is_some(), "it came back");
 }
+
+/// Whoever sends half a request and waits takes no more than a few of the process' descriptors.
+#[test]
+fn half_sent_requests_do_not_take_all_descriptors() {
+    if !cfg!(target_os = "linux") {
+        return; // others do not tell what a process has open
+    }
+    let port = port();
+    let mut child = nerodia(["run", "-c", "configs/sum.yaml"])
+        .set(format!("http.address=127.0.0.1:{port}"))
+        .spawn();
+    let _stdin = child.stdin.take();
+    let running = Ending(child);
+    eventually("it is ready", || {
+        get(port, "/ready").filter(|(status, _)| *status == 200)
+    });
+    let folder = format!("/proc/{}/fd", running.0.id());
+    let open = || std::fs::read_dir(&folder).expect("it runs").count();
+    let before = open();
+    let halves: Vec<_> = (0..150)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+            write!(stream, "GET /stats HTTP/1.1\r\nHost: localhost\r\n").expect("it takes it");
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(500));
+    let taken = open().saturating_sub(before);
+    assert!((1..=70).contains(&taken), "{taken} of {}", halves.len());
+    // They are sent away after a while, and others have their turn.
+    eventually("it answers again", || {
+        get(port, "/ready").filter(|(status, _)| *status == 200)
+    });
+}
+
+/// A page of the web whose name resolves to this machine reads nothing.
+#[test]
+fn only_requests_for_this_machine_are_answered() {
+    let port = port();
+    let mut child = nerodia(["run", "-c", "configs/sum.yaml"])
+        .set(format!("http.address=127.0.0.1:{port}"))
+        .spawn();
+    let _stdin = child.stdin.take();
+    let _running = Ending(child);
+    eventually("it listens", || get(port, "/ping"));
+    for (host, expected) in [
+        (format!("127.0.0.1:{port}"), "200"),
+        (format!("localhost:{port}"), "200"),
+        (format!("evil.example:{port}"), "421"),
+    ] {
+        for path in ["/", "/ping", "/ready", "/metrics", "/stats"] {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            )
+            .expect("it takes it");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            let status = answer.split(' ').nth(1).expect("a status");
+            // Whether it is ready is another question.
+            let status = if status == "503" { "200" } else { status };
+            assert_eq!(status, expected, "{host} {path}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Starts the actors, from the output back to the input, and ends them: drain, fatal errors, exit code.
 
 pub mod build;
+pub mod places;
 pub mod problems;
 pub mod reload;
 pub mod shutdown;
@@ -45,13 +46,17 @@ pub enum Fatal {
 /// Tells the engine when the actor that holds it is gone: a panic ends an actor and nobody else notices.
 pub struct Watch {
     name: &'static str,
-    engine: Addr<Engine>,
+    engine: Recipient<Fatal>,
 }
 
 impl Watch {
     /// A watch over the actor called `name`.
     pub fn over(name: &'static str, engine: &Addr<Engine>) -> Self {
-        let engine = engine.clone();
+        Self::new(name, engine.clone().recipient())
+    }
+
+    /// A watch over the actor called `name`, for whoever hears of it.
+    pub fn new(name: &'static str, engine: Recipient<Fatal>) -> Self {
         Self { name, engine }
     }
 }
@@ -318,3 +323,6 @@ impl Handler<Fatal> for Engine {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,172 +11,50 @@ pub mod deadline;
 pub mod error;
 pub mod handshake;
 pub mod instance;
+pub mod link;
 pub mod log;
 pub mod meter;
 pub mod pace;
 pub mod packages;
 pub mod protocol;
 pub mod runtime;
+pub mod spec;
 pub mod stdio;
 pub mod store;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Handler, MessageResult, SyncArbiter, SyncContext};
-use sha2::{Digest as _, Sha256};
 
 use self::alive::Alive;
-use self::artifact::hex;
 use self::error::{Death, StartError};
-use self::handshake::{Hello, HelloStage, Ready};
+use self::handshake::Hello;
 use self::instance::Instance;
-use self::log::GuestLog;
+use self::link::Thread;
+pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop, Stretch};
+use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
-use self::runtime::Runtime;
+pub use self::spec::{GuestSpec, Limits};
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes};
 use crate::telemetry::process;
 
-/// A reply may be this much longer than the largest result, for what is written around it.
-const FRAME_SLACK: usize = 4 << 20;
 /// Results that a guest keeps before it hands them on, although its work is not at its end.
 const YIELD_BYTES: usize = 256 << 10;
 /// Time after which it does so.
 pub const YIELD_AFTER: Duration = Duration::from_millis(100);
 
-/// What every guest of a pipeline is made from.
-pub struct GuestSpec {
-    /// The interpreter.
-    pub runtime: Arc<Runtime>,
-    /// The scripts.
-    pub stages: Vec<HelloStage>,
-    /// What a guest may not exceed.
-    pub limits: Limits,
-    /// Says which scripts made something: the beginning of a SHA-256 of them all, in hexadecimal.
-    pub script_hash: Arc<str>,
-    /// The scripts as the first guest compiled them, for the others.
-    compiled: OnceLock<Vec<String>>,
-}
-
-impl GuestSpec {
-    /// Guests of `runtime` that run `stages` within `limits`.
-    pub fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
-        Self {
-            runtime,
-            script_hash: script_hash(&stages),
-            stages,
-            limits,
-            compiled: OnceLock::new(),
-        }
-    }
-}
-
-fn script_hash(stages: &[HelloStage]) -> Arc<str> {
-    let mut hasher = Sha256::new();
-    for stage in stages {
-        hasher.update((stage.script.len() as u64).to_be_bytes());
-        hasher.update(&stage.script);
-    }
-    hex(&hasher.finalize()[..8]).into()
-}
-
-/// What a guest may not exceed.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Time for one message.
-    pub timeout: Duration,
-    /// Time from instantiation to READY.
-    pub start_timeout: Duration,
-    /// Bytes of WebAssembly memory.
-    pub memory: u64,
-    /// Bytes one message's results may have.
-    pub max_output: usize,
-    /// Bytes one message may print.
-    pub max_log: u64,
-    /// For tests: each guest is ended at a random moment, about this long after READY.
-    pub kill_after: Option<Duration>,
-}
-
-impl Limits {
-    fn max_frame(&self) -> usize {
-        self.max_output.saturating_add(FRAME_SLACK)
-    }
-}
-
-/// Makes the guest live, from nothing or after it died.
-#[derive(Debug, actix::Message)]
-#[rtype(result = "Result<Started, StartError>")]
-pub struct Start;
-
-/// A guest is ready.
-#[derive(Debug, Clone)]
-pub struct Started {
-    /// What it said.
-    pub ready: Ready,
-    /// Time from instantiation to READY.
-    pub took: Duration,
-    /// Bytes of memory it has.
-    pub memory: u64,
-}
-
-/// A stretch of a batch for a guest to run.
-#[derive(Debug, Clone)]
-pub struct Stretch {
-    /// The batch; shared, since it is run again if the guest dies.
-    pub batch: Arc<Batch>,
-    /// Index of the first message to run.
-    pub next: usize,
-    /// Index after the last one.
-    pub end: usize,
-    /// Messages before this index run one to a request, since a request with them killed a guest.
-    pub solo_until: usize,
-}
-
-/// Runs a stretch, or its beginning.
-#[derive(Debug, actix::Message)]
-#[rtype(result = "Executed")]
-pub struct Execute(pub Stretch);
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Executed {
-    /// For the first messages of the stretch, as far as it got.
-    pub outcomes: Outcomes,
-    /// Why it got no further.
-    pub stop: Stop,
-    /// Bytes of memory the guest has.
-    pub memory: u64,
-    /// How long it took.
-    pub took: Duration,
-    /// Processor time it took.
-    pub cpu_seconds: f64,
-}
-
-/// Where a guest stopped in its stretch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// At the end.
-    Complete,
-    /// Before the end, to hand on what it has.
-    Yielded,
-    /// It died.
-    Died {
-        /// How.
-        death: Death,
-        /// How many messages of the fatal request are without outcome.
-        suspects: usize,
-        /// Whether that request was the guest's first and had one message: nobody else can have done it.
-        alone: bool,
-    },
-}
-
 /// The actor. See the module's documentation.
 pub struct Guest {
     number: usize,
     spec: Arc<GuestSpec>,
+    /// How much it logs, in all its lives.
+    lines: LineRate,
+    /// Is gone when the thread is.
+    _thread: Arc<Thread>,
     waiting: tokio::runtime::Runtime,
     encoder: Encoder,
     scratch: Scratch,
@@ -188,14 +66,30 @@ impl Guest {
     ///
     /// # Errors
     /// If the system has no thread to spare.
-    pub fn spawn(number: usize, spec: Arc<GuestSpec>) -> Result<Addr<Self>, StartError> {
-        let thread = move || thread::Builder::new().name(format!("guest-{number}"));
+    pub fn spawn(
+        number: usize,
+        spec: Arc<GuestSpec>,
+        lines: LineRate,
+    ) -> Result<(Addr<Self>, Weak<Thread>), StartError> {
+        let builder = move || thread::Builder::new().name(format!("guest-{number}"));
+        let alive = Arc::new(Thread);
+        let thread = Arc::downgrade(&alive);
+        // The actor has the one that counts; this one is given away with the first.
+        let alive = Mutex::new(Some(alive));
+        let guest = move || Self {
+            _thread: alive
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .unwrap_or_default(),
+            lines: lines.clone(),
+            ..Self::new(number, spec.clone())
+        };
         // `SyncArbiter` panics where a thread cannot be had.
         catch_unwind(AssertUnwindSafe(|| {
-            SyncArbiter::start_with_thread_builder(1, thread, move || {
-                Self::new(number, spec.clone())
-            })
+            SyncArbiter::start_with_thread_builder(1, builder, guest)
         }))
+        .map(|address| (address, thread))
         .map_err(|_| StartError::NoThread)
     }
 
@@ -208,6 +102,8 @@ impl Guest {
         Self {
             number,
             spec,
+            lines: LineRate::default(),
+            _thread: Arc::default(),
             waiting,
             encoder: Encoder::new(protocol::MAX_DEPTH),
             scratch: Scratch::default(),
@@ -230,12 +126,15 @@ impl Guest {
             ..
         } = self.spec.limits;
         let max_frame = self.spec.limits.max_frame();
-        let log = GuestLog::new(self.number, max_log);
+        let log = GuestLog::new(self.number, max_log, self.lines.clone());
         let mut instance = Instance::new(&self.spec.runtime, memory, max_frame + 5, log);
         let compiled = self.spec.compiled.get().cloned();
         let hello = Hello::new(self.spec.stages.clone(), compiled, max_frame);
         let greeting = handshake::greet(&mut instance, &hello, start_timeout);
         let mut ready = self.waiting.block_on(greeting)?;
+        if let Some(death) = instance.over() {
+            return Err(StartError::Died(death.clone()));
+        }
         let compiled = std::mem::take(&mut ready.compiled);
         if compiled.len() == self.spec.stages.len() {
             // Another guest may have been quicker; both are the same.
@@ -262,13 +161,14 @@ impl Guest {
             script_hash: Arc::clone(&self.spec.script_hash),
             ..Outcomes::default()
         };
-        let mut cost = 0;
+        let (first, mut cost) = (next, 0);
         let (began, cpu) = (Instant::now(), process::thread_seconds());
         let stop = loop {
             if next == end {
                 break Stop::Complete;
             }
-            if cost >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER {
+            // With one request at least: a thread that had to wait for its core has something to hand on, too.
+            if next > first && (cost >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER) {
                 break Stop::Yielded;
             }
             let limit = if next < solo_until { next + 1 } else { end };
@@ -279,6 +179,16 @@ impl Guest {
                     cost += new.iter().map(Outcome::cost).sum::<usize>();
                     cost += outcomes.data.len() - data;
                     next += answered;
+                    if let Some(death) = self.alive.as_ref().and_then(Alive::over).cloned() {
+                        // Whoever runs next had no part in it.
+                        self.alive = None;
+                        break Stop::Died {
+                            death,
+                            suspects: 0,
+                            single: false,
+                            fresh: false,
+                        };
+                    }
                 }
                 Err(stop) => {
                     self.alive = None;
@@ -309,7 +219,8 @@ impl Guest {
             return Err(Stop::Died {
                 death: Death::Killed("it was not started"),
                 suspects: limit - next,
-                alone: false,
+                single: false,
+                fresh: false,
             });
         };
         let limit = limit.min(next + alive.pace());
@@ -331,7 +242,8 @@ impl Guest {
                 death,
                 // What was answered before the fatal message counts.
                 suspects: count - (outcomes.items.len() - had),
-                alone: fresh && count == 1,
+                single: count == 1,
+                fresh,
             })?;
             if answered < count {
                 return Ok(answered);

@@ -22,11 +22,13 @@
 //! * [`output`], [`dead_letter`]: where results and failures go.
 //! * [`kafka`]: what Kafka inputs and outputs share.
 //! * [`telemetry`]: metrics and logs.
+//! * [`clock`]: time that counts, by which deadlines are kept.
 //! * [`cli`]: the commands.
 
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod message;

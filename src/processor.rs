@@ -13,21 +13,21 @@ use actix::prelude::*;
 
 use self::error_policy::ErrorPolicy;
 use self::sequencer::Sequencer;
-use crate::engine::{Engine, MessageFailed, Watch};
+use crate::engine::{MessageFailed, Watch};
 use crate::message::ack::Ack;
 use crate::message::{Batch, Deliver, Incoming, Lane, LaneEnded, Outcome, Outcomes, Processed};
-use crate::supervisor::{Run, Supervisor};
+use crate::supervisor::Run;
 use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
 
 /// The actor. See the module's documentation.
 pub struct Processor {
-    supervisor: Addr<Supervisor>,
+    supervisor: Recipient<Run>,
     output: Recipient<Deliver>,
     error_policy: ErrorPolicy,
     metrics: Arc<Metrics>,
     lanes: HashMap<Lane, Sequencer<Stretch>>,
-    engine: Addr<Engine>,
+    engine: Recipient<MessageFailed>,
     _watch: Watch,
 }
 
@@ -43,11 +43,12 @@ struct Stretch {
 impl Processor {
     /// A processor between these.
     pub fn new(
-        supervisor: Addr<Supervisor>,
+        supervisor: Recipient<Run>,
         output: Recipient<Deliver>,
         error_policy: ErrorPolicy,
         metrics: Arc<Metrics>,
-        engine: &Addr<Engine>,
+        engine: Recipient<MessageFailed>,
+        watch: Watch,
     ) -> Self {
         Self {
             supervisor,
@@ -55,8 +56,8 @@ impl Processor {
             error_policy,
             metrics,
             lanes: HashMap::new(),
-            engine: engine.clone(),
-            _watch: Watch::over("processor", engine),
+            engine,
+            _watch: watch,
         }
     }
 
@@ -222,3 +223,6 @@ impl Handler<LaneEnded> for Processor {
         self.lanes.remove(&lane);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,14 @@
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
 //! guest that died becomes a new one that has said READY, and the work it held stays here until it is
 //! answered. The decisions are pure and stand in [`scaling`], [`restart`], [`replay`] and
-//! [`generations`]; this file hands out the work, `population` makes the guests more or fewer, `lives` starts and
-//! replaces them, and `reload` has guests with new scripts take over.
+//! [`generations`]; this file hands out the work, `answers` takes what comes of it, `population` makes the guests
+//! more or fewer, `lives` starts and replaces them, `patience` says when one is given up, and `reload` has guests with
+//! new scripts take over.
 
+mod answers;
 pub mod generations;
 mod lives;
+mod patience;
 mod population;
 mod reload;
 pub mod replay;
@@ -23,21 +26,21 @@ use std::time::Instant;
 use actix::prelude::*;
 
 use self::generations::Generations;
+use self::patience::Abandoned;
 use self::reload::Candidate;
 pub use self::reload::{NewScripts, Successor};
-use self::replay::{Next, Turn, Work};
+use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
-use crate::engine::{Engine, Watch};
-use crate::guest::{Execute, Executed, GuestSpec, Stop, YIELD_AFTER};
+use crate::clock::Clock;
+use crate::engine::{Fatal, GuestsReady, Watch};
+use crate::guest::{Execute, MakeGuests};
 use crate::message::gate::Gate;
-use crate::message::{Batch, Outcome, Outcomes, Processed};
+use crate::message::{Batch, Processed};
 use crate::telemetry::metrics::Metrics;
 
 /// Starts that may fail in a row, with no guest ready, before the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
-/// Threads that may be stuck in the host's code before the engine gives up: they cannot be ended.
-const MOST_ABANDONED: u32 = 8;
 
 /// When guests are replaced although they are well.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +58,7 @@ pub struct Run(pub Arc<Batch>);
 
 /// The actor. See the module's documentation.
 pub struct Supervisor {
-    generations: Generations<Arc<GuestSpec>>,
+    generations: Generations<Arc<dyn MakeGuests>>,
     /// New scripts whose first guest is on its way to READY.
     candidate: Option<Candidate>,
     bounds: Bounds,
@@ -63,7 +66,10 @@ pub struct Supervisor {
     gate: Gate,
     metrics: Arc<Metrics>,
     processor: Recipient<Processed>,
-    engine: Addr<Engine>,
+    ready: Recipient<GuestsReady>,
+    fatal: Recipient<Fatal>,
+    /// By which guests are waited for.
+    clock: Clock,
     queue: BTreeMap<Turn, Work>,
     arrivals: u64,
     /// Batches that a guest has begun, by arrival.
@@ -72,7 +78,7 @@ pub struct Supervisor {
     next_number: usize,
     /// Failed starts since a guest last reached READY.
     failed_starts: u32,
-    abandoned: u32,
+    abandoned: Abandoned,
     alarm: Option<SpawnHandle>,
     /// Waits until the gate lets work go on.
     held_back: Option<SpawnHandle>,
@@ -87,8 +93,12 @@ pub struct Parts {
     pub gate: Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who hears that the first guest is ready, and of what cannot be mended.
-    pub engine: Addr<Engine>,
+    /// Who hears that the first guest is ready.
+    pub ready: Recipient<GuestsReady>,
+    /// Who hears of what cannot be mended.
+    pub fatal: Recipient<Fatal>,
+    /// By which guests are waited for.
+    pub clock: Clock,
 }
 
 impl Supervisor {
@@ -99,7 +109,9 @@ impl Supervisor {
             first,
             gate,
             metrics,
-            engine,
+            ready,
+            fatal,
+            clock,
         } = parts;
         let Successor {
             spec,
@@ -114,15 +126,17 @@ impl Supervisor {
             gate,
             metrics,
             processor,
-            _watch: Watch::over("supervisor", &engine),
-            engine,
+            _watch: Watch::new("supervisor", fatal.clone()),
+            ready,
+            fatal,
+            clock,
             queue: BTreeMap::new(),
             arrivals: 0,
             begun: 0,
             slots: Vec::new(),
             next_number: 0,
             failed_starts: 0,
-            abandoned: 0,
+            abandoned: Abandoned::default(),
             alarm: None,
             held_back: None,
         }
@@ -185,7 +199,8 @@ impl Supervisor {
     fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
         let slot = &self.slots[index];
         let number = slot.number;
-        let Some(guest) = slot.guest.clone() else {
+        // A copy: each has a place of its own in the guest's mailbox.
+        let Some(guest) = slot.guest.as_ref().map(|guest| guest.execute.clone()) else {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
@@ -196,98 +211,17 @@ impl Supervisor {
         );
         self.begun = self.begun.max(work.turn().0 + 1);
         let slot = &mut self.slots[index];
-        let limits = &slot.spec.limits;
-        // It hands on what it has after `YIELD_AFTER`, but for the request it is at. Only a guest that is
-        // stuck in the host's code is later than this.
-        let patience = YIELD_AFTER + limits.timeout + limits.start_timeout;
-        let request = guest.send(Execute(work.stretch.clone())).timeout(patience);
+        let patience = patience::for_work(slot.spec.limits());
+        let request = guest.send(Execute(work.stretch.clone()));
         slot.state = State::Busy(work);
-        ctx.spawn(
-            request
-                .into_actor(self)
-                .map(move |result, supervisor, ctx| {
-                    supervisor.executed(number, result, ctx);
-                }),
-        );
-    }
-
-    fn executed(
-        &mut self,
-        number: usize,
-        result: Result<Executed, MailboxError>,
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
-            return;
-        };
-        let Some(work) = self.slots[index].take_work() else {
-            return;
-        };
-        match result {
-            Ok(executed) => self.settle(index, work, executed, ctx),
-            Err(error) => self.lost(index, work, error, ctx),
-        }
-        self.act(ctx);
-    }
-
-    /// A guest answered.
-    fn settle(&mut self, index: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
-        let Executed {
-            mut outcomes,
-            stop,
-            memory,
-            took,
-            cpu_seconds,
-        } = executed;
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
-        let answered = outcomes.items.len();
-        if answered > 0 {
-            self.slots[index].backoff.reset();
-        }
-        self.slots[index].messages += answered as u64;
-        self.slots[index].memory_now = memory;
-        Metrics::took(&self.metrics.guest_seconds, took, answered);
-        Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
-        match work.after(answered, &stop) {
-            Next::Done => self.free(index, memory, ctx),
-            Next::Continue(work) => {
-                self.requeue(work);
-                self.free(index, memory, ctx);
-            }
-            Next::Restart { work, convicted } => {
-                if let Some((_, failure)) = convicted {
-                    self.slots[index].backoff.reset();
-                    outcomes.items.push(Outcome::Failed(Box::new(failure)));
-                }
-                if let Stop::Died { death, .. } = stop {
-                    self.bury(index, &death, work, ctx);
-                }
-            }
-        }
-        self.hand_on(batch, start, outcomes);
-    }
-
-    fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
-        if !outcomes.items.is_empty() {
-            // Bounded by the gate: a batch has at most as many outcomes as messages.
-            self.processor.do_send(Processed {
-                batch,
-                start,
-                outcomes,
-            });
-        }
+        let answer = patience::answer(request, patience, self.clock.clone());
+        ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
+            supervisor.executed(number, result, ctx);
+        }));
     }
 
     fn enqueue(&mut self, work: Work) {
         self.queue.insert(work.turn(), work);
-    }
-
-    /// The rest of work that takes long goes back in shares: what nobody has time for makes the guests grow.
-    fn requeue(&mut self, mut work: Work) {
-        work.since = Instant::now();
-        for share in work.share(self.bounds.max) {
-            self.enqueue(share);
-        }
     }
 }
 
@@ -316,3 +250,6 @@ impl Handler<Run> for Supervisor {
         self.act(ctx);
     }
 }
+
+#[cfg(test)]
+mod tests;

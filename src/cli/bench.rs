@@ -9,6 +9,7 @@ use super::{console, progress, report};
 use crate::config::Config;
 use crate::engine::{build, problems};
 use crate::guest::error::StartError;
+use crate::guest::log::LineRate;
 use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop, Stretch};
 use crate::message::ack::Acked;
 use crate::message::gate::Gate;
@@ -107,7 +108,7 @@ impl Bench {
         if let Some(guest) = &self.guest {
             return Ok(guest.clone());
         }
-        let guest = Guest::spawn(1, Arc::clone(&self.spec))?;
+        let (guest, _) = Guest::spawn(1, Arc::clone(&self.spec), LineRate::default())?;
         guest
             .send(Start)
             .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console;
-use crate::engine::build::{cache_directories, runtime_directory};
+use crate::engine::places::{cache_directories, runtime_directory};
 use crate::guest::cache::Cache;
 use crate::guest::runtime::{Runtime, RuntimeError};
 

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
 use super::{MISUSED, WELL, console, progress, report};
-use crate::engine::build::{cache_directories, runtime_directory};
+use crate::engine::places::{cache_directories, runtime_directory};
 use crate::guest::artifact::Artifact;
 use crate::guest::cache::{self, Cache};
 use crate::guest::packages;

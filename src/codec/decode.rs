@@ -22,6 +22,26 @@ pub struct Scratch {
     pub(super) pending: Vec<Pending>,
 }
 
+impl Scratch {
+    /// Gives memory back that only a rare frame needs: this outlives the guest that wrote it.
+    pub fn shrink(&mut self) {
+        /// Entries that are kept of each: some ten times what a request's usual answer has.
+        const KEEP: usize = 1 << 16;
+        self.refs.clear();
+        self.refs.shrink_to(KEEP);
+        self.open.clear();
+        self.open.shrink_to(KEEP);
+        self.pending.clear();
+        self.pending.shrink_to(KEEP);
+    }
+
+    /// Entries that there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.refs.capacity() + self.open.capacity() + self.pending.capacity()
+    }
+}
+
 /// What kind of object comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

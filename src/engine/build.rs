@@ -2,16 +2,16 @@
 //! downstream.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
 
-use super::Engine;
 use super::reload::{Reloader, Reloading};
 use super::shutdown::{self, End, EndCell};
+use super::{Engine, Watch};
+use crate::clock::Clock;
 use crate::config::{
     Config, DeliveryGuarantee, Extent, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig,
     InputConfig, OnError, OutputConfig, Running, Stage,
@@ -216,17 +216,20 @@ fn engine(
         first: scripts_of(config, runtime),
         gate: gate.clone(),
         metrics: Arc::clone(&metrics),
-        engine: engine.clone(),
+        ready: engine.clone().recipient(),
+        fatal: engine.clone().recipient(),
+        clock: Clock::of_process(),
     };
     // They know each other, so the one's address is there before it is.
     let context = Context::<Processor>::new();
     let supervisor = Supervisor::new(parts, context.address().recipient()).start();
     let processor = context.run(Processor::new(
-        supervisor.clone(),
+        supervisor.clone().recipient(),
         results,
         error_policy,
         Arc::clone(&metrics),
-        engine,
+        engine.clone().recipient(),
+        Watch::over("processor", engine),
     ));
     let engine = Engine {
         gate: gate.clone(),
@@ -304,32 +307,4 @@ fn limits(config: &GuestsConfig) -> Limits {
         max_log: config.max_log,
         kill_after: kill_after.and_then(|mean| humantime::parse_duration(&mean).ok()),
     }
-}
-
-/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was built
-/// there, or `runtime/` beside the program.
-///
-/// Compiled runtimes are run as native code, so a place counts only if who can write there could replace the
-/// program as well.
-pub fn runtime_directory() -> PathBuf {
-    if let Some(directory) = std::env::var_os("NERODIA_RUNTIME_DIR") {
-        return directory.into();
-    }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    match std::env::current_exe() {
-        Ok(program) if !program.starts_with(repository) => program.with_file_name("runtime"),
-        _ => repository.join("runtime"),
-    }
-}
-
-/// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.
-pub fn cache_directories() -> Vec<PathBuf> {
-    if let Some(directory) = std::env::var_os("NERODIA_CACHE_DIR") {
-        return vec![directory.into()];
-    }
-    let mut directories = vec![runtime_directory().join(".cache")];
-    let user = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    directories.extend(user.or_else(home).map(|cache| cache.join("nerodia")));
-    directories
 }

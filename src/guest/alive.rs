@@ -40,6 +40,11 @@ impl Alive {
         self.requests == 0
     }
 
+    /// How it ended, if it has done so since it said READY or gave its last answer.
+    pub fn over(&self) -> Option<&Death> {
+        self.instance.over()
+    }
+
     /// The id that the next request has to carry.
     pub fn next_id(&self) -> u32 {
         self.requests

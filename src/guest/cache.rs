@@ -9,6 +9,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -100,6 +101,8 @@ impl Cache {
                     found,
                 });
             }
+            warn_of_other_writers(directory);
+            warn_of_other_writers(&path);
             return Ok(Some(path));
         }
         Ok(None)
@@ -136,6 +139,33 @@ impl Cache {
             let _ = fs::remove_file(path.with_extension("sha256"));
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+/// What is there is run as native code: who else may write there decides what the engine does.
+fn warn_of_other_writers(path: &Path) {
+    let Ok(about) = fs::metadata(path) else {
+        return;
+    };
+    let own = rustix::process::geteuid().as_raw();
+    if let Some(who) = other_writers(about.mode(), about.uid(), own) {
+        tracing::warn!(
+            path = %path.display(),
+            "the compiled runtime can be replaced by {who}: it is run without a sandbox, so take that right away"
+        );
+    }
+}
+
+/// Who else than user `own` and root may write what has this mode and owner.
+fn other_writers(mode: u32, owner: u32, own: u32) -> Option<&'static str> {
+    if mode & 0o002 != 0 {
+        Some("everybody on this machine")
+    } else if mode & 0o020 != 0 {
+        Some("its group")
+    } else if owner != own && owner != 0 {
+        Some("its owner, who is another user")
+    } else {
+        None
     }
 }
 
@@ -179,4 +209,29 @@ fn write_atomically(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Res
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_who_may_write_are_named() {
+        const OWN: u32 = 1000;
+        for (mode, owner, expected) in [
+            (0o40755, OWN, None),
+            (0o100600, OWN, None),
+            (0o40755, 0, None),
+            (0o40777, OWN, Some("everybody on this machine")),
+            (0o41777, 0, Some("everybody on this machine")),
+            (0o40775, OWN, Some("its group")),
+            (0o40755, 1001, Some("its owner, who is another user")),
+        ] {
+            assert_eq!(
+                other_writers(mode, owner, OWN),
+                expected,
+                "{mode:o} {owner}"
+            );
+        }
+    }
 }

@@ -1,12 +1,18 @@
 //! When a guest has to be done: set by the host, looked at by the [`meter`](super::meter)'s calls.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// When a guest's time is over. Cheap to clone; all clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Deadline(Arc<AtomicU64>);
+use crate::clock::Clock;
+
+/// When a guest's time is over, by a clock that stands still while the process does. Cheap to clone; all clones are
+/// one.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    clock: Clock,
+    at: Arc<AtomicU64>,
+}
 
 /// The trap that ends a guest whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,12 +20,18 @@ pub struct Deadline(Arc<AtomicU64>);
 pub struct Over;
 
 impl Deadline {
+    /// A deadline by `clock` that has passed.
+    pub fn new(clock: Clock) -> Self {
+        let at = Arc::default();
+        Self { clock, at }
+    }
+
     /// Lets the guest run for `limit` from now on.
     pub fn set(&self, limit: Duration) {
-        let at = since_start().saturating_add(limit).as_nanos();
+        let at = self.clock.now().saturating_add(limit).as_nanos();
         let at = u64::try_from(at).unwrap_or(u64::MAX);
         // Only the guest's own thread sets and reads it.
-        self.0.store(at, Ordering::Relaxed);
+        self.at.store(at, Ordering::Relaxed);
     }
 
     /// Looks at the clock.
@@ -27,33 +39,44 @@ impl Deadline {
     /// # Errors
     /// [`Over`] if the time is over.
     pub fn check(&self) -> Result<(), Over> {
-        if since_start().as_nanos() > u128::from(self.0.load(Ordering::Relaxed)) {
+        if self.left().is_zero() {
             Err(Over)
         } else {
             Ok(())
         }
     }
-}
 
-/// Time since the first call: an `Instant` as a number.
-fn since_start() -> Duration {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed()
+    /// Time until it passes.
+    pub fn left(&self) -> Duration {
+        Duration::from_nanos(self.at.load(Ordering::Relaxed)).saturating_sub(self.clock.now())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ALLOWANCE;
 
     #[test]
     fn a_deadline_passes() {
-        let deadline = Deadline::default();
+        let deadline = Deadline::new(Clock::of_process());
         deadline.set(Duration::from_secs(3600));
         assert_eq!(deadline.check(), Ok(()));
         deadline.set(Duration::ZERO);
-        std::thread::sleep(Duration::from_millis(1));
         assert_eq!(deadline.clone().check(), Err(Over));
         deadline.set(Duration::MAX);
         assert_eq!(deadline.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_pause_of_the_process_does_not_pass_it() {
+        let clock = Clock::unkept();
+        let deadline = Deadline::new(clock.clone());
+        deadline.set(2 * ALLOWANCE);
+        std::thread::sleep(3 * ALLOWANCE);
+        assert_eq!(deadline.check(), Ok(()));
+        assert!(deadline.left() >= ALLOWANCE);
+        clock.beat();
+        assert_eq!(deadline.check(), Ok(()), "nor does the end of the pause");
     }
 }

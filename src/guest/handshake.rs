@@ -92,18 +92,21 @@ pub async fn greet(
     }
 }
 
+/// READY is some hundred bytes, and half of this at most with compiled scripts; FAILED has a traceback or two.
+const LONGEST: usize = 1 << 20;
+/// Most bytes of what a guest calls its Python.
+const LONGEST_VERSION: usize = 100;
+
 fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
-    /// READY is some hundred bytes, FAILED has a traceback or two.
-    const LONGEST: usize = 1 << 20;
+    if outbox.len() > LONGEST {
+        return Some(Err(Death::Protocol("a handshake too long".into())));
+    }
     match outbox.iter().position(|&byte| byte == b'\n') {
         Some(end) if end + 1 == outbox.len() => {
             outbox.pop();
             Some(Ok(std::mem::take(outbox)))
         }
         Some(_) => Some(Err(Death::Protocol("bytes after the handshake".into()))),
-        None if outbox.len() > LONGEST => {
-            Some(Err(Death::Protocol("a handshake without an end".into())))
-        }
         None => None,
     }
 }
@@ -112,7 +115,10 @@ fn parse(line: &[u8]) -> Result<Ready, StartError> {
     let rubbish =
         |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
     if let Some(json) = line.strip_prefix(b"READY ") {
-        let ready: Ready = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
+        let mut ready: Ready = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
+        // Packages may say anything here, and each start logs it.
+        let most = ready.python.floor_char_boundary(LONGEST_VERSION);
+        ready.python.truncate(most);
         return match ready.protocol {
             PROTOCOL => Ok(ready),
             found => Err(StartError::Version {
@@ -137,6 +143,11 @@ mod tests {
         let ready =
             br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
         assert!(parse(ready).unwrap().uses_meta);
+        let boasts = format!(
+            r#"READY {{"protocol":2,"python":"{}","uses_meta":true,"functions":[]}}"#,
+            "3".repeat(500)
+        );
+        assert_eq!(parse(boasts.as_bytes()).unwrap().python.len(), 100);
         let other = br#"READY {"protocol":3,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
         assert!(matches!(
             parse(other),
@@ -161,5 +172,20 @@ mod tests {
             take_line(&mut b"READY {}\nx".to_vec()),
             Some(Err(_))
         ));
+    }
+
+    #[test]
+    fn a_line_may_not_be_long_whether_it_ends_or_not() {
+        let line = |length: usize, end: &str| {
+            let mut line = vec![b'x'; length - end.len()];
+            line.extend_from_slice(end.as_bytes());
+            take_line(&mut line)
+        };
+        assert_eq!(line(LONGEST, ""), None);
+        assert!(matches!(line(LONGEST, "\n"), Some(Ok(line)) if line.len() == LONGEST - 1));
+        for end in ["", "\n"] {
+            let refused = line(LONGEST + 1, end);
+            assert!(matches!(refused, Some(Err(Death::Protocol(_)))), "{end:?}");
+        }
     }
 }

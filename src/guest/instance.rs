@@ -19,13 +19,23 @@ use super::log::GuestLog;
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
 use super::store::{self, Memory};
+use crate::clock::Clock;
+
+/// As long is waited at once; then the clock is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A guest's interpreter and its streams.
 pub struct Instance {
-    call: Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>,
+    life: Life,
     stdio: Stdio,
     memory: Memory,
     deadline: Deadline,
+}
+
+/// The call, until it has ended: it must not be polled again then.
+enum Life {
+    Runs(Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>),
+    Over(Death),
 }
 
 impl Instance {
@@ -33,7 +43,7 @@ impl Instance {
     pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
         let stdio = Stdio::new(outbox_limit, log);
         let memory = Memory::new(memory);
-        let deadline = Deadline::default();
+        let deadline = Deadline::new(Clock::of_process());
         let store = store::store(
             runtime.engine(),
             &stdio,
@@ -42,7 +52,7 @@ impl Instance {
             runtime.arguments(),
         );
         Self {
-            call: runtime.call(store),
+            life: Life::Runs(runtime.call(store)),
             stdio,
             memory,
             deadline,
@@ -59,6 +69,14 @@ impl Instance {
         &self.memory
     }
 
+    /// How it ended, if it has. A guest may end in the very moment in which its last reply is whole.
+    pub fn over(&self) -> Option<&Death> {
+        match &self.life {
+            Life::Runs(_) => None,
+            Life::Over(death) => Some(death),
+        }
+    }
+
     /// Runs the guest until `take` finds a whole reply in the outbox, at most for `limit`.
     ///
     /// # Errors
@@ -66,24 +84,45 @@ impl Instance {
     pub async fn reply<T>(
         &mut self,
         limit: Duration,
-        mut take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
+        take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
     ) -> Result<T, Death> {
         self.memory.take_refused();
         self.deadline.set(limit);
+        let reply = self.whole_reply(limit, take).await;
+        self.stdio.lock().log.settle();
+        reply
+    }
+
+    async fn whole_reply<T>(
+        &mut self,
+        limit: Duration,
+        mut take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
+    ) -> Result<T, Death> {
+        let deadline = self.deadline.clone();
         let running = std::future::poll_fn(|context| {
-            let end = self.call.as_mut().poll(context);
+            if let Life::Runs(call) = &mut self.life
+                && let Poll::Ready(end) = call.as_mut().poll(context)
+            {
+                self.life = Life::Over(self.death(end, limit));
+            }
             // Also after the end: FAILED is written just before the guest returns.
             if let Some(reply) = take(&mut self.stdio.lock()) {
                 return Poll::Ready(reply);
             }
-            match end {
-                Poll::Ready(end) => Poll::Ready(Err(self.death(end, limit))),
-                Poll::Pending => Poll::Pending,
+            match self.over() {
+                Some(death) => Poll::Ready(Err(death.clone())),
+                None => Poll::Pending,
             }
         });
-        let reply = timeout(limit, running).await;
-        self.stdio.lock().log.settle();
-        reply.unwrap_or(Err(Death::Timeout(limit)))
+        let mut running = std::pin::pin!(running);
+        loop {
+            // The timer goes on while the process stands still, the deadline does not.
+            match timeout(deadline.left().min(LOOK), &mut running).await {
+                Ok(reply) => return reply,
+                Err(_) if deadline.check().is_err() => return Err(Death::Timeout(limit)),
+                Err(_) => {}
+            }
+        }
     }
 
     fn death(&self, end: wasmtime::Result<()>, limit: Duration) -> Death {
@@ -113,3 +152,6 @@ impl Instance {
         Death::Trap(error.root_cause().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! What a script prints: captured line by line, cut to a length, limited in rate, then logged.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longest line that is logged; the rest of it is counted and left out.
@@ -18,9 +19,79 @@ pub struct GuestLog {
     budget: u64,
     /// What it was allowed, if it tried to write more.
     pub overflowed: Option<u64>,
-    window: Instant,
+    rate: LineRate,
+}
+
+/// How many lines a guest has logged lately. All its lives share one, and the guest that takes its place as well: dying
+/// is no way to log more. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct LineRate(Arc<Mutex<Window>>);
+
+#[derive(Debug, Default)]
+struct Window {
+    opened: Option<Instant>,
     lines: u32,
+    /// Lines that were left out since that was told, and whose.
     left_out: u64,
+    guest: usize,
+}
+
+impl LineRate {
+    /// Whether `guest` may log another line, `now`; if not, it is counted.
+    fn admit(&self, guest: usize, now: Instant) -> bool {
+        let mut window = self.lock();
+        window.guest = guest;
+        if window.is_over(now) {
+            window.tell();
+            window.opened = Some(now);
+            window.lines = 0;
+        }
+        let admitted = window.lines < LINES_A_WINDOW;
+        if admitted {
+            window.lines += 1;
+        } else {
+            window.left_out += 1;
+        }
+        admitted
+    }
+
+    /// Tells how many lines were left out, if it is time to.
+    fn settle(&self) {
+        let mut window = self.lock();
+        if window.left_out > 0 && window.is_over(Instant::now()) {
+            window.tell();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Window> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
+    fn is_over(&self, now: Instant) -> bool {
+        self.opened
+            .is_none_or(|opened| now.duration_since(opened) >= WINDOW)
+    }
+
+    fn tell(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            tracing::warn!(
+                target: "nerodia::script",
+                guest = self.guest,
+                lines_left_out = left_out,
+                "the script prints more than {LINES_A_WINDOW} lines a second"
+            );
+        }
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // Nobody logs any more who could tell it later.
+        self.tell();
+    }
 }
 
 /// The request wrote more log than it may.
@@ -29,7 +100,7 @@ pub struct OverBudget;
 
 impl GuestLog {
     /// The log of guest number `guest`, with room for `budget` bytes until the next [`renew`](Self::renew).
-    pub fn new(guest: usize, budget: u64) -> Self {
+    pub fn new(guest: usize, budget: u64, rate: LineRate) -> Self {
         Self {
             guest,
             line: Vec::new(),
@@ -37,9 +108,7 @@ impl GuestLog {
             allowed: budget,
             budget,
             overflowed: None,
-            window: Instant::now(),
-            lines: 0,
-            left_out: 0,
+            rate,
         }
     }
 
@@ -84,17 +153,11 @@ impl GuestLog {
         if !self.line.is_empty() {
             self.end_line();
         }
-        if self.left_out > 0 && self.window.elapsed() >= WINDOW {
-            self.open_window();
-        }
+        self.rate.settle();
     }
 
     fn end_line(&mut self) {
-        if self.window.elapsed() >= WINDOW {
-            self.open_window();
-        }
-        if self.lines < LINES_A_WINDOW {
-            self.lines += 1;
+        if self.rate.admit(self.guest, Instant::now()) {
             let text = String::from_utf8_lossy(&self.line);
             let cut = self.line_length - self.line.len();
             if cut == 0 {
@@ -102,25 +165,9 @@ impl GuestLog {
             } else {
                 tracing::info!(target: "nerodia::script", guest = self.guest, bytes_left_out = cut, "{text}");
             }
-        } else {
-            self.left_out += 1;
         }
         self.line.clear();
         self.line_length = 0;
-    }
-
-    fn open_window(&mut self) {
-        if self.left_out > 0 {
-            tracing::warn!(
-                target: "nerodia::script",
-                guest = self.guest,
-                lines_left_out = self.left_out,
-                "the script prints more than {LINES_A_WINDOW} lines a second"
-            );
-        }
-        self.window = Instant::now();
-        self.lines = 0;
-        self.left_out = 0;
     }
 }
 
@@ -128,8 +175,45 @@ impl Drop for GuestLog {
     fn drop(&mut self) {
         // The last words of a guest that died are often the ones that tell why.
         self.settle();
-        if self.left_out > 0 {
-            self.open_window();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many of `lines` are admitted.
+    fn admitted(rate: &LineRate, lines: u32, now: Instant) -> usize {
+        (0..lines).filter(|_| rate.admit(7, now)).count()
+    }
+
+    /// Twenty lives of sixty lines each: no more leave than their time allows one life.
+    #[test]
+    fn a_guest_that_dies_logs_no_more_for_that() {
+        let rate = LineRate::default();
+        let began = Instant::now();
+        for _ in 0..20 {
+            let mut log = GuestLog::new(7, 1 << 20, rate.clone());
+            for _ in 0..60 {
+                log.write(b"a line\n").expect("there is room");
+            }
         }
+        let windows = began.elapsed().as_secs() + 1;
+        let window = rate.lock();
+        assert!(window.lines <= LINES_A_WINDOW);
+        if windows == 1 {
+            assert_eq!((window.lines, window.left_out), (100, 1100));
+        }
+    }
+
+    #[test]
+    fn a_hundred_lines_a_window_and_the_others_are_counted() {
+        let rate = LineRate::default();
+        let start = Instant::now();
+        assert_eq!(admitted(&rate, 250, start), 100);
+        assert_eq!(rate.lock().left_out, 150);
+        assert_eq!(admitted(&rate, 1, start + WINDOW / 2), 0);
+        assert_eq!(admitted(&rate, 250, start + WINDOW), 100);
+        assert_eq!(rate.lock().left_out, 150, "those before were told");
     }
 }

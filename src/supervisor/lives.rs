@@ -9,10 +9,10 @@ use actix::prelude::*;
 
 use super::replay::{Next, Work};
 use super::slot::{Slot, State};
-use super::{MOST_ABANDONED, MOST_FAILED_STARTS, Supervisor};
+use super::{MOST_FAILED_STARTS, Supervisor, patience};
 use crate::engine::{Fatal, GuestsReady};
 use crate::guest::error::{Death, StartError};
-use crate::guest::{Guest, GuestSpec, Start, Started, Stop};
+use crate::guest::{Link, MakeGuests, Start, Started};
 use crate::message::{Outcome, Outcomes};
 use crate::telemetry::events::{GuestDied, GuestNotStarted, GuestReady, GuestRecycled};
 use crate::telemetry::metrics::Metrics;
@@ -28,12 +28,16 @@ impl Supervisor {
     pub(super) fn add(
         &mut self,
         generation: u64,
-        spec: Arc<GuestSpec>,
+        spec: Arc<dyn MakeGuests>,
         replaces: Option<usize>,
         ctx: &mut Context<Self>,
     ) {
         self.next_number += 1;
-        let slot = Slot::new(self.next_number, generation, spec, replaces);
+        let mut slot = Slot::new(self.next_number, generation, spec, replaces);
+        let replaced = self.slots.iter().find(|slot| Some(slot.number) == replaces);
+        if let Some(replaced) = replaced {
+            slot.lines = replaced.lines.clone();
+        }
         self.slots.push(slot);
         self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
     }
@@ -66,32 +70,26 @@ impl Supervisor {
         };
         let guest = match &slot.guest {
             Some(guest) => Ok(guest.clone()),
-            None => Guest::spawn(number, Arc::clone(&slot.spec)),
+            None => Arc::clone(&slot.spec).spawn(number, &slot.lines),
         };
-        let patience = slot.spec.limits.start_timeout.saturating_mul(2);
-        let guest = match guest {
-            Ok(guest) => slot.guest.insert(guest),
+        let patience = patience::for_start(slot.spec.limits());
+        let request = match guest {
+            Ok(guest) => slot.guest.insert(guest).start.send(Start),
             Err(error) => {
                 self.started(number, Err(error), ctx);
                 return;
             }
         };
-        let request = guest.send(Start).timeout(patience);
-        ctx.spawn(
-            request
-                .into_actor(self)
-                .map(move |result, supervisor, ctx| {
-                    let result = result.unwrap_or_else(|error| {
-                        if let MailboxError::Timeout = error {
-                            supervisor.abandon();
-                        }
-                        Err(StartError::Died(Death::Panic(format!(
-                            "no answer from its thread: {error}"
-                        ))))
-                    });
-                    supervisor.started(number, result, ctx);
-                }),
-        );
+        let answer = patience::answer(request, patience, self.clock.clone());
+        ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
+            let result = result.unwrap_or_else(|error| {
+                supervisor.let_go(number, error == MailboxError::Timeout);
+                Err(StartError::Died(Death::Panic(format!(
+                    "no answer from its thread: {error}"
+                ))))
+            });
+            supervisor.started(number, result, ctx);
+        }));
     }
 
     pub(super) fn started(
@@ -113,7 +111,7 @@ impl Supervisor {
                 self.slots[index].memory = memory;
                 self.slots[index].memory_now = memory;
                 if Metrics::get(&self.metrics.starts) == 0 {
-                    self.engine.do_send(GuestsReady);
+                    self.ready.do_send(GuestsReady);
                 }
                 let event = GuestReady {
                     guest: number,
@@ -162,7 +160,7 @@ impl Supervisor {
         };
         event.emit(&self.metrics);
         if fatal {
-            self.engine.do_send(Fatal::Start(error));
+            self.fatal.do_send(Fatal::Start(error));
             return;
         }
         // Others may have time for the work it held.
@@ -205,39 +203,27 @@ impl Supervisor {
         }
     }
 
-    /// A guest's thread did not answer: it panicked, or is stuck in the host's code.
+    /// The answers of a guest's thread are lost: it panicked, is `stuck` in the host's code, or gave none that can be
+    /// one.
     pub(super) fn lost(
         &mut self,
         index: usize,
-        mut work: Work,
-        error: MailboxError,
+        work: Work,
+        death: Death,
+        stuck: bool,
         ctx: &mut Context<Self>,
     ) {
-        let what = match error {
-            MailboxError::Closed => "see the message on standard error",
-            MailboxError::Timeout => {
-                self.abandon();
-                "its thread does not answer and is abandoned"
-            }
-        };
-        let death = Death::Panic(what.to_owned());
-        // Its outcomes are gone with it, so the stretch itself is halved until one message is left.
-        if let Some(other) = work.split_off(work.len().div_ceil(2)) {
+        let slot = &self.slots[index];
+        let fresh = slot.messages == 0;
+        let script_hash = Arc::clone(slot.spec.script_hash());
+        self.let_go(slot.number, stuck);
+        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
+        let (next, others) = work.lost(death.clone(), fresh);
+        for mut other in others {
+            other.since = Instant::now();
             self.enqueue(other);
         }
-        let suspects = work.len();
-        let is_solo = suspects == 1 && work.stretch.solo_until > work.stretch.next;
-        let alone = is_solo && self.slots[index].messages == 0;
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
-        let stop = Stop::Died {
-            death: death.clone(),
-            suspects,
-            alone,
-        };
-        // The old thread ends with its last address.
-        self.slots[index].guest = None;
-        let script_hash = Arc::clone(&self.slots[index].spec.script_hash);
-        if let Next::Restart { work, convicted } = work.after(0, &stop) {
+        if let Next::Restart { work, convicted } = next {
             self.bury(index, &death, work, ctx);
             if let Some((_, failure)) = convicted {
                 let items = vec![Outcome::Failed(Box::new(failure))];
@@ -254,11 +240,16 @@ impl Supervisor {
         }
     }
 
-    /// A thread does not answer and cannot be ended: with too many of them the engine gives up.
-    fn abandon(&mut self) {
-        self.abandoned += 1;
-        if self.abandoned > MOST_ABANDONED {
-            self.engine.do_send(Fatal::Stuck(self.abandoned));
+    /// Gives up the thread of guest `number`. One that is `stuck` cannot be ended: with too many of them the engine
+    /// gives up.
+    fn let_go(&mut self, number: usize, stuck: bool) {
+        let slot = self.slots.iter_mut().find(|slot| slot.number == number);
+        // A thread that is not stuck ends with its last address.
+        let Some(Link { thread, .. }) = slot.and_then(|slot| slot.guest.take()) else {
+            return;
+        };
+        if stuck && let Some(threads) = self.abandoned.add(thread) {
+            self.fatal.do_send(Fatal::Stuck(threads));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::scaling::{Bounds, Reason};
 use super::{Recycle, Supervisor, oldest_of};
-use crate::guest::GuestSpec;
+use crate::guest::MakeGuests;
 use crate::guest::error::{Death, StartError};
 use crate::telemetry::events::ScriptsReplaced;
 
@@ -19,7 +19,7 @@ use crate::telemetry::events::ScriptsReplaced;
 #[derive(Clone)]
 pub struct Successor {
     /// What guests are made from.
-    pub spec: Arc<GuestSpec>,
+    pub spec: Arc<dyn MakeGuests>,
     /// How many there may be.
     pub bounds: Bounds,
     /// When they are replaced.

@@ -1,12 +1,13 @@
 //! Finding the message that kills: a stretch of a batch, and what is run again after a death.
 //!
 //! Scripts are pure, so running a message twice is safe. A request that killed its guest is run again one
-//! message at a time; a message that then kills a guest that has run nothing else is to blame. All others
-//! come through.
+//! message at a time; a message that twice kills its guest in a request of its own, the second time a guest that has
+//! run nothing else, is to blame. All others come through. A death in company is evidence against nobody.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::guest::error::Death;
 use crate::guest::{Stop, Stretch};
 use crate::message::{Batch, Failure};
 
@@ -19,7 +20,7 @@ pub struct Work {
     pub since: Instant,
     /// How many batches came before its own.
     arrival: u64,
-    /// How often a guest has died with the next message the first in line.
+    /// How often a guest has died of a request that had the next message alone.
     attempts: u32,
 }
 
@@ -109,13 +110,14 @@ impl Work {
             Stop::Died {
                 death,
                 suspects,
-                alone,
+                single,
+                fresh,
             } => {
                 let mut convicted = None;
-                if death.blames_messages() {
-                    self.attempts += 1;
-                    // Twice: once may be the machine's fault, such as a pause longer than the timeout.
-                    if *alone && self.attempts > 1 {
+                if death.blames_messages() && *suspects > 0 {
+                    self.attempts += u32::from(*single);
+                    // Twice: once may be the machine's fault, such as a core that was away for too long.
+                    if *single && *fresh && self.attempts > 1 {
                         let mut failure = Failure::new(death.name(), death.to_string());
                         failure.attempts = self.attempts;
                         convicted = Some((self.stretch.next, failure));
@@ -131,140 +133,27 @@ impl Work {
             }
         }
     }
+
+    /// The guest's thread was lost, with all that it may have answered; nothing had run in it before if it was
+    /// `fresh`. Gives what is to be done, and what is left besides.
+    ///
+    /// Any of the messages may be to blame, those that were answered too. So each becomes work of its own, whose
+    /// answers a thread that is lost with another one does not take along.
+    pub fn lost(self, death: Death, fresh: bool) -> (Next, Vec<Work>) {
+        let single = self.len() == 1;
+        let mut each = self.share(usize::MAX).into_iter();
+        let Some(first) = each.next() else {
+            return (Next::Done, Vec::new());
+        };
+        let stop = Stop::Died {
+            death,
+            suspects: 1,
+            single,
+            fresh,
+        };
+        (first.after(0, &stop), each.collect())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-    use proptest::test_runner::TestRunner;
-
-    use super::*;
-    use crate::guest::error::Death;
-
-    /// What a guest does with a request, as far as it matters here.
-    #[derive(Debug, Clone, Copy)]
-    struct Chance {
-        /// Messages in a request.
-        pace: usize,
-        /// Requests after which the guest hands on what it has.
-        requests: usize,
-        /// It is ended from outside in the middle of the first request.
-        killed: bool,
-        /// How many guests share what is left.
-        guests: usize,
-    }
-
-    /// Runs a stretch as `Guest::execute` does; messages in `deadly` kill it.
-    fn execute(stretch: &Stretch, deadly: &[bool], chance: Chance) -> (usize, Stop) {
-        let mut next = stretch.next;
-        for request in 0..chance.requests {
-            if next == stretch.end {
-                return (next - stretch.next, Stop::Complete);
-            }
-            let limit = if next < stretch.solo_until {
-                next + 1
-            } else {
-                stretch.end
-            };
-            let count = chance.pace.min(limit - next);
-            let dies = |death| Stop::Died {
-                death,
-                suspects: count,
-                alone: request == 0 && count == 1,
-            };
-            if chance.killed {
-                return (next - stretch.next, dies(Death::Killed("by the test")));
-            }
-            if deadly[next..next + count].contains(&true) {
-                return (next - stretch.next, dies(Death::Exit(1)));
-            }
-            next += count;
-        }
-        (next - stretch.next, Stop::Yielded)
-    }
-
-    fn chance() -> impl Strategy<Value = Chance> {
-        (1usize..9, 1usize..4, prop::bool::weighted(0.2), 1usize..5).prop_map(
-            |(pace, requests, killed, guests)| Chance {
-                pace,
-                requests,
-                killed,
-                guests,
-            },
-        )
-    }
-
-    /// Whatever dies when, each message gets one answer: those that kill are found, all others come through.
-    #[test]
-    fn each_message_is_answered_once_and_the_deadly_are_found() {
-        let cases = (
-            prop::collection::vec(prop::bool::weighted(0.15), 1..40),
-            prop::collection::vec(chance(), 1..30),
-        );
-        actix::System::new().block_on(async {
-            TestRunner::default()
-                .run(&cases, |(deadly, chances)| {
-                    let mut answers = vec![0; deadly.len()];
-                    let mut convictions = vec![0; deadly.len()];
-                    let work = Work::new(Batch::for_test(deadly.len()), 0, Instant::now());
-                    let mut queue = BTreeMap::from([(work.turn(), work)]);
-                    let mut turns = chances.iter().cycle();
-                    let mut rounds = 0;
-                    while let Some((_, work)) = queue.pop_first() {
-                        rounds += 1;
-                        prop_assert!(rounds < 5_000, "it goes on for ever");
-                        let mut chance = *turns.next().expect("a cycle has no end");
-                        // Not every guest of a pipeline is ended from outside, always.
-                        chance.killed &= rounds % 7 != 0;
-                        let (answered, stop) = execute(&work.stretch, &deadly, chance);
-                        let next = work.stretch.next;
-                        for answers in &mut answers[next..next + answered] {
-                            *answers += 1;
-                        }
-                        let rest = match work.after(answered, &stop) {
-                            Next::Done => None,
-                            Next::Continue(work) => Some(work),
-                            Next::Restart { work, convicted } => {
-                                if let Some((index, failure)) = convicted {
-                                    prop_assert!(failure.attempts >= 1);
-                                    convictions[index] += 1;
-                                }
-                                work
-                            }
-                        };
-                        for share in rest.into_iter().flat_map(|work| work.share(chance.guests)) {
-                            prop_assert!(!share.is_empty());
-                            prop_assert!(queue.insert(share.turn(), share).is_none());
-                        }
-                    }
-                    for (index, deadly) in deadly.iter().enumerate() {
-                        let seen = (answers[index], convictions[index]);
-                        let expected = if *deadly { (0, 1) } else { (1, 0) };
-                        prop_assert_eq!(seen, expected, "message {}", index);
-                    }
-                    Ok(())
-                })
-                .unwrap();
-        });
-    }
-
-    #[test]
-    fn shares_are_about_equal_and_whole() {
-        actix::System::new().block_on(async {
-            let work = || Work::new(Batch::for_test(10), 3, Instant::now());
-            let lengths = |shares| {
-                work()
-                    .share(shares)
-                    .iter()
-                    .map(Work::len)
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(lengths(3), [4, 4, 2]);
-            assert_eq!(lengths(1), [10]);
-            assert_eq!(lengths(0), [10]);
-            assert_eq!(lengths(99), [1; 10]);
-        });
-    }
-}
+mod tests;

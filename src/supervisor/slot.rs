@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::Addr;
-
 use super::replay::Work;
 use super::restart::Backoff;
-use crate::guest::{Guest, GuestSpec};
+use crate::guest::log::LineRate;
+use crate::guest::{Link, MakeGuests};
 
 /// A guest's address and state.
 pub(super) struct Slot {
@@ -16,9 +15,11 @@ pub(super) struct Slot {
     /// The number of its generation.
     pub generation: u64,
     /// What its guests are made from.
-    pub spec: Arc<GuestSpec>,
+    pub spec: Arc<dyn MakeGuests>,
     /// Its thread; there is none before the first start, and after one that failed or was lost.
-    pub guest: Option<Addr<Guest>>,
+    pub guest: Option<Link>,
+    /// How much it logs, whoever the guest is.
+    pub lines: LineRate,
     pub state: State,
     pub backoff: Backoff,
     /// Messages it has answered since READY.
@@ -50,7 +51,7 @@ impl Slot {
     pub fn new(
         number: usize,
         generation: u64,
-        spec: Arc<GuestSpec>,
+        spec: Arc<dyn MakeGuests>,
         replaces: Option<usize>,
     ) -> Self {
         Self {
@@ -58,6 +59,7 @@ impl Slot {
             generation,
             spec,
             guest: None,
+            lines: LineRate::default(),
             state: State::Starting(None),
             backoff: Backoff::default(),
             messages: 0,

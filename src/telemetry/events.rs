@@ -73,6 +73,12 @@ impl GuestReady<'_> {
         Metrics::add(&metrics.starts, 1);
         Metrics::took(&metrics.ready_seconds, *took, 1);
         metrics.health.is_well("guests");
+        let Admit::Log { left_out } = metrics.guest_lines.ready.admit(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            tracing::info!(left_out, "more guests were ready");
+        }
         tracing::info!(guest, python = ready.python, ?took, "guest ready");
         tracing::debug!(guest, functions = ?ready.functions, "scripts that run as functions");
     }
@@ -132,6 +138,12 @@ impl GuestDied<'_> {
             messages,
         } = self;
         metrics.deaths.count(death.name());
+        let Admit::Log { left_out } = metrics.guest_lines.died.admit(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            tracing::warn!(deaths_left_out = left_out, "more guests died");
+        }
         tracing::warn!(guest, death = death.name(), messages, "guest died: {death}");
     }
 }
@@ -156,6 +168,12 @@ impl GuestRecycled {
             messages,
         } = self;
         Metrics::add(&metrics.recycled, 1);
+        let Admit::Log { left_out } = metrics.guest_lines.recycled.admit(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            tracing::info!(left_out, "more guests were recycled");
+        }
         tracing::info!(guest, memory, messages, "recycling guest");
     }
 }

@@ -15,6 +15,8 @@ const KEPT: usize = 20;
 const PREVIEW: usize = 500;
 /// Characters of a traceback that are kept.
 const TRACEBACK: usize = 4000;
+/// Characters of a type's name that are kept.
+const KIND: usize = 200;
 
 /// The last failures.
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ impl Failures {
         recent.push_front(RecentFailure {
             at_ms: now.as_millis() as u64,
             message: origin.place(message.offset),
-            kind: failure.kind.clone(),
+            kind: cut(&failure.kind, KIND),
             text: cut(&failure.message, PREVIEW),
             script: failure.at.clone(),
             traceback: cut(&failure.traceback, TRACEBACK),

@@ -3,6 +3,8 @@
 //! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own,
 //! so that who asks does not take time from the actors.
 
+mod host;
+
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
@@ -11,12 +13,13 @@ use actix::Recipient;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use self::host::OwnName;
 use super::exposition;
 use super::stats::Observed;
 use crate::config::HttpConfig;
@@ -40,6 +43,10 @@ const PAGE: &str = concat!(
 /// Only what is in the page, and this server.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Connections that are held at a time; others wait. Each takes a descriptor of the process, which Kafka and files need
+/// as well, and few look at a time.
+const MOST_CONNECTIONS: usize = 64;
 
 /// Takes the address of `config`. Who comes before [`start`] waits.
 ///
@@ -76,13 +83,16 @@ pub fn start(
         token: config.token.as_deref().map(digest),
         reload,
     }));
+    let own = Data::new(OwnName::of(&config.address));
     let app = move || {
         let headers = DefaultHeaders::new()
             .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .add((CACHE_CONTROL, "no-store"))
             .add((CONTENT_SECURITY_POLICY, POLICY));
         App::new()
+            .wrap(from_fn(host::check))
             .wrap(headers)
+            .app_data(own.clone())
             .app_data(observed.clone())
             .app_data(control.clone())
             .route("/", web::get().to(page))
@@ -95,6 +105,7 @@ pub fn start(
     };
     let mut server = HttpServer::new(app)
         .workers(1)
+        .max_connections(MOST_CONNECTIONS)
         .disable_signals()
         .shutdown_timeout(1);
     for listener in listeners {

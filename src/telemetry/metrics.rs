@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::failures::Failures;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
+use super::limit::Limit;
 use super::stats::{Link, Partition};
 
 /// All that is counted, since the start unless it says otherwise.
@@ -52,6 +53,8 @@ pub struct Metrics {
     pub failed_starts: AtomicU64,
     /// Guests that died while they ran, by the name of the death.
     pub deaths: ByName,
+    /// How often what happens to guests is logged.
+    pub(super) guest_lines: GuestLines,
     /// Changes in the number of guests, by reason.
     pub scalings: ByName,
     /// Guests replaced although they were well.
@@ -69,6 +72,14 @@ pub struct Metrics {
     /// What keeps the pipeline from being ready.
     pub health: Health,
     now: Mutex<Now>,
+}
+
+/// How often what happens to guests is logged: messages can end one after the other.
+#[derive(Debug, Default)]
+pub(super) struct GuestLines {
+    pub ready: Limit,
+    pub died: Limit,
+    pub recycled: Limit,
 }
 
 /// What is so at the moment.
@@ -117,6 +128,7 @@ impl Default for Metrics {
             ready_seconds: Histogram::new(SECONDS),
             failed_starts: AtomicU64::default(),
             deaths: ByName::default(),
+            guest_lines: GuestLines::default(),
             scalings: ByName::default(),
             recycled: AtomicU64::default(),
             guest_cpu_micros: AtomicU64::default(),
@@ -156,6 +168,8 @@ impl Metrics {
 
 /// Most names that are told apart. Scripts choose the types of their exceptions.
 const NAMES: usize = 50;
+/// Most bytes of a name that count.
+const NAME: usize = 200;
 /// The name of all others.
 const OTHERS: &str = "other";
 
@@ -169,6 +183,7 @@ impl ByName {
         if cfg!(feature = "uncounted") {
             return;
         }
+        let name = &name[..name.floor_char_boundary(NAME)];
         let mut totals = self.lock();
         let name = if totals.len() < NAMES || totals.contains_key(name) {
             name
@@ -213,5 +228,14 @@ mod tests {
         assert_eq!(by_name.total(), 2000);
         assert_eq!(totals["Error7"], 1001 - u64::from(totals.len() < 8));
         assert_eq!(totals[OTHERS], 950);
+    }
+
+    #[test]
+    fn nor_are_they_long() {
+        let by_name = ByName::default();
+        by_name.count(&"\u{e4}".repeat(1_000_000));
+        by_name.count(&"\u{e4}".repeat(2_000_000));
+        let totals: Vec<_> = by_name.totals().into_iter().collect();
+        assert_eq!(totals, [("\u{e4}".repeat(100), 2)]);
     }
 }

@@ -24,6 +24,10 @@ use crate::message::{Failure, Outcome, Outcomes, Record};
 /// Status byte and length before a response's body.
 const HEADER: usize = 5;
 const STATUS_OK: u8 = 0;
+/// Most bytes that are kept of the name of a failure's type, and of each of its texts. Guests cut them as well, but what
+/// a script can replace there is no limit.
+const NAME: usize = 200;
+const TEXT: usize = 8192;
 /// Names of what a script may choose for a record: key, topic, timestamp, headers.
 const ATTRIBUTES: usize = 4;
 
@@ -76,6 +80,7 @@ pub fn decode_response(
         outcomes: &mut *outcomes,
     }
     .decode(id, count);
+    scratch.shrink();
     decoded.map_err(|error| {
         outcomes.items.truncate(items);
         outcomes.data.truncate(bytes);
@@ -248,7 +253,7 @@ impl Response<'_, '_> {
             }
             ("outputs", 3) => self.outputs()?,
             ("too large", 3) => {
-                let text = self.reader.str()?;
+                let text = cut(&self.reader.str()?, TEXT);
                 Outcome::Failed(Box::new(Failure::new("OutputTooLarge", text)))
             }
             ("error", 7) => Outcome::Failed(Box::new(self.failure()?)),
@@ -268,10 +273,11 @@ impl Response<'_, '_> {
 
     /// `…, type, message, line | None, stage | None, traceback)`
     fn failure(&mut self) -> Result<Failure, FrameError> {
-        let mut failure = Failure::new(self.reader.str()?, self.reader.str()?);
+        let kind = cut(&self.reader.str()?, NAME);
+        let mut failure = Failure::new(kind, cut(&self.reader.str()?, TEXT));
         let line = self.optional_int()?;
         let stage = self.optional_int()?;
-        failure.traceback = self.reader.str()?.into_owned();
+        failure.traceback = cut(&self.reader.str()?, TEXT);
         let stage = stage.and_then(|stage| self.stages.get(usize::try_from(stage).ok()?));
         if let (Some(line), Some(stage)) = (line, stage) {
             let line = line.saturating_add(i64::from(stage.line_offset));
@@ -321,6 +327,11 @@ fn plain(payload: Range<u32>) -> Record {
         tombstone: false,
         overrides: None,
     }
+}
+
+/// No more than `most` bytes of `text`.
+fn cut(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
 }
 
 fn invalid(reason: &'static str) -> FrameError {

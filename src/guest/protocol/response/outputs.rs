@@ -9,6 +9,9 @@ use crate::codec::{FrameError, Reader, Scratch};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
+/// Name and value, as they are kept.
+type Header = (String, Option<Bytes>);
+
 impl Response<'_, '_> {
     /// `[(form, bytes, None | [(name, value)])]`; forms: 0 marshal, 1 JSON, 2 a tombstone.
     pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
@@ -118,7 +121,8 @@ impl Response<'_, '_> {
             }
             self.tuple(2)?;
             let (name, value) = (self.reader.str()?.into_owned(), self.optional_bytes()?);
-            bytes += name.len() + value.as_ref().map_or(0, Bytes::len);
+            // With the place it takes: an empty one is five bytes in the frame.
+            bytes += size_of::<Header>() + name.len() + value.as_ref().map_or(0, Bytes::len);
             headers.push((name, value));
         }
         if bytes > self.max_output {

@@ -376,3 +376,5 @@ fn a_whole_response_is_taken_and_nothing_else() {
     rubbish(b"\x01\0\0\0\0".to_vec());
     rubbish(b"READY".to_vec());
 }
+
+mod sizes;

@@ -1,0 +1,104 @@
+//! Where runtimes are, and their machine code.
+//!
+//! Compiled runtimes are run as native code, so a place counts only if who can write there could replace the program
+//! as well. A variable that is there and empty, as scripts and service files leave them, is not the current
+//! directory; nor is a relative one of the system's, which its specification tells to ignore. `NERODIA_RUNTIME_DIR`
+//! and `NERODIA_CACHE_DIR` may be relative: who sets them names a place on purpose.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was built
+/// there, or `runtime/` beside the program.
+pub fn runtime_directory() -> PathBuf {
+    runtime_directory_of(&|name| std::env::var_os(name))
+}
+
+/// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.
+pub fn cache_directories() -> Vec<PathBuf> {
+    cache_directories_of(&|name| std::env::var_os(name))
+}
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+fn runtime_directory_of(environment: Environment) -> PathBuf {
+    if let Some(directory) = named(environment, "NERODIA_RUNTIME_DIR") {
+        return directory;
+    }
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match std::env::current_exe() {
+        Ok(program) if !program.starts_with(repository) => program.with_file_name("runtime"),
+        _ => repository.join("runtime"),
+    }
+}
+
+fn cache_directories_of(environment: Environment) -> Vec<PathBuf> {
+    if let Some(directory) = named(environment, "NERODIA_CACHE_DIR") {
+        return vec![directory];
+    }
+    let absolute = |name| named(environment, name).filter(|directory| directory.is_absolute());
+    let user = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let beside = runtime_directory_of(environment).join(".cache");
+    let user = user.map(|cache| cache.join("nerodia"));
+    std::iter::once(beside).chain(user).collect()
+}
+
+/// The directory that a variable names, if it names one.
+fn named(environment: Environment, name: &str) -> Option<PathBuf> {
+    environment(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caches(variables: &[(&str, &str)]) -> Vec<PathBuf> {
+        cache_directories_of(&|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    const RUNTIMES: (&str, &str) = ("NERODIA_RUNTIME_DIR", "/opt/runtime");
+
+    #[test]
+    fn the_users_cache_is_where_the_system_says() {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let beside = "/opt/runtime/.cache";
+        for (variables, expected) in [
+            (&[][..], &[beside][..]),
+            (&[("HOME", "/root")], &[beside, "/root/.cache/nerodia"]),
+            (
+                &[("HOME", "/root"), ("XDG_CACHE_HOME", "/var/cache")],
+                &[beside, "/var/cache/nerodia"],
+            ),
+            // None of these is a place in the current directory.
+            (&[("HOME", "")], &[beside]),
+            (&[("HOME", "."), ("XDG_CACHE_HOME", "")], &[beside]),
+            (
+                &[("HOME", "/root"), ("XDG_CACHE_HOME", "")],
+                &[beside, "/root/.cache/nerodia"],
+            ),
+            (
+                &[("HOME", "/root"), ("XDG_CACHE_HOME", "cache")],
+                &[beside, "/root/.cache/nerodia"],
+            ),
+        ] {
+            let variables = [&[RUNTIMES], variables].concat();
+            assert_eq!(caches(&variables), paths(expected), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_variables_count_unless_they_are_empty() {
+        let given = caches(&[RUNTIMES, ("NERODIA_CACHE_DIR", "mine")]);
+        assert_eq!(given, [Path::new("mine")], "on purpose");
+        let empty = caches(&[RUNTIMES, ("NERODIA_CACHE_DIR", "")]);
+        assert_eq!(empty, [Path::new("/opt/runtime/.cache")]);
+        let unset = runtime_directory_of(&|_| None);
+        assert!(unset.is_absolute());
+        assert_eq!(runtime_directory_of(&|_| Some("".into())), unset);
+    }
+}

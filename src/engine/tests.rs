@@ -1,0 +1,76 @@
+//! How the engine ends when others tell it why.
+
+use super::*;
+use crate::guest::error::Death;
+
+/// An engine whose input was not started.
+fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
+    Engine {
+        gate: Gate::new(1),
+        metrics: Arc::default(),
+        shutdown_timeout: Duration::from_secs(600),
+        start_input: None,
+        input: None,
+        end: end.clone(),
+        draining: false,
+        finished: false,
+        error: None,
+    }
+    .start()
+}
+
+/// Tells an engine these, one after the other, and gives its end.
+fn told(tell: impl FnOnce(&Addr<Engine>)) -> String {
+    let end = shutdown::EndCell::default();
+    let system = System::new();
+    system.block_on(async {
+        let engine = engine(&end);
+        tell(&engine);
+    });
+    system.run().expect("it stops");
+    match end.take() {
+        End::Well => "well".into(),
+        End::SomeMessagesFailed => "some failed".into(),
+        End::Failed(error) => format!("{error:#}"),
+        End::CannotStart(error) => format!("cannot start: {error}"),
+    }
+}
+
+#[test]
+fn threads_that_are_stuck_end_it() {
+    let end = told(|engine| engine.do_send(Fatal::Stuck(9)));
+    assert!(end.starts_with("9 guests' threads are stuck"), "{end}");
+}
+
+#[test]
+fn guests_that_cannot_start_end_it() {
+    let end = told(|engine| {
+        let error = StartError::Died(Death::Exit(3));
+        engine.do_send(Fatal::Start(error));
+    });
+    assert_eq!(end, "cannot start: the interpreter exited with code 3");
+}
+
+#[test]
+fn the_first_end_counts() {
+    let end = told(|engine| {
+        engine.do_send(Fatal::Stuck(12));
+        engine.do_send(Fatal::Ended("processor"));
+        engine.do_send(Signal::Terminate);
+    });
+    assert!(end.starts_with("12 guests' threads"), "{end}");
+}
+
+#[test]
+fn an_actor_that_is_gone_ends_it() {
+    let end = told(|engine| drop(Watch::over("supervisor", engine)));
+    assert_eq!(
+        end,
+        "the supervisor panicked (see above): a bug of the engine"
+    );
+}
+
+#[test]
+fn a_signal_before_anything_was_read_ends_it_well() {
+    assert_eq!(told(|engine| engine.do_send(Signal::Interrupt)), "well");
+}

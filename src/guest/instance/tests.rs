@@ -1,0 +1,79 @@
+//! Instances without WebAssembly: the call is any future that writes what a guest would.
+
+use wasmtime_wasi::cli::StdoutStream as _;
+
+use super::super::log::LineRate;
+use super::super::stdio::{Port, Stdout};
+use super::*;
+use crate::clock::ALLOWANCE;
+
+/// An instance whose call is what `call` makes of its streams.
+fn instance<F>(clock: Clock, call: impl FnOnce(Stdio) -> F) -> Instance
+where
+    F: Future<Output = wasmtime::Result<()>> + 'static,
+{
+    let stdio = Stdio::new(1 << 10, GuestLog::new(1, 1 << 10, LineRate::default()));
+    Instance {
+        life: Life::Runs(Box::pin(call(stdio.clone()))),
+        stdio,
+        memory: Memory::new(1 << 20),
+        deadline: Deadline::new(clock),
+    }
+}
+
+fn write(stdio: &Stdio, bytes: &'static [u8]) {
+    let mut stream = Stdout(stdio.clone(), Port::Reply).p2_stream();
+    stream.write(bytes.into()).expect("there is room");
+}
+
+/// Everything that was written.
+fn take(streams: &mut Streams) -> Option<Result<Vec<u8>, Death>> {
+    let written = std::mem::take(&mut streams.outbox);
+    (!written.is_empty()).then_some(Ok(written))
+}
+
+const LONG: Duration = Duration::from_secs(600);
+
+#[actix::test]
+async fn a_guest_that_ends_with_its_reply_is_not_run_again() {
+    for exits in [true, false] {
+        let mut instance = instance(Clock::of_process(), |stdio| async move {
+            write(&stdio, b"reply");
+            if exits { Ok(()) } else { Err(Over.into()) }
+        });
+        let expected = if exits {
+            Death::Exit(0)
+        } else {
+            Death::Timeout(LONG)
+        };
+        assert!(instance.over().is_none());
+        assert_eq!(instance.reply(LONG, take).await, Ok(b"reply".to_vec()));
+        assert_eq!(instance.over(), Some(&expected));
+        // The real death, not a panic, however often somebody asks.
+        for _ in 0..2 {
+            assert_eq!(instance.reply(LONG, take).await, Err(expected.clone()));
+        }
+    }
+}
+
+#[actix::test]
+async fn a_guest_that_sleeps_is_ended_at_its_deadline() {
+    let call = |_| std::future::pending();
+    let mut instance = instance(Clock::of_process(), call);
+    let limit = Duration::from_millis(30);
+    let reply = instance.reply(limit, take).await;
+    assert_eq!(reply, Err(Death::Timeout(limit)));
+}
+
+#[actix::test]
+async fn a_pause_of_the_process_is_not_the_guests_time() {
+    // Nobody keeps this clock: the process stands still while the guest sleeps.
+    let mut instance = instance(Clock::unkept(), |stdio| async move {
+        tokio::time::sleep(4 * ALLOWANCE).await;
+        write(&stdio, b"reply");
+        std::future::pending().await
+    });
+    let reply = instance.reply(2 * ALLOWANCE, take).await;
+    assert_eq!(reply, Ok(b"reply".to_vec()));
+    assert!(instance.over().is_none());
+}

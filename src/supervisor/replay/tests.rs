@@ -1,0 +1,99 @@
+//! What is done after a death, case by case; [`model`] tries all of it together.
+
+mod model;
+
+use super::*;
+
+fn work(count: usize) -> Work {
+    Work::new(Batch::for_test(count), 3, Instant::now())
+}
+
+/// The case of the review: a stretch of a good message and a poison one, whose thread is lost again and again.
+#[actix::test]
+async fn a_message_that_was_lost_in_company_is_not_convicted_for_it() {
+    let panic = || Death::Panic("lost".into());
+    let mut stretch = work(2);
+    stretch.attempts = 1;
+    stretch.stretch.solo_until = 2;
+    let (next, others) = stretch.lost(panic(), true);
+    let Next::Restart {
+        work: Some(good),
+        convicted: None,
+    } = next
+    else {
+        panic!("{next:?}");
+    };
+    assert_eq!((good.turn(), good.len()), ((3, 0), 1));
+    let turns: Vec<Turn> = others.iter().map(Work::turn).collect();
+    assert_eq!(turns, [(3, 1)]);
+    // Beside another one's traces it is not, either; alone and for the second time, it is.
+    let poison = others.into_iter().next().unwrap();
+    let (Next::Restart { work, convicted }, _) = poison.lost(panic(), false) else {
+        panic!("it was lost");
+    };
+    assert_eq!(convicted, None);
+    let (Next::Restart { work, convicted }, _) = work.unwrap().lost(panic(), true) else {
+        panic!("it was lost");
+    };
+    assert!(work.is_none());
+    let (index, failure) = convicted.unwrap();
+    assert_eq!((index, failure.attempts), (1, 2));
+}
+
+/// Whoever was in the request that a poison message killed needs two deaths of its own, too.
+#[actix::test]
+async fn a_death_in_company_is_evidence_against_nobody() {
+    let died = |single| Stop::Died {
+        death: Death::Exit(1),
+        suspects: if single { 1 } else { 5 },
+        single,
+        fresh: true,
+    };
+    let mut left = work(5);
+    for stop in [died(false), died(false), died(true)] {
+        let Next::Restart { work, convicted } = left.after(0, &stop) else {
+            panic!("it died");
+        };
+        assert_eq!(convicted, None);
+        left = work.unwrap();
+        assert_eq!(left.stretch.solo_until, 5);
+    }
+    let Next::Restart { convicted, .. } = left.after(0, &died(true)) else {
+        panic!("it died");
+    };
+    assert_eq!(convicted.map(|(index, _)| index), Some(0));
+}
+
+#[actix::test]
+async fn a_death_between_two_requests_is_nobodys() {
+    let stop = Stop::Died {
+        death: Death::Exit(0),
+        suspects: 0,
+        single: false,
+        fresh: false,
+    };
+    let Next::Restart {
+        work: Some(left),
+        convicted: None,
+    } = work(5).after(2, &stop)
+    else {
+        panic!("it died");
+    };
+    assert_eq!((left.attempts, left.stretch.solo_until), (0, 0));
+    assert_eq!(left.turn(), (3, 2));
+}
+
+#[actix::test]
+async fn shares_are_about_equal_and_whole() {
+    let lengths = |shares| {
+        work(10)
+            .share(shares)
+            .iter()
+            .map(Work::len)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(3), [4, 4, 2]);
+    assert_eq!(lengths(1), [10]);
+    assert_eq!(lengths(0), [10]);
+    assert_eq!(lengths(99), [1; 10]);
+}

@@ -1,0 +1,280 @@
+//! A model of guests that die and of threads that are lost, and of what is found out by that.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use super::super::*;
+use crate::processor::sequencer::Sequencer;
+
+/// What a message does to its guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// Nothing.
+    Good,
+    /// It is answered, and the next request to its guest is fatal.
+    Bomb,
+    /// A request with it is fatal.
+    Poison,
+    /// The thread of who runs a request with it is lost.
+    Abyss,
+}
+
+impl Nature {
+    fn is_innocent(self) -> bool {
+        matches!(self, Nature::Good | Nature::Bomb)
+    }
+}
+
+/// What happens to a guest beside what its messages do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// It is ended on purpose.
+    Killed,
+    /// It dies as if of its first request: its core was away for too long.
+    Death,
+    /// Its thread does not answer, though it has done its work.
+    Lost,
+}
+
+/// One turn of one guest.
+#[derive(Debug, Clone, Copy)]
+struct Chance {
+    /// Which guest.
+    guest: usize,
+    /// Messages in a request.
+    pace: usize,
+    /// Requests after which the guest hands on what it has.
+    requests: usize,
+    fault: Fault,
+}
+
+#[derive(Debug)]
+struct Guest {
+    fresh: bool,
+    bombed: bool,
+    /// What it held when it died.
+    held: Option<Work>,
+}
+
+/// How a stretch ended.
+enum Ran {
+    Answered(usize, Stop),
+    Lost,
+}
+
+struct Model {
+    natures: Vec<Nature>,
+    guests: Vec<Guest>,
+    queue: BTreeMap<Turn, Work>,
+    /// Messages that were hit, in a request of their own, by what was not their fault: once is what a machine does.
+    hit: Vec<bool>,
+    answers: Vec<usize>,
+    convictions: Vec<usize>,
+    order: Sequencer<(usize, usize)>,
+    released: Vec<usize>,
+}
+
+impl Model {
+    fn new(natures: Vec<Nature>, guests: usize) -> Self {
+        let count = natures.len();
+        let work = Work::new(Batch::for_test(count), 0, Instant::now());
+        let guest = || Guest {
+            fresh: true,
+            bombed: false,
+            held: None,
+        };
+        Self {
+            natures,
+            guests: std::iter::repeat_with(guest).take(guests).collect(),
+            queue: BTreeMap::from([(work.turn(), work)]),
+            hit: vec![false; count],
+            answers: vec![0; count],
+            convictions: vec![0; count],
+            order: Sequencer::default(),
+            released: Vec::new(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.queue.is_empty() && self.guests.iter().all(|guest| guest.held.is_none())
+    }
+
+    /// Whether a fault may hit a request for these messages.
+    fn may_hit(&mut self, range: std::ops::Range<usize>) -> bool {
+        let innocent_alone = range.len() == 1 && self.natures[range.start].is_innocent();
+        !innocent_alone || !std::mem::replace(&mut self.hit[range.start], true)
+    }
+
+    /// Runs a stretch as `Guest::execute` does.
+    fn execute(&mut self, index: usize, stretch: &Stretch, chance: Chance) -> Ran {
+        let mut next = stretch.next;
+        for request in 0..chance.requests {
+            if next == stretch.end {
+                return Ran::Answered(next - stretch.next, Stop::Complete);
+            }
+            let limit = if next < stretch.solo_until {
+                next + 1
+            } else {
+                stretch.end
+            };
+            let range = next..next + chance.pace.min(limit - next);
+            let fresh = self.guests[index].fresh;
+            let has = |nature| self.natures[range.clone()].contains(&nature);
+            let (abyss, poison, bomb) =
+                (has(Nature::Abyss), has(Nature::Poison), has(Nature::Bomb));
+            if abyss {
+                return Ran::Lost;
+            }
+            let died = |death| {
+                let stop = Stop::Died {
+                    death,
+                    suspects: range.len(),
+                    single: range.len() == 1,
+                    fresh,
+                };
+                Ran::Answered(next - stretch.next, stop)
+            };
+            if request == 0 && chance.fault == Fault::Killed {
+                return died(Death::Killed("by the test"));
+            }
+            let bombed = std::mem::take(&mut self.guests[index].bombed);
+            let fault = bombed || (request == 0 && chance.fault == Fault::Death);
+            if poison || (fault && self.may_hit(range.clone())) {
+                return died(Death::Exit(1));
+            }
+            self.guests[index].fresh = false;
+            self.guests[index].bombed = bomb;
+            next = range.end;
+        }
+        Ran::Answered(next - stretch.next, Stop::Yielded)
+    }
+
+    fn turn(&mut self, chance: Chance) -> Result<(), TestCaseError> {
+        let index = chance.guest % self.guests.len();
+        let held = self.guests[index].held.take();
+        let Some(work) = held.or_else(|| Some(self.queue.pop_first()?.1)) else {
+            return Ok(());
+        };
+        let next = work.stretch.next;
+        let fresh = self.guests[index].fresh;
+        let range = next..work.stretch.end;
+        let mut ran = self.execute(index, &work.stretch, chance);
+        if chance.fault == Fault::Lost && self.may_hit(range) {
+            ran = Ran::Lost;
+        }
+        let (after, others) = match ran {
+            Ran::Answered(answered, stop) => {
+                self.answered(next, answered, |answers| &mut answers.answers)?;
+                (work.after(answered, &stop), Vec::new())
+            }
+            Ran::Lost => work.lost(Death::Panic("lost".into()), fresh),
+        };
+        let rest = match after {
+            Next::Done => None,
+            Next::Continue(work) => Some(work),
+            Next::Restart { work, convicted } => {
+                if let Some((index, failure)) = convicted {
+                    prop_assert!(failure.attempts >= 2, "{failure:?}");
+                    self.answered(index, 1, |answers| &mut answers.convictions)?;
+                }
+                self.guests[index] = Guest {
+                    fresh: true,
+                    bombed: false,
+                    held: work,
+                };
+                None
+            }
+        };
+        let shares = rest.into_iter().flat_map(|work| work.share(chance.pace));
+        for work in shares.chain(others) {
+            prop_assert!(!work.is_empty());
+            prop_assert!(self.queue.insert(work.turn(), work).is_none());
+        }
+        Ok(())
+    }
+
+    /// Counts what became of these messages, and has them leave in order.
+    fn answered(
+        &mut self,
+        from: usize,
+        count: usize,
+        kind: fn(&mut Self) -> &mut Vec<usize>,
+    ) -> Result<(), TestCaseError> {
+        for seen in &mut kind(self)[from..from + count] {
+            *seen += 1;
+        }
+        if count > 0 {
+            self.order.insert(from as u64, count as u64, (from, count));
+        }
+        while let Some((from, count)) = self.order.pop() {
+            prop_assert_eq!(from, self.released.len());
+            self.released.extend(from..from + count);
+        }
+        Ok(())
+    }
+}
+
+fn nature() -> impl Strategy<Value = Nature> {
+    prop_oneof![
+        8 => Just(Nature::Good),
+        1 => Just(Nature::Bomb),
+        1 => Just(Nature::Poison),
+        1 => Just(Nature::Abyss),
+    ]
+}
+
+fn chance() -> impl Strategy<Value = Chance> {
+    let fault = prop_oneof![
+        6 => Just(Fault::None),
+        1 => Just(Fault::Killed),
+        1 => Just(Fault::Death),
+        1 => Just(Fault::Lost),
+    ];
+    (0usize..4, 1usize..9, 1usize..4, fault).prop_map(|(guest, pace, requests, fault)| Chance {
+        guest,
+        pace,
+        requests,
+        fault,
+    })
+}
+
+/// Whatever dies, hangs and is killed when: each message has one outcome, the messages that do it are found, no
+/// other is convicted, and all leave in order.
+#[test]
+fn each_message_has_one_outcome_and_only_the_guilty_are_convicted() {
+    let cases = (
+        prop::collection::vec(nature(), 1..40),
+        prop::collection::vec(chance(), 1..30),
+        1usize..5,
+    );
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(1024));
+    actix::System::new().block_on(async {
+        runner
+            .run(&cases, |(natures, chances, guests)| {
+                let mut model = Model::new(natures, guests);
+                for (round, chance) in chances.iter().cycle().enumerate() {
+                    if model.is_done() {
+                        break;
+                    }
+                    prop_assert!(round < 20_000, "it goes on for ever");
+                    let mut chance = *chance;
+                    chance.guest += round / 3; // none is left out
+                    if round % 7 == 0 {
+                        chance.fault = Fault::None; // nor is one always ended from outside
+                    }
+                    model.turn(chance)?;
+                }
+                for (index, nature) in model.natures.iter().enumerate() {
+                    let seen = (model.answers[index], model.convictions[index]);
+                    let expected = if nature.is_innocent() { (1, 0) } else { (0, 1) };
+                    prop_assert_eq!(seen, expected, "message {}: {:?}", index, nature);
+                }
+                prop_assert_eq!(model.released.len(), model.natures.len());
+                Ok(())
+            })
+            .unwrap();
+    });
+}

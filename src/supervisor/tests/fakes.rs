@@ -1,0 +1,235 @@
+//! Guests without Python: what a message's payload names is done to the guest that runs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::prelude::*;
+
+use crate::guest::error::{Death, StartError};
+use crate::guest::handshake::Ready;
+use crate::guest::link::Thread;
+use crate::guest::log::LineRate;
+use crate::guest::{Execute, Executed, Limits, Link, MakeGuests, Start, Started, Stop, Stretch};
+use crate::message::{Outcome, Outcomes, Record};
+
+/// Answered, with its own payload as the result.
+pub const GOOD: &[u8] = b"good";
+/// As [`GOOD`], after a while.
+pub const SLOW: &[u8] = b"slow";
+/// The guest dies.
+pub const EXIT: &[u8] = b"exit";
+/// The guest's thread panics: who waits for it hears that nobody is there.
+pub const PANIC: &[u8] = b"panic";
+/// The guest's thread never answers, nor ends.
+pub const HANG: &[u8] = b"hang";
+/// It answers, and ends, when nobody waits any more.
+pub const LATE: &[u8] = b"late";
+/// It answers for none of its messages, and says that all is done.
+pub const NONE: &[u8] = b"none";
+/// It answers for more messages than it was given.
+pub const MANY: &[u8] = b"many";
+/// It answers for those before, and says that all is done.
+pub const SHORT: &[u8] = b"short";
+
+/// How long [`SLOW`] takes, and [`LATE`]: that is longer than anybody waits with [`limits`].
+pub const WHILE: Duration = Duration::from_millis(2000);
+
+/// Limits with which an answer is waited for as short as can be: little more than a second.
+fn limits() -> Limits {
+    Limits {
+        timeout: Duration::from_millis(50),
+        start_timeout: Duration::from_millis(50),
+        memory: 1 << 20,
+        max_output: 1 << 20,
+        max_log: 1 << 20,
+        kill_after: None,
+    }
+}
+
+/// Makes fake guests.
+pub struct Fakes {
+    limits: Limits,
+    script_hash: Arc<str>,
+    /// What [`Start`] comes to.
+    pub start: Result<(), StartError>,
+    /// How many were made.
+    pub spawned: AtomicUsize,
+}
+
+impl Fakes {
+    pub fn new(start: Result<(), StartError>) -> Arc<Self> {
+        Arc::new(Self {
+            limits: limits(),
+            script_hash: "fake".into(),
+            start,
+            spawned: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl MakeGuests for Fakes {
+    fn spawn(self: Arc<Self>, _: usize, _: &LineRate) -> Result<Link, StartError> {
+        self.spawned.fetch_add(1, Ordering::Relaxed);
+        let alive = Arc::default();
+        let thread = Arc::downgrade(&alive);
+        let fake = Fake {
+            of: self,
+            fresh: true,
+            _thread: alive,
+        };
+        let fake = fake.start();
+        Ok(Link {
+            start: fake.clone().recipient(),
+            execute: fake.recipient(),
+            thread,
+        })
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn script_hash(&self) -> &Arc<str> {
+        &self.script_hash
+    }
+}
+
+struct Fake {
+    of: Arc<Fakes>,
+    fresh: bool,
+    /// This actor is its thread, and lives as long as somebody has its address.
+    _thread: Arc<Thread>,
+}
+
+impl Actor for Fake {
+    type Context = Context<Self>;
+}
+
+impl Handler<Start> for Fake {
+    type Result = Result<Started, StartError>;
+
+    fn handle(&mut self, Start: Start, _: &mut Self::Context) -> Self::Result {
+        self.of.start.clone()?;
+        self.fresh = true;
+        let ready = r#"{"protocol":1,"python":"none","uses_meta":false,"functions":[]}"#;
+        Ok(Started {
+            ready: serde_json::from_str::<Ready>(ready).expect("it is READY"),
+            took: Duration::ZERO,
+            memory: 1,
+        })
+    }
+}
+
+/// When an answer comes, if it does.
+pub enum Reply {
+    After(Duration, Executed),
+    Gone,
+    Never,
+}
+
+impl MessageResponse<Fake, Execute> for Reply {
+    fn handle(self, context: &mut Context<Fake>, to: Option<OneshotSender<Executed>>) {
+        let thread = context.address();
+        actix_rt::spawn(async move {
+            match self {
+                Reply::After(delay, executed) => {
+                    actix_rt::time::sleep(delay).await;
+                    if let Some(to) = to {
+                        let _ = to.send(executed); // whoever asked may not wait any more
+                    }
+                }
+                Reply::Gone => drop(to),
+                Reply::Never => {
+                    let _unanswered = to;
+                    std::future::pending::<()>().await;
+                }
+            }
+            drop(thread);
+        });
+    }
+}
+
+impl Handler<Execute> for Fake {
+    type Result = Reply;
+
+    fn handle(&mut self, Execute(stretch): Execute, _: &mut Self::Context) -> Reply {
+        self.run(&stretch)
+    }
+}
+
+impl Fake {
+    /// Runs a stretch, three messages to a request, until one of them has its way.
+    fn run(&mut self, stretch: &Stretch) -> Reply {
+        let mut outcomes = Outcomes {
+            script_hash: Arc::clone(&self.of.script_hash),
+            ..Outcomes::default()
+        };
+        let mut delay = Duration::ZERO;
+        let mut next = stretch.next;
+        while next < stretch.end {
+            let solo = next < stretch.solo_until;
+            let limit = if solo { next + 1 } else { stretch.end };
+            let messages = &stretch.batch.messages[next..limit.min(next + 3)];
+            let fresh = std::mem::replace(&mut self.fresh, false);
+            let held = outcomes.items.len();
+            for message in messages {
+                match &*message.payload {
+                    EXIT => {
+                        outcomes.items.truncate(held);
+                        let stop = Stop::Died {
+                            death: Death::Exit(1),
+                            suspects: messages.len(),
+                            single: messages.len() == 1,
+                            fresh,
+                        };
+                        return Reply::After(delay, executed(outcomes, stop));
+                    }
+                    PANIC => return Reply::Gone,
+                    HANG => return Reply::Never,
+                    LATE | SLOW => delay = WHILE,
+                    SHORT => return Reply::After(delay, executed(outcomes, Stop::Complete)),
+                    _ => {}
+                }
+                outcomes
+                    .items
+                    .push(result(&message.payload, &mut outcomes.data));
+                if message.payload == MANY {
+                    let more = result(&message.payload, &mut outcomes.data);
+                    outcomes
+                        .items
+                        .resize_with(stretch.end - stretch.next, || Outcome::Dropped);
+                    outcomes.items.push(more);
+                    return Reply::After(delay, executed(outcomes, Stop::Complete));
+                }
+                if message.payload == NONE {
+                    outcomes.items.clear();
+                    return Reply::After(delay, executed(outcomes, Stop::Complete));
+                }
+            }
+            next += messages.len();
+        }
+        Reply::After(delay, executed(outcomes, Stop::Complete))
+    }
+}
+
+fn result(payload: &[u8], data: &mut Vec<u8>) -> Outcome {
+    let start = data.len() as u32;
+    data.extend_from_slice(payload);
+    Outcome::Record(Record {
+        payload: start..data.len() as u32,
+        tombstone: false,
+        overrides: None,
+    })
+}
+
+fn executed(outcomes: Outcomes, stop: Stop) -> Executed {
+    Executed {
+        outcomes,
+        stop,
+        memory: 1,
+        took: Duration::ZERO,
+        cpu_seconds: 0.0,
+    }
+}
