@@ -1,0 +1,294 @@
+//! What the meter has to know of a module before it writes it anew.
+
+use std::collections::HashSet;
+
+use wasmparser::{ConstExpr, ExternalKind, FunctionBody, GlobalType, Operator, Parser, Payload};
+use wasmparser::{TypeRef, ValType};
+
+use super::count::Counter;
+use super::stack::Stack;
+
+/// Functions that the counter may call when it is used up.
+static TARGETS: [Target; 3] = [
+    // libpython in a component: `time(NULL)` of its C library, which asks the host for the time.
+    Target::Import("env", "time"),
+    // That C library itself.
+    Target::Export("time"),
+    // A command.
+    Target::Import("wasi_snapshot_preview1", "sched_yield"),
+];
+
+/// Functions of the C library whose loops must not ask the host, with all that they call. While the host puts a list
+/// into a guest's memory it calls the allocator, and whoever asks the host anything then is trapped ("cannot leave
+/// component instance"). `time` is what the counter calls. None of their loops is long: they walk trees and lists of
+/// free memory. What they copy and fill is counted.
+static SPARED: [&str; 8] = [
+    "aligned_alloc",
+    "cabi_realloc",
+    "calloc",
+    "free",
+    "malloc",
+    "posix_memalign",
+    "realloc",
+    "time",
+];
+
+/// A number that only the hash functions of tuples and slices multiply by (`_PyHASH_XXPRIME_1`).
+const PRIME_OF_HASHES: i32 = 2_654_435_761_u32.cast_signed();
+
+#[derive(Debug)]
+enum Target {
+    Import(&'static str, &'static str),
+    Export(&'static str),
+}
+
+impl Target {
+    fn is_import(&self, module: &str, name: &str) -> bool {
+        matches!(self, Target::Import(of, named) if (*of, *named) == (module, name))
+    }
+
+    fn is_export(&self, name: &str) -> bool {
+        matches!(self, Target::Export(named) if *named == name)
+    }
+
+    fn takes_null(&self) -> bool {
+        !self.is_import("wasi_snapshot_preview1", "sched_yield")
+    }
+}
+
+/// A module that gets a counter.
+pub struct Facts {
+    /// Its counter.
+    pub counter: Counter,
+    /// If it is the C library: what is different there.
+    pub library: Option<Library>,
+    /// The C stack, if the module has it for itself.
+    pub stack: Option<Stack>,
+    /// The function whose body comes next.
+    next: u32,
+}
+
+/// The C library: a module whose loops are as short as `memcmp`'s, and among whose functions is the allocator.
+pub struct Library {
+    parameters: Vec<u32>,
+    functions_imported: u32,
+    spared: HashSet<u32>,
+}
+
+/// How a function's loops are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loops {
+    /// Each pass, as it comes.
+    Each,
+    /// In a further local, after so many parameters.
+    NowAndThen(u32),
+    /// Not at all.
+    Spared,
+}
+
+impl Facts {
+    /// What is known of the module `data`, or `None` if it has no function to call.
+    pub fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
+        let read = Read::of(parser, data)?;
+        // The counter goes behind the module's own globals.
+        let Some((function, target)) = read.target().filter(|_| !read.globals.is_empty()) else {
+            return Ok(None);
+        };
+        let counter = Counter {
+            global: read.globals_imported + count(&read.globals),
+            function,
+            takes_null: target.takes_null(),
+            stack_pointer: read.stack_pointer,
+        };
+        let library = match target {
+            Target::Export(_) => Some(read.library()?),
+            Target::Import(..) => None,
+        };
+        Ok(Some(Self {
+            counter,
+            library,
+            stack: Stack::find(read.globals_imported, &read.globals, read.memory),
+            next: count(&read.imports),
+        }))
+    }
+
+    /// How the loops of the function are counted whose body is the next one in the module.
+    pub fn next_loops(&mut self) -> Loops {
+        let function = self.next;
+        self.next += 1;
+        match &self.library {
+            None => Loops::Each,
+            Some(library) if library.spared.contains(&function) => Loops::Spared,
+            Some(library) => {
+                let defined = function - library.functions_imported;
+                Loops::NowAndThen(library.parameters[defined as usize])
+            }
+        }
+    }
+}
+
+/// Whether a function calls itself more than once, over others, without a loop: the hash function of slices does,
+/// with each of its three parts, so a slice of slices of slices takes three times as long with each level. It is the
+/// only one known.
+pub fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
+    let mut hashes = false;
+    for operator in body.get_operators_reader()? {
+        match operator? {
+            Operator::Loop { .. } => return Ok(false),
+            Operator::I32Const {
+                value: PRIME_OF_HASHES,
+            } => hashes = true,
+            _ => {}
+        }
+    }
+    Ok(hashes)
+}
+
+/// A module's sections, as far as they matter here.
+#[derive(Default)]
+struct Read<'a> {
+    /// The number of parameters of each type.
+    types: Vec<u32>,
+    /// The functions imported: module and name.
+    imports: Vec<(&'a str, &'a str)>,
+    /// The types of the functions defined.
+    functions: Vec<u32>,
+    /// The functions exported: name and index.
+    exports: Vec<(&'a str, u32)>,
+    bodies: Vec<FunctionBody<'a>>,
+    globals_imported: u32,
+    globals: Vec<(GlobalType, ConstExpr<'a>)>,
+    /// The global that is C's stack pointer, imported.
+    stack_pointer: Option<u32>,
+    /// The pages that the module's own memory has at first.
+    memory: Option<u64>,
+}
+
+impl<'a> Read<'a> {
+    fn of(parser: Parser, data: &'a [u8]) -> Result<Self, wasmparser::Error> {
+        let mut read = Self::default();
+        for payload in parser.parse_all(data) {
+            match payload? {
+                Payload::TypeSection(types) => {
+                    for kind in types.into_iter_err_on_gc_types() {
+                        read.types.push(count(kind?.params()));
+                    }
+                }
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        let import = import?;
+                        match import.ty {
+                            TypeRef::Func(_) => read.imports.push((import.module, import.name)),
+                            TypeRef::Global(_) => {
+                                if import.name == "__stack_pointer" {
+                                    read.stack_pointer = Some(read.globals_imported);
+                                }
+                                read.globals_imported += 1;
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::FunctionSection(functions) => {
+                    for kind in functions {
+                        read.functions.push(kind?);
+                    }
+                }
+                Payload::MemorySection(memories) => {
+                    for memory in memories {
+                        read.memory.get_or_insert(memory?.initial);
+                    }
+                }
+                Payload::GlobalSection(globals) => {
+                    for global in globals {
+                        let global = global?;
+                        read.globals.push((global.ty, global.init_expr));
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        let export = export?;
+                        if export.kind == ExternalKind::Func {
+                            read.exports.push((export.name, export.index));
+                        }
+                    }
+                }
+                Payload::CodeSectionEntry(body) => read.bodies.push(body),
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+
+    /// The function to call, and which of `TARGETS` it is.
+    fn target(&self) -> Option<(u32, &'static Target)> {
+        let imported = (0..).zip(&self.imports).map(|(index, (module, name))| {
+            (index, TARGETS.iter().find(|t| t.is_import(module, name)))
+        });
+        let exported = self
+            .exports
+            .iter()
+            .map(|(name, index)| (*index, TARGETS.iter().find(|t| t.is_export(name))));
+        imported
+            .chain(exported)
+            .find_map(|(index, target)| Some((index, target?)))
+    }
+
+    fn library(&self) -> Result<Library, wasmparser::Error> {
+        let parameters = |kind: &u32| self.types.get(*kind as usize).copied().unwrap_or_default();
+        Ok(Library {
+            parameters: self.functions.iter().map(parameters).collect(),
+            functions_imported: count(&self.imports),
+            spared: self.spared()?,
+        })
+    }
+
+    /// The functions of `SPARED`, and all that they call by name.
+    fn spared(&self) -> Result<HashSet<u32>, wasmparser::Error> {
+        let exported = |wanted: &str| {
+            let mut exports = self.exports.iter();
+            exports
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, index)| *index)
+        };
+        let mut spared = HashSet::new();
+        let mut found: Vec<u32> = SPARED.iter().filter_map(|name| exported(name)).collect();
+        while let Some(function) = found.pop() {
+            if !spared.insert(function) {
+                continue;
+            }
+            // A shared library calls its own functions by an import too, so that others may replace them.
+            if let Some((_, name)) = self.imports.get(function as usize) {
+                found.extend(exported(name));
+                continue;
+            }
+            let Some(body) = self.bodies.get(function as usize - self.imports.len()) else {
+                continue;
+            };
+            for operator in body.get_operators_reader()? {
+                if let Operator::Call { function_index } = operator? {
+                    found.push(function_index);
+                }
+            }
+        }
+        Ok(spared)
+    }
+}
+
+/// A number of things that a module has an index of 32 bits for.
+fn count<T>(of: &[T]) -> u32 {
+    u32::try_from(of.len()).expect("wasmparser counts them in 32 bits")
+}
+
+/// The value of a global that begins with a constant.
+pub fn constant(expression: &ConstExpr<'_>) -> Option<i32> {
+    match expression.get_operators_reader().read() {
+        Ok(Operator::I32Const { value }) => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether a global is a number of 32 bits that can be set.
+pub fn is_variable(kind: &GlobalType) -> bool {
+    kind.mutable && kind.content_type == ValType::I32
+}
