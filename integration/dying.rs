@@ -154,7 +154,6 @@ fn times_out(body: &str) {
     for runtime in RUNTIMES {
         let ran = eval(runtime, &script)
             .set(format!("guests.timeout={}ms", TIMEOUT.as_millis()))
-            .set("guests.max=1")
             .set("pipeline.threads=1")
             .stdin("0\n1\n2\n")
             .run()
