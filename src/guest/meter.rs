@@ -21,13 +21,14 @@ use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, utils};
 use wasm_encoder::{
-    CodeSection, Component, ConstExpr, Function, GlobalSection, GlobalType, MemorySection, Module,
-    ValType,
+    BlockType, CodeSection, Component, ConstExpr, Function, GlobalSection, GlobalType, Instruction,
+    MemorySection, Module, ValType,
 };
-use wasmparser::{FunctionBody, Operator, Parser};
+use wasmparser::{FunctionBody, Operator, OperatorsReader, Parser};
 
-use self::count::TICKS;
+use self::count::{Counter, PASSES_AT_ONCE, TICKS};
 use self::facts::{Facts, Loops, branches_without_loop};
+use self::stack::Stack;
 
 mod count;
 mod facts;
@@ -165,46 +166,107 @@ impl Reencode for Meter {
             let (count, kind) = group?;
             locals.push((count, self.val_type(kind)?));
         }
-        let mut passes = 0;
-        if let Loops::NowAndThen(parameters) = loops {
-            passes = locals.iter().fold(parameters, |sum: u32, (count, _)| {
-                sum.saturating_add(*count)
-            });
-            locals.push((1, ValType::I32));
-        }
+        let parameters = match loops {
+            Loops::NowAndThen(parameters) => Some(parameters),
+            Loops::IfLong => Some(3),
+            Loops::Each | Loops::Spared => None,
+        };
+        let passes = parameters.map(|parameters| {
+            let sum = |sum: u32, (count, _): &(u32, _)| sum.saturating_add(*count);
+            locals.iter().fold(parameters, sum)
+        });
+        locals.extend(passes.map(|_| (1, ValType::I32)));
         let mut function = Function::new(locals);
         if branches_without_loop(&body)? {
             counter.take(&mut function, 1);
         }
-        for operator in body.get_operators_reader()? {
-            let operator = operator?;
+        let writing = Writing {
+            counter,
+            stack,
+            is_library,
+            passes,
+        };
+        if loops == Loops::IfLong {
+            // Both bodies as they are: a branch to the function's end goes to the block's, which gives the same.
+            function.instruction(&Instruction::LocalGet(2));
+            function.instruction(&Instruction::I32Const(PASSES_AT_ONCE));
+            function.instruction(&Instruction::I32LtU);
+            function.instruction(&Instruction::If(BlockType::Result(ValType::I32)));
+            let mut body_of_short = body.get_operators_reader()?;
+            self.write(
+                &mut function,
+                &writing,
+                &mut body_of_short,
+                Loops::Spared,
+                true,
+            )?;
+            function.instruction(&Instruction::Else);
+        }
+        let mut operators = body.get_operators_reader()?;
+        self.write(&mut function, &writing, &mut operators, loops, false)?;
+        if loops == Loops::IfLong {
+            function.instruction(&Instruction::End);
+        }
+        code.function(&function);
+        Ok(())
+    }
+}
+
+/// What is put into a function's body.
+struct Writing {
+    counter: Counter,
+    stack: Option<Stack>,
+    is_library: bool,
+    /// The local that counts passes, if there is one.
+    passes: Option<u32>,
+}
+
+impl Meter {
+    /// Writes a body with what is to be counted, `but_its_end` or all of it.
+    fn write(
+        &mut self,
+        function: &mut Function,
+        writing: &Writing,
+        operators: &mut OperatorsReader<'_>,
+        loops: Loops,
+        but_its_end: bool,
+    ) -> Reencoded<()> {
+        let Writing {
+            counter,
+            stack,
+            is_library,
+            passes,
+        } = writing;
+        while !operators.eof() {
+            let operator = operators.read()?;
+            if but_its_end && operators.eof() {
+                break;
+            }
+            let is_loop = matches!(operator, Operator::Loop { .. });
             let is_bulk = matches!(
                 operator,
                 Operator::MemoryCopy { .. } | Operator::MemoryFill { .. }
             );
             if is_bulk {
-                counter.charge_length(&mut function);
+                counter.charge_length(function);
             }
-            let is_loop = matches!(operator, Operator::Loop { .. });
-            let stack_moves = match (stack, &operator) {
-                (Some(stack), Operator::GlobalSet { global_index }) => {
-                    (*global_index == stack.pointer).then_some(stack)
-                }
-                _ => None,
-            };
+            let moved = stack.filter(|stack| {
+                matches!(operator, Operator::GlobalSet { global_index } if global_index == stack.pointer)
+            });
             function.instruction(&self.instruction(operator)?);
-            if let Some(stack) = stack_moves {
-                stack.check(&mut function);
+            if let Some(stack) = moved {
+                stack.check(function);
             }
-            match loops {
-                Loops::Each if is_loop => counter.take(&mut function, 1),
-                Loops::NowAndThen(_) if is_loop => counter.take_now_and_then(&mut function, passes),
+            match (loops, passes) {
+                (Loops::Each, _) if is_loop => counter.take(function, 1),
+                (Loops::NowAndThen(_) | Loops::IfLong, Some(passes)) if is_loop => {
+                    counter.take_now_and_then(function, *passes);
+                }
                 // The caller's loop, which would take it, may be in another module.
-                _ if is_bulk && is_library => counter.take(&mut function, 1),
+                _ if is_bulk && *is_library => counter.take(function, 1),
                 _ => {}
             }
         }
-        code.function(&function);
         Ok(())
     }
 }

@@ -33,6 +33,10 @@ static SPARED: [&str; 8] = [
     "time",
 ];
 
+/// Functions of the C library that take three numbers, the last of them a length, and give one. CPython calls them for a
+/// few bytes very often, so they count only if they are given many.
+static OF_LENGTH: [&str; 5] = ["memchr", "memcmp", "memrchr", "wmemchr", "wmemcmp"];
+
 /// A number that only the hash functions of tuples and slices multiply by (`_PyHASH_XXPRIME_1`).
 const PRIME_OF_HASHES: i32 = 2_654_435_761_u32.cast_signed();
 
@@ -73,6 +77,7 @@ pub struct Library {
     parameters: Vec<u32>,
     functions_imported: u32,
     spared: HashSet<u32>,
+    of_length: HashSet<u32>,
 }
 
 /// How a function's loops are counted.
@@ -82,6 +87,8 @@ pub enum Loops {
     Each,
     /// In a further local, after so many parameters.
     NowAndThen(u32),
+    /// As above, if the last of its three parameters, a length, is long enough for it to matter.
+    IfLong,
     /// Not at all.
     Spared,
 }
@@ -121,7 +128,12 @@ impl Facts {
             Some(library) if library.spared.contains(&function) => Loops::Spared,
             Some(library) => {
                 let defined = function - library.functions_imported;
-                Loops::NowAndThen(library.parameters[defined as usize])
+                let parameters = library.parameters.get(defined as usize).copied();
+                if library.of_length.contains(&function) {
+                    Loops::IfLong
+                } else {
+                    Loops::NowAndThen(parameters.unwrap_or_default())
+                }
             }
         }
     }
@@ -149,6 +161,8 @@ pub fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser
 struct Read<'a> {
     /// The number of parameters of each type.
     types: Vec<u32>,
+    /// Whether each type gives one number of 32 bits.
+    gives_one: Vec<bool>,
     /// The functions imported: module and name.
     imports: Vec<(&'a str, &'a str)>,
     /// The types of the functions defined.
@@ -171,7 +185,9 @@ impl<'a> Read<'a> {
             match payload? {
                 Payload::TypeSection(types) => {
                     for kind in types.into_iter_err_on_gc_types() {
-                        read.types.push(count(kind?.params()));
+                        let kind = kind?;
+                        read.types.push(count(kind.params()));
+                        read.gives_one.push(kind.results() == [ValType::I32]);
                     }
                 }
                 Payload::ImportSection(imports) => {
@@ -240,7 +256,20 @@ impl<'a> Read<'a> {
             parameters: self.functions.iter().map(parameters).collect(),
             functions_imported: count(&self.imports),
             spared: self.spared()?,
+            of_length: self.of_length(),
         })
+    }
+
+    /// The functions of `OF_LENGTH` that are as it says.
+    fn of_length(&self) -> HashSet<u32> {
+        let is_so = |index: u32| {
+            let defined = (index as usize).checked_sub(self.imports.len())?;
+            let kind = *self.functions.get(defined)? as usize;
+            (self.types.get(kind)? == &3 && self.gives_one.get(kind)? == &true).then_some(index)
+        };
+        let named = self.exports.iter();
+        let named = named.filter(|(name, _)| OF_LENGTH.contains(name));
+        named.filter_map(|(_, index)| is_so(*index)).collect()
     }
 
     /// The functions of `SPARED`, and all that they call by name.
