@@ -206,31 +206,38 @@ fn recursing() {
     );
 }
 
-/// A function that calls itself through C code has CPython's own limits, on both runtimes.
+/// A function that calls itself through C code has CPython's limit, or that of its C stack, which is small in 3.12.
 #[test]
 fn recursing_through_c_code() {
-    let script = "import functools\n@functools.lru_cache(None)\ndef f(n): return f(n - 1) + 1 if n else 0\nroot = f(this)";
+    let script = "import functools
+@functools.lru_cache(None)
+def f(n): return f(n - 1) + 1 if n else 0
+root = f(this)";
     for runtime in RUNTIMES {
         let ran = eval(runtime, script)
-            .stdin("60\n500\n100000\n60\n")
+            .stdin("20\n60\n500\n100000\n20\n")
             .run()
             .expect(1);
         let letters = ran.dead_letters();
-        let failed: Vec<_> = letters.iter().map(|letter| &letter["payload"]).collect();
-        println!("{runtime}: {:?}, failed: {failed:?}", ran.lines());
+        let kind = |letter: &serde_json::Value| letter["error"]["type"].clone();
+        println!(
+            "{runtime}: {:?}, {:?}",
+            ran.lines(),
+            letters.iter().map(kind).collect::<Vec<_>>()
+        );
         for letter in &letters {
-            assert_eq!(
-                letter["error"]["type"], "RecursionError",
-                "{runtime}: {letter}"
-            );
+            let known = ["RecursionError", "StackOverflow"]
+                .iter()
+                .any(|name| kind(letter) == *name);
+            assert!(known, "{runtime}: {letter}");
         }
-        assert_eq!(ran.lines()[0], "60", "{runtime}");
+        assert_eq!(ran.lines().len() + letters.len(), 5, "{runtime}");
+        assert_eq!(ran.lines()[0], "20", "{runtime}");
         assert_eq!(
             ran.lines().last(),
-            Some(&"60"),
-            "{runtime}: the guest lives on"
+            Some(&"20"),
+            "{runtime}: others come through"
         );
-        assert!(failed.contains(&&serde_json::json!("100000")), "{runtime}");
     }
 }
 

@@ -113,8 +113,8 @@ impl Instance {
         }
         let what = error.root_cause().to_string();
         match error.downcast_ref() {
-            // C's own stack lies at the beginning of the memory, or what moves its pointer looks (meter/stack.rs): below
-            // it nothing can be read or written. C code that is out of bounds for another reason is not known.
+            // C's own stack lies at the beginning of the memory: below it nothing can be read or written. C code of
+            // CPython that is out of bounds for another reason is not known.
             Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => Death::StackOverflow(what),
             _ => Death::Trap(what),
         }

@@ -14,25 +14,21 @@
 //! A C library that is a module of its own has a counter of its own. Each of its loops ends with what it was given,
 //! but the caller's thousands of passes may each give it megabytes to compare or to search. They are counted by the
 //! hundred, so that short calls cost nothing, and not where the host itself may be the caller, see `SPARED`.
-//!
-//! While the artifact is at hand, a command's C stack is made larger ([`stack`]).
 
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode, ReencodeComponent, utils};
 use wasm_encoder::{
     BlockType, CodeSection, Component, ConstExpr, Function, GlobalSection, GlobalType, Instruction,
-    MemorySection, Module, ValType,
+    Module, ValType,
 };
 use wasmparser::{FunctionBody, Operator, OperatorsReader, Parser};
 
 use self::count::{Counter, PASSES_AT_ONCE, TICKS};
 use self::facts::{Facts, Loops, branches_without_loop};
-use self::stack::Stack;
 
 mod count;
 mod facts;
-mod stack;
 
 /// To be changed with whatever this file and those below it do to an artifact: what was compiled before is compiled
 /// anew.
@@ -106,40 +102,14 @@ impl Reencode for Meter {
         utils::parse_core_module(self, module, parser, data)
     }
 
-    fn parse_memory_section(
-        &mut self,
-        memories: &mut MemorySection,
-        section: wasmparser::MemorySectionReader<'_>,
-    ) -> Reencoded<()> {
-        let stack = self.module.as_ref().and_then(|module| module.stack);
-        for (index, memory) in section.into_iter().enumerate() {
-            let mut memory = self.memory_type(memory?)?;
-            if let Some(stack) = stack.filter(|_| index == 0) {
-                memory.minimum = stack.memory(memory.minimum);
-            }
-            memories.memory(memory);
-        }
-        Ok(())
-    }
-
     fn parse_global_section(
         &mut self,
         globals: &mut GlobalSection,
         section: wasmparser::GlobalSectionReader<'_>,
     ) -> Reencoded<()> {
-        let Some(module) = &self.module else {
-            return utils::parse_global_section(self, globals, section);
-        };
-        let stack = module.stack;
-        for (index, global) in (0..).zip(section) {
-            let global = global?;
-            match stack.filter(|stack| stack.pointer == index) {
-                Some(stack) => globals.global(self.global_type(global.ty)?, &stack.top()),
-                None => globals.global(
-                    self.global_type(global.ty)?,
-                    &self.const_expr(global.init_expr)?,
-                ),
-            };
+        utils::parse_global_section(self, globals, section)?;
+        if self.module.is_none() {
+            return Ok(());
         }
         let counter = GlobalType {
             val_type: ValType::I32,
@@ -159,7 +129,7 @@ impl Reencode for Meter {
         let Some(module) = &mut self.module else {
             return utils::parse_function_body(self, code, body);
         };
-        let (loops, counter, stack) = (module.next_loops(), module.counter, module.stack);
+        let (loops, counter) = (module.next_loops(), module.counter);
         let is_library = module.library.is_some();
         let mut locals = Vec::new();
         for group in body.get_locals_reader()? {
@@ -182,7 +152,6 @@ impl Reencode for Meter {
         }
         let writing = Writing {
             counter,
-            stack,
             is_library,
             passes,
         };
@@ -215,7 +184,6 @@ impl Reencode for Meter {
 /// What is put into a function's body.
 struct Writing {
     counter: Counter,
-    stack: Option<Stack>,
     is_library: bool,
     /// The local that counts passes, if there is one.
     passes: Option<u32>,
@@ -233,7 +201,6 @@ impl Meter {
     ) -> Reencoded<()> {
         let Writing {
             counter,
-            stack,
             is_library,
             passes,
         } = writing;
@@ -250,13 +217,7 @@ impl Meter {
             if is_bulk {
                 counter.charge_length(function);
             }
-            let moved = stack.filter(|stack| {
-                matches!(operator, Operator::GlobalSet { global_index } if global_index == stack.pointer)
-            });
             function.instruction(&self.instruction(operator)?);
-            if let Some(stack) = moved {
-                stack.check(function);
-            }
             match (loops, passes) {
                 (Loops::Each, _) if is_loop => counter.take(function, 1),
                 (Loops::NowAndThen(_) | Loops::IfLong, Some(passes)) if is_loop => {

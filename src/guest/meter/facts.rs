@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use wasmparser::{ConstExpr, ExternalKind, FunctionBody, GlobalType, Operator, Parser, Payload};
+use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload};
 use wasmparser::{TypeRef, ValType};
 
 use super::count::Counter;
-use super::stack::Stack;
 
 /// Functions that the counter may call when it is used up.
 static TARGETS: [Target; 3] = [
@@ -66,8 +65,6 @@ pub struct Facts {
     pub counter: Counter,
     /// If it is the C library: what is different there.
     pub library: Option<Library>,
-    /// The C stack, if the module has it for itself.
-    pub stack: Option<Stack>,
     /// The function whose body comes next.
     next: u32,
 }
@@ -98,11 +95,11 @@ impl Facts {
     pub fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
         let read = Read::of(parser, data)?;
         // The counter goes behind the module's own globals.
-        let Some((function, target)) = read.target().filter(|_| !read.globals.is_empty()) else {
+        let Some((function, target)) = read.target().filter(|_| read.globals_defined > 0) else {
             return Ok(None);
         };
         let counter = Counter {
-            global: read.globals_imported + count(&read.globals),
+            global: read.globals_imported + read.globals_defined,
             function,
             takes_null: target.takes_null(),
             stack_pointer: read.stack_pointer,
@@ -114,7 +111,6 @@ impl Facts {
         Ok(Some(Self {
             counter,
             library,
-            stack: Stack::find(read.globals_imported, &read.globals, read.memory),
             next: count(&read.imports),
         }))
     }
@@ -171,11 +167,9 @@ struct Read<'a> {
     exports: Vec<(&'a str, u32)>,
     bodies: Vec<FunctionBody<'a>>,
     globals_imported: u32,
-    globals: Vec<(GlobalType, ConstExpr<'a>)>,
+    globals_defined: u32,
     /// The global that is C's stack pointer, imported.
     stack_pointer: Option<u32>,
-    /// The pages that the module's own memory has at first.
-    memory: Option<u64>,
 }
 
 impl<'a> Read<'a> {
@@ -210,16 +204,8 @@ impl<'a> Read<'a> {
                         read.functions.push(kind?);
                     }
                 }
-                Payload::MemorySection(memories) => {
-                    for memory in memories {
-                        read.memory.get_or_insert(memory?.initial);
-                    }
-                }
                 Payload::GlobalSection(globals) => {
-                    for global in globals {
-                        let global = global?;
-                        read.globals.push((global.ty, global.init_expr));
-                    }
+                    read.globals_defined = globals.count();
                 }
                 Payload::ExportSection(exports) => {
                     for export in exports {
@@ -307,17 +293,4 @@ impl<'a> Read<'a> {
 /// A number of things that a module has an index of 32 bits for.
 fn count<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).expect("wasmparser counts them in 32 bits")
-}
-
-/// The value of a global that begins with a constant.
-pub fn constant(expression: &ConstExpr<'_>) -> Option<i32> {
-    match expression.get_operators_reader().read() {
-        Ok(Operator::I32Const { value }) => Some(value),
-        _ => None,
-    }
-}
-
-/// Whether a global is a number of 32 bits that can be set.
-pub fn is_variable(kind: &GlobalType) -> bool {
-    kind.mutable && kind.content_type == ValType::I32
 }

@@ -3,7 +3,6 @@ use super::*;
 use crate::guest::deadline::Over;
 
 mod library;
-mod stack;
 
 /// A command with a loop that fills `length` bytes each time, and counts calls to `sched_yield` down.
 fn command(length: i32) -> Vec<u8> {
