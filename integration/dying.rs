@@ -6,6 +6,7 @@
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
 use support::{RUNTIMES, Ran, eval, nerodia};
 
@@ -95,6 +96,82 @@ fn burning_in_c_code() {
     );
 }
 
+/// C code that is given much at once, and ends with it: comparing, searching, copying, parsing. However little of the
+/// script's own there is between two such calls, the time is looked at while they run.
+#[test]
+fn burning_in_c_code_that_is_given_much() {
+    for body in [
+        // The C library's own loops.
+        "a = bytes(5_000_000); b = bytes(4_999_999) + b'x'\nwhile True: a == b",
+        "a = bytes(20_000_000); b = bytes(19_999_999) + b'x'\nwhile True: a == b",
+        "a = bytes(50_000_000); b = bytes(49_999_999) + b'x'\nwhile True: a == b",
+        "b = bytes(20_000_000); c = bytes(19_999_999) + b'x'\nc in [b] * 100_000",
+        "a = bytes(20_000_000); b = bytes(20_000_000)\nwhile True: memoryview(a) == memoryview(b)",
+        "a = {bytes(20_000_000): 1}; b = bytes(20_000_000)\nwhile True: b in a",
+        "a = [bytes(1_000_000) + bytes([i]) for i in range(100)]\nwhile True: sorted(a)",
+        "a = bytes(50_000_000)\nwhile True: a.find(b'x')",
+        "a = bytes(50_000_000)\nwhile True: a.rfind(b'x')",
+        "a = bytes(50_000_000)\nwhile True: a.count(b'x')",
+        "a = bytes(50_000_000)\nwhile True: b'xy' in a",
+        "a = '\\u4e00' * 10_000_000\nwhile True: a.find('\\u4e01')",
+        "a = '\\U0001F600' * 10_000_000; b = a[:-1] + 'b'\nwhile True: a < b",
+        "a = 'x' * 50_000_000\nwhile True: a.replace('y', 'z')",
+        "import time; a = 'x' * 10_000_000\nwhile True: time.strftime(a)",
+        "import locale; a = 'x' * 5_000_000\nwhile True: locale.strcoll(a, a)",
+        "import os; a = 'x' * 10_000_000\nwhile True: os.putenv('A', a)",
+        // Python's.
+        "import sys; sys.set_int_max_str_digits(0); int('9' * 3_000_000)",
+        "a = (1 << 40_000_000) - 1\nwhile True: a * a",
+        "pow(3, (1 << 100_000) - 1, (1 << 100_000) - 3)",
+        "import re; a = 'x' * 10_000_000\nwhile True: re.search('y', a)",
+        "while True: hash('x' * 50_000_000)",
+        "a = bytes(50_000_000); b = bytes(range(256))\nwhile True: a.translate(b)",
+        "import hashlib; a = bytes(50_000_000)\nwhile True: hashlib.sha256(a)",
+        "import json; a = '[' + '1,' * 3_000_000 + '1]'\nwhile True: json.loads(a)",
+        "import pickle; a = list(range(1_000_000))\nwhile True: pickle.dumps(a)",
+        "from decimal import Decimal; a = '9' * 10_000_000\nwhile True: Decimal(a)",
+        "import unicodedata; a = '\\xe9' * 3_000_000\nwhile True: unicodedata.normalize('NFKD', a)",
+        "a = set(range(300_000)); b = set(range(300_000))\nwhile True: a & b",
+        "a = dict.fromkeys(range(300_000)); b = dict(a)\nwhile True: a == b",
+        "a = []; b = []\nfor i in range(60): a = [a, a]; b = [b, b]\na == b",
+        // Without any loop: each level hashes the one below it three times.
+        "a = 0\nfor i in range(60): a = slice(a, a, a)\nhash(a)",
+    ] {
+        times_out(body);
+    }
+}
+
+/// Fails unless a message that does `body` is found to take too long, soon enough, and named so.
+#[track_caller]
+fn times_out(body: &str) {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    // Twice the time and a bit for each of its two tries, and ample for the start of three guests.
+    const MOST: Duration = Duration::from_secs(6);
+    let script = format!(
+        "root = this\nif this == 1:\n    {}",
+        body.replace('\n', "\n    ")
+    );
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, &script)
+            .set(format!("guests.timeout={}ms", TIMEOUT.as_millis()))
+            .set("pipeline.threads=1")
+            .stdin("0\n1\n2\n")
+            .run()
+            .expect(1);
+        assert_eq!(ran.lines(), ["0", "2"], "{runtime}: {body}");
+        let letters = ran.dead_letters();
+        let kinds: Vec<_> = letters
+            .iter()
+            .map(|letter| &letter["error"]["type"])
+            .collect();
+        assert_eq!(kinds, ["Timeout"], "{runtime}: {body}");
+        assert_eq!(letters[0]["offset"], 1, "{runtime}: {body}");
+        // What it worked, not what it waited for a processor: a slow machine has no part in it.
+        println!("{runtime}: {:?} of work: {body:?}", ran.cpu);
+        assert!(ran.cpu < MOST, "{runtime}: {:?} of work: {body}", ran.cpu);
+    }
+}
+
 #[test]
 fn sleeping() {
     dies("import time; time.sleep(1e6)", &["Timeout"]);
@@ -121,12 +198,59 @@ fn recursing() {
     // In C code: an error or a crash, by version.
     dies(
         "x = []\nfor i in range(100_000): x = [x]\nrepr(x)",
-        &["RecursionError", "Trap", "Timeout"], // `repr` looks for circles in quadratic time
+        &["RecursionError", "StackOverflow", "Timeout"], // `repr` looks for circles in quadratic time
     );
     dies(
         "root = []\nfor i in range(100_000): root = [root]",
-        &["RecursionError", "Trap"],
+        &["RecursionError", "StackOverflow"],
     );
+}
+
+/// A function that calls itself through C code has CPython's limit, or that of its C stack, which is small in 3.12.
+#[test]
+fn recursing_through_c_code() {
+    let script = "import functools
+@functools.lru_cache(None)
+def f(n): return f(n - 1) + 1 if n else 0
+root = f(this)";
+    for runtime in RUNTIMES {
+        let ran = eval(runtime, script)
+            .stdin("20\n60\n500\n100000\n20\n")
+            .run()
+            .expect(1);
+        let letters = ran.dead_letters();
+        let kind = |letter: &serde_json::Value| letter["error"]["type"].clone();
+        println!(
+            "{runtime}: {:?}, {:?}",
+            ran.lines(),
+            letters.iter().map(kind).collect::<Vec<_>>()
+        );
+        for letter in &letters {
+            let known = ["RecursionError", "StackOverflow"]
+                .iter()
+                .any(|name| kind(letter) == *name);
+            assert!(known, "{runtime}: {letter}");
+        }
+        assert_eq!(ran.lines().len() + letters.len(), 5, "{runtime}");
+        assert_eq!(ran.lines()[0], "20", "{runtime}");
+        assert_eq!(
+            ran.lines().last(),
+            Some(&"20"),
+            "{runtime}: others come through"
+        );
+    }
+}
+
+/// Where CPython has no limit the C stack ends, and the death says so.
+#[test]
+fn recursing_where_python_has_no_limit() {
+    for runtime in RUNTIMES {
+        let body = "x = 0\nfor i in range(1_000_000): x = slice(x, 0, 0)\nhash(x)";
+        let ran = poisoned(runtime, body);
+        let letter = one_dead_letter(runtime, ran, &["StackOverflow"]);
+        let message = letter["error"]["message"].as_str().unwrap();
+        assert!(message.contains("nested too deeply"), "{message}");
+    }
 }
 
 #[test]

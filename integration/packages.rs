@@ -48,6 +48,65 @@ fn well_known_packages_are_there_and_their_files_too() {
     lint.expect(0);
 }
 
+/// Makes a wheel whose code makes links where the runtime could be written, in each folder that it can write to.
+const LINKING: &str = r#"
+import sys, zipfile
+where, name = sys.argv[1:]
+code = f"""import os
+for folder in sorted(os.listdir('/')):
+    for up in ('../../outside.bin', '../outside.bin'):
+        try:
+            os.symlink(up, f'/{{folder}}/{name}.wasm')
+        except OSError:
+            pass
+"""
+of = 'nerodia_test_links-1.0.dist-info/'
+with zipfile.ZipFile(where + '/nerodia_test_links-1.0-py3-none-any.whl', 'w') as wheel:
+    wheel.writestr('nerodia_test_links.py', code)
+    wheel.writestr(of + 'METADATA', 'Metadata-Version: 2.1\nName: nerodia-test-links\nVersion: 1.0\n')
+    wheel.writestr(of + 'WHEEL', 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+    wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
+"#;
+
+/// A package's code runs while the runtime is built, in the sandbox. It may write to what is mounted there, links
+/// included; the runtime must not be written through them.
+#[test]
+fn a_package_cannot_have_the_runtime_written_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let requirements = folder.path().join("requirements.txt");
+    let text = "nerodia-test-links==1.0\n";
+    fs::write(&requirements, text).expect("a file");
+    let name = nerodia::guest::packages::runtime_name(text);
+    let made = std::process::Command::new("python3")
+        .args(["-c", LINKING])
+        .arg(folder.path())
+        .arg(&name)
+        .status();
+    assert!(made.expect("python3").success());
+    let runtimes = tempfile::tempdir().expect("a folder");
+    let args = ["runtime", "build", "-r"].map(AsRef::as_ref);
+    let ran = nerodia(args.into_iter().chain([requirements.as_os_str()]))
+        .env("NERODIA_RUNTIME_DIR", runtimes.path())
+        .env("NERODIA_CACHE_DIR", runtimes.path().join("cache"))
+        .env("PIP_FIND_LINKS", folder.path())
+        .run()
+        .expect(0);
+    assert!(ran.text().contains("READY in"), "{}", ran.text());
+    let built = fs::symlink_metadata(runtimes.path().join(format!("{name}.wasm")));
+    assert!(built.expect("it is built").is_file(), "and no link");
+    let mut left: Vec<_> = fs::read_dir(runtimes.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("it can be read").file_name())
+        .collect();
+    left.sort();
+    let expected = [
+        "cache".to_owned(),
+        format!("{name}.wasm"),
+        format!("{name}.wasm.sha256sum"),
+    ];
+    assert_eq!(left, expected, "nothing beside it");
+}
+
 #[test]
 fn native_code_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");

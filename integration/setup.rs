@@ -27,6 +27,7 @@ impl Repository {
         for file in [
             "scripts/install.sh",
             "scripts/lib.sh",
+            "scripts/packages.py",
             "runtime/cpython-3.12.wasm.sha256sum",
         ] {
             fs::copy(root.join(file), folder.path().join(file)).expect("a copy");
@@ -178,6 +179,151 @@ fn what_is_there_is_left_alone_without_a_network() {
         .and_then(|file| file.modified())
         .expect("it is installed");
     assert_eq!(before, after);
+}
+
+/// Lines that would have pip fetch or build something else than wheels, each in the second line of a file.
+#[test]
+fn a_requirement_that_is_more_than_a_name_is_refused_with_its_place() {
+    let repository = Repository::new("exit 1");
+    let requirements = repository.folder.path().join("needs.txt");
+    for (line, why) in [
+        ("./folder", "would be built"),
+        ("../folder", "would be built"),
+        ("/srv/folder", "would be built"),
+        ("folder @ file:///srv/folder", "would be built"),
+        ("folder@https://example.org/folder.tar.gz", "would be built"),
+        ("https://example.org/folder-1.0.tar.gz", "would be built"),
+        ("git+https://example.org/folder", "would be built"),
+        ("folder-1.0.tar.gz", "would be built"),
+        ("-e .", "-e: only packages' names"),
+        ("--editable=.", "--editable: only packages' names"),
+        ("-r other.txt", "-r: only packages' names"),
+        ("--no-binary :all:", "--no-binary: only packages' names"),
+        ("--no-binary=folder", "--no-binary: only packages' names"),
+        ("--index-url https://example.org", "PIP_INDEX_URL"),
+        ("-ihttps://example.org", "PIP_INDEX_URL"),
+        ("--find-links folder", "PIP_INDEX_URL"),
+        ("a==1 --config-settings=x=y", "only be --hash"),
+        ("a==1 \\\n  --global-option=x", "only be --hash"),
+        ("a${B}", "not replaced"),
+    ] {
+        fs::write(&requirements, format!("# ours\n{line}\nb==1\n")).expect("a file");
+        let mut command = repository.install(&["--packages"]);
+        let output = command.arg(&requirements).arg("packages-0").output();
+        let output = output.expect("bash");
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(said.contains("needs.txt:2: "), "{line}: {said}");
+        assert!(said.contains(why), "{line}: {said}");
+        assert!(!said.contains("installing"), "before all else: {said}");
+        assert_eq!(repository.left(), [""; 0], "{line}");
+    }
+}
+
+#[test]
+fn requirements_of_names_versions_and_hashes_reach_pip_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let requirements = folder.path().join("needs.txt");
+    let text = "# ours
+a==1 ; python_version > '3' # why
+
+b[x,y] ~= 2.0, != 2.1 \\
+  --hash=sha256:00 \\
+  --hash=sha256:11
+--require-hashes
+c
+";
+    fs::write(&requirements, text).expect("a file");
+    let checked = Command::new("python3")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/packages.py"))
+        .arg("check")
+        .arg(&requirements)
+        .output()
+        .expect("python3");
+    assert!(checked.status.success(), "{}", said(&checked));
+    let text = String::from_utf8(checked.stdout).expect("UTF-8");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[1], "a==1 ; python_version > '3'");
+    let words: Vec<&str> = lines[3].split_whitespace().collect();
+    let expected = [
+        "b[x,y]",
+        "~=",
+        "2.0,",
+        "!=",
+        "2.1",
+        "--hash=sha256:00",
+        "--hash=sha256:11",
+    ];
+    assert_eq!(words, expected);
+    assert_eq!(
+        lines[6..],
+        ["--require-hashes", "c"],
+        "each at its own line"
+    );
+}
+
+/// Makes `asking-1.0`, a wheel that needs what it is told.
+const WHEEL: &str = r"
+import sys, zipfile
+of = 'asking-1.0.dist-info/'
+with zipfile.ZipFile(sys.argv[1] + '/asking-1.0-py3-none-any.whl', 'w') as wheel:
+    wheel.writestr('asking.py', '')
+    wheel.writestr(of + 'METADATA', 'Metadata-Version: 2.1\nName: asking\nVersion: 1.0\n' + sys.argv[2])
+    wheel.writestr(of + 'WHEEL', 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+    wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
+";
+
+/// A wheel may ask for a folder or an archive by its address. To build that would run its code, here.
+#[test]
+fn what_a_wheel_asks_for_is_not_built_either() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let built = here.join("built");
+    let project =
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+    let backend = format!("open({built:?}, 'w')\ndef build_wheel(*_): raise SystemExit(1)\n");
+    fs::create_dir(here.join("needed")).expect("a folder");
+    fs::write(here.join("needed/pyproject.toml"), project).expect("a file");
+    fs::write(here.join("needed/backend.py"), backend).expect("a file");
+    fs::write(here.join("needs.txt"), "asking==1.0\n").expect("a file");
+    let python = |program: &Path| {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null()).current_dir(here);
+        command
+    };
+    let venv = python("python3".as_ref())
+        .args(["-m", "venv", "venv"])
+        .status();
+    assert!(venv.expect("python3").success());
+    let install = |needs: &str| {
+        let made = python("python3".as_ref())
+            .args(["-c", WHEEL])
+            .arg(here)
+            .arg(needs)
+            .status();
+        assert!(made.expect("python3").success());
+        python(&here.join("venv/bin/python"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/packages.py"))
+            .args(["install", "needs.txt", "packages"])
+            .env("PIP_NO_INDEX", "1")
+            .env("PIP_NO_CACHE_DIR", "1")
+            .env("PIP_FIND_LINKS", here)
+            .output()
+            .expect("a venv's python")
+    };
+    let address = here.join("needed");
+    let output = install(&format!(
+        "Requires-Dist: needed @ file://{}\n",
+        address.display()
+    ));
+    let text = said(&output);
+    assert!(!built.exists(), "its code ran here: {text}");
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("has to be built"), "{text}");
+    // One that asks for nothing is installed.
+    let output = install("");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(here.join("packages/asking.py").exists());
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct Ran {
     pub stderr: String,
     /// Most memory it had resident, in KiB.
     pub peak_rss: u64,
+    /// Time of processors that it used, to a hundredth of a second: no other process adds to it.
+    pub cpu: Duration,
     pub took: Duration,
 }
 
@@ -120,7 +122,7 @@ impl Nerodia {
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = drain(child.stdout.take().expect("piped"));
         let stderr = drain(child.stderr.take().expect("piped"));
-        let (code, peak_rss) = wait(&mut child, began, &shown, &stderr);
+        let (code, peak_rss, cpu) = wait(&mut child, began, &shown, &stderr);
         writer.join().expect("writing does not panic");
         Ran {
             code,
@@ -135,6 +137,7 @@ impl Nerodia {
                 .map(|()| String::from_utf8_lossy(&stderr.0.lock().unwrap()).into_owned())
                 .expect("reading"),
             peak_rss,
+            cpu,
             took: began.elapsed(),
         }
     }
@@ -154,12 +157,18 @@ fn drain(mut from: impl Read + Send + 'static) -> Drained {
     (into, reading)
 }
 
-fn wait(child: &mut Child, began: Instant, shown: &str, stderr: &Drained) -> (Option<i32>, u64) {
-    let mut peak = 0;
+fn wait(
+    child: &mut Child,
+    began: Instant,
+    shown: &str,
+    stderr: &Drained,
+) -> (Option<i32>, u64, Duration) {
+    let (mut peak, mut cpu) = (0, Duration::ZERO);
     loop {
         peak = resident(child.id(), "VmHWM:").unwrap_or(0).max(peak);
+        cpu = processor_time(child.id()).unwrap_or_default().max(cpu);
         if let Some(status) = child.try_wait().expect("it is our child") {
-            return (status.code(), peak);
+            return (status.code(), peak, cpu);
         }
         if began.elapsed() > HANG {
             child.kill().expect("it is our child");
@@ -175,6 +184,17 @@ pub fn resident(pid: u32, field: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with(field))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The time of processors that a process used so far, its own and the system's for it.
+fn processor_time(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind the name, which can hold anything: the state is the third field, the times are the 14th and 15th.
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.map(|field| field.parse().unwrap_or(0)).sum();
+    Some(Duration::from_secs_f64(
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
+    ))
 }
 
 fn tail(log: &str) -> String {

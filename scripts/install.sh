@@ -115,16 +115,19 @@ install() {
 build_cpython_3_14() {
   build_component cpython-3.14 ""
   # shellcheck disable=SC2086  # one word a file
-  (cd "$work/app" && sums_of cpython-3.14.wasm $sources) >"$work/sums"
+  { (cd "$work/out" && sums_of cpython-3.14.wasm) && (cd "$work/app" && sums_of $sources); } >"$work/sums"
   put_in_place cpython-3.14
 }
 
 install_with_packages() {
   local requirements=$1 name=$2
   SECONDS=0
+  require python
   work=$(mktemp -d "$runtime/.tmp-XXXXXX")
+  # What was checked is what pip gets.
+  python3 "$root/scripts/packages.py" check "$requirements" </dev/null >"$work/requirements.txt" || exit 2
   build_component "$name" "$requirements"
-  (cd "$work/app" && sums_of "$name.wasm") >"$work/sums"
+  (cd "$work/out" && sums_of "$name.wasm") >"$work/sums"
   put_in_place "$name"
   say "$name: built in $SECONDS s"
 }
@@ -132,11 +135,11 @@ install_with_packages() {
 # Without its sums an artifact counts as missing, so this may end between any two of these lines.
 put_in_place() {
   rm -f "$runtime/$1.wasm.sha256sum"
-  mv "$work/app/$1.wasm" "$runtime/"
+  mv "$work/out/$1.wasm" "$runtime/"
   mv "$work/sums" "$runtime/$1.wasm.sha256sum"
 }
 
-# build_component NAME REQUIREMENTS makes $work/app/NAME.wasm, with the packages of a requirements file or none.
+# build_component NAME REQUIREMENTS makes $work/out/NAME.wasm, with the packages of a requirements file or none.
 build_component() {
   local name=$1 requirements=$2
   require python
@@ -152,26 +155,32 @@ build_component() {
     packages="-p $work/packages"
   fi
 
+  # Packages run while the component is built, in the sandbox, and there they may write to each folder of `-p`: so those
+  # hold copies of what is needed and nothing else, and the result goes where none of them leads.
   # A copy of the sources: what is summed is what was built, and CPython writes its caches beside the copy.
-  mkdir "$work/app"
+  mkdir "$work/app" "$work/site" "$work/out"
   for file in $sources; do cp "$runtime/$file" "$work/app/"; done
+  cp -R "$(site_packages "$python")/tzdata" "$work/site/"
   say "$name: building the component (10 to 30 s)"
   # VIRTUAL_ENV: else it would offer the packages of whichever python3 comes first on PATH to the build.
   # shellcheck disable=SC2086  # two words or none
   (cd "$work/app" && VIRTUAL_ENV=$work/venv "$work/venv/bin/componentize-py" --quiet -d guest.wit -w guest \
-    componentize -p . -p "$(site_packages "$python")" $packages -o "$name.wasm" snapshot) </dev/null >&2 ||
+    componentize -p . -p "$work/site" $packages -o "$work/out/$name.wasm" snapshot) </dev/null >&2 ||
     die "componentize-py could not build the component; what it said stands above. Nothing was kept."
+  if [ -L "$work/out/$name.wasm" ] || ! [ -f "$work/out/$name.wasm" ]; then
+    die "componentize-py left something else than a file at $name.wasm. Nothing was kept."
+  fi
 }
 
 # Wheels of pure Python alone: guests cannot load native code.
 install_packages_of() {
   local requirements=$1 python=$2 native
   say "installing the packages of $requirements"
-  PIP_USER=0 "$python" -m pip install --disable-pip-version-check --no-input --target "$work/packages" \
-    --only-binary=:all: --platform any --implementation py --abi none --python-version 3.14 \
-    -r "$requirements" </dev/null 2>"$work/pip" >&2 || refused_by_pip "$work/pip"
+  PIP_USER=0 "$python" "$root/scripts/packages.py" install "$work/requirements.txt" "$work/packages" \
+    </dev/null 2>"$work/pip" >&2 || refused_by_pip "$work/pip"
   native=$(cd "$work/packages" && find . -name '*.so' -o -name '*.pyd' -o -name '*.dylib' | head -n 1)
   [ -z "$native" ] || die "${native#./} is native code, which guests cannot load. Nothing was kept."
+  [ -z "$(find "$work/packages" -type l | head -n 1)" ] || die "a package holds a link. Nothing was kept."
   touch "$work/packages/nerodia-packages" # how snapshot.py knows the folder
 }
 

@@ -96,7 +96,7 @@ impl KeyTable {
         hasher.write(key.as_bytes());
         let hash = hasher.finish() as usize;
         for probe in 0..PROBES {
-            let slot = (hash + probe) % SLOTS;
+            let slot = hash.wrapping_add(probe) % SLOTS;
             let Some(index) = self.slots[slot].checked_sub(1) else {
                 return self.enter(key, slot, out.len());
             };

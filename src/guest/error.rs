@@ -7,9 +7,15 @@ use bytesize::ByteSize;
 /// How a guest died while it ran a batch. Each kind has a name that logs, dead letters and metrics share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Death {
-    /// WebAssembly trapped: a crash of the interpreter, such as a stack overflow in C code.
+    /// WebAssembly trapped: a crash of the interpreter.
     #[error("the interpreter crashed: {0}")]
     Trap(String),
+    /// C code of the interpreter called itself until its stack was used up, where Python has no limit that ends it
+    /// sooner.
+    #[error(
+        "the interpreter's C stack overflowed ({0}): something is nested too deeply, such as an iterator around an iterator, or a function that calls itself through C code"
+    )]
+    StackOverflow(String),
     /// The guest's process ended (`os._exit`).
     #[error("the interpreter exited with code {0}")]
     Exit(i32),
@@ -38,6 +44,7 @@ impl Death {
     pub fn name(&self) -> &'static str {
         match self {
             Death::Trap(_) => "Trap",
+            Death::StackOverflow(_) => "StackOverflow",
             Death::Exit(_) => "Exit",
             Death::Timeout(_) => "Timeout",
             Death::Memory(_) => "Memory",

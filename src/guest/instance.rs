@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::{Deadline, Over};
@@ -149,7 +150,13 @@ impl Instance {
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
         }
-        Death::Trap(error.root_cause().to_string())
+        let what = error.root_cause().to_string();
+        match error.downcast_ref() {
+            // C's own stack lies at the beginning of the memory: below it nothing can be read or written. C code of
+            // CPython that is out of bounds for another reason is not known.
+            Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => Death::StackOverflow(what),
+            _ => Death::Trap(what),
+        }
     }
 }
 

@@ -10,6 +10,10 @@
 //!
 //! The function called must be one that the module has already: a component's modules cannot be given
 //! further imports without building it anew. It is one whose result may be thrown away, see `TARGETS`.
+//!
+//! A C library that is a module of its own has a counter of its own. Each of its loops ends with what it was given,
+//! but the caller's thousands of passes may each give it megabytes to compare or to search. They are counted by the
+//! hundred, so that short calls cost nothing, and not where the host itself may be the caller, see `SPARED`.
 
 use std::convert::Infallible;
 
@@ -18,44 +22,17 @@ use wasm_encoder::{
     BlockType, CodeSection, Component, ConstExpr, Function, GlobalSection, GlobalType, Instruction,
     Module, ValType,
 };
-use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{FunctionBody, Operator, OperatorsReader, Parser};
 
-/// To be changed with whatever this file does to an artifact: what was compiled before is compiled anew.
-pub const VERSION: u32 = 3;
+use self::count::{Counter, PASSES_AT_ONCE, TICKS};
+use self::facts::{Facts, Loops, branches_without_loop};
 
-/// Ticks between two looks at the clock: some microseconds of the interpreter's time.
-const TICKS: i32 = 4096;
-/// C code that calls nothing keeps its locals below the stack pointer, this far down, and does not move the pointer
-/// (`RedZoneSize` in LLVM's WebAssemblyFrameLowering.cpp). A call put in there must leave those bytes alone.
-const RED_ZONE: i32 = 128;
-/// So many bytes that are copied or filled at once count as one pass of a loop.
-const BYTES_A_TICK: u32 = 1 << 10;
+mod count;
+mod facts;
 
-/// Functions that the counter may call when it is used up.
-static TARGETS: [Target; 3] = [
-    // libpython in a component: `time(NULL)` of its C library, which asks the host for the time.
-    Target::Import("env", "time"),
-    // That C library itself.
-    Target::Export("time"),
-    // A command.
-    Target::Import("wasi_snapshot_preview1", "sched_yield"),
-];
-
-enum Target {
-    Import(&'static str, &'static str),
-    Export(&'static str),
-}
-
-impl Target {
-    fn takes_null(&self) -> bool {
-        !matches!(self, Target::Import("wasi_snapshot_preview1", _))
-    }
-
-    /// Whether the module is the C library: each of its loops ends with what it was given.
-    fn is_library(&self) -> bool {
-        matches!(self, Target::Export(_))
-    }
-}
+/// To be changed with whatever this file and those below it do to an artifact: what was compiled before is compiled
+/// anew.
+pub const VERSION: u32 = 4;
 
 /// Why an artifact cannot be made interruptible.
 #[derive(Debug, thiserror::Error)]
@@ -93,76 +70,10 @@ pub fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
 /// What is known of the module that is being written.
 #[derive(Default)]
 struct Meter {
-    module: Facts,
+    /// The module, if it gets a counter.
+    module: Option<Facts>,
     /// Modules that have a counter.
     metered: usize,
-}
-
-#[derive(Default)]
-struct Facts {
-    functions_imported: u32,
-    globals_imported: u32,
-    globals_defined: u32,
-    /// The global that is C's stack pointer, if the module has a use for it.
-    stack_pointer: Option<u32>,
-    /// The function to call: its index, and which it is.
-    target: Option<(u32, &'static Target)>,
-}
-
-impl Facts {
-    fn of(parser: Parser, data: &[u8]) -> Result<Self, wasmparser::Error> {
-        let mut facts = Self::default();
-        for payload in parser.parse_all(data) {
-            match payload? {
-                Payload::ImportSection(imports) => {
-                    for import in imports.into_imports() {
-                        let import = import?;
-                        match import.ty {
-                            TypeRef::Func(_) => {
-                                let is_it = |target: &Target| {
-                                    matches!(target, Target::Import(module, name)
-                                        if (*module, *name) == (import.module, import.name))
-                                };
-                                facts.found(is_it, facts.functions_imported);
-                                facts.functions_imported += 1;
-                            }
-                            TypeRef::Global(_) => {
-                                if import.name == "__stack_pointer" {
-                                    facts.stack_pointer = Some(facts.globals_imported);
-                                }
-                                facts.globals_imported += 1;
-                            }
-                            _ => {}
-                        }
-                    }
-                }
-                Payload::GlobalSection(globals) => facts.globals_defined = globals.count(),
-                Payload::ExportSection(exports) => {
-                    for export in exports {
-                        let export = export?;
-                        if export.kind == ExternalKind::Func {
-                            let is_it = |target: &Target| matches!(target, Target::Export(name) if *name == export.name);
-                            facts.found(is_it, export.index);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        // The counter goes behind the module's own globals.
-        facts.target = facts.target.filter(|_| facts.globals_defined > 0);
-        Ok(facts)
-    }
-
-    fn found(&mut self, is_it: impl Fn(&Target) -> bool, function: u32) {
-        if let Some(target) = TARGETS.iter().find(|target| is_it(target)) {
-            self.target.get_or_insert((function, target));
-        }
-    }
-
-    fn counter(&self) -> u32 {
-        self.globals_imported + self.globals_defined
-    }
 }
 
 impl Meter {
@@ -187,7 +98,7 @@ impl Reencode for Meter {
         data: &[u8],
     ) -> Reencoded<()> {
         self.module = Facts::of(parser.clone(), data)?;
-        self.metered += usize::from(self.module.target.is_some());
+        self.metered += usize::from(self.module.is_some());
         utils::parse_core_module(self, module, parser, data)
     }
 
@@ -197,15 +108,16 @@ impl Reencode for Meter {
         section: wasmparser::GlobalSectionReader<'_>,
     ) -> Reencoded<()> {
         utils::parse_global_section(self, globals, section)?;
-        if self.module.target.is_some() {
-            let counter = GlobalType {
-                val_type: ValType::I32,
-                mutable: true,
-                shared: false,
-            };
-            globals.global(counter, &ConstExpr::i32_const(TICKS));
-            globals.global(counter, &ConstExpr::i32_const(0)); // scratch
+        if self.module.is_none() {
+            return Ok(());
         }
+        let counter = GlobalType {
+            val_type: ValType::I32,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(counter, &ConstExpr::i32_const(TICKS));
+        globals.global(counter, &ConstExpr::i32_const(0)); // scratch
         Ok(())
     }
 
@@ -214,36 +126,108 @@ impl Reencode for Meter {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Reencoded<()> {
-        let Some((function_to_call, target)) = self.module.target else {
+        let Some(module) = &mut self.module else {
             return utils::parse_function_body(self, code, body);
         };
-        let counter = self.module.counter();
-        let stack_pointer = self.module.stack_pointer;
-        let mut function = self.new_function_with_parsed_locals(&body)?;
+        let (loops, counter) = (module.next_loops(), module.counter);
+        let is_library = module.library.is_some();
+        let mut locals = Vec::new();
+        for group in body.get_locals_reader()? {
+            let (count, kind) = group?;
+            locals.push((count, self.val_type(kind)?));
+        }
+        let parameters = match loops {
+            Loops::NowAndThen(parameters) => Some(parameters),
+            Loops::IfLong => Some(3),
+            Loops::Each | Loops::Spared => None,
+        };
+        let passes = parameters.map(|parameters| {
+            let sum = |sum: u32, (count, _): &(u32, _)| sum.saturating_add(*count);
+            locals.iter().fold(parameters, sum)
+        });
+        locals.extend(passes.map(|_| (1, ValType::I32)));
+        let mut function = Function::new(locals);
+        if branches_without_loop(&body)? {
+            counter.take(&mut function, 1);
+        }
+        let writing = Writing {
+            counter,
+            is_library,
+            passes,
+        };
+        if loops == Loops::IfLong {
+            // Both bodies as they are: a branch to the function's end goes to the block's, which gives the same.
+            function.instruction(&Instruction::LocalGet(2));
+            function.instruction(&Instruction::I32Const(PASSES_AT_ONCE));
+            function.instruction(&Instruction::I32LtU);
+            function.instruction(&Instruction::If(BlockType::Result(ValType::I32)));
+            let mut body_of_short = body.get_operators_reader()?;
+            self.write(
+                &mut function,
+                &writing,
+                &mut body_of_short,
+                Loops::Spared,
+                true,
+            )?;
+            function.instruction(&Instruction::Else);
+        }
         let mut operators = body.get_operators_reader()?;
+        self.write(&mut function, &writing, &mut operators, loops, false)?;
+        if loops == Loops::IfLong {
+            function.instruction(&Instruction::End);
+        }
+        code.function(&function);
+        Ok(())
+    }
+}
+
+/// What is put into a function's body.
+struct Writing {
+    counter: Counter,
+    is_library: bool,
+    /// The local that counts passes, if there is one.
+    passes: Option<u32>,
+}
+
+impl Meter {
+    /// Writes a body with what is to be counted, `but_its_end` or all of it.
+    fn write(
+        &mut self,
+        function: &mut Function,
+        writing: &Writing,
+        operators: &mut OperatorsReader<'_>,
+        loops: Loops,
+        but_its_end: bool,
+    ) -> Reencoded<()> {
+        let Writing {
+            counter,
+            is_library,
+            passes,
+        } = writing;
         while !operators.eof() {
             let operator = operators.read()?;
+            if but_its_end && operators.eof() {
+                break;
+            }
             let is_loop = matches!(operator, Operator::Loop { .. });
             let is_bulk = matches!(
                 operator,
                 Operator::MemoryCopy { .. } | Operator::MemoryFill { .. }
             );
             if is_bulk {
-                charge_length(&mut function, counter);
+                counter.charge_length(function);
             }
             function.instruction(&self.instruction(operator)?);
-            if (is_loop && !target.is_library()) || (is_bulk && target.is_library()) {
-                tick(&mut function, counter, |function| {
-                    if target.takes_null() {
-                        call_c(function, function_to_call, stack_pointer);
-                    } else {
-                        function.instruction(&Instruction::Call(function_to_call));
-                        function.instruction(&Instruction::Drop);
-                    }
-                });
+            match (loops, passes) {
+                (Loops::Each, _) if is_loop => counter.take(function, 1),
+                (Loops::NowAndThen(_) | Loops::IfLong, Some(passes)) if is_loop => {
+                    counter.take_now_and_then(function, *passes);
+                }
+                // The caller's loop, which would take it, may be in another module.
+                _ if is_bulk && *is_library => counter.take(function, 1),
+                _ => {}
             }
         }
-        code.function(&function);
         Ok(())
     }
 }
@@ -261,60 +245,6 @@ impl ReencodeComponent for Meter {
         component.section(&wasm_encoder::ModuleSection(&module));
         Ok(())
     }
-}
-
-/// Takes the length that is on the stack off the counter, and leaves it there.
-fn charge_length(function: &mut Function, counter: u32) {
-    let scratch = counter + 1; // a global: the function's own locals stay as they are
-    for instruction in [
-        Instruction::GlobalSet(scratch),
-        Instruction::GlobalGet(counter),
-        Instruction::GlobalGet(scratch),
-        Instruction::I32Const(BYTES_A_TICK.ilog2() as i32),
-        Instruction::I32ShrU,
-        Instruction::I32Sub,
-        Instruction::GlobalSet(counter),
-        Instruction::GlobalGet(scratch),
-    ] {
-        function.instruction(&instruction);
-    }
-}
-
-/// Calls the C function `target(NULL)` from any place in C code, and throws away what it gives.
-fn call_c(function: &mut Function, target: u32, stack_pointer: Option<u32>) {
-    let move_stack = |function: &mut Function, by: i32| {
-        if let Some(stack_pointer) = stack_pointer {
-            function.instruction(&Instruction::GlobalGet(stack_pointer));
-            function.instruction(&Instruction::I32Const(by));
-            function.instruction(&Instruction::I32Add);
-            function.instruction(&Instruction::GlobalSet(stack_pointer));
-        }
-    };
-    move_stack(function, -RED_ZONE);
-    function.instruction(&Instruction::I32Const(0));
-    function.instruction(&Instruction::Call(target));
-    function.instruction(&Instruction::Drop);
-    move_stack(function, RED_ZONE);
-}
-
-/// Takes one off the counter; where it is used up, fills it and does what `call` writes.
-fn tick(function: &mut Function, counter: u32, call: impl FnOnce(&mut Function)) {
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::I32Const(1),
-        Instruction::I32Sub,
-        Instruction::GlobalSet(counter),
-        Instruction::GlobalGet(counter),
-        Instruction::I32Const(0),
-        Instruction::I32LeS,
-        Instruction::If(BlockType::Empty),
-        Instruction::I32Const(TICKS),
-        Instruction::GlobalSet(counter),
-    ] {
-        function.instruction(&instruction);
-    }
-    call(function);
-    function.instruction(&Instruction::End);
 }
 
 #[cfg(test)]

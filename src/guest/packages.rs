@@ -9,12 +9,16 @@ use sha2::{Digest as _, Sha256};
 use super::artifact::hex;
 
 /// What it is built with, by its path in the repository.
-pub const SOURCES: [(&str, &str); 6] = [
+pub const SOURCES: [(&str, &str); 7] = [
     (
         "scripts/install.sh",
         include_str!("../../scripts/install.sh"),
     ),
     ("scripts/lib.sh", include_str!("../../scripts/lib.sh")),
+    (
+        "scripts/packages.py",
+        include_str!("../../scripts/packages.py"),
+    ),
     (
         "runtime/entrypoint.py",
         include_str!("../../runtime/entrypoint.py"),

@@ -62,7 +62,11 @@ impl Histogram {
         } = self;
         let bucket = bounds.partition_point(|&bound| bound < value);
         counts[bucket].fetch_add(weight, Ordering::Relaxed);
-        sum.fetch_add((value * 1e6) as u64 * weight, Ordering::Relaxed);
+        // A sum that wraps is what counters do; ages of messages with absurd timestamps can be as long as that.
+        sum.fetch_add(
+            ((value * 1e6) as u64).wrapping_mul(weight),
+            Ordering::Relaxed,
+        );
     }
 
     /// What it says now.

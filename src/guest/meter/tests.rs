@@ -1,5 +1,8 @@
+use super::count::{BYTES_A_TICK, RED_ZONE, TICKS};
 use super::*;
 use crate::guest::deadline::Over;
+
+mod library;
 
 /// A command with a loop that fills `length` bytes each time, and counts calls to `sched_yield` down.
 fn command(length: i32) -> Vec<u8> {
