@@ -45,11 +45,11 @@ mod validate;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use load::{Loaded, Source};
 pub use model::{
-    ClientCertificate, Compression, Config, DeliveryGuarantee, Expected, ExpectedOutput, Extent,
-    GenerateConfig, GenerateSource, GuestsConfig, HttpConfig, InputConfig, KafkaClientConfig,
-    KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig, OnError, OutputConfig,
-    Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig, SaslMechanism, Secret,
-    StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
+    ClientCertificate, Compression, Config, DeliveryGuarantee, ENVELOPE, Expected, ExpectedOutput,
+    Extent, GenerateConfig, GenerateSource, GuestsConfig, HttpConfig, InputConfig,
+    KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig,
+    OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig,
+    SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
 };
 pub use reference::reference;
 pub use running::Running;

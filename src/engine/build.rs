@@ -238,6 +238,7 @@ fn engine(
         draining: false,
         finished: false,
         error: None,
+        leaving: None,
     };
     Ok((engine, supervisor))
 }
