@@ -13,7 +13,11 @@ use serde_json::json;
 #[test]
 fn an_output_that_cannot_go_on_leaves_the_group_and_names_the_message() {
     let cluster = Cluster::shared();
-    let ways = [("at_least_once", "output"), ("exactly_once", "output"), ("at_least_once", "dead_letter")];
+    let ways = [
+        ("at_least_once", "output"),
+        ("exactly_once", "output"),
+        ("at_least_once", "dead_letter"),
+    ];
     for (delivery, output) in ways {
         let script = "if this['n'] == 5 and this['bad']: raise ValueError('no')\nroot = this";
         let pipeline = Pipeline::new(cluster, "ending", 1, script)
@@ -28,8 +32,15 @@ fn an_output_that_cannot_go_on_leaves_the_group_and_names_the_message() {
         let errors = errors(&log);
         assert_eq!((code, errors.len()), (Some(1), 1), "{log}");
         let place = format!("topic `{}`, partition 0, offset 0", pipeline.input);
-        assert!(errors[0].contains("has no partition 7") && errors[0].contains(&place), "{errors:?}");
-        let topic = if bad { pipeline.dead() } else { &pipeline.output };
+        assert!(
+            errors[0].contains("has no partition 7") && errors[0].contains(&place),
+            "{errors:?}"
+        );
+        let topic = if bad {
+            pipeline.dead()
+        } else {
+            &pipeline.output
+        };
         assert!(errors[0].contains(topic), "{errors:?}");
     }
 }
@@ -44,7 +55,11 @@ fn an_output_that_cannot_go_on_has_no_member_in_the_group() {
     cluster.produce(&pipeline.input, [Record::json(&json!({ "n": 0 }))]);
     let (code, log) = pipeline.start().wait();
     assert_eq!(code, Some(1), "{log}");
-    assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new(), "{log}");
+    assert_eq!(
+        cluster.members(&pipeline.group),
+        Vec::<String>::new(),
+        "{log}"
+    );
 }
 
 /// A topic that a script chose is deleted while it is written to: its messages become dead letters, others go on.
@@ -65,16 +80,31 @@ fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
     pipeline.await_all_committed(cluster, &mut running);
     assert_eq!(cluster.count(&chosen), 5);
     let name = cluster.name.as_str();
-    kafka_sh(&["tool", "TopicCommand", "--name", name, "--delete", "--topic", &chosen]);
+    kafka_sh(&[
+        "tool",
+        "TopicCommand",
+        "--name",
+        name,
+        "--delete",
+        "--topic",
+        &chosen,
+    ]);
     cluster.produce(&pipeline.input, (10..20).map(record));
     pipeline.await_all_committed(cluster, &mut running);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(1), "{log}");
     let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
     let numbers = |topic: &str| cluster.read(topic).iter().map(number).collect::<Vec<_>>();
-    assert_eq!(numbers(&pipeline.output), [0, 2, 4, 6, 8, 10, 12, 14, 16, 18], "{log}");
+    assert_eq!(
+        numbers(&pipeline.output),
+        [0, 2, 4, 6, 8, 10, 12, 14, 16, 18],
+        "{log}"
+    );
     assert_eq!(numbers(pipeline.dead()), [11, 13, 15, 17, 19], "{log}");
     for letter in cluster.read(pipeline.dead()) {
-        assert_eq!(letter.header_text("nerodia-error-type"), Some("UnknownTopic"));
+        assert_eq!(
+            letter.header_text("nerodia-error-type"),
+            Some("UnknownTopic")
+        );
     }
 }

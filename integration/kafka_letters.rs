@@ -41,15 +41,27 @@ fn strict(delivery: &str) {
     assert_eq!(code, Some(1), "{log}");
 
     let letters = cluster.read(&dead);
-    let offsets: Vec<_> = letters.iter().map(|letter| letter.header_text("nerodia-error-offset")).collect();
-    assert_eq!(offsets, ["0", "1", "2", "3", "4"].map(Some), "each once and in order\n{log}");
+    let offsets: Vec<_> = letters
+        .iter()
+        .map(|letter| letter.header_text("nerodia-error-offset"))
+        .collect();
+    assert_eq!(
+        offsets,
+        ["0", "1", "2", "3", "4"].map(Some),
+        "each once and in order\n{log}"
+    );
     for (letter, sent) in letters.iter().zip(&records) {
         assert_eq!(letter.header_text("nerodia-error-type"), Some("ValueError"));
-        let offset = letter.header_text("nerodia-error-offset").expect("an offset");
+        let offset = letter
+            .header_text("nerodia-error-offset")
+            .expect("an offset");
         let made = format!("{}-0-{offset}", pipeline.input).into_bytes();
         assert_eq!(letter.key, Some(sent.key.clone().unwrap_or(made)));
         let old = (sent.timestamp == Some(old)).then(|| old.to_string());
-        assert_eq!(letter.header_text("nerodia-error-timestamp"), old.as_deref());
+        assert_eq!(
+            letter.header_text("nerodia-error-timestamp"),
+            old.as_deref()
+        );
         if old.is_some() {
             assert!(letter.timestamp >= Some(now), "{letter:?}");
         } else {
@@ -57,7 +69,10 @@ fn strict(delivery: &str) {
         }
     }
     let whole = serde_json::to_string(&large).expect("JSON").len();
-    assert_eq!(letters[2].header_text("nerodia-error-payload-size"), Some(&*whole.to_string()));
+    assert_eq!(
+        letters[2].header_text("nerodia-error-payload-size"),
+        Some(&*whole.to_string())
+    );
     let kept = letters[2].payload.as_deref().expect("a payload");
     assert!(kept.len() > 5_000 && whole > kept.len(), "{}", kept.len());
 
@@ -94,17 +109,31 @@ fn by_default_the_largest_message_of_a_topic_becomes_a_dead_letter() {
     let dead = cluster.topic_with("default", 1, &[("max.message.bytes", "1048588")]);
     pipeline = pipeline.with("dead_letter.kafka.topic", dead.clone());
     let sizes = [10, 999_800, 1_040_000, 1_048_500, 5_000_000];
-    cluster.produce(&pipeline.input, sizes.map(|size| Record::bytes(vec![b'x'; size])));
+    cluster.produce(
+        &pipeline.input,
+        sizes.map(|size| Record::bytes(vec![b'x'; size])),
+    );
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(1), "{log}");
     let letters = cluster.read(&dead);
-    let kept: Vec<usize> = letters.iter().map(|letter| letter.payload.as_ref().map_or(0, Vec::len)).collect();
+    let kept: Vec<usize> = letters
+        .iter()
+        .map(|letter| letter.payload.as_ref().map_or(0, Vec::len))
+        .collect();
     assert_eq!(kept[..3], sizes[..3]);
     for (letter, size) in letters.iter().zip(sizes).skip(3) {
-        assert_eq!(letter.header_text("nerodia-error-payload-size"), Some(&*size.to_string()));
-        assert!(letter.payload.as_ref().is_some_and(|kept| kept.len() > 1_046_000));
+        assert_eq!(
+            letter.header_text("nerodia-error-payload-size"),
+            Some(&*size.to_string())
+        );
+        assert!(
+            letter
+                .payload
+                .as_ref()
+                .is_some_and(|kept| kept.len() > 1_046_000)
+        );
     }
     assert_eq!(letters.len(), sizes.len());
 }

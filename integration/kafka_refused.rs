@@ -95,7 +95,12 @@ fn mixed(name: &str, delivery: &str, output: Value) {
     let letters = cluster.read(pipeline.dead());
     let types: BTreeMap<u64, &str> = letters
         .iter()
-        .map(|letter| (number(letter), letter.header_text("nerodia-error-type").expect("a type")))
+        .map(|letter| {
+            (
+                number(letter),
+                letter.header_text("nerodia-error-type").expect("a type"),
+            )
+        })
         .collect();
     let expected: BTreeMap<u64, &str> = (0..ALL).filter_map(|n| Some((n, sort(n)?))).collect();
     assert_eq!((types, letters.len()), (expected.clone(), expected.len()));
@@ -103,7 +108,10 @@ fn mixed(name: &str, delivery: &str, output: Value) {
     let file = pipeline.script(MENDED).file();
     let args = ["replay", "--dry-run", "-c"].map(Into::into).into_iter();
     let replayed = nerodia(args.chain([file.path().as_os_str().to_owned()])).run();
-    let summary = format!("{0} dead letters read, {0} results would come out", expected.len());
+    let summary = format!(
+        "{0} dead letters read, {0} results would come out",
+        expected.len()
+    );
     assert!(replayed.stderr.contains(&summary), "{}", replayed.stderr);
 }
 
@@ -131,7 +139,9 @@ fn mixed_uncompressible(name: &str, output: Value) {
     let mut pipeline = Pipeline::new(cluster, name, PARTITIONS as i32, SCRIPT)
         .with("output.kafka.topics_allowed", json!(["^not"]));
     pipeline.output = strict(cluster);
-    pipeline = pipeline.clone().with("output.kafka.topic", pipeline.output.clone());
+    pipeline = pipeline
+        .clone()
+        .with("output.kafka.topic", pipeline.output.clone());
     for (field, value) in output.as_object().expect("fields") {
         pipeline = pipeline.with(&format!("output.kafka.{field}"), value.clone());
     }
@@ -158,7 +168,9 @@ fn no_batch_is_larger_than_its_topic_takes() {
     for advised in [true, false] {
         let mut pipeline = Pipeline::new(cluster, "batches", 1, "root = this");
         pipeline.output = cluster.topic_with("small", 1, &[("max.message.bytes", "65536")]);
-        pipeline = pipeline.clone().with("output.kafka.topic", pipeline.output.clone());
+        pipeline = pipeline
+            .clone()
+            .with("output.kafka.topic", pipeline.output.clone());
         if advised {
             pipeline = pipeline.with("output.kafka.max_message_bytes", "64KiB");
         }

@@ -31,14 +31,16 @@ impl Kafka {
     /// Deals with what was not written, if there is anything.
     pub(super) fn recover(&mut self) {
         while !self.over {
+            let mut returned = self.returns.take();
+            // After what came back: a producer gives up before it reports why.
             let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
             let stopped = fatal == Some(RDKafkaErrorCode::GaplessGuarantee);
             // Without idempotence the order is not promised, but no record may have two producers.
-            let all = fatal.is_some() || self.batches.alone || !self.keeps_order();
-            if all && (self.returns.is_troubled() || fatal.is_some() || self.batches.alone) {
+            let unordered = !self.config.idempotent_write && !returned.is_empty();
+            if fatal.is_some() || self.batches.alone || unordered {
                 await_reports(&self.producer);
+                returned = self.returns.take_more(returned);
             }
-            let returned = self.returns.take();
             if returned.is_empty() && !stopped && !self.batches.alone {
                 return;
             }
@@ -61,11 +63,6 @@ impl Kafka {
                 self.write_again(returned, verdicts);
             }
         }
-    }
-
-    /// Whether a producer that was refused a batch writes nothing behind it.
-    fn keeps_order(&self) -> bool {
-        self.config.idempotent_write && !self.batches.alone
     }
 
     fn end(&mut self, (report, place): (Report, String)) {

@@ -15,6 +15,8 @@ use super::verdict::Fault;
 const FRESH: Duration = Duration::from_secs(60);
 /// So many topics are remembered.
 const MOST: usize = 1000;
+/// A broker may have said so this long ago, when the record was as much further ahead of the clock.
+const MARGIN_MILLIS: i64 = 300_000;
 /// A record that is cut to be written is made this much smaller at a time, in quarters.
 const QUARTERS: usize = 3;
 
@@ -90,7 +92,9 @@ impl Lessons {
                 topic.oldest = Some((oldest.max(timestamp), now.instant));
             }
             (Fault::Timestamp, Some(timestamp)) => {
-                let ahead = timestamp.saturating_sub(now.millis);
+                let ahead = timestamp
+                    .saturating_sub(now.millis)
+                    .saturating_add(MARGIN_MILLIS);
                 let least = fresh(topic.ahead, now).unwrap_or(ahead);
                 topic.ahead = Some((least.min(ahead), now.instant));
             }
@@ -184,8 +188,8 @@ mod tests {
             (old, true),
             (old + 1, false),
             (now.millis, false),
-            (ahead - 1, false),
-            (ahead, true),
+            (ahead + MARGIN_MILLIS - 1, false),
+            (ahead + MARGIN_MILLIS, true),
             (i64::MAX, true),
         ] {
             let against = lessons.against(&with(timestamp), now);

@@ -178,8 +178,14 @@ impl Returns {
 
     /// What came back, in the order in which it was sent.
     pub fn take(&self) -> Vec<Returned> {
+        self.take_more(Vec::new())
+    }
+
+    /// The same, with what was taken `before`.
+    pub fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
         self.troubled.store(false, Ordering::Release);
-        let mut returned = std::mem::take(&mut *lock(&self.list));
+        let mut returned = before;
+        returned.append(&mut lock(&self.list));
         returned.sort_by_key(|one| one.number);
         returned
     }

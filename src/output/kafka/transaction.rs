@@ -379,6 +379,7 @@ impl Transactions {
         }
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
         self.reconnect();
+        self.learn(); // what the old one reported is no trouble of the new one's
     }
 
     fn write(&mut self, deliver: Deliver, ctx: &mut actix::Context<Self>) {
