@@ -203,8 +203,7 @@ fn messages_of_8_mb() {
     }
 }
 
-/// A result that is too large is the message's failure; one whose dead letter is too large ends the pipeline, since
-/// it can go nowhere.
+/// A result that is too large is the message's failure; a dead letter that is too large is cut.
 #[test]
 fn too_large() {
     let cluster = Cluster::shared();
@@ -263,37 +262,29 @@ fn too_large() {
     assert_eq!(running.terminate().0, Some(0));
     assert_eq!(cluster.count(&drop.output), 2);
 
+    // A dead letter that is too large is cut.
     let letter = Pipeline::new(cluster, "letter-large", 1, "raise ValueError('no')");
     let large = Record::bytes(vec![b'x'; 2_000_000]);
-    cluster.produce(&letter.input, [record(0, 1), large, record(2, 1)]);
-    let (code, log) = letter.start().wait();
-    let errors = errors(&log);
-    assert_eq!((code, errors.len()), (Some(1), 1), "{log}");
-    println!("{}", errors[0]);
-    assert!(
-        errors[0].contains("a dead letter cannot be written"),
-        "{errors:?}"
-    );
-    assert!(
-        errors[0].contains("max_message_bytes") && errors[0].contains("offset 1"),
-        "{errors:?}"
-    );
-    assert!(cluster.committed(&letter.group, &letter.input)[&0] <= 1);
+    run(&letter, [record(0, 1), large, record(2, 1)], 1);
+    let letters = cluster.read(letter.dead());
+    let size = letters[1].header_text("nerodia-error-payload-size");
+    assert_eq!((letters.len(), size), (3, Some("2000000")));
 }
 
-/// A result that the config lets through and the topic does not: ends, and says what to change.
+/// A result that the config lets through and the topic does not is the message's failure, too.
 #[test]
 fn larger_than_the_topic_takes() {
     let cluster = Cluster::shared();
     let small = cluster.topic_with("small", 1, &[("max.message.bytes", "10000")]);
     let pipeline = Pipeline::new(cluster, "refused", 1, "root = 'x' * 20000")
         .with("output.kafka.topic", small);
-    cluster.produce(&pipeline.input, [numbered(0)]);
-    let (code, log) = pipeline.start().wait();
-    let errors = errors(&log);
-    assert_eq!((code, errors.len()), (Some(1), 1), "{log}");
-    assert!(errors[0].contains("max_message_bytes"), "{errors:?}");
-    assert_eq!(cluster.committed(&pipeline.group, &pipeline.input)[&0], 0);
+    run(&pipeline, [numbered(0)], 1);
+    let letters = cluster.read(pipeline.dead());
+    let types: Vec<_> = letters
+        .iter()
+        .map(|letter| letter.header_text("nerodia-error-type"))
+        .collect();
+    assert_eq!(types, [Some("TooLarge")]);
 }
 
 /// Writes a message whose header names are any bytes, which `rdkafka` itself cannot.

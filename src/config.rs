@@ -45,8 +45,8 @@ mod validate;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use load::{Loaded, Source};
 pub use model::{
-    ClientCertificate, Compression, Config, DeliveryGuarantee, Expected, ExpectedOutput, Extent,
-    GenerateConfig, GenerateSource, GroupProtocol, GuestsConfig, HttpConfig, InputConfig,
+    ClientCertificate, Compression, Config, DeliveryGuarantee, ENVELOPE, Expected, ExpectedOutput,
+    Extent, GenerateConfig, GenerateSource, GroupProtocol, GuestsConfig, HttpConfig, InputConfig,
     KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig,
     OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig,
     SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,

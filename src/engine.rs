@@ -116,6 +116,8 @@ pub struct Engine {
     finished: bool,
     /// What went wrong while draining; it decides the end when the drain is over.
     error: Option<anyhow::Error>,
+    /// The pipeline cannot go on: how it ends when the input has let go of what it holds.
+    leaving: Option<End>,
 }
 
 impl Engine {
@@ -140,6 +142,7 @@ impl Engine {
         };
         input.do_send(Drain);
         ctx.run_later(self.shutdown_timeout, |engine, _| {
+            engine.left();
             engine.finish(End::Failed(match engine.gate.in_flight() {
                 0 => anyhow::anyhow!(
                     "shutdown_timeout passed before the last commit was answered: the next start may read some messages again"
@@ -149,6 +152,36 @@ impl Engine {
                 ),
             }));
         });
+    }
+
+    /// The pipeline cannot go on, so nothing is waited for that is under way. But what was delivered is committed and
+    /// the input's group is left, or its partitions would wait for this process for a whole session.
+    fn leave(&mut self, end: End, ctx: &mut Context<Self>) {
+        if self.leaving.is_some() {
+            return; // what follows from the first is no news
+        }
+        let Some(input) = self.input.clone() else {
+            self.finish(end); // nothing was read
+            return;
+        };
+        self.leaving = Some(end);
+        // The source may be in the middle of something, and the commit may need a broker that is away.
+        ctx.run_later(self.shutdown_timeout, |engine, _| engine.left());
+        if !std::mem::replace(&mut self.draining, true) {
+            input.do_send(Drain);
+        }
+        ctx.spawn(
+            input
+                .send(Commit)
+                .into_actor(self)
+                .map(|_, engine, _| engine.left()),
+        );
+    }
+
+    fn left(&mut self) {
+        if let Some(end) = self.leaving.take() {
+            self.finish(end);
+        }
     }
 
     fn lose(&mut self, count: usize) {
@@ -221,7 +254,7 @@ impl Handler<Lost> for Engine {
     type Result = ();
 
     fn handle(&mut self, Lost { count }: Lost, ctx: &mut Self::Context) {
-        if self.finished {
+        if self.finished || self.leaving.is_some() {
             return; // an output ended, and these were on their way to it
         }
         tracing::error!(count, "messages were lost: an actor died with them");
@@ -234,7 +267,7 @@ impl Handler<Drained> for Engine {
     type Result = ();
 
     fn handle(&mut self, Drained: Drained, ctx: &mut Self::Context) {
-        let Some(input) = &self.input else {
+        let (Some(input), None) = (&self.input, &self.leaving) else {
             return;
         };
         // Every ack is in the input's mailbox before its permit is home, so this comes behind the last one.
@@ -258,6 +291,7 @@ impl Handler<Signal> for Engine {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
+        self.left(); // it ends for another reason already, and is told not to wait
         if self.draining {
             self.finish(End::Failed(anyhow::anyhow!(
                 "{signal} again: ended without waiting"
@@ -275,7 +309,7 @@ impl Handler<Signal> for Engine {
 impl Handler<OutputEnded> for Engine {
     type Result = ();
 
-    fn handle(&mut self, ended: OutputEnded, _: &mut Self::Context) {
+    fn handle(&mut self, ended: OutputEnded, ctx: &mut Self::Context) {
         let end = match ended {
             // `| head -1` has seen enough.
             OutputEnded::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => self.end(),
@@ -284,7 +318,7 @@ impl Handler<OutputEnded> for Engine {
             }
             OutputEnded::Failed(reason) => End::Failed(anyhow::Error::msg(reason)),
         };
-        self.finish(end);
+        self.leave(end, ctx);
     }
 }
 
@@ -311,8 +345,8 @@ impl Handler<MessageFailed> for Engine {
 impl Handler<Fatal> for Engine {
     type Result = ();
 
-    fn handle(&mut self, fatal: Fatal, _: &mut Self::Context) {
-        self.finish(match fatal {
+    fn handle(&mut self, fatal: Fatal, ctx: &mut Self::Context) {
+        let end = match fatal {
             Fatal::Start(error) => End::CannotStart(error),
             Fatal::Stuck(threads) => End::Failed(anyhow::anyhow!(
                 "{threads} guests' threads are stuck in the engine's own code: a bug of it"
@@ -320,7 +354,8 @@ impl Handler<Fatal> for Engine {
             Fatal::Ended(name) => End::Failed(anyhow::anyhow!(
                 "the {name} panicked (see above): a bug of the engine"
             )),
-        });
+        };
+        self.leave(end, ctx);
     }
 }
 

@@ -14,10 +14,10 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::drop::Drop;
-use self::kafka::Kafka;
 use self::kafka::refusal::Refusals;
 use self::kafka::transaction::Transactions;
 use self::kafka::writer::Writer;
+use self::kafka::{Batches, Kafka};
 use self::lines::Lines;
 use crate::config::{KafkaOutputConfig, OutputConfig, StdoutCodec};
 use crate::engine::Engine;
@@ -71,8 +71,12 @@ impl Outputs<'_> {
         let refusals = Refusals::Policy(policy, self.engine.clone());
         let engine = self.engine.clone().recipient();
         let mut producer = config.clone();
+        let mut batches = Batches::of(config);
         if let Some(letters) = dead_letter {
-            producer.max_message_bytes = producer.max_message_bytes.max(letters.max_message_bytes);
+            let (results, letters) = (config.max_message_bytes, letters.max_message_bytes);
+            // One record may be as large as either topic takes, and a batch of several no larger than both do.
+            producer.max_message_bytes = results.max(letters);
+            batches.bytes = results.min(letters);
         }
         let actor = Transactions::new(
             &producer,
@@ -82,6 +86,7 @@ impl Outputs<'_> {
             gate,
             commit_period,
             engine,
+            batches,
         );
         Transactions::start_in_arbiter(&Arbiter::new().handle(), |_| actor).recipient()
     }

@@ -244,6 +244,7 @@ fn engine(
         draining: false,
         finished: false,
         error: None,
+        leaving: None,
     };
     Ok((engine, supervisor))
 }

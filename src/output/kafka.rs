@@ -2,16 +2,26 @@
 //!
 //! Records are given to librdkafka in order, and it writes those of a partition in order, trying again for as
 //! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a stretch is ended
-//! by the delivery report of the last of its records.
+//! by the delivery report of the last of its records. What was not written is [`again`]'s.
 //!
 //! For delivery exactly once, [`transaction`] takes the place of this actor.
 
+mod again;
 mod client;
 mod delivery;
+mod explain;
+mod headers;
+mod known;
+mod lessons;
+pub mod letter;
 pub mod record;
 pub mod refusal;
+mod report;
+mod sent;
+mod size;
 mod topics;
 pub mod transaction;
+mod verdict;
 pub mod writer;
 
 use std::collections::HashSet;
@@ -19,13 +29,17 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use anyhow::Context as _;
-use rdkafka::producer::{Producer as _, ThreadedProducer};
+use rdkafka::producer::ThreadedProducer;
 
-use self::delivery::{Context, Delivery};
+pub use self::client::Batches;
+use self::delivery::Context;
+pub use self::headers::ERROR_PREFIX;
 use self::refusal::{Left, Refusals};
-use self::writer::Writer;
+use self::sent::{Only, Returns, Sent, Stretch, Troubled};
+use self::writer::{Refused, Writer};
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
+use crate::message::ack::Ack;
 use crate::message::{Deliver, Lane};
 use crate::telemetry::metrics::Metrics;
 
@@ -33,11 +47,32 @@ type Producer = ThreadedProducer<Context>;
 
 /// The actor. See the module's documentation.
 pub struct Kafka {
+    /// `output` or `dead_letter`.
+    name: &'static str,
+    config: KafkaOutputConfig,
     producer: Producer,
+    batches: Batches,
     writer: Writer,
     refusals: Refusals,
+    /// What was not written.
+    returns: Arc<Returns>,
     /// Lanes that ended before a message that was refused: what comes behind it is not written.
     ended: HashSet<Lane>,
+    engine: Recipient<OutputEnded>,
+    /// The engine was told that nothing can be written any more.
+    over: bool,
+}
+
+fn connect(
+    name: &'static str,
+    config: &KafkaOutputConfig,
+    batches: Batches,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Producer> {
+    let context = Context::new(name, &config.client, metrics);
+    client::configure(config, batches)
+        .create_with_context(context)
+        .context("a Kafka output cannot be used")
 }
 
 impl Kafka {
@@ -55,54 +90,83 @@ impl Kafka {
             Refusals::Policy(..) => "output",
             Refusals::Fatal(_) => "dead_letter",
         };
-        let context = Context::new(name, &config.client, &metrics, engine);
-        let producer = client::configure(config)
-            .create_with_context(context)
-            .context("a Kafka output cannot be used")?;
+        let batches = Batches::of(config);
+        let producer = connect(name, config, batches, &metrics)?;
         let mut writer = Writer::new(config, config, metrics);
         writer.until_refused = refusals.are_the_end();
         Ok(Self {
+            name,
+            config: config.clone(),
             producer,
+            batches,
             writer,
             refusals,
+            returns: Arc::default(),
             ended: HashSet::new(),
+            engine,
+            over: false,
         })
+    }
+
+    /// Writes a stretch, or `only` some of its records. Of its messages these are `refused` already.
+    fn write(
+        &mut self,
+        stretch: Arc<Stretch>,
+        ack: Option<Ack>,
+        only: Option<&Only>,
+        mut refused: Refused,
+    ) {
+        let sent = Sent::new(stretch, ack, &self.returns);
+        refused.extend(self.writer.write(&self.producer, &sent, only));
+        let Some(ack) = sent.ack() else {
+            return; // only within transactions, which are another actor's
+        };
+        refused.sort_by_key(|(index, _)| *index);
+        let left = self
+            .refusals
+            .handle(&sent.stretch, ack, refused, &self.writer.metrics);
+        match left {
+            Left::Nothing => {}
+            Left::Before(index) => {
+                let origin = &sent.stretch.batch.origin;
+                origin.stop();
+                self.ended.insert(origin.lane);
+                ack.cut(index);
+            }
+            Left::Letters(_) | Left::Withhold => sent.withhold(),
+        }
     }
 }
 
 impl Actor for Kafka {
     type Context = actix::Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.returns.tell(ctx.address().recipient());
+    }
 }
 
 impl Handler<Deliver> for Kafka {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        if deliver.batch.origin.is_abandoned() {
-            return; // others make these results too, and are further on
+        if deliver.batch.origin.is_abandoned() || self.over {
+            return; // others make these results too, and are further on; or the next start makes them again
         }
-        if self.ended.contains(&deliver.batch.origin.lane) {
+        // What comes behind what was not written is not to be written before it.
+        self.recover();
+        if self.over || self.ended.contains(&deliver.batch.origin.lane) {
             return; // the next start makes them again
         }
-        let delivery = Arc::new(Delivery::new(deliver.ack.share()));
-        match self.writer.write(&self.producer, &deliver, &delivery) {
-            Ok(refused) => {
-                let left = self
-                    .refusals
-                    .handle(&deliver, refused, &self.writer.metrics);
-                match left {
-                    Left::Nothing => deliver.ack.done(),
-                    Left::Before(index) => {
-                        let origin = &deliver.batch.origin;
-                        origin.stop();
-                        self.ended.insert(origin.lane);
-                        deliver.ack.cut(index);
-                        deliver.ack.done();
-                    }
-                    Left::Letters(_) | Left::Withhold => {}
-                }
-            }
-            Err((error, topic)) => delivery.fail(&error, &topic, self.producer.client().context()),
-        }
+        let (stretch, ack) = Stretch::of(deliver);
+        self.write(stretch, Some(ack), None, Vec::new());
+    }
+}
+
+impl Handler<Troubled> for Kafka {
+    type Result = ();
+
+    fn handle(&mut self, Troubled: Troubled, _: &mut Self::Context) {
+        self.recover();
     }
 }

@@ -184,6 +184,9 @@ pub enum Extent {
     },
 }
 
+/// Bytes that librdkafka's limit on a message leaves for what is around it: ours is checked before.
+pub const ENVELOPE: usize = 1024;
+
 /// A topic to write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KafkaOutputConfig {

@@ -17,6 +17,7 @@ use super::{Consumer, Waker};
 use crate::input::Sink;
 use crate::message::gate::{Gate, Permit};
 use crate::message::{Lane, Origin};
+use crate::output::kafka::letter;
 
 /// Bytes taken at the gate before a batch is read; what the batch does not need goes home at once.
 const RESERVE: u64 = 512 << 10;
@@ -250,7 +251,11 @@ impl Partition {
             draft, mut permit, ..
         } = pending;
         permit.fit(draft.cost());
-        let messages = draft.finish();
+        let mut messages = draft.finish();
+        if self.end.is_some() {
+            // Dead letters that are run again.
+            messages.iter_mut().for_each(letter::restore);
+        }
         if self.offsets.in_flight() == 0 {
             self.progress = Instant::now();
         }

@@ -2,14 +2,39 @@
 
 use rdkafka::ClientConfig;
 
-use crate::config::{Compression, KafkaOutputConfig, Partitioner};
+use crate::config::{Compression, ENVELOPE, KafkaOutputConfig, Partitioner};
 use crate::kafka::client;
 
-/// Bytes that librdkafka's own limit leaves for what is around a message: ours is checked before.
-const ENVELOPE: usize = 1024;
+/// How batches are made, beside the config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batches {
+    /// Batches of several records are no larger than this.
+    pub bytes: usize,
+    /// Each record has a batch of its own, so that a broker's refusal is about it and no other.
+    pub alone: bool,
+}
+
+impl Batches {
+    /// Those of an output with this `config`. A batch that is larger than the topic takes would be refused as one record
+    /// is, so the limits are the same.
+    pub fn of(config: &KafkaOutputConfig) -> Self {
+        Self {
+            bytes: config.max_message_bytes,
+            alone: false,
+        }
+    }
+
+    /// Half as large.
+    pub fn halved(self) -> Self {
+        Self {
+            bytes: (self.bytes / 2).max(1),
+            ..self
+        }
+    }
+}
 
 /// The producer's configuration.
-pub fn configure(config: &KafkaOutputConfig) -> ClientConfig {
+pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let mut client = client::configure(&config.client);
     let partitioner = match config.partitioner {
         Partitioner::Murmur2 => "murmur2_random",
@@ -41,6 +66,18 @@ pub fn configure(config: &KafkaOutputConfig) -> ClientConfig {
         "message.max.bytes",
         (config.max_message_bytes + ENVELOPE).to_string(),
     );
+    // A broker that creates topics when they are asked for would make any that a message names.
+    client.set("allow.auto.create.topics", "false");
+    let set = client.get("batch.size").and_then(|set| set.parse().ok());
+    let bytes = set.map_or(batches.bytes, |set: usize| set.min(batches.bytes));
+    client.set("batch.size", bytes.to_string());
+    if batches.alone {
+        client.set("batch.num.messages", "1");
+    } else if config.idempotent_write && config.transactional_id.is_none() {
+        // What comes behind a batch that was refused is not written before it: the producer gives up, and the next
+        // one is given what is left, in order.
+        client.set("enable.gapless.guarantee", "true");
+    }
     // What is on its way is bounded by the gate.
     let defaults = [
         // A broker that is silent is given up for the next one after this; the default is a minute.

@@ -1,18 +1,14 @@
 //! What is written: a script's result with the input's key, headers and timestamp, unless the config or the
-//! script says otherwise; or a dead letter.
+//! script says otherwise. Dead letters are [`letter`](super::letter)'s.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
-use bytes::Bytes;
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::OwnedHeaders;
 
+use super::headers::{Headers, borrow, original};
+use super::size;
 use crate::config::KafkaOutputConfig;
-use crate::message::{Attributes, Batch, Failure, Message, Overrides, Record};
-
-/// What the headers that tell of a failure begin with.
-pub const ERROR_PREFIX: &str = "nerodia-error-";
-/// A message or traceback in a header is cut off here: it must not make the letter too large.
-const MOST_TEXT: usize = 4096;
+use crate::message::{Failure, Message, Overrides, Record};
 
 /// Makes what is written of what the pipeline made.
 pub struct Composer {
@@ -23,6 +19,11 @@ pub struct Composer {
     max_bytes: usize,
 }
 
+/// A timestamp that librdkafka writes: it takes 0 for now, and the nearest to that is 1.
+pub fn writable(timestamp: i64) -> i64 {
+    if timestamp == 0 { 1 } else { timestamp }
+}
+
 /// A record, ready to be sent.
 #[derive(Debug)]
 pub struct Composed<'a> {
@@ -31,13 +32,15 @@ pub struct Composed<'a> {
     /// `None` for a tombstone.
     pub payload: Option<&'a [u8]>,
     /// Its key.
-    pub key: Option<&'a [u8]>,
+    pub key: Option<Cow<'a, [u8]>>,
     /// Its headers, if it has any.
     pub headers: Option<OwnedHeaders>,
     /// Milliseconds since the Unix epoch; `None` for now.
     pub timestamp: Option<i64>,
     /// The one partition to write to; `None` for the partitioner's choice.
     pub partition: Option<i32>,
+    /// How [large](size::alone) it is.
+    pub bytes: usize,
 }
 
 impl Composer {
@@ -98,89 +101,14 @@ impl Composer {
             (None, None, None) => {}
         }
         let payload = (!record.tombstone).then_some(payload);
-        self.finish(topic, payload, key, headers, timestamp)
-    }
-
-    /// The dead letter of `message`: its own bytes, key, headers and timestamp, what happened, and in which scripts.
-    ///
-    /// A message that is a dead letter already, because it is run again, keeps the place it first came from, and its attempts
-    /// add up.
-    ///
-    /// # Errors
-    /// If it is larger than the config allows.
-    pub fn letter<'a>(
-        &'a self,
-        batch: &'a Batch,
-        message: &'a Message,
-        failure: &Failure,
-        script_hash: &str,
-    ) -> Result<Composed<'a>, Failure> {
-        static NONE: Attributes = Attributes {
-            key: None,
-            headers: Vec::new(),
-            timestamp: None,
-            tombstone: false,
-        };
-        let attributes = message.attributes.as_deref().unwrap_or(&NONE);
-        let before = |name: &str| {
-            let mut headers = attributes.headers.iter();
-            let (_, value) =
-                headers.find(|(header, _)| header.strip_prefix(ERROR_PREFIX) == Some(name))?;
-            std::str::from_utf8(value.as_deref()?).ok()
-        };
-        let attempts: u32 = before("attempts")
-            .and_then(|before| before.parse().ok())
-            .unwrap_or(0);
-        let attempts = attempts.saturating_add(failure.attempts).to_string();
-        let place = match (before("topic"), before("partition"), before("offset")) {
-            (Some(topic), Some(partition), Some(offset)) => {
-                [topic.to_owned(), partition.to_owned(), offset.to_owned()]
-            }
-            _ => [
-                batch.origin.topic.as_deref().unwrap_or_default().to_owned(),
-                batch.origin.partition.to_string(),
-                message.offset.to_string(),
-            ],
-        };
-        let [topic, partition, offset] = &place;
-        let facts = [
-            ("type", failure.kind.as_str()),
-            ("message", cut(&failure.message)),
-            ("at", failure.at.as_deref().unwrap_or_default()),
-            ("traceback", cut(&failure.traceback)),
-            ("attempts", &attempts),
-            ("topic", topic),
-            ("partition", partition),
-            ("offset", offset),
-            ("script", script_hash),
-        ];
-        let mut headers = Headers::default();
-        headers.extend(original(attributes));
-        let mut name = String::new();
-        for (fact, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
-            name.clear();
-            let _ = write!(name, "{ERROR_PREFIX}{fact}"); // a String takes it
-            headers.add(&name, Some(value.as_bytes()));
-        }
-        let payload = (!attributes.tombstone).then_some(&*message.payload);
-        self.finish(
-            &self.topic,
-            payload,
-            attributes.key.as_deref(),
-            headers,
-            attributes.timestamp,
-        )
-    }
-
-    fn finish<'a>(
-        &self,
-        topic: &'a str,
-        payload: Option<&'a [u8]>,
-        key: Option<&'a [u8]>,
-        headers: Headers,
-        timestamp: Option<i64>,
-    ) -> Result<Composed<'a>, Failure> {
-        let bytes = payload.map_or(0, <[u8]>::len) + key.map_or(0, <[u8]>::len) + headers.bytes;
+        let key = key.map(Cow::Borrowed);
+        let timestamp = timestamp.map(writable);
+        let bytes = size::alone(
+            key.as_deref().map(<[u8]>::len),
+            payload.map(<[u8]>::len),
+            headers.count,
+            headers.bytes,
+        );
         if bytes > self.max_bytes {
             let text = format!(
                 "the record has {bytes} bytes; the output's `max_message_bytes` allows {}",
@@ -195,40 +123,7 @@ impl Composer {
             headers: headers.headers,
             timestamp,
             partition: self.partition,
+            bytes,
         })
-    }
-}
-
-fn borrow((name, value): &(String, Option<Bytes>)) -> (&str, Option<&[u8]>) {
-    (name, value.as_deref())
-}
-
-/// The input's headers without those that tell of a failure before.
-fn original(input: &Attributes) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-    let headers = input.headers.iter().map(borrow);
-    headers.filter(|(name, _)| !name.starts_with(ERROR_PREFIX))
-}
-
-/// The beginning of a long text.
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MOST_TEXT)]
-}
-
-/// Headers in librdkafka's form, and what they take.
-#[derive(Default)]
-struct Headers {
-    headers: Option<OwnedHeaders>,
-    bytes: usize,
-}
-
-impl Headers {
-    fn add(&mut self, name: &str, value: Option<&[u8]>) {
-        let headers = self.headers.take().unwrap_or_default();
-        self.headers = Some(headers.insert(Header { key: name, value }));
-        self.bytes += name.len() + value.map_or(0, <[u8]>::len);
-    }
-
-    fn extend<'a>(&mut self, headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) {
-        headers.for_each(|(name, value)| self.add(name, value));
     }
 }

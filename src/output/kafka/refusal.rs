@@ -1,12 +1,14 @@
-//! What becomes of a message one of whose records cannot be written, whatever the broker does: it is too large,
-//! or for a topic that is not allowed.
+//! What becomes of a message one of whose records cannot be written: it is too large, for a topic that is not allowed, or
+//! not what the topic takes.
 
 use std::sync::Arc;
 
 use actix::{Addr, Recipient};
 
+use super::sent::Stretch;
 use super::writer::Refused;
 use crate::engine::{Engine, MessageFailed, OutputEnded};
+use crate::message::ack::Ack;
 use crate::message::{Deliver, Outcome, Outcomes};
 use crate::processor::error_policy::ErrorPolicy;
 use crate::telemetry::events::MessageFailed as Failed;
@@ -38,14 +40,19 @@ impl Refusals {
         matches!(self, Self::Policy(ErrorPolicy::Stop, _))
     }
 
-    /// Does with refused messages of a stretch as the config says.
-    pub fn handle(&self, deliver: &Deliver, refused: Refused, metrics: &Metrics) -> Left {
+    /// Does with refused messages of a stretch, in their order, as the config says. `ack` is the stretch's.
+    pub fn handle(
+        &self,
+        stretch: &Stretch,
+        ack: &Ack,
+        refused: Refused,
+        metrics: &Metrics,
+    ) -> Left {
         if refused.is_empty() {
             return Left::Nothing;
         }
-        let origin = &deliver.batch.origin;
-        let message = |index: usize| &deliver.batch.messages[deliver.start + index];
-        let place = |index: usize| origin.place(message(index).offset);
+        let origin = &stretch.batch.origin;
+        let message = |index: usize| &stretch.batch.messages[stretch.start + index];
         let (policy, engine) = match self {
             Self::Policy(policy, engine) => (policy, engine),
             Self::Fatal(engine) => {
@@ -53,7 +60,7 @@ impl Refusals {
                     engine.do_send(OutputEnded::Failed(format!(
                         "a dead letter cannot be written: {} ({})",
                         failure.message,
-                        place(index)
+                        stretch.place(index)
                     )));
                 }
                 return Left::Withhold;
@@ -61,10 +68,10 @@ impl Refusals {
         };
         let dropped = matches!(policy, ErrorPolicy::Drop);
         let mut outcomes = Outcomes {
-            script_hash: Arc::clone(&deliver.outcomes.script_hash),
+            script_hash: Arc::clone(&stretch.outcomes.script_hash),
             ..Outcomes::default()
         };
-        let count = deliver.outcomes.items.len();
+        let count = stretch.outcomes.items.len();
         outcomes.items.resize_with(count, || Outcome::Dropped);
         for (index, failure) in refused {
             let event = Failed {
@@ -76,17 +83,17 @@ impl Refusals {
             event.emit(metrics);
             let failure = Box::new(failure);
             if let ErrorPolicy::Stop = policy {
-                let place = place(index);
+                let place = stretch.place(index);
                 engine.do_send(MessageFailed { place, failure });
                 return Left::Before(index);
             }
             outcomes.items[index] = Outcome::Failed(failure);
         }
         let letters = Deliver {
-            batch: Arc::clone(&deliver.batch),
-            start: deliver.start,
+            batch: Arc::clone(&stretch.batch),
+            start: stretch.start,
             outcomes,
-            ack: deliver.ack.share(),
+            ack: ack.share(),
         };
         match policy {
             ErrorPolicy::DeadLetter(to) => to.do_send(letters),

@@ -1,7 +1,8 @@
 //! Which topics may be written to: the output's own, and those that the config lets scripts choose.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer as _;
@@ -13,6 +14,14 @@ use crate::message::Failure;
 
 /// How long one look at the cluster may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So often a cluster is asked that does not answer, with a pause between.
+const LOOKS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+/// For so long a topic that is not there, or not ours to write to, is not asked for again: each question holds up the
+/// whole output.
+const REFUSED_FOR: Duration = Duration::from_secs(15);
+/// So many names are remembered; a script can make up any.
+const MOST_REFUSED: usize = 10_000;
 
 /// The topics of one output.
 pub struct Topics {
@@ -21,6 +30,8 @@ pub struct Topics {
     patterns: RegexSet,
     /// Chosen by a script, allowed, and there.
     known: HashSet<String>,
+    /// Chosen by a script, and not there or not to be written to: why, and when that was found.
+    refused: HashMap<String, (Failure, Instant)>,
 }
 
 impl Topics {
@@ -36,7 +47,23 @@ impl Topics {
             // The config was validated; a pattern that is none allows nothing.
             patterns: RegexSet::new(patterns).unwrap_or_default(),
             known: HashSet::new(),
+            refused: HashMap::new(),
         }
+    }
+
+    /// A topic that was there is not, or may not be written to any more. It is asked for again after a while.
+    pub fn refuse(&mut self, topic: &str, failure: &Failure) {
+        if self.refused.len() >= MOST_REFUSED {
+            self.refused.clear();
+        }
+        self.known.remove(topic);
+        let refused = (failure.clone(), Instant::now());
+        self.refused.insert(topic.to_owned(), refused);
+    }
+
+    fn refused_before(&self, topic: &str) -> Option<Failure> {
+        let (failure, since) = self.refused.get(topic)?;
+        (since.elapsed() < REFUSED_FOR).then(|| failure.clone())
     }
 
     /// Whether a record may go to `topic`; if not, why. The first time that a script chooses a topic, the
@@ -56,38 +83,50 @@ impl Topics {
             let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
             return Err(Failure::new("UnknownTopic", text));
         }
-        loop {
-            let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE);
-            let error = match &metadata {
-                Ok(metadata) => metadata
-                    .topics()
-                    .first()
-                    .and_then(|topic| topic.error())
-                    .map(RDKafkaErrorCode::from),
-                Err(_) => continue, // the cluster is away: this record waits for it as all others do
-            };
-            return match error {
-                Some(
-                    RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::InvalidTopic,
-                ) => {
-                    let text =
-                        format!("the script chose the topic {topic:?}, which does not exist");
-                    Err(Failure::new("UnknownTopic", text))
-                }
-                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    let text = format!(
-                        "the script chose the topic {topic:?}, which the user may not write to"
-                    );
-                    Err(Failure::new("TopicNotAllowed", text))
-                }
-                // Whatever else there is passes by, and delivery reports tell if it does not.
-                _ => {
-                    self.known.insert(topic.to_owned());
-                    Ok(())
-                }
-            };
+        if let Some(failure) = self.refused_before(topic) {
+            return Err(failure);
+        }
+        match ask(topic, producer) {
+            Ok(()) => {
+                self.refused.remove(topic);
+                self.known.insert(topic.to_owned());
+                Ok(())
+            }
+            Err(failure) => {
+                self.refuse(topic, &failure);
+                Err(failure)
+            }
         }
     }
+}
+
+/// Whether the topic is there and ours to write to, as far as the cluster says.
+fn ask(topic: &str, producer: &Producer) -> Result<(), Failure> {
+    for _ in 0..LOOKS {
+        let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE);
+        let Ok(metadata) = metadata else {
+            thread::sleep(PAUSE);
+            continue;
+        };
+        let error = metadata.topics().first().and_then(|topic| topic.error());
+        let error = error.map(RDKafkaErrorCode::from);
+        return match error {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::InvalidTopic) => {
+                let text = format!("the script chose the topic {topic:?}, which does not exist");
+                Err(Failure::new("UnknownTopic", text))
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                let text = format!(
+                    "the script chose the topic {topic:?}, which the user may not write to"
+                );
+                Err(Failure::new("TopicNotAllowed", text))
+            }
+            // Whatever else there is passes by, and delivery reports tell if it does not.
+            _ => Ok(()),
+        };
+    }
+    // The cluster is away: the record waits for it as all others do, and its delivery report tells.
+    Ok(())
 }
 
 /// Whether Kafka lets a topic have this name.

@@ -19,13 +19,15 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::Producer as _;
+use rdkafka::producer::{Producer as _, PurgeConfig};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{Context, Delivery};
+use super::client::Batches;
 use super::refusal::{Left, Refusals};
+use super::sent::{Returns, Sent, Stretch};
+use super::verdict::{Sending, Verdict};
 use super::writer::Writer;
-use super::{Producer, client};
+use super::{Producer, again, client, delivery, explain};
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
 use crate::kafka::fence::{Fence, Fenced};
@@ -42,12 +44,17 @@ const STEP: Duration = Duration::from_secs(5);
 const HURRY: Duration = Duration::from_millis(20);
 /// While the group gives partitions anew, the input takes so long to say which it still has.
 const CONFIRMATION: Duration = Duration::from_secs(2);
+/// Between two looks whether a record was refused: then there is no use in waiting for the others.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The actor. See the module's documentation.
 pub struct Transactions {
     config: KafkaOutputConfig,
     /// `None` until the actor has started, and when it has ended.
     producer: Option<Producer>,
+    batches: Batches,
+    /// What was not written.
+    returns: Arc<Returns>,
     writer: Writer,
     refusals: Refusals,
     session: Session,
@@ -135,10 +142,13 @@ impl Transactions {
         gate: &Gate,
         commit_period: Duration,
         engine: Recipient<OutputEnded>,
+        batches: Batches,
     ) -> Self {
         Self {
             config: config.clone(),
             producer: None,
+            batches,
+            returns: Arc::default(),
             writer,
             refusals,
             fence: session.fence(),
@@ -153,8 +163,8 @@ impl Transactions {
     /// A producer that has fenced all before it that had its id, and ended their transactions.
     fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
-        let context = Context::transactional(cluster, &self.writer.metrics, self.engine.clone());
-        let producer: Producer = client::configure(&self.config)
+        let context = delivery::Context::new("output", cluster, &self.writer.metrics);
+        let producer: Producer = client::configure(&self.config, self.batches)
             .create_with_context(context)
             .context("`output.kafka` cannot be used")?;
         match persist("begin with transactions", || {
@@ -193,6 +203,11 @@ impl Transactions {
                     "committed a transaction"
                 );
                 open.stretches.into_iter().for_each(|(_, ack)| ack.done());
+                if self.batches.alone {
+                    // Whom to blame was found out.
+                    self.batches.alone = false;
+                    self.reconnect();
+                }
             }
             Err(Trouble::Abort(reason)) => self.abort(open, &reason),
             Err(Trouble::Renew(reason)) => self.renew(open, &reason),
@@ -208,7 +223,22 @@ impl Transactions {
         for ((topic, partition), offset) in &open.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
         }
-        persist("write all of a transaction", || producer.flush(STEP))?;
+        persist("write all of a transaction", || {
+            let until = Instant::now() + STEP;
+            loop {
+                let flushed = producer.flush(LOOK);
+                if flushed.is_ok() || self.returns.is_troubled() || Instant::now() >= until {
+                    return if self.returns.is_troubled() {
+                        Ok(())
+                    } else {
+                        flushed
+                    };
+                }
+            }
+        })?;
+        if self.returns.is_troubled() {
+            return Err(Trouble::Abort("a record was refused".into()));
+        }
         persist("commit offsets", || {
             producer.send_offsets_to_transaction(&offsets, &group, STEP)
         })?;
@@ -250,11 +280,71 @@ impl Transactions {
         let Some(producer) = &self.producer else {
             return;
         };
-        // Records on their way while a transaction is aborted can be fatal (librdkafka issue 4849).
+        // Records on their way while a transaction is aborted can be fatal (librdkafka issue 4849). Those that are not
+        // need not leave.
+        producer.purge(PurgeConfig::default().queue());
         let _ = producer.flush(STEP);
         let aborted = persist("abort a transaction", || producer.abort_transaction(STEP));
         if let Err(Trouble::Abort(reason) | Trouble::Renew(reason)) = aborted {
             self.renew(Open::default(), &reason);
+        }
+        self.learn();
+    }
+
+    /// What the brokers refused is known when it is read again: it fails then before it is written.
+    fn learn(&mut self) {
+        let Some(producer) = &self.producer else {
+            return; // the engine was told
+        };
+        let complaint = producer.client().context().link().complaint();
+        let sending = Sending {
+            own: &self.config.topic,
+            // The rest of the transaction is written again, whatever was reported of it.
+            stopped: true,
+            alone: self.batches.alone,
+            batch_bytes: self.batches.bytes,
+        };
+        let judged = again::judge(self.returns.take(), sending);
+        if let Some((report, place)) = judged.iter().find_map(again::end) {
+            let (topic, partition) = (&report.topic, self.config.partition);
+            let reason = explain::explain(report.code, topic, partition, complaint);
+            self.give_up(&anyhow::anyhow!("{reason} ({place})"));
+            return;
+        }
+        let batches = again::next(self.batches, &judged);
+        for (returned, verdicts) in judged {
+            let stretch = &returned.stretch;
+            for (report, verdict) in returned.reports.iter().zip(verdicts) {
+                let Verdict::Refused(fault) = verdict else {
+                    continue;
+                };
+                let Some(failure) = again::learn(&mut self.writer, stretch, report, &fault) else {
+                    continue; // a dead letter, which is made otherwise the next time
+                };
+                if stretch.is_letter(report.message) {
+                    let (text, place) = (failure.message, stretch.place(report.message));
+                    self.give_up(&anyhow::anyhow!(
+                        "a dead letter cannot be written: {text} ({place})"
+                    ));
+                    return;
+                }
+                let message = &stretch.batch.messages[stretch.start + report.message];
+                let origin = &stretch.batch.origin;
+                self.writer.known.refuse(origin, message.offset, failure);
+            }
+        }
+        if batches != self.batches {
+            self.batches = batches;
+            self.reconnect();
+        }
+    }
+
+    /// Goes on with a producer that makes batches as they are to be made now.
+    fn reconnect(&mut self) {
+        self.producer = None;
+        match self.connect() {
+            Ok(producer) => self.producer = Some(producer),
+            Err(error) => self.give_up(&error),
         }
     }
 
@@ -288,10 +378,8 @@ impl Transactions {
             }
         }
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
-        match self.connect() {
-            Ok(producer) => self.producer = Some(producer),
-            Err(error) => self.give_up(&error),
-        }
+        self.reconnect();
+        self.learn(); // what the old one reported is no trouble of the new one's
     }
 
     /// Begins a transaction if there is none. `false` if that cannot be done: `origin` is given up.
@@ -324,46 +412,36 @@ impl Transactions {
         let (Some(producer), Some(open)) = (&self.producer, &mut self.open) else {
             return;
         };
-        let delivery = Arc::new(Delivery::in_transaction());
-        let mut written = self.writer.write(producer, &deliver, &delivery);
-        if let Ok(refused) = &mut written {
-            let refused = std::mem::take(refused);
-            match self
-                .refusals
-                .handle(&deliver, refused, &self.writer.metrics)
-            {
-                Left::Nothing => {}
-                Left::Letters(letters) => {
-                    written = self.writer.write(producer, &letters, &delivery);
-                    letters.ack.done();
-                }
-                Left::Before(_) => {
-                    // What comes behind is on its way here already, and all of it is rolled back.
-                    deliver.batch.origin.abandon();
+        let (stretch, ack) = Stretch::of(deliver);
+        let sent = Sent::new(Arc::clone(&stretch), None, &self.returns);
+        let refused = self.writer.write(producer, &sent, None);
+        let metrics = &self.writer.metrics;
+        match self.refusals.handle(&stretch, &ack, refused, metrics) {
+            Left::Nothing => {}
+            Left::Letters(letters) => {
+                let (letters, share) = Stretch::of(letters);
+                let sent = Sent::new(Arc::clone(&letters), None, &self.returns);
+                let refused = self.writer.write(producer, &sent, None);
+                if !refused.is_empty() {
+                    let refusals = Refusals::Fatal(self.engine.clone());
+                    refusals.handle(&letters, &share, refused, &self.writer.metrics);
                     open.spoiled = true;
                 }
-                Left::Withhold => open.spoiled = true,
+                share.done();
             }
-        }
-        match written {
-            Ok(refused) if refused.is_empty() => {}
-            Ok(refused) => {
-                let refusals = Refusals::Fatal(self.engine.clone());
-                refusals.handle(&deliver, refused, &self.writer.metrics);
+            Left::Before(_) => {
+                // What comes behind is on its way here already, and all of it is rolled back.
+                stretch.batch.origin.abandon();
                 open.spoiled = true;
             }
-            Err((error, topic)) => {
-                delivery.fail(&error, &topic, producer.client().context());
-                open.spoiled = true;
-            }
+            Left::Withhold => open.spoiled = true,
         }
-        let Deliver {
+        let Stretch {
             batch,
             start,
             outcomes,
-            ack,
-        } = deliver;
-        if let Some(last) = batch.messages[start..start + outcomes.items.len()].last() {
+        } = &*stretch;
+        if let Some(last) = batch.messages[*start..start + outcomes.items.len()].last() {
             open.pass(&batch.origin, last.offset + 1);
         }
         open.bytes += ack.bytes();
@@ -416,7 +494,8 @@ impl Handler<Deliver> for Transactions {
             return; // they are read again, here or by another member
         }
         self.write(deliver, ctx);
-        let ripe = |open: &Open| open.spoiled || open.bytes >= self.full;
+        let troubled = self.returns.is_troubled();
+        let ripe = |open: &Open| open.spoiled || troubled || open.bytes >= self.full;
         if self.open.as_ref().is_some_and(ripe) {
             self.commit();
         }

@@ -8,18 +8,27 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::BaseRecord;
 
 use super::Producer;
-use super::delivery::Delivery;
+use super::known::Known;
+use super::lessons::{Lessons, Now};
+use super::letter::{Dead, Letters};
 use super::record::{Composed, Composer};
+use super::report::Report;
+use super::sent::{Only, Sent, Ticket};
 use super::topics::Topics;
-use crate::config::KafkaOutputConfig;
-use crate::message::{Deliver, Failure, Outcome};
+use super::verdict::{self, Fault};
+use crate::config::{Compression, KafkaOutputConfig};
+use crate::message::{Failure, Outcome};
 use crate::telemetry::metrics::Metrics;
 
 /// What results and dead letters of one output are made with.
 pub struct Writer {
     results: Composer,
-    letters: Composer,
+    letters: Letters,
     topics: Topics,
+    /// What topics have refused lately.
+    lessons: Lessons,
+    /// Messages that brokers have refused a record of.
+    pub(super) known: Known,
     /// Write no more of a stretch once a message of it was refused.
     pub(super) until_refused: bool,
     /// What is counted.
@@ -28,9 +37,6 @@ pub struct Writer {
 
 /// Messages that have a record that cannot be written, by their index, and why.
 pub type Refused = Vec<(usize, Failure)>;
-
-/// The producer does not take a record for this topic.
-pub type NotTaken = (KafkaError, String);
 
 impl Writer {
     /// Writes results as `results` wants them, and failures as `letters` does.
@@ -41,61 +47,91 @@ impl Writer {
     ) -> Self {
         Self {
             topics: Topics::new(results),
+            lessons: Lessons::new(results.compression != Compression::None),
+            known: Known::default(),
             results: Composer::new(results),
-            letters: Composer::new(letters),
+            letters: Letters::new(letters),
             until_refused: false,
             metrics,
         }
     }
 
-    /// Writes all records of a stretch.
-    ///
-    /// # Errors
-    /// If the producer does not take one. Those before it are written.
-    pub fn write(
-        &mut self,
-        producer: &Producer,
-        deliver: &Deliver,
-        delivery: &Arc<Delivery>,
-    ) -> Result<Refused, NotTaken> {
+    /// A broker refused a record: what is like it is not sent for a while.
+    pub fn learn(&mut self, report: &Report, fault: &Fault) {
+        match fault {
+            Fault::NoTopic | Fault::NotAllowed => {
+                let failure = verdict::failure(fault, report);
+                self.topics.refuse(&report.topic, &failure);
+            }
+            fault => self.lessons.learn(report, fault, Now::ask()),
+        }
+    }
+
+    /// Writes all records of a stretch, or `only` some. What the producer does not take is reported.
+    pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
         let Self {
             results,
             letters,
             topics,
+            lessons,
+            known,
             until_refused,
             metrics,
         } = self;
+        let stretch = &*sent.stretch;
+        let (batch, outcomes) = (&*stretch.batch, &stretch.outcomes);
         let mut refused = Vec::new();
         let mut records = Vec::new();
-        let messages = deliver.batch.messages[deliver.start..].iter();
-        for (index, (message, outcome)) in messages.zip(&deliver.outcomes.items).enumerate() {
+        let messages = batch.messages[stretch.start..].iter();
+        for (index, (message, outcome)) in messages.zip(&outcomes.items).enumerate() {
             // A message leaves whole or not at all, so all its records are made before the first is sent.
             records.clear();
-            let mut compose = |record| {
-                let payload = deliver.outcomes.payload(record);
+            let mut compose = |(place, record)| {
+                let Some(partition) = chosen(only, index, place) else {
+                    return Ok(()); // it was written
+                };
+                let payload = outcomes.payload(record);
                 let composed = results.compose(message, payload, record)?;
                 topics.check(composed.topic, producer)?;
-                records.push(composed);
+                if !lessons.is_empty()
+                    && let Some(fault) = lessons.against(&composed, Now::ask())
+                {
+                    return Err(refusal(&fault, &composed));
+                }
+                records.push((place, pinned(composed, partition)));
                 Ok(())
             };
             let composed = match outcome {
                 Outcome::Dropped => continue,
-                Outcome::Record(record) => compose(record),
-                Outcome::Records(several) => several.iter().try_for_each(compose),
-                Outcome::Failed(failure) => {
-                    let letter = letters.letter(
-                        &deliver.batch,
-                        message,
-                        failure,
-                        &deliver.outcomes.script_hash,
-                    );
-                    letter.map(|letter| records.push(letter))
+                Outcome::Failed(failure) => match chosen(only, index, 0) {
+                    None => Ok(()),
+                    Some(partition) => {
+                        let dead = Dead {
+                            batch,
+                            message,
+                            failure,
+                            script_hash: &outcomes.script_hash,
+                        };
+                        let room = known.room(&batch.origin, message.offset);
+                        let letter = letters.letter(dead, lessons, room);
+                        letter.map(|letter| records.push((0, pinned(letter, partition))))
+                    }
+                },
+                _ if let Some(failure) = known.refused(&batch.origin, message.offset) => {
+                    Err(failure)
                 }
+                Outcome::Record(record) => compose((0, record)),
+                Outcome::Records(several) => several.iter().enumerate().try_for_each(compose),
             };
             match composed {
                 Ok(()) => {
-                    for record in records.drain(..) {
-                        send(producer, metrics, record, delivery)?;
+                    for (place, record) in records.drain(..) {
+                        let ticket = Box::new(Ticket {
+                            sent: Arc::clone(sent),
+                            message: index as u32, // a batch has some thousand
+                            record: place as u32,
+                        });
+                        send(producer, metrics, record, ticket);
                     }
                 }
                 Err(failure) => {
@@ -106,31 +142,51 @@ impl Writer {
                 }
             }
         }
-        Ok(refused)
+        refused
     }
 }
 
-fn send(
-    producer: &Producer,
-    metrics: &Metrics,
-    composed: Composed<'_>,
-    delivery: &Arc<Delivery>,
-) -> Result<(), NotTaken> {
+/// Whether a record is among those to be sent, and the partition that it has to have.
+fn chosen(only: Option<&Only>, message: usize, record: usize) -> Option<Option<i32>> {
+    match only {
+        None => Some(None),
+        Some(only) => only.get(&(message, record)).copied(),
+    }
+}
+
+fn pinned(mut composed: Composed<'_>, partition: Option<i32>) -> Composed<'_> {
+    composed.partition = partition.or(composed.partition);
+    composed
+}
+
+/// The failure of a message that is not sent since others like it were refused.
+fn refusal(fault: &Fault, composed: &Composed<'_>) -> Failure {
+    let error = KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
+    let mut report = Report::of_sending(0, 0, &error, composed);
+    report.text = "it has refused others like it".into();
+    verdict::failure(fault, &report)
+}
+
+fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, ticket: Box<Ticket>) {
     let bytes = composed.payload.map_or(0, <[u8]>::len);
-    let mut record = BaseRecord::with_opaque_to(composed.topic, Arc::clone(delivery));
+    let headers = composed.headers.take();
+    let mut record = BaseRecord::with_opaque_to(composed.topic, ticket);
     record.payload = composed.payload;
-    record.key = composed.key;
-    record.headers = composed.headers;
+    record.key = composed.key.as_deref();
+    record.headers = headers;
     record.timestamp = composed.timestamp;
     record.partition = composed.partition;
     while let Err((error, back)) = producer.send(record) {
         if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-            return Err((error, composed.topic.to_owned()));
+            let ticket = &back.delivery_opaque;
+            let (message, place) = (ticket.message as usize, ticket.record as usize);
+            let report = Report::of_sending(message, place, &error, &composed);
+            ticket.sent.report(report);
+            return;
         }
         // Only where the user has set a limit of their own: ours is the gate.
         thread::sleep(Duration::from_millis(1));
         record = back;
     }
     Metrics::add(&metrics.bytes_written, bytes as u64);
-    Ok(())
 }

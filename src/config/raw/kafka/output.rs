@@ -52,8 +52,9 @@ pub(in crate::config) struct KafkaOutput {
     pub max_in_flight: u64,
     /// How long the brokers may take for one request before it is tried again; at most `15m`.
     pub timeout: DurationText,
-    /// The largest message, with key and headers; a larger one becomes a dead letter. Without it: `1MB`.
-    /// The brokers have a limit of their own, `message.max.bytes`.
+    /// The largest message, with key, headers and what Kafka adds, at most `999MB`; a larger one becomes a dead
+    /// letter, and a larger dead letter is cut. Without it: 1048588 bytes, as topics take them by default. No more
+    /// than the topic's `max.message.bytes`: no larger batches are written either.
     #[schemars(example = &"8MB")]
     pub max_message_bytes: Option<Size>,
     /// Bento's word for `max_message_bytes`.

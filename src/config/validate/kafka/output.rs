@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topics::Regex;
 use super::{Check, Client, Side, filled};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Compression, KafkaOutputConfig, Partitioner};
+use crate::config::model::{Compression, ENVELOPE, KafkaOutputConfig, Partitioner};
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::config::units::show_size;
@@ -14,9 +14,10 @@ use crate::config::units::show_size;
 const MOST_IDEMPOTENT: u64 = 5;
 const MOST_IN_FLIGHT: u64 = 1000;
 
-/// Bounds of librdkafka's `message.max.bytes`.
-const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1000..=1_000_000_000;
-const MAX_MESSAGE_BYTES: u64 = 1_000_000;
+/// Bounds of librdkafka's `message.max.bytes`, which is set a little above ours.
+const MESSAGE_BYTES: std::ops::RangeInclusive<u64> = 1000..=1_000_000_000 - ENVELOPE as u64;
+/// What Kafka's topics take by default.
+const MAX_MESSAGE_BYTES: u64 = 1_048_588;
 
 /// Bounds of librdkafka's `request.timeout.ms`.
 const TIMEOUT: std::ops::RangeInclusive<Duration> =
@@ -246,7 +247,7 @@ impl Check<'_> {
         let bytes = size.map_or(MAX_MESSAGE_BYTES, |size| self.size(&at, &size));
         if bytes > 0 && !MESSAGE_BYTES.contains(&bytes) {
             let message = format!("`{}` cannot be {}", dotted(&at), show_size(bytes));
-            self.error(&at, message, "write `1kB` to `1GB`");
+            self.error(&at, message, "write `1kB` to `999MB`");
         }
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }

@@ -79,6 +79,7 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
         "delivery.report.only.error" => {
             "leave it out: the engine must hear of every message that is written"
         }
+        "enable.gapless.guarantee" => "leave it out: the engine sees to the order itself",
         "queuing.strategy" => "leave it out: messages are written in order",
         "offset.store.method" | "offset.store.path" | "offset.store.sync.interval.ms" => {
             "leave it out: positions are kept by the brokers"
@@ -100,6 +101,10 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
 /// Whether a property is not the user's to set on this side, and what to do.
 pub(super) fn reserved(name: &str, value: &str, side: Side) -> Option<(Use, String)> {
     if let Some(help) = engines(name, value) {
+        return Some((Use::Engine, help.into()));
+    }
+    if (name, side) == ("allow.auto.create.topics", Side::Producer) {
+        let help = "leave it out: topics are made by who owns them, not by messages that name them";
         return Some((Use::Engine, help.into()));
     }
     let (of, field) = field(name, side)?;

@@ -1,0 +1,213 @@
+//! What an output does with records that were not written.
+//!
+//! A broker refuses a batch for one record in it. An idempotent producer then goes on with the next batch, and what was
+//! in the first could only be written behind it. So it is told to give up instead (`enable.gapless.guarantee`): nothing
+//! of a partition is written behind what was not. When all is reported, what the brokers refused is taken out, and a new
+//! producer is given the rest, in the order in which it was given to the first.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{Producer as _, PurgeConfig};
+
+use super::client::Batches;
+use super::explain::explain;
+use super::lessons::{self, Now};
+use super::report::Report;
+use super::sent::{Only, Returned, Stretch};
+use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
+use super::writer::Writer;
+use super::{Kafka, Producer};
+use crate::engine::OutputEnded;
+use crate::message::Failure;
+
+/// Between two looks whether all is reported.
+const LOOK: Duration = Duration::from_millis(2);
+
+impl Kafka {
+    /// Deals with what was not written, if there is anything.
+    pub(super) fn recover(&mut self) {
+        while !self.over {
+            let mut returned = self.returns.take();
+            // After what came back: a producer gives up before it reports why.
+            let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
+            let stopped = fatal == Some(RDKafkaErrorCode::GaplessGuarantee);
+            // Without idempotence the order is not promised, but no record may have two producers.
+            let unordered = !self.config.idempotent_write && !returned.is_empty();
+            if fatal.is_some() || self.batches.alone || unordered {
+                await_reports(&self.producer);
+                returned = self.returns.take_more(returned);
+            }
+            if returned.is_empty() && !stopped && !self.batches.alone {
+                return;
+            }
+            let sending = Sending {
+                own: &self.config.topic,
+                stopped,
+                alone: self.batches.alone,
+                batch_bytes: self.batches.bytes,
+            };
+            let judged = judge(returned, sending);
+            if let Some(end) = judged.iter().find_map(end) {
+                self.end(end);
+                return;
+            }
+            let batches = next(self.batches, &judged);
+            if (stopped || batches != self.batches) && !self.replace(batches) {
+                return;
+            }
+            for (returned, verdicts) in judged {
+                self.write_again(returned, verdicts);
+            }
+        }
+    }
+
+    fn end(&mut self, (report, place): (Report, String)) {
+        let complaint = self.producer.client().context().link().complaint();
+        let reason = explain(report.code, &report.topic, self.config.partition, complaint);
+        self.over = true;
+        self.engine
+            .do_send(OutputEnded::Failed(format!("{reason} ({place})")));
+    }
+
+    /// Goes on with a new producer. The old one has nothing left.
+    fn replace(&mut self, batches: Batches) -> bool {
+        tracing::debug!(
+            ?batches,
+            "records were refused: the rest is written by a new producer"
+        );
+        if batches.bytes < self.batches.bytes {
+            tracing::warn!(
+                topic = self.config.topic,
+                bytes = batches.bytes,
+                "a batch was too large for a topic: smaller ones are written from here on. Set the output's \
+                 `max_message_bytes` to no more than the topic's `max.message.bytes`"
+            );
+        }
+        match super::connect(self.name, &self.config, batches, &self.writer.metrics) {
+            Ok(producer) => {
+                let old = mem::replace(&mut self.producer, producer);
+                self.batches = batches;
+                // It takes a moment to end its threads.
+                let ending = thread::Builder::new().name("kafka-end".into());
+                drop(ending.spawn(move || drop(old)));
+                true
+            }
+            Err(error) => {
+                self.over = true;
+                self.engine
+                    .do_send(OutputEnded::Failed(format!("{error:#}")));
+                false
+            }
+        }
+    }
+
+    fn write_again(&mut self, returned: Returned, verdicts: Vec<Verdict>) {
+        let Returned {
+            stretch,
+            ack,
+            reports,
+            ..
+        } = returned;
+        let origin = &stretch.batch.origin;
+        if origin.is_abandoned() || self.ended.contains(&origin.lane) {
+            return; // they are read again
+        }
+        let mut only = Only::new();
+        let mut refused = BTreeMap::new();
+        for (report, verdict) in reports.iter().zip(verdicts) {
+            let failure = match verdict {
+                Verdict::Refused(fault) => learn(&mut self.writer, &stretch, report, &fault),
+                _ => None,
+            };
+            match failure {
+                Some(failure) => {
+                    refused.entry(report.message).or_insert(failure);
+                }
+                None => {
+                    only.insert((report.message, report.record), report.partition);
+                }
+            }
+        }
+        only.retain(|(message, _), _| !refused.contains_key(message));
+        if let (true, Some((&first, _))) = (self.refusals.are_the_end(), refused.first_key_value())
+        {
+            only.retain(|&(message, _), _| message < first);
+        }
+        self.write(stretch, ack, Some(&only), refused.into_iter().collect());
+    }
+}
+
+/// What becomes of each record of stretches that came back.
+pub(super) fn judge(
+    returned: Vec<Returned>,
+    sending: Sending<'_>,
+) -> Vec<(Returned, Vec<Verdict>)> {
+    let reports: Vec<&Report> = returned.iter().flat_map(|one| &one.reports).collect();
+    let mut verdicts = verdict::judge(&reports, sending).into_iter();
+    let with_its_own = |one: Returned| {
+        let count = one.reports.len();
+        let verdicts = verdicts.by_ref().take(count).collect();
+        (one, verdicts)
+    };
+    returned.into_iter().map(with_its_own).collect()
+}
+
+/// The first record that ends the output, and where its message is.
+pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Report, String)> {
+    let mut reports = returned.reports.iter().zip(verdicts);
+    let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
+    Some((report.clone(), returned.stretch.place(report.message)))
+}
+
+/// How batches are made from here on.
+pub(super) fn next(batches: Batches, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
+    let any = |wanted: Verdict| {
+        let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
+        verdicts.any(|verdict| *verdict == wanted)
+    };
+    let batches = if any(Verdict::Smaller) {
+        batches.halved()
+    } else {
+        batches
+    };
+    Batches {
+        alone: any(Verdict::Alone),
+        ..batches
+    }
+}
+
+/// A record of `stretch` was refused for `fault`: why its message fails, unless it is a dead letter that can be made
+/// otherwise.
+pub(super) fn learn(
+    writer: &mut Writer,
+    stretch: &Stretch,
+    report: &Report,
+    fault: &Fault,
+) -> Option<Failure> {
+    writer.learn(report, fault);
+    if !stretch.is_letter(report.message) || !can_be_mended(fault, report, Now::ask()) {
+        return Some(verdict::failure(fault, report));
+    }
+    if *fault == Fault::Size {
+        let origin = &stretch.batch.origin;
+        let offset = stretch.batch.messages[stretch.start + report.message].offset;
+        writer
+            .known
+            .limit(origin, offset, lessons::smaller(report.bytes));
+    }
+    None
+}
+
+/// Waits until all records are reported. A producer that has given up does not write what it still has.
+fn await_reports(producer: &Producer) {
+    while producer.in_flight_count() > 0 {
+        if producer.client().fatal_error().is_some() {
+            producer.purge(PurgeConfig::default().queue());
+        }
+        thread::sleep(LOOK);
+    }
+}

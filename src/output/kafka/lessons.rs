@@ -1,0 +1,234 @@
+//! What topics have refused before. A record like one that was refused is not sent again for a while: each refusal
+//! costs a producer, or a transaction.
+//!
+//! What is remembered can only grow by what a broker said about a record of its own, so a lesson is never stricter than
+//! the topic. It is forgotten after a minute, since topics can be changed.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::record::Composed;
+use super::report::Report;
+use super::verdict::Fault;
+
+/// For so long a refusal counts.
+const FRESH: Duration = Duration::from_secs(60);
+/// So many topics are remembered.
+const MOST: usize = 1000;
+/// A broker may have said so this long ago, when the record was as much further ahead of the clock.
+const MARGIN_MILLIS: i64 = 300_000;
+/// A record that is cut to be written is made this much smaller at a time, in quarters.
+const QUARTERS: usize = 3;
+
+/// What is known of the topics of one producer.
+#[derive(Debug, Default)]
+pub struct Lessons {
+    topics: HashMap<String, Topic>,
+    /// Sizes say nothing about others: how large a record is on its way depends on what is in it.
+    compressed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Topic {
+    keyless: Option<Instant>,
+    /// This timestamp is too old, and all that are older.
+    oldest: Option<(i64, Instant)>,
+    /// Who is so many milliseconds ahead of us is too far ahead.
+    ahead: Option<(i64, Instant)>,
+    bytes: Option<(usize, Instant)>,
+}
+
+/// Now, by the two clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// To measure with.
+    pub instant: Instant,
+    /// Milliseconds since 1970.
+    pub millis: i64,
+}
+
+impl Now {
+    /// Asks both clocks.
+    pub fn ask() -> Self {
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            instant: Instant::now(),
+            millis: millis.map_or(0, |since| {
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            }),
+        }
+    }
+}
+
+fn fresh<T: Copy>(lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
+    let (value, since) = lesson?;
+    (now.instant.duration_since(since) < FRESH).then_some(value)
+}
+
+impl Lessons {
+    /// Nothing is known yet.
+    pub fn new(compressed: bool) -> Self {
+        Self {
+            topics: HashMap::new(),
+            compressed,
+        }
+    }
+
+    /// Whether nothing was ever refused.
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    /// A record was refused for `fault`.
+    pub fn learn(&mut self, report: &Report, fault: &Fault, now: Now) {
+        if self.topics.len() >= MOST && !self.topics.contains_key(&report.topic) {
+            self.topics.clear();
+        }
+        let topic = self.topics.entry(report.topic.clone()).or_default();
+        match (fault, report.timestamp) {
+            (Fault::Keyless, _) => topic.keyless = Some(now.instant),
+            (Fault::Timestamp, Some(timestamp)) if timestamp < now.millis => {
+                let oldest = fresh(topic.oldest, now).unwrap_or(timestamp);
+                topic.oldest = Some((oldest.max(timestamp), now.instant));
+            }
+            (Fault::Timestamp, Some(timestamp)) => {
+                let ahead = timestamp
+                    .saturating_sub(now.millis)
+                    .saturating_add(MARGIN_MILLIS);
+                let least = fresh(topic.ahead, now).unwrap_or(ahead);
+                topic.ahead = Some((least.min(ahead), now.instant));
+            }
+            (Fault::Size, _) if !self.compressed => {
+                let least = fresh(topic.bytes, now).unwrap_or(report.bytes);
+                topic.bytes = Some((least.min(report.bytes), now.instant));
+            }
+            _ => {}
+        }
+    }
+
+    /// What the topic would have against a record.
+    pub fn against(&self, record: &Composed<'_>, now: Now) -> Option<Fault> {
+        let topic = self.topics.get(record.topic)?;
+        let keyless = fresh(topic.keyless.map(|since| ((), since)), now).is_some();
+        if keyless && record.key.is_none() {
+            return Some(Fault::Keyless);
+        }
+        if record.timestamp.is_some_and(|one| refuses(topic, one, now)) {
+            return Some(Fault::Timestamp);
+        }
+        let too_large = fresh(topic.bytes, now).is_some_and(|least| record.bytes >= least);
+        too_large.then_some(Fault::Size)
+    }
+
+    /// Whether `topic` takes no records without a key.
+    pub fn wants_key(&self, topic: &str, now: Now) -> bool {
+        let keyless = self.topics.get(topic).and_then(|topic| topic.keyless);
+        fresh(keyless.map(|since| ((), since)), now).is_some()
+    }
+
+    /// Whether `topic` does not take this timestamp.
+    pub fn refuses_timestamp(&self, topic: &str, timestamp: i64, now: Now) -> bool {
+        let topic = self.topics.get(topic);
+        topic.is_some_and(|topic| refuses(topic, timestamp, now))
+    }
+
+    /// How large a record for `topic` that has so many `bytes` may be, if it is too large and can be cut.
+    pub fn room(&self, topic: &str, bytes: usize, now: Now) -> Option<usize> {
+        let least = fresh(self.topics.get(topic)?.bytes, now)?;
+        (bytes >= least).then(|| smaller(least))
+    }
+}
+
+/// The next size to try for a record that was too large.
+pub fn smaller(bytes: usize) -> usize {
+    bytes / 4 * QUARTERS
+}
+
+fn refuses(topic: &Topic, timestamp: i64, now: Now) -> bool {
+    let ahead = timestamp.saturating_sub(now.millis);
+    fresh(topic.oldest, now).is_some_and(|oldest| timestamp <= oldest)
+        || fresh(topic.ahead, now).is_some_and(|least| ahead >= least)
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+
+    fn record<'a>(timestamp: Option<i64>, key: Option<&'a [u8]>, bytes: usize) -> Composed<'a> {
+        Composed {
+            topic: "out",
+            payload: None,
+            key: key.map(std::borrow::Cow::Borrowed),
+            headers: None,
+            timestamp,
+            partition: None,
+            bytes,
+        }
+    }
+
+    fn report(record: &Composed<'_>) -> Report {
+        let error = rdkafka::error::KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
+        Report::of_sending(0, 0, &error, record)
+    }
+
+    #[test]
+    fn what_is_like_what_was_refused_is_refused_for_a_minute() {
+        let now = Now::ask();
+        let mut lessons = Lessons::new(false);
+        let with = |timestamp| record(Some(timestamp), Some(b"k"), 100);
+        let (old, ahead) = (now.millis - 7 * DAY, now.millis + DAY);
+        lessons.learn(&report(&with(old)), &Fault::Timestamp, now);
+        lessons.learn(&report(&with(ahead)), &Fault::Timestamp, now);
+        for (timestamp, refused) in [
+            (old - 1, true),
+            (old, true),
+            (old + 1, false),
+            (now.millis, false),
+            (ahead + MARGIN_MILLIS - 1, false),
+            (ahead + MARGIN_MILLIS, true),
+            (i64::MAX, true),
+        ] {
+            let against = lessons.against(&with(timestamp), now);
+            assert_eq!(against, refused.then_some(Fault::Timestamp), "{timestamp}");
+        }
+        assert_eq!(lessons.against(&record(None, Some(b"k"), 100), now), None);
+        let later = Now {
+            instant: now.instant + FRESH,
+            ..now
+        };
+        assert_eq!(lessons.against(&with(old), later), None);
+    }
+
+    #[test]
+    fn keys_and_sizes() {
+        let now = Now::ask();
+        let mut lessons = Lessons::new(false);
+        assert!(!lessons.wants_key("out", now));
+        lessons.learn(&report(&record(None, None, 100)), &Fault::Keyless, now);
+        assert!(lessons.wants_key("out", now) && !lessons.wants_key("other", now));
+        assert_eq!(
+            lessons.against(&record(None, None, 1), now),
+            Some(Fault::Keyless)
+        );
+        assert_eq!(lessons.against(&record(None, Some(b""), 1), now), None);
+        lessons.learn(&report(&record(None, None, 4000)), &Fault::Size, now);
+        assert_eq!(
+            lessons.against(&record(None, Some(b""), 4000), now),
+            Some(Fault::Size)
+        );
+        assert_eq!(lessons.against(&record(None, Some(b""), 3999), now), None);
+        assert_eq!(lessons.room("out", 4000, now), Some(3000));
+        assert_eq!(lessons.room("out", 3999, now), None);
+        // Compressed, a larger one may be smaller.
+        let mut compressed = Lessons::new(true);
+        compressed.learn(&report(&record(None, None, 4000)), &Fault::Size, now);
+        assert_eq!(
+            compressed.against(&record(None, Some(b""), 5000), now),
+            None
+        );
+    }
+}

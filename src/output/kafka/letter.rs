@@ -1,0 +1,351 @@
+//! Dead letters for Kafka: the message as it was read, with headers that say what happened. One can always be written:
+//! what its topic does not take of it is cut or replaced, and a header says so.
+
+use std::borrow::Cow;
+
+use super::headers::{ERROR_PREFIX, Headers, original};
+use super::lessons::{Lessons, Now};
+use super::record::{Composed, writable};
+use super::size;
+use crate::config::KafkaOutputConfig;
+use crate::message::{Attributes, Batch, Failure, Message};
+
+/// A message or traceback in a header is cut off here: it must not make the letter too large.
+const MOST_TEXT: usize = 4096;
+/// And here, if the letter is too large all the same.
+const LEAST_TEXT: usize = 256;
+/// No payload is cut to less than this as long as something else can be left out.
+const LEAST_PAYLOAD: usize = 1024;
+/// The most that the lengths of payload and record can grow by when the payload does.
+const LENGTHS: usize = 10;
+
+/// Makes dead letters for one topic.
+pub struct Letters {
+    topic: String,
+    partition: Option<i32>,
+    max_bytes: usize,
+}
+
+/// What a letter has, when it cannot have all.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// So much of long texts.
+    text: usize,
+    /// The message's own headers.
+    headers: bool,
+    /// The message's own key.
+    key: bool,
+}
+
+/// From all to next to nothing.
+const SHAPES: [Shape; 4] = [
+    Shape {
+        text: MOST_TEXT,
+        headers: true,
+        key: true,
+    },
+    Shape {
+        text: LEAST_TEXT,
+        headers: true,
+        key: true,
+    },
+    Shape {
+        text: LEAST_TEXT,
+        headers: false,
+        key: true,
+    },
+    Shape {
+        text: LEAST_TEXT,
+        headers: false,
+        key: false,
+    },
+];
+
+/// A message that failed.
+#[derive(Clone, Copy)]
+pub struct Dead<'a> {
+    /// The batch it was read with.
+    pub batch: &'a Batch,
+    /// The message.
+    pub message: &'a Message,
+    /// Why it failed.
+    pub failure: &'a Failure,
+    /// Which scripts ran.
+    pub script_hash: &'a str,
+}
+
+impl Letters {
+    /// For letters as `config` wants them.
+    pub fn new(config: &KafkaOutputConfig) -> Self {
+        Self {
+            topic: config.topic.clone(),
+            partition: config.partition,
+            max_bytes: config.max_message_bytes,
+        }
+    }
+
+    /// The dead letter of `dead`: its own bytes, key, headers and timestamp, what happened, and in which scripts. It is
+    /// made as its topic takes it, as far as `lessons` know, and no larger than `room`.
+    ///
+    /// A message that is a dead letter already, because it is run again, keeps the place it first came from, and its
+    /// attempts add up.
+    ///
+    /// # Errors
+    /// If not even its place and type fit.
+    pub fn letter<'a>(
+        &'a self,
+        dead: Dead<'a>,
+        lessons: &Lessons,
+        room: Option<usize>,
+    ) -> Result<Composed<'a>, Failure> {
+        let draft = Draft::new(dead, self, lessons);
+        let whole = draft.headers(SHAPES[0], false);
+        let bytes = draft.bytes(SHAPES[0], &whole, draft.payload);
+        let learned = match lessons.is_empty() {
+            true => None,
+            false => lessons.room(&self.topic, bytes, Now::ask()),
+        };
+        let limits = [room, learned].into_iter().flatten();
+        let most = limits.fold(self.max_bytes, usize::min);
+        if bytes <= most {
+            return Ok(draft.finish(SHAPES[0], whole, draft.payload, bytes));
+        }
+        for shape in &SHAPES[1..] {
+            let headers = draft.headers(*shape, false);
+            let bytes = draft.bytes(*shape, &headers, draft.payload);
+            if bytes <= most {
+                return Ok(draft.finish(*shape, headers, draft.payload, bytes));
+            }
+            let headers = draft.headers(*shape, true);
+            let without = draft.bytes(*shape, &headers, Some(&[]));
+            let Some(left) = most.checked_sub(without + LENGTHS) else {
+                continue;
+            };
+            let payload = draft.payload.unwrap_or_default();
+            if left < LEAST_PAYLOAD.min(payload.len()) && shape.key {
+                continue;
+            }
+            let payload = Some(&payload[..left.min(payload.len())]);
+            let bytes = draft.bytes(*shape, &headers, payload);
+            return Ok(draft.finish(*shape, headers, payload, bytes));
+        }
+        let text = format!(
+            "the record has {bytes} bytes, and cannot be cut to the {most} that `max_message_bytes` or the topic allows"
+        );
+        Err(Failure::new("TooLarge", text))
+    }
+}
+
+/// A letter that is being made.
+struct Draft<'a> {
+    letters: &'a Letters,
+    attributes: &'a Attributes,
+    payload: Option<&'a [u8]>,
+    failure: &'a Failure,
+    script_hash: &'a str,
+    /// Topic, partition and offset that the message first came from.
+    place: [String; 3],
+    attempts: String,
+    /// The topic takes no record without a key.
+    made_key: Option<String>,
+    timestamp: Option<i64>,
+    /// The topic does not take the message's own.
+    timestamp_before: Option<String>,
+    payload_size: String,
+    /// It was cut before.
+    is_cut: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn new(dead: Dead<'a>, letters: &'a Letters, lessons: &Lessons) -> Self {
+        static NONE: Attributes = Attributes {
+            key: None,
+            headers: Vec::new(),
+            timestamp: None,
+            tombstone: false,
+        };
+        let Dead {
+            batch,
+            message,
+            failure,
+            script_hash,
+        } = dead;
+        let attributes = message.attributes.as_deref().unwrap_or(&NONE);
+        let before = |name: &str| fact(attributes, name);
+        let attempts: u32 = before("attempts")
+            .and_then(|before| before.parse().ok())
+            .unwrap_or(0);
+        let place = match (before("topic"), before("partition"), before("offset")) {
+            (Some(topic), Some(partition), Some(offset)) => {
+                [topic.to_owned(), partition.to_owned(), offset.to_owned()]
+            }
+            _ => [
+                batch.origin.topic.as_deref().unwrap_or_default().to_owned(),
+                batch.origin.partition.to_string(),
+                message.offset.to_string(),
+            ],
+        };
+        let (mut made_key, mut timestamp, mut timestamp_before) =
+            (None, attributes.timestamp.map(writable), None);
+        if !lessons.is_empty() {
+            let now = Now::ask();
+            if attributes.key.is_none() && lessons.wants_key(&letters.topic, now) {
+                made_key = Some(place.join("-"));
+            }
+            if let Some(before) = attributes.timestamp
+                && lessons.refuses_timestamp(&letters.topic, before, now)
+            {
+                timestamp = None;
+                timestamp_before = Some(before.to_string());
+            }
+        }
+        let size_before = before("payload-size");
+        Self {
+            letters,
+            attributes,
+            payload: (!attributes.tombstone).then_some(&*message.payload),
+            failure,
+            script_hash,
+            place,
+            attempts: attempts.saturating_add(failure.attempts).to_string(),
+            made_key,
+            timestamp,
+            timestamp_before,
+            payload_size: size_before
+                .map_or_else(|| message.payload.len().to_string(), str::to_owned),
+            is_cut: size_before.is_some(),
+        }
+    }
+
+    fn headers(&self, shape: Shape, cuts: bool) -> Headers {
+        let Self {
+            attributes,
+            failure,
+            place: [topic, partition, offset],
+            ..
+        } = self;
+        let mut headers = Headers::default();
+        if shape.headers {
+            headers.extend(original(attributes));
+        }
+        let left_out = |there: bool, left: bool| match there && !left {
+            true => "true",
+            false => "",
+        };
+        let payload_size = match cuts || self.is_cut {
+            true => &self.payload_size,
+            false => "",
+        };
+        let facts = [
+            ("type", cut(&failure.kind, LEAST_TEXT)),
+            ("message", cut(&failure.message, shape.text)),
+            (
+                "at",
+                cut(failure.at.as_deref().unwrap_or_default(), shape.text),
+            ),
+            ("traceback", cut(&failure.traceback, shape.text)),
+            ("attempts", &self.attempts),
+            ("topic", topic),
+            ("partition", partition),
+            ("offset", offset),
+            ("script", self.script_hash),
+            ("payload-size", payload_size),
+            (
+                "headers-cut",
+                left_out(original(attributes).next().is_some(), shape.headers),
+            ),
+            ("key-cut", left_out(attributes.key.is_some(), shape.key)),
+            ("key-made", left_out(self.made_key.is_some(), false)),
+            (
+                "timestamp",
+                self.timestamp_before.as_deref().unwrap_or_default(),
+            ),
+        ];
+        let mut name = String::new();
+        for (fact, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+            name.clear();
+            name.push_str(ERROR_PREFIX);
+            name.push_str(fact);
+            headers.add(&name, Some(value.as_bytes()));
+        }
+        headers
+    }
+
+    fn key(&self, shape: Shape) -> Option<Cow<'a, [u8]>> {
+        match (&self.attributes.key, &self.made_key) {
+            (Some(key), _) if shape.key => Some(Cow::Borrowed(key)),
+            // A compacted topic would keep one of all letters that have lost a key.
+            (Some(_), _) => Some(Cow::Owned(self.place.join("-").into_bytes())),
+            (None, made) => made.clone().map(|key| Cow::Owned(key.into_bytes())),
+        }
+    }
+
+    fn bytes(&self, shape: Shape, headers: &Headers, payload: Option<&[u8]>) -> usize {
+        let key = self.key(shape).map(|key| key.len());
+        size::alone(key, payload.map(<[u8]>::len), headers.count, headers.bytes)
+    }
+
+    fn finish(
+        &self,
+        shape: Shape,
+        headers: Headers,
+        payload: Option<&'a [u8]>,
+        bytes: usize,
+    ) -> Composed<'a> {
+        Composed {
+            topic: &self.letters.topic,
+            payload,
+            key: self.key(shape),
+            headers: headers.headers,
+            timestamp: self.timestamp,
+            partition: self.letters.partition,
+            bytes,
+        }
+    }
+}
+
+/// The beginning of a long text.
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// What a dead letter says of its message by the header of this name.
+fn fact<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    let mut headers = attributes.headers.iter();
+    let (_, value) = headers.find(|(header, _)| header.strip_prefix(ERROR_PREFIX) == Some(name))?;
+    std::str::from_utf8(value.as_deref()?).ok()
+}
+
+/// Makes a dead letter that is run again the message that it was. One that was cut is not run: a script could take the
+/// beginning for the whole.
+pub fn restore(message: &mut Message) {
+    let Some(attributes) = message.attributes.as_deref_mut() else {
+        return;
+    };
+    let has = |attributes: &Attributes, name| fact(attributes, name).is_some();
+    if has(attributes, "key-made") {
+        attributes.key = None;
+    }
+    if let Some(timestamp) = fact(attributes, "timestamp").and_then(|one| one.parse().ok()) {
+        attributes.timestamp = Some(timestamp);
+    }
+    let attributes = &*attributes;
+    let missing = if let Some(size) = fact(attributes, "payload-size") {
+        format!("only the first {} of {size} bytes", message.payload.len())
+    } else if has(attributes, "key-cut") || has(attributes, "headers-cut") {
+        "not all of the headers and the key".to_owned()
+    } else {
+        return;
+    };
+    let whole = ["topic", "partition", "offset"].map(|name| fact(attributes, name).unwrap_or("?"));
+    let [topic, partition, offset] = whole;
+    let text = format!(
+        "the dead letter has {missing} of its message, which was too large for the topic of dead letters: the whole \
+         one is in topic `{topic}`, partition {partition}, offset {offset}"
+    );
+    message.rejected = Some(Box::new(Failure::new("Truncated", text)));
+}
+
+#[cfg(test)]
+#[path = "letter_tests.rs"]
+mod tests;

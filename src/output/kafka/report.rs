@@ -1,0 +1,102 @@
+//! What a delivery report says of a record that was not written.
+
+use std::ffi::CStr;
+
+use rdkafka::Message as _;
+use rdkafka::bindings::rd_kafka_message_errstr;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+
+use super::record::Composed;
+use super::size;
+use crate::kafka::header;
+
+/// A record that was not written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The message that it was made from, by its index in the stretch.
+    pub message: usize,
+    /// Which of the message's records it is.
+    pub record: usize,
+    /// Where it was to go.
+    pub topic: String,
+    /// The partition, if one was chosen already.
+    pub partition: Option<i32>,
+    /// Whether it has a key.
+    pub has_key: bool,
+    /// Its timestamp; `None` for the time of writing.
+    pub timestamp: Option<i64>,
+    /// How [large](size::alone) it is.
+    pub bytes: usize,
+    /// Why it was not written.
+    pub code: RDKafkaErrorCode,
+    /// The broker's words about this record, or librdkafka's for the code.
+    pub text: String,
+}
+
+impl Report {
+    /// Of a record whose delivery failed.
+    pub fn of_delivery(
+        message: usize,
+        record: usize,
+        error: &KafkaError,
+        sent: &BorrowedMessage<'_>,
+    ) -> Self {
+        let (mut count, mut headers) = (0, 0);
+        header::for_each(sent, |name, value| {
+            count += 1;
+            headers += size::header(name.len(), value.map(<[u8]>::len));
+        });
+        let key = sent.key().map(<[u8]>::len);
+        let payload = sent.payload().map(<[u8]>::len);
+        Self {
+            message,
+            record,
+            topic: sent.topic().to_owned(),
+            partition: (sent.partition() >= 0).then_some(sent.partition()),
+            has_key: key.is_some(),
+            timestamp: sent.timestamp().to_millis(),
+            bytes: size::alone(key, payload, count, headers),
+            code: code_of(error),
+            text: words(sent),
+        }
+    }
+
+    /// Of a record that librdkafka did not take.
+    pub fn of_sending(
+        message: usize,
+        record: usize,
+        error: &KafkaError,
+        composed: &Composed<'_>,
+    ) -> Self {
+        let code = code_of(error);
+        Self {
+            message,
+            record,
+            topic: composed.topic.to_owned(),
+            partition: composed.partition,
+            has_key: composed.key.is_some(),
+            timestamp: composed.timestamp,
+            bytes: composed.bytes,
+            code,
+            text: code.to_string(),
+        }
+    }
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
+}
+
+/// The broker's words about one record of a batch, which `rdkafka` does not hand on.
+fn words(sent: &BorrowedMessage<'_>) -> String {
+    // SAFETY: the message lives, as it is borrowed, and so do the words, which belong to its report.
+    let words = unsafe { rd_kafka_message_errstr(sent.ptr()) };
+    if words.is_null() {
+        return String::new();
+    }
+    // SAFETY: a C string, as above.
+    unsafe { CStr::from_ptr(words) }
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,204 @@
+//! Stretches whose records were given to a producer, until all of them are reported.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actix::Recipient;
+
+use super::report::Report;
+use crate::message::ack::Ack;
+use crate::message::{Batch, Deliver, Outcome, Outcomes};
+
+/// What is written: consecutive messages of a batch, and what became of them.
+#[derive(Debug)]
+pub struct Stretch {
+    /// The batch.
+    pub batch: Arc<Batch>,
+    /// Index of the first message that `outcomes` tells of.
+    pub start: usize,
+    /// Records to write, and failures to write as dead letters.
+    pub outcomes: Outcomes,
+}
+
+impl Stretch {
+    /// Parts what is to be written from who waits for it.
+    pub fn of(deliver: Deliver) -> (Arc<Self>, Ack) {
+        let Deliver {
+            batch,
+            start,
+            outcomes,
+            ack,
+        } = deliver;
+        let stretch = Self {
+            batch,
+            start,
+            outcomes,
+        };
+        (Arc::new(stretch), ack)
+    }
+
+    /// Whether the message with this index in the stretch has failed: what is written of it is a dead letter.
+    pub fn is_letter(&self, index: usize) -> bool {
+        matches!(self.outcomes.items[index], Outcome::Failed(_))
+    }
+
+    /// Where the message with this index in the stretch is, for people.
+    pub fn place(&self, index: usize) -> String {
+        let message = &self.batch.messages[self.start + index];
+        self.batch.origin.place(message.offset)
+    }
+}
+
+/// Which records of a stretch are sent again, by their message and their place in it: each to the partition that it
+/// had before, or it could come behind others that it was before.
+pub type Only = BTreeMap<(usize, usize), Option<i32>>;
+
+/// A stretch on its way. Shared by all of its records; when the last of them is reported, it ends the ack, or comes back.
+#[derive(Debug)]
+pub struct Sent {
+    /// What was sent.
+    pub stretch: Arc<Stretch>,
+    /// `None` within a transaction, whose commit ends the acks.
+    ack: Option<Ack>,
+    /// The ack is not to pass for delivered.
+    withheld: AtomicBool,
+    /// Of the records that were not written.
+    reports: Mutex<Vec<Report>>,
+    /// Stretches are sent again in the order in which they were sent.
+    number: u64,
+    returns: Arc<Returns>,
+}
+
+impl Sent {
+    /// A stretch that is about to be sent. What is not written of it goes to `returns`.
+    pub fn new(stretch: Arc<Stretch>, ack: Option<Ack>, returns: &Arc<Returns>) -> Arc<Self> {
+        Arc::new(Self {
+            stretch,
+            ack,
+            withheld: AtomicBool::new(false),
+            reports: Mutex::default(),
+            number: returns.next.fetch_add(1, Ordering::Relaxed),
+            returns: Arc::clone(returns),
+        })
+    }
+
+    /// Its ack.
+    pub fn ack(&self) -> Option<&Ack> {
+        self.ack.as_ref()
+    }
+
+    /// It must not pass for delivered, whatever is reported.
+    pub fn withhold(&self) {
+        self.withheld.store(true, Ordering::Relaxed);
+    }
+
+    /// A record of it was not written.
+    pub fn report(&self, report: Report) {
+        lock(&self.reports).push(report);
+        self.returns.troubled.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let reports = std::mem::take(
+            self.reports
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let ack = self.ack.take();
+        if *self.withheld.get_mut() {
+            return;
+        }
+        if reports.is_empty() {
+            if let Some(ack) = ack {
+                ack.done();
+            }
+            return;
+        }
+        self.returns.take_back(Returned {
+            number: self.number,
+            stretch: Arc::clone(&self.stretch),
+            ack,
+            reports,
+        });
+    }
+}
+
+/// A record on its way: which one it is, for its report.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The stretch that it is of.
+    pub sent: Arc<Sent>,
+    /// The message that it was made from, by its index in the stretch.
+    pub message: u32,
+    /// Which of the message's records it is.
+    pub record: u32,
+}
+
+/// A stretch of which not all was written.
+#[derive(Debug)]
+pub struct Returned {
+    number: u64,
+    /// The stretch.
+    pub stretch: Arc<Stretch>,
+    /// Its ack; `None` within a transaction.
+    pub ack: Option<Ack>,
+    /// Of each record that was not written.
+    pub reports: Vec<Report>,
+}
+
+/// Something was not written.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Troubled;
+
+/// Where stretches go of which not all was written.
+#[derive(Debug, Default)]
+pub struct Returns {
+    list: Mutex<Vec<Returned>>,
+    /// A record was not written since the last look.
+    troubled: AtomicBool,
+    next: AtomicU64,
+    /// Told of each stretch.
+    actor: OnceLock<Recipient<Troubled>>,
+}
+
+impl Returns {
+    /// `actor` is told from now on.
+    pub fn tell(&self, actor: Recipient<Troubled>) {
+        let _ = self.actor.set(actor); // an actor starts once
+    }
+
+    /// Whether a record was not written since the last [`take`](Self::take).
+    pub fn is_troubled(&self) -> bool {
+        self.troubled.load(Ordering::Acquire)
+    }
+
+    /// What came back, in the order in which it was sent.
+    pub fn take(&self) -> Vec<Returned> {
+        self.take_more(Vec::new())
+    }
+
+    /// The same, with what was taken `before`.
+    pub fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
+        self.troubled.store(false, Ordering::Release);
+        let mut returned = before;
+        returned.append(&mut lock(&self.list));
+        returned.sort_by_key(|one| one.number);
+        returned
+    }
+
+    fn take_back(&self, returned: Returned) {
+        lock(&self.list).push(returned);
+        self.troubled.store(true, Ordering::Release);
+        if let Some(actor) = self.actor.get() {
+            actor.do_send(Troubled);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

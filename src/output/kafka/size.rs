@@ -1,0 +1,69 @@
+//! How large a record is for Kafka: as the brokers measure it against a topic's `max.message.bytes`.
+//!
+//! They measure batches as they are sent. So what counts here is the batch that has this record alone, before it is
+//! compressed. librdkafka fills batches with several records up to `batch.size`, which
+//! [`client`](super::client) sets to the same limit: no batch is larger than what the topic takes.
+
+/// The header of a batch.
+const BATCH: usize = 61;
+/// A record's attributes, and the differences of its timestamp and offset from the batch's own: both 0 if it is alone.
+const FIXED: usize = 3;
+
+/// Bytes of a number in Kafka's variable length (zigzag, seven bits a byte).
+fn varint(number: usize) -> usize {
+    let bits = usize::BITS - number.leading_zeros() + 1;
+    bits.div_ceil(7) as usize
+}
+
+/// Bytes of something with its length before it. What is absent has the length -1.
+fn sized(bytes: Option<usize>) -> usize {
+    bytes.map_or(1, |bytes| varint(bytes) + bytes)
+}
+
+/// Bytes of one header.
+pub fn header(name: usize, value: Option<usize>) -> usize {
+    sized(Some(name)) + sized(value)
+}
+
+/// Bytes of the batch that has one record alone: of these sizes, with so many headers that take `headers` bytes.
+pub fn alone(
+    key: Option<usize>,
+    payload: Option<usize>,
+    header_count: usize,
+    headers: usize,
+) -> usize {
+    let body = FIXED + sized(key) + sized(payload) + varint(header_count) + headers;
+    BATCH + varint(body) + body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_take_as_many_bytes_as_kafka_gives_them() {
+        for (number, bytes) in [
+            (0, 1),
+            (63, 1),
+            (64, 2),
+            (8191, 2),
+            (8192, 3),
+            (1_048_575, 3),
+            (1_048_576, 4),
+        ] {
+            assert_eq!(varint(number), bytes, "{number}");
+        }
+        assert_eq!(header(3, None), 1 + 3 + 1);
+        assert_eq!(header(3, Some(64)), 1 + 3 + 2 + 64);
+    }
+
+    /// The smallest record there is: a batch of 68 bytes, as a broker's log has it.
+    #[test]
+    fn a_batch_of_one_record() {
+        assert_eq!(alone(None, None, 0, 0), 61 + 1 + 6);
+        assert_eq!(
+            alone(Some(1), Some(100), 1, header(1, Some(1))),
+            61 + 2 + 3 + 2 + 102 + 1 + 4
+        );
+    }
+}
