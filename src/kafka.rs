@@ -6,4 +6,5 @@ pub mod connect;
 pub mod fence;
 pub mod header;
 pub mod link;
+mod reach;
 pub mod statistics;

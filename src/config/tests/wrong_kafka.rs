@@ -93,7 +93,7 @@ fn properties_that_are_not_the_users() {
         auto.offset.reset enable.auto.commit enable.auto.offset.store auto.commit.interval.ms session.timeout.ms \
         heartbeat.interval.ms partitioner compression.codec compression.type acks request.required.acks \
         enable.idempotence request.timeout.ms message.timeout.ms delivery.timeout.ms transactional.id group.protocol \
-        rebalance_cb dr_msg_cb opaque plugin.library.paths retries enable.partition.eof";
+        rebalance_cb dr_msg_cb opaque plugin.library.paths retries enable.partition.eof statistics.interval.ms";
     let told = |config: fn(&str) -> String, name: &str| {
         let problems = wrong(&format!(
             "{SCRIPT}{}",

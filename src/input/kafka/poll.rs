@@ -245,10 +245,7 @@ impl Poller {
                 Read::Failed(error) => self.complain(&error),
             }
         }
-        if any {
-            self.has_read = true;
-            self.consumer.context().link.is_well();
-        }
+        self.has_read |= any;
         match refused {
             Some(index) => {
                 self.turn = index; // its turn is the next

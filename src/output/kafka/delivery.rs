@@ -194,7 +194,7 @@ impl ClientContext for Context {
 
     fn stats_raw(&self, json: &[u8]) {
         if let Some(told) = statistics::read(json) {
-            self.link.retried(told.retries());
+            self.link.told(&told);
         }
     }
 }
@@ -204,7 +204,7 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Self::DeliveryOpaque) {
         match result {
-            Ok(_) => self.link.is_well(),
+            Ok(_) => {}
             Err((error, message)) => delivery.fail(error, message.topic(), self),
         }
     }
