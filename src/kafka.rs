@@ -6,5 +6,6 @@ pub mod connect;
 pub mod fence;
 pub mod header;
 pub mod link;
+mod password;
 mod reach;
 pub mod statistics;

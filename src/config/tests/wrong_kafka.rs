@@ -71,6 +71,9 @@ fn tls_and_sasl() {
         input("sasl: { user: u, password: p }"),
         input("sasl: { mechanism: OAUTHBEARER, username: u }"),
         input("sasl: { mechanism: plain, user: 1 }"),
+        // Not at the end, where it may belong.
+        input("sasl: { mechanism: PLAIN, user: ' u', password: ' sesame ' }"),
+        output("sasl: { mechanism: PLAIN, user: u, password: \"\\tsesame\" }"),
     ]));
 }
 
