@@ -11,14 +11,18 @@
 //! of a partition that is paused, and under load the gate is full most of the time.)
 
 mod batch;
+mod blocked;
 mod commit;
 mod context;
+mod lag;
 pub mod offsets;
 mod partition;
 mod poll;
 mod rebalance;
 pub mod sample;
+mod told;
 mod trouble;
+mod waiting;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -118,6 +122,7 @@ impl Kafka {
         metrics: &Arc<Metrics>,
         session: Option<&Session>,
     ) -> anyhow::Result<(Self, Handle)> {
+        told::wait_for_group(config, &metrics.health);
         let waker = Waker::default();
         let (sender, commands) = channel();
         let source = Self {
@@ -191,6 +196,8 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     client.set("enable.auto.offset.store", "false");
     let defaults = [
         ("partition.assignment.strategy", "cooperative-sticky"),
+        // What is broken on a disk or on the way must not pass for messages.
+        ("check.crcs", "true"),
         // A member has no more than this in memory of each partition, beside what is at the gate.
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "10000"),

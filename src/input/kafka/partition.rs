@@ -9,6 +9,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 
 use super::batch::Draft;
+use super::blocked;
 use super::context::Context;
 use super::offsets::Offsets;
 use super::{Consumer, Waker};
@@ -31,6 +32,8 @@ pub struct Partition {
     pub committed: Option<i64>,
     /// Nothing more is taken from it: it was revoked.
     pub closed: bool,
+    /// Nothing more is taken from it: what comes next is broken.
+    pub stopped: bool,
     /// Messages from this offset on are not read, where there is an end.
     pub end: Option<i64>,
     /// The end was reached.
@@ -99,6 +102,7 @@ impl Partition {
             asked: None,
             committed: None,
             closed: false,
+            stopped: false,
             end: None,
             at_end: false,
             queue,
@@ -110,7 +114,7 @@ impl Partition {
 
     /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
     pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
-        if self.closed || self.at_end {
+        if self.closed || self.at_end || self.stopped {
             return Read::Empty;
         }
         let room = cut.limit.saturating_sub(self.offsets.in_flight() as usize);
@@ -158,8 +162,10 @@ impl Partition {
                 }
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);
+                    // Nothing behind this batch may be read: it would pass for delivered.
+                    self.stopped |= blocked::is_of_data(&error);
                     if !draft.is_empty() {
-                        self.pending = Some(pending);
+                        self.hand_on(pending, sink);
                     }
                     return Read::Failed(error);
                 }
@@ -208,6 +214,12 @@ impl Partition {
     /// When a batch that waits to be full has waited long enough.
     pub fn due(&self, period: Duration) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.since + period)
+    }
+
+    /// What was broken is tried again.
+    pub fn go_on(&mut self) {
+        self.stopped = false;
+        self.ready.store(true, Ordering::Release);
     }
 
     /// Takes nothing more; a batch that waits to be full is given up, it was not handed on.

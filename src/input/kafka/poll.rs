@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::context::Event;
 use super::partition::{Cut, Partition, Read};
 use super::rebalance::Revoking;
+use super::told::Told;
 use super::trouble::STUCK;
 use super::{Command, Consumer, Kafka, Waker};
 use crate::config::{Extent, KafkaInputConfig};
@@ -53,8 +54,8 @@ pub struct Poller {
     pub(super) joined: bool,
     /// Whether anything was ever read: until then, being refused by a topic is final.
     pub(super) has_read: bool,
-    /// When a refusal that is no reason to end was last told.
-    pub(super) warned: Option<Instant>,
+    /// What it tells of itself.
+    pub(super) told: Told,
     pub(super) stopped: bool,
     /// The partition to read first.
     turn: usize,
@@ -98,7 +99,7 @@ impl Poller {
             revoking: None,
             joined: false,
             has_read: false,
-            warned: None,
+            told: Told::new(now),
             stopped: false,
             turn: 0,
             commits_under_way: 0,
@@ -127,6 +128,7 @@ impl Poller {
                 return done;
             }
             self.serve_group();
+            self.tell(Instant::now());
             if !self.commits && !self.stopped {
                 self.rewind();
             }
@@ -152,6 +154,7 @@ impl Poller {
 
     /// Joins the group.
     pub(super) fn subscribe(&mut self) {
+        self.told.waiting.begin(Instant::now());
         let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {
             let error =
@@ -242,7 +245,7 @@ impl Poller {
                 Read::Empty => {}
                 Read::Sent => any = true,
                 Read::NoRoom => refused = Some(index),
-                Read::Failed(error) => self.complain(&error),
+                Read::Failed(error) => self.complain_of(index, &error),
             }
         }
         self.has_read |= any;
@@ -265,7 +268,7 @@ impl Poller {
                     self.commits_under_way = self.commits_under_way.saturating_sub(1);
                     self.committed(result, &offsets);
                 }
-                Event::Told(ends) => self.tell_lag(&ends),
+                Event::Told(ends) => self.tell_lag(ends),
             }
         }
         self.step_revoking();

@@ -33,6 +33,7 @@ const LAST_COMMIT: Duration = Duration::from_secs(5);
 impl Poller {
     pub(super) fn assign(&mut self, assigned: &TopicPartitionList) {
         self.joined = true;
+        self.tell_assigned(assigned);
         let mut names = Vec::new();
         for one in assigned.elements() {
             let lane = Lane(self.next_lane);
@@ -106,6 +107,7 @@ impl Poller {
     pub(super) fn revoke(&mut self, revoked: TopicPartitionList) {
         let lost = self.consumer.assignment_lost();
         let now = Instant::now();
+        self.told.waiting.begin(now);
         let mut under_way = 0;
         for partition in self
             .partitions
