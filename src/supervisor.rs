@@ -182,18 +182,14 @@ impl Supervisor {
         None
     }
 
-    fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
+    fn run(&mut self, index: usize, mut work: Work, ctx: &mut Context<Self>) {
         let slot = &self.slots[index];
         let number = slot.number;
         let Some(guest) = slot.guest.clone() else {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
-        Metrics::took(
-            &self.metrics.queue_seconds,
-            work.since.elapsed(),
-            work.len(),
-        );
+        work.waited += work.since.elapsed();
         self.begun = self.begun.max(work.turn().0 + 1);
         let slot = &mut self.slots[index];
         let limits = &slot.spec.limits;
@@ -246,6 +242,8 @@ impl Supervisor {
         }
         self.slots[index].messages += answered as u64;
         self.slots[index].memory_now = memory;
+        // What is left of the batch waits again, and counts when it is answered.
+        Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
         match work.after(answered, &stop) {

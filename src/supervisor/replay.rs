@@ -5,7 +5,7 @@
 //! come through.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::guest::{Stop, Stretch};
 use crate::message::{Batch, Failure};
@@ -17,6 +17,8 @@ pub struct Work {
     pub stretch: Stretch,
     /// Since when it has waited; for scaling.
     pub since: Instant,
+    /// For how long it waited for a guest until it was last run.
+    pub waited: Duration,
     /// How many batches came before its own.
     arrival: u64,
     /// How often a guest has died with the next message the first in line.
@@ -55,6 +57,7 @@ impl Work {
         Self {
             stretch,
             since: now,
+            waited: Duration::ZERO,
             arrival,
             attempts: 0,
         }
