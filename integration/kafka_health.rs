@@ -257,9 +257,11 @@ fn a_broken_batch_is_not_passed_over() {
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
     let warned = pipeline::logged(&log, "a partition is stopped before what is broken");
-    assert_eq!(warned.len(), 1, "{log}");
-    assert_eq!(warned[0]["topic"], pipeline.input.as_str());
-    assert_eq!(warned[0]["partition"], 0);
+    assert!(!warned.is_empty(), "{log}");
+    for line in &warned {
+        assert_eq!(line["topic"], pipeline.input.as_str());
+        assert_eq!(line["partition"], 0);
+    }
 }
 
 /// After a crash the group waits for the dead member. Until then it is not ready, and says why.

@@ -320,8 +320,8 @@ fn one_topic_of_an_expression_may_not_be_read() {
         told.then_some(()).ok_or(body)
     });
     let warned = running.logged("a partition cannot be read: trying on");
-    assert_eq!(warned.len(), 1, "{}", running.log());
-    assert_eq!(warned[0]["topic"], topics[0].as_str());
+    assert!(!warned.is_empty(), "{}", running.log());
+    assert!(warned.iter().all(|line| line["topic"] == topics[0].as_str()));
     allow(&["--topic", &topics[0]], &["Read"]);
     running.eventually("that one is read too", || {
         (count() == 15).then_some(()).ok_or(format!("{}", count()))
