@@ -102,7 +102,7 @@ fn an_outage_is_over_when_the_brokers_are_back() {
             let series = format!("nerodia_kafka_up{{link=\"{link}\"}}");
             await_metric(&mut running, port, &series, 0.0);
         }
-        sleep(Duration::from_secs(12));
+        sleep(Duration::from_secs(15));
         cluster.broker("start", 1);
         let back = Instant::now();
         await_ready(&mut running, port);

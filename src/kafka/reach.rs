@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Without a connection for so long and without a word why, the cluster counts as out of reach. A new connection takes
 /// a second, and far less if the machine is not busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is known of one client's connections.
 #[derive(Debug)]
@@ -107,12 +107,12 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut reach = Reach::new(true);
         assert_eq!(reach.look(false, after(0)), None);
-        assert_eq!(reach.look(false, after(4)), None);
+        assert_eq!(reach.look(false, after(9)), None);
         assert_eq!(
-            reach.look(false, after(6)),
-            lost("no connection to any broker for 6 s")
+            reach.look(false, after(11)),
+            lost("no connection to any broker for 11 s")
         );
-        assert_eq!(reach.look(true, after(8)), Some(Change::Back));
+        assert_eq!(reach.look(true, after(13)), Some(Change::Back));
     }
 
     #[test]
