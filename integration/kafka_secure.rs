@@ -321,7 +321,11 @@ fn one_topic_of_an_expression_may_not_be_read() {
     });
     let warned = running.logged("a partition cannot be read: trying on");
     assert!(!warned.is_empty(), "{}", running.log());
-    assert!(warned.iter().all(|line| line["topic"] == topics[0].as_str()));
+    assert!(
+        warned
+            .iter()
+            .all(|line| line["topic"] == topics[0].as_str())
+    );
     allow(&["--topic", &topics[0]], &["Read"]);
     running.eventually("that one is read too", || {
         (count() == 15).then_some(()).ok_or(format!("{}", count()))
