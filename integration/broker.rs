@@ -4,6 +4,7 @@
 #![expect(dead_code, reason = "each test target uses its own part of this")]
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::support::root;
+use crate::support::{root, target};
 
 /// No test waits longer for Kafka.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -154,6 +155,13 @@ impl Cluster {
     /// `kill`, `pause`, `resume` or `start` for one broker, from 1 on.
     pub fn broker(&self, what: &str, number: i16) {
         kafka_sh(&["broker", what, &number.to_string(), "--name", &self.name]);
+    }
+
+    /// Where a broker has its `config` and its `data`.
+    pub fn folder(&self, number: i16) -> PathBuf {
+        let clusters =
+            std::env::var("NERODIA_KAFKA_DIR").map_or(target().join("kafka"), Into::into);
+        clusters.join(&self.name).join(format!("broker-{number}"))
     }
 
     pub fn addresses(&self) -> &str {

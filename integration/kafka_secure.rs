@@ -254,6 +254,91 @@ fn users_who_may_not() {
     assert_no_secret(&log);
 }
 
+/// White space that nobody sees at the end of a password or a user is told, and nothing else of the password.
+#[test]
+fn white_space_in_what_is_refused() {
+    let addresses = fact("KAFKA_SASL_ADDRESSES");
+    let password = format!("{}\n", fact("KAFKA_PASSWORD"));
+    let login = |user: &str, password: &str| login("SCRAM-SHA-256", user, password);
+    let refused = pipeline(
+        "white",
+        addresses,
+        &ca(),
+        &login(fact("KAFKA_USER"), &password),
+    );
+    let said = "mechanism, user and password (the password ends with a line break)";
+    assert_refused(&refused, &["input.kafka.sasl", said]);
+    let user = format!("{}\n", fact("KAFKA_USER"));
+    let refused = pipeline(
+        "white",
+        addresses,
+        &ca(),
+        &login(&user, fact("KAFKA_PASSWORD")),
+    );
+    let (_, log) = refused.start().wait();
+    let escaped = format!("the user `{}\\n`", fact("KAFKA_USER"));
+    assert!(errors(&log)[0].contains(&escaped), "{log}");
+    assert!(!log.contains("Client stats"), "{log}");
+}
+
+/// One topic of an expression may not be read: the others are, and so is that one from the grant on.
+#[test]
+fn one_topic_of_an_expression_may_not_be_read() {
+    let addresses = fact("KAFKA_SASL_ADDRESSES");
+    let limited = login(
+        "SCRAM-SHA-256",
+        fact("KAFKA_LIMITED_USER"),
+        fact("KAFKA_LIMITED_PASSWORD"),
+    );
+    let port = port();
+    let prefix = broker::unique("some");
+    let topics: Vec<String> = (0..3)
+        .map(|number| CLUSTER.topic(&format!("{prefix}-{number}"), 1))
+        .collect();
+    let pipeline = pipeline("some", addresses, &ca(), &limited)
+        .with("input.kafka.topics", json!([format!("^{prefix}-")]))
+        .with("http", json!({ "address": format!("127.0.0.1:{port}") }))
+        .with("output.kafka.sasl", right("PLAIN"))
+        .without_dead_letters();
+    allow(&["--group", &pipeline.group], &["Read"]);
+    for (number, topic) in topics.iter().enumerate() {
+        let right = if number == 0 { "Describe" } else { "Read" };
+        allow(&["--topic", topic], &[right]);
+        let records =
+            (0..5).map(|n| Record::json(&json!({ "n": n, "ok": true })).timestamp(recently()));
+        CLUSTER.produce(topic, records);
+    }
+    let mut running = pipeline.start();
+    let count = || CLUSTER.count(&pipeline.output);
+    running.eventually("the others are read", || {
+        (count() == 10).then_some(()).ok_or(format!("{}", count()))
+    });
+    let forbidden = format!("topic `{}`, partition 0 cannot be read", topics[0]);
+    running.eventually("it says which is not", || {
+        let (status, body) = get(port, "/ready").expect("it listens");
+        let told = status == 503 && body.contains(&forbidden);
+        told.then_some(()).ok_or(body)
+    });
+    let warned = running.logged("a partition cannot be read: trying on");
+    assert!(!warned.is_empty(), "{}", running.log());
+    assert!(
+        warned
+            .iter()
+            .all(|line| line["topic"] == topics[0].as_str())
+    );
+    allow(&["--topic", &topics[0]], &["Read"]);
+    running.eventually("that one is read too", || {
+        (count() == 15).then_some(()).ok_or(format!("{}", count()))
+    });
+    running.eventually("and all is well", || {
+        let (status, body) = get(port, "/ready").expect("it listens");
+        (status == 200).then_some(()).ok_or(body)
+    });
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert_no_secret(&log);
+}
+
 /// A config with a mistake is shown with the line the mistake is on; not so what is secret there.
 #[test]
 fn no_secret_in_what_lint_shows() {

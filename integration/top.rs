@@ -199,9 +199,9 @@ fn live_through_a_restart_of_the_engine() {
         "the pipeline: {shown}"
     );
     assert!(shown.contains("─▶ drop"), "the pipeline: {shown}");
-    let before = number(&shown, "delivered").expect("a number");
-    terminal.await_shown("more is delivered, and a rate", |shown| {
-        number(shown, "delivered").is_some_and(|now| now > before + 100)
+    let before = number(&shown, "done").expect("a number");
+    terminal.await_shown("more is done, and a rate", |shown| {
+        number(shown, "done").is_some_and(|now| now > before + 100)
             && number(shown, "in ").is_some_and(|rate| rate > 0)
     });
     let shown = terminal.await_shown("deaths of two kinds, and scaling", |shown| {
@@ -234,8 +234,8 @@ fn live_through_a_restart_of_the_engine() {
     terminal.await_shown("little", |shown| shown.starts_with("● ready"));
     terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
 
-    let totals = terminal.await_shown("all of it again", |shown| shown.contains("delivered"));
-    let before = number(&totals, "delivered").expect("a number");
+    let totals = terminal.await_shown("all of it again", |shown| shown.contains("done"));
+    let before = number(&totals, "done").expect("a number");
     drop(engine);
     terminal.await_shown("that nobody answers", |shown| {
         shown.contains("✖ no answer") && shown.contains("nothing listens there")
@@ -247,7 +247,7 @@ fn live_through_a_restart_of_the_engine() {
     });
     terminal.keep("again-80x24");
     assert!(
-        number(&shown, "delivered").is_some_and(|now| now < before),
+        number(&shown, "done").is_some_and(|now| now < before),
         "totals begin again: {shown}"
     );
 

@@ -141,6 +141,9 @@ fn counters_are_exact() {
         ("nerodia_failures_total,type=ValueError", thousand),
         ("nerodia_output_records_total", lines),
         ("nerodia_message_seconds_count", ALL),
+        // Each message once, however often what is left of its batch waits again.
+        ("nerodia_queue_wait_seconds_count", ALL),
+        ("nerodia_guest_run_seconds_count", ALL),
         ("nerodia_gate_bytes", 0),
         ("nerodia_ready", 1),
     ] {

@@ -6,5 +6,7 @@ pub mod connect;
 pub mod fence;
 pub mod header;
 pub mod link;
+mod password;
+mod reach;
 pub mod session;
 pub mod statistics;

@@ -196,7 +196,7 @@ impl Supervisor {
         None
     }
 
-    fn run(&mut self, index: usize, work: Work, ctx: &mut Context<Self>) {
+    fn run(&mut self, index: usize, mut work: Work, ctx: &mut Context<Self>) {
         let slot = &self.slots[index];
         let number = slot.number;
         // A copy: each has a place of its own in the guest's mailbox.
@@ -204,11 +204,7 @@ impl Supervisor {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
-        Metrics::took(
-            &self.metrics.queue_seconds,
-            work.since.elapsed(),
-            work.len(),
-        );
+        work.waited += work.since.elapsed();
         self.begun = self.begun.max(work.turn().0 + 1);
         let slot = &mut self.slots[index];
         let patience = patience::for_work(slot.spec.limits());

@@ -121,7 +121,14 @@ fn summarize(metrics: &Metrics, from: &str, dry_run: bool) {
     } else {
         ("came out", "failed again and went back")
     };
+    // Whoever reads the output may have left, as `head` does.
+    let early = if Metrics::get(&metrics.delivered) < read {
+        "; it ended before all of that was written"
+    } else {
+        ""
+    };
     console::complain(format_args!(
-        "replay of `{from}`: {read} dead letters read, {records} results {came}, {dropped} dropped by the script, {failed} {again}"
+        "replay of `{from}`: {read} dead letters read, {records} results {came}, {dropped} dropped by the script, {failed} \
+         {again}{early}"
     ));
 }

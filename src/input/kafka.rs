@@ -13,8 +13,10 @@
 mod admin;
 mod batch;
 pub mod begin;
+mod blocked;
 mod commit;
 mod context;
+mod lag;
 pub mod member;
 pub mod offsets;
 mod partition;
@@ -22,7 +24,9 @@ mod poll;
 mod rebalance;
 pub mod sample;
 mod scout;
+mod told;
 mod trouble;
+mod waiting;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -124,6 +128,7 @@ impl Kafka {
         metrics: &Arc<Metrics>,
         session: Option<&Session>,
     ) -> anyhow::Result<(Self, Handle)> {
+        told::wait_for_group(config, &metrics.health);
         let waker = Waker::default();
         let (sender, commands) = channel();
         let named = config.topics.iter().filter(|topic| !topic.starts_with('^'));
@@ -205,6 +210,8 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     let defaults = [
+        // What is broken on a disk or on the way must not pass for messages.
+        ("check.crcs", "true"),
         // A member has no more than this in memory of each partition, beside what is at the gate.
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "10000"),

@@ -18,9 +18,14 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", config.all_addresses());
     client.set("client.id", client_id);
-    client.set("statistics.interval.ms", statistics::INTERVAL_MS);
+    let interval = statistics::INTERVAL.as_millis().to_string();
+    client.set("statistics.interval.ms", interval);
     // Idle connections are closed by brokers as a matter of course.
     client.set("log.connection.close", "false");
+    // librdkafka's defaults (10 s, 30 s) would leave a pipeline without Kafka for as long after Kafka is back: so long it
+    // may wait before it tries again, and for an answer to a try whose beginning got lost.
+    client.set("reconnect.backoff.max.ms", "2000");
+    client.set("socket.connection.setup.timeout.ms", "10000");
     client.set(
         "security.protocol",
         match (tls, sasl) {

@@ -15,6 +15,7 @@ use rdkafka::metadata::Metadata;
 
 use super::client;
 use super::link::{self, Complaint, Link};
+use super::password;
 use crate::config::{Config, InputConfig, KafkaClientConfig, OutputConfig};
 
 /// A topic that was just created is not known to all brokers at once.
@@ -239,8 +240,12 @@ impl Place<'_> {
                     .sasl
                     .as_ref()
                     .map_or("none", |sasl| sasl.mechanism.as_str());
+                let sasl = self.client.sasl.as_ref();
+                let ends = sasl.and_then(|sasl| password::invisible_ends(&sasl.password.0));
+                let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
                 format!(
-                    "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and password",
+                    "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and \
+                     password{ends}",
                     self.client.who()
                 )
             }
@@ -269,6 +274,9 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         self.0.complain(&error, reason);
     }
+
+    /// Not of interest here; `rdkafka` would log them.
+    fn stats_raw(&self, _: &[u8]) {}
 }
 
 impl ConsumerContext for Context {}

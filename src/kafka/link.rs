@@ -1,14 +1,27 @@
-//! A client's connections, as it tells of them: logged once when they break and once when they are back.
+//! A client's connections, as it tells of them: logged once when they break and once when they are back, and kept for
+//! `/ready`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::reach::{Change, Reach};
+use super::statistics::Statistics;
 use crate::config::KafkaClientConfig;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats;
+
+/// Errors of connections, rather than of what is asked for over them.
+const OF_CONNECTIONS: [RDKafkaErrorCode; 6] = [
+    RDKafkaErrorCode::BrokerTransportFailure,
+    RDKafkaErrorCode::Resolve,
+    RDKafkaErrorCode::OperationTimedOut,
+    RDKafkaErrorCode::SSL,
+    RDKafkaErrorCode::Authentication,
+    RDKafkaErrorCode::SaslAuthenticationFailed,
+];
 
 /// One client's connections.
 #[derive(Debug)]
@@ -16,10 +29,15 @@ pub struct Link {
     /// `input` or `output`, for people.
     name: &'static str,
     addresses: String,
-    down: AtomicBool,
-    /// What the client last complained of.
-    complaint: Mutex<Option<Complaint>>,
+    state: Mutex<State>,
     metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct State {
+    reach: Reach,
+    /// What the client last complained of.
+    complaint: Option<Complaint>,
 }
 
 /// What a client complains of.
@@ -32,18 +50,22 @@ pub struct Complaint {
 }
 
 impl Link {
-    /// Connections of a client with this `config`, taken to be well.
+    /// Connections of a client with this `config`. They are taken to be well, unless those of the client before it, with
+    /// the same `name`, were not.
     pub fn new(name: &'static str, config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
-        let link = stats::Link {
+        let well = stats::Link {
             up: true,
             retries: 0,
         };
-        metrics.now().links.insert(name, link);
+        let up = metrics.now().links.entry(name).or_insert(well).up;
+        let state = State {
+            reach: Reach::new(up),
+            complaint: None,
+        };
         Self {
             name,
             addresses: config.all_addresses(),
-            down: AtomicBool::new(false),
-            complaint: Mutex::default(),
+            state: Mutex::new(state),
             metrics: Arc::clone(metrics),
         }
     }
@@ -52,56 +74,65 @@ impl Link {
     pub fn complain(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         tracing::debug!(link = self.name, %code, reason, "Kafka client");
-        if code == RDKafkaErrorCode::AllBrokersDown && !self.down.swap(true, Ordering::Relaxed) {
-            let last = self.complaint().map(|last| last.reason);
-            let reason = last.as_deref().unwrap_or(reason);
-            tracing::warn!(
-                link = self.name,
-                addresses = self.addresses,
-                reason,
-                "cannot reach Kafka: trying again until it is there"
-            );
-            let why = format!("cannot reach Kafka at {}: {reason}", self.addresses);
-            self.metrics.health.is_ill(self.name, why);
-            self.change(|link| link.up = false);
+        // Said of connections that are closed because they are idle as well. Whether it is so, the statistics tell.
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            return;
         }
-        if code != RDKafkaErrorCode::AllBrokersDown {
-            let reason = reason.to_owned();
-            *self.lock() = Some(Complaint { code, reason });
+        let mut state = self.lock();
+        if OF_CONNECTIONS.contains(&code) {
+            state.reach.failed(reason);
         }
+        let reason = reason.to_owned();
+        state.complaint = Some(Complaint { code, reason });
     }
 
-    /// A broker answered.
-    pub fn is_well(&self) {
-        if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
-            tracing::info!(
-                link = self.name,
-                addresses = self.addresses,
-                "Kafka is there again"
-            );
+    /// The client told of its brokers.
+    pub fn told(&self, told: &Statistics) {
+        let connected = told.is_connected();
+        let change = self.lock().reach.look(connected, Instant::now());
+        {
+            let mut now = self.metrics.now();
+            let link = now.links.entry(self.name).or_default();
+            link.retries = told.retries();
+            match &change {
+                Some(Change::Lost(_)) => link.up = false,
+                // Also without a change: a client before this one may have had the last word.
+                _ if connected => link.up = true,
+                _ => {}
+            }
+        }
+        match change {
+            Some(Change::Lost(reason)) => {
+                tracing::warn!(
+                    link = self.name,
+                    addresses = self.addresses,
+                    reason,
+                    "cannot reach Kafka: trying again until it is there"
+                );
+                let why = format!("cannot reach Kafka at {}: {reason}", self.addresses);
+                self.metrics.health.is_ill(self.name, why);
+            }
+            Some(Change::Back) => {
+                tracing::info!(
+                    link = self.name,
+                    addresses = self.addresses,
+                    "Kafka is there again"
+                );
+            }
+            None => {}
+        }
+        if connected {
             self.metrics.health.is_well(self.name);
-            self.change(|link| link.up = true);
         }
-    }
-
-    /// So many requests were sent again so far.
-    pub fn retried(&self, retries: u64) {
-        self.change(|link| link.retries = retries);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut stats::Link)) {
-        change(self.metrics.now().links.entry(self.name).or_default());
     }
 
     /// What the client last complained of.
     pub fn complaint(&self) -> Option<Complaint> {
-        self.lock().clone()
+        self.lock().complaint.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Complaint>> {
-        self.complaint
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,5 +153,83 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
         RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::trace!(facility, "librdkafka: {line}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::statistics;
+
+    const UP: &[u8] =
+        br#"{ "brokers": { "a": { "source": "learned", "state": "UP", "txretries": 3 } } }"#;
+    const DOWN: &[u8] =
+        br#"{ "brokers": { "a": { "source": "learned", "state": "TRY_CONNECT" } } }"#;
+
+    fn link(metrics: &Arc<Metrics>) -> Link {
+        let config = KafkaClientConfig {
+            addresses: vec!["a:9092".into()],
+            client_id: "test".into(),
+            tls: None,
+            sasl: None,
+            properties: Vec::new(),
+        };
+        Link::new("output", &config, metrics)
+    }
+
+    fn tell(link: &Link, text: &[u8]) {
+        link.told(&statistics::read(text).unwrap());
+    }
+
+    /// Whether it is up, and what `/ready` says of it.
+    fn seen(metrics: &Metrics) -> (bool, Option<String>) {
+        let up = metrics.now().links["output"].up;
+        (up, metrics.health.ills().remove("output"))
+    }
+
+    #[test]
+    fn it_is_well_again_without_a_message() {
+        let metrics = Arc::default();
+        let link = link(&metrics);
+        let refused = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        let gone = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        link.complain(&refused, "Connection refused");
+        link.complain(&gone, "0/1 brokers are down");
+        tell(&link, DOWN);
+        let why = "cannot reach Kafka at a:9092: Connection refused";
+        assert_eq!(seen(&metrics), (false, Some(why.to_owned())));
+        tell(&link, UP);
+        assert_eq!(seen(&metrics), (true, None));
+        assert_eq!(metrics.now().links["output"].retries, 3);
+    }
+
+    #[test]
+    fn all_brokers_down_alone_is_no_outage() {
+        let metrics = Arc::default();
+        let link = link(&metrics);
+        let gone = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        link.complain(&gone, "1/1 brokers are down");
+        tell(&link, DOWN);
+        assert_eq!(seen(&metrics), (true, None));
+    }
+
+    #[test]
+    fn a_new_client_clears_what_the_one_before_it_left() {
+        let metrics = Arc::default();
+        let old = link(&metrics);
+        let refused = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        old.complain(&refused, "Connection refused");
+        tell(&old, DOWN);
+        let new = link(&metrics);
+        assert!(!seen(&metrics).0, "it is not known to be well yet");
+        // The last words of the old one come later.
+        tell(&new, UP);
+        old.complain(&refused, "Connection refused");
+        tell(&old, UP);
+        old.complain(&refused, "Connection refused");
+        tell(&old, DOWN);
+        assert!(!seen(&metrics).0);
+        tell(&new, UP);
+        assert_eq!(seen(&metrics), (true, None));
     }
 }

@@ -3,11 +3,12 @@
 //! Source: librdkafka's STATISTICS.md.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 /// How often it tells. The text is made and read each time, and grows with the number of partitions.
-pub const INTERVAL_MS: &str = "2000";
+pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What it tells.
 #[derive(Debug, Deserialize)]
@@ -20,9 +21,21 @@ pub struct Statistics {
 
 #[derive(Debug, Deserialize)]
 struct Broker {
+    /// `internal` is librdkafka itself, which is always up.
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    state: String,
     /// Requests that were sent again.
     #[serde(default)]
     txretries: u64,
+}
+
+impl Broker {
+    fn is_connected(&self) -> bool {
+        // A broker may ask who we are again while it answers. All other states lead to these or away from them.
+        self.source != "internal" && matches!(self.state.as_str(), "UP" | "REAUTH")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,12 +46,20 @@ struct Topic {
 
 #[derive(Debug, Deserialize)]
 struct Partition {
+    /// Fetched and not yet taken by us.
+    #[serde(default)]
+    fetchq_cnt: u64,
+    /// The offset to fetch next.
+    #[serde(default = "unknown")]
+    next_offset: i64,
+    #[serde(default = "unknown")]
+    lo_offset: i64,
     /// The end for who reads committed messages only; negative if unknown.
-    #[serde(default)]
+    #[serde(default = "unknown")]
     ls_offset: i64,
-    #[serde(default)]
+    #[serde(default = "unknown")]
     hi_offset: i64,
-    #[serde(default)]
+    #[serde(default = "unknown")]
     committed_offset: i64,
     #[serde(default = "unknown")]
     eof_offset: i64,
@@ -56,12 +77,17 @@ pub struct PartitionEnd {
     pub topic: String,
     /// Its number.
     pub partition: i32,
-    /// The offset behind its last message, if known.
+    /// The offset of its first message, if known.
+    pub begin: Option<i64>,
+    /// The offset behind its last message, if known: the last fetch of it succeeded.
     pub end: Option<i64>,
     /// What the group has committed, if known.
     pub committed: Option<i64>,
     /// Where the client was told last that the end is reached: all records before it were fetched.
     pub eof: Option<i64>,
+    /// The offset up to which all messages were handed to us, if nothing that was fetched waits. Behind it there may be
+    /// less than it seems: markers of transactions have offsets too.
+    pub read_to: Option<i64>,
 }
 
 /// Reads librdkafka's text. `None` if it is none, which is not worth an error.
@@ -75,6 +101,11 @@ impl Statistics {
         self.brokers.values().map(|broker| broker.txretries).sum()
     }
 
+    /// Whether there is a connection to any broker.
+    pub fn is_connected(&self) -> bool {
+        self.brokers.values().any(Broker::is_connected)
+    }
+
     /// The partitions that are known.
     pub fn partitions(&self) -> Vec<PartitionEnd> {
         let known = |offset: i64| (offset >= 0).then_some(offset);
@@ -84,9 +115,11 @@ impl Statistics {
             partitions.map(move |(&partition, told)| PartitionEnd {
                 topic: topic.clone(),
                 partition,
+                begin: known(told.lo_offset),
                 end: known(told.ls_offset).or(known(told.hi_offset)),
                 committed: known(told.committed_offset),
                 eof: known(told.eof_offset),
+                read_to: known(told.next_offset).filter(|_| told.fetchq_cnt == 0),
             })
         });
         topics.collect()
@@ -99,27 +132,60 @@ mod tests {
 
     #[test]
     fn what_is_told() {
-        let text = br#"{ "name": "rdkafka#consumer-1", "brokers": { "a:1/1": { "txretries": 2, "tx": 9 },
+        let text = br#"{ "name": "rdkafka#consumer-1", "brokers": { "a:1/1": { "source": "learned", "state": "UP", "txretries": 2, "tx": 9 },
             "b:2/2": { "txretries": 3 } }, "topics": { "orders": { "topic": "orders", "partitions": {
-            "0": { "partition": 0, "hi_offset": 12, "ls_offset": 10, "committed_offset": -1001 },
-            "1": { "partition": 1, "hi_offset": 7, "ls_offset": -1001, "committed_offset": 5, "eof_offset": 7 },
+            "0": { "partition": 0, "fetchq_cnt": 2, "next_offset": 9, "lo_offset": 3, "hi_offset": 12, "ls_offset": 10,
+            "committed_offset": -1001 },
+            "1": { "partition": 1, "fetchq_cnt": 0, "next_offset": 7, "hi_offset": 7, "ls_offset": -1001,
+            "committed_offset": 5, "eof_offset": 7 },
             "-1": { "partition": -1, "hi_offset": -1001 } } } } }"#;
         let told = read(text).unwrap();
         assert_eq!(told.retries(), 5);
-        let end = |partition, end, committed, eof| PartitionEnd {
+        let first = PartitionEnd {
             topic: "orders".into(),
-            partition,
-            end,
-            committed,
-            eof,
+            partition: 0,
+            begin: Some(3),
+            end: Some(10),
+            committed: None,
+            eof: None,
+            read_to: None,
         };
-        assert_eq!(
-            told.partitions(),
-            [
-                end(0, Some(10), None, None),
-                end(1, Some(7), Some(5), Some(7))
-            ]
-        );
+        let second = PartitionEnd {
+            topic: "orders".into(),
+            partition: 1,
+            begin: None,
+            end: Some(7),
+            committed: Some(5),
+            eof: Some(7),
+            read_to: Some(7),
+        };
+        assert_eq!(told.partitions(), [first, second]);
         assert!(read(b"no").is_none());
+    }
+
+    #[test]
+    fn connected_is_who_has_a_connection_to_a_broker() {
+        let told = |source: &str, state: &str| {
+            let text = format!(
+                r#"{{ "brokers": {{ ":0/internal": {{ "source": "internal", "state": "UP" }},
+                "a": {{ "source": "{source}", "state": "{state}" }} }} }}"#
+            );
+            read(text.as_bytes()).unwrap().is_connected()
+        };
+        for source in ["configured", "learned", "logical"] {
+            assert!(told(source, "UP") && told(source, "REAUTH"));
+            for state in [
+                "INIT",
+                "DOWN",
+                "TRY_CONNECT",
+                "CONNECT",
+                "SSL_HANDSHAKE",
+                "AUTH_REQ",
+            ] {
+                assert!(!told(source, state), "{state}");
+            }
+        }
+        assert!(!told("internal", "UP"));
+        assert!(!read(b"{}").unwrap().is_connected());
     }
 }

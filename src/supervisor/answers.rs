@@ -61,6 +61,8 @@ impl Supervisor {
         }
         self.slots[index].messages += answered as u64;
         self.slots[index].memory_now = memory;
+        // What is left of the batch waits again, and counts when it is answered.
+        Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
         match work.after(answered, &stop) {

@@ -5,7 +5,7 @@
 //! run nothing else, is to blame. All others come through. A death in company is evidence against nobody.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::guest::error::Death;
 use crate::guest::{Stop, Stretch};
@@ -18,6 +18,8 @@ pub struct Work {
     pub stretch: Stretch,
     /// Since when it has waited; for scaling.
     pub since: Instant,
+    /// For how long it waited for a guest until it was last run.
+    pub waited: Duration,
     /// How many batches came before its own.
     arrival: u64,
     /// How often a guest has died of a request that had the next message alone.
@@ -56,6 +58,7 @@ impl Work {
         Self {
             stretch,
             since: now,
+            waited: Duration::ZERO,
             arrival,
             attempts: 0,
         }

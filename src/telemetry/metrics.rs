@@ -23,7 +23,7 @@ pub struct Metrics {
     pub received_bytes: AtomicU64,
     /// Messages in a batch, as the input cuts them.
     pub batches: Histogram,
-    /// Messages of which everything is where it should be.
+    /// Messages that are done: their results or dead letters are written, or they were dropped.
     pub delivered: AtomicU64,
     /// Output messages made by scripts.
     pub records: AtomicU64,
@@ -39,9 +39,9 @@ pub struct Metrics {
     pub failures: Failures,
     /// Bytes of payload given to outputs.
     pub bytes_written: AtomicU64,
-    /// How long batches, or what was left of them, waited for a guest; a message each.
+    /// How long messages waited for the guest that answered for them.
     pub queue_seconds: Histogram,
-    /// How long guests were at them, with the transcoding; a message each.
+    /// How long guests were at what they ran together, with the transcoding; a message each.
     pub guest_seconds: Histogram,
     /// From when messages were read to when all was delivered; a message each.
     pub whole_seconds: Histogram,
@@ -67,6 +67,8 @@ pub struct Metrics {
     pub failed_commits: AtomicU64,
     /// Partitions assigned, revoked and lost.
     pub rebalances: ByName,
+    /// Errors of single partitions, by their name.
+    pub partition_errors: ByName,
     /// Configs that were taken and refused while it ran.
     pub reloads: ByName,
     /// What keeps the pipeline from being ready.
@@ -89,6 +91,8 @@ pub struct Now {
     pub guests: GuestsNow,
     /// Kafka partitions that are ours.
     pub partitions: Vec<Partition>,
+    /// How many of them cannot be read.
+    pub blocked_partitions: usize,
     /// Connections by their name.
     pub links: BTreeMap<&'static str, Link>,
 }
@@ -135,6 +139,7 @@ impl Default for Metrics {
             commits: AtomicU64::default(),
             failed_commits: AtomicU64::default(),
             rebalances: ByName::default(),
+            partition_errors: ByName::default(),
             reloads: ByName::default(),
             health: Health::default(),
             now: Mutex::default(),

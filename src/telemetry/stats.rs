@@ -58,7 +58,7 @@ pub struct Messages {
     pub received: u64,
     /// Bytes of their payloads.
     pub received_bytes: u64,
-    /// Everything made from them is where it should be.
+    /// Done: everything made from them is written, or they were dropped. So these are among them.
     pub delivered: u64,
     /// By scripts that left `root` at `None`.
     pub dropped: u64,
@@ -86,7 +86,7 @@ pub struct Output {
 pub struct Latency {
     /// Waiting for a guest.
     pub queue: Distribution,
-    /// In the guest, with the transcoding.
+    /// In the guest, with the transcoding: with all that was run together with it.
     pub guest: Distribution,
     /// From when it was read to when all was delivered.
     pub whole: Distribution,
@@ -138,6 +138,12 @@ pub struct Guests {
 pub struct Kafka {
     /// Partitions that are ours.
     pub partitions: Vec<Partition>,
+    /// How many of them cannot be read; `not_ready` says why.
+    #[serde(default)]
+    pub blocked_partitions: usize,
+    /// Errors of single partitions, by their name.
+    #[serde(default)]
+    pub partition_errors: BTreeMap<String, u64>,
     /// Accepted, transactions included.
     pub commits: u64,
     /// Refused: they are tried again, or what they were for is read again.
@@ -155,9 +161,9 @@ pub struct Partition {
     pub topic: String,
     /// Its number.
     pub partition: i32,
-    /// Messages between what was delivered and its end; `None` until both are known.
+    /// Messages between what was delivered and its end; `None` until it was fetched from for the first time.
     pub lag: Option<u64>,
-    /// The offset behind the last message that was delivered with all before it.
+    /// The offset of the first message that is not delivered.
     pub position: Option<i64>,
     /// Messages of it that are under way.
     pub under_way: u64,
@@ -221,6 +227,8 @@ impl Stats {
             let named = |(name, link): (&&'static str, &Link)| ((*name).to_owned(), link.clone());
             let kafka = Kafka {
                 partitions: now.partitions.clone(),
+                blocked_partitions: now.blocked_partitions,
+                partition_errors: metrics.partition_errors.totals(),
                 commits: Metrics::get(&metrics.commits),
                 failed_commits: Metrics::get(&metrics.failed_commits),
                 rebalances: metrics.rebalances.totals(),

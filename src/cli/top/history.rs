@@ -158,6 +158,11 @@ impl History {
         self.points.push_back(point);
     }
 
+    /// How often it was asked, of what is kept.
+    pub fn length(&self) -> usize {
+        self.points.len()
+    }
+
     /// The last answer.
     pub fn last(&self) -> Option<&Stats> {
         self.window.back()

@@ -253,6 +253,48 @@ mod tests {
     }
 
     #[test]
+    fn the_chart_is_of_no_longer_than_it_was_looked_at() {
+        let shown = drawn(80, 24, &mut full(), Theme::plain());
+        assert!(shown.contains("of the last 2 s"), "{shown}");
+    }
+
+    #[test]
+    fn results_are_shown_where_there_is_room() {
+        let wide = drawn(100, 24, &mut full(), Theme::plain());
+        assert!(
+            wide.contains("done 1,246,000  results 1,243,950  dropped 1,200  failed 42 ─▶"),
+            "{wide}"
+        );
+        let mut many = sample::later();
+        many.uptime_seconds += 1.0;
+        many.messages.received = 12_345_678_901;
+        let mut screen = full();
+        screen.answer(Ok(Box::new(many)));
+        let narrow = drawn(80, 24, &mut screen, Theme::plain());
+        assert!(
+            narrow.contains("done 1,246,000  dropped 1,200  failed 42"),
+            "{narrow}"
+        );
+    }
+
+    #[test]
+    fn without_partitions_the_lag_is_not_known() {
+        let mut waits = sample::stats();
+        waits.kafka.partitions.clear();
+        waits.ready = false;
+        let why = "waiting for the consumer group";
+        waits.not_ready.insert("group".into(), why.into());
+        let mut screen = screen();
+        screen.answer(Ok(Box::new(waits)));
+        let shown = drawn(80, 24, &mut screen, Theme::plain());
+        assert!(
+            shown.contains("Kafka lag – ─") && shown.contains("\"waiting for the group "),
+            "{shown}"
+        );
+        assert!(shown.contains("✖ not ready"), "{shown}");
+    }
+
+    #[test]
     fn text_that_does_not_fit() {
         assert_eq!(fit("orders", 6), "orders");
         assert_eq!(fit("orders", 5), "orde…");

@@ -25,10 +25,17 @@ impl KafkaClientConfig {
         self.addresses.join(",")
     }
 
-    /// Who the brokers take us for, in words.
+    /// Who the brokers take us for, in words. What does not print is escaped: it would go unnoticed.
     pub fn who(&self) -> String {
         match &self.sasl {
-            Some(sasl) => format!("the user `{}`", sasl.user),
+            Some(sasl) => {
+                let shown = |c: char| match c.is_control() {
+                    true => c.escape_default().to_string(),
+                    false => c.to_string(),
+                };
+                let user: String = sasl.user.chars().map(shown).collect();
+                format!("the user `{user}`")
+            }
             None => "a client without a user".into(),
         }
     }

@@ -71,6 +71,9 @@ fn tls_and_sasl() {
         input("sasl: { user: u, password: p }"),
         input("sasl: { mechanism: OAUTHBEARER, username: u }"),
         input("sasl: { mechanism: plain, user: 1 }"),
+        // Not at the end, where it may belong.
+        input("sasl: { mechanism: PLAIN, user: ' u', password: ' sesame ' }"),
+        output("sasl: { mechanism: PLAIN, user: u, password: \"\\tsesame\" }"),
     ]));
 }
 
@@ -93,7 +96,7 @@ fn properties_that_are_not_the_users() {
         auto.offset.reset enable.auto.commit enable.auto.offset.store auto.commit.interval.ms session.timeout.ms \
         heartbeat.interval.ms partitioner compression.codec compression.type acks request.required.acks \
         enable.idempotence request.timeout.ms message.timeout.ms delivery.timeout.ms transactional.id group.protocol \
-        rebalance_cb dr_msg_cb opaque plugin.library.paths retries enable.partition.eof";
+        rebalance_cb dr_msg_cb opaque plugin.library.paths retries enable.partition.eof statistics.interval.ms";
     let told = |config: fn(&str) -> String, name: &str| {
         let problems = wrong(&format!(
             "{SCRIPT}{}",

@@ -98,6 +98,18 @@ impl Check<'_> {
                 "write it as a variable, `password: ${KAFKA_PASSWORD}`, so that it stands in no file",
             );
         }
+        for (field, text) in [("user", &user), ("password", &password)] {
+            if text
+                .as_ref()
+                .is_some_and(|text| text.starts_with(char::is_whitespace))
+            {
+                self.error(
+                    &format!("{pointer}/{field}"),
+                    format!("`{}.{field}` begins with white space, which librdkafka cuts off", dotted(pointer)),
+                    &format!("take the white space away; if it belongs there, the brokers must know another {field}"),
+                );
+            }
+        }
         Some(SaslConfig {
             mechanism,
             user: user?,

@@ -110,10 +110,7 @@ impl Poller {
             }
         }
         match result {
-            Ok(()) => {
-                Metrics::add(&self.metrics.commits, 1);
-                self.consumer.context().link.is_well();
-            }
+            Ok(()) => Metrics::add(&self.metrics.commits, 1),
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Err(error) => {
                 Metrics::add(&self.metrics.failed_commits, 1);

@@ -85,7 +85,7 @@ impl ClientContext for Context {
     fn stats_raw(&self, json: &[u8]) {
         self.count();
         if let Some(told) = statistics::read(json) {
-            self.link.retried(told.retries());
+            self.link.told(&told);
             self.events().push_back(Event::Told(told.partitions()));
         }
     }

@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use super::admin::{self, TopicId};
 use super::batch::Draft;
 use super::begin::Begin;
+use super::blocked;
 use super::context::Context;
 use super::offsets::Offsets;
 use super::{Consumer, Waker};
@@ -43,6 +44,8 @@ pub struct Partition {
     pub held: bool,
     /// Nothing more is taken from it: it was revoked.
     pub closed: bool,
+    /// Nothing more is taken from it: what comes next is broken.
+    pub stopped: bool,
     /// Messages from this offset on are not read, where there is an end.
     pub end: Option<i64>,
     /// The end was reached.
@@ -122,6 +125,7 @@ impl Partition {
             refused: false,
             held: false,
             closed: false,
+            stopped: false,
             end: None,
             at_end: false,
             topic_id: None,
@@ -154,6 +158,7 @@ impl Partition {
             origin: Arc::new(Origin::of_partition(lane, topic, self.origin.partition)),
             offsets: Offsets::default(),
             closed: false,
+            stopped: false,
             at_end: false,
             pending: None,
             progress: Instant::now(),
@@ -165,7 +170,7 @@ impl Partition {
 
     /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
     pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
-        if self.closed || self.held || self.at_end {
+        if self.closed || self.held || self.stopped || self.at_end {
             return Read::Empty;
         }
         let room = cut.limit.saturating_sub(self.offsets.in_flight() as usize);
@@ -226,8 +231,10 @@ impl Partition {
                 }
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);
+                    // Nothing behind this batch may be read: it would pass for delivered.
+                    self.stopped |= blocked::is_of_data(&error);
                     if !draft.is_empty() {
-                        self.pending = Some(pending);
+                        self.hand_on(pending, sink);
                     }
                     return Read::Failed(error);
                 }
@@ -303,6 +310,12 @@ impl Partition {
     /// When a batch that waits to be full has waited long enough.
     pub fn due(&self, period: Duration) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.since + period)
+    }
+
+    /// What was broken is tried again.
+    pub fn go_on(&mut self) {
+        self.stopped = false;
+        self.ready.store(true, Ordering::Release);
     }
 
     /// Takes nothing more; a batch that waits to be full is given up, it was not handed on.

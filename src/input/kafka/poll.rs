@@ -18,6 +18,7 @@ use super::context::Event;
 use super::partition::{Cut, Partition, Read};
 use super::rebalance::Debt;
 use super::scout::{Question, Report, Scout};
+use super::told::Told;
 use super::trouble::STUCK;
 use super::{Command, Consumer, Kafka, Waker};
 use crate::config::{Extent, KafkaInputConfig};
@@ -74,8 +75,8 @@ pub struct Poller {
     pub(super) joined: bool,
     /// Whether anything was ever read: until then, being refused by a topic is final.
     pub(super) has_read: bool,
-    /// When a refusal that is no reason to end was last told.
-    pub(super) warned: Option<Instant>,
+    /// What it tells of itself.
+    pub(super) told: Told,
     pub(super) stopped: bool,
     /// The partition to read first.
     turn: usize,
@@ -129,7 +130,7 @@ impl Poller {
             ends_seen: HashMap::new(),
             joined: false,
             has_read: false,
-            warned: None,
+            told: Told::new(now),
             stopped: false,
             turn: 0,
             commits_under_way: 0,
@@ -166,6 +167,7 @@ impl Poller {
                 return done;
             }
             self.serve_group();
+            self.tell(Instant::now());
             self.hear_scout();
             if self.committer == Committer::Output {
                 self.rewind();
@@ -238,6 +240,7 @@ impl Poller {
 
     /// Joins the group.
     pub(super) fn subscribe(&mut self) {
+        self.told.waiting.begin(Instant::now());
         let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {
             let error =
@@ -329,13 +332,10 @@ impl Poller {
                 Read::Empty => {}
                 Read::Sent => any = true,
                 Read::NoRoom => refused = Some(index),
-                Read::Failed(error) => self.complain(&error),
+                Read::Failed(error) => self.complain_of(index, &error),
             }
         }
-        if any {
-            self.has_read = true;
-            self.consumer.context().link.is_well();
-        }
+        self.has_read |= any;
         match refused {
             Some(index) => {
                 self.turn = index; // its turn is the next
@@ -357,7 +357,7 @@ impl Poller {
                 }
                 Event::Told(ends) => {
                     self.pass_ends(&ends);
-                    self.tell_lag(&ends);
+                    self.tell_lag(ends);
                 }
             }
         }

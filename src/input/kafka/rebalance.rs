@@ -140,6 +140,7 @@ impl Poller {
         facts: &HashMap<Place, Option<Facts>>,
         ids: &HashMap<String, TopicId>,
     ) {
+        self.tell_assigned(&owed.partitions);
         let mut names = Vec::new();
         let mut taken = TopicPartitionList::new();
         for one in owed.partitions.elements() {
@@ -265,6 +266,7 @@ impl Poller {
         if restarted.is_empty() {
             return;
         }
+        self.tell_assigned(&seek);
         let sought = self
             .consumer
             .seek_partitions(seek, Duration::from_secs(1))
@@ -332,6 +334,7 @@ impl Poller {
             self.hurry(true);
         }
         let now = Instant::now();
+        self.told.waiting.begin(now);
         self.debt = Some(Debt::Letting {
             owed,
             deadline: if lost {

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::blocked;
 use super::poll::Poller;
+use crate::config::Extent;
 use crate::kafka::fence::Fenced;
-use crate::kafka::statistics::PartitionEnd;
-use crate::telemetry::stats;
 
 /// A partition whose messages are under way for so long without a delivery is reported.
 pub const STUCK: Duration = Duration::from_secs(60);
@@ -19,7 +20,6 @@ impl Poller {
             tracing::warn!(%error, "Kafka consumer");
             return;
         };
-        let config = &self.config;
         let fatal = match (error, code) {
             (KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId), _)
             | (_, RDKafkaErrorCode::FencedInstanceId) => return self.fenced(),
@@ -29,34 +29,111 @@ impl Poller {
             (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
                 "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
                  `input.kafka.consumer_group`",
-                config.client.all_addresses(),
-                config.client.who(),
-                config.consumer_group
+                self.config.client.all_addresses(),
+                self.config.client.who(),
+                self.config.consumer_group
             ),
-            (_, RDKafkaErrorCode::TopicAuthorizationFailed) if !self.has_read => format!(
-                "Kafka at {} does not let {} read `input.kafka.topics`: give that user the permission to read them",
-                config.client.all_addresses(),
-                config.client.who(),
-            ),
-            _ => {
-                // What is tried again comes again, many times a second; connections are told by their link.
-                let telling = matches!(
-                    code,
-                    RDKafkaErrorCode::TopicAuthorizationFailed
-                        | RDKafkaErrorCode::GroupAuthorizationFailed
-                        | RDKafkaErrorCode::UnknownTopicOrPartition
-                        | RDKafkaErrorCode::InconsistentGroupProtocol
-                );
-                if !telling {
-                    tracing::debug!(%error, "Kafka consumer");
-                } else if self.warned.is_none_or(|warned| warned.elapsed() > STUCK) {
-                    tracing::warn!(%error, "Kafka consumer: trying on");
-                    self.warned = Some(Instant::now());
-                }
-                return;
-            }
+            _ => return self.warn(error, code),
         };
         self.end(Err(anyhow::Error::msg(fatal)));
+    }
+
+    /// What the client says it tries again. That comes again, many times a second; connections are told by their link.
+    fn warn(&mut self, error: &KafkaError, code: RDKafkaErrorCode) {
+        let reason = self.reason(code);
+        if code == RDKafkaErrorCode::TopicAuthorizationFailed
+            && let Some(topic) = topic_of(&reason)
+            && self.refuses(topic)
+        {
+            return;
+        }
+        let telling = matches!(
+            code,
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::InconsistentGroupProtocol
+        );
+        if !telling {
+            tracing::debug!(%error, reason, "Kafka consumer");
+        } else if self.told.blocked.may_warn(&reason, Instant::now()) {
+            tracing::warn!(%error, reason, "Kafka consumer: trying on");
+        }
+    }
+
+    /// The partition at `index` cannot be read. The others can.
+    pub(super) fn complain_of(&mut self, index: usize, error: &KafkaError) {
+        let code = match (error, error.rdkafka_error_code()) {
+            (KafkaError::MessageConsumptionFatal(_), _)
+            | (_, None | Some(RDKafkaErrorCode::FencedInstanceId)) => return self.complain(error),
+            (_, Some(code)) => code,
+        };
+        let now = Instant::now();
+        let reason = self.reason(code);
+        let (stopped, origin) = (blocked::is_of_data(error), &self.partitions[index].origin);
+        let topic = origin.topic.clone().unwrap_or_default();
+        let (lane, partition) = (origin.lane, origin.partition);
+        let place = format!("topic `{topic}`, partition {partition}");
+        self.metrics.partition_errors.count(&format!("{code:?}"));
+        self.told
+            .blocked
+            .is_blocked(lane, &place, &reason, stopped, now);
+        if stopped {
+            self.pause(&topic, partition);
+        }
+        if self.told.blocked.may_warn(&place, now) {
+            let topic = &*topic;
+            if stopped {
+                tracing::warn!(
+                    topic,
+                    partition,
+                    reason,
+                    "a partition is stopped before what is broken in it; the others go on"
+                );
+            } else {
+                tracing::warn!(
+                    topic,
+                    partition,
+                    reason,
+                    "a partition cannot be read: trying on; the others go on"
+                );
+            }
+        }
+        if code == RDKafkaErrorCode::TopicAuthorizationFailed && self.refuses(&topic) {
+            return;
+        }
+        if stopped && matches!(self.config.extent, Extent::ToEnd { .. }) {
+            // It would wait for the end of this one for ever.
+            self.end(Err(anyhow::anyhow!("{place} cannot be read: {reason}")));
+        }
+    }
+
+    /// What the client last said of an error with this `code`.
+    fn reason(&self, code: RDKafkaErrorCode) -> String {
+        let complaint = self.consumer.context().link.complaint();
+        let reason = complaint.filter(|complaint| complaint.code == code);
+        reason.map_or_else(|| code.to_string(), |complaint| complaint.reason)
+    }
+
+    /// The brokers do not let us read `topic`. If they never let us read anything, a permission was forgotten, and it ends.
+    fn refuses(&mut self, topic: &str) -> bool {
+        if !self.told.is_refused(topic, &self.config) || self.has_read {
+            return false;
+        }
+        let names: Vec<String> = self
+            .config
+            .topics
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let error = anyhow::anyhow!(
+            "Kafka at {} does not let {} read {} of `input.kafka.topics`: give that user the permission to read",
+            self.config.client.all_addresses(),
+            self.config.client.who(),
+            names.join(", "),
+        );
+        self.end(Err(error));
+        true
     }
 
     /// The group has another member of our name, and what we had is that one's.
@@ -83,32 +160,6 @@ impl Poller {
         }
     }
 
-    /// Tells how far the partitions are from their ends.
-    pub(super) fn tell_lag(&self, ends: &[PartitionEnd]) {
-        let told = self.partitions.iter().map(|partition| {
-            let topic = partition.origin.topic.as_deref().unwrap_or_default();
-            let is = |end: &&PartitionEnd| {
-                end.partition == partition.origin.partition && end.topic == topic
-            };
-            let end = ends.iter().find(is);
-            let position = partition
-                .offsets
-                .commit_point()
-                .or(end.and_then(|end| end.committed));
-            let lag = position
-                .zip(end.and_then(|end| end.end))
-                .map(|(position, end)| end - position);
-            stats::Partition {
-                topic: topic.to_owned(),
-                partition: partition.origin.partition,
-                lag: lag.map(|lag| lag.max(0) as u64),
-                position,
-                under_way: partition.offsets.in_flight(),
-            }
-        });
-        self.metrics.now().partitions = told.collect();
-    }
-
     /// Says which partitions do not get on, and why.
     pub(super) fn watch(&self, now: Instant) {
         for partition in &self.partitions {
@@ -124,5 +175,21 @@ impl Poller {
                 partition.origin.place(offset)
             );
         }
+    }
+}
+
+/// The topic in librdkafka's `Subscribed topic not available: NAME: REASON`. Names have no colon.
+fn topic_of(reason: &str) -> Option<&str> {
+    reason.split(": ").nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_topic_of_a_reason() {
+        let reason =
+            "Subscribed topic not available: orders.eu: Broker: Topic authorization failed";
+        assert_eq!(super::topic_of(reason), Some("orders.eu"));
+        assert_eq!(super::topic_of("JoinGroup failed"), None);
     }
 }

@@ -44,7 +44,7 @@ impl ClientContext for Context {
 
     fn stats_raw(&self, json: &[u8]) {
         if let Some(told) = statistics::read(json) {
-            self.link.retried(told.retries());
+            self.link.told(&told);
         }
     }
 }
@@ -54,7 +54,7 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {
         match result {
-            Ok(_) => self.link.is_well(),
+            Ok(_) => {}
             Err((error, message)) => {
                 let (index, record) = (ticket.message as usize, ticket.record as usize);
                 let report = Report::of_delivery(index, record, error, message);

@@ -194,7 +194,6 @@ impl Transactions {
         };
         match self.try_commit(producer, &open) {
             Ok(()) => {
-                producer.client().context().link().is_well();
                 Metrics::add(&self.writer.metrics.commits, 1);
                 tracing::debug!(
                     stretches = open.stretches.len(),

@@ -107,12 +107,12 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_received_messages",
-            "Messages taken in",
+            "Messages read",
             Counter(messages.received),
         ),
         metric(
             "nerodia_received_bytes",
-            "Payload bytes of messages taken in",
+            "Payload bytes of messages read",
             Counter(messages.received_bytes),
         ),
         metric(
@@ -122,7 +122,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_delivered_messages",
-            "Messages of which everything is where it should be",
+            "Messages finished: their results or dead letters are written, or they were dropped",
             Counter(messages.delivered),
         ),
         metric(
@@ -158,17 +158,17 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_queue_wait_seconds",
-            "How long a message waited for a guest",
+            "How long a message waited for the guest that answered for it",
             Histogram(&latency.queue),
         ),
         metric(
             "nerodia_guest_run_seconds",
-            "How long a guest was at the batch of a message, with the transcoding",
+            "Time a guest spent on the messages that it ran together with this one, including JSON conversion",
             Histogram(&latency.guest),
         ),
         metric(
             "nerodia_message_seconds",
-            "From when a message was read to when all made from it was delivered",
+            "From when a message was read to when it was finished",
             Histogram(&latency.whole),
         ),
         metric(
@@ -220,7 +220,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_guest_recycles",
-            "Guests replaced although they were well",
+            "Healthy guests replaced (recycled)",
             Counter(guests.recycled),
         ),
         by(
@@ -248,14 +248,30 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         by(
             "topic, partition",
             "nerodia_kafka_lag_messages",
-            "Messages between what was delivered and the end of a partition that is ours",
+            "Messages between what is finished and the end of an assigned partition; 0 when all that can be read is finished",
             Value::Partitions(lags.collect()),
         ),
         by(
             "topic, partition",
             "nerodia_kafka_under_way_messages",
-            "Messages of a partition that are under way",
+            "Messages of an assigned partition that are under way",
             Value::Partitions(under_way.collect()),
+        ),
+        metric(
+            "nerodia_kafka_assigned_partitions",
+            "Partitions that the group has assigned to this process",
+            Gauge(kafka.partitions.len() as f64),
+        ),
+        metric(
+            "nerodia_kafka_blocked_partitions",
+            "Assigned partitions that cannot be read; /ready says why",
+            Gauge(kafka.blocked_partitions as f64),
+        ),
+        by(
+            "error",
+            "nerodia_kafka_partition_errors",
+            "Errors that kept an assigned partition from being read, each time it was tried",
+            Counters(kafka.partition_errors.clone()),
         ),
         metric(
             "nerodia_kafka_commits",
@@ -276,7 +292,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         by(
             "link",
             "nerodia_kafka_up",
-            "1 if some broker answers this client, else 0",
+            "1 if this client is connected to a broker, or needs no more than a moment for it; else 0",
             Gauges(up),
         ),
         by(

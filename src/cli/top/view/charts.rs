@@ -22,12 +22,17 @@ pub fn throughput(
     screen: &Screen,
     theme: Theme,
 ) {
-    let (_, size) = screen.history.columns(area.width as usize, SPAN, |_| 0.0);
-    let span = size as f64 * f64::from(area.width) * screen.interval.as_secs_f64();
-    let title = Line::from(vec![
-        Span::styled("Throughput ", theme.title()),
-        Span::styled(format!("of the last {} ", format::long(span)), theme.dim()),
-    ]);
+    let (columns, size) = screen.history.columns(area.width as usize, SPAN, |_| 0.0);
+    // Only what is drawn: it may not have run, or not been looked at, for as long as there is room for.
+    let drawn = columns.iter().skip_while(|column| column.is_none()).count();
+    let points = (size * drawn).min(screen.history.length());
+    let span = points as f64 * screen.interval.as_secs_f64();
+    let mut title = vec![Span::styled("Throughput ", theme.title())];
+    if points > 0 {
+        let text = format!("of the last {} ", format::long(span));
+        title.push(Span::styled(text, theme.dim()));
+    }
+    let title = Line::from(title);
     let inside = panel(frame, area, title, theme);
     let [input, output] =
         Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(inside);
@@ -130,7 +135,7 @@ pub fn latency(
     let lines = vec![
         Line::styled(format!("{:<14}{:>10}{:>12}", "", "p50", "p99"), theme.dim()),
         row("for a guest", |rates| &rates.queue),
-        row("in the guest", |rates| &rates.guest),
+        row("batch in guest", |rates| &rates.guest),
         row("whole way", |rates| &rates.whole),
         Line::from(vec![Span::styled(batches, theme.dim()), Span::raw(waits)]),
         gate(stats, table.width as usize, theme),

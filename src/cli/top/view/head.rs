@@ -15,6 +15,8 @@ use crate::telemetry::stats::Stats;
 
 /// Between two stages.
 const ARROW: &str = " ─▶ ";
+/// So much room there is at least for where failed messages go.
+const LEAST_PLACE: usize = 12;
 /// So long after it, a restart is told.
 const NEWS_SECONDS: f64 = 60.0;
 
@@ -137,13 +139,24 @@ fn place(place: &Place) -> String {
 fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     let messages = &stats.messages;
     let failed = failed(stats);
-    let mut spans = Vec::new();
-    for (name, total) in [
+    let mut totals = vec![
         ("received ", messages.received),
-        ("   delivered ", messages.delivered),
-        ("   dropped ", messages.dropped),
-        ("   failed ", failed),
-    ] {
+        ("  done ", messages.delivered),
+        ("  results ", stats.output.records),
+        ("  dropped ", messages.dropped),
+        ("  failed ", failed),
+    ];
+    let width_of = |totals: &[(&str, u64)]| -> usize {
+        let each = totals
+            .iter()
+            .map(|(name, total)| name.len() + format::count(*total).len());
+        each.sum()
+    };
+    if width_of(&totals) + LEAST_PLACE > width {
+        totals.remove(2); // the chart has their rate; what failed, and where it is, is to be seen
+    }
+    let mut spans = Vec::new();
+    for (name, total) in totals {
         spans.extend(named(name, format::count(total), theme));
     }
     if failed > 0

@@ -13,15 +13,23 @@ use crate::cli::top::screen::{Focus, Screen};
 use crate::cli::top::theme::Theme;
 use crate::telemetry::stats::{Partition, RecentFailure, Stats};
 
+/// The part of `not_ready` that says that the group has not answered yet.
+const GROUP: &str = "group";
+
+/// All that is known of how far they are behind: nothing, without partitions, and of those that are not known yet.
+fn lag(partitions: &[Partition]) -> String {
+    let known: Option<u64> = partitions.iter().map(|one| one.lag).sum();
+    let known = known.filter(|_| !partitions.is_empty());
+    known.map_or(format::NOTHING.to_owned(), format::count)
+}
+
 /// Commits, rebalances, retries, and the lag of each partition.
 pub fn kafka(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
     let kafka = &stats.kafka;
-    let lags: Option<u64> = kafka.partitions.iter().map(|one| one.lag).sum();
-    let lag = lags.map_or(format::NOTHING.to_owned(), format::count);
     let title = Line::from(vec![
         heading("Kafka", Focus::Partitions, screen, theme),
         Span::styled(" lag ", theme.dim()),
-        Span::raw(format!("{lag} ")),
+        Span::raw(format!("{} ", lag(&kafka.partitions))),
     ]);
     let inside = panel(frame, area, title, theme);
     let mut commits = format::count(kafka.commits);
@@ -42,6 +50,11 @@ pub fn kafka(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, 
     .map(|(name, value)| Line::from_iter(named(name, fit(&value, room), theme)));
     let [head, list] = Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(inside);
     frame.render_widget(Paragraph::new(lines.to_vec()), head);
+    if stats.not_ready.contains_key(GROUP) {
+        let line = Line::styled("waiting for the group", theme.notable());
+        frame.render_widget(line, list);
+        return;
+    }
     partitions(frame, list, &kafka.partitions, screen, theme);
 }
 

@@ -23,7 +23,9 @@ const KEYS: [(&str, &str); 9] = [
     ("", ""),
 ];
 
-const NOTES: [&str; 4] = [
+const NOTES: [&str; 6] = [
+    "Done messages have their results or dead letters written, or were dropped.",
+    "A message is in a guest for as long as all that the guest runs together with it.",
     "Rates, latency and CPU are of the last five seconds, totals since the engine started.",
     "Charts show the mean of each column; nothing is drawn where there was no answer.",
     "Results a message are many or none, so out may be more or less than in.",

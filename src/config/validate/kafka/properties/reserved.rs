@@ -88,6 +88,9 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
         | "enabled_events"
         | "log.queue"
         | "consume.callback.max.messages" => "leave it out: the engine has no use for it",
+        "statistics.interval.ms" => {
+            "leave it out: `/ready`, the lag and the state of connections are made from the statistics"
+        }
         "plugin.library.paths" => "leave it out: this engine loads no plugins",
         "opaque" | "default_topic_conf" | "msg_order_cmp" | "interceptors" | "ssl_key"
         | "ssl_certificate" | "ssl_ca" => {

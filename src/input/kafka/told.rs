@@ -1,0 +1,227 @@
+//! What the polling thread tells of itself, a few times a second: its partitions and how far they are, which of them
+//! cannot be read, and whether the group's answer is waited for.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::blocked::Blocked;
+use super::lag::{self, Ends, Progress};
+use super::partition::Partition;
+use super::poll::Poller;
+use super::waiting::{self, Waiting};
+use crate::config::KafkaInputConfig;
+use crate::kafka::statistics::PartitionEnd;
+use crate::message::Lane;
+use crate::telemetry::health::Health;
+use crate::telemetry::stats;
+
+/// So often it is told how far partitions are.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// The parts of `/ready` that are told here.
+const GROUP: &str = "group";
+const PARTITIONS: &str = "partitions";
+
+/// What is kept to tell it.
+#[derive(Debug)]
+pub struct Told {
+    pub waiting: Waiting,
+    pub blocked: Blocked,
+    /// Topics of the config that the brokers do not let us read.
+    refused: BTreeSet<String>,
+    ends: Ends,
+    /// Fetched no more, since what comes next is broken.
+    paused: BTreeSet<(String, i32)>,
+    due: Instant,
+}
+
+impl Told {
+    /// Before anything happened.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            waiting: Waiting::default(),
+            blocked: Blocked::default(),
+            refused: BTreeSet::new(),
+            ends: Ends::default(),
+            paused: BTreeSet::new(),
+            due: now,
+        }
+    }
+
+    /// The brokers do not let us read `topic`. Whether that is so of all that `config` names. A pattern never is: there may
+    /// be others that fit it.
+    pub fn is_refused(&mut self, topic: &str, config: &KafkaInputConfig) -> bool {
+        if config.topics.iter().any(|named| named == topic) {
+            self.refused.insert(topic.to_owned());
+        }
+        let is_refused = |topic: &String| self.refused.contains(topic);
+        config.topics.iter().all(is_refused)
+    }
+}
+
+/// Before the group was even asked, it is not known whether we are to have partitions.
+pub fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
+    let named = config.instance_id.is_some();
+    health.is_ill(GROUP, waiting::explain(&config.consumer_group, named));
+}
+
+impl Poller {
+    /// The group has given these partitions, or none. To be called before they are taken.
+    pub(super) fn tell_assigned(&mut self, partitions: &TopicPartitionList) {
+        self.told.waiting.end();
+        let mut resumed = TopicPartitionList::new();
+        for one in partitions.elements() {
+            self.told.ends.forget(one.topic(), one.partition());
+            let place = (one.topic().to_owned(), one.partition());
+            if self.told.paused.remove(&place) {
+                resumed.add_partition(&place.0, place.1);
+            }
+        }
+        if resumed.count() > 0
+            && let Err(error) = self.consumer.resume(&resumed)
+        {
+            tracing::debug!(%error, "partitions stay paused");
+        }
+        self.told.due = Instant::now();
+    }
+
+    /// The partition is stopped: what librdkafka would fetch of it again and again is not asked for.
+    pub(super) fn pause(&mut self, topic: &str, partition: i32) {
+        let mut paused = TopicPartitionList::new();
+        paused.add_partition(topic, partition);
+        if let Err(error) = self.consumer.pause(&paused) {
+            tracing::debug!(%error, "a partition that is stopped is fetched on");
+        }
+        self.told.paused.insert((topic.to_owned(), partition));
+    }
+
+    /// The partition of this `lane` is read again from behind the last message that was taken of it.
+    fn try_again(&mut self, lane: Lane) {
+        let has = |partition: &&mut Partition| partition.origin.lane == lane;
+        let Some(partition) = self.partitions.iter_mut().find(has) else {
+            return;
+        };
+        partition.go_on();
+        let topic = partition.origin.topic.as_deref().unwrap_or_default();
+        let place = (topic.to_owned(), partition.origin.partition);
+        self.told.paused.remove(&place);
+        let mut resumed = TopicPartitionList::new();
+        resumed.add_partition(&place.0, place.1);
+        if let Err(error) = self.consumer.resume(&resumed) {
+            tracing::debug!(%error, "a partition stays paused");
+        }
+    }
+
+    /// librdkafka told of the ends of partitions.
+    pub(super) fn tell_lag(&mut self, ends: Vec<PartitionEnd>) {
+        self.told.ends.told(ends);
+        self.told.due = Instant::now();
+    }
+
+    /// Tells how it stands, if that was not told just now.
+    pub(super) fn tell(&mut self, now: Instant) {
+        if now < self.told.due {
+            return;
+        }
+        self.told.due = now + EVERY;
+        self.tell_waiting(now);
+        self.tell_blocked(now);
+        let told = self
+            .partitions
+            .iter()
+            .map(|partition| self.told_of(partition));
+        let told = told.collect();
+        self.metrics.now().partitions = told;
+    }
+
+    fn tell_waiting(&mut self, now: Instant) {
+        if !self.told.waiting.is_so() || !self.partitions.is_empty() {
+            self.metrics.health.is_well(GROUP);
+            return;
+        }
+        wait_for_group(&self.config, &self.metrics.health);
+        if self.told.waiting.is_to_be_told(now) {
+            let named = self.config.instance_id.is_some();
+            let reason = waiting::explain(&self.config.consumer_group, named);
+            tracing::info!("{reason}");
+        }
+    }
+
+    fn tell_blocked(&mut self, now: Instant) {
+        for lane in self.told.blocked.to_try(now) {
+            self.try_again(lane);
+        }
+        let Told { blocked, ends, .. } = &mut self.told;
+        blocked.look(now, |lane| {
+            let has = |partition: &&Partition| partition.origin.lane == lane;
+            let origin = &self.partitions.iter().find(has)?.origin;
+            let end = origin
+                .topic
+                .as_ref()
+                .and_then(|topic| ends.of(topic, origin.partition));
+            Some(end.is_some_and(|told| told.end.is_some()))
+        });
+        self.metrics.now().blocked_partitions = blocked.count();
+        match blocked.reason() {
+            Some(reason) => self.metrics.health.is_ill(PARTITIONS, reason),
+            None => self.metrics.health.is_well(PARTITIONS),
+        }
+    }
+
+    fn told_of(&self, partition: &Partition) -> stats::Partition {
+        let origin = &partition.origin;
+        let told = origin
+            .topic
+            .as_ref()
+            .and_then(|topic| self.told.ends.of(topic, origin.partition));
+        let under_way = partition.offsets.in_flight();
+        let progress = Progress {
+            commit_point: partition.offsets.commit_point(),
+            oldest: partition.offsets.oldest(),
+            under_way,
+            // What is behind something broken was fetched, and thrown away.
+            idle: under_way == 0 && !partition.has_pending() && !partition.stopped,
+        };
+        let position = lag::position(progress, told, self.config.start_from_oldest);
+        stats::Partition {
+            topic: origin.topic.as_deref().unwrap_or_default().to_owned(),
+            partition: origin.partition,
+            lag: lag::lag(position, progress, told),
+            position,
+            under_way,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KafkaClientConfig;
+
+    #[test]
+    fn refused_is_the_pipeline_only_with_all_its_topics() {
+        let client = KafkaClientConfig {
+            addresses: vec!["a:9092".into()],
+            client_id: "test".into(),
+            tls: None,
+            sasl: None,
+            properties: Vec::new(),
+        };
+        let config = |topics: &[&str]| {
+            let topics = topics.iter().map(|&topic| topic.into()).collect();
+            KafkaInputConfig::new(client.clone(), topics, "group".into())
+        };
+        let mut told = Told::new(Instant::now());
+        assert!(told.is_refused("a", &config(&["a"])));
+        let two = config(&["a", "b"]);
+        let mut told = Told::new(Instant::now());
+        assert!(!told.is_refused("a", &two) && !told.is_refused("a", &two));
+        assert!(told.is_refused("b", &two));
+        let pattern = config(&["^a"]);
+        let mut told = Told::new(Instant::now());
+        assert!(!told.is_refused("ab", &pattern) && !told.is_refused("ac", &pattern));
+    }
+}

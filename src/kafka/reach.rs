@@ -1,0 +1,136 @@
+//! Whether a client reaches its cluster, judged from what librdkafka tells of its brokers every few seconds.
+//!
+//! librdkafka connects only to brokers that it needs, but keeps up one connection at least: when the last one is
+//! closed, it begins to connect to another broker within a second. A broker that closes idle connections therefore
+//! leaves the client without any for a moment, and librdkafka calls that "all brokers are down" as it does an outage.
+//! Two things tell an outage from it: an attempt to connect failed, or no connection came about for a while.
+
+use std::time::{Duration, Instant};
+
+/// Without a connection for so long and without a word why, the cluster counts as out of reach. A new connection takes
+/// a second, and far less if the machine is not busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is known of one client's connections.
+#[derive(Debug)]
+pub struct Reach {
+    reached: bool,
+    /// When no broker was connected for the first time since one was.
+    without_since: Option<Instant>,
+    /// What went wrong since a broker was connected.
+    trouble: Option<String>,
+}
+
+/// What a look at the brokers changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The cluster is out of reach, and why.
+    Lost(String),
+    /// It is reached again.
+    Back,
+}
+
+impl Reach {
+    /// Of a client that was `reached` or not so far.
+    pub fn new(reached: bool) -> Self {
+        Self {
+            reached,
+            without_since: None,
+            trouble: None,
+        }
+    }
+
+    /// A connection broke, or could not be made.
+    pub fn failed(&mut self, reason: &str) {
+        self.trouble = Some(reason.to_owned());
+    }
+
+    /// Some broker is `connected`, or none is, `now`.
+    pub fn look(&mut self, connected: bool, now: Instant) -> Option<Change> {
+        if connected {
+            self.without_since = None;
+            self.trouble = None;
+            return (!std::mem::replace(&mut self.reached, true)).then_some(Change::Back);
+        }
+        let without = now.duration_since(*self.without_since.get_or_insert(now));
+        if !self.reached {
+            return None;
+        }
+        let reason = match &self.trouble {
+            Some(trouble) => trouble.clone(),
+            None if without >= PATIENCE => {
+                format!("no connection to any broker for {} s", without.as_secs())
+            }
+            None => return None,
+        };
+        self.reached = false;
+        Some(Change::Lost(reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: &str = "Connect to 10.0.0.1:9092 failed: Connection refused";
+
+    fn lost(reason: &str) -> Option<Change> {
+        Some(Change::Lost(reason.to_owned()))
+    }
+
+    #[test]
+    fn an_idle_connection_that_was_closed_is_no_outage() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut reach = Reach::new(true);
+        assert_eq!(reach.look(true, after(0)), None);
+        for closed in [10_000, 20_000, 30_000] {
+            assert_eq!(reach.look(false, after(closed)), None);
+            assert_eq!(reach.look(true, after(closed + 2_000)), None);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_made_is_one_at_once() {
+        let start = Instant::now();
+        let mut reach = Reach::new(true);
+        reach.failed(REFUSED);
+        assert_eq!(reach.look(false, start), lost(REFUSED));
+        assert_eq!(reach.look(false, start), None, "it is told once");
+        assert_eq!(reach.look(true, start), Some(Change::Back));
+        assert_eq!(reach.look(true, start), None, "so is its end");
+    }
+
+    #[test]
+    fn so_is_one_that_does_not_come() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut reach = Reach::new(true);
+        assert_eq!(reach.look(false, after(0)), None);
+        assert_eq!(reach.look(false, after(9)), None);
+        assert_eq!(
+            reach.look(false, after(11)),
+            lost("no connection to any broker for 11 s")
+        );
+        assert_eq!(reach.look(true, after(13)), Some(Change::Back));
+    }
+
+    #[test]
+    fn one_broker_of_several_that_cannot_be_reached_is_none() {
+        let start = Instant::now();
+        let mut reach = Reach::new(true);
+        reach.failed(REFUSED);
+        assert_eq!(reach.look(true, start), None);
+        // What was wrong with it is no reason later.
+        assert_eq!(reach.look(false, start), None);
+    }
+
+    #[test]
+    fn a_new_client_takes_over_an_outage() {
+        let start = Instant::now();
+        let mut reach = Reach::new(false);
+        reach.failed(REFUSED);
+        assert_eq!(reach.look(false, start), None, "it was told");
+        assert_eq!(reach.look(true, start), Some(Change::Back));
+    }
+}
