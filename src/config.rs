@@ -47,9 +47,9 @@ pub use load::{Loaded, Source};
 pub use model::{
     ClientCertificate, Compression, Config, DeliveryGuarantee, Expected, ExpectedOutput, Extent,
     GenerateConfig, GenerateSource, GuestsConfig, HttpConfig, InputConfig, KafkaClientConfig,
-    KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig, OnError, OutputConfig,
-    Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig, SaslMechanism, Secret,
-    StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
+    KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig, Named,
+    OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig,
+    SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
 };
 pub use reference::reference;
 pub use running::Running;

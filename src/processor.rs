@@ -150,7 +150,7 @@ impl Processor {
         };
         event.emit(&self.metrics);
         Some(MessageFailed {
-            place: origin.place(message.offset),
+            place: origin.place(message.offset).to_string(),
             failure,
         })
     }

@@ -7,10 +7,9 @@ use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::config::KafkaOutputConfig;
+use crate::message::earlier::{ERROR_PREFIX, Place, is_of_error};
 use crate::message::{Attributes, Batch, Failure, Message, Overrides, Record};
 
-/// What the headers that tell of a failure begin with.
-pub const ERROR_PREFIX: &str = "nerodia-error-";
 /// A message or traceback in a header is cut off here: it must not make the letter too large.
 const MOST_TEXT: usize = 4096;
 
@@ -87,14 +86,14 @@ impl Composer {
         };
         let mut headers = Headers::default();
         match (&overrides.headers, &self.headers, input) {
-            (Some(chosen), _, _) => headers.extend(chosen.iter().map(borrow)),
+            (Some(chosen), _, _) => headers.extend(without_errors(chosen)),
             (None, Some(all), _) => {
                 headers.extend(
                     all.iter()
                         .map(|(name, value)| (name.as_str(), Some(value.as_bytes()))),
                 );
             }
-            (None, None, Some(input)) => headers.extend(original(input)),
+            (None, None, Some(input)) => headers.extend(without_errors(&input.headers)),
             (None, None, None) => {}
         }
         let payload = (!record.tombstone).then_some(payload);
@@ -103,8 +102,7 @@ impl Composer {
 
     /// The dead letter of `message`: its own bytes, key, headers and timestamp, what happened, and in which scripts.
     ///
-    /// A message that is a dead letter already, because it is run again, keeps the place it first came from, and its attempts
-    /// add up.
+    /// A dead letter that is run again keeps the place it first came from, and its attempts add up.
     ///
     /// # Errors
     /// If it is larger than the config allows.
@@ -120,42 +118,30 @@ impl Composer {
             headers: Vec::new(),
             timestamp: None,
             tombstone: false,
+            earlier: None,
         };
         let attributes = message.attributes.as_deref().unwrap_or(&NONE);
-        let before = |name: &str| {
-            let mut headers = attributes.headers.iter();
-            let (_, value) =
-                headers.find(|(header, _)| header.strip_prefix(ERROR_PREFIX) == Some(name))?;
-            std::str::from_utf8(value.as_deref()?).ok()
-        };
-        let attempts: u32 = before("attempts")
-            .and_then(|before| before.parse().ok())
-            .unwrap_or(0);
-        let attempts = attempts.saturating_add(failure.attempts).to_string();
-        let place = match (before("topic"), before("partition"), before("offset")) {
-            (Some(topic), Some(partition), Some(offset)) => {
-                [topic.to_owned(), partition.to_owned(), offset.to_owned()]
-            }
-            _ => [
-                batch.origin.topic.as_deref().unwrap_or_default().to_owned(),
-                batch.origin.partition.to_string(),
-                message.offset.to_string(),
-            ],
-        };
-        let [topic, partition, offset] = &place;
+        let before = message.earlier().map_or(0, |earlier| earlier.attempts);
+        let attempts = before.saturating_add(failure.attempts).to_string();
+        let Place {
+            topic,
+            partition,
+            offset,
+        } = message.place(&batch.origin);
+        let (partition, offset) = (partition.to_string(), offset.to_string());
         let facts = [
             ("type", failure.kind.as_str()),
             ("message", cut(&failure.message)),
             ("at", failure.at.as_deref().unwrap_or_default()),
             ("traceback", cut(&failure.traceback)),
             ("attempts", &attempts),
-            ("topic", topic),
-            ("partition", partition),
-            ("offset", offset),
+            ("topic", topic.unwrap_or_default()),
+            ("partition", &partition),
+            ("offset", &offset),
             ("script", script_hash),
         ];
         let mut headers = Headers::default();
-        headers.extend(original(attributes));
+        headers.extend(without_errors(&attributes.headers));
         let mut name = String::new();
         for (fact, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
             name.clear();
@@ -199,14 +185,13 @@ impl Composer {
     }
 }
 
-fn borrow((name, value): &(String, Option<Bytes>)) -> (&str, Option<&[u8]>) {
-    (name, value.as_deref())
-}
-
-/// The input's headers without those that tell of a failure before.
-fn original(input: &Attributes) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-    let headers = input.headers.iter().map(borrow);
-    headers.filter(|(name, _)| !name.starts_with(ERROR_PREFIX))
+/// Headers without those that tell of a failure, whoever set them: on a result they would be believed by who reads
+/// dead letters.
+fn without_errors(
+    headers: &[(String, Option<Bytes>)],
+) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    let others = headers.iter().filter(|(name, _)| !is_of_error(name));
+    others.map(|(name, value)| (name.as_str(), value.as_deref()))
 }
 
 /// The beginning of a long text.

@@ -76,7 +76,7 @@ impl Refusals {
             event.emit(metrics);
             let failure = Box::new(failure);
             if let ErrorPolicy::Stop = policy {
-                let place = place(index);
+                let place = place(index).to_string();
                 engine.do_send(MessageFailed { place, failure });
                 return Left::Before(index);
             }

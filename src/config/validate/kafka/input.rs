@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topics::Regex;
 use super::{Check, Client, Side, filled};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Extent, KafkaClientConfig, KafkaInputConfig};
+use crate::config::model::{Extent, KafkaClientConfig, KafkaInputConfig, Named};
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::input::BATCH;
@@ -95,6 +95,8 @@ impl Check<'_> {
             heartbeat_interval,
             rebalance_timeout,
             extent: Extent::Endless,
+            letters: false,
+            named: Named::default(),
         }
     }
 
