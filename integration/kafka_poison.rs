@@ -316,3 +316,42 @@ fn nothing_but_poison() {
         "a long text is cut, or it would not fit"
     );
 }
+
+/// A script that fails at everything: most of the topic is left as it is, and is read again by a mended one.
+#[test]
+fn too_many_failures_leave_the_rest_of_the_topic() {
+    const ALL: u64 = 60_000;
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "typo", PARTITIONS, "root = thsi")
+        .with("pipeline.max_failures", json!({ "share": 0.9, "of": 500 }))
+        .with("pipeline.max_in_flight", "256KiB");
+    let numbered =
+        |n: u64| Record::json(&json!({ "n": n })).partition((n % PARTITIONS as u64) as i32);
+    cluster.produce(&pipeline.input, (0..ALL).map(numbered));
+    let (code, log) = pipeline.start().wait();
+    assert_eq!(code, Some(1), "{log}");
+    let last = log.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("error: too many messages fail: 500 of the last 500")
+            && last.contains("500 of them with NameError (at "),
+        "{last}"
+    );
+    let letters = numbers(&cluster.read(pipeline.dead()));
+    assert!(letters.len() < ALL as usize / 2, "{}", letters.len());
+    // What is committed has its dead letter; the other way round there may be more.
+    let committed: i64 = cluster
+        .committed(&pipeline.group, &pipeline.input)
+        .values()
+        .sum();
+    assert!(committed as usize <= letters.len(), "{committed}");
+
+    let mended = pipeline.clone().script("root = this");
+    let mut running = mended.start();
+    mended.await_all_committed(cluster, &mut running);
+    assert_eq!(running.terminate().0, Some(0));
+    let all: BTreeSet<u64> = letters
+        .into_iter()
+        .chain(numbers(&cluster.read(&pipeline.output)))
+        .collect();
+    assert_eq!(all, (0..ALL).collect(), "nothing is passed over");
+}
