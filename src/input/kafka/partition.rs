@@ -118,14 +118,23 @@ impl Partition {
         if count == 0 || (self.pending.is_none() && !self.ready.load(Ordering::Acquire)) {
             return Read::Empty;
         }
-        let pending = match self.pending.take() {
-            Some(pending) => pending,
-            None => match Pending::new(&sink.gate, now) {
-                Some(pending) => pending,
-                None => return Read::NoRoom,
-            },
+        let Some(mut pending) = self.pending.take() else {
+            return match Pending::new(&sink.gate, now) {
+                Some(pending) => self.fill(pending, count, cut.period, sink, now),
+                None => Read::NoRoom,
+            };
         };
-        self.fill(pending, count, cut.period, sink, now)
+        let more = self.ready.load(Ordering::Acquire);
+        if more && pending.reserve(&sink.gate) {
+            return self.fill(pending, count, cut.period, sink, now);
+        }
+        // It needs no room to leave.
+        if pending.draft.len() >= count || pending.is_due(cut.period, now) {
+            self.hand_on(pending, sink);
+            return Read::Sent;
+        }
+        self.pending = Some(pending);
+        if more { Read::NoRoom } else { Read::Empty }
     }
 
     fn fill(
@@ -159,7 +168,7 @@ impl Partition {
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);
                     if !draft.is_empty() {
-                        self.pending = Some(pending);
+                        self.wait(pending);
                     }
                     return Read::Failed(error);
                 }
@@ -170,12 +179,18 @@ impl Partition {
             return Read::Empty;
         }
         let full = draft.len() >= count || draft.cost() >= RESERVE;
-        if !full && now.duration_since(pending.since) < period {
-            self.pending = Some(pending);
+        if !full && !pending.is_due(period, now) {
+            self.wait(pending);
             return Read::Empty;
         }
         self.hand_on(pending, sink);
         Read::Sent
+    }
+
+    /// Keeps a batch that is not full. Meanwhile others may have the room that it does not need.
+    fn wait(&mut self, mut pending: Pending) {
+        pending.permit.fit(pending.draft.cost());
+        self.pending = Some(pending);
     }
 
     fn hand_on(&mut self, pending: Pending, sink: &Sink) {
@@ -261,5 +276,18 @@ impl Pending {
             permit,
             since,
         })
+    }
+
+    /// Takes room for more messages, if there is any.
+    fn reserve(&mut self, gate: &Gate) -> bool {
+        let wanted = RESERVE.min(gate.limit());
+        let more = gate.try_acquire(wanted.saturating_sub(self.permit.bytes()));
+        let there = more.is_some();
+        more.into_iter().for_each(|more| self.permit.join(more));
+        there
+    }
+
+    fn is_due(&self, period: Duration, now: Instant) -> bool {
+        now.duration_since(self.since) >= period
     }
 }
