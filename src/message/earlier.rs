@@ -104,14 +104,14 @@ impl Message {
                 .is_cut
                 .then(|| "not all of the headers and the key".to_owned()),
         };
-        attributes.earlier = Some(Box::new(Earlier {
+        let earlier = Earlier {
             topic: facts.topic,
             partition,
             offset,
             attempts: facts.attempts,
             payload_size: facts.payload_size,
-        }));
-        if let (Some(missing), Some(earlier)) = (missing, self.earlier()) {
+        };
+        if let Some(missing) = missing {
             let text = format!(
                 "the dead letter has {missing} of its message, which was too large for the topic of dead letters: the \
                  whole one is {}",
@@ -119,6 +119,7 @@ impl Message {
             );
             self.rejected = Some(Box::new(Failure::new("Truncated", text)));
         }
+        attributes.earlier = Some(Box::new(earlier));
     }
 }
 
