@@ -16,7 +16,8 @@ pub(in crate::config) struct Pipeline {
     pub processors: Vec<Processor>,
     /// What happens to a message whose script fails: it goes to `dead_letter`, or is dropped.
     pub on_error: OnError,
-    /// Ends the pipeline when nearly all messages fail, before a whole topic is moved to `dead_letter`. Without it: never.
+    /// Ends the pipeline with exit code 1 when nearly all messages fail, before a whole topic is moved to `dead_letter`. What
+    /// it has not dealt with by then is not committed. Without it: never.
     pub max_failures: Option<MaxFailures>,
     /// The most bytes of messages under way at a time, from when they are read to when they are
     /// delivered; their results may take as much again. It bounds the memory of the engine itself;
@@ -46,8 +47,7 @@ pub(in crate::config) enum OnError {
     Drop,
 }
 
-/// How many messages may fail. Where more do, the pipeline ends with exit code 1; what it has not dealt with by then is
-/// not committed.
+/// How many messages may fail.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct MaxFailures {
