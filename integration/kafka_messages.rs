@@ -7,7 +7,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::{Cluster, Record, kafka_sh};
 use pipeline::{Pipeline, errors, logged, recently};
@@ -823,4 +823,33 @@ fn positions_that_are_no_longer_there() {
         (&json!(10), &json!(30))
     );
     assert_eq!(warned[0]["count"], 20);
+}
+
+/// A batch that waits to be full keeps no more room than it needs: others of its kind wait beside it, not behind it.
+#[test]
+fn many_partitions_with_few_messages_wait_together() {
+    const PARTITIONS: i32 = 40;
+    const PERIOD: Duration = Duration::from_secs(15);
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "waiting", PARTITIONS, "root = this").with(
+        "input.kafka.batching",
+        json!({ "count": 100, "period": "15s" }),
+    );
+    let records = (0..PARTITIONS).map(|n| numbered(n as u64).partition(n));
+    cluster.produce(&pipeline.input, records);
+    let mut running = pipeline.start();
+    let first = std::cell::Cell::new(None);
+    running.eventually("all results are there", || {
+        let count = cluster.count(&pipeline.output);
+        if count > 0 && first.get().is_none() {
+            first.set(Some(Instant::now()));
+        }
+        (count == i64::from(PARTITIONS))
+            .then_some(())
+            .ok_or(format!("{count}"))
+    });
+    // With room for sixteen at a time there were three rounds.
+    let spread = first.get().expect("a first one").elapsed();
+    assert!(spread < PERIOD, "{spread:?} from the first to the last");
+    running.terminate();
 }

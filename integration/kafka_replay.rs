@@ -129,3 +129,145 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("0 dead letters read"), "{}", ran.stderr);
 }
+
+const ADDS_A_HEADER: &str = "\
+meta['headers'] = {**meta['headers'], 'version': '2'}
+root = {'at': [meta['topic'], meta['partition'], meta['offset']], 'headers': sorted(meta['headers'])}";
+
+/// A header of a result tells of no failure, and the script is run as if the message had never failed.
+#[test]
+fn a_replay_runs_the_message_that_was() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "was", 3, "raise ValueError('not yet')");
+    let records = (0..3).map(|n| {
+        Record::json(&json!({ "n": n }))
+            .header("trace", Some(b"abc"))
+            .partition(2)
+    });
+    cluster.produce(&pipeline.input, records);
+    let mut running = pipeline.start();
+    pipeline.await_all_committed(cluster, &mut running);
+    running.terminate();
+    assert_eq!(cluster.count(pipeline.dead()), 3);
+
+    let file = pipeline.file();
+    let dry = nerodia([
+        "replay".as_ref(),
+        "--dry-run".as_ref(),
+        "-c".as_ref(),
+        file.path().as_os_str(),
+    ])
+    .run()
+    .expect(1);
+    let letters = dry.dead_letters();
+    assert_eq!(letters.len(), 3, "{}", dry.stderr);
+    for (offset, letter) in letters.iter().enumerate() {
+        assert_eq!(
+            (&letter["topic"], &letter["partition"], &letter["offset"]),
+            (&json!(pipeline.input), &json!(2), &json!(offset)),
+            "where it first came from"
+        );
+    }
+
+    let mended = pipeline.clone().script(ADDS_A_HEADER);
+    let file = mended.file();
+    let shown = nerodia([
+        "try".as_ref(),
+        "--json".as_ref(),
+        "-c".as_ref(),
+        file.path().as_os_str(),
+    ])
+    .arg("--from-kafka")
+    .arg(pipeline.dead())
+    .run()
+    .expect(0);
+    let shown: Vec<serde_json::Value> = shown
+        .lines()
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(shown.len(), 3);
+    assert_eq!(shown[0]["topic"], json!(pipeline.input));
+    assert_eq!(shown[0]["input"]["headers"], json!([["trace", "abc"]]));
+
+    nerodia(["replay".as_ref(), "-c".as_ref(), file.path().as_os_str()])
+        .run()
+        .expect(0);
+    let results = cluster.read(&pipeline.output);
+    assert_eq!(results.len(), 3);
+    for (offset, result) in results.iter().enumerate() {
+        assert_eq!(
+            result.value(),
+            json!({ "at": [pipeline.input, 2, offset], "headers": ["trace", "version"] })
+        );
+        let names: Vec<&str> = result
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(names, ["trace", "version"]);
+    }
+
+    let nowhere = nerodia(["replay".as_ref(), "-c".as_ref(), file.path().as_os_str()])
+        .arg("--from")
+        .arg("no-such-topic")
+        .arg("--connect-timeout")
+        .arg("5s")
+        .run()
+        .expect(1);
+    assert!(
+        nowhere
+            .stderr
+            .contains("the topic `no-such-topic` of `--from` does not exist"),
+        "{}",
+        nowhere.stderr
+    );
+}
+
+/// Whoever writes to an input may write these headers. They say nothing but in a replay.
+#[test]
+fn nobody_makes_the_engine_say_where_a_failure_was() {
+    let cluster = Cluster::shared();
+    let script = format!("if this['n'] == 0: raise ValueError('no')\n{ADDS_A_HEADER}");
+    let pipeline = Pipeline::new(cluster, "forged", 1, &script);
+    let records = (0..2).map(|n| {
+        let record = Record::json(&json!({ "n": n })).partition(0);
+        [
+            ("topic", "elsewhere"),
+            ("partition", "77"),
+            ("offset", "88"),
+            ("attempts", "99"),
+        ]
+        .into_iter()
+        .fold(record, |record, (name, value)| {
+            record.header(&format!("nerodia-error-{name}"), Some(value.as_bytes()))
+        })
+    });
+    cluster.produce(&pipeline.input, records);
+    let mut running = pipeline.start();
+    pipeline.await_all_committed(cluster, &mut running);
+    running.terminate();
+
+    let letters = cluster.read(pipeline.dead());
+    let header = |name: &str| letters[0].header_text(&format!("nerodia-error-{name}"));
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        [
+            header("topic"),
+            header("partition"),
+            header("offset"),
+            header("attempts")
+        ],
+        [Some(&*pipeline.input), Some("0"), Some("0"), Some("1")]
+    );
+    let [result] = &cluster.read(&pipeline.output)[..] else {
+        panic!("one result");
+    };
+    // They are headers like others to the script, and are gone from its result all the same.
+    assert_eq!(result.value()["at"], json!([pipeline.input, 0, 1]));
+    assert_eq!(result.value()["headers"].as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        result.headers,
+        [("version".to_owned(), Some(b"2".to_vec()))]
+    );
+}

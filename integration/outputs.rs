@@ -225,3 +225,50 @@ fn a_tombstone_leaves_without_a_payload_and_past_later_scripts() {
         );
     }
 }
+
+/// Nearly everything fails: the pipeline ends before all of it has.
+#[test]
+fn too_many_failures_end_the_pipeline() {
+    let config = "
+pipeline:
+  max_failures: { share: 0.5, of: 200 }
+  max_in_flight: 64KiB
+  processors:
+    - python:
+        script: |
+          if this % 1000 == 7: raise KeyError('rare')
+          root = this['a'] if this >= 1000 else this
+dead_letter: { stdout: {} }
+";
+    for runtime in RUNTIMES {
+        let lines: String = (0..200_000).map(|n| format!("{n}\n")).collect();
+        let ran = run(config)
+            .set(format!("guests.runtime={runtime}"))
+            .stdin(lines)
+            .run()
+            .expect(1);
+        let last = ran.stderr.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("error: too many messages fail: 101 of the last 200, more than the share of 0.5 that")
+                && last.contains(" of them with TypeError (at ")
+                && last.contains(".yaml:8)"),
+            "{last}"
+        );
+        let ended = &ran.logged("pipeline ended")[0];
+        assert!(ended["received"].as_u64() < Some(100_000), "{ended}");
+        assert!(!ran.stderr.contains("lost inside"), "{}", ran.stderr);
+    }
+    // Half of them is allowed, and so is all of too few.
+    for (share, of, count) in [(0.5, 200, 400), (0.1, 200, 199)] {
+        let lines: String = (0..count).map(|n| format!("{}\n", n % 2)).collect();
+        let ran = run(HALVES)
+            .set(format!(
+                "pipeline.max_failures={{share: {share}, of: {of}}}"
+            ))
+            .stdin(lines)
+            .run()
+            .expect(1);
+        assert_eq!(ran.dead_letters().len(), (count + 1) / 2);
+        assert!(!ran.stderr.contains("too many"), "{}", ran.stderr);
+    }
+}

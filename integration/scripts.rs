@@ -540,3 +540,103 @@ fn deep_documents_beside_lone_surrogates_fail_alone_if_at_all() {
         }
     }
 }
+
+/// What a script's failure says is what Python says of it, however often it fails at the same place.
+#[test]
+fn tracebacks_are_pythons_own() {
+    let script = r#"
+import traceback
+
+class Own(ValueError):
+    pass
+
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+class Thing:
+    def __init__(self, n):
+        setattr(self, f"name{n}", n)
+
+def plain(n): raise ValueError(f"number {n}")
+def key(n): return sum({"a": 1}["b" * n] for _ in range(3))
+def deep(n): return deep(n - 1) if n else 1 / 0
+def deeper(n): return deep(n * 20)
+def own(n): raise Own
+def lines(n): raise ValueError("two\nlines " + str(n))
+def cause(n):
+    try:
+        key(n)
+    except KeyError as error:
+        raise Own(n) from error
+def context(n):
+    try:
+        key(n)
+    except KeyError:
+        raise ValueError(n)
+def suppressed(n):
+    try:
+        key(n)
+    except KeyError:
+        raise ValueError(n) from None
+def circle(n):
+    one, other = ValueError(n), KeyError(n)
+    one.__cause__, other.__cause__ = other, one
+    raise one
+def name(n):
+    length = n
+    return lenght
+def names(n):
+    if n % 2:
+        sizes = 1
+    return sizez
+def attribute(n): return "abc".uper()
+def thing(n): return Thing(n).nome1
+def note(n):
+    error = ValueError(n)
+    error.add_note(f"note {n}")
+    raise error
+def group(n): raise ExceptionGroup("some", [ValueError(n), KeyError(n)])
+def grouped(n):
+    try:
+        group(n)
+    except ExceptionGroup:
+        raise ValueError(n)
+def syntax(n): compile(f"a b {n}", "x", "exec")
+def imported(n): from json import lods
+def odd(n): raise Odd
+def inner(n): exec(compile("\n1/0", f"<{n % 2}>", "exec"))
+
+WAYS = [plain, key, deep, deeper, own, lines, cause, context, suppressed, circle, name, names, attribute, thing, note,
+        group, grouped, syntax, imported, odd, inner]
+try:
+    WAYS[this["way"]](this["n"])
+except BaseException as error:
+    if this["fails"]:
+        raise
+    every = traceback.TracebackException(type(error), error, error.__traceback__, limit=-20, compact=True)
+    root = "".join(every.format())
+"#;
+    let ways = 21;
+    let rounds = 5;
+    let messages = |fails: bool| {
+        let numbers = (0..rounds).flat_map(|n| (0..ways).map(move |way| (way, n)));
+        let lines =
+            numbers.map(|(way, n)| format!("{{\"way\":{way},\"n\":{n},\"fails\":{fails}}}\n"));
+        lines.collect::<String>()
+    };
+    for runtime in RUNTIMES {
+        let told = eval(runtime, script).stdin(messages(false)).run().expect(0);
+        let failed = eval(runtime, script).stdin(messages(true)).run().expect(1);
+        let (told, letters) = (told.lines(), failed.dead_letters());
+        assert_eq!((told.len(), letters.len()), (ways * rounds, ways * rounds));
+        for (told, letter) in told.iter().zip(&letters) {
+            let told: String = serde_json::from_str(told).expect("text");
+            assert!(
+                told.starts_with("Traceback") || told.contains("Error"),
+                "{told}"
+            );
+            assert_eq!(letter["error"]["traceback"], told.as_str());
+        }
+    }
+}

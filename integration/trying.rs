@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use broker::{Cluster, Record};
 use pipeline::Pipeline;
+use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
 use support::{RUNTIMES, nerodia, written};
 
@@ -305,8 +306,110 @@ fn kafka_is_read_without_a_trace() {
         .run();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("`no-such-topic`") && ran.stderr.contains("does not exist"),
+        ran.stderr
+            .contains("the topic `no-such-topic` of `--from-kafka` does not exist"),
         "{}",
         ran.stderr
     );
+}
+
+/// Offsets only bound the number of messages: markers and aborted messages have some too.
+#[test]
+fn topics_that_were_written_with_transactions() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "try-transactions", 2, "root = this");
+    let producer: ThreadedProducer<DefaultProducerContext> = cluster
+        .client()
+        .set("transactional.id", broker::unique("writer"))
+        .create()
+        .expect("a producer");
+    let wait = Duration::from_secs(60);
+    producer.init_transactions(wait).expect("transactions");
+    for round in 0..24 {
+        producer.begin_transaction().expect("begun");
+        let record = Record::json(&json!(round)).partition(round % 2);
+        broker::send(&producer, &pipeline.input, &record);
+        producer.flush(wait).expect("written");
+        // The last ones are aborted: at the end of the topic there is nothing to be seen.
+        if round < 18 {
+            producer.commit_transaction(wait).expect("committed");
+        } else {
+            producer.abort_transaction(wait).expect("rolled back");
+        }
+    }
+    let file = pipeline.file();
+    let sample = |count: &str| {
+        let args = [
+            "try".as_ref(),
+            "--json".as_ref(),
+            "-c".as_ref(),
+            file.path().as_os_str(),
+        ];
+        let ran = nerodia(args)
+            .arg("--from-kafka")
+            .arg("--count")
+            .arg(count)
+            .set("logger.level=info")
+            .run()
+            .expect(0);
+        assert!(!ran.stderr.contains("PartitionEOF"), "{}", ran.stderr);
+        let shown = objects(ran.text());
+        let mut payloads: Vec<i64> = shown
+            .iter()
+            .map(|one| one["input"]["payload"].as_str().expect("text"))
+            .map(|payload| payload.parse().expect("a number"))
+            .collect();
+        payloads.sort_unstable();
+        payloads
+    };
+    assert_eq!(sample("6"), (12..18).collect::<Vec<_>>(), "the last six");
+    assert_eq!(sample("100"), (0..18).collect::<Vec<_>>(), "all there are");
+}
+
+/// A dict of headers keeps those of one name together; a list keeps its order.
+#[test]
+fn headers_of_a_list_keep_their_order() {
+    let folder = written(&[("a.yaml", CONFIG)]);
+    let pairs = "[('a', '1'), ('b', '2'), ('a', '3')]";
+    for script in [
+        format!("meta['headers'] = {pairs}\nroot = this"),
+        format!("emit(this, headers={pairs})"),
+    ] {
+        let ran = nerodia(["try", "--json", "-c"])
+            .arg(folder.path().join("a.yaml"))
+            .set(format!(
+                "pipeline.processors=[{{python: {{script: {script:?}}}}}, {{python: {{script: 'root = this'}}}}]"
+            ))
+            .stdin("1\n")
+            .run()
+            .expect(0);
+        assert_eq!(
+            objects(ran.text())[0]["outputs"][0]["headers"],
+            json!([["a", "1"], ["b", "2"], ["a", "3"]])
+        );
+    }
+}
+
+#[test]
+fn a_name_of_a_header_is_text() {
+    let folder = written(&[("a.yaml", CONFIG)]);
+    for (name, told) in [
+        ("1", "int"),
+        ("b'a'", "bytes"),
+        ("('a',)", "tuple"),
+        ("None", "NoneType"),
+    ] {
+        let ran = nerodia(["try", "--json", "-c"])
+            .arg(folder.path().join("a.yaml"))
+            .set(format!(
+                "pipeline.processors.0.python.script=meta['headers'] = {{{name}: 'x'}}; root = this"
+            ))
+            .stdin("1\n")
+            .run()
+            .expect(1);
+        assert_eq!(
+            objects(ran.text())[0]["error"]["message"],
+            format!("the name of a header must be str, not {told}")
+        );
+    }
 }

@@ -920,6 +920,102 @@ def encoded(value):
         return 1, as_json(value)
 
 
+# What `traceback` makes of frames, and of the last lines of some exceptions. It reads lines of source and parses them, which
+# takes a hundred times as long as the failure itself; a script that fails does so at the same few places, over and over.
+RENDERED = {}
+MOST_RENDERED = 128
+MOST_FRAMES = 20
+# Their last lines may suggest a name, or are more than one line.
+ELABORATE = (AttributeError, BaseExceptionGroup, ImportError, NameError, SyntaxError)
+CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
+CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
+
+
+def remembered(key, alive, render):
+    """`render()`, or what it gave for the same `key`; `alive` are the objects whose ids are in the key."""
+    found = RENDERED.get(key)
+    if found is None:
+        if len(RENDERED) >= MOST_RENDERED:
+            RENDERED.clear()
+        found = RENDERED[key] = render(), alive
+    return found[0]
+
+
+def whole(traceback, error, first):
+    """The text as `traceback` makes it, whatever it takes."""
+    try:
+        every = traceback.TracebackException(type(error), error, first, limit=-MOST_FRAMES, compact=True)
+        return "".join(every.format())
+    except BaseException:
+        return ""
+
+
+def rendered(traceback, error, first):
+    """The text that `traceback` gives `error` for the frames from `first` on."""
+    parts, seen = [], set()
+    while True:
+        if isinstance(error, BaseExceptionGroup):  # a tree of its own
+            parts.append(whole(traceback, error, first))
+            break
+        parts.append(rendered_alone(traceback, error, first))
+        seen.add(id(error))
+        cause = error.__cause__
+        before = error.__context__ if cause is None and not error.__suppress_context__ else cause
+        if before is None or id(before) in seen:
+            break
+        parts.append(CONTEXT if cause is None else CAUSE)
+        error, first = before, before.__traceback__
+    return "".join(reversed(parts))
+
+
+def rendered_alone(traceback, error, first):
+    """The text without that of the exceptions before it."""
+    codes, places, frame, last = [], [], first, None
+    while frame is not None:
+        last = frame.tb_frame
+        codes.append(last.f_code)
+        places.append(frame.tb_lasti)
+        frame = frame.tb_next
+    codes, places = codes[-MOST_FRAMES:], places[-MOST_FRAMES:]
+    key = (*map(id, codes), *places)
+
+    def frames():
+        # Of any exception: the frames do not depend on it.
+        stack = traceback.TracebackException(Exception, None, first, limit=-MOST_FRAMES).stack
+        return "" if not stack else "".join(["Traceback (most recent call last):\n", *stack.format()])
+
+    def ending():
+        alone = traceback.TracebackException(type(error), error, first, limit=0, compact=True)
+        return "".join(alone.format_exception_only())
+
+    kind = type(error)
+    if getattr(error, "__notes__", None) is not None or isinstance(error, SyntaxError):
+        end = ending()
+    elif not isinstance(error, ELABORATE):
+        module = kind.__module__
+        name = kind.__qualname__ if module in ("__main__", "builtins") else f"{module}.{kind.__qualname__}"
+        try:
+            message = str(error)
+        except BaseException:
+            message = "<exception str() failed>"
+        end = f"{name}: {message}\n" if message else f"{name}\n"
+    else:
+        end = suggested(error, key, codes, last, ending)
+    return remembered(key, codes, frames) + end
+
+
+def suggested(error, key, codes, frame, ending):
+    """The last line of an exception that may suggest another name, by what the suggestion depends on."""
+    kind, by = type(error), ()
+    if isinstance(error, AttributeError):
+        by = type(error.obj)
+        if by.__module__ != "builtins":
+            return ending()  # its instances may differ
+    elif isinstance(error, NameError) and frame is not None:
+        by = tuple(frame.f_locals)
+    return remembered((kind, str(error), by, *key), codes, ending)
+
+
 def failure(index, stages, error, limit=100):
     """The extra that tells of an exception: type, message, line in the script, traceback."""
     files = {stage.file: stage for stage in stages}
@@ -937,10 +1033,10 @@ def failure(index, stages, error, limit=100):
         message = "<its message cannot be shown>"
     try:
         traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
-        lines = traceback.TracebackException(
-            type(error), error, first, limit=-20, compact=True
-        ).format()
-        text = "".join(lines)
+        try:
+            text = rendered(traceback, error, first)
+        except BaseException:
+            text = whole(traceback, error, first)
     except BaseException:
         text = ""
     if isinstance(error, SystemExit):
@@ -951,6 +1047,8 @@ def failure(index, stages, error, limit=100):
 
 def clip(text, most=8192):
     """At most so many bytes of UTF-8."""
+    if len(text) <= most and text.isascii():
+        return text
     return text[:most].encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
@@ -961,10 +1059,12 @@ def header_pairs(headers):
     pairs = headers.items() if isinstance(headers, dict) else headers
     flat = []
     for name, value in pairs:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a header must be str, not {type(name).__name__}")
         for one in value if isinstance(value, list) else [value]:
             if not (one is None or isinstance(one, (str, bytes))):
                 raise TypeError(f"header {name!r} must be str, bytes or None, not {type(one).__name__}")
-            flat.append((plain_text(str(name)), as_key(one)))
+            flat.append((plain_text(name), as_key(one)))
     return flat
 
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
+use crate::message::earlier::Place;
 use crate::message::{Batch, Failure, Message};
 
 #[derive(Serialize)]
@@ -26,11 +27,16 @@ struct Letter<'a> {
 /// Appends the dead letter of `message`, one of `batch`, to `data` as JSON on one line.
 pub fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
     let payload = std::str::from_utf8(&message.payload).ok();
+    let Place {
+        topic,
+        partition,
+        offset,
+    } = message.place(&batch.origin);
     let letter = Letter {
         error: failure,
-        topic: batch.origin.topic.as_deref(),
-        partition: batch.origin.partition,
-        offset: message.offset,
+        topic,
+        partition,
+        offset,
         payload,
         payload_base64: payload
             .is_none()

@@ -14,10 +14,12 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::shutdown::{End, Signal};
+use crate::config::MaxFailures;
 use crate::guest::error::StartError;
 use crate::input::{Commit, Drain, Input};
 use crate::message::Failure;
 use crate::message::gate::Gate;
+use crate::processor::failure_window::TooMany;
 use crate::telemetry::metrics::Metrics;
 
 /// A message failed, and nobody says where failed messages go. Not committed, so that it is the first at
@@ -30,6 +32,11 @@ pub struct MessageFailed {
     /// Why.
     pub failure: Box<Failure>,
 }
+
+/// So many messages fail that something is wrong with all of them.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TooManyFailures(pub TooMany);
 
 /// Something that cannot be mended by trying again.
 #[derive(Debug, Message)]
@@ -336,6 +343,29 @@ impl Handler<MessageFailed> for Engine {
                 "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins \
                  with it. Mend the script, or say where failed messages go (`dead_letter`, or \
                  `pipeline.on_error: drop`)"
+            )
+        });
+        self.drain(ctx);
+    }
+}
+
+impl Handler<TooManyFailures> for Engine {
+    type Result = ();
+
+    fn handle(&mut self, TooManyFailures(too_many): TooManyFailures, ctx: &mut Self::Context) {
+        let TooMany {
+            failed,
+            limit: MaxFailures { share, of },
+            error,
+            at,
+            count,
+        } = too_many;
+        let at = at.map_or_else(String::new, |at| format!(" (at {at})"));
+        self.error.get_or_insert_with(|| {
+            anyhow::anyhow!(
+                "too many messages fail: {failed} of the last {of}, more than the share of {share} that \
+                 `pipeline.max_failures` allows; {count} of them with {error}{at}. What was not dealt with is not \
+                 committed: mend the script and start again"
             )
         });
         self.drain(ctx);

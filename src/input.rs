@@ -48,6 +48,8 @@ pub struct Sink {
     pub gate: Gate,
     processor: Addr<Processor>,
     acks: Recipient<Acked>,
+    /// What is read are dead letters, to be run as the messages that they were.
+    letters: bool,
 }
 
 impl Sink {
@@ -56,9 +58,12 @@ impl Sink {
         &self,
         origin: &Arc<Origin>,
         position: u64,
-        messages: Vec<Message>,
+        mut messages: Vec<Message>,
         permit: Permit,
     ) {
+        if self.letters {
+            messages.iter_mut().for_each(Message::reopen);
+        }
         let acks = self.acks.clone();
         let batch = Batch::new(Arc::clone(origin), position, messages, permit, acks);
         // Safe without looking at the mailbox's size: the permit was taken.
@@ -152,6 +157,7 @@ impl Input {
             processor,
             engine,
             metrics: Arc::clone(metrics),
+            letters: matches!(config, InputConfig::Kafka(kafka) if kafka.letters),
         };
         Ok(match config {
             InputConfig::Stdin(config) => {
@@ -175,6 +181,7 @@ struct Parts {
     processor: Addr<Processor>,
     engine: Addr<Engine>,
     metrics: Arc<Metrics>,
+    letters: bool,
 }
 
 impl Parts {
@@ -190,12 +197,14 @@ impl Parts {
                 processor,
                 engine,
                 metrics,
+                letters,
             } = self;
             let acks = ctx.address().recipient();
             let sink = Sink {
                 gate,
                 processor,
                 acks,
+                letters,
             };
             source(sink, engine.clone());
             Input {

@@ -1,6 +1,7 @@
 //! What flows: messages in batches, the outcomes scripts make of them, and the acks that come back.
 
 pub mod ack;
+pub mod earlier;
 pub mod gate;
 
 use std::ops::Range;
@@ -12,6 +13,7 @@ use actix::Recipient;
 use bytes::Bytes;
 
 use self::ack::{Ack, Acked, Fate};
+use self::earlier::{Earlier, Place};
 use self::gate::Permit;
 
 /// One unit of input: payload bytes plus where they came from.
@@ -64,6 +66,8 @@ pub struct Attributes {
     pub timestamp: Option<i64>,
     /// There is no payload, not even an empty one: Kafka's sign that the key is deleted.
     pub tombstone: bool,
+    /// What the message was before, if it is a dead letter that is run again.
+    pub earlier: Option<Box<Earlier>>,
 }
 
 impl Attributes {
@@ -110,14 +114,12 @@ impl Origin {
         }
     }
 
-    /// Where the message at `offset` is, for people.
-    pub fn place(&self, offset: i64) -> String {
-        match &self.topic {
-            Some(topic) => format!(
-                "topic `{topic}`, partition {}, offset {offset}",
-                self.partition
-            ),
-            None => format!("message {offset}"),
+    /// Where the message at `offset` is, for people. See [`Message::place`] for where it comes from.
+    pub fn place(&self, offset: i64) -> Place<'_> {
+        Place {
+            topic: self.topic.as_deref(),
+            partition: self.partition,
+            offset,
         }
     }
 

@@ -4,6 +4,7 @@
 //! the error policy says.
 
 pub mod error_policy;
+pub mod failure_window;
 pub mod sequencer;
 
 use std::collections::HashMap;
@@ -12,13 +13,28 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use self::error_policy::ErrorPolicy;
+use self::failure_window::{FailureWindow, TooMany};
 use self::sequencer::Sequencer;
-use crate::engine::{MessageFailed, Watch};
+use crate::config::MaxFailures;
+use crate::engine::{MessageFailed, TooManyFailures, Watch};
 use crate::message::ack::Ack;
-use crate::message::{Batch, Deliver, Incoming, Lane, LaneEnded, Outcome, Outcomes, Processed};
+use crate::message::{
+    Batch, Deliver, Incoming, Lane, LaneEnded, Origin, Outcome, Outcomes, Processed,
+};
 use crate::supervisor::Run;
 use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
+
+/// How many messages may fail, and by which scripts: what comes of those before them does not count. To the
+/// processor at each reload.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Judge {
+    /// `None` for all.
+    pub max_failures: Option<MaxFailures>,
+    /// [`GuestSpec::script_hash`](crate::guest::GuestSpec::script_hash) of the scripts.
+    pub script_hash: Arc<str>,
+}
 
 /// The actor. See the module's documentation.
 pub struct Processor {
@@ -26,8 +42,14 @@ pub struct Processor {
     output: Recipient<Deliver>,
     error_policy: ErrorPolicy,
     metrics: Arc<Metrics>,
-    lanes: HashMap<Lane, Sequencer<Stretch>>,
+    lanes: HashMap<Lane, (Arc<Origin>, Sequencer<Stretch>)>,
+    failures: Option<FailureWindow>,
+    /// The scripts whose failures count.
+    judged: Arc<str>,
+    /// Too many messages failed: nothing more is taken in or let out.
+    over: bool,
     engine: Recipient<MessageFailed>,
+    too_many: Recipient<TooManyFailures>,
     _watch: Watch,
 }
 
@@ -46,8 +68,13 @@ impl Processor {
         supervisor: Recipient<Run>,
         output: Recipient<Deliver>,
         error_policy: ErrorPolicy,
+        Judge {
+            max_failures,
+            script_hash,
+        }: Judge,
         metrics: Arc<Metrics>,
         engine: Recipient<MessageFailed>,
+        too_many: Recipient<TooManyFailures>,
         watch: Watch,
     ) -> Self {
         Self {
@@ -56,7 +83,11 @@ impl Processor {
             error_policy,
             metrics,
             lanes: HashMap::new(),
+            failures: max_failures.map(FailureWindow::new),
+            judged: script_hash,
+            over: false,
             engine,
+            too_many,
             _watch: watch,
         }
     }
@@ -151,9 +182,44 @@ impl Processor {
         };
         event.emit(&self.metrics);
         Some(MessageFailed {
-            place: origin.place(message.offset),
+            place: origin.place(message.offset).to_string(),
             failure,
         })
+    }
+}
+
+impl Processor {
+    /// Takes note of what became of messages; whether too many failed.
+    fn judge(&mut self, outcomes: &Outcomes) -> Option<TooMany> {
+        let window = self.failures.as_mut()?;
+        if outcomes.script_hash != self.judged {
+            return None;
+        }
+        let mut well = 0;
+        for outcome in &outcomes.items {
+            let Outcome::Failed(failure) = outcome else {
+                well += 1;
+                continue;
+            };
+            window.pass(std::mem::take(&mut well));
+            window.fail(&failure.kind, failure.at.as_deref());
+            if let Some(too_many) = window.verdict() {
+                return Some(too_many);
+            }
+        }
+        window.pass(well);
+        None
+    }
+
+    /// Gives up what is under way in all lanes, so that it is not committed: it is read again at the next start.
+    fn give_up(&mut self, too_many: TooMany) {
+        self.over = true;
+        for (origin, _) in self.lanes.values() {
+            origin.stop();
+        }
+        // After that: the acks in the sequencers are abandoned, not lost.
+        self.lanes.clear();
+        self.too_many.do_send(TooManyFailures(too_many));
     }
 }
 
@@ -173,6 +239,10 @@ impl Handler<Incoming> for Processor {
                 .map(|message| message.payload.len())
                 .sum::<usize>(),
         );
+        if self.over {
+            batch.origin.stop();
+            return;
+        }
         Metrics::add(&self.metrics.received, count as u64);
         Metrics::add(&self.metrics.received_bytes, bytes as u64);
         self.metrics.batches.observe(count as f64, 1);
@@ -189,8 +259,16 @@ impl Handler<Processed> for Processor {
             start,
             mut outcomes,
         } = processed;
+        if self.over {
+            batch.origin.stop();
+        }
         if batch.origin.is_over() {
             return; // who has the partition now makes these results too, and is further on
+        }
+        if let Some(too_many) = self.judge(&outcomes) {
+            batch.origin.stop();
+            self.give_up(too_many);
+            return;
         }
         let stop = self.stop_before_failure(&batch, start, &mut outcomes);
         let count = outcomes.items.len();
@@ -204,7 +282,10 @@ impl Handler<Processed> for Processor {
             ack,
             stop,
         };
-        let sequencer = self.lanes.entry(origin.lane).or_default();
+        let (_, sequencer) = self
+            .lanes
+            .entry(origin.lane)
+            .or_insert_with(|| (Arc::clone(&origin), Sequencer::default()));
         sequencer.insert(position, count as u64, stretch);
         let ready: Vec<Stretch> = std::iter::from_fn(|| sequencer.pop()).collect();
         for stretch in ready {
@@ -213,6 +294,19 @@ impl Handler<Processed> for Processor {
         if origin.is_over() {
             self.lanes.remove(&origin.lane);
         }
+    }
+}
+
+impl Handler<Judge> for Processor {
+    type Result = ();
+
+    fn handle(&mut self, judge: Judge, _: &mut Self::Context) {
+        let Judge {
+            max_failures,
+            script_hash,
+        } = judge;
+        self.failures = max_failures.map(FailureWindow::new);
+        self.judged = script_hash;
     }
 }
 

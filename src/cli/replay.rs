@@ -8,7 +8,7 @@ use clap::Args;
 use super::{MISUSED, console, report, run};
 use crate::config::{
     Config, DeliveryGuarantee, Diagnostic, Extent, InputConfig, KafkaInputConfig,
-    KafkaOutputConfig, Loaded, OnError, OutputConfig, StdoutCodec, StdoutConfig,
+    KafkaOutputConfig, Loaded, Named, OnError, OutputConfig, StdoutCodec, StdoutConfig,
 };
 use crate::telemetry::metrics::Metrics;
 
@@ -60,9 +60,17 @@ impl Replay {
             report::diagnostics(&problem.into());
             return MISUSED;
         };
+        let named = Named {
+            client: "dead_letter.kafka",
+            topics: match &self.from {
+                Some(_) => "--from",
+                None => "dead_letter.kafka.topic",
+            },
+        };
         let from = self.from.unwrap_or_else(|| letters.topic.clone());
-        config.input =
-            InputConfig::Kafka(Box::new(letters_of(&config, letters, &from, self.dry_run)));
+        let mut input = letters_of(&config, letters, &from, self.dry_run);
+        input.named = named;
+        config.input = InputConfig::Kafka(Box::new(input));
         config.delivery = DeliveryGuarantee::AtLeastOnce;
         if self.dry_run {
             config.output = OutputConfig::Stdout(StdoutConfig {
@@ -104,6 +112,7 @@ fn letters_of(
     );
     KafkaInputConfig {
         extent: Extent::ToEnd { commit: !dry_run },
+        letters: true,
         ..defaults
     }
 }

@@ -172,6 +172,7 @@ fn message(test: &TestCase) -> (Origin, Message) {
             .collect(),
         timestamp: meta.timestamp,
         tombstone: false,
+        earlier: None,
     }));
     let origin = match &meta.topic {
         Some(topic) => Origin::of_partition(Lane(0), topic.as_str().into(), meta.partition),

@@ -171,25 +171,33 @@ impl Try {
         let mut kafka = match &config.input {
             InputConfig::Kafka(kafka) => kafka.as_ref().clone(),
             _ => {
-                let outputs = [Some(&config.output), config.dead_letter.as_ref()];
-                let client = outputs
+                let outputs = [
+                    ("output.kafka", Some(&config.output)),
+                    ("dead_letter.kafka", config.dead_letter.as_ref()),
+                ];
+                let found = outputs
                     .into_iter()
-                    .flatten()
-                    .find_map(|output| match output {
-                        OutputConfig::Kafka(kafka) => Some(kafka.client.clone()),
-                        OutputConfig::Stdout(_) | OutputConfig::Drop => None,
+                    .find_map(|(field, output)| match output {
+                        Some(OutputConfig::Kafka(kafka)) => Some((field, kafka.client.clone())),
+                        Some(OutputConfig::Stdout(_) | OutputConfig::Drop) | None => None,
                     });
-                let (Some(client), true) = (client, topic.is_some()) else {
+                let (Some((field, client)), true) = (found, topic.is_some()) else {
                     let problem = Diagnostic::error("the config has no `input.kafka` to read from");
                     return Err(
                         problem.help("give messages with --from-file, or on standard input")
                     );
                 };
-                KafkaInputConfig::new(client, Vec::new(), "nerodia".to_owned())
+                let mut kafka = KafkaInputConfig::new(client, Vec::new(), "nerodia".to_owned());
+                kafka.named.client = field;
+                kafka
             }
         };
         if let Some(topic) = topic {
+            // What the config writes as dead letters is read as such, as `nerodia replay` does.
+            kafka.letters = matches!(&config.dead_letter,
+                Some(OutputConfig::Kafka(letters)) if letters.topic == *topic);
             kafka.topics = vec![topic.clone()];
+            kafka.named.topics = "--from-kafka";
         }
         Ok(InputConfig::Kafka(Box::new(kafka)))
     }

@@ -35,7 +35,7 @@ pub(super) fn interpolate(node: &mut Node, env: Env<'_>, problems: &mut Diagnost
             let mut missing = Vec::new();
             let text = expand(&scalar.text, env, &mut missing);
             if missing.is_empty() {
-                scalar.text = text;
+                scalar.written = Some(std::mem::replace(&mut scalar.text, text));
                 return true;
             }
             missing.dedup();

@@ -97,6 +97,17 @@ pub struct PipelineConfig {
     pub max_in_flight: u64,
     /// What happens to a failed message.
     pub on_error: OnError,
+    /// How many messages may fail; `None` for all.
+    pub max_failures: Option<MaxFailures>,
+}
+
+/// How many messages may fail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxFailures {
+    /// This share of them; at least 0, less than 1.
+    pub share: f64,
+    /// Of the last so many; at least 1.
+    pub of: usize,
 }
 
 /// What happens to a failed message.

@@ -62,6 +62,7 @@ fn segments(path: &str) -> Vec<&str> {
 fn scalar(text: &str, style: Style, at: Location) -> Node {
     let data = Data::Scalar(Scalar {
         text: text.to_owned(),
+        written: None,
         style,
         tag: None,
         end: (1, 0),

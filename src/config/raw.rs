@@ -23,7 +23,7 @@ pub(super) use kafka::{
     Partitioner, Properties, Sasl, SaslMechanism, Texts, Tls,
 };
 pub(super) use output::{DropOutput, Output, Stdout};
-pub(super) use pipeline::{OnError, Pipeline, Processor, Python};
+pub(super) use pipeline::{MaxFailures, OnError, Pipeline, Processor, Python};
 pub(super) use service::{Delivery, Http, LogFormat, Logger};
 pub(super) use tests::{Test, TestOutput};
 pub(super) use text::{DurationText, Size};

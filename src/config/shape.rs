@@ -202,12 +202,12 @@ fn help_for(schema: &Value, node: Option<&Node>, pointer: &str) -> Option<String
     if types.contains("\"string\"")
         && let Some(scalar) = scalar
     {
-        return Some(format!("quote it: `{field}: \"{}\"`", scalar.text));
+        return Some(format!("quote it: `{field}: \"{}\"`", scalar.written()));
     }
     if types.contains("\"array\"")
         && let Some(scalar) = scalar
     {
-        return Some(format!("write a list: `{field}: [{}]`", scalar.text));
+        return Some(format!("write a list: `{field}: [{}]`", scalar.written()));
     }
     if types.contains("\"boolean\"") && !types.contains("\"string\"") {
         return Some(

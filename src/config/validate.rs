@@ -63,12 +63,14 @@ pub(super) fn validate(
     let mut dead_letter = dead_letter.map(|dead_letter| check.output("/dead_letter", dead_letter));
     let delivery = check.delivery(delivery, input.as_ref(), &mut output, dead_letter.as_mut());
     check.failures(input.as_ref(), &pipeline, dead_letter.as_ref());
+    check.loops(input.as_ref(), &output, dead_letter.as_ref());
     let guests = check.guests(guests, &mut pipeline);
     let service =
         matches!(&input, Some(InputConfig::Kafka(kafka)) if kafka.extent == Extent::Endless);
     let http = check.http(http, service);
     let logger = check.logger(logger);
     let shutdown_timeout = check.duration("/shutdown_timeout", &shutdown_timeout);
+    check.times(input.as_ref(), guests.timeout, shutdown_timeout);
     let tests = check.tests(tests);
     check.without_effect("/shutdown_delay", &shutdown_delay);
     check.without_effect("/metrics", &metrics);

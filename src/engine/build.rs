@@ -23,8 +23,8 @@ use crate::input::Input;
 use crate::kafka::session::Session;
 use crate::message::gate::Gate;
 use crate::output::Outputs;
-use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
+use crate::processor::{Judge, Processor};
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{Parts, Recycle, Successor, Supervisor};
 use crate::telemetry::health::Progress;
@@ -87,7 +87,7 @@ async fn start(
     // Not `Engine::create`: the engine's parts need its address, and may refuse.
     let context = Context::<Engine>::new();
     let address = context.address();
-    let (engine, supervisor) = engine(
+    let (engine, actors) = engine(
         config,
         Arc::clone(&runtime),
         end,
@@ -101,8 +101,7 @@ async fn start(
     let reload = match reloading {
         Some(reloading) => {
             let metrics = Arc::clone(&metrics);
-            let reloader =
-                Reloader::start(reloading, running.clone(), runtime, supervisor, metrics)?;
+            let reloader = Reloader::start(reloading, running.clone(), runtime, actors, metrics)?;
             Some(reloader.recipient())
         }
         None => None,
@@ -158,14 +157,15 @@ fn watch(metrics: Arc<Metrics>, gate: Gate) {
     });
 }
 
-/// The engine whose address is `engine`, with all actors but the input started; and the supervisor among them.
+/// The engine whose address is `engine`, with all actors but the input started; and those among them that a reload
+/// concerns.
 fn engine(
     config: &Config,
     runtime: Arc<Runtime>,
     end: EndCell,
     metrics: Arc<Metrics>,
     engine: &Addr<Engine>,
-) -> anyhow::Result<(Engine, Addr<Supervisor>)> {
+) -> anyhow::Result<(Engine, (Addr<Processor>, Addr<Supervisor>))> {
     let Config {
         input,
         pipeline,
@@ -212,8 +212,13 @@ fn engine(
         }
         _ => outputs.results(output, &error_policy)?,
     };
+    let first = scripts_of(config, runtime);
+    let judge = Judge {
+        max_failures: pipeline.max_failures,
+        script_hash: Arc::clone(first.spec.script_hash()),
+    };
     let parts = Parts {
-        first: scripts_of(config, runtime),
+        first,
         gate: gate.clone(),
         metrics: Arc::clone(&metrics),
         ready: engine.clone().recipient(),
@@ -227,7 +232,9 @@ fn engine(
         supervisor.clone().recipient(),
         results,
         error_policy,
+        judge,
         Arc::clone(&metrics),
+        engine.clone().recipient(),
         engine.clone().recipient(),
         Watch::over("processor", engine),
     ));
@@ -237,6 +244,7 @@ fn engine(
         shutdown_timeout: *shutdown_timeout,
         start_input: Some(Box::new({
             let (input, engine, metrics) = (input.clone(), engine.clone(), Arc::clone(&metrics));
+            let processor = processor.clone();
             move || Input::start(&input, gate, processor, engine, &metrics, session.as_ref())
         })),
         input: None,
@@ -246,7 +254,7 @@ fn engine(
         error: None,
         leaving: None,
     };
-    Ok((engine, supervisor))
+    Ok((engine, (processor, supervisor)))
 }
 
 /// What guests of `runtime` that run the scripts of `config` are made from.

@@ -14,6 +14,7 @@ use super::watch::{self, Watched};
 use super::{build, problems};
 use crate::config::{Config, Diagnostics, Loaded, PipelineConfig, Running};
 use crate::guest::runtime::Runtime;
+use crate::processor::{Judge, Processor};
 use crate::supervisor::{NewScripts, Supervisor};
 use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
@@ -61,6 +62,7 @@ pub struct Reloader {
     running: Running,
     runtime: Arc<Runtime>,
     supervisor: Addr<Supervisor>,
+    processor: Addr<Processor>,
     metrics: Arc<Metrics>,
     watched: Watched,
     /// Why the last one was refused, if it was.
@@ -77,7 +79,7 @@ impl Reloader {
         reloading: Reloading,
         running: Running,
         runtime: Arc<Runtime>,
-        supervisor: Addr<Supervisor>,
+        (processor, supervisor): (Addr<Processor>, Addr<Supervisor>),
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Addr<Self>> {
         let Reloading { load, file, watch } = reloading;
@@ -89,6 +91,7 @@ impl Reloader {
             running,
             runtime,
             supervisor,
+            processor,
             metrics,
             watched: watched.clone(),
             refusal: None,
@@ -162,7 +165,7 @@ impl Handler<Reload> for Reloader {
             Arc::clone(&self.load),
             self.running.get(),
             Arc::clone(&self.runtime),
-            self.supervisor.clone(),
+            (self.processor.clone(), self.supervisor.clone()),
         );
         let settled = reload
             .into_actor(self)
@@ -176,7 +179,7 @@ async fn reload(
     load: Load,
     old: Arc<Config>,
     runtime: Arc<Runtime>,
-    supervisor: Addr<Supervisor>,
+    (processor, supervisor): (Addr<Processor>, Addr<Supervisor>),
 ) -> Result<Option<Config>, String> {
     let loaded = actix_rt::task::spawn_blocking(move || load()).await;
     let loaded = loaded.map_err(|error| format!("reading it failed: {error}"))?;
@@ -194,9 +197,16 @@ async fn reload(
     if !warnings.is_empty() {
         tracing::warn!("{}", warnings.render(false));
     }
-    let answer = supervisor.send(NewScripts(build::scripts_of(&config, runtime)));
-    match answer.await {
-        Ok(Ok(())) => Ok(Some(config)),
+    let scripts = build::scripts_of(&config, runtime);
+    let judged = Judge {
+        max_failures: config.pipeline.max_failures,
+        script_hash: Arc::clone(scripts.spec.script_hash()),
+    };
+    match supervisor.send(NewScripts(scripts)).await {
+        Ok(Ok(())) => {
+            processor.do_send(judged);
+            Ok(Some(config))
+        }
         Ok(Err(error)) => Err(problems::of_start(&config, &error).render(false)),
         Err(error) => Err(format!("the pipeline has ended: {error}")),
     }
@@ -226,6 +236,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         max_guests: _,
         max_in_flight,
         on_error,
+        max_failures: _,
     } = pipeline;
     [
         ("input", *input == new.input),

@@ -63,7 +63,7 @@ struct Place<'a> {
     client: &'a KafkaClientConfig,
     /// The client that asks.
     asking: ClientConfig,
-    /// The field that names topics, and those of them that must exist.
+    /// Where topics are named, and those of them that must exist.
     topics: (&'static str, Vec<&'a str>),
 }
 
@@ -76,23 +76,27 @@ fn places(config: &Config) -> Vec<Place<'_>> {
         let session = kafka.session_timeout.as_millis().to_string();
         asking.set("session.timeout.ms", session);
         places.push(Place {
-            field: "input.kafka",
+            field: kafka.named.client,
             client: &kafka.client,
             asking,
-            topics: ("topics", names.map(String::as_str).collect()),
+            topics: (kafka.named.topics, names.map(String::as_str).collect()),
         });
     }
     let outputs = [
-        ("output.kafka", Some(&config.output)),
-        ("dead_letter.kafka", config.dead_letter.as_ref()),
+        ("output.kafka", "output.kafka.topic", Some(&config.output)),
+        (
+            "dead_letter.kafka",
+            "dead_letter.kafka.topic",
+            config.dead_letter.as_ref(),
+        ),
     ];
-    for (field, output) in outputs {
+    for (field, topic, output) in outputs {
         if let Some(OutputConfig::Kafka(kafka)) = output {
             places.push(Place {
                 field,
                 client: &kafka.client,
                 asking: client::configure(&kafka.client),
-                topics: ("topic", vec![&kafka.topic]),
+                topics: (topic, vec![&kafka.topic]),
             });
         }
     }
@@ -192,23 +196,20 @@ impl Place<'_> {
                 None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
                 unknown if is_unknown(unknown) => {
                     anyhow::bail!(
-                        "the topic `{topic}` of `{}.{field}` does not exist on Kafka at {addresses}: create it, or \
-                         correct its name",
-                        self.field
+                        "the topic `{topic}` of `{field}` does not exist on Kafka at {addresses}: create it, or \
+                         correct its name"
                     );
                 }
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     anyhow::bail!(
-                        "Kafka at {addresses} does not let {} see the topic `{topic}` of `{}.{field}`: give that \
+                        "Kafka at {addresses} does not let {} see the topic `{topic}` of `{field}`: give that \
                          user the permission to describe it, or correct `{}.sasl`",
                         self.client.who(),
-                        self.field,
                         self.field
                     );
                 }
                 Some(code) => anyhow::bail!(
-                    "Kafka at {addresses} cannot tell of the topic `{topic}` of `{}.{field}`: {code}",
-                    self.field
+                    "Kafka at {addresses} cannot tell of the topic `{topic}` of `{field}`: {code}"
                 ),
             }
         }

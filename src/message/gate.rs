@@ -177,6 +177,11 @@ impl Permit {
         Permit::new(&self.gate, bytes)
     }
 
+    /// Takes in what `other` covers.
+    pub fn join(&mut self, mut other: Permit) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// Takes `bytes` more, without waiting for room.
     pub fn charge(&mut self, bytes: u64) {
         self.gate.lock().in_flight += bytes;

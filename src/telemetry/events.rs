@@ -47,7 +47,7 @@ impl MessageFailed<'_> {
         tracing::warn!(
             error = failure.kind,
             at = failure.at.as_deref(),
-            from = origin.place(message.offset),
+            from = %message.place(origin),
             attempts = failure.attempts,
             "message failed: {}",
             failure.message

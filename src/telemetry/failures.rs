@@ -47,7 +47,7 @@ impl Failures {
         recent.truncate(KEPT - 1);
         recent.push_front(RecentFailure {
             at_ms: now.as_millis() as u64,
-            message: origin.place(message.offset),
+            message: message.place(origin).to_string(),
             kind: cut(&failure.kind, KIND),
             text: cut(&failure.message, PREVIEW),
             script: failure.at.clone(),

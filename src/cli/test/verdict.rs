@@ -8,6 +8,7 @@ use similar::TextDiff;
 
 use crate::config::{Expected, ExpectedOutput};
 use crate::guest::{Executed, Stop};
+use crate::message::earlier::is_of_error;
 use crate::message::{Message, Outcome, Outcomes, Record};
 
 /// What became of a message.
@@ -81,6 +82,8 @@ impl Output {
             headers: headers
                 .into_iter()
                 .flatten()
+                // As the output does it.
+                .filter(|(name, _)| !is_of_error(name))
                 .map(|(name, value)| (name.clone(), value.as_ref().map(text).unwrap_or_default()))
                 .collect(),
         }

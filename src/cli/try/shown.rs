@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::guest::{Executed, Stop};
+use crate::message::earlier::is_of_error;
 use crate::message::{Failure, Headers, Message, Origin, Outcome, Outcomes, Record};
 
 /// Characters of a payload that people are shown.
@@ -110,12 +111,15 @@ impl Payload {
         let headers = own
             .and_then(|own| own.headers.as_ref())
             .or(attributes.map(|attributes| &attributes.headers));
-        Self::new(
+        let mut shown = Self::new(
             (!record.tombstone).then(|| outcomes.payload(record)),
             key,
             own.and_then(|own| own.topic.clone()).flatten(),
             headers,
-        )
+        );
+        // As the output does it.
+        shown.headers.retain(|(name, _)| !is_of_error(name));
+        shown
     }
 }
 
@@ -140,11 +144,12 @@ impl Shown {
             // A stretch of one message is done, or its guest is.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
+        let place = message.place(origin);
         Self {
-            place: origin.place(message.offset),
-            topic: origin.topic.as_deref().map(str::to_owned),
-            partition: origin.partition,
-            offset: message.offset,
+            place: place.to_string(),
+            topic: place.topic.map(str::to_owned),
+            partition: place.partition,
+            offset: place.offset,
             input: Payload::of_message(message),
             after,
         }

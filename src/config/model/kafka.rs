@@ -146,6 +146,10 @@ pub struct KafkaInputConfig {
     pub protocol: GroupProtocol,
     /// How far topics are read.
     pub extent: Extent,
+    /// What is read are dead letters: they become the messages that they were. Not in configs.
+    pub letters: bool,
+    /// Where all this was written, for people.
+    pub named: Named,
 }
 
 impl KafkaInputConfig {
@@ -166,6 +170,26 @@ impl KafkaInputConfig {
             rebalance_timeout: Duration::from_secs(5),
             protocol: GroupProtocol::Classic,
             extent: Extent::Endless,
+            letters: false,
+            named: Named::default(),
+        }
+    }
+}
+
+/// Where an input was written: in the config's own `input.kafka`, or elsewhere in it and on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The field with the addresses.
+    pub client: &'static str,
+    /// The field or the argument with the topics.
+    pub topics: &'static str,
+}
+
+impl Default for Named {
+    fn default() -> Self {
+        Self {
+            client: "input.kafka",
+            topics: "input.kafka.topics",
         }
     }
 }

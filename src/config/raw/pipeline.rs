@@ -16,6 +16,9 @@ pub(in crate::config) struct Pipeline {
     pub processors: Vec<Processor>,
     /// What happens to a message whose script fails: it goes to `dead_letter`, or is dropped.
     pub on_error: OnError,
+    /// Ends the pipeline with exit code 1 when nearly all messages fail, before a whole topic is moved to `dead_letter`. What
+    /// it has not dealt with by then is not committed. Without it: never.
+    pub max_failures: Option<MaxFailures>,
     /// The most bytes of messages under way at a time, from when they are read to when they are
     /// delivered; their results may take as much again. It bounds the memory of the engine itself;
     /// the guests' is `guests.memory` each.
@@ -29,6 +32,7 @@ impl Default for Pipeline {
             threads: -1,
             processors: Vec::new(),
             on_error: OnError::DeadLetter,
+            max_failures: None,
             max_in_flight: "8MiB".into(),
         }
     }
@@ -41,6 +45,26 @@ impl Default for Pipeline {
 pub(in crate::config) enum OnError {
     DeadLetter,
     Drop,
+}
+
+/// How many messages may fail.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct MaxFailures {
+    /// The share of messages that may fail, from 0 to less than 1.
+    pub share: f64,
+    /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
+    #[schemars(range(min = 1))]
+    pub of: u64,
+}
+
+impl Default for MaxFailures {
+    fn default() -> Self {
+        Self {
+            share: 0.9,
+            of: 1000,
+        }
+    }
 }
 
 /// One step: a Python script.

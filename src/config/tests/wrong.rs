@@ -247,3 +247,25 @@ fn nothing_panics() {
         }
     });
 }
+
+#[test]
+fn how_many_messages_may_fail() {
+    let config =
+        |fields: &str| SCRIPT.replace("processors", &format!("max_failures: {fields}, processors"));
+    let all = [
+        "{ share: 1 }",
+        "{ share: -0.1, of: 0 }",
+        "{ share: 90%, off: 1 }",
+        "0.9",
+    ];
+    insta::assert_snapshot!(all.map(|fields| wrong(&config(fields))).join("\n\n"));
+    let good = good(&config("{ share: 0 }")).pipeline.max_failures;
+    assert_eq!(
+        good,
+        Some(MaxFailures {
+            share: 0.0,
+            of: 1000
+        })
+    );
+    assert_eq!(super::good(SCRIPT).pipeline.max_failures, None);
+}

@@ -1,7 +1,7 @@
 //! What is said about configs of Kafka that are wrong.
 
-use super::SCRIPT;
 use super::wrong::{all_wrong, wrong};
+use super::{SCRIPT, load};
 
 /// A sound input with `more` fields.
 fn input(more: &str) -> String {
@@ -165,4 +165,113 @@ fn exactly_once() {
             ""
         ),
     ]));
+}
+
+/// What a pipeline writes must not come in again.
+#[test]
+fn feedback_loops() {
+    let config = |input: &str, output: &str, dead: &str| {
+        format!(
+            "input:\n  kafka: {{ addresses: [a, b], topics: {input}, consumer_group: g }}\noutput:\n  kafka: {{ {output} }}\n\
+             dead_letter:\n  kafka: {{ {dead} }}\n"
+        )
+    };
+    let dead = "addresses: [a], topic: d";
+    insta::assert_snapshot!(all(&[
+        config("[t]", "addresses: ['B:9092'], topic: t", dead),
+        config("[x, 'y, d']", "addresses: [a], topic: o", dead),
+    ]));
+    // Another cluster has topics of its own.
+    let fine = config(
+        "[t]",
+        "addresses: [c], topic: t",
+        "addresses: [c], topic: t",
+    );
+    assert!(
+        load(&format!("{SCRIPT}{fine}"))
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+    let matched = config(
+        "['^orders']",
+        "addresses: [a], topic: orders.priced",
+        "addresses: [b], topic: orders.dead",
+    );
+    insta::assert_snapshot!(load(&format!("{SCRIPT}{matched}")).unwrap().warnings);
+    let apart = matched.replace("^orders", "^orders$");
+    assert!(
+        load(&format!("{SCRIPT}{apart}"))
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_topic_twice() {
+    let topics = |topics: &str| input("").replace("topics: [t]", &format!("topics: {topics}"));
+    insta::assert_snapshot!(all(&[
+        topics("[t, u, t]"),
+        topics("['t, u', 'v,u']"),
+        topics("['^t', '^t']"),
+        topics("['${LEVEL}', '${LEVEL:x}']"),
+    ]));
+    // Names that scripts may choose are asked one by one.
+    assert!(load(&format!("{SCRIPT}{}", output("topics_allowed: [t, t]"))).is_ok());
+}
+
+#[test]
+fn what_is_more_than_a_number() {
+    insta::assert_snapshot!(all(&[
+        input(
+            "properties: { topic.metadata.refresh.interval.ms: 5s, fetch.min.bytes: 1e3, client.rack: 1a }"
+        ),
+        output("properties: { linger.ms: 20 ms, batch.size: 1MB, statistics.interval.ms: 0 }"),
+    ]));
+    let fine = "properties: { fetch.min.bytes: 0x10, client.rack: 1a, check.crcs: True, queued.min.messages: 007 }";
+    assert!(load(&format!("{SCRIPT}{}", input(fine))).is_ok());
+}
+
+#[test]
+fn dead_letters_are_as_their_messages_came() {
+    insta::assert_snapshot!(all(&[
+        "dead_letter:\n  kafka: { addresses: [a], topic: d, key: k, headers: { a: b }, topics_allowed: [e] }".into(),
+        "dead_letter:\n  kafka: { addresses: [a], topic: d, static_headers: { a: b } }".into(),
+        output("headers: { nerodia-error-type: x, nerodia-error: y }"),
+    ]));
+}
+
+#[test]
+fn a_variable_where_text_is_wanted() {
+    insta::assert_snapshot!(all(&[
+        output("key: ${THREADS}"),
+        output("topics_allowed: ${THREADS}")
+    ]));
+}
+
+/// One time waits for another that is longer.
+#[test]
+fn times_that_end_too_early() {
+    let warnings = |more: &str| {
+        let loaded = load(&format!("{SCRIPT}dead_letter: {{ drop: }}\n{more}"));
+        loaded
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .warnings
+            .to_string()
+    };
+    let told = [
+        format!("guests: {{ timeout: 40s }}\n{}", input("")),
+        input("group: { rebalance_timeout: 500ms }"),
+        format!(
+            "guests: {{ timeout: 40s }}\n{}",
+            input("group: { rebalance_timeout: 39s }")
+        ),
+        format!("shutdown_timeout: 5s\n{}", input("commit_period: 6s")),
+        input("commit_period: 21s"),
+        format!("shutdown_timeout: 900ms\n{}", input("")),
+    ];
+    insta::assert_snapshot!(told.map(|config| warnings(&config)).join("\n\n"));
+    assert_eq!(warnings(&input("commit_period: 20s")), "");
+    assert_eq!(warnings("guests: { timeout: 40s }"), "");
 }

@@ -110,6 +110,7 @@ impl<'a> Loader<'a> {
                 let text = mask::show(&text);
                 (
                     Data::Scalar(Scalar {
+                        written: None,
                         text,
                         style,
                         tag,

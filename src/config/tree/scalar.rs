@@ -13,6 +13,8 @@ pub(in crate::config) type Style = ScalarStyle;
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Scalar {
     pub text: String,
+    /// As it was written, if variables were put in.
+    pub written: Option<String>,
     pub style: Style,
     /// A core schema tag: `str` of `!!str`.
     pub tag: Option<String>,
@@ -30,6 +32,11 @@ impl Scalar {
             Some(_) => true,
             None => self.style == Style::Plain,
         }
+    }
+
+    /// The text as it stands in the config, with its variables.
+    pub fn written(&self) -> &str {
+        self.written.as_ref().unwrap_or(&self.text)
     }
 
     pub fn is_null(&self) -> bool {
@@ -130,6 +137,7 @@ mod tests {
     fn plain(text: &str) -> Scalar {
         Scalar {
             text: text.into(),
+            written: None,
             style: Style::Plain,
             tag: None,
             end: (1, 0),

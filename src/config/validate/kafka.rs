@@ -3,8 +3,10 @@
 mod addresses;
 mod delivery;
 mod input;
+mod loops;
 mod output;
 mod properties;
+mod times;
 mod tls;
 mod topics;
 

@@ -3,7 +3,7 @@
 use super::Check;
 use super::guests::MOST_GUESTS;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{OnError, PipelineConfig};
+use crate::config::model::{MaxFailures, OnError, PipelineConfig};
 use crate::config::raw;
 use crate::config::script::{ScriptOrigin, Stage};
 use crate::config::tree::dotted;
@@ -14,6 +14,7 @@ impl Check<'_> {
             threads,
             processors,
             on_error,
+            max_failures,
             max_in_flight,
         } = raw;
         if processors.is_empty() {
@@ -36,6 +37,22 @@ impl Check<'_> {
                 raw::OnError::DeadLetter => OnError::DeadLetter,
                 raw::OnError::Drop => OnError::Drop,
             },
+            max_failures: max_failures.map(|raw| self.max_failures(&raw)),
+        }
+    }
+
+    fn max_failures(&mut self, raw: &raw::MaxFailures) -> MaxFailures {
+        let raw::MaxFailures { share, of } = *raw;
+        if !(0.0..1.0).contains(&share) {
+            self.error(
+                "/pipeline/max_failures/share",
+                format!("`pipeline.max_failures.share` cannot be {share}"),
+                "write a share from 0 to less than 1: `0.9` for nine in ten messages",
+            );
+        }
+        MaxFailures {
+            share,
+            of: usize::try_from(of).unwrap_or(usize::MAX),
         }
     }
 

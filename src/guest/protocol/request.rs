@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::MAX_DEPTH;
 use crate::codec::{Encoder, Payload};
+use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};
 
 /// A request's body, written for as many messages as can be sent.
@@ -108,15 +109,21 @@ fn encode_meta(encoder: &mut Encoder, batch: &Batch, message: &Message) {
         headers,
         timestamp,
         tombstone: _,
+        earlier: _,
     } = message.attributes.as_deref().unwrap_or(&none);
     encoder.tuple(6);
     encode_bytes(encoder, key.as_ref());
-    match &batch.origin.topic {
+    let Place {
+        topic,
+        partition,
+        offset,
+    } = message.place(&batch.origin);
+    match topic {
         Some(topic) => encoder.str(topic),
         None => encoder.none(),
     }
-    encoder.int(i64::from(batch.origin.partition));
-    encoder.int(message.offset);
+    encoder.int(i64::from(partition));
+    encoder.int(offset);
     match timestamp {
         Some(timestamp) => encoder.int(*timestamp),
         None => encoder.none(),

@@ -84,6 +84,7 @@ impl Draft {
                     .collect(),
                 timestamp: drafted.timestamp,
                 tombstone: drafted.payload.is_none(),
+                earlier: None,
             };
             Message {
                 payload: drafted.payload.map(slice).unwrap_or_default(),

@@ -18,7 +18,6 @@ use super::{Consumer, Waker};
 use crate::input::Sink;
 use crate::message::gate::{Gate, Permit};
 use crate::message::{Lane, Origin};
-use crate::output::kafka::letter;
 
 /// Bytes taken at the gate before a batch is read; what the batch does not need goes home at once.
 const RESERVE: u64 = 512 << 10;
@@ -178,14 +177,23 @@ impl Partition {
         if count == 0 || (self.pending.is_none() && !self.ready.load(Ordering::Acquire)) {
             return Read::Empty;
         }
-        let pending = match self.pending.take() {
-            Some(pending) => pending,
-            None => match Pending::new(&sink.gate, now) {
-                Some(pending) => pending,
-                None => return Read::NoRoom,
-            },
+        let Some(mut pending) = self.pending.take() else {
+            return match Pending::new(&sink.gate, now) {
+                Some(pending) => self.fill(pending, count, cut.period, sink, now),
+                None => Read::NoRoom,
+            };
         };
-        self.fill(pending, count, cut.period, sink, now)
+        let more = self.ready.load(Ordering::Acquire);
+        if more && pending.reserve(&sink.gate) {
+            return self.fill(pending, count, cut.period, sink, now);
+        }
+        // It needs no room to leave.
+        if pending.draft.len() >= count || pending.is_due(cut.period, now) {
+            self.hand_on(pending, sink);
+            return Read::Sent;
+        }
+        self.pending = Some(pending);
+        if more { Read::NoRoom } else { Read::Empty }
     }
 
     fn fill(
@@ -245,12 +253,18 @@ impl Partition {
             return Read::Empty;
         }
         let full = draft.len() >= count || draft.cost() >= RESERVE;
-        if !full && now.duration_since(pending.since) < period {
-            self.pending = Some(pending);
+        if !full && !pending.is_due(period, now) {
+            self.wait(pending);
             return Read::Empty;
         }
         self.hand_on(pending, sink);
         Read::Sent
+    }
+
+    /// Keeps a batch that is not full. Meanwhile others may have the room that it does not need.
+    fn wait(&mut self, mut pending: Pending) {
+        pending.permit.fit(pending.draft.cost());
+        self.pending = Some(pending);
     }
 
     fn hand_on(&mut self, pending: Pending, sink: &Sink) {
@@ -258,11 +272,7 @@ impl Partition {
             draft, mut permit, ..
         } = pending;
         permit.fit(draft.cost());
-        let mut messages = draft.finish();
-        if self.end.is_some() {
-            // Dead letters that are run again.
-            messages.iter_mut().for_each(letter::restore);
-        }
+        let messages = draft.finish();
         if self.offsets.in_flight() == 0 {
             self.progress = Instant::now();
         }
@@ -397,5 +407,18 @@ impl Pending {
             permit,
             since,
         })
+    }
+
+    /// Takes room for more messages, if there is any.
+    fn reserve(&mut self, gate: &Gate) -> bool {
+        let wanted = RESERVE.min(gate.limit());
+        let more = gate.try_acquire(wanted.saturating_sub(self.permit.bytes()));
+        let there = more.is_some();
+        more.into_iter().for_each(|more| self.permit.join(more));
+        there
+    }
+
+    fn is_due(&self, period: Duration, now: Instant) -> bool {
+        now.duration_since(self.since) >= period
     }
 }

@@ -1,18 +1,26 @@
 //! Some messages of topics, to look at: read without joining a group and without committing.
 
-use std::collections::{HashMap, VecDeque};
+mod plan;
+
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::Message as _;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use self::plan::Span;
 use super::batch::Draft;
 use super::configure;
 use crate::config::{Extent, KafkaInputConfig};
+use crate::kafka::link;
 use crate::message::{Lane, Message, Origin};
 
 /// For so long nothing may come.
@@ -20,19 +28,22 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The last messages of topics, evenly from their partitions.
 pub struct Sample {
-    consumer: BaseConsumer,
-    /// Partitions that are not read to their end yet: where messages end that are wanted.
-    open: HashMap<(String, i32), Wanted>,
+    found: VecDeque<(Arc<Origin>, Message)>,
+    /// Why there are not all that were wanted.
+    trouble: Option<anyhow::Error>,
 }
 
-struct Wanted {
+/// A partition, and the last messages that were found in it, in order.
+struct Part {
     origin: Arc<Origin>,
-    end: i64,
+    topic: String,
+    partition: i32,
+    found: VecDeque<Message>,
 }
 
 impl Sample {
-    /// The last `count` messages of the topics of `config`, by a consumer of its own. It assigns itself partitions and
-    /// offsets: it joins no group, so that none is disturbed, and keeps no position.
+    /// The last `count` messages of the topics of `config`, by consumers of its own. They assign themselves partitions
+    /// and offsets: they join no group, so that none is disturbed, and keep no position.
     ///
     /// # Errors
     /// If Kafka does not tell what is in the topics.
@@ -44,74 +55,142 @@ impl Sample {
             extent: Extent::ToEnd { commit: false },
             ..config.clone()
         };
-        let consumer: BaseConsumer = configure(&config)
-            .create()
-            .context("Kafka cannot be read")?;
-        let mut stretches = Vec::new();
+        let consumer = connect(&config)?;
+        let (mut parts, mut spans) = (Vec::new(), Vec::new());
         for (topic, partition) in partitions(&consumer, &config.topics)? {
-            let (begin, end) = consumer
+            let (low, end) = consumer
                 .fetch_watermarks(&topic, partition, PATIENCE)
                 .with_context(|| format!("partition {partition} of `{topic}` cannot be read"))?;
-            if end > begin {
-                stretches.push((topic, partition, begin, end));
-            }
-        }
-        let there: Vec<u64> = stretches
-            .iter()
-            .map(|&(_, _, begin, end)| (end - begin) as u64)
-            .collect();
-        let mut assignment = TopicPartitionList::new();
-        let mut open = HashMap::new();
-        for ((topic, partition, _, end), share) in stretches.into_iter().zip(shares(&there, count))
-        {
-            if share == 0 {
-                continue;
-            }
-            let begin = Offset::Offset(end - share as i64);
-            assignment.add_partition_offset(&topic, partition, begin)?;
-            let lane = Lane(open.len() as u64);
+            let lane = Lane(parts.len() as u64);
             let origin = Origin::of_partition(lane, topic.as_str().into(), partition);
-            let origin = Arc::new(origin);
-            open.insert((topic, partition), Wanted { origin, end });
+            spans.push(Span::new(low, end));
+            parts.push(Part {
+                origin: Arc::new(origin),
+                topic,
+                partition,
+                found: VecDeque::new(),
+            });
         }
-        consumer
-            .assign(&assignment)
-            .context("Kafka cannot be read")?;
-        Ok(Self { consumer, open })
+        let mut trouble = None;
+        loop {
+            let missing = count.saturating_sub(found(&parts).iter().sum());
+            let stretches = plan::next(&mut spans, missing);
+            if stretches.iter().all(Option::is_none) {
+                break;
+            }
+            if let Err(error) = read(&config, &mut parts, stretches, count) {
+                trouble = Some(error);
+                break;
+            }
+        }
+        let shares = plan::shares(&found(&parts), count);
+        let last = |(part, share): (Part, u64)| {
+            let more = part.found.len() - share as usize;
+            let mut messages = part.found;
+            messages.drain(..more);
+            let letters = config.letters;
+            messages.into_iter().map(move |mut message| {
+                if letters {
+                    message.reopen();
+                }
+                (Arc::clone(&part.origin), message)
+            })
+        };
+        let found = parts.into_iter().zip(shares).flat_map(last).collect();
+        Ok(Self { found, trouble })
     }
 
     /// The next message, and where it is from; `None` after the last.
     ///
     /// # Errors
-    /// If Kafka cannot be read.
+    /// After the last one, if Kafka could not be read to the end.
     pub fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Origin>, Message)>> {
-        let since = Instant::now();
+        match (self.found.pop_front(), self.trouble.take()) {
+            (Some(found), trouble) => {
+                self.trouble = trouble;
+                Ok(Some(found))
+            }
+            (None, Some(trouble)) => Err(trouble),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// How many messages were found in each.
+fn found(parts: &[Part]) -> Vec<u64> {
+    parts.iter().map(|part| part.found.len() as u64).collect()
+}
+
+fn connect(config: &KafkaInputConfig) -> anyhow::Result<Arc<BaseConsumer<Quiet>>> {
+    let consumer = configure(config).create_with_context(Quiet);
+    Ok(Arc::new(consumer.context("Kafka cannot be read")?))
+}
+
+/// A partition that is read, from when it is assigned until its stretch ends.
+struct Reading<'a> {
+    queue: PartitionQueue<Quiet>,
+    part: &'a mut Part,
+    end: i64,
+    /// What came, to be put before what was found behind it.
+    came: VecDeque<Message>,
+    ended: bool,
+}
+
+/// Reads a stretch of some of `parts`, and puts the last `most` messages of each before those that it has.
+fn read(
+    config: &KafkaInputConfig,
+    parts: &mut [Part],
+    stretches: Vec<Option<Range<i64>>>,
+    most: u64,
+) -> anyhow::Result<()> {
+    // A new one each time, so that nothing of the stretch before is in its queues.
+    let consumer = connect(config)?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut assignment = TopicPartitionList::new();
+    let mut readings = Vec::new();
+    for (part, stretch) in parts.iter_mut().zip(stretches) {
+        let Some(Range { start, end }) = stretch else {
+            continue;
+        };
+        assignment.add_partition_offset(&part.topic, part.partition, Offset::Offset(start))?;
+        let queue = consumer.split_partition_queue(&part.topic, part.partition);
+        readings.push(Reading {
+            queue: queue.context("Kafka cannot be read")?,
+            part,
+            end,
+            came: VecDeque::new(),
+            ended: false,
+        });
+    }
+    consumer
+        .assign(&assignment)
+        .context("Kafka cannot be read")?;
+    let result = Reading::all(&mut readings, &consumer, most);
+    for Reading { part, mut came, .. } in readings {
+        came.append(&mut part.found);
+        part.found = came;
+    }
+    result
+}
+
+impl Reading<'_> {
+    fn all(
+        readings: &mut [Self],
+        consumer: &BaseConsumer<Quiet>,
+        most: usize,
+    ) -> anyhow::Result<()> {
+        let mut since = Instant::now();
         let mut trouble = None;
-        while !self.open.is_empty() {
-            match self.consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => {
-                    let partition = (message.topic().to_owned(), message.partition());
-                    let Some(Wanted { origin, end }) = self.open.get(&partition) else {
-                        continue;
-                    };
-                    let (origin, end) = (Arc::clone(origin), *end);
-                    if message.offset() + 1 >= end {
-                        self.open.remove(&partition);
-                    }
-                    if message.offset() < end {
-                        let mut draft = Draft::default();
-                        draft.push(&message);
-                        return Ok(draft.finish().pop().map(|message| (origin, message)));
-                    }
+        while !readings.iter().all(|reading| reading.ended) {
+            // Messages come by the queues of their partitions; here, what is said of all.
+            if let Some(Err(error)) = consumer.poll(Duration::from_millis(10)) {
+                trouble = Some(error);
+            }
+            for reading in readings.iter_mut() {
+                let came = reading.take(most, &mut trouble);
+                if came {
+                    since = Instant::now();
                 }
-                // What is left are markers of transactions. It is not said of which topic: one that is not at its
-                // end tells so again.
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.close_ended(partition);
-                }
-                // Connections mend by themselves, if they do.
-                Some(Err(error)) => trouble = Some(error),
-                None => {}
             }
             if since.elapsed() > PATIENCE {
                 let trouble = trouble.map_or_else(String::new, |error| format!(": {error}"));
@@ -121,25 +200,44 @@ impl Sample {
                 );
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn close_ended(&mut self, number: i32) {
-        let Ok(position) = self.consumer.position() else {
-            return;
-        };
-        self.open.retain(|(topic, partition), wanted| {
-            let at = position.find_partition(topic, *partition);
-            let at_end = at.is_some_and(
-                |at| matches!(at.offset(), Offset::Offset(offset) if offset >= wanted.end),
-            );
-            *partition != number || !at_end
-        });
+    /// Takes what is there of its stretch; whether anything was.
+    fn take(&mut self, most: usize, trouble: &mut Option<KafkaError>) -> bool {
+        let mut any = false;
+        while !self.ended {
+            match self.queue.poll(Duration::ZERO) {
+                Some(Ok(message)) if message.offset() < self.end => {
+                    any = true;
+                    self.ended = message.offset() + 1 == self.end;
+                    let mut draft = Draft::default();
+                    draft.push(&message);
+                    self.came.extend(draft.finish());
+                    if self.came.len() > most {
+                        self.came.pop_front();
+                    }
+                }
+                // The next message lies behind the stretch, or there is none: what is left of it are markers of
+                // transactions, or messages of one that is open.
+                Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => self.ended = true,
+                // Connections mend by themselves, if they do.
+                Some(Err(error)) => {
+                    *trouble = Some(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        any
     }
 }
 
 /// All partitions of `topics`: names, or expressions that begin with `^`.
-fn partitions(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Vec<(String, i32)>> {
+fn partitions(
+    consumer: &BaseConsumer<Quiet>,
+    topics: &[String],
+) -> anyhow::Result<Vec<(String, i32)>> {
     let metadata = consumer
         .fetch_metadata(None, PATIENCE)
         .context("Kafka does not tell its topics")?;
@@ -162,32 +260,18 @@ fn partitions(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Vec<
     Ok(partitions.collect())
 }
 
-/// `count`, as evenly as can be from partitions with so many messages each.
-fn shares(there: &[u64], count: u64) -> Vec<u64> {
-    let mut order: VecDeque<usize> = (0..there.len()).collect();
-    order.make_contiguous().sort_by_key(|&index| there[index]);
-    let mut shares = vec![0; there.len()];
-    let mut left = count;
-    // The one with the least first: what it cannot give, the others do.
-    while let Some(index) = order.pop_front() {
-        let others = order.len() as u64 + 1;
-        shares[index] = there[index].min(left.div_ceil(others));
-        left -= shares[index];
+/// The context of consumers that look at some messages: what they meet is told when nothing comes. The end of a
+/// partition is an error to librdkafka.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        link::log(level, facility, line);
     }
-    shares
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn even_shares_of_what_is_there() {
-        assert_eq!(shares(&[100, 100], 10), [5, 5]);
-        assert_eq!(shares(&[100, 1, 0], 10), [9, 1, 0]);
-        assert_eq!(shares(&[2, 3], 10), [2, 3]);
-        assert_eq!(shares(&[100, 100, 100], 10).iter().sum::<u64>(), 10);
-        assert_eq!(shares(&[100; 20], 1).iter().sum::<u64>(), 1);
-        assert!(shares(&[], 10).is_empty());
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
     }
 }
+
+impl ConsumerContext for Quiet {}

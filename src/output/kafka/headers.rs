@@ -4,10 +4,7 @@ use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
 
 use super::size;
-use crate::message::Attributes;
-
-/// What the headers that tell of a failure begin with.
-pub const ERROR_PREFIX: &str = "nerodia-error-";
+use crate::message::earlier::is_of_error;
 
 /// Headers of a record that is being made.
 #[derive(Default)]
@@ -35,13 +32,11 @@ impl Headers {
     }
 }
 
-/// A message's header, as it is added.
-pub fn borrow((name, value): &(String, Option<Bytes>)) -> (&str, Option<&[u8]>) {
-    (name, value.as_deref())
-}
-
-/// The input's headers without those that tell of a failure before.
-pub fn original(input: &Attributes) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-    let headers = input.headers.iter().map(borrow);
-    headers.filter(|(name, _)| !name.starts_with(ERROR_PREFIX))
+/// Headers without those that tell of a failure, whoever set them: on a result they would be believed by who reads
+/// dead letters.
+pub fn without_errors(
+    headers: &[(String, Option<Bytes>)],
+) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    let others = headers.iter().filter(|(name, _)| !is_of_error(name));
+    others.map(|(name, value)| (name.as_str(), value.as_deref()))
 }

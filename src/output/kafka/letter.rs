@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 
-use super::headers::{ERROR_PREFIX, Headers, original};
+use super::headers::{Headers, without_errors};
 use super::lessons::{Lessons, Now};
 use super::record::{Composed, writable};
 use super::size;
 use crate::config::KafkaOutputConfig;
+use crate::message::earlier::ERROR_PREFIX;
 use crate::message::{Attributes, Batch, Failure, Message};
 
 /// A message or traceback in a header is cut off here: it must not make the letter too large.
@@ -87,8 +88,7 @@ impl Letters {
     /// The dead letter of `dead`: its own bytes, key, headers and timestamp, what happened, and in which scripts. It is
     /// made as its topic takes it, as far as `lessons` know, and no larger than `room`.
     ///
-    /// A message that is a dead letter already, because it is run again, keeps the place it first came from, and its
-    /// attempts add up.
+    /// A dead letter that is run again keeps the place it first came from, and its attempts add up.
     ///
     /// # Errors
     /// If not even its place and type fit.
@@ -163,6 +163,7 @@ impl<'a> Draft<'a> {
             headers: Vec::new(),
             timestamp: None,
             tombstone: false,
+            earlier: None,
         };
         let Dead {
             batch,
@@ -171,20 +172,14 @@ impl<'a> Draft<'a> {
             script_hash,
         } = dead;
         let attributes = message.attributes.as_deref().unwrap_or(&NONE);
-        let before = |name: &str| fact(attributes, name);
-        let attempts: u32 = before("attempts")
-            .and_then(|before| before.parse().ok())
-            .unwrap_or(0);
-        let place = match (before("topic"), before("partition"), before("offset")) {
-            (Some(topic), Some(partition), Some(offset)) => {
-                [topic.to_owned(), partition.to_owned(), offset.to_owned()]
-            }
-            _ => [
-                batch.origin.topic.as_deref().unwrap_or_default().to_owned(),
-                batch.origin.partition.to_string(),
-                message.offset.to_string(),
-            ],
-        };
+        let earlier = message.earlier();
+        let attempts = earlier.map_or(0, |earlier| earlier.attempts);
+        let at = message.place(&batch.origin);
+        let place = [
+            at.topic.unwrap_or_default().to_owned(),
+            at.partition.to_string(),
+            at.offset.to_string(),
+        ];
         let (mut made_key, mut timestamp, mut timestamp_before) =
             (None, attributes.timestamp.map(writable), None);
         if !lessons.is_empty() {
@@ -199,7 +194,7 @@ impl<'a> Draft<'a> {
                 timestamp_before = Some(before.to_string());
             }
         }
-        let size_before = before("payload-size");
+        let size_before = earlier.and_then(|earlier| earlier.payload_size);
         Self {
             letters,
             attributes,
@@ -212,7 +207,8 @@ impl<'a> Draft<'a> {
             timestamp,
             timestamp_before,
             payload_size: size_before
-                .map_or_else(|| message.payload.len().to_string(), str::to_owned),
+                .unwrap_or(message.payload.len() as u64)
+                .to_string(),
             is_cut: size_before.is_some(),
         }
     }
@@ -226,7 +222,7 @@ impl<'a> Draft<'a> {
         } = self;
         let mut headers = Headers::default();
         if shape.headers {
-            headers.extend(original(attributes));
+            headers.extend(without_errors(&attributes.headers));
         }
         let left_out = |there: bool, left: bool| match there && !left {
             true => "true",
@@ -252,7 +248,7 @@ impl<'a> Draft<'a> {
             ("payload-size", payload_size),
             (
                 "headers-cut",
-                left_out(original(attributes).next().is_some(), shape.headers),
+                left_out(without_errors(&attributes.headers).next().is_some(), shape.headers),
             ),
             ("key-cut", left_out(attributes.key.is_some(), shape.key)),
             ("key-made", left_out(self.made_key.is_some(), false)),
@@ -307,43 +303,6 @@ impl<'a> Draft<'a> {
 /// The beginning of a long text.
 fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
-}
-
-/// What a dead letter says of its message by the header of this name.
-fn fact<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
-    let mut headers = attributes.headers.iter();
-    let (_, value) = headers.find(|(header, _)| header.strip_prefix(ERROR_PREFIX) == Some(name))?;
-    std::str::from_utf8(value.as_deref()?).ok()
-}
-
-/// Makes a dead letter that is run again the message that it was. One that was cut is not run: a script could take the
-/// beginning for the whole.
-pub fn restore(message: &mut Message) {
-    let Some(attributes) = message.attributes.as_deref_mut() else {
-        return;
-    };
-    let has = |attributes: &Attributes, name| fact(attributes, name).is_some();
-    if has(attributes, "key-made") {
-        attributes.key = None;
-    }
-    if let Some(timestamp) = fact(attributes, "timestamp").and_then(|one| one.parse().ok()) {
-        attributes.timestamp = Some(timestamp);
-    }
-    let attributes = &*attributes;
-    let missing = if let Some(size) = fact(attributes, "payload-size") {
-        format!("only the first {} of {size} bytes", message.payload.len())
-    } else if has(attributes, "key-cut") || has(attributes, "headers-cut") {
-        "not all of the headers and the key".to_owned()
-    } else {
-        return;
-    };
-    let whole = ["topic", "partition", "offset"].map(|name| fact(attributes, name).unwrap_or("?"));
-    let [topic, partition, offset] = whole;
-    let text = format!(
-        "the dead letter has {missing} of its message, which was too large for the topic of dead letters: the whole \
-         one is in topic `{topic}`, partition {partition}, offset {offset}"
-    );
-    message.rejected = Some(Box::new(Failure::new("Truncated", text)));
 }
 
 #[cfg(test)]

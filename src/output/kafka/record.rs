@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use rdkafka::message::OwnedHeaders;
 
-use super::headers::{Headers, borrow, original};
+use super::headers::{Headers, without_errors};
 use super::size;
 use crate::config::KafkaOutputConfig;
 use crate::message::{Failure, Message, Overrides, Record};
@@ -90,14 +90,14 @@ impl Composer {
         };
         let mut headers = Headers::default();
         match (&overrides.headers, &self.headers, input) {
-            (Some(chosen), _, _) => headers.extend(chosen.iter().map(borrow)),
+            (Some(chosen), _, _) => headers.extend(without_errors(chosen)),
             (None, Some(all), _) => {
                 headers.extend(
                     all.iter()
                         .map(|(name, value)| (name.as_str(), Some(value.as_bytes()))),
                 );
             }
-            (None, None, Some(input)) => headers.extend(original(input)),
+            (None, None, Some(input)) => headers.extend(without_errors(&input.headers)),
             (None, None, None) => {}
         }
         let payload = (!record.tombstone).then_some(payload);

@@ -100,7 +100,7 @@ impl Default for KafkaInput {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Batching {
-    /// The most messages of a batch; 0 for as many as there may be.
+    /// The most messages of a batch, at most 1024; 0 for as many as there may be.
     #[schemars(extend("maximum" = crate::input::BATCH))]
     pub count: u64,
     /// How long a batch may wait to be full. `0s` or an empty text: not at all.

@@ -22,16 +22,16 @@ pub(in crate::config) struct KafkaOutput {
     #[schemars(example = &"orders.priced")]
     pub topic: String,
     /// The topics a script may choose beside `topic`: names, or regular expressions that begin with
-    /// `^`.
+    /// `^`. Not for dead letters.
     #[schemars(extend("examples" = [["orders.refused", "^orders\\.by-country\\."]]))]
     pub topics_allowed: Vec<String>,
     /// The name of this client in the brokers' logs and quotas.
     pub client_id: String,
     /// The key of every message. Without it, or empty: the key the message came with, or the
-    /// script's `meta["key"]`.
+    /// script's `meta["key"]`. Not for dead letters, which keep the key of their message.
     pub key: Option<String>,
     /// The headers of every message, by their names. Without them: the headers the message came with,
-    /// or the script's `meta["headers"]`.
+    /// or the script's `meta["headers"]`. Not for dead letters, which keep those of their message.
     #[schemars(extend("examples" = [{ "source": "nerodia" }]))]
     pub headers: Option<Texts>,
     /// The one partition to write to. Without it: the partitioner's choice.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::topics::Regex;
 use super::{Check, Client, Side, filled};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Extent, GroupProtocol, KafkaClientConfig, KafkaInputConfig};
+use crate::config::model::{Extent, GroupProtocol, KafkaClientConfig, KafkaInputConfig, Named};
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::input::BATCH;
@@ -100,6 +100,8 @@ impl Check<'_> {
             rebalance_timeout,
             protocol,
             extent: Extent::Endless,
+            letters: false,
+            named: Named::default(),
         }
     }
 

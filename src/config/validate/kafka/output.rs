@@ -9,6 +9,7 @@ use crate::config::model::{Compression, ENVELOPE, KafkaOutputConfig, Partitioner
 use crate::config::raw;
 use crate::config::tree::dotted;
 use crate::config::units::show_size;
+use crate::message::earlier::{ERROR_PREFIX, is_of_error};
 
 /// With more requests under way, librdkafka cannot keep idempotent writes in order.
 const MOST_IDEMPOTENT: u64 = 5;
@@ -22,6 +23,9 @@ const MAX_MESSAGE_BYTES: u64 = 1_048_588;
 /// Bounds of librdkafka's `request.timeout.ms`.
 const TIMEOUT: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(900);
+
+/// The output that writes dead letters.
+const LETTERS: &str = "/dead_letter/kafka";
 
 impl Check<'_> {
     pub(in crate::config::validate) fn kafka_output(
@@ -77,6 +81,18 @@ impl Check<'_> {
             properties,
         };
         let at = |field: &str| format!("{pointer}/{field}");
+        if pointer == LETTERS {
+            for (field, written) in [
+                ("key", key.is_some()),
+                ("headers", headers.is_some()),
+                ("static_headers", static_headers.is_some()),
+                ("topics_allowed", !topics_allowed.is_empty()),
+            ] {
+                if written {
+                    self.not_of_letters(&at(field));
+                }
+            }
+        }
         if topic.trim().is_empty() {
             let help = "write where messages go, for example `topic: orders.priced`";
             self.missing(pointer, "topic", help);
@@ -118,6 +134,16 @@ impl Check<'_> {
             // Whether it may have one, the delivery says.
             transactional_id: filled(transactional_id),
         }
+    }
+
+    /// A dead letter is the message as it came, so that it can be run again.
+    fn not_of_letters(&mut self, pointer: &str) {
+        let message = format!("`{}` has no meaning for dead letters", dotted(pointer));
+        self.error(
+            pointer,
+            message,
+            "leave it out: a dead letter keeps the key and the headers that its message came with, and goes to `topic`",
+        );
     }
 
     fn not_idempotent(&mut self, pointer: &str) {
@@ -172,6 +198,13 @@ impl Check<'_> {
         for (name, value) in headers.0 {
             let text = value.as_str().unwrap_or_default().to_owned();
             let escaped = name.replace('~', "~0").replace('/', "~1");
+            if is_of_error(&name) {
+                self.error(
+                    &format!("{at}/{escaped}"),
+                    format!("a header of a result cannot begin with `{ERROR_PREFIX}`"),
+                    "choose another name: such headers tell what became of a dead letter",
+                );
+            }
             self.is_bloblang(
                 &format!("{at}/{escaped}"),
                 &text,

@@ -12,6 +12,7 @@ use crate::config::model::Secret;
 use crate::config::raw;
 use crate::config::secrets::is_secret;
 use crate::config::suggest::nearest;
+use crate::config::units;
 
 use reserved::{Use, reserved};
 
@@ -114,12 +115,18 @@ impl Check<'_> {
                 );
             }
             // Why it is refused quotes the value.
-            Some(Refusal::Invalid(_)) if is_secret(name) => {
+            Some(Refusal::Invalid(_) | Refusal::Cut(_)) if is_secret(name) => {
                 self.error(
                     pointer,
                     format!("librdkafka does not take this `{name}`"),
                     MANUAL,
                 );
+            }
+            Some(Refusal::Cut(number)) => {
+                let message = format!(
+                    "`{name}` must be a whole number: librdkafka would take `{value}` for {number}"
+                );
+                self.error(pointer, message, &whole_number(name, value));
             }
             Some(Refusal::Invalid(why)) => {
                 let message = format!("librdkafka does not take this `{name}`: {why}");
@@ -133,17 +140,71 @@ impl Check<'_> {
 enum Refusal {
     Unknown,
     Invalid(String),
+    /// It takes the number at the beginning and passes over the rest.
+    Cut(i64),
 }
 
 /// Asks librdkafka itself, which makes no client and connects to nothing for that.
 fn refusal(name: &str, value: &str) -> Option<Refusal> {
-    let refused = ClientConfig::new()
-        .set(name, value)
-        .create_native_config()
-        .err()?;
+    let refused = match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(config) => return cut(value, &config.get(name).ok()?).map(Refusal::Cut),
+        Err(refused) => refused,
+    };
     Some(match refused {
         KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => Refusal::Unknown,
         KafkaError::ClientConfig(_, why, ..) => Refusal::Invalid(why.trim().into()),
         other => Refusal::Invalid(other.to_string()),
     })
+}
+
+/// The number that was `taken` for a `value` that is more than a number, such as 5 for `5s`.
+fn cut(value: &str, taken: &str) -> Option<i64> {
+    let number: i64 = taken.parse().ok()?;
+    let value = value.trim();
+    let digits = value.trim_start_matches(['-', '+']);
+    let hexadecimal = digits.strip_prefix("0x").or(digits.strip_prefix("0X"));
+    let is_number = match hexadecimal {
+        Some(digits) => i64::from_str_radix(digits, 16).is_ok(),
+        None => digits.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    (!is_number && digits.starts_with(|first: char| first.is_ascii_digit())).then_some(number)
+}
+
+/// What to write instead: times are in milliseconds.
+fn whole_number(name: &str, value: &str) -> String {
+    let time = name.ends_with(".ms").then(|| units::duration(value).ok());
+    match time.flatten() {
+        Some(time) => format!(
+            "write milliseconds, as a number: `{name}: {}`",
+            time.as_millis()
+        ),
+        None => MANUAL.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_is_more_than_a_number_is_found() {
+        for (value, taken, expected) in [
+            ("5s", "5", Some(5)),
+            ("1e3", "1", Some(1)),
+            ("1_000", "1", Some(1)),
+            ("10 000", "10", Some(10)),
+            ("-5x", "-5", Some(-5)),
+            ("0.5", "0", Some(0)),
+            ("5", "5", None),
+            ("-1", "-1", None),
+            ("0x10", "16", None),
+            ("007", "7", None),
+            // No numbers, whatever they begin with.
+            ("1a", "1a", None),
+            ("true", "true", None),
+            ("all", "-1", None),
+        ] {
+            assert_eq!(cut(value, taken), expected, "{value}");
+        }
+    }
 }

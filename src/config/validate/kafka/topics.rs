@@ -1,6 +1,7 @@
 //! Names of topics, and regular expressions for them.
 
 use super::Check;
+use crate::config::diagnostics::Diagnostic;
 
 /// Kafka's own limit.
 const LONGEST_NAME: usize = 249;
@@ -22,20 +23,35 @@ impl Check<'_> {
         written: &[String],
         regex: Regex,
     ) -> Vec<String> {
-        let mut topics = Vec::new();
+        let mut topics: Vec<String> = Vec::new();
         for (index, item) in written.iter().enumerate() {
             let pointer = format!("{pointer}/{index}");
-            if item.starts_with('^') {
-                self.pattern(&pointer, item, regex);
-                topics.push(item.clone());
-                continue;
-            }
-            for one in item.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-                self.topic(&pointer, one);
+            let several = item.split(',').map(str::trim);
+            let ones: Vec<&str> = match item.starts_with('^') {
+                true => vec![item],
+                false => several.filter(|one| !one.is_empty()).collect(),
+            };
+            for one in ones {
+                match one.starts_with('^') && item.starts_with('^') {
+                    true => self.pattern(&pointer, one, regex),
+                    false => self.topic(&pointer, one),
+                }
+                if regex == Regex::Posix && topics.iter().any(|topic| topic == one) {
+                    self.twice(&pointer, one);
+                }
                 topics.push(one.to_owned());
             }
         }
         topics
+    }
+
+    /// librdkafka refuses to subscribe to a topic twice, and does not say to which.
+    fn twice(&mut self, pointer: &str, topic: &str) {
+        let problem = Diagnostic::error(format!("`{topic}` is there twice"))
+            .at(self.place(pointer))
+            .related(self.place(&self.item(topic)), "the other one")
+            .help("keep one of them");
+        self.errors.push(problem);
     }
 
     /// The name of one topic.

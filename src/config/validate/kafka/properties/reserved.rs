@@ -76,6 +76,9 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
             "leave it out: this engine finishes what is under way before a partition goes, and relies on the \
              `classic` protocol for that"
         }
+        "statistics.interval.ms" => {
+            "leave it out: the lag and the state of the connections are read from these statistics"
+        }
         "delivery.report.only.error" => {
             "leave it out: the engine must hear of every message that is written"
         }
