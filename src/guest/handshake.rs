@@ -92,7 +92,8 @@ pub async fn greet(
     }
 }
 
-fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
+/// Takes the line off the reply port, once it is there.
+pub(crate) fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
     /// READY is some hundred bytes, FAILED has a traceback or two.
     const LONGEST: usize = 1 << 20;
     match outbox.iter().position(|&byte| byte == b'\n') {
@@ -108,7 +109,8 @@ fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Ready, StartError> {
+/// What the guest says of itself in its first line.
+pub(crate) fn parse(line: &[u8]) -> Result<Ready, StartError> {
     let rubbish =
         |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
     if let Some(json) = line.strip_prefix(b"READY ") {
