@@ -24,8 +24,8 @@ measure() { # the ignored test of this name
 }
 
 case "$*" in
-  --join) measure a_third_member_joins ;;
-  --refusals) measure one_in_a_hundred_is_refused ;;
+  --join) measure kafka_figures::join::a_third_member_joins ;;
+  --refusals) measure kafka_figures::refusals::one_in_a_hundred_is_refused ;;
 esac
 
 prepare_measuring "$@"
