@@ -127,8 +127,9 @@ impl fmt::Display for Report<'_> {
         )?;
         writeln!(
             f,
-            "- orders: {}; results: {}; dead letters: {}",
+            "- orders: {} ({} of them written twice); results: {}; dead letters: {}",
             thousands(checker.orders()),
+            checker.written_again(),
             thousands(checker.results),
             thousands(checker.dead_letters)
         )?;

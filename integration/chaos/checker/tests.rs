@@ -137,3 +137,25 @@ fn each_order_has_its_place() {
     assert!(check(kind, Some((6000, 6500)), &[dead()]).contains("1 unprocessed"));
     assert!(check(kind, None, &[dead()]).contains("1 unprocessed"));
 }
+
+#[test]
+fn what_was_written_twice_may_come_twice() {
+    let check = |came: usize| {
+        let mut checker = Checker::default();
+        for n in [0, 1, 1, 2] {
+            checker.order(TOPIC, &order(n, Kind::Plain));
+        }
+        for n in [0]
+            .into_iter()
+            .chain(std::iter::repeat_n(1, came))
+            .chain([2])
+        {
+            checker.arrive(Place::Output, &result(n));
+        }
+        let problems = checker.problems(Form::ExactlyOnce, &Excuses::default());
+        problems.join("\n")
+    };
+    assert_eq!(check(1), "");
+    assert_eq!(check(2), "");
+    assert!(check(3).starts_with("1 duplicates"));
+}

@@ -15,6 +15,11 @@ impl Checker {
         self.orders.iter().map(Vec::len).sum::<usize>() as u64
     }
 
+    /// How many of them the test's own producer wrote more than once.
+    pub fn written_again(&self) -> u64 {
+        self.each().filter(|(_, _, order)| order.copies > 1).count() as u64
+    }
+
     /// How many there are of each kind.
     pub fn kinds(&self) -> Vec<(&'static str, u64)> {
         let mut kinds: Vec<(&str, u64)> = Vec::new();
@@ -92,7 +97,9 @@ impl Checker {
             problems.push(format!("{} lost: {:#?}", self.lost(), self.lost_ranges()));
         }
         if form == Form::ExactlyOnce && self.duplicates > 0 {
-            let twice_or_more = self.each().filter(|(_, _, order)| order.arrivals > 1);
+            let twice_or_more = self
+                .each()
+                .filter(|(_, _, order)| order.arrivals > order.copies);
             let examples: Vec<_> = twice_or_more
                 .take(EXAMPLES)
                 .map(|(stream, n, order)| (&self.streams[stream], n, order.arrivals))
