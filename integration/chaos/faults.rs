@@ -99,9 +99,10 @@ impl<'a> Brokers<'a> {
             .all(|&(_, till)| till.is_some_and(|till| till + AFTERMATH < since))
     }
 
-    /// Whether all brokers are well, and have been for a while.
-    pub fn are_well(&self) -> bool {
-        self.were_well(Instant::now())
+    /// Whether all brokers run at this moment.
+    pub fn are_up(&self) -> bool {
+        let outages = self.outages.lock().unwrap();
+        outages.last().is_none_or(|(_, till)| till.is_some())
     }
 
     /// When they were not, in milliseconds since the epoch.

@@ -136,7 +136,7 @@ impl<'a> Topics<'a> {
         }
         // Only what all of it is committed of: what is deleted unread is not lost by the engine.
         if !self.load.is_written(topic)
-            || !self.brokers.are_well()
+            || !self.brokers.are_up()
             || !admin.is_committed(&self.pipeline.group, topic)
         {
             return false;
@@ -170,7 +170,7 @@ impl<'a> Topics<'a> {
     fn delete_chosen(&self, admin: &Admin, index: usize) -> bool {
         /// What brokers may need until each of them knows.
         const SPREADS: i64 = 5000;
-        if !self.brokers.are_well() {
+        if !self.brokers.are_up() {
             return false;
         }
         let topic = &self.pipeline.choices.gone[index];
