@@ -1,11 +1,13 @@
 //! Nothing is lost, changed or out of order, whatever dies: three Nerodia processes of one group and three brokers,
-//! any of which is killed, ended, stopped or started at any moment, and guests as well.
+//! any of which is killed, ended, stopped or started at any moment, and guests as well. Meanwhile topics are made and
+//! deleted, partitions are added, some messages take seconds, and some results are what brokers refuse.
 //!
 //! By itself this is the short form. `scripts/chaos.sh` runs the long one, by the environment:
 //!
 //! - `NERODIA_CHAOS`: how long the chaos lasts; `1m` without it
 //! - `NERODIA_CHAOS_SEED`: the number that all chance comes from; a new one without it. Every run prints its own.
 //! - `NERODIA_CHAOS_RATE`: orders a second
+//! - `NERODIA_CHAOS_WITHOUT`: faults that are left out, with commas between them: see `chaos::plan::Wanted`
 //! - `NERODIA_CHAOS_REPORT`: the file to which a report is written
 //! - `NERODIA_CHAOS_KEEP`: keep all logs, also when all is well
 
@@ -13,13 +15,21 @@ mod broker;
 mod support;
 
 mod chaos {
+    pub mod admin;
     pub mod checker;
     pub mod faults;
     pub mod fleet;
+    pub mod machine;
+    pub mod order;
+    pub mod owners;
+    pub mod pipeline;
     pub mod plan;
+    pub mod process;
     pub mod producer;
     pub mod report;
     pub mod timeline;
+    pub mod topics;
+    pub mod waits;
 }
 
 use std::sync::Mutex;
@@ -27,32 +37,49 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use broker::{Cluster, unique};
+use broker::{Cluster, Record};
+use chaos::admin::{Admin, shorten_session};
 use chaos::checker::Checker;
 use chaos::faults::Brokers;
-use chaos::fleet::{Fleet, Pipeline};
-use chaos::plan::{Plan, Random};
+use chaos::fleet::Fleet;
+use chaos::order::Id;
+use chaos::owners::Excuses;
+use chaos::pipeline::{GROWS_FROM, Pipeline};
+use chaos::plan::{Plan, Random, Wanted};
 use chaos::producer::Load;
 use chaos::report::Report;
 use chaos::timeline::Timeline;
+use chaos::topics::Topics;
 use support::nerodia;
 
-/// Partitions of the input and of the output.
+/// Partitions of the main topic that are written to, and of the output.
 pub const PARTITIONS: i32 = 6;
 /// How long the group may take to catch up once all is well again.
 const CATCH_UP: Duration = Duration::from_secs(240);
 
-/// Whether results may come twice.
+/// What is promised, and how the group shares its partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum Form {
+    /// Results may come twice.
     AtLeastOnce,
+    /// No result comes twice, and members are static.
     ExactlyOnce,
+    /// At least once, and the brokers share the partitions out (KIP-848).
+    ConsumerProtocol,
 }
 
-impl Delivery {
+impl Form {
     pub fn name(self) -> &'static str {
         match self {
             Self::AtLeastOnce => "at_least_once",
+            Self::ExactlyOnce => "exactly_once",
+            Self::ConsumerProtocol => "consumer_protocol",
+        }
+    }
+
+    pub fn delivery(self) -> &'static str {
+        match self {
+            Self::AtLeastOnce | Self::ConsumerProtocol => "at_least_once",
             Self::ExactlyOnce => "exactly_once",
         }
     }
@@ -65,7 +92,7 @@ fn variable<T>(name: &str, otherwise: T, parse: impl Fn(&str) -> Option<T>) -> T
     }
 }
 
-fn run(delivery: Delivery) {
+fn run(form: Form) {
     // The machine is one run's: two would only starve each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME
@@ -79,85 +106,108 @@ fn run(delivery: Delivery) {
         text.parse().ok()
     });
     let rate = variable("NERODIA_CHAOS_RATE", 1500, |text| text.parse().ok());
+    let all = Wanted::without("").expect("nothing is left out");
+    let wanted = variable("NERODIA_CHAOS_WITHOUT", all, Wanted::without);
     let timeline = Timeline::start();
     timeline.note(format!(
-        "NERODIA_CHAOS_SEED={seed}: {} of chaos, {}",
+        "NERODIA_CHAOS_SEED={seed}: {} of chaos, {}, {wanted:?}",
         humantime::format_duration(lasts),
-        delivery.name()
+        form.name()
     ));
 
     nerodia(["runtime", "compile"]).run().expect(0);
     let cluster = Cluster::start("chaos", 3, &[]);
-    let safe = [("min.insync.replicas", "2")];
-    // What is appended is stamped by the brokers, so that the checker can tell how long it took.
-    let stamped = [
-        ("min.insync.replicas", "2"),
-        ("message.timestamp.type", "LogAppendTime"),
-    ];
-    let pipeline = Pipeline {
-        delivery,
-        addresses: cluster.addresses().into(),
-        group: unique("chaos"),
-        input: cluster.topic_with("chaos-in", PARTITIONS, &safe),
-        output: cluster.topic_with("chaos-out", PARTITIONS, &stamped),
-        dead: cluster.topic_with("chaos-dead", 3, &stamped),
-    };
-
-    let load = Load::start(&cluster, &pipeline.input, rate);
+    let pipeline = Pipeline::new(&cluster, form, wanted);
+    if form == Form::ConsumerProtocol {
+        shorten_session(&cluster, &pipeline.group);
+    }
     let brokers = Brokers::new(&cluster, &timeline);
     let mut fleet = Fleet::new(&pipeline, &timeline);
+    if pipeline.wanted.newest {
+        write_old(&cluster, &pipeline);
+    }
     fleet.start_all();
+    fleet.await_members(None);
+    if pipeline.wanted.newest {
+        fleet.await_positions(&Admin::new(&cluster), &pipeline.main);
+    }
+    let load = Load::start(&cluster, rate, &pipeline.wanted);
+    load.open(&pipeline.main, 0..PARTITIONS);
+    load.open(&pipeline.grows, 0..GROWS_FROM);
     fleet.await_results(&cluster);
 
-    let plan = Plan::new(lasts, seed);
+    let topics = Topics::new(&cluster, &pipeline, &load, &brokers, &timeline);
+    let plan = Plan::new(lasts, seed, &pipeline.wanted);
     let began = Instant::now();
     let over = AtomicBool::new(false);
     timeline.note("chaos begins");
     thread::scope(|scope| {
-        let faults = scope.spawn(|| brokers.follow(&plan, began));
-        let churn = scope.spawn(|| fleet.churn(plan.processes.clone(), &brokers, &over));
+        let threads = [
+            scope.spawn(|| brokers.follow(&plan, began)),
+            scope.spawn(|| topics.follow(&plan, began, &over)),
+            scope.spawn(|| fleet.churn(plan.processes.clone(), &brokers, &over)),
+        ];
         thread::sleep(lasts);
-        let broke = faults.join();
         over.store(true, Ordering::Relaxed);
-        let churned = churn.join();
-        for result in [broke, churned] {
-            if let Err(panic) = result {
+        for thread in threads {
+            if let Err(panic) = thread.join() {
                 std::panic::resume_unwind(panic);
             }
         }
     });
+    let Topics {
+        orders,
+        deleted,
+        inputs,
+        made,
+        ended,
+        grown,
+        ..
+    } = topics;
+    let (inputs, orders) = (inputs.into_inner().unwrap(), orders.into_inner().unwrap());
+    let deleted = deleted.into_inner().unwrap();
     let (sent, failed) = load.finish();
     timeline.note(format!("chaos is over, {sent} orders written"));
     brokers.start_all();
     fleet.start_all();
     let catching_up = Instant::now();
-    let behind = fleet.await_committed(&cluster, &brokers, CATCH_UP);
+    let behind = fleet.await_committed(&cluster, &inputs, &brokers, CATCH_UP);
     let caught_up = catching_up.elapsed();
     timeline.note("all is committed, or it takes too long");
-    fleet.await_members(&brokers);
-    fleet.end_all(&brokers);
+    fleet.await_members(Some(&brokers));
+    fleet.end_all(&cluster, &brokers);
 
-    let mut checker = Checker::read_input(&cluster, &pipeline.input);
-    checker.read_results(&cluster, &pipeline.output);
-    checker.read_dead_letters(&cluster, &pipeline.dead);
-    let mut problems = checker.problems(delivery);
+    let mut checker = Checker::default();
+    checker.take_input(&orders);
+    for topic in &inputs {
+        checker.read_input(&cluster, topic);
+    }
+    checker.read_output(&cluster, &pipeline, &deleted);
+    let excuses = Excuses {
+        pauses: fleet.pauses.clone(),
+        outages: brokers.outages(),
+    };
+    let mut problems = checker.problems(form, &excuses);
     if failed > 0 || sent != checker.orders() {
         problems.push(format!(
-            "the test itself: {sent} orders were written, {failed} failed, and {} are in the topic",
+            "the test itself: {sent} orders were written, {failed} failed, and {} are in the topics",
             checker.orders()
         ));
     }
     problems.extend(behind);
-    problems.extend(fleet.problems());
+    problems.extend(fleet.problems.clone());
     let report = Report {
-        delivery,
+        form,
         seed,
         lasts,
         rate,
         caught_up,
         checker: &checker,
+        excuses: &excuses,
         fleet: &fleet,
         brokers: &brokers,
+        topics: [made, ended, grown].map(std::sync::atomic::AtomicU32::into_inner),
+        deleted: deleted.iter().flatten().count(),
         problems: &problems,
     };
     eprintln!("{report}");
@@ -174,12 +224,32 @@ fn run(delivery: Delivery) {
     );
 }
 
+/// What lies in the topics before there is a group: with `start_from_oldest: false` nobody reads it.
+fn write_old(cluster: &Cluster, pipeline: &Pipeline) {
+    for (topic, partitions) in [(&pipeline.main, PARTITIONS), (&pipeline.grows, GROWS_FROM)] {
+        let old = (0..partitions).flat_map(|partition| {
+            let id = Id {
+                topic,
+                partition,
+                n: -1,
+            };
+            std::iter::repeat_n(Record::json(&id.old()).partition(partition), 20)
+        });
+        cluster.produce(topic, old);
+    }
+}
+
 #[test]
 fn at_least_once() {
-    run(Delivery::AtLeastOnce);
+    run(Form::AtLeastOnce);
 }
 
 #[test]
 fn exactly_once() {
-    run(Delivery::ExactlyOnce);
+    run(Form::ExactlyOnce);
+}
+
+#[test]
+fn consumer_protocol() {
+    run(Form::ConsumerProtocol);
 }

@@ -6,12 +6,27 @@
 #   scripts/bench-kafka.sh               builds the release, then measures
 #   scripts/bench-kafka.sh --no-build    measures target/release as it is
 #   scripts/bench-kafka.sh --write       writes integration/bench/KAFKA.md too
+#   scripts/bench-kafka.sh --join        how long each partition stands still when a third member joins, in both protocols
+#   scripts/bench-kafka.sh --refusals    100,000 records of which 1 % is refused: results, dead letters, what one costs
 #   scripts/bench-kafka.sh --help        all options
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
+
+measure() { # the ignored test of this name
+  # shellcheck disable=SC2046  # one word a tool
+  require $(build_tools) python npm
+  "$root/scripts/install.sh" --all
+  cd "$root"
+  exec cargo test --release --locked --test kafka_figures -- --ignored --exact "$1" --nocapture
+}
+
+case "$*" in
+  --join) measure kafka_figures::join::a_third_member_joins ;;
+  --refusals) measure kafka_figures::refusals::one_in_a_hundred_is_refused ;;
+esac
 
 prepare_measuring "$@"
 case " $* " in

@@ -46,3 +46,7 @@ pub mod dead_letter;
 pub mod output;
 
 pub mod telemetry;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;

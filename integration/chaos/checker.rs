@@ -2,36 +2,53 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::producer::{headers, is_poison, key};
+use super::order::{GONE, Id, Kind, Place};
+use super::owners::{Excuses, Owners};
+use super::pipeline::Pipeline;
+use super::topics::Deleted;
+use crate::Form;
 use crate::broker::{Cluster, Record};
-use crate::{Delivery, PARTITIONS};
+
+mod verdict;
+
+#[cfg(test)]
+mod tests;
 
 /// No more examples of one kind of problem than this.
 const EXAMPLES: usize = 5;
 
 /// What has come of each order.
+#[derive(Default)]
 pub struct Checker {
     /// Of each input partition, by number.
     orders: Vec<Vec<Order>>,
-    /// The last number whose first arrival was seen: by topic, input and output partition.
-    last: HashMap<(&'static str, i32, usize), i64>,
+    /// Which partition that is, and which place it has there.
+    streams: Vec<(String, i32)>,
+    places: HashMap<(String, i32), usize>,
+    /// The last number whose first arrival was seen: by place, its partition and input partition.
+    last: HashMap<(Place, i32, usize), i64>,
+    /// Between which times a chosen topic went: see [`Deleted`].
+    gone: [Option<(i64, i64)>; GONE],
+    pub owners: Owners,
     pub results: u64,
     pub dead_letters: u64,
-    pub duplicate_results: u64,
-    pub duplicate_dead_letters: u64,
+    pub duplicates: u64,
     unprocessed: Problems,
     disordered: Problems,
+    old: Problems,
     input: Problems,
     /// First arrivals by the second in which they were appended, since the epoch.
     pub arrivals: BTreeMap<i64, u64>,
 }
 
-#[derive(Default)]
 struct Order {
     /// When it was made, in milliseconds since the epoch.
     at: i64,
+    kind: Kind,
+    /// How often it lies in the input: an idempotent producer that lost all its brokers may write the last ones again.
+    copies: u32,
     arrivals: u32,
     /// From when it was made till its first arrival.
     delay: i64,
@@ -53,258 +70,177 @@ impl Problems {
 }
 
 impl Checker {
-    fn new() -> Self {
-        Self {
-            orders: (0..PARTITIONS).map(|_| Vec::new()).collect(),
-            last: HashMap::new(),
-            results: 0,
-            dead_letters: 0,
-            duplicate_results: 0,
-            duplicate_dead_letters: 0,
-            unprocessed: Problems::default(),
-            disordered: Problems::default(),
-            input: Problems::default(),
-            arrivals: BTreeMap::new(),
+    /// What was written is what lies in the input, not what the producer believes.
+    pub fn read_input(&mut self, cluster: &Cluster, topic: &str) {
+        cluster.for_each(topic, |record| self.order(topic, &record));
+    }
+
+    /// What lay in an input topic when it was deleted.
+    pub fn take_input(&mut self, records: &[Record]) {
+        for record in records {
+            let value = record.value();
+            self.order(value["t"].as_str().unwrap_or_default(), record);
         }
     }
 
-    /// What was written is what lies in the input, not what the producer believes.
-    pub fn read_input(cluster: &Cluster, topic: &str) -> Self {
-        let mut checker = Self::new();
-        cluster.for_each(topic, |record| checker.order(&record));
-        checker
-    }
-
-    fn order(&mut self, record: &Record) {
+    fn order(&mut self, topic: &str, record: &Record) {
         let value = record.value();
-        let partition = &mut self.orders[record.partition as usize];
-        let n = partition.len() as i64;
-        if (&value["p"], &value["n"]) != (&json!(record.partition), &json!(n)) {
-            let example = || format!("{n} was due in {}: {}", record.partition, record.text());
+        if value["kind"] == "old" {
+            return;
+        }
+        let stream = self.stream(topic, record.partition);
+        let orders = &mut self.orders[stream];
+        let n = orders.len() as i64;
+        let kind = value["kind"].as_str().and_then(Kind::named);
+        let number = value["n"].as_i64().and_then(|n| usize::try_from(n).ok());
+        if let Some(known) = number.and_then(|n| orders.get_mut(n))
+            && value["at"] == known.at
+        {
+            known.copies += 1;
+            return;
+        }
+        let is_due = value["t"] == topic && value["p"] == record.partition && value["n"] == n;
+        if !is_due || kind.is_none() {
+            let example = || format!("{n} was due in {topic} {}: {value}", record.partition);
             self.input.add(example);
         }
-        partition.push(Order {
+        orders.push(Order {
             at: value["at"].as_i64().expect("a number"),
-            ..Order::default()
+            kind: kind.unwrap_or(Kind::Plain),
+            copies: 1,
+            arrivals: 0,
+            delay: 0,
         });
     }
 
-    pub fn read_results(&mut self, cluster: &Cluster, topic: &str) {
-        cluster.for_each(topic, |record| {
-            self.results += 1;
-            self.arrive("results", &record);
-        });
-        self.count_duplicates();
+    fn stream(&mut self, topic: &str, partition: i32) -> usize {
+        let key = (topic.to_owned(), partition);
+        *self.places.entry(key).or_insert_with_key(|key| {
+            self.streams.push(key.clone());
+            self.orders.push(Vec::new());
+            self.orders.len() - 1
+        })
     }
 
-    pub fn read_dead_letters(&mut self, cluster: &Cluster, topic: &str) {
-        cluster.for_each(topic, |record| {
-            self.dead_letters += 1;
-            self.arrive("dead letters", &record);
-        });
-        self.count_duplicates();
+    /// Everything that was written: results where they belong, dead letters, and nothing where nothing can be.
+    pub fn read_output(
+        &mut self,
+        cluster: &Cluster,
+        pipeline: &Pipeline,
+        deleted: &[Option<Deleted>; GONE],
+    ) {
+        let choices = &pipeline.choices;
+        for (index, gone) in deleted.iter().enumerate() {
+            let place = Place::Gone(index);
+            match gone {
+                Some(gone) => {
+                    self.gone[index] = Some((gone.from, gone.at));
+                    gone.records.iter().for_each(|one| self.arrive(place, one));
+                }
+                None => self.read(cluster, place, &choices.gone[index]),
+            }
+        }
+        self.read(cluster, Place::Output, &pipeline.output);
+        self.read(cluster, Place::Chosen, &choices.chosen);
+        for topic in [&choices.strict, &choices.compacted, &choices.small] {
+            self.read(cluster, Place::Nowhere, topic);
+        }
+        self.read(cluster, Place::Dead, &pipeline.dead);
     }
 
-    fn arrive(&mut self, kind: &'static str, record: &Record) {
-        let dead = kind == "dead letters";
-        let Some((partition, n)) = self.made_from(record, dead) else {
-            self.unprocessed
-                .add(|| format!("among the {kind}: {record:?}"));
-            return;
+    fn read(&mut self, cluster: &Cluster, place: Place, topic: &str) {
+        cluster.for_each(topic, |record| self.arrive(place, &record));
+    }
+
+    fn arrive(&mut self, place: Place, record: &Record) {
+        match place {
+            Place::Dead => self.dead_letters += 1,
+            _ => self.results += 1,
+        }
+        let value = serde_json::from_slice::<Value>(record.payload.as_deref().unwrap_or_default());
+        let value = value.unwrap_or(Value::Null);
+        if value["n"] == -1 {
+            return self.old.add(|| format!("{place:?}: {value}"));
+        }
+        let Some((stream, n)) = self.made_from(record, &value, place) else {
+            return self
+                .unprocessed
+                .add(|| format!("in {place:?}: {value} of {record:?}"));
         };
-        let order = &mut self.orders[partition][n as usize];
+        let appended = record.timestamp.expect("the brokers' time");
+        if place != Place::Dead {
+            let (by, ran) = (value["by"].as_str().unwrap_or_default(), &value["ran"]);
+            let what = || {
+                format!(
+                    "{place:?} partition {} offset {}: {value}",
+                    record.partition, record.offset
+                )
+            };
+            let lane = (place, record.partition, stream);
+            self.owners
+                .saw(lane, by, ran.as_i64().unwrap_or(0), appended, what);
+        }
+        let order = &mut self.orders[stream][n as usize];
         order.arrivals += 1;
         if order.arrivals > 1 {
+            self.duplicates += u64::from(order.arrivals > order.copies);
             return;
         }
-        let appended = record.timestamp.expect("the brokers' time");
         order.delay = appended - order.at;
         *self.arrivals.entry(appended / 1000).or_default() += 1;
-        let before = self.last.insert((kind, record.partition, partition), n);
+        let before = self.last.insert((place, record.partition, stream), n);
         if let Some(before) = before
             && before >= n
         {
+            let (topic, partition) = &self.streams[stream];
             self.disordered.add(|| {
                 format!(
-                    "{kind}, partition {}, offset {}: {n} of input partition {partition} came first after {before}",
+                    "{place:?}, partition {}, offset {}: {n} of {topic} {partition} came first after {before}",
                     record.partition, record.offset
                 )
             });
         }
     }
 
-    /// Which order, if this is what is to be made from it.
-    fn made_from(&self, record: &Record, dead: bool) -> Option<(usize, i64)> {
-        let value: Value = serde_json::from_slice(record.payload.as_deref()?).ok()?;
-        let (partition, n) = (value["p"].as_i64()?, value["n"].as_i64()?);
-        let orders = self.orders.get(usize::try_from(partition).ok()?)?;
-        let order = orders.get(usize::try_from(n).ok()?)?;
-        let result = json!({ "p": partition, "n": n, "at": order.at, "twice": 2 * n });
-        let sent = headers(n);
-        let right = if dead {
+    /// Which order, if this is what is to be made from it, and where that is to be.
+    fn made_from(&self, record: &Record, value: &Value, place: Place) -> Option<(usize, i64)> {
+        let topic = value["t"].as_str()?;
+        let partition = i32::try_from(value["p"].as_i64()?).ok()?;
+        let n = value["n"].as_i64()?;
+        let stream = *self.places.get(&(topic.to_owned(), partition))?;
+        let order = self.orders[stream].get(usize::try_from(n).ok()?)?;
+        let id = Id {
+            topic,
+            partition,
+            n,
+        };
+        let sent = id.headers();
+        let right = if place == Place::Dead {
             // As it came, and why.
             value["at"] == order.at
                 && value["items"].is_array()
                 && record.headers.starts_with(&sent)
                 && record.header_text("nerodia-error-message").is_some()
+                && self.may_die(order, record)
         } else {
-            value == result && record.headers == sent
+            let mut value = value.clone();
+            let fields = value.as_object_mut()?;
+            let stamped = fields.remove("by").is_some() && fields.remove("ran").is_some();
+            stamped
+                && value == id.result(order.at)
+                && record.headers == sent
+                && order.kind.place() == place
         };
-        let key = key(partition as i32, n);
-        let right = right && is_poison(n) == dead && record.key.as_deref() == Some(key.as_bytes());
-        right.then_some((partition as usize, n))
+        let right = right && record.key.as_deref() == Some(id.key().as_bytes());
+        right.then_some((stream, n))
     }
 
-    fn each(&self) -> impl Iterator<Item = (usize, i64, &Order)> {
-        let partitions = self.orders.iter().enumerate();
-        partitions.flat_map(|(partition, orders)| {
-            let orders = orders.iter().zip(0_i64..);
-            orders.map(move |(order, n)| (partition, n, order))
-        })
-    }
-
-    fn count_duplicates(&mut self) {
-        self.duplicate_results = self.duplicates(false);
-        self.duplicate_dead_letters = self.duplicates(true);
-    }
-
-    fn duplicates(&self, dead: bool) -> u64 {
-        let those = self.each().filter(|&(_, n, _)| is_poison(n) == dead);
-        those
-            .map(|(_, _, order)| u64::from(order.arrivals.saturating_sub(1)))
-            .sum()
-    }
-
-    pub fn orders(&self) -> u64 {
-        self.orders.iter().map(Vec::len).sum::<usize>() as u64
-    }
-
-    pub fn lost(&self) -> u64 {
-        self.each()
-            .filter(|(_, _, order)| order.arrivals == 0)
-            .count() as u64
-    }
-
-    pub fn unprocessed(&self) -> u64 {
-        self.unprocessed.count
-    }
-
-    pub fn disordered(&self) -> u64 {
-        self.disordered.count
-    }
-
-    /// When the order was made, and how many milliseconds until its first result was in the topic.
-    pub fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
-        let arrived = self.each().filter(|(_, _, order)| order.arrivals > 0);
-        arrived.map(|(_, _, order)| (order.at, order.delay))
-    }
-
-    /// The longest time in which nothing arrived for the first time, in seconds.
-    pub fn longest_silence(&self) -> i64 {
-        let after = self.arrivals.keys().zip(self.arrivals.keys().skip(1));
-        after.map(|(one, next)| next - one - 1).max().unwrap_or(0)
-    }
-
-    /// Neighbours that are lost, as ranges.
-    fn lost_ranges(&self) -> Vec<String> {
-        let mut ranges: Vec<(usize, i64, i64)> = Vec::new();
-        for (partition, n, _) in self.each().filter(|(_, _, order)| order.arrivals == 0) {
-            match ranges.last_mut() {
-                Some((same, _, end)) if (*same, *end) == (partition, n) => *end += 1,
-                _ => ranges.push((partition, n, n + 1)),
-            }
-        }
-        let shown = |&(partition, from, end): &(usize, i64, i64)| {
-            format!("input partition {partition}: {from}..{end}")
-        };
-        ranges.iter().take(20).map(shown).collect()
-    }
-
-    /// All that must not be.
-    pub fn problems(&self, delivery: Delivery) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.lost() > 0 {
-            problems.push(format!("{} lost: {:#?}", self.lost(), self.lost_ranges()));
-        }
-        let twice = self.duplicate_results + self.duplicate_dead_letters;
-        if delivery == Delivery::ExactlyOnce && twice > 0 {
-            let twice_or_more = self.each().filter(|(_, _, order)| order.arrivals > 1);
-            let examples: Vec<_> = twice_or_more
-                .take(EXAMPLES)
-                .map(|(partition, n, order)| (partition, n, order.arrivals))
-                .collect();
-            problems.push(format!("{twice} duplicates, among them {examples:?}"));
-        }
-        for (what, found) in [
-            ("unprocessed", &self.unprocessed),
-            ("out of order among first arrivals", &self.disordered),
-            ("the test itself: wrong in the input", &self.input),
-        ] {
-            if found.count > 0 {
-                problems.push(format!("{} {what}: {:#?}", found.count, found.examples));
-            }
-        }
-        problems
-    }
-}
-
-/// What is never found may be what is never looked for.
-#[test]
-fn the_checker_finds_each_kind_of_problem() {
-    let value = |n: i64| json!({ "p": 0, "n": n, "at": 1000 + n, "twice": 2 * n });
-    let result = |n: i64, value: Value| Record {
-        partition: 3,
-        headers: headers(n),
-        timestamp: Some(5000),
-        ..Record::json(&value).key(key(0, n))
-    };
-    let check = |records: &[Record], delivery| {
-        let mut checker = Checker::new();
-        for n in 0..5 {
-            let order = Record::json(&json!({ "p": 0, "n": n, "at": 1000 + n }));
-            checker.order(&order.partition(0));
-        }
-        records
-            .iter()
-            .for_each(|record| checker.arrive("results", record));
-        checker.count_duplicates();
-        checker.problems(delivery).join("\n")
-    };
-    let all: Vec<Record> = (0..5).map(|n| result(n, value(n))).collect();
-    let with = |change: &dyn Fn(&mut Vec<Record>)| {
-        let mut records = all.clone();
-        change(&mut records);
-        [Delivery::AtLeastOnce, Delivery::ExactlyOnce].map(|delivery| check(&records, delivery))
-    };
-
-    assert_eq!(with(&|_| ()), ["", ""]);
-    for found in with(&|all| drop(all.remove(2))) {
-        assert!(found.starts_with("1 lost"), "{found}");
-    }
-    for found in with(&|all| all.swap(2, 3)) {
-        assert!(found.starts_with("1 out of order"), "{found}");
-    }
-    // Read again from the third: no first arrival is out of order.
-    let [at_least, exactly] =
-        with(&|all| all.splice(4..4, all.clone()[2..4].to_vec()).for_each(drop));
-    assert_eq!(at_least, "");
-    assert!(exactly.starts_with("2 duplicates"), "{exactly}");
-    // A wrong value, a wrong header, a wrong key, a result of what was to fail or was never ordered.
-    let wrong: [&dyn Fn(&mut Record); 4] = [
-        &|one| {
-            one.payload = Some(
-                json!({ "p": 0, "n": 2, "at": 1002, "twice": 5 })
-                    .to_string()
-                    .into(),
-            )
-        },
-        &|one| drop(one.headers.pop()),
-        &|one| one.key = None,
-        &|one| *one = result(7, value(7)),
-    ];
-    for change in wrong {
-        for found in with(&|all| change(&mut all[2])) {
-            assert!(found.contains("1 unprocessed"), "{found}");
+    /// Whether an order may become a dead letter that was written then.
+    fn may_die(&self, order: &Order, letter: &Record) -> bool {
+        match order.kind {
+            Kind::Gone(index) => self.gone[index]
+                .is_some_and(|(from, _)| letter.timestamp.is_some_and(|written| written >= from)),
+            kind => kind.place() == Place::Dead,
         }
     }
 }

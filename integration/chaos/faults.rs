@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::order::now;
 use super::plan::{Fault, Plan};
 use super::timeline::Timeline;
 use crate::broker::Cluster;
@@ -18,6 +19,8 @@ pub struct Brokers<'a> {
     timeline: &'a Timeline,
     /// From when till when; the last may be going on.
     outages: Mutex<Vec<(Instant, Option<Instant>)>>,
+    /// The same in milliseconds since the epoch, those that are over.
+    past: Mutex<Vec<(i64, i64)>>,
     pub kills: AtomicU32,
     pub pauses: AtomicU32,
     pub all_down: AtomicU32,
@@ -29,6 +32,7 @@ impl<'a> Brokers<'a> {
             cluster,
             timeline,
             outages: Mutex::default(),
+            past: Mutex::default(),
             kills: AtomicU32::new(0),
             pauses: AtomicU32::new(0),
             all_down: AtomicU32::new(0),
@@ -40,7 +44,9 @@ impl<'a> Brokers<'a> {
         for &(at, fault) in &plan.brokers {
             thread::sleep(at.saturating_sub(began.elapsed()));
             self.outages.lock().unwrap().push((Instant::now(), None));
+            let from = now();
             self.suffer(fault);
+            self.past.lock().unwrap().push((from, now()));
             let mut outages = self.outages.lock().unwrap();
             outages.last_mut().expect("it was pushed").1 = Some(Instant::now());
         }
@@ -91,6 +97,17 @@ impl<'a> Brokers<'a> {
         outages
             .iter()
             .all(|&(_, till)| till.is_some_and(|till| till + AFTERMATH < since))
+    }
+
+    /// Whether all brokers run at this moment.
+    pub fn are_up(&self) -> bool {
+        let outages = self.outages.lock().unwrap();
+        outages.last().is_none_or(|(_, till)| till.is_some())
+    }
+
+    /// When they were not, in milliseconds since the epoch.
+    pub fn outages(&self) -> Vec<(i64, i64)> {
+        self.past.lock().unwrap().clone()
     }
 
     fn note(&self, what: String) {

@@ -39,6 +39,53 @@ impl Random {
     }
 }
 
+/// Which faults there are beside those of processes and brokers; all, unless some are named that are to be left out.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Records that brokers refuse.
+    pub refused: bool,
+    /// Topics that scripts choose, deleted while it runs.
+    pub gone: bool,
+    /// Messages that take seconds.
+    pub slow: bool,
+    /// Input topics made and deleted.
+    pub topics: bool,
+    /// Partitions added.
+    pub partitions: bool,
+    /// Guests, brokers, processes that die.
+    pub deaths: bool,
+    /// `start_from_oldest: false`.
+    pub newest: bool,
+}
+
+impl Wanted {
+    /// All but those named, with commas between them.
+    pub fn without(names: &str) -> Option<Self> {
+        let mut wanted = Self {
+            refused: true,
+            gone: true,
+            slow: true,
+            topics: true,
+            partitions: true,
+            deaths: true,
+            newest: true,
+        };
+        for name in names.split(',').filter(|name| !name.is_empty()) {
+            *match name {
+                "refused" => &mut wanted.refused,
+                "gone" => &mut wanted.gone,
+                "slow" => &mut wanted.slow,
+                "topics" => &mut wanted.topics,
+                "partitions" => &mut wanted.partitions,
+                "deaths" => &mut wanted.deaths,
+                "newest" => &mut wanted.newest,
+                _ => return None,
+            } = false;
+        }
+        Some(wanted)
+    }
+}
+
 /// What brokers suffer.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
@@ -50,11 +97,24 @@ pub enum Fault {
     AllDown(Duration),
 }
 
+/// What becomes of topics.
+#[derive(Debug, Clone, Copy)]
+pub enum Change {
+    /// One more for the input, deleted some time later, once all of it is committed.
+    Make(Duration),
+    /// One of the input's has a partition more.
+    Grow,
+    /// One that scripts choose is deleted.
+    Delete(usize),
+}
+
 /// A run of chaos.
 #[derive(Debug)]
 pub struct Plan {
     /// When what befalls the brokers.
     pub brokers: Vec<(Duration, Fault)>,
+    /// When what becomes of topics.
+    pub topics: Vec<(Duration, Change)>,
     /// The chance of what befalls the processes.
     pub processes: Random,
 }
@@ -62,32 +122,71 @@ pub struct Plan {
 impl Plan {
     /// For chaos that lasts so long: a broker is killed each minute, once one is stopped and once all are down.
     /// A run shorter than five minutes has shorter outages.
-    pub fn new(lasts: Duration, seed: u64) -> Self {
+    pub fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
         let mut random = Random::new(seed);
         let processes = Random::new(random.next());
-        let seconds = Duration::from_secs;
-        let (pause, down) = if lasts < seconds(300) {
-            (seconds(8), seconds(8))
-        } else {
-            (seconds(30), seconds(60))
-        };
-        let mut any = || random.pick(&[1, 2, 3]);
-        let mut brokers = vec![
-            (lasts.mul_f64(0.4), Fault::Pause(any(), pause)),
-            (lasts.mul_f64(0.66), Fault::AllDown(down)),
-        ];
-        let mut at = seconds(12);
-        while at + seconds(20) < lasts {
-            let broker = any();
-            brokers.push((at, Fault::Kill(broker, seconds(5))));
-            at += seconds(60);
+        let topics = topics(lasts, Random::new(random.next()), wanted);
+        let mut brokers = Vec::new();
+        if wanted.deaths {
+            brokers = outages(lasts, random);
         }
-        for (_, fault) in &mut brokers {
-            if let Fault::Kill(_, down) = fault {
-                *down = random.between(seconds(3), seconds(12));
-            }
+        Self {
+            brokers,
+            topics,
+            processes,
         }
-        brokers.sort_by_key(|&(at, _)| at);
-        Self { brokers, processes }
     }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn outages(lasts: Duration, mut random: Random) -> Vec<(Duration, Fault)> {
+    let (pause, down) = if lasts < seconds(300) {
+        (seconds(8), seconds(8))
+    } else {
+        (seconds(30), seconds(60))
+    };
+    let mut any = || random.pick(&[1, 2, 3]);
+    let mut brokers = vec![
+        (lasts.mul_f64(0.4), Fault::Pause(any(), pause)),
+        (lasts.mul_f64(0.66), Fault::AllDown(down)),
+    ];
+    let mut at = seconds(12);
+    while at + seconds(20) < lasts {
+        let broker = any();
+        brokers.push((at, Fault::Kill(broker, seconds(5))));
+        at += seconds(60);
+    }
+    for (_, fault) in &mut brokers {
+        if let Fault::Kill(_, down) = fault {
+            *down = random.between(seconds(3), seconds(12));
+        }
+    }
+    brokers.sort_by_key(|&(at, _)| at);
+    brokers
+}
+
+/// A topic is made about twice a minute and a partition added about once; the chosen ones go at a third and at two
+/// thirds, so that there are results in them before.
+fn topics(lasts: Duration, mut random: Random, wanted: &Wanted) -> Vec<(Duration, Change)> {
+    let mut topics = Vec::new();
+    let mut at = seconds(4);
+    while wanted.topics && at < lasts {
+        let lives = random.between(seconds(8), seconds(40));
+        topics.push((at, Change::Make(lives)));
+        at += random.between(seconds(20), seconds(40));
+    }
+    at = seconds(8);
+    while wanted.partitions && at < lasts {
+        topics.push((at, Change::Grow));
+        at += random.between(seconds(40), seconds(80));
+    }
+    if wanted.gone {
+        topics.push((lasts.mul_f64(0.33), Change::Delete(0)));
+        topics.push((lasts.mul_f64(0.6), Change::Delete(1)));
+    }
+    topics.sort_by_key(|&(at, _)| at);
+    topics
 }

@@ -1,57 +1,45 @@
-//! A steady stream of orders, whatever the brokers suffer, and what an order is.
+//! A steady stream of orders, whatever the brokers suffer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
 };
-use serde_json::json;
 
-use crate::PARTITIONS;
+use super::order::Id;
+use super::plan::Wanted;
 use crate::broker::Cluster;
 
-/// One order in so many makes its script fail.
-pub const POISON: i64 = 1000;
-/// Keys of a partition; no other partition has them.
-const KEYS: i64 = 50;
-
-/// Whether the script fails for the n-th order of a partition.
-pub fn is_poison(n: i64) -> bool {
-    n % POISON == 7
+/// One partition that is written to.
+#[derive(Debug)]
+struct Stream {
+    topic: String,
+    partition: i32,
+    /// How many orders it was sent.
+    sent: i64,
+    /// How many of them the brokers have.
+    written: i64,
+    open: bool,
 }
 
-pub fn key(partition: i32, n: i64) -> String {
-    format!("p{partition}-k{}", n % KEYS)
-}
-
-/// `(name, value)`, as they are sent.
-pub fn headers(n: i64) -> Vec<(String, Option<Vec<u8>>)> {
-    vec![
-        ("n".into(), Some(n.to_string().into_bytes())),
-        ("none".into(), None),
-        ("n".into(), Some(vec![0xff, n as u8])),
-    ]
-}
-
-pub fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.expect("after 1970").as_millis() as i64
-}
-
-/// The producer while it produces.
-pub struct Load {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<(u64, u64)>,
-}
-
+/// All partitions that are or were written to.
 #[derive(Default)]
+struct Streams(Mutex<Vec<Stream>>);
+
+impl Streams {
+    fn lock(&self) -> MutexGuard<'_, Vec<Stream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Reports {
-    written: AtomicU64,
+    streams: Arc<Streams>,
     failed: AtomicU64,
 }
 
@@ -62,22 +50,31 @@ impl ClientContext for Reports {
 }
 
 impl ProducerContext for Reports {
-    type DeliveryOpaque = ();
+    /// The stream.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, stream: usize) {
         match result {
-            Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => self.streams.lock()[stream].written += 1,
             Err((error, _)) => {
                 eprintln!("the test's own producer: {error}");
-                self.failed.fetch_add(1, Ordering::Relaxed)
+                self.failed.fetch_add(1, Ordering::Relaxed);
             }
-        };
+        }
     }
 }
 
+/// The producer while it produces.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    streams: Arc<Streams>,
+    /// How many orders never will be written.
+    thread: JoinHandle<u64>,
+}
+
 impl Load {
-    /// So many orders a second, one partition after the other.
-    pub fn start(cluster: &Cluster, topic: &str, rate: u64) -> Self {
+    /// Writes so many orders a second, one partition after the other, once there are some.
+    pub fn start(cluster: &Cluster, rate: u64, wanted: &Wanted) -> Self {
         let mut config = cluster.client();
         config
             .set("enable.idempotence", "true")
@@ -85,41 +82,84 @@ impl Load {
             .set("message.timeout.ms", "0")
             .set("socket.timeout.ms", "10000")
             .set("linger.ms", "5")
+            // Partitions are added while it runs.
+            .set("topic.metadata.refresh.interval.ms", "2000")
             // While nothing can be written, no more than this waits.
             .set("queue.buffering.max.messages", "20000");
-        let producer: ThreadedProducer<Reports> = config
-            .create_with_context(Reports::default())
-            .expect("a producer");
+        let streams = Arc::<Streams>::default();
+        let reports = Reports {
+            streams: Arc::clone(&streams),
+            failed: AtomicU64::new(0),
+        };
+        let producer: ThreadedProducer<Reports> =
+            config.create_with_context(reports).expect("a producer");
         let stop = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
-            let (stop, topic) = (Arc::clone(&stop), topic.to_owned());
-            move || produce(&producer, &topic, rate, &stop)
+            let (stop, wanted) = (Arc::clone(&stop), wanted.clone());
+            move || produce(&producer, rate, &stop, &wanted)
         });
-        Self { stop, thread }
+        Self {
+            stop,
+            streams,
+            thread,
+        }
+    }
+
+    /// From now on these are written to as well.
+    pub fn open(&self, topic: &str, partitions: std::ops::Range<i32>) {
+        let stream = |partition| Stream {
+            topic: topic.into(),
+            partition,
+            sent: 0,
+            written: 0,
+            open: true,
+        };
+        self.streams.lock().extend(partitions.map(stream));
+    }
+
+    /// From now on nothing is written there.
+    pub fn close(&self, topic: &str) {
+        let mut streams = self.streams.lock();
+        let those = streams.iter_mut().filter(|stream| stream.topic == topic);
+        those.for_each(|stream| stream.open = false);
+    }
+
+    /// Whether all that was sent to a topic is there.
+    pub fn is_written(&self, topic: &str) -> bool {
+        let streams = self.streams.lock();
+        let mut those = streams.iter().filter(|stream| stream.topic == topic);
+        those.all(|stream| stream.written == stream.sent)
     }
 
     /// Stops, and waits until all is written: how many were, and how many never will be.
     pub fn finish(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the producer does not panic")
+        let failed = self.thread.join().expect("the producer does not panic");
+        let written: i64 = self.streams.lock().iter().map(|one| one.written).sum();
+        (written as u64, failed)
     }
 }
 
 fn produce(
     producer: &ThreadedProducer<Reports>,
-    topic: &str,
     rate: u64,
     stop: &AtomicBool,
-) -> (u64, u64) {
+    wanted: &Wanted,
+) -> u64 {
     const TICK: Duration = Duration::from_millis(20);
-    let mut due = Instant::now();
-    let (mut sent, mut owed) = (0_i64, 0.0);
+    let streams = &producer.context().streams;
+    let (mut due, mut owed, mut turn) = (Instant::now(), 0.0, 0);
     while !stop.load(Ordering::Relaxed) {
         owed += rate as f64 * TICK.as_secs_f64();
-        while owed >= 1.0 {
-            let partition = (sent % i64::from(PARTITIONS)) as i32;
-            send(producer, topic, partition, sent / i64::from(PARTITIONS));
-            sent += 1;
+        let open: Vec<usize> = {
+            let streams = streams.lock();
+            (0..streams.len())
+                .filter(|&one| streams[one].open)
+                .collect()
+        };
+        while owed >= 1.0 && !open.is_empty() {
+            send(producer, open[turn % open.len()], wanted);
+            turn += 1;
             owed -= 1.0;
         }
         due += TICK;
@@ -130,26 +170,30 @@ fn produce(
     producer
         .flush(Duration::from_secs(120))
         .unwrap_or_else(|error| panic!("the test's own producer: {error}"));
-    let reports = producer.context();
-    (
-        reports.written.load(Ordering::Relaxed),
-        reports.failed.load(Ordering::Relaxed),
-    )
+    producer.context().failed.load(Ordering::Relaxed)
 }
 
-fn send(producer: &ThreadedProducer<Reports>, topic: &str, partition: i32, n: i64) {
-    let payload = json!({
-        "p": partition, "n": n, "at": now(),
-        "customer": format!("customer-{}", n % 977),
-        "items": [
-            { "sku": format!("sku-{}", n % 313), "price": 19.99, "qty": 1 + n % 5 },
-            { "sku": "délivré ☃", "price": 0.5, "qty": 3, "note": "what an order may say of itself" },
-        ],
-        "text": "so that an order has about three hundred bytes, as those of the benchmark",
-    })
-    .to_string();
-    let key = key(partition, n);
-    let headers = headers(n)
+/// The next order of a stream. (Its number counts only once librdkafka has it.)
+fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
+    let streams = &producer.context().streams;
+    let (topic, partition, n) = {
+        let mut streams = streams.lock();
+        let stream = &mut streams[index];
+        if !stream.open {
+            return;
+        }
+        // Counted before, so that a topic never seems to be written while an order is on its way.
+        stream.sent += 1;
+        (stream.topic.clone(), stream.partition, stream.sent - 1)
+    };
+    let id = Id {
+        topic: &topic,
+        partition,
+        n,
+    };
+    let (key, payload) = (id.key(), id.payload(wanted).to_string());
+    let headers = id
+        .headers()
         .iter()
         .fold(OwnedHeaders::new(), |all, (name, value)| {
             all.insert(Header {
@@ -157,15 +201,21 @@ fn send(producer: &ThreadedProducer<Reports>, topic: &str, partition: i32, n: i6
                 value: value.as_deref(),
             })
         });
-    let mut record = BaseRecord::to(topic)
+    let mut record = BaseRecord::with_opaque_to(&topic, index)
         .partition(partition)
         .key(key.as_str())
         .payload(payload.as_str())
         .headers(headers);
     while let Err((error, back)) = producer.send(record) {
-        let full = error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::QueueFull);
-        assert!(full, "the test's own producer: {error}");
-        thread::sleep(Duration::from_millis(5));
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => thread::sleep(Duration::from_millis(5)),
+            // Just added, and this client does not know yet.
+            Some(RDKafkaErrorCode::UnknownPartition) => {
+                streams.lock()[index].sent -= 1;
+                return;
+            }
+            _ => panic!("the test's own producer: {error}"),
+        }
         record = back;
     }
 }

@@ -4,30 +4,35 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::checker::Checker;
 use super::faults::Brokers;
 use super::fleet::Fleet;
-use crate::Delivery;
-use crate::support::root;
+use super::machine::machine;
+use super::owners::Excuses;
+use crate::Form;
 
 pub struct Report<'a> {
-    pub delivery: Delivery,
+    pub form: Form,
     pub seed: u64,
     pub lasts: Duration,
     pub rate: u64,
     pub caught_up: Duration,
     pub checker: &'a Checker,
+    pub excuses: &'a Excuses,
     pub fleet: &'a Fleet<'a>,
     pub brokers: &'a Brokers<'a>,
+    /// Made, deleted again, and partitions added.
+    pub topics: [u32; 3],
+    /// Topics that scripts chose.
+    pub deleted: usize,
     pub problems: &'a [String],
 }
 
 impl Report<'_> {
-    /// Writes it into a page, in the place of the last one of this kind of delivery.
+    /// Writes it into a page, in the place of the last one of this form.
     pub fn write(&self, file: &Path) {
         let page = fs::read_to_string(file).unwrap_or_default();
         let mut sections: BTreeMap<&str, String> = page
@@ -36,7 +41,7 @@ impl Report<'_> {
             .filter_map(|section| section.split_once('\n'))
             .map(|(name, text)| (name.trim_matches('`'), text.trim().to_owned()))
             .collect();
-        sections.insert(self.delivery.name(), self.to_string().trim().to_owned());
+        sections.insert(self.form.name(), self.to_string().trim().to_owned());
         let mut page = "# The chaos run\n\nMade by `scripts/chaos.sh --write`.\n".to_owned();
         for (name, text) in sections {
             page += &format!("\n## `{name}`\n\n{text}\n");
@@ -54,7 +59,7 @@ impl fmt::Display for Report<'_> {
             ..
         } = self;
         let counts = &fleet.counts;
-        let twice = checker.duplicate_results + checker.duplicate_dead_letters;
+        let twice = checker.duplicates;
         let verdict = if self.problems.is_empty() {
             "all is well"
         } else {
@@ -97,10 +102,34 @@ impl fmt::Display for Report<'_> {
             count(&brokers.pauses),
             count(&brokers.all_down)
         )?;
+        let [made, ended, grown] = self.topics;
         writeln!(
             f,
-            "- orders: {}; results: {}; dead letters: {}",
+            "- topics: {made} of the input made, {ended} of them deleted again; {grown} partitions added; {} that scripts choose deleted",
+            self.deleted
+        )?;
+        let kinds = checker.kinds();
+        let kinds = kinds
+            .iter()
+            .map(|(name, count)| format!("{name} {}", thousands(*count)));
+        writeln!(
+            f,
+            "- orders by kind: {}",
+            kinds.collect::<Vec<_>>().join(", ")
+        )?;
+        let (late, excused) = checker.owners.late(self.excuses);
+        writeln!(
+            f,
+            "- {} times the results of one process followed those of another; behind the first of the next one came {}, \
+             and {excused} of processes or brokers that were stopped",
+            thousands(checker.owners.handovers),
+            late.len()
+        )?;
+        writeln!(
+            f,
+            "- orders: {} ({} of them written twice); results: {}; dead letters: {}",
             thousands(checker.orders()),
+            checker.written_again(),
             thousands(checker.results),
             thousands(checker.dead_letters)
         )?;
@@ -162,59 +191,6 @@ fn codes(codes: &std::collections::HashMap<i32, u32>) -> String {
         code => format!("{code}: {count}"),
     });
     shown.collect::<Vec<_>>().join(", ")
-}
-
-fn machine() -> Vec<(&'static str, String)> {
-    let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let memory = field(&file("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let memory: u64 = memory.trim_end_matches(" kB").parse().unwrap_or(0);
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let processor = field(&file("/proc/cpuinfo"), "model name").unwrap_or_default();
-    let date = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-    let git = Command::new("git")
-        .args(["describe", "--always", "--dirty"])
-        .current_dir(root())
-        .output();
-    let commit = git.map_or_else(
-        |_| String::new(),
-        |git| String::from_utf8_lossy(&git.stdout).trim().to_owned(),
-    );
-    let pom = file(&root().join("scripts/kafka/pom.xml").to_string_lossy());
-    let kafka = pom
-        .split_once("<artifactId>kafka_2.13</artifactId>")
-        .and_then(|(_, after)| after.split_once("<version>"))
-        .and_then(|(_, after)| after.split_once("</version>"))
-        .map_or("", |(version, _)| version);
-    vec![
-        ("date", format!("{} {} UTC", &date[..10], &date[11..16])),
-        ("processor", format!("{processor}, {cores} cores")),
-        ("memory", format!("{:.0} GB", memory as f64 * 1024.0 / 1e9)),
-        (
-            "kernel",
-            format!("Linux {}", file("/proc/sys/kernel/osrelease").trim()),
-        ),
-        (
-            "load average after",
-            file("/proc/loadavg")
-                .split(' ')
-                .take(2)
-                .collect::<Vec<_>>()
-                .join(" (1 min), ")
-                + " (5 min)",
-        ),
-        (
-            "versions",
-            format!(
-                "Nerodia {} ({commit}), Apache Kafka {kafka}, librdkafka {}",
-                env!("CARGO_PKG_VERSION"),
-                rdkafka::util::get_rdkafka_version().1
-            ),
-        ),
-    ]
 }
 
 fn thousands(number: u64) -> String {

@@ -97,7 +97,8 @@ const LONGEST: usize = 1 << 20;
 /// Most bytes of what a guest calls its Python.
 const LONGEST_VERSION: usize = 100;
 
-fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
+/// Takes the line off the reply port, once it is there.
+pub(crate) fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
     if outbox.len() > LONGEST {
         return Some(Err(Death::Protocol("a handshake too long".into())));
     }
@@ -111,7 +112,8 @@ fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Ready, StartError> {
+/// What the guest says of itself in its first line.
+pub(crate) fn parse(line: &[u8]) -> Result<Ready, StartError> {
     let rubbish =
         |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
     if let Some(json) = line.strip_prefix(b"READY ") {

@@ -5,48 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-
-/// Reads a frame in every way there is. Returns what its values made.
-fn read_all(frame: &[u8], max_len: usize) -> usize {
-    let mut scratch = Scratch::default();
-    let mut total = 0;
-    let mut out = Vec::new();
-    let mut reader = Reader::new(frame, &mut scratch, 50);
-    let _ = reader.list();
-    for _ in 0..20 {
-        out.clear();
-        let value = reader.value(&mut out, max_len);
-        assert!(out.len() <= max_len);
-        match value {
-            Ok(Ok(Top::Json)) => assert_ne!(encode(&out).0, Payload::Text, "{out:?}"),
-            Ok(_) => {}
-            Err(_) => break,
-        }
-        total += out.len();
-    }
-    // Once broken, a reader may be of no use, but it must be harmless.
-    for _ in 0..3 {
-        let _ = reader.value(&mut out, max_len);
-        let _ = reader.int();
-    }
-    let mut reader = Reader::new(frame, &mut scratch, 50);
-    for step in 0..60 {
-        let _ = reader.peek();
-        let _ = match step % 10 {
-            0 | 5 => reader.tuple().map(drop),
-            1 => reader.list().map(drop),
-            2 => reader.opt_str().map(drop),
-            3 => reader.int().map(drop),
-            4 => reader.opt_bytes_or_str().map(drop),
-            6 => reader.none(),
-            7 => reader.bool().map(drop),
-            8 => reader.value(&mut out, max_len).map(drop),
-            _ => reader.skip(),
-        };
-    }
-    let _ = reader.finish();
-    total
-}
+use crate::fuzzing::read_all;
 
 /// Frames by CPython's marshal, version 4.
 const SEEDS: [&[u8]; 4] = [

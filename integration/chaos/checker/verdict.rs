@@ -1,0 +1,136 @@
+//! What the checker says in the end.
+
+use super::{Checker, EXAMPLES, Excuses, Form, Kind, Order};
+
+impl Checker {
+    fn each(&self) -> impl Iterator<Item = (usize, i64, &Order)> {
+        let streams = self.orders.iter().enumerate();
+        streams.flat_map(|(stream, orders)| {
+            let orders = orders.iter().zip(0_i64..);
+            orders.map(move |(order, n)| (stream, n, order))
+        })
+    }
+
+    pub fn orders(&self) -> u64 {
+        self.orders.iter().map(Vec::len).sum::<usize>() as u64
+    }
+
+    /// How many of them the test's own producer wrote more than once.
+    pub fn written_again(&self) -> u64 {
+        self.each().filter(|(_, _, order)| order.copies > 1).count() as u64
+    }
+
+    /// How many there are of each kind.
+    pub fn kinds(&self) -> Vec<(&'static str, u64)> {
+        let mut kinds: Vec<(&str, u64)> = Vec::new();
+        for (_, _, order) in self.each() {
+            match kinds
+                .iter_mut()
+                .find(|(name, _)| *name == order.kind.name())
+            {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((order.kind.name(), 1)),
+            }
+        }
+        kinds
+    }
+
+    /// Nothing came of these, and nothing excuses that.
+    fn missing(&self) -> impl Iterator<Item = (usize, i64, &Order)> {
+        let nothing = self.each().filter(|(_, _, order)| order.arrivals == 0);
+        nothing.filter(|(_, _, order)| !self.went_with_its_topic(order))
+    }
+
+    /// Its result may have been in a topic that was deleted, after that was looked at last.
+    fn went_with_its_topic(&self, order: &Order) -> bool {
+        match order.kind {
+            Kind::Gone(index) => self.gone[index].is_some_and(|(_, till)| order.at < till),
+            _ => false,
+        }
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.missing().count() as u64
+    }
+
+    pub fn unprocessed(&self) -> u64 {
+        self.unprocessed.count
+    }
+
+    pub fn disordered(&self) -> u64 {
+        self.disordered.count
+    }
+
+    /// When the order was made, and how many milliseconds until its first result was in the topic.
+    pub fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
+        let arrived = self.each().filter(|(_, _, order)| order.arrivals > 0);
+        arrived.map(|(_, _, order)| (order.at, order.delay))
+    }
+
+    /// The longest time in which nothing arrived for the first time, in seconds.
+    pub fn longest_silence(&self) -> i64 {
+        let after = self.arrivals.keys().zip(self.arrivals.keys().skip(1));
+        after.map(|(one, next)| next - one - 1).max().unwrap_or(0)
+    }
+
+    /// Neighbours that are lost, as ranges.
+    fn lost_ranges(&self) -> Vec<String> {
+        let mut ranges: Vec<(usize, i64, i64)> = Vec::new();
+        for (stream, n, _) in self.missing() {
+            match ranges.last_mut() {
+                Some((same, _, end)) if (*same, *end) == (stream, n) => *end += 1,
+                _ => ranges.push((stream, n, n + 1)),
+            }
+        }
+        let shown = |&(stream, from, end): &(usize, i64, i64)| {
+            let (topic, partition) = &self.streams[stream];
+            let kind = self.orders[stream][from as usize].kind.name();
+            format!("{topic} {partition}: {from}..{end} ({kind})")
+        };
+        ranges.iter().take(20).map(shown).collect()
+    }
+
+    /// All that must not be.
+    pub fn problems(&self, form: Form, excuses: &Excuses) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.lost() > 0 {
+            problems.push(format!("{} lost: {:#?}", self.lost(), self.lost_ranges()));
+        }
+        if form == Form::ExactlyOnce && self.duplicates > 0 {
+            let twice_or_more = self
+                .each()
+                .filter(|(_, _, order)| order.arrivals > order.copies);
+            let examples: Vec<_> = twice_or_more
+                .take(EXAMPLES)
+                .map(|(stream, n, order)| (&self.streams[stream], n, order.arrivals))
+                .collect();
+            problems.push(format!(
+                "{} duplicates, among them {examples:?}",
+                self.duplicates
+            ));
+        }
+        let (late, _) = self.owners.late(excuses);
+        if !late.is_empty() {
+            let examples: Vec<_> = late
+                .iter()
+                .take(EXAMPLES)
+                .map(|one| one.to_string())
+                .collect();
+            problems.push(format!(
+                "{} results of a former owner behind the first of the next one: {examples:#?}",
+                late.len()
+            ));
+        }
+        for (what, found) in [
+            ("unprocessed", &self.unprocessed),
+            ("out of order among first arrivals", &self.disordered),
+            ("read although they were there before the group", &self.old),
+            ("the test itself: wrong in the input", &self.input),
+        ] {
+            if found.count > 0 {
+                problems.push(format!("{} {what}: {:#?}", found.count, found.examples));
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,229 @@
+//! What an order is, and what is to become of it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::plan::Wanted;
+
+/// Keys of a partition; no other partition has them.
+const KEYS: i64 = 50;
+/// One order of a partition in so many makes its script sleep.
+const SLOW_EVERY: i64 = 6000;
+/// Chosen topics that are deleted while it runs.
+pub const GONE: usize = 2;
+/// Behind what any topic takes that looks at timestamps: the year 58,700, as of one who took microseconds.
+const FAR_FUTURE: i64 = 1_790_000_000_000_000;
+
+/// What its script makes of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A result for the output's own topic.
+    Plain,
+    /// A result for a topic that the script chooses.
+    Chosen,
+    /// The same, and that topic is deleted while it runs.
+    Gone(usize),
+    /// An exception.
+    Poison,
+    /// A timestamp that the topic refuses.
+    FarFuture,
+    /// No key, for a compacted topic.
+    Keyless,
+    /// More than the topic takes.
+    TooLarge,
+}
+
+/// Where what is made of an order lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    Output,
+    Chosen,
+    Gone(usize),
+    Dead,
+    /// What refuses all that is sent to it.
+    Nowhere,
+}
+
+impl Kind {
+    const ALL: [Self; 6 + GONE] = [
+        Self::Plain,
+        Self::Chosen,
+        Self::Gone(0),
+        Self::Gone(1),
+        Self::Poison,
+        Self::FarFuture,
+        Self::Keyless,
+        Self::TooLarge,
+    ];
+
+    /// The kind of the n-th order of a partition.
+    pub fn of(n: i64, wanted: &Wanted) -> Self {
+        let kind = match n % 1000 {
+            7 => Self::Poison,
+            107 => Self::FarFuture,
+            207 => Self::Keyless,
+            307 => Self::TooLarge,
+            407 => Self::Gone(0),
+            507 => Self::Gone(1),
+            607 => Self::Chosen,
+            _ => Self::Plain,
+        };
+        match kind {
+            Self::FarFuture | Self::Keyless | Self::TooLarge if !wanted.refused => Self::Plain,
+            Self::Gone(_) if !wanted.gone => Self::Plain,
+            kind => kind,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Chosen => "chosen",
+            Self::Gone(0) => "gone 0",
+            Self::Gone(_) => "gone 1",
+            Self::Poison => "poison",
+            Self::FarFuture => "far future",
+            Self::Keyless => "keyless",
+            Self::TooLarge => "too large",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Where its result lies; that of an order for a topic that is gone may be a dead letter as well.
+    pub fn place(self) -> Place {
+        match self {
+            Self::Plain => Place::Output,
+            Self::Chosen => Place::Chosen,
+            Self::Gone(index) => Place::Gone(index),
+            Self::Poison | Self::FarFuture | Self::Keyless | Self::TooLarge => Place::Dead,
+        }
+    }
+}
+
+/// Which order: topic, partition, number within it.
+#[derive(Debug, Clone, Copy)]
+pub struct Id<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub n: i64,
+}
+
+/// `(name, value)`, as headers are sent.
+pub type Headers = Vec<(String, Option<Vec<u8>>)>;
+
+impl Id<'_> {
+    pub fn key(self) -> String {
+        format!("{}-p{}-k{}", self.topic, self.partition, self.n % KEYS)
+    }
+
+    pub fn headers(self) -> Headers {
+        vec![
+            ("n".into(), Some(self.n.to_string().into_bytes())),
+            ("none".into(), None),
+            ("n".into(), Some(vec![0xff, self.n as u8])),
+        ]
+    }
+
+    /// The order as it is written.
+    pub fn payload(self, wanted: &Wanted) -> Value {
+        let Self {
+            topic,
+            partition,
+            n,
+        } = self;
+        let mut order = json!({
+            "t": topic, "p": partition, "n": n, "at": now(), "kind": Kind::of(n, wanted).name(),
+            "customer": format!("customer-{}", n % 977),
+            "items": [
+                { "sku": format!("sku-{}", n % 313), "price": 19.99, "qty": 1 + n % 5 },
+                { "sku": "délivré ☃", "price": 0.5, "qty": 3, "note": "what an order may say of itself" },
+            ],
+            "text": "so that an order has about three hundred bytes, as those of the benchmark",
+        });
+        // One after the other, so that at most moments, and in most rebalances, one is under way.
+        if wanted.slow && (n + 1000 * i64::from(partition)) % SLOW_EVERY == SLOW_EVERY / 10 {
+            order["slow"] = (2 + n / SLOW_EVERY % 6).into();
+        }
+        order
+    }
+
+    /// What was there before the group was, and which nobody is to read.
+    pub fn old(self) -> Value {
+        json!({ "t": self.topic, "p": self.partition, "n": -1, "at": now(), "kind": "old" })
+    }
+
+    /// What is made of it, without who made it and when.
+    pub fn result(self, at: i64) -> Value {
+        json!({ "t": self.topic, "p": self.partition, "n": self.n, "at": at, "twice": 2 * self.n })
+    }
+}
+
+/// Topics that scripts choose.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    pub chosen: String,
+    pub gone: [String; GONE],
+    /// Takes no timestamp of tomorrow.
+    pub strict: String,
+    pub compacted: String,
+    /// Takes no record of more than 2000 bytes.
+    pub small: String,
+}
+
+impl Choices {
+    pub fn all(&self) -> Vec<&str> {
+        let Self {
+            chosen,
+            gone: [first, second],
+            strict,
+            compacted,
+            small,
+        } = self;
+        vec![chosen, first, second, strict, compacted, small]
+    }
+
+    /// The script of the process `by`.
+    pub fn script(&self, by: &str) -> String {
+        let Self {
+            chosen,
+            gone: [first, second],
+            strict,
+            compacted,
+            small,
+        } = self;
+        format!(
+            r#"kind = this["kind"]
+if "slow" in this:
+    time.sleep(this["slow"])
+if kind == "poison":
+    raise ValueError("poison")
+root = {{"t": this["t"], "p": this["p"], "n": this["n"], "at": this["at"], "twice": 2 * this["n"], "by": "{by}", "ran": time.time_ns() // 1000000}}
+if kind == "chosen":
+    meta["topic"] = "{chosen}"
+elif kind == "gone 0":
+    meta["topic"] = "{first}"
+elif kind == "gone 1":
+    meta["topic"] = "{second}"
+elif kind == "far future":
+    meta["topic"] = "{strict}"
+    meta["timestamp"] = {FAR_FUTURE}
+elif kind == "keyless":
+    meta["topic"] = "{compacted}"
+    meta["key"] = None
+elif kind == "too large":
+    meta["topic"] = "{small}"
+    root["pad"] = "x" * 5000
+"#
+        )
+    }
+}
+
+/// Milliseconds since the epoch.
+pub fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("after 1970").as_millis() as i64
+}

@@ -1,0 +1,111 @@
+//! One process: how it was started, what it was sent, and whether it ended as it should.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::faults::Brokers;
+use super::timeline::Timeline;
+
+/// A process, and what befell it.
+pub struct Process {
+    pub child: Child,
+    pub log: PathBuf,
+    /// What it was last sent.
+    pub sent: Option<(Signal, Instant)>,
+    pub started: Instant,
+    /// Stopped until then.
+    pub paused: Option<Instant>,
+}
+
+/// How a process ended that was asked to, or might end by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was killed: nothing can be asked of it.
+    Killed,
+    Well(i32),
+    /// After `shutdown_timeout`, while Kafka was away.
+    Late(i32),
+    /// It gave up at the start since Kafka was away.
+    Unreachable,
+}
+
+impl Process {
+    pub fn signal(&self, signal: Signal) {
+        // One that has ended meanwhile is judged later.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Whether it went on; it must have been stopped.
+    pub fn resume(&mut self, timeline: &Timeline) {
+        if self.paused.take().is_some() {
+            self.signal(Signal::CONT);
+            timeline.note(format!("{} goes on", self.name()));
+        }
+    }
+
+    pub fn name(&self) -> String {
+        let stem = self.log.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
+
+    /// Whether it has been given partitions.
+    pub fn has_partitions(&self) -> bool {
+        fs::read_to_string(&self.log).is_ok_and(|log| log.contains("partitions assigned"))
+    }
+
+    /// What its log ends with, without what is said every second.
+    pub fn tail(&self) -> String {
+        tail(&self.log)
+    }
+
+    /// Whether it may have ended so. Without `brokers` they were well.
+    pub fn judge(
+        &self,
+        status: ExitStatus,
+        brokers: Option<&Brokers<'_>>,
+    ) -> Result<Ended, String> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let error = log.lines().rev().find(|line| line.starts_with("error: "));
+        let well = |since: Instant| brokers.is_none_or(|brokers| brokers.were_well(since));
+        let ended = match self.sent {
+            Some((Signal::KILL, _)) => return Ok(Ended::Killed),
+            Some((_, at)) => Some(at),
+            None => None,
+        };
+        if log.contains("panicked") {
+            return Err(format!("panicked, {status}"));
+        }
+        let code = status
+            .code()
+            .unwrap_or_else(|| -status.signal().unwrap_or(0));
+        match (ended, code, error) {
+            (Some(_), 0, None) => Ok(Ended::Well(code)),
+            // There were dead letters.
+            (Some(_), 1, None) if log.contains("pipeline ended") => Ok(Ended::Well(code)),
+            // Before it listens to signals, nothing is read either.
+            (Some(_), -15, _) if !log.contains("partitions assigned") => Ok(Ended::Well(code)),
+            (Some(at), 1, Some(error))
+                if error.contains("shutdown_timeout passed") && !well(at) =>
+            {
+                Ok(Ended::Late(code))
+            }
+            (_, 1, Some(error)) if error.contains("cannot reach") && !well(self.started) => {
+                Ok(Ended::Unreachable)
+            }
+            (Some(_), _, _) => Err(format!("asked to end, it ended with {status}: {error:?}")),
+            (None, _, _) => Err(format!("ended by itself with {status}: {error:?}")),
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let interesting = |line: &&str| !line.contains("guest died") && !line.contains("guest ready");
+    let lines: Vec<&str> = log.lines().filter(interesting).collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}

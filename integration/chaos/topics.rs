@@ -1,0 +1,189 @@
+//! What becomes of topics while all runs.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::admin::Admin;
+use super::faults::Brokers;
+use super::order::{GONE, now};
+use super::pipeline::{GROWS_FROM, Pipeline};
+use super::plan::{Change, Plan};
+use super::producer::Load;
+use super::timeline::Timeline;
+use crate::broker::{Cluster, Record};
+
+/// The most partitions that the topic gets which grows.
+const GROWS_TO: i32 = 8;
+/// Partitions of a topic that is made.
+const MADE_WITH: i32 = 2;
+
+/// A topic of the input that was made while it ran.
+struct Made {
+    topic: String,
+    there: bool,
+    /// When it is to end.
+    ends: Instant,
+    closed: bool,
+}
+
+/// A topic that scripts chose, as it was when it was deleted.
+pub struct Deleted {
+    pub records: Vec<Record>,
+    /// What was ordered before this may have been in it all the same: between the last look and the deletion.
+    pub at: i64,
+    /// No dead letter may tell before this that it is gone.
+    pub from: i64,
+}
+
+/// The topics, and what is known of those that are not there any more.
+pub struct Topics<'a> {
+    cluster: &'a Cluster,
+    pipeline: &'a Pipeline,
+    load: &'a Load,
+    brokers: &'a Brokers<'a>,
+    timeline: &'a Timeline,
+    /// What lay in input topics when they were deleted.
+    pub orders: Mutex<Vec<Record>>,
+    pub deleted: Mutex<[Option<Deleted>; GONE]>,
+    /// Input topics that are there.
+    pub inputs: Mutex<Vec<String>>,
+    pub made: AtomicU32,
+    pub ended: AtomicU32,
+    pub grown: AtomicU32,
+}
+
+impl<'a> Topics<'a> {
+    pub fn new(
+        cluster: &'a Cluster,
+        pipeline: &'a Pipeline,
+        load: &'a Load,
+        brokers: &'a Brokers<'a>,
+        timeline: &'a Timeline,
+    ) -> Self {
+        let inputs = [&pipeline.main, &pipeline.grows, &pipeline.idle];
+        Self {
+            cluster,
+            pipeline,
+            load,
+            brokers,
+            timeline,
+            orders: Mutex::default(),
+            deleted: Mutex::new([const { None }; GONE]),
+            inputs: Mutex::new(inputs.map(String::clone).to_vec()),
+            made: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
+            grown: AtomicU32::new(0),
+        }
+    }
+
+    /// Does what the plan says until it is over. What brokers will not do now is tried again.
+    pub fn follow(&self, plan: &Plan, began: Instant, over: &AtomicBool) {
+        let admin = Admin::new(self.cluster);
+        let mut due: Vec<_> = plan.topics.iter().rev().copied().collect();
+        let mut made: Vec<Made> = Vec::new();
+        let mut partitions = GROWS_FROM;
+        while !over.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(200));
+            made.retain_mut(|one| !self.lead(&admin, one));
+            let Some(&(at, change)) = due.last() else {
+                continue;
+            };
+            let done = at <= began.elapsed()
+                && match change {
+                    Change::Make(lives) => {
+                        made.push(self.begin(lives));
+                        true
+                    }
+                    Change::Grow => partitions == GROWS_TO || self.grow(&admin, &mut partitions),
+                    Change::Delete(index) => self.delete_chosen(&admin, index),
+                };
+            if done {
+                due.pop();
+            }
+        }
+    }
+
+    fn begin(&self, lives: Duration) -> Made {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        Made {
+            topic: format!("{}made-{number}", self.pipeline.prefix),
+            there: false,
+            ends: Instant::now() + lives,
+            closed: false,
+        }
+    }
+
+    /// Takes a topic one step through its life; whether that is over.
+    fn lead(&self, admin: &Admin, one: &mut Made) -> bool {
+        let topic = &one.topic;
+        if !one.there {
+            one.there = admin.make(topic, MADE_WITH);
+            if one.there {
+                self.timeline.note(format!("{topic} is made"));
+                self.inputs.lock().unwrap().push(topic.clone());
+                self.load.open(topic, 0..MADE_WITH);
+            }
+            return false;
+        }
+        if Instant::now() < one.ends {
+            return false;
+        }
+        if !one.closed {
+            self.load.close(topic);
+            one.closed = true;
+        }
+        // Only what all of it is committed of: what is deleted unread is not lost by the engine.
+        if !self.load.is_written(topic)
+            || !self.brokers.are_up()
+            || !admin.is_committed(&self.pipeline.group, topic)
+        {
+            return false;
+        }
+        let mut records = Vec::new();
+        self.cluster.for_each(topic, |record| records.push(record));
+        // From here on nobody else reads it, also when the brokers take several tries.
+        self.inputs.lock().unwrap().retain(|other| other != topic);
+        self.orders.lock().unwrap().extend(records);
+        while !admin.delete(topic) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.timeline.note(format!("{topic} is deleted"));
+        true
+    }
+
+    fn grow(&self, admin: &Admin, partitions: &mut i32) -> bool {
+        let topic = &self.pipeline.grows;
+        if !admin.grow(topic, *partitions + 1) {
+            return false;
+        }
+        self.load.open(topic, *partitions..*partitions + 1);
+        *partitions += 1;
+        self.grown.fetch_add(1, Ordering::Relaxed);
+        self.timeline
+            .note(format!("{topic} has {partitions} partitions"));
+        true
+    }
+
+    fn delete_chosen(&self, admin: &Admin, index: usize) -> bool {
+        /// What brokers may need until each of them knows.
+        const SPREADS: i64 = 5000;
+        if !self.brokers.are_up() {
+            return false;
+        }
+        let topic = &self.pipeline.choices.gone[index];
+        let mut records = Vec::new();
+        self.cluster.for_each(topic, |record| records.push(record));
+        let from = now();
+        while !admin.delete(topic) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        let at = now() + SPREADS;
+        self.deleted.lock().unwrap()[index] = Some(Deleted { records, at, from });
+        self.timeline
+            .note(format!("{topic}, which scripts choose, is deleted"));
+        true
+    }
+}

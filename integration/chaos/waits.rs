@@ -1,0 +1,146 @@
+//! What the run waits for, before chaos and after it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::admin::Admin;
+use super::faults::Brokers;
+use super::fleet::{Fleet, PROCESSES};
+use crate::Form;
+use crate::broker::{Cluster, eventually, kafka_sh};
+
+/// How long the group may keep members that were asked to end: static ones, for their session.
+const SESSION: Duration = Duration::from_secs(30);
+/// The same for those that say that they leave: what the brokers need to hear it.
+const LEAVES: Duration = Duration::from_secs(4);
+
+impl Fleet<'_> {
+    /// Until each process has a share of the partitions: the group is whole.
+    pub fn await_members(&mut self, brokers: Option<&Brokers<'_>>) {
+        eventually("each process has partitions", || {
+            self.reap_all(brokers);
+            let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
+            let have = running.filter(|one| one.has_partitions()).count();
+            (have == PROCESSES)
+                .then_some(())
+                .ok_or(format!("{have} of {PROCESSES} have some"))
+        });
+    }
+
+    /// Until the group has a position in each partition of a topic, so that what is written from now on is its: or for
+    /// as long as that should take.
+    pub fn await_positions(&mut self, admin: &Admin, topic: &str) {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(15) {
+            self.reap_all(None);
+            let positions = admin.positions(&self.pipeline.group, topic);
+            if positions.is_some_and(|positions| positions.values().all(Option::is_some)) {
+                self.timeline.note("the group has its positions");
+                return;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        self.timeline
+            .note("the group has partitions, but committed no position in which it begins");
+    }
+
+    /// Until the first results are there: then chaos may begin.
+    pub fn await_results(&mut self, cluster: &Cluster) {
+        eventually("there are results", || {
+            self.reap_all(None);
+            let count = cluster.count(&self.pipeline.output);
+            (count > 1000)
+                .then_some(())
+                .ok_or(format!("{count} results"))
+        });
+        self.timeline.note("results come");
+    }
+
+    /// Until all of these topics is committed; if that takes too long, what is not.
+    pub fn await_committed(
+        &mut self,
+        cluster: &Cluster,
+        topics: &[String],
+        brokers: &Brokers<'_>,
+        patience: Duration,
+    ) -> Option<String> {
+        let began = Instant::now();
+        let ends: Vec<_> = topics.iter().map(|topic| cluster.ends(topic)).collect();
+        loop {
+            self.reap_all(Some(brokers));
+            for index in 0..PROCESSES {
+                // One that gave up before Kafka was back.
+                if self.slots[index].running.is_none() {
+                    self.start(index);
+                }
+            }
+            let group = &self.pipeline.group;
+            let committed = topics.iter().map(|topic| cluster.committed(group, topic));
+            let open = topics.iter().zip(&ends).zip(committed);
+            let open: Vec<String> = open
+                .filter(|((_, ends), committed)| committed != *ends)
+                .map(|((topic, ends), committed)| format!("{topic}: {committed:?} of {ends:?}"))
+                .collect();
+            if open.is_empty() {
+                return None;
+            }
+            if began.elapsed() > patience {
+                let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
+                let tails: Vec<String> = running
+                    .map(|one| format!("{}\n{}", one.name(), one.tail()))
+                    .collect();
+                return Some(format!(
+                    "after {patience:?} not all is committed: {open:#?}\n{}",
+                    tails.join("\n")
+                ));
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// All is well and done, so they must end at once and well, and leave the group.
+    pub fn end_all(&mut self, cluster: &Cluster, brokers: &Brokers<'_>) {
+        (0..PROCESSES).for_each(|index| self.send(index, Signal::TERM));
+        while self.slots.iter().any(|slot| slot.running.is_some()) {
+            self.reap_all(Some(brokers));
+            thread::sleep(Duration::from_millis(20));
+        }
+        let patience = match self.pipeline.form {
+            // Static members stay for their session.
+            Form::ExactlyOnce => SESSION,
+            Form::AtLeastOnce | Form::ConsumerProtocol => LEAVES,
+        };
+        let began = Instant::now();
+        loop {
+            let asked = began.elapsed();
+            let members = members(cluster, &self.pipeline.group);
+            if members.is_empty() {
+                return self.timeline.note("the group has no members");
+            }
+            if asked > patience {
+                self.problems.push(format!(
+                    "{asked:?} after all processes ended, the group has members: {members:#?}"
+                ));
+                return;
+            }
+        }
+    }
+}
+
+/// The members of a group, by Kafka's own tool.
+fn members(cluster: &Cluster, group: &str) -> Vec<String> {
+    let told = kafka_sh(&[
+        "tool",
+        "ConsumerGroupCommand",
+        "--name",
+        &cluster.name,
+        "--describe",
+        "--members",
+        "--group",
+        group,
+    ]);
+    let members = told.lines().filter(|line| line.starts_with(group));
+    members.map(str::to_owned).collect()
+}

@@ -1,0 +1,100 @@
+//! A frame of a hostile guest: read in every way there is, it never panics, never makes more than it may, and what it
+//! makes is JSON.
+
+use super::parameter;
+use super::tokens::{DEEPEST, depth, is_json};
+use crate::codec::{Encoder, OutputError, Payload, Reader, Scratch, Top};
+
+/// Nesting that values may have here.
+const MAX_DEPTH: usize = 50;
+
+pub fn marshal(mut data: &[u8]) {
+    let max_len = match parameter(&mut data) {
+        few @ 0..128 => few,
+        many => 1 << (many % 16),
+    };
+    read_all(data, max_len);
+}
+
+/// Returns the length of what its values made.
+pub(crate) fn read_all(frame: &[u8], max_len: usize) -> usize {
+    let mut scratch = Scratch::default();
+    let values = values(frame, &mut scratch, max_len);
+    reach_everything(frame, &mut scratch, max_len);
+    // What was read before must not change what is read now.
+    assert_eq!(values, self::values(frame, &mut scratch, max_len));
+    let lengths = values.iter().flatten().map(|(_, out)| out.len());
+    lengths.sum()
+}
+
+/// The items of a list, or the objects that stand there, up to where the frame is broken.
+type Values = Vec<Result<(Top, Vec<u8>), OutputError>>;
+
+fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
+    let mut reader = Reader::new(frame, scratch, MAX_DEPTH);
+    let _ = reader.list();
+    let mut values = Vec::new();
+    for _ in 0..20 {
+        let mut out = b"before".to_vec();
+        let Ok(value) = reader.value(&mut out, max_len) else {
+            assert_eq!(out, b"before");
+            break;
+        };
+        // A string is looked at before it is written, and escaped it has six times its length.
+        assert!(out.capacity() <= 1024 + 16 * max_len, "{}", out.capacity());
+        let made = out.split_off(b"before".len());
+        assert_eq!(out, b"before");
+        assert!(made.len() <= max_len);
+        match &value {
+            Ok(Top::Json) => check(&made),
+            Ok(Top::Bytes) => {}
+            Ok(Top::None) | Err(_) => assert!(made.is_empty()),
+        }
+        values.push(value.map(|top| (top, made)));
+    }
+    // Once broken, a reader may be of no use, but it must be harmless.
+    let mut out = Vec::new();
+    for _ in 0..3 {
+        let _ = reader.value(&mut out, max_len);
+        let _ = reader.int();
+    }
+    values
+}
+
+/// It is JSON, and comes back as it is.
+fn check(made: &[u8]) {
+    let text = str::from_utf8(made).expect("JSON is UTF-8");
+    assert!(depth(text) > DEEPEST || is_json(text), "{text:?}");
+    let mut encoder = Encoder::new(MAX_DEPTH);
+    match encoder.payload(made) {
+        Payload::Json => {
+            let mut scratch = Scratch::default();
+            let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, MAX_DEPTH);
+            let mut out = Vec::new();
+            let top = reader.value(&mut out, made.len()).expect("a sound frame");
+            assert_eq!((top, out.as_slice()), (Ok(Top::Json), made));
+        }
+        Payload::Deferred => {}
+        other => panic!("{other:?}: {text:?}"),
+    }
+}
+
+fn reach_everything(frame: &[u8], scratch: &mut Scratch, max_len: usize) {
+    let mut out = Vec::new();
+    let mut reader = Reader::new(frame, scratch, MAX_DEPTH);
+    for step in 0..60 {
+        let _ = reader.peek();
+        let _ = match step % 10 {
+            0 | 5 => reader.tuple().map(drop),
+            1 => reader.list().map(drop),
+            2 => reader.opt_str().map(drop),
+            3 => reader.int().map(drop),
+            4 => reader.opt_bytes_or_str().map(drop),
+            6 => reader.none(),
+            7 => reader.bool().map(drop),
+            8 => reader.value(&mut out, max_len).map(drop),
+            _ => reader.skip(),
+        };
+    }
+    let _ = reader.finish();
+}
