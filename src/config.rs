@@ -47,9 +47,10 @@ pub use load::{Loaded, Source};
 pub use model::{
     ClientCertificate, Compression, Config, DeliveryGuarantee, ENVELOPE, Expected, ExpectedOutput,
     Extent, GenerateConfig, GenerateSource, GroupProtocol, GuestsConfig, HttpConfig, InputConfig,
-    KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig, MaxFailures, Named,
-    OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES, RecycleConfig, SaslConfig,
-    SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig, TestCase, TlsConfig,
+    KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig,
+    MaxFailures, Named, OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES,
+    RecycleConfig, SaslConfig, SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig,
+    TestCase, TlsConfig,
 };
 pub use reference::reference;
 pub use running::Running;

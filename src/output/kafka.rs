@@ -33,7 +33,6 @@ use rdkafka::producer::ThreadedProducer;
 
 pub use self::client::Batches;
 use self::delivery::Context;
-pub use self::headers::ERROR_PREFIX;
 use self::refusal::{Left, Refusals};
 use self::sent::{Only, Returns, Sent, Stretch, Troubled};
 use self::writer::{Refused, Writer};

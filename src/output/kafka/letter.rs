@@ -248,7 +248,10 @@ impl<'a> Draft<'a> {
             ("payload-size", payload_size),
             (
                 "headers-cut",
-                left_out(without_errors(&attributes.headers).next().is_some(), shape.headers),
+                left_out(
+                    without_errors(&attributes.headers).next().is_some(),
+                    shape.headers,
+                ),
             ),
             ("key-cut", left_out(attributes.key.is_some(), shape.key)),
             ("key-made", left_out(self.made_key.is_some(), false)),

@@ -46,7 +46,7 @@ impl Stretch {
     /// Where the message with this index in the stretch is, for people.
     pub fn place(&self, index: usize) -> String {
         let message = &self.batch.messages[self.start + index];
-        self.batch.origin.place(message.offset)
+        message.place(&self.batch.origin).to_string()
     }
 }
 

@@ -73,8 +73,7 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
              how long one try may take"
         }
         "group.protocol" if !value.eq_ignore_ascii_case("classic") => {
-            "leave it out: this engine finishes what is under way before a partition goes, and relies on the \
-             `classic` protocol for that"
+            "write `protocol: consumer` in `input.kafka.group`, beside the other settings of the group"
         }
         "statistics.interval.ms" => {
             "leave it out: the lag and the state of the connections are read from these statistics"
@@ -91,9 +90,6 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
         | "enabled_events"
         | "log.queue"
         | "consume.callback.max.messages" => "leave it out: the engine has no use for it",
-        "statistics.interval.ms" => {
-            "leave it out: `/ready`, the lag and the state of connections are made from the statistics"
-        }
         "plugin.library.paths" => "leave it out: this engine loads no plugins",
         "opaque" | "default_topic_conf" | "msg_order_cmp" | "interceptors" | "ssl_key"
         | "ssl_certificate" | "ssl_ca" => {
