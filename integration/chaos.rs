@@ -126,7 +126,7 @@ fn run(form: Form) {
     if pipeline.wanted.newest {
         write_old(&cluster, &pipeline);
     }
-    fleet.start_all();
+    fleet.start_all(None);
     fleet.await_members(None);
     if pipeline.wanted.newest {
         fleet.await_positions(&Admin::new(&cluster), &pipeline.main);
@@ -169,7 +169,7 @@ fn run(form: Form) {
     let (sent, failed) = load.finish();
     timeline.note(format!("chaos is over, {sent} orders written"));
     brokers.start_all();
-    fleet.start_all();
+    fleet.start_all(Some(&brokers));
     let catching_up = Instant::now();
     let behind = fleet.await_committed(&cluster, &inputs, &brokers, CATCH_UP);
     let caught_up = catching_up.elapsed();

@@ -100,18 +100,18 @@ impl<'a> Fleet<'a> {
         });
     }
 
-    pub fn start_all(&mut self) {
+    pub fn start_all(&mut self, brokers: Option<&Brokers<'_>>) {
         for index in 0..PROCESSES {
             let running = &self.slots[index].running;
             if running.as_ref().is_none_or(|one| one.sent.is_some()) {
-                self.await_end(index);
+                self.await_end(index, brokers);
                 self.start(index);
             }
         }
     }
 
     /// Waits for one that was told to end; it is judged later, by `reap`, unless it hangs.
-    fn await_end(&mut self, index: usize) {
+    fn await_end(&mut self, index: usize, brokers: Option<&Brokers<'_>>) {
         let Some(process) = &mut self.slots[index].running else {
             return;
         };
@@ -122,7 +122,7 @@ impl<'a> Fleet<'a> {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        self.reap(index, None);
+        self.reap(index, brokers);
     }
 
     pub fn send(&mut self, index: usize, signal: Signal) {

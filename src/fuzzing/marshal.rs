@@ -2,7 +2,7 @@
 //! makes is JSON.
 
 use super::parameter;
-use super::tokens::{DEEPEST, depth, is_json};
+use super::tokens::{DEEPEST, depth, is_json, tokens};
 use crate::codec::{Encoder, OutputError, Payload, Reader, Scratch, Top};
 
 /// Nesting that values may have here.
@@ -72,7 +72,10 @@ fn check(made: &[u8]) {
             let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, MAX_DEPTH);
             let mut out = Vec::new();
             let top = reader.value(&mut out, made.len()).expect("a sound frame");
-            assert_eq!((top, out.as_slice()), (Ok(Top::Json), made));
+            assert_eq!(top, Ok(Top::Json));
+            // Not byte for byte: two surrogates that stood alone in Python are one character in JSON.
+            let again = str::from_utf8(&out).expect("JSON is UTF-8");
+            assert_eq!(tokens(again), tokens(text));
         }
         Payload::Deferred => {}
         other => panic!("{other:?}: {text:?}"),
