@@ -149,7 +149,7 @@ fn a_transaction_does_not_hold_up_the_end() {
         .with("input.kafka.instance_id", "the-one")
         .with("input.kafka.commit_period", "30s")
         .with("shutdown_timeout", "10s");
-    let mut running = pipeline.start_and_join();
+    let running = pipeline.start_and_join();
     cluster.produce(&pipeline.input, (0..20).map(|n| record(n, 0)));
     std::thread::sleep(Duration::from_secs(2)); // written by now, and not committed for long
     let began = Instant::now();

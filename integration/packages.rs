@@ -96,7 +96,13 @@ fn a_package_cannot_have_the_runtime_written_elsewhere() {
     assert!(built.expect("it is built").is_file(), "and no link");
     let mut left: Vec<_> = fs::read_dir(runtimes.path())
         .expect("a folder")
-        .map(|entry| entry.expect("it can be read").file_name())
+        .map(|entry| {
+            entry
+                .expect("it can be read")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
         .collect();
     left.sort();
     let expected = [

@@ -15,6 +15,7 @@ fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
         draining: false,
         finished: false,
         error: None,
+        leaving: None,
     }
     .start()
 }

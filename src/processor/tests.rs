@@ -43,6 +43,15 @@ impl Handler<Run> for Neighbour {
     }
 }
 
+impl Handler<TooManyFailures> for Neighbour {
+    type Result = ();
+
+    fn handle(&mut self, _: TooManyFailures, _: &mut Self::Context) {
+        let mut told = self.told.lock().unwrap();
+        told.stopped.push("too many failures".into());
+    }
+}
+
 impl Handler<Deliver> for Neighbour {
     type Result = ();
 
@@ -107,7 +116,12 @@ impl Under {
             around.clone().recipient(),
             around.clone().recipient(),
             policy(letters.recipient()),
+            Judge {
+                max_failures: None,
+                script_hash: "".into(),
+            },
             Arc::default(),
+            around.clone().recipient(),
             around.clone().recipient(),
             Watch::new("processor", around.clone().recipient()),
         );

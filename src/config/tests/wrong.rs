@@ -259,7 +259,7 @@ fn how_many_messages_may_fail() {
         "0.9",
     ];
     insta::assert_snapshot!(all.map(|fields| wrong(&config(fields))).join("\n\n"));
-    let good = good(&config("{ share: 0 }")).pipeline.max_failures;
+    let good = super::good(&config("{ share: 0 }")).pipeline.max_failures;
     assert_eq!(
         good,
         Some(MaxFailures {

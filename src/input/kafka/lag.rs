@@ -79,6 +79,7 @@ mod tests {
             begin: Some(begin),
             end: Some(end),
             committed,
+            eof: None,
             read_to,
         }
     }

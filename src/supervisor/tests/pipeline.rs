@@ -9,13 +9,13 @@ use bytes::Bytes;
 
 use super::fakes::Fakes;
 use crate::clock::Clock;
-use crate::engine::{Fatal, GuestsReady, MessageFailed, Watch};
+use crate::engine::{Fatal, GuestsReady, MessageFailed, TooManyFailures, Watch};
 use crate::guest::error::StartError;
 use crate::message::ack::{Acked, Fate};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Deliver, Incoming, Lane, Message, Origin, Outcome};
-use crate::processor::Processor;
 use crate::processor::error_policy::ErrorPolicy;
+use crate::processor::{Judge, Processor};
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{NewScripts, Parts, Recycle, Successor, Supervisor};
 use crate::telemetry::metrics::Metrics;
@@ -104,6 +104,15 @@ impl Handler<GuestsReady> for Around {
     }
 }
 
+impl Handler<TooManyFailures> for Around {
+    type Result = ();
+
+    fn handle(&mut self, _: TooManyFailures, _: &mut Self::Context) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.stopped.push("too many failures".into());
+    }
+}
+
 impl Handler<MessageFailed> for Around {
     type Result = ();
 
@@ -149,7 +158,12 @@ impl Pipeline {
             supervisor.clone().recipient(),
             around.clone().recipient(),
             ErrorPolicy::DeadLetter(letters.recipient()),
+            Judge {
+                max_failures: None,
+                script_hash: "".into(),
+            },
             Arc::clone(&metrics),
+            around.clone().recipient(),
             around.clone().recipient(),
             Watch::new("processor", around.clone().recipient()),
         );

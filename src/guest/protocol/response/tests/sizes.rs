@@ -20,7 +20,7 @@ fn failure(outcomes: &Outcomes) -> &Failure {
 fn a_failure_is_cut_whatever_the_guest_says() {
     // Two bytes a character, so that the limits fall between two and within one.
     let long = "\u{e4}".repeat(1_000_000);
-    let frame = frame(|body| {
+    let frame = frame(1, 1, 0, |body| {
         body.list(1);
         body.none();
         body.list(1);
@@ -42,7 +42,7 @@ fn a_failure_is_cut_whatever_the_guest_says() {
 
 #[test]
 fn so_is_a_result_that_is_too_large_by_its_own_account() {
-    let frame = frame(|body| {
+    let frame = frame(1, 1, 0, |body| {
         body.list(1);
         body.none();
         body.list(1);
@@ -57,7 +57,7 @@ fn so_is_a_result_that_is_too_large_by_its_own_account() {
 
 /// One output with so many headers without name and value.
 fn with_headers(count: usize) -> Vec<u8> {
-    frame(|body| {
+    frame(1, 1, 0, |body| {
         body.list(1);
         body.none();
         body.list(1);
