@@ -116,8 +116,10 @@ impl SourceText {
     /// of the file sees it end.
     pub fn location(self: &Arc<Self>, line: usize, column: usize, length: usize) -> Location {
         let behind = line > 1 && line >= self.lines() && self.line(line).is_none_or(str::is_empty);
-        let (line, column) = match self.line(self.lines() - 1) {
-            Some(last) if behind => (self.lines() - 1, last.chars().count() + 1),
+        let after_newline = self.lines() > 1 && self.line(self.lines()).is_none_or(str::is_empty);
+        let last = self.lines() - usize::from(after_newline);
+        let (line, column) = match self.line(last) {
+            Some(text) if behind => (last, text.chars().count() + 1),
             _ => (line, column),
         };
         Location {
@@ -276,5 +278,12 @@ mod tests {
         assert_eq!(source.location(9, 9, 1).range(), 2..2);
         assert_eq!(source.location(2, 1, 1).to_string(), "a.yaml:1:3");
         assert_eq!(source.location(1, 9, 1).range(), 2..2);
+        let without_newline = |text: &str, line| {
+            SourceText::file("a.yaml", text)
+                .location(line, 1, 1)
+                .to_string()
+        };
+        assert_eq!(without_newline("ab", 2), "a.yaml:1:3");
+        assert_eq!(without_newline("ab\ncd", 3), "a.yaml:2:3");
     }
 }

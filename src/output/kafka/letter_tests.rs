@@ -130,7 +130,7 @@ fn what_does_not_fit_is_cut_from_the_least_to_the_most_important() {
     let rejected = rejected.expect("it was cut");
     assert!(
         rejected.contains(&format!("only the first {payload} of 20000 bytes"))
-            && rejected.contains("offset 7"),
+            && rejected.contains("message 7"),
         "{rejected}"
     );
 }

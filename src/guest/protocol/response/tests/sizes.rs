@@ -95,9 +95,11 @@ fn headers_count_with_the_place_they_take() {
         first: 0,
         outcomes: &mut outcomes,
     };
-    // Up to the list of headers: response, id, results, extras, extra, outputs, output, attributes.
-    response.tuple(3).expect("a response");
-    response.reader.int().expect("its id");
+    // Up to the list of headers: response, account, counts, results, extras, extra, outputs, output, attributes.
+    response.tuple(5).expect("a response");
+    response.account(7, 1).expect("its request");
+    response.reader.int().expect("messages answered");
+    response.reader.int().expect("messages dropped");
     response.reader.list().expect("results");
     response.reader.none().expect("a result");
     response.reader.list().expect("extras");
@@ -118,7 +120,15 @@ fn headers_count_with_the_place_they_take() {
 #[test]
 fn the_memory_of_a_rare_frame_is_given_back() {
     const REFERENCES: usize = 1_000_000;
-    let mut body = b"\x29\x03i\x07\0\0\0[\x01\0\0\0[".to_vec();
+    let mut head = Encoder::new(MAX_DEPTH);
+    head.clear();
+    head.tuple(5);
+    head.list(3);
+    head.str("request");
+    [7, 1, 1, 0].into_iter().for_each(|number| head.int(number));
+    head.list(1);
+    let mut body = head.as_bytes().to_vec();
+    body.push(b'[');
     body.extend_from_slice(&u32::try_from(REFERENCES).expect("few").to_le_bytes());
     body.extend_from_slice(&b"\xa9\0".repeat(REFERENCES));
     body.extend_from_slice(b"[\0\0\0\0");
