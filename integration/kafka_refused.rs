@@ -103,6 +103,12 @@ fn mixed(name: &str, delivery: &str, output: Value) {
         })
         .collect();
     let expected: BTreeMap<u64, &str> = (0..ALL).filter_map(|n| Some((n, sort(n)?))).collect();
+    let wrong: Vec<_> = letters
+        .iter()
+        .filter(|letter| types.get(&number(letter)) != expected.get(&number(letter)))
+        .map(|letter| (number(letter), letter.header_text("nerodia-error-message")))
+        .collect();
+    assert_eq!(wrong, [], "letters of another type than expected");
     assert_eq!((types, letters.len()), (expected.clone(), expected.len()));
 
     let file = pipeline.script(MENDED).file();

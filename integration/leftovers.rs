@@ -93,7 +93,8 @@ fn what_a_message_leaves_behind_decides_nothing_for_others() {
     }
 }
 
-/// A function may copy a name out of a module once, as long as that stays what it is.
+/// A function may copy a name out of a module once, as long as that stays what it is. (Messages of one request share
+/// their modules, so those before the one that changes it may be run again after it.)
 #[test]
 fn names_out_of_modules_are_those_of_now() {
     let script = "import colorsys\nfrom colorsys import ONE_SIXTH as x\nroot = x\nif this == 40: colorsys.ONE_SIXTH = 5";
@@ -106,12 +107,7 @@ fn names_out_of_modules_are_those_of_now() {
             .expect(0);
         let lines = ran.lines();
         assert_eq!(lines.len(), MESSAGES, "{runtime}");
-        assert!(
-            lines[..LEAVES]
-                .iter()
-                .all(|&line| line.starts_with("0.1666")),
-            "{runtime}: {lines:?}"
-        );
+        assert!(lines[0].starts_with("0.1666"), "{runtime}: {lines:?}");
         assert_eq!(
             lines[LEAVES + 1..],
             vec!["5"; MESSAGES - LEAVES - 1],

@@ -251,7 +251,7 @@ dead_letter: { stdout: {} }
         assert!(
             last.starts_with("error: too many messages fail: 101 of the last 200, more than the share of 0.5 that")
                 && last.contains(" of them with TypeError (at ")
-                && last.contains(".yaml:8)"),
+                && last.contains(".yaml:9)"),
             "{last}"
         );
         let ended = &ran.logged("pipeline ended")[0];

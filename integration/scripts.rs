@@ -88,7 +88,7 @@ const SCRIPTS: &[&str] = &[
     "if 0:\n    raise KeyError\n    global root\nroot = this",
     // What looks a function's names up among its globals.
     "import typing\nX = int\ndef f(a: 'X'): pass\nroot = str(typing.get_type_hints(f))",
-    "X = int\ndef f(a: list['X']): pass\nimport functools\nroot = str(functools.singledispatch(f).dispatch(int))",
+    "X = int\ndef f(a: list['X']): pass\nimport functools\nroot = callable(functools.singledispatch(f).dispatch(int))",
     "this = 5\nroot = '{0.__globals__[this]}'.format(lambda: 0)",
     "import operator\nthis = 5\nroot = 'this' in operator.attrgetter('__globals__.keys')(lambda: 0)()",
     "def f[T](x: T): return x\nroot = f(this), f.__type_params__ != ()",
@@ -231,27 +231,36 @@ fn a_message_does_not_stay_in_a_circle() {
 /// Tables of cases and long sums are deep trees; they are too deep to be analysed, not to be run.
 #[test]
 fn long_chains_run() {
-    let elifs: String = (0..400)
-        .map(|i| format!("elif this == {i}: root = {i}\n"))
-        .collect();
-    gives(
-        &format!("if this == -1: pass\n{elifs}"),
-        "0\n399\n",
-        &["0", "399"],
-    );
-    gives(
-        &format!("root = this{}", " + 1".repeat(990)),
-        "0\n",
-        &["990"],
-    );
-    let calls = ".replace('a', 'b')".repeat(500);
-    gives(&format!("root = this{calls}"), "\"a\"\n", &["\"b\""]);
-    // The line is the script's own, whichever way it was compiled.
-    for runtime in RUNTIMES {
+    // The compiler of Python 3.12 runs on a C stack that some hundred of them use up.
+    for (runtime, long) in RUNTIMES.into_iter().zip([400, 90]) {
+        let elifs: String = (0..long)
+            .map(|i| format!("elif this == {i}: root = {i}\n"))
+            .collect();
+        let last = format!("{}", long - 1);
+        for (script, input, expected) in [
+            (format!("if this == -1: pass\n{elifs}"), &*last, &*last),
+            (
+                format!("root = this{}", " + 1".repeat(long)),
+                "0",
+                &long.to_string(),
+            ),
+            (
+                format!("root = this{}", ".replace('a', 'b')".repeat(long)),
+                "\"a\"",
+                "\"b\"",
+            ),
+        ] {
+            let ran = eval(runtime, &script)
+                .stdin(format!("{input}\n"))
+                .run()
+                .expect(0);
+            assert_eq!(ran.lines(), [expected], "{runtime}: {script}");
+        }
+        // The line is the script's own, whichever way it was compiled.
         let script = format!("if this == -1: pass\n{elifs}root = this['a']");
-        let ran = eval(runtime, &script).stdin("1\n").run().expect(1);
+        let ran = eval(runtime, &script).stdin("-1\n").run().expect(1);
         let at = ran.dead_letters()[0]["error"]["at"].to_string();
-        assert!(at.contains(":402"), "{runtime}: {at}");
+        assert!(at.contains(&format!(":{}", long + 2)), "{runtime}: {at}");
     }
 }
 
@@ -260,7 +269,9 @@ fn long_chains_run() {
 fn results_nested_too_deep_fail_alike() {
     let nested = "root = Own()\nfor _ in range(this - 1): root = [root]";
     for own in ["Own = dict", "class Own(dict): pass"] {
-        for runtime in RUNTIMES {
+        // In Python 3.12 `json` itself ends at some three hundred levels: nothing leaves that another refuses.
+        let as_deep = |runtime: &&str| own == "Own = dict" || *runtime != "cpython-3.12";
+        for runtime in RUNTIMES.into_iter().filter(as_deep) {
             let ran = eval(runtime, &format!("{own}\n{nested}"))
                 .stdin("900\n901\n940\n")
                 .run()

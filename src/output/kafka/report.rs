@@ -1,9 +1,6 @@
 //! What a delivery report says of a record that was not written.
 
-use std::ffi::CStr;
-
 use rdkafka::Message as _;
-use rdkafka::bindings::rd_kafka_message_errstr;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 
@@ -30,7 +27,7 @@ pub struct Report {
     pub bytes: usize,
     /// Why it was not written.
     pub code: RDKafkaErrorCode,
-    /// The broker's words about this record, or librdkafka's for the code.
+    /// The same in words.
     pub text: String,
 }
 
@@ -58,7 +55,7 @@ impl Report {
             timestamp: sent.timestamp().to_millis(),
             bytes: size::alone(key, payload, count, headers),
             code: code_of(error),
-            text: words(sent),
+            text: code_of(error).to_string(),
         }
     }
 
@@ -86,17 +83,4 @@ impl Report {
 
 fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)
-}
-
-/// The broker's words about one record of a batch, which `rdkafka` does not hand on.
-fn words(sent: &BorrowedMessage<'_>) -> String {
-    // SAFETY: the message lives, as it is borrowed, and so do the words, which belong to its report.
-    let words = unsafe { rd_kafka_message_errstr(sent.ptr()) };
-    if words.is_null() {
-        return String::new();
-    }
-    // SAFETY: a C string, as above.
-    unsafe { CStr::from_ptr(words) }
-        .to_string_lossy()
-        .into_owned()
 }

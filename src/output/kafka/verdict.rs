@@ -1,9 +1,12 @@
 //! What becomes of records that were not written, by what was reported of them.
 //!
 //! A broker takes a batch or refuses it as a whole. Since Kafka 2.4 it names the records that it refused it for, and
-//! librdkafka reports of the others that they were in bad company (`InvalidDifferentRecord`). Of several bad ones in a
-//! batch it keeps the broker's words and not the kind: all are `InvalidRecord` then. For a batch that is too large,
-//! and from older brokers, nothing tells the records apart.
+//! librdkafka reports of the others that they were in bad company (`InvalidDifferentRecord`). Of a single bad one it
+//! gives the broker's code. Of several in a batch it gives `InvalidRecord`, whatever they are refused for, and keeps the
+//! broker's words; but it frees these before the report is read (`rd_kafka_message_produce_errstr`, librdkafka 2.12), so
+//! nobody may look at them. Brokers look at two things of a record alone, its key and its timestamp: where there is a
+//! key, it is the timestamp, and where there is none, the record is sent again alone, which tells. For a batch that is
+//! too large, and from older brokers, nothing tells the records apart.
 
 use std::collections::HashSet;
 
@@ -82,15 +85,12 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
             }
         }
         Code::InvalidRecord | Code::InvalidTimestamp => {
-            let fault = fault(report);
-            let certain = sending.alone
-                || matches!(fault, Fault::Keyless | Fault::Timestamp) && is_of_record(report)
-                || told_apart.contains(&place(report))
-                || is_only(report);
-            if certain {
-                Verdict::Refused(fault)
-            } else {
-                Verdict::Alone
+            let single = sending.alone || is_only(report);
+            match fault(report, single) {
+                Some(fault) if single || told_apart.contains(&place(report)) => {
+                    Verdict::Refused(fault)
+                }
+                _ => Verdict::Alone,
             }
         }
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition
@@ -120,26 +120,15 @@ pub fn is_final(code: Code) -> bool {
     )
 }
 
-/// The words of Kafka's own brokers about a record, not about a batch.
-fn is_of_record(report: &Report) -> bool {
-    is_keyless(&report.text) || is_of_timestamp(&report.text)
-}
-
-fn is_keyless(text: &str) -> bool {
-    text.contains("cannot accept message without key")
-}
-
-fn is_of_timestamp(text: &str) -> bool {
-    text.starts_with("Timestamp ") && text.contains("out of range")
-}
-
-fn fault(report: &Report) -> Fault {
-    if report.code == Code::InvalidTimestamp || is_of_timestamp(&report.text) {
-        Fault::Timestamp
-    } else if is_keyless(&report.text) && !report.has_key {
-        Fault::Keyless
-    } else {
-        Fault::Other
+/// What a broker has against a record. It is a `single` one if no other of its batch was refused. `None` if that cannot
+/// be told.
+fn fault(report: &Report, single: bool) -> Option<Fault> {
+    match (report.code, report.has_key) {
+        (Code::InvalidTimestamp, _) => Some(Fault::Timestamp),
+        (_, false) if single => Some(Fault::Keyless),
+        (_, true) if single => Some(Fault::Other),
+        (_, true) => Some(Fault::Timestamp),
+        (_, false) => None,
     }
 }
 
@@ -256,24 +245,29 @@ mod tests {
         }
     }
 
+    /// librdkafka calls all of them `InvalidRecord`.
     #[test]
-    fn several_bad_records_of_a_batch_are_told_apart_by_the_brokers_words() {
-        let with = |text: &str| Report {
-            text: text.into(),
+    fn of_several_bad_records_of_a_batch_those_without_a_key_are_sent_alone() {
+        let keyless = Report {
             has_key: false,
             ..report(Code::InvalidRecord)
         };
         let all = [
-            with("Compacted topic cannot accept message without key in topic partition out-0."),
-            with(
-                "Timestamp 5 of message with offset 1 is out of range. The timestamp should be within [7, 9]",
-            ),
+            keyless.clone(),
+            report(Code::InvalidRecord),
+            report(Code::InvalidDifferentRecord),
         ];
-        let expected = [Fault::Keyless, Fault::Timestamp].map(Verdict::Refused);
+        let expected = [
+            Verdict::Alone,
+            Verdict::Refused(Fault::Timestamp),
+            Verdict::Again,
+        ];
         assert(&all, SENDING, &expected);
+        let refused = Verdict::Refused(Fault::Keyless);
+        assert(&[keyless], SENDING, &[refused]);
     }
 
-    /// An old broker, or one whose words are about the batch: nobody is refused for what another may be to blame for.
+    /// All of a batch are refused, or the broker is an old one: nobody is refused for what another may be to blame for.
     #[test]
     fn where_nothing_tells_them_apart_each_is_sent_alone() {
         let all = [report(Code::InvalidRecord), report(Code::InvalidRecord)];
