@@ -17,7 +17,7 @@ use super::client::Batches;
 use super::explain::explain;
 use super::lessons::{self, Now};
 use super::report::Report;
-use super::sent::{Only, Returned, Stretch};
+use super::sent::{Only, Returned, Returns, Stretch};
 use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
 use super::writer::Writer;
 use super::{Kafka, Producer};
@@ -38,7 +38,7 @@ impl Kafka {
             // Without idempotence the order is not promised, but no record may have two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
             if fatal.is_some() || self.batches.alone || unordered {
-                await_reports(&self.producer);
+                await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
             }
             if returned.is_empty() && !stopped && !self.batches.alone {
@@ -203,8 +203,11 @@ pub(super) fn learn(
 }
 
 /// Waits until all records are reported. A producer that has given up does not write what it still has.
-fn await_reports(producer: &Producer) {
-    while producer.in_flight_count() > 0 {
+///
+/// librdkafka's own count of what is in flight is 0 a moment before the last report is dealt with, on the producer's
+/// thread; and a producer that is dropped then never deals with it.
+fn await_reports(producer: &Producer, returns: &Returns) {
+    while !returns.are_all_here() {
         if producer.client().fatal_error().is_some() {
             producer.purge(PurgeConfig::default().queue());
         }

@@ -56,8 +56,7 @@ impl ProducerContext for Context {
         match result {
             Ok(_) => {}
             Err((error, message)) => {
-                let (index, record) = (ticket.message as usize, ticket.record as usize);
-                let report = Report::of_delivery(index, record, error, message);
+                let report = Report::of_delivery(&ticket, error, message);
                 ticket.sent.report(report);
             }
         }

@@ -5,6 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 
 use super::record::Composed;
+use super::sent::Ticket;
 use super::size;
 use crate::kafka::header;
 
@@ -33,12 +34,7 @@ pub struct Report {
 
 impl Report {
     /// Of a record whose delivery failed.
-    pub fn of_delivery(
-        message: usize,
-        record: usize,
-        error: &KafkaError,
-        sent: &BorrowedMessage<'_>,
-    ) -> Self {
+    pub fn of_delivery(ticket: &Ticket, error: &KafkaError, sent: &BorrowedMessage<'_>) -> Self {
         let (mut count, mut headers) = (0, 0);
         header::for_each(sent, |name, value| {
             count += 1;
@@ -47,12 +43,12 @@ impl Report {
         let key = sent.key().map(<[u8]>::len);
         let payload = sent.payload().map(<[u8]>::len);
         Self {
-            message,
-            record,
+            message: ticket.message as usize,
+            record: ticket.record as usize,
             topic: sent.topic().to_owned(),
             partition: (sent.partition() >= 0).then_some(sent.partition()),
             has_key: key.is_some(),
-            timestamp: sent.timestamp().to_millis(),
+            timestamp: ticket.timestamp,
             bytes: size::alone(key, payload, count, headers),
             code: code_of(error),
             text: code_of(error).to_string(),

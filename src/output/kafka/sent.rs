@@ -1,7 +1,7 @@
 //! Stretches whose records were given to a producer, until all of them are reported.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::Recipient;
@@ -73,6 +73,7 @@ pub struct Sent {
 impl Sent {
     /// A stretch that is about to be sent. What is not written of it goes to `returns`.
     pub fn new(stretch: Arc<Stretch>, ack: Option<Ack>, returns: &Arc<Returns>) -> Arc<Self> {
+        returns.on_their_way.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             stretch,
             ack,
@@ -100,8 +101,9 @@ impl Sent {
     }
 }
 
-impl Drop for Sent {
-    fn drop(&mut self) {
+impl Sent {
+    /// All of its records are reported.
+    fn end(&mut self) {
         let reports = std::mem::take(
             self.reports
                 .get_mut()
@@ -126,6 +128,14 @@ impl Drop for Sent {
     }
 }
 
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.end();
+        // After what came back, so that whoever sees that nothing is on its way sees that too.
+        self.returns.on_their_way.fetch_sub(1, Ordering::Release);
+    }
+}
+
 /// A record on its way: which one it is, for its report.
 #[derive(Debug)]
 pub struct Ticket {
@@ -135,6 +145,8 @@ pub struct Ticket {
     pub message: u32,
     /// Which of the message's records it is.
     pub record: u32,
+    /// Its timestamp, which librdkafka does not give back with an error; `None` for the time of writing.
+    pub timestamp: Option<i64>,
 }
 
 /// A stretch of which not all was written.
@@ -160,6 +172,8 @@ pub struct Returns {
     list: Mutex<Vec<Returned>>,
     /// A record was not written since the last look.
     troubled: AtomicBool,
+    /// Stretches of which not all records are reported yet.
+    on_their_way: AtomicUsize,
     next: AtomicU64,
     /// Told of each stretch.
     actor: OnceLock<Recipient<Troubled>>,
@@ -174,6 +188,11 @@ impl Returns {
     /// Whether a record was not written since the last [`take`](Self::take).
     pub fn is_troubled(&self) -> bool {
         self.troubled.load(Ordering::Acquire)
+    }
+
+    /// Whether all records that were sent are reported, and their reports dealt with.
+    pub fn are_all_here(&self) -> bool {
+        self.on_their_way.load(Ordering::Acquire) == 0
     }
 
     /// What came back, in the order in which it was sent.

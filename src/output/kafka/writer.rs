@@ -130,6 +130,7 @@ impl Writer {
                             sent: Arc::clone(sent),
                             message: index as u32, // a batch has some thousand
                             record: place as u32,
+                            timestamp: record.timestamp,
                         });
                         send(producer, metrics, record, ticket);
                     }
