@@ -268,7 +268,7 @@ dead_letter: { stdout: {} }
             .stdin(lines)
             .run()
             .expect(1);
-        assert_eq!(ran.dead_letters().len(), (count + 1) / 2);
+        assert_eq!(ran.dead_letters().len(), usize::div_ceil(count, 2));
         assert!(!ran.stderr.contains("too many"), "{}", ran.stderr);
     }
 }

@@ -15,7 +15,7 @@ use actix::prelude::*;
 
 use self::drop::Drop;
 use self::kafka::refusal::Refusals;
-use self::kafka::transaction::Transactions;
+use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
 use self::kafka::{Batches, Kafka};
 use self::lines::Lines;
@@ -83,10 +83,12 @@ impl Outputs<'_> {
             writer,
             refusals,
             session,
-            gate,
-            commit_period,
+            Size {
+                full: gate.limit() / 2,
+                commit_period,
+                batches,
+            },
             engine,
-            batches,
         );
         Transactions::start_in_arbiter(&Arbiter::new().handle(), |_| actor).recipient()
     }

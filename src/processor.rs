@@ -36,6 +36,15 @@ pub struct Judge {
     pub script_hash: Arc<str>,
 }
 
+/// What the processor tells the engine.
+#[derive(Debug)]
+pub struct ToEngine {
+    /// A message failed, and the pipeline ends before it.
+    pub failed: Recipient<MessageFailed>,
+    /// Nearly all fail.
+    pub too_many: Recipient<TooManyFailures>,
+}
+
 /// The actor. See the module's documentation.
 pub struct Processor {
     supervisor: Recipient<Run>,
@@ -48,8 +57,7 @@ pub struct Processor {
     judged: Arc<str>,
     /// Too many messages failed: nothing more is taken in or let out.
     over: bool,
-    engine: Recipient<MessageFailed>,
-    too_many: Recipient<TooManyFailures>,
+    engine: ToEngine,
     _watch: Watch,
 }
 
@@ -73,8 +81,7 @@ impl Processor {
             script_hash,
         }: Judge,
         metrics: Arc<Metrics>,
-        engine: Recipient<MessageFailed>,
-        too_many: Recipient<TooManyFailures>,
+        engine: ToEngine,
         watch: Watch,
     ) -> Self {
         Self {
@@ -87,7 +94,6 @@ impl Processor {
             judged: script_hash,
             over: false,
             engine,
-            too_many,
             _watch: watch,
         }
     }
@@ -117,7 +123,7 @@ impl Processor {
         if let Some(failed) = stop {
             // From here on the lane is read again at the next start; others go on until all is drained.
             batch.origin.stop();
-            self.engine.do_send(failed);
+            self.engine.failed.do_send(failed);
         }
         // All outputs are behind the gate, so their mailboxes are bounded by it.
         self.output.do_send(Deliver {
@@ -219,7 +225,7 @@ impl Processor {
         }
         // After that: the acks in the sequencers are abandoned, not lost.
         self.lanes.clear();
-        self.too_many.do_send(TooManyFailures(too_many));
+        self.engine.too_many.do_send(TooManyFailures(too_many));
     }
 }
 

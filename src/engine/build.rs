@@ -24,7 +24,7 @@ use crate::kafka::session::Session;
 use crate::message::gate::Gate;
 use crate::output::Outputs;
 use crate::processor::error_policy::ErrorPolicy;
-use crate::processor::{Judge, Processor};
+use crate::processor::{Judge, Processor, ToEngine};
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{Parts, Recycle, Successor, Supervisor};
 use crate::telemetry::health::Progress;
@@ -157,6 +157,9 @@ fn watch(metrics: Arc<Metrics>, gate: Gate) {
     });
 }
 
+/// The actors that a reload concerns.
+type Reloaded = (Addr<Processor>, Addr<Supervisor>);
+
 /// The engine whose address is `engine`, with all actors but the input started; and those among them that a reload
 /// concerns.
 fn engine(
@@ -165,7 +168,7 @@ fn engine(
     end: EndCell,
     metrics: Arc<Metrics>,
     engine: &Addr<Engine>,
-) -> anyhow::Result<(Engine, (Addr<Processor>, Addr<Supervisor>))> {
+) -> anyhow::Result<(Engine, Reloaded)> {
     let Config {
         input,
         pipeline,
@@ -234,8 +237,10 @@ fn engine(
         error_policy,
         judge,
         Arc::clone(&metrics),
-        engine.clone().recipient(),
-        engine.clone().recipient(),
+        ToEngine {
+            failed: engine.clone().recipient(),
+            too_many: engine.clone().recipient(),
+        },
         Watch::over("processor", engine),
     ));
     let engine = Engine {

@@ -121,8 +121,10 @@ impl Under {
                 script_hash: "".into(),
             },
             Arc::default(),
-            around.clone().recipient(),
-            around.clone().recipient(),
+            ToEngine {
+                failed: around.clone().recipient(),
+                too_many: around.clone().recipient(),
+            },
             Watch::new("processor", around.clone().recipient()),
         );
         Self {

@@ -64,7 +64,7 @@ impl Blocked {
     }
 
     /// The lanes that were stopped for long enough: they are to be tried again.
-    pub fn to_try(&mut self, now: Instant) -> Vec<Lane> {
+    pub fn due_again(&mut self, now: Instant) -> Vec<Lane> {
         let mut lanes = Vec::new();
         for (lane, block) in &mut self.lanes {
             if block.stopped && now.duration_since(block.at) >= ONCE_A {
@@ -160,13 +160,13 @@ mod tests {
         let start = Instant::now();
         let mut blocked = Blocked::default();
         blocked.is_blocked(Lane(1), PLACE, "wrong checksum", true, start);
-        assert_eq!(blocked.to_try(after(start, 59)), []);
-        assert_eq!(blocked.to_try(after(start, 60)), [Lane(1)]);
-        assert_eq!(blocked.to_try(after(start, 61)), [], "it is being tried");
+        assert_eq!(blocked.due_again(after(start, 59)), []);
+        assert_eq!(blocked.due_again(after(start, 60)), [Lane(1)]);
+        assert_eq!(blocked.due_again(after(start, 61)), [], "it is being tried");
         blocked.is_blocked(Lane(1), PLACE, "wrong checksum", true, after(start, 61));
         blocked.look(after(start, 100), |_| Some(true));
         assert_eq!(blocked.count(), 1, "it is as broken as before");
-        assert_eq!(blocked.to_try(after(start, 121)), [Lane(1)]);
+        assert_eq!(blocked.due_again(after(start, 121)), [Lane(1)]);
         blocked.look(after(start, 130), |_| Some(true));
         assert_eq!(blocked.count(), 0, "nothing was wrong with it any more");
     }

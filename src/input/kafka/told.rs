@@ -151,7 +151,7 @@ impl Poller {
     }
 
     fn tell_blocked(&mut self, now: Instant) {
-        for lane in self.told.blocked.to_try(now) {
+        for lane in self.told.blocked.due_again(now) {
             self.try_again(lane);
         }
         let Told { blocked, ends, .. } = &mut self.told;

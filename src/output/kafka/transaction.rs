@@ -33,7 +33,6 @@ use crate::engine::OutputEnded;
 use crate::kafka::fence::{Fence, Fenced};
 use crate::kafka::session::{Advance, Ears, Hurry, Session};
 use crate::message::ack::Ack;
-use crate::message::gate::Gate;
 use crate::message::{Deliver, Origin};
 use crate::telemetry::events::TransactionAborted;
 use crate::telemetry::metrics::Metrics;
@@ -64,6 +63,17 @@ pub struct Transactions {
     commit_period: Duration,
     engine: Recipient<OutputEnded>,
     open: Option<Open>,
+}
+
+/// How large transactions are, and batches in them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::output) struct Size {
+    /// With so many bytes in flight, a transaction is committed early: the input waits for acks.
+    pub full: u64,
+    /// Otherwise it is committed after this time.
+    pub commit_period: Duration,
+    /// How records are put together.
+    pub batches: Batches,
 }
 
 /// A transaction that has begun.
@@ -139,22 +149,20 @@ impl Transactions {
         writer: Writer,
         refusals: Refusals,
         session: Session,
-        gate: &Gate,
-        commit_period: Duration,
+        size: Size,
         engine: Recipient<OutputEnded>,
-        batches: Batches,
     ) -> Self {
         Self {
             config: config.clone(),
             producer: None,
-            batches,
+            batches: size.batches,
             returns: Arc::default(),
             writer,
             refusals,
             fence: session.fence(),
             session,
-            full: gate.limit() / 2,
-            commit_period,
+            full: size.full,
+            commit_period: size.commit_period,
             engine,
             open: None,
         }

@@ -15,7 +15,7 @@ use crate::message::ack::{Acked, Fate};
 use crate::message::gate::Gate;
 use crate::message::{Batch, Deliver, Incoming, Lane, Message, Origin, Outcome};
 use crate::processor::error_policy::ErrorPolicy;
-use crate::processor::{Judge, Processor};
+use crate::processor::{Judge, Processor, ToEngine};
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{NewScripts, Parts, Recycle, Successor, Supervisor};
 use crate::telemetry::metrics::Metrics;
@@ -163,8 +163,10 @@ impl Pipeline {
                 script_hash: "".into(),
             },
             Arc::clone(&metrics),
-            around.clone().recipient(),
-            around.clone().recipient(),
+            ToEngine {
+                failed: around.clone().recipient(),
+                too_many: around.clone().recipient(),
+            },
             Watch::new("processor", around.clone().recipient()),
         );
         Self {
