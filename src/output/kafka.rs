@@ -2,7 +2,7 @@
 //!
 //! Records are given to librdkafka in order, and it writes those of a partition in order, trying again for as
 //! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a stretch is ended
-//! by the delivery report of the last of its records. What was not written is [`again`]'s.
+//! by the delivery report of the last of its records. What was not written is `again`'s.
 //!
 //! For delivery exactly once, [`transaction`] takes the place of this actor.
 

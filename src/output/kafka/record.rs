@@ -39,7 +39,7 @@ pub struct Composed<'a> {
     pub timestamp: Option<i64>,
     /// The one partition to write to; `None` for the partitioner's choice.
     pub partition: Option<i32>,
-    /// How [large](size::alone) it is.
+    /// How large it is, as `size::alone` counts.
     pub bytes: usize,
 }
 

@@ -24,7 +24,7 @@ pub struct Report {
     pub has_key: bool,
     /// Its timestamp; `None` for the time of writing.
     pub timestamp: Option<i64>,
-    /// How [large](size::alone) it is.
+    /// How large it is, as `size::alone` counts.
     pub bytes: usize,
     /// Why it was not written.
     pub code: RDKafkaErrorCode,
