@@ -1,6 +1,7 @@
 //! Commits of what was delivered. Their answers come as events.
 
 use std::ptr;
+use std::time::Instant;
 
 use rdkafka::bindings::{
     rd_kafka_commit_queue, rd_kafka_queue_destroy, rd_kafka_queue_get_consumer,
@@ -87,26 +88,39 @@ impl Poller {
             Ok(()) => None,
         };
         let mut again = false;
+        let mut unreadable = Vec::new();
         for answer in offsets.elements() {
-            let ours =
-                |partition: &&mut Partition| partition.is(answer.topic(), answer.partition());
-            let Some(partition) = self.partitions.iter_mut().find(ours) else {
+            let ours = |partition: &Partition| partition.is(answer.topic(), answer.partition());
+            let Some(index) = self.partitions.iter().position(ours) else {
                 continue;
             };
+            let partition = &mut self.partitions[index];
             match (&result, answer.error(), answer.offset()) {
                 (Ok(()), Ok(()), Offset::Offset(offset)) => {
-                    partition.committed = Some(offset);
-                    partition.held = false;
-                    partition.apart = false;
-                    partition.refused = false;
+                    partition.is_committed_at(offset);
+                    self.told.is_allowed(answer.topic());
                 }
                 _ => {
                     partition.asked = partition.committed; // asked again the next time
                     let finally = code.is_some_and(|code| FINAL.contains(&code));
+                    let alone = partition.apart || offsets.count() == 1;
                     again |= partition.refused && finally;
-                    partition.refused = partition.apart && finally;
+                    partition.refused = alone && finally;
+                    if finally && !alone {
+                        // Nothing may be wrong with this one, and it should not wait for what is.
+                        self.commit_due = Instant::now();
+                    }
                     partition.apart |= finally;
+                    // What a fetch of it would tell is not looked at while it is held.
+                    if partition.refused && partition.held && !self.stopped {
+                        unreadable.push(index);
+                    }
                 }
+            }
+        }
+        if let Err(error) = &result {
+            for index in unreadable {
+                self.complain_of(index, error);
             }
         }
         match result {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::admin::{self, TopicId};
 use super::batch::Draft;
@@ -60,6 +60,8 @@ pub struct Partition {
     progress: Instant,
     /// The offset of the last message that was taken from the queue.
     last: Option<i64>,
+    /// The queue may begin with an error that is over: that it may not be read.
+    outdated: bool,
     /// How many statistics came since the queue told that the partition's end is reached; `None` if a message came since.
     idle: Option<u32>,
 }
@@ -134,6 +136,7 @@ impl Partition {
             pending: None,
             progress: Instant::now(),
             last: None,
+            outdated: false,
             idle: None,
         })
     }
@@ -146,6 +149,13 @@ impl Partition {
         self.committed = committed.filter(|&committed| committed == begin.offset);
         self.asked = self.committed;
         self.held = commits && self.committed.is_none();
+    }
+
+    /// `offset` is committed, so what is read from now on may be read.
+    pub fn is_committed_at(&mut self, offset: i64) {
+        self.outdated |= self.held && self.refused;
+        self.committed = Some(offset);
+        (self.held, self.apart, self.refused) = (false, false, false);
     }
 
     /// The same partition in a new lane: what was read of it before is given up.
@@ -162,6 +172,7 @@ impl Partition {
             pending: None,
             progress: Instant::now(),
             last: None,
+            outdated: false,
             idle: None,
             ..self
         }
@@ -212,6 +223,7 @@ impl Partition {
                 Some(Ok(message)) => {
                     self.ready.store(true, Ordering::Release);
                     self.idle = None;
+                    self.outdated = false;
                     // librdkafka fetches a message again that was being taken while a rebalance paused the partition.
                     if self.last == Some(message.offset()) {
                         continue;
@@ -232,6 +244,7 @@ impl Partition {
                 // Markers of transactions may lie between the last message and the end.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     self.idle = Some(0);
+                    self.outdated = false;
                     self.at_end = self.end.is_some();
                     if self.at_end {
                         break;
@@ -239,6 +252,12 @@ impl Partition {
                 }
                 Some(Err(error)) => {
                     self.ready.store(true, Ordering::Release);
+                    let code = error.rdkafka_error_code();
+                    if std::mem::take(&mut self.outdated)
+                        && code == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
+                    {
+                        continue;
+                    }
                     // Nothing behind this batch may be read: it would pass for delivered.
                     self.stopped |= blocked::is_of_data(&error);
                     if !draft.is_empty() {

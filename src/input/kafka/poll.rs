@@ -81,7 +81,7 @@ pub struct Poller {
     /// The partition to read first.
     turn: usize,
     pub(super) commits_under_way: usize,
-    commit_due: Instant,
+    pub(super) commit_due: Instant,
     look_due: Instant,
     ids_due: Instant,
     watch_due: Instant,

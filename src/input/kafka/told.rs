@@ -60,6 +60,11 @@ impl Told {
         let is_refused = |topic: &String| self.refused.contains(topic);
         config.topics.iter().all(is_refused)
     }
+
+    /// The brokers let us read `topic`.
+    pub fn is_allowed(&mut self, topic: &str) {
+        self.refused.remove(topic);
+    }
 }
 
 /// Before the group was even asked, it is not known whether we are to have partitions.
