@@ -93,8 +93,10 @@ fn a_package_cannot_have_the_runtime_written_elsewhere() {
         .env("NERODIA_RUNTIME_DIR", runtimes.path())
         .env("NERODIA_CACHE_DIR", runtimes.path().join("cache"))
         .env("PIP_FIND_LINKS", folder.path())
-        .run()
-        .expect(0);
+        .run();
+    let outside = runtimes.path().join("outside.bin");
+    assert!(!outside.exists(), "it is written: {}", ran.stderr);
+    let ran = ran.expect(0);
     assert!(ran.text().contains("READY in"), "{}", ran.text());
     let built = fs::symlink_metadata(runtimes.path().join(format!("{name}.wasm")));
     assert!(built.expect("it is built").is_file(), "and no link");
