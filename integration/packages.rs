@@ -48,17 +48,21 @@ fn well_known_packages_are_there_and_their_files_too() {
     lint.expect(0);
 }
 
-/// Makes a wheel whose code makes links where the runtime could be written, in each folder that it can write to.
+/// Makes a wheel whose code makes links where the runtime could be written, in each folder that it can write to. They lead
+/// out of the folder that the runtime is built in, to beside the finished ones. Where a link cannot be made in the folders
+/// of `-p`, which are /0 and so on, the build fails: the test would show nothing.
 const LINKING: &str = r#"
 import sys, zipfile
 where, name = sys.argv[1:]
-code = f"""import os
-for folder in sorted(os.listdir('/')):
-    for up in ('../../outside.bin', '../outside.bin'):
-        try:
-            os.symlink(up, f'/{{folder}}/{name}.wasm')
-        except OSError:
-            pass
+code = f"""import os, sys
+outside = '../../../../outside.bin'
+for folder in ('/0', '/1', '/2'):
+    os.symlink(outside, f'{{folder}}/{name}.wasm')
+for folder in sys.path:
+    try:
+        os.symlink(outside, f'{{folder}}/{name}.wasm')
+    except OSError:
+        pass  # it is there, or no folder
 """
 of = 'nerodia_test_links-1.0.dist-info/'
 with zipfile.ZipFile(where + '/nerodia_test_links-1.0-py3-none-any.whl', 'w') as wheel:
@@ -89,8 +93,10 @@ fn a_package_cannot_have_the_runtime_written_elsewhere() {
         .env("NERODIA_RUNTIME_DIR", runtimes.path())
         .env("NERODIA_CACHE_DIR", runtimes.path().join("cache"))
         .env("PIP_FIND_LINKS", folder.path())
-        .run()
-        .expect(0);
+        .run();
+    let outside = runtimes.path().join("outside.bin");
+    assert!(!outside.exists(), "it is written: {}", ran.stderr);
+    let ran = ran.expect(0);
     assert!(ran.text().contains("READY in"), "{}", ran.text());
     let built = fs::symlink_metadata(runtimes.path().join(format!("{name}.wasm")));
     assert!(built.expect("it is built").is_file(), "and no link");

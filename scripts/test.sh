@@ -69,8 +69,9 @@ step "configs of docker/" scripts/nerodia lint docker/orders.yaml docker/produce
 step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
 step "the unit in systemd" integration/deploy/systemd.sh
-# With this crate's debug assertions, which the shipped program lacks; the dependencies stay as they are. Cargo keeps both
-# builds; the last step leaves the shipped one at target/release/nerodia.
-step "tests" cargo test --release --locked --config profile.release.package.nerodia.debug-assertions=true
-step "the program as it is shipped" cargo build --release --locked
+# With this crate's debug assertions, which the shipped program lacks; the dependencies stay as they are. Of the library
+# alone, so target/release/nerodia stays the shipped one, which the tests after it run.
+step "unit tests with debug assertions" cargo test --release --locked --lib \
+  --config profile.release.package.nerodia.debug-assertions=true
+step "tests" cargo test --release --locked
 passed=yes
