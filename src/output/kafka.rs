@@ -26,6 +26,7 @@ pub mod writer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 use anyhow::Context as _;
@@ -58,6 +59,8 @@ pub struct Kafka {
     /// Lanes that ended before a message that was refused: what comes behind it is not written.
     ended: HashSet<Lane>,
     engine: Recipient<OutputEnded>,
+    /// When the producer was replaced last because of a refusal, unless that is long ago.
+    refused_at: Option<Instant>,
     /// The engine was told that nothing can be written any more.
     over: bool,
 }
@@ -89,7 +92,10 @@ impl Kafka {
             Refusals::Policy(..) => "output",
             Refusals::Fatal(_) => "dead_letter",
         };
-        let batches = Batches::of(config);
+        let batches = Batches {
+            mended: matches!(refusals, Refusals::Fatal(_)),
+            ..Batches::of(config)
+        };
         let producer = connect(name, config, batches, &metrics)?;
         let mut writer = Writer::new(config, config, metrics);
         writer.until_refused = refusals.are_the_end();
@@ -102,6 +108,7 @@ impl Kafka {
             refusals,
             returns: Arc::default(),
             ended: HashSet::new(),
+            refused_at: None,
             engine,
             over: false,
         })
@@ -154,6 +161,7 @@ impl Handler<Deliver> for Kafka {
         }
         // What comes behind what was not written is not to be written before it.
         self.recover();
+        self.relax();
         if self.over || self.ended.contains(&deliver.batch.origin.lane) {
             return; // the next start makes them again
         }

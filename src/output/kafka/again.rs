@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{Producer as _, PurgeConfig};
@@ -26,6 +26,8 @@ use crate::message::Failure;
 
 /// Between two looks whether all is reported.
 const LOOK: Duration = Duration::from_millis(2);
+/// So long after a refusal there is one request under way at a time.
+const QUIET: Duration = Duration::from_secs(60);
 
 impl Kafka {
     /// Deals with what was not written, if there is anything.
@@ -33,14 +35,15 @@ impl Kafka {
         while !self.over {
             let mut returned = self.returns.take();
             // After what came back: a producer gives up before it reports why.
-            let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
-            let stopped = fatal == Some(RDKafkaErrorCode::GaplessGuarantee);
+            let mut fatal = self.producer.client().fatal_error();
             // Without idempotence the order is not promised, but no record may have two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
             if fatal.is_some() || self.batches.alone || unordered {
                 await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
+                fatal = self.producer.client().fatal_error(); // it may have given up while we waited
             }
+            let stopped = fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::GaplessGuarantee);
             if returned.is_empty() && !stopped && !self.batches.alone {
                 return;
             }
@@ -56,8 +59,15 @@ impl Kafka {
                 return;
             }
             let batches = next(self.batches, &judged);
-            if (stopped || batches != self.batches) && !self.replace(batches) {
-                return;
+            if stopped || batches != self.batches {
+                let batches = Batches {
+                    one_by_one: true,
+                    ..batches
+                };
+                if !self.replace(batches) {
+                    return;
+                }
+                self.refused_at = Some(Instant::now());
             }
             for (returned, verdicts) in judged {
                 self.write_again(returned, verdicts);
@@ -73,11 +83,30 @@ impl Kafka {
             .do_send(OutputEnded::Failed(format!("{reason} ({place})")));
     }
 
+    /// Goes back to a producer with several requests under way, when nothing was refused for a while.
+    pub(super) fn relax(&mut self) {
+        if self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
+            return;
+        }
+        await_reports(&self.producer, &self.returns);
+        self.recover();
+        if self.over || self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
+            return; // something was refused just now
+        }
+        let batches = Batches {
+            one_by_one: false,
+            ..self.batches
+        };
+        if self.replace(batches) {
+            self.refused_at = None;
+        }
+    }
+
     /// Goes on with a new producer. The old one has nothing left.
     fn replace(&mut self, batches: Batches) -> bool {
         tracing::debug!(
             ?batches,
-            "records were refused: the rest is written by a new producer"
+            "what was or may be refused is written by a new producer"
         );
         if batches.bytes < self.batches.bytes {
             tracing::warn!(

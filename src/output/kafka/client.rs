@@ -12,6 +12,11 @@ pub struct Batches {
     pub bytes: usize,
     /// Each record has a batch of its own, so that a broker's refusal is about it and no other.
     pub alone: bool,
+    /// What is refused is made otherwise and written again: nothing is written before it, even if each record is alone.
+    pub mended: bool,
+    /// A broker knows no gap before the first batch that it has of a producer: if the very first is refused, it takes
+    /// the second. So that there is none on its way, one request at a time. Where records were refused, others will be.
+    pub one_by_one: bool,
 }
 
 impl Batches {
@@ -21,6 +26,8 @@ impl Batches {
         Self {
             bytes: config.max_message_bytes,
             alone: false,
+            mended: false,
+            one_by_one: false,
         }
     }
 
@@ -53,7 +60,12 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     client.set("compression.codec", compression);
     client.set("acks", if config.ack_replicas { "all" } else { "1" });
     client.set("enable.idempotence", config.idempotent_write.to_string());
-    client.set("max.in.flight", config.max_in_flight.to_string());
+    let in_flight = if batches.one_by_one {
+        1
+    } else {
+        config.max_in_flight
+    };
+    client.set("max.in.flight", in_flight.to_string());
     let timeout = config.timeout.as_millis().to_string();
     client.set("request.timeout.ms", &timeout);
     match &config.transactional_id {
@@ -73,7 +85,9 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     client.set("batch.size", bytes.to_string());
     if batches.alone {
         client.set("batch.num.messages", "1");
-    } else if config.idempotent_write && config.transactional_id.is_none() {
+    }
+    let goes_on = batches.alone && !batches.mended;
+    if config.idempotent_write && config.transactional_id.is_none() && !goes_on {
         // What comes behind a batch that was refused is not written before it: the producer gives up, and the next
         // one is given what is left, in order.
         client.set("enable.gapless.guarantee", "true");

@@ -97,7 +97,10 @@ impl Sent {
     /// A record of it was not written.
     pub fn report(&self, report: Report) {
         lock(&self.reports).push(report);
-        self.returns.troubled.store(true, Ordering::Release);
+        // Now, not when all of them are reported: a producer that has given up leaves what is behind it in its queue.
+        if !self.returns.troubled.swap(true, Ordering::AcqRel) {
+            self.returns.tell_actor();
+        }
     }
 }
 
@@ -175,7 +178,7 @@ pub struct Returns {
     /// Stretches of which not all records are reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
-    /// Told of each stretch.
+    /// Told of the first record that was not written since the last look, and of each stretch.
     actor: OnceLock<Recipient<Troubled>>,
 }
 
@@ -212,6 +215,10 @@ impl Returns {
     fn take_back(&self, returned: Returned) {
         lock(&self.list).push(returned);
         self.troubled.store(true, Ordering::Release);
+        self.tell_actor();
+    }
+
+    fn tell_actor(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Troubled);
         }
