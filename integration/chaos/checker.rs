@@ -27,8 +27,10 @@ pub struct Checker {
     /// Which partition that is, and which place it has there.
     streams: Vec<(String, i32)>,
     places: HashMap<(String, i32), usize>,
-    /// The last number whose first arrival was seen: by place, its partition and input partition.
-    last: HashMap<(Place, i32, usize), i64>,
+    /// The last number whose first arrival was seen: by place, its partition, input partition and, of dead letters, kind. What
+    /// a broker has refused is known later than what a script has, so its dead letter may come after those of later
+    /// messages; those of one kind are in order.
+    last: HashMap<(Place, i32, usize, Option<Kind>), i64>,
     /// Between which times a chosen topic went: see [`Deleted`].
     gone: [Option<(i64, i64)>; GONE],
     pub owners: Owners,
@@ -188,7 +190,8 @@ impl Checker {
         }
         order.delay = appended - order.at;
         *self.arrivals.entry(appended / 1000).or_default() += 1;
-        let before = self.last.insert((place, record.partition, stream), n);
+        let kind = (place == Place::Dead).then_some(order.kind);
+        let before = self.last.insert((place, record.partition, stream, kind), n);
         if let Some(before) = before
             && before >= n
         {
