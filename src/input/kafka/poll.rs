@@ -21,7 +21,7 @@ use super::scout::{Question, Report, Scout};
 use super::told::Told;
 use super::trouble::STUCK;
 use super::{Command, Consumer, Kafka, Waker};
-use crate::config::{Extent, KafkaInputConfig};
+use crate::config::{Extent, GroupProtocol, KafkaInputConfig};
 use crate::engine::{Engine, InputEnded};
 use crate::input::Sink;
 use crate::kafka::fence::Fence;
@@ -241,7 +241,8 @@ impl Poller {
     /// Joins the group.
     pub(super) fn subscribe(&mut self) {
         self.told.waiting.begin(Instant::now());
-        let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
+        let topics = subscription(&self.config);
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {
             let error =
                 anyhow::Error::new(error).context("cannot subscribe to `input.kafka.topics`");
@@ -422,5 +423,50 @@ impl Poller {
             .min()
             .unwrap_or(self.commit_due);
         due.saturating_duration_since(now).min(NAP)
+    }
+}
+
+/// The topics of `config`, as librdkafka subscribes to them.
+///
+/// In the classic protocol, librdkafka looks for an expression anywhere in a topic's name. In the consumer protocol the
+/// brokers do, and theirs must match the whole name (KIP-848), so it is put between what matches anything.
+fn subscription(config: &KafkaInputConfig) -> Vec<String> {
+    let topics = config.topics.iter().map(|topic| match config.protocol {
+        GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*(?:{topic}).*"),
+        _ => topic.clone(),
+    });
+    topics.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KafkaClientConfig;
+
+    #[test]
+    fn an_expression_means_the_same_in_both_protocols() {
+        let client = KafkaClientConfig {
+            addresses: vec!["a:9092".into()],
+            client_id: "test".into(),
+            tls: None,
+            sasl: None,
+            properties: Vec::new(),
+        };
+        let topics = vec!["orders".into(), "^a|b$".into()];
+        let mut config = KafkaInputConfig::new(client, topics.clone(), "group".into());
+        assert_eq!(subscription(&config), topics);
+        config.protocol = GroupProtocol::Consumer;
+        assert_eq!(subscription(&config), ["orders", "^.*(?:^a|b$).*"]);
+        // Against whole names, as the brokers do it.
+        let whole = regex::Regex::new(&format!("^(?:{})$", subscription(&config)[1])).unwrap();
+        for (name, fits) in [
+            ("a", true),
+            ("ax", true),
+            ("xb", true),
+            ("xa", false),
+            ("bx", false),
+        ] {
+            assert_eq!(whole.is_match(name), fits, "{name}");
+        }
     }
 }
