@@ -65,13 +65,10 @@ fn number(record: &Record) -> u64 {
     record.value()["n"].as_u64().expect("a number")
 }
 
-fn mixed(name: &str, delivery: &str, output: Value) {
-    const ALL: u64 = 4_000;
-    let cluster = Cluster::shared();
+/// A pipeline that writes to such a topic, with these fields of `output.kafka`.
+fn to_strict(cluster: &Cluster, name: &str, output: &Value) -> Pipeline {
     let mut pipeline = Pipeline::new(cluster, name, PARTITIONS as i32, SCRIPT)
-        .with("output.kafka.topics_allowed", json!(["^not"]))
-        .with("delivery", delivery)
-        .with("input.kafka.instance_id", "one");
+        .with("output.kafka.topics_allowed", json!(["^not"]));
     pipeline.output = strict(cluster);
     pipeline = pipeline
         .clone()
@@ -79,6 +76,15 @@ fn mixed(name: &str, delivery: &str, output: Value) {
     for (field, value) in output.as_object().expect("fields") {
         pipeline = pipeline.with(&format!("output.kafka.{field}"), value.clone());
     }
+    pipeline
+}
+
+fn mixed(name: &str, delivery: &str, output: Value) {
+    const ALL: u64 = 4_000;
+    let cluster = Cluster::shared();
+    let pipeline = to_strict(cluster, name, &output)
+        .with("delivery", delivery)
+        .with("input.kafka.instance_id", "one");
     cluster.produce(&pipeline.input, (0..ALL).map(message));
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);
@@ -142,15 +148,7 @@ fn one_in_a_hundred_of_every_sort_compressed_and_in_small_batches() {
 fn mixed_uncompressible(name: &str, output: Value) {
     const ALL: u64 = 1_000;
     let cluster = Cluster::shared();
-    let mut pipeline = Pipeline::new(cluster, name, PARTITIONS as i32, SCRIPT)
-        .with("output.kafka.topics_allowed", json!(["^not"]));
-    pipeline.output = strict(cluster);
-    pipeline = pipeline
-        .clone()
-        .with("output.kafka.topic", pipeline.output.clone());
-    for (field, value) in output.as_object().expect("fields") {
-        pipeline = pipeline.with(&format!("output.kafka.{field}"), value.clone());
-    }
+    let pipeline = to_strict(cluster, name, &output);
     cluster.produce(&pipeline.input, (0..ALL).map(message));
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);

@@ -224,8 +224,7 @@ impl Poller {
     /// what it waits for goes on to wait.
     fn restart(&mut self, facts: &HashMap<Place, Option<Facts>>, ids: &HashMap<String, TopicId>) {
         let mut seek = TopicPartitionList::new();
-        let mut restarted = Vec::new();
-        for (place @ (topic, number), fact) in facts {
+        for ((topic, number), fact) in facts {
             let found = self
                 .partitions
                 .iter()
@@ -237,6 +236,7 @@ impl Poller {
             }
             let lane = self.next_lane();
             let old = self.partitions.remove(index);
+            self.sink.end(&old.origin);
             let was = old.begin.unwrap_or(0);
             let id = ids.get(&**topic).copied().or(old.topic_id);
             let anew = id != old.topic_id;
@@ -257,13 +257,12 @@ impl Poller {
             let begin = begin::begin(known, true);
             tell(&begin, known, topic, *number);
             let offset = self.begin(&mut partition, begin, fact);
-            restarted.push(place.clone());
             if seek.add_partition_offset(topic, *number, offset).is_err() {
                 return self.lose("a partition cannot be read again");
             }
             self.partitions.push(partition);
         }
-        if restarted.is_empty() {
+        if seek.count() == 0 {
             return;
         }
         self.tell_assigned(&seek);
