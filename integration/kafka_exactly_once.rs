@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use broker::{Cluster, Record, eventually};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, Running};
 use serde_json::json;
 
 const SCRIPT: &str = "\
@@ -125,6 +125,31 @@ fn a_second_process_of_the_same_name_ends_one_of_them_and_nothing_twice() {
     pipeline.await_all_committed(cluster, &mut second);
     second.terminate();
     assert_each_once(cluster, &pipeline, ALL);
+}
+
+/// librdkafka goes on waiting for the broker that was the group's coordinator, though another one is (its issues 5456 and
+/// 5511).
+#[test]
+fn any_broker_may_go_also_the_groups_coordinator() {
+    let cluster = Cluster::start("coordinator", 3, &[]);
+    let pipeline = pipeline(&cluster, "coordinator");
+    let mut running = pipeline.start_and_join();
+    let mut all = 0;
+    let mut more = |running: &mut Running| {
+        cluster.produce(&pipeline.input, numbered(all..all + 400));
+        pipeline.await_all_committed(&cluster, running);
+        all += 400;
+    };
+    more(&mut running);
+    for broker in 1..=3 {
+        cluster.broker("kill", broker);
+        more(&mut running);
+        cluster.broker("start", broker);
+        more(&mut running);
+    }
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(1), "some are dead letters: {log}");
+    assert_each_once(&cluster, &pipeline, all);
 }
 
 #[test]

@@ -131,12 +131,7 @@ impl Kafka {
         told::wait_for_group(config, &metrics.health);
         let waker = Waker::default();
         let (sender, commands) = channel();
-        let named = config.topics.iter().filter(|topic| !topic.starts_with('^'));
-        let scout = Scout::start(
-            &config.consumer_group,
-            named.cloned().collect(),
-            waker.clone(),
-        )?;
+        let scout = Scout::start(config, waker.clone())?;
         let source = Self {
             config: config.clone(),
             consumer: connect(config, &waker, metrics, session)?,

@@ -2,12 +2,13 @@
 //! where a partition begins. The first two ask the brokers and block: the [scout](super::scout)'s thread does so.
 
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::marker::PhantomData;
 use std::ptr;
 use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings::*;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::Consumer;
@@ -75,10 +76,13 @@ pub fn topic_ids<'a>(
 
 /// All offsets that `group` has committed.
 ///
+/// librdkafka asks the broker that it remembers as the group's coordinator, also when that one is gone (its issue 5511): a
+/// `consumer` that was made for this question remembers none.
+///
 /// # Errors
 /// If Kafka does not answer in `patience`, or refuses.
-pub fn committed(
-    consumer: &Consumer,
+pub fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     group: &str,
     patience: Duration,
 ) -> KafkaResult<Vec<Committed>> {
@@ -168,11 +172,15 @@ struct Question<'a> {
     queue: *mut rd_kafka_queue_t,
     options: *mut rd_kafka_AdminOptions_t,
     patience: Duration,
-    _consumer: &'a Consumer,
+    _consumer: PhantomData<&'a ()>,
 }
 
 impl<'a> Question<'a> {
-    fn new(consumer: &'a Consumer, kind: rd_kafka_admin_op_t, patience: Duration) -> Self {
+    fn new<C: ConsumerContext>(
+        consumer: &'a BaseConsumer<C>,
+        kind: rd_kafka_admin_op_t,
+        patience: Duration,
+    ) -> Self {
         let client = consumer.client().native_ptr();
         let mut text = [0; 128];
         // SAFETY: the client lives as long as the consumer, which is borrowed. Queue and options belong to this value.
@@ -197,7 +205,7 @@ impl<'a> Question<'a> {
                 queue: rd_kafka_queue_new(client),
                 options,
                 patience,
-                _consumer: consumer,
+                _consumer: PhantomData,
             }
         }
     }

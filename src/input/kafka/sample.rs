@@ -262,7 +262,7 @@ fn partitions(
 
 /// The context of consumers that look at some messages: what they meet is told when nothing comes. The end of a
 /// partition is an error to librdkafka.
-struct Quiet;
+pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

@@ -7,13 +7,17 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer as _;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::admin::{self, TopicId};
 use super::begin::Facts;
+use super::sample::Quiet;
 use super::{Consumer, Waker};
+use crate::config::KafkaInputConfig;
+use crate::kafka::client;
 
 /// One request may take so long; it is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,17 +69,18 @@ pub struct Scout {
 }
 
 impl Scout {
-    /// Starts the thread, which wakes the polling thread by `waker` and ends with this value. `named` are the topics that
-    /// the config names (the others fit a pattern), `group` is the consumer group.
+    /// Starts the thread, which wakes the polling thread by `waker` and ends with this value.
     ///
     /// # Errors
     /// If the system starts no thread.
-    pub fn start(group: &str, named: Vec<String>, waker: Waker) -> std::io::Result<Self> {
+    pub fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
         let (questions, asked) = channel();
         let (told, reports) = channel();
+        let named = config.topics.iter().filter(|topic| !topic.starts_with('^'));
         let mut work = Work {
-            group: group.to_owned(),
-            named,
+            client: client::configure(&config.client),
+            group: config.consumer_group.clone(),
+            named: named.cloned().collect(),
             known: None,
         };
         thread::Builder::new()
@@ -107,7 +112,10 @@ impl Scout {
 }
 
 struct Work {
+    /// For a client of its own.
+    client: ClientConfig,
     group: String,
+    /// The topics that the config names; the others fit a pattern.
     named: Vec<String>,
     /// The partitions that there were when the pipeline started.
     known: Option<HashSet<(String, i32)>>,
@@ -207,8 +215,9 @@ impl Work {
         if !facts.values().any(without) {
             return Some(());
         }
-        let all = persist(consumer, u32::MAX, |consumer| {
-            admin::committed(consumer, &self.group, PATIENCE)
+        let all = persist(consumer, u32::MAX, |_| {
+            let own: BaseConsumer<Quiet> = self.client.create_with_context(Quiet)?;
+            admin::committed(&own, &self.group, PATIENCE)
         })?
         .unwrap_or_default();
         for ((topic, partition), fact) in facts.iter_mut() {

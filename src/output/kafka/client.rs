@@ -93,12 +93,17 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
         client.set("enable.gapless.guarantee", "true");
     }
     // What is on its way is bounded by the gate.
-    let defaults = [
+    let mut defaults = vec![
         // A broker that is silent is given up for the next one after this; the default is a minute.
         ("socket.timeout.ms", &*timeout),
         ("queue.buffering.max.messages", "0"),
         ("queue.buffering.max.kbytes", "2147483647"),
     ];
+    if config.transactional_id.is_some() {
+        // `send_offsets_to_transaction` waits without a time limit for a broker that was the group's coordinator and is
+        // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle ones are closed.
+        defaults.push(("connections.max.idle.ms", "10000"));
+    }
     for (name, value) in defaults {
         if client.get(name).is_none() {
             client.set(name, value);
