@@ -67,6 +67,35 @@ fn what_is_written_between_an_idle_process_and_the_next_one_is_read() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
+/// Each of them commits the beginnings of its own partitions at another moment: to the others these are no sign of a group
+/// that was there before.
+#[test]
+fn processes_that_start_together_all_begin_at_the_end() {
+    let cluster = Cluster::shared();
+    for _ in 0..3 {
+        let pipeline = Pipeline::new(cluster, "together", 8, "root = this")
+            .with("input.kafka.start_from_oldest", false);
+        let spread = |from: u64| {
+            (from..from + 80).map(|n| numbered(n).partition(i32::try_from(n % 8).expect("small")))
+        };
+        cluster.produce(&pipeline.input, spread(100));
+        let mut running: Vec<Running> = (0..3).map(|_| pipeline.start()).collect();
+        for one in &mut running {
+            one.await_logged("partitions assigned", 1);
+        }
+        running[0].eventually("the beginnings are committed", || {
+            let committed = cluster.committed(&pipeline.group, &pipeline.input);
+            let all = committed.values().all(|&offset| offset == 10);
+            all.then_some(()).ok_or(format!("{committed:?}"))
+        });
+        cluster.produce(&pipeline.input, spread(0));
+        await_numbers(cluster, &pipeline, &mut running[0], &range(0, 80));
+        for one in running {
+            assert_eq!(one.terminate().0, Some(0));
+        }
+    }
+}
+
 #[test]
 fn what_was_read_before_a_crash_and_not_delivered_is_read_again() {
     let cluster = Cluster::shared();

@@ -27,9 +27,8 @@ pub struct Checker {
     /// Which partition that is, and which place it has there.
     streams: Vec<(String, i32)>,
     places: HashMap<(String, i32), usize>,
-    /// The last number whose first arrival was seen: by place, its partition, input partition and, of dead letters, kind. What
-    /// a broker has refused is known later than what a script has, so its dead letter may come after those of later
-    /// messages; those of one kind are in order.
+    /// The last number whose first arrival was seen: by place, its partition, input partition and, of dead letters, kind.
+    /// Those of one kind are in order, and no others: what a broker refuses is known later than what a script does.
     last: HashMap<(Place, i32, usize, Option<Kind>), i64>,
     /// Between which times a chosen topic went: see [`Deleted`].
     gone: [Option<(i64, i64)>; GONE],
@@ -39,6 +38,9 @@ pub struct Checker {
     pub duplicates: u64,
     unprocessed: Problems,
     disordered: Problems,
+    /// The same, of dead letters of what brokers have refused. Outside of transactions a refusal is known when the messages
+    /// after it may be written already, and they are in other partitions: docs/kafka.md promises no order of these.
+    late_refusals: Problems,
     old: Problems,
     input: Problems,
     /// First arrivals by the second in which they were appended, since the epoch.
@@ -196,7 +198,13 @@ impl Checker {
             && before >= n
         {
             let (topic, partition) = &self.streams[stream];
-            self.disordered.add(|| {
+            let refused = kind.is_some_and(Kind::is_refused);
+            let problems = if refused {
+                &mut self.late_refusals
+            } else {
+                &mut self.disordered
+            };
+            problems.add(|| {
                 format!(
                     "{place:?}, partition {}, offset {}: {n} of {topic} {partition} came first after {before}",
                     record.partition, record.offset

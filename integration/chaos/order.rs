@@ -93,6 +93,14 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether a broker refuses what is made of it, rather than the script.
+    pub fn is_refused(self) -> bool {
+        match self {
+            Self::FarFuture | Self::Keyless | Self::TooLarge | Self::Gone(_) => true,
+            Self::Plain | Self::Chosen | Self::Poison => false,
+        }
+    }
+
     /// Where its result lies; that of an order for a topic that is gone may be a dead letter as well.
     pub fn place(self) -> Place {
         match self {

@@ -25,6 +25,7 @@ mod rebalance;
 pub mod sample;
 mod scout;
 mod told;
+mod topics;
 mod trouble;
 mod waiting;
 

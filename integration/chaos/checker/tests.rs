@@ -113,6 +113,23 @@ fn the_checker_finds_each_kind_of_problem() {
 }
 
 #[test]
+fn dead_letters_of_scripts_are_in_order_and_those_of_refusals_in_transactions() {
+    let came: Vec<_> = [1, 0].map(|n| (Place::Dead, letter(n))).into();
+    for (kind, at_least_once, exactly_once) in [
+        (Kind::Poison, "1 out of order", "1 out of order"),
+        (Kind::TooLarge, "", "1 refused and out of order"),
+    ] {
+        let found = |form| check(&[kind; 2], None, &came, form);
+        assert!(found(Form::AtLeastOnce).starts_with(at_least_once));
+        assert_eq!(
+            found(Form::AtLeastOnce).is_empty(),
+            at_least_once.is_empty()
+        );
+        assert!(found(Form::ExactlyOnce).starts_with(exactly_once));
+    }
+}
+
+#[test]
 fn each_order_has_its_place() {
     let check =
         |kind, gone, came: &[(Place, Record)]| check(&[kind], gone, came, Form::AtLeastOnce);

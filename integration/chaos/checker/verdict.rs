@@ -121,12 +121,18 @@ impl Checker {
                 late.len()
             ));
         }
-        for (what, found) in [
+        let of_transactions = (
+            "refused and out of order among dead letters",
+            &self.late_refusals,
+        );
+        let of_transactions = (form == Form::ExactlyOnce).then_some(of_transactions);
+        let of_all = [
             ("unprocessed", &self.unprocessed),
             ("out of order among first arrivals", &self.disordered),
             ("read although they were there before the group", &self.old),
             ("the test itself: wrong in the input", &self.input),
-        ] {
+        ];
+        for (what, found) in of_all.into_iter().chain(of_transactions) {
             if found.count > 0 {
                 problems.push(format!("{} {what}: {:#?}", found.count, found.examples));
             }

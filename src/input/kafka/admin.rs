@@ -1,14 +1,15 @@
-//! What librdkafka can say and `rdkafka` 0.39 cannot ask: the ids of topics, all offsets that a group has committed, and
-//! where a partition begins. The first two ask the brokers and block: the [scout](super::scout)'s thread does so.
+//! What librdkafka can say and `rdkafka` 0.39 cannot ask: the ids of topics, which blocks until a broker answers (the
+//! [scout](super::scout)'s thread asks), and where a partition begins.
+//!
+//! No question here goes to a group's coordinator. One that is not answered, since brokers are away, leaves behind a request
+//! of librdkafka 2.12 (`rd_kafka_coord_req`) that has no time limit, and for which the end of its client may wait for ever.
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::marker::PhantomData;
-use std::ptr;
 use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings::*;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::Consumer;
@@ -16,9 +17,6 @@ use super::Consumer;
 /// A topic's id: a topic that is deleted and made anew under its name has another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicId(i64, i64);
-
-/// An offset that a group has committed, with its topic and partition.
-pub type Committed = (String, i32, i64);
 
 /// The ids of those of `topics` that there are.
 ///
@@ -74,63 +72,6 @@ pub fn topic_ids<'a>(
     }
 }
 
-/// All offsets that `group` has committed.
-///
-/// librdkafka asks the broker that it remembers as the group's coordinator, also when that one is gone (its issue 5511): a
-/// `consumer` that was made for this question remembers none.
-///
-/// # Errors
-/// If Kafka does not answer in `patience`, or refuses.
-pub fn committed<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    group: &str,
-    patience: Duration,
-) -> KafkaResult<Vec<Committed>> {
-    let group = CString::new(group).map_err(KafkaError::Nul)?;
-    let question = Question::new(
-        consumer,
-        rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
-        patience,
-    );
-    // SAFETY: as above. No partitions stand for all of the group; the request is copied before the call returns.
-    unsafe {
-        let mut request = rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null());
-        rd_kafka_ListConsumerGroupOffsets(
-            question.client,
-            &raw mut request,
-            1,
-            question.options,
-            question.queue,
-        );
-        rd_kafka_ListConsumerGroupOffsets_destroy(request);
-        let answer = question.answer()?;
-        let result = rd_kafka_event_ListConsumerGroupOffsets_result(answer.0);
-        if result.is_null() {
-            return Err(unexpected());
-        }
-        let mut count = 0;
-        let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
-        let mut offsets = Vec::new();
-        for &group in array(groups, count) {
-            let code = rd_kafka_error_code(rd_kafka_group_result_error(group));
-            if code != OK {
-                return Err(KafkaError::OffsetFetch(code.into()));
-            }
-            let partitions = rd_kafka_group_result_partitions(group);
-            if partitions.is_null() {
-                continue;
-            }
-            for one in array((*partitions).elems, (*partitions).cnt as usize) {
-                let topic = CStr::from_ptr(one.topic).to_string_lossy().into_owned();
-                if one.err == OK && one.offset >= 0 {
-                    offsets.push((topic, one.partition, one.offset));
-                }
-            }
-        }
-        Ok(offsets)
-    }
-}
-
 /// The offset of the oldest record of a partition, as the last answer with records of it said. Does not ask.
 pub fn oldest(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
     let topic = CString::new(topic).ok()?;
@@ -172,15 +113,11 @@ struct Question<'a> {
     queue: *mut rd_kafka_queue_t,
     options: *mut rd_kafka_AdminOptions_t,
     patience: Duration,
-    _consumer: PhantomData<&'a ()>,
+    _consumer: &'a Consumer,
 }
 
 impl<'a> Question<'a> {
-    fn new<C: ConsumerContext>(
-        consumer: &'a BaseConsumer<C>,
-        kind: rd_kafka_admin_op_t,
-        patience: Duration,
-    ) -> Self {
+    fn new(consumer: &'a Consumer, kind: rd_kafka_admin_op_t, patience: Duration) -> Self {
         let client = consumer.client().native_ptr();
         let mut text = [0; 128];
         // SAFETY: the client lives as long as the consumer, which is borrowed. Queue and options belong to this value.
@@ -193,19 +130,12 @@ impl<'a> Question<'a> {
                 text.as_mut_ptr(),
                 text.len(),
             );
-            if kind == rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS {
-                // An offset that a transaction is about to commit is waited for.
-                let error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
-                if !error.is_null() {
-                    rd_kafka_error_destroy(error);
-                }
-            }
             Self {
                 client,
                 queue: rd_kafka_queue_new(client),
                 options,
                 patience,
-                _consumer: PhantomData,
+                _consumer: consumer,
             }
         }
     }

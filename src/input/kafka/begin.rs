@@ -4,6 +4,8 @@
 //! of a partition would then be looked up again at each start until a first message is committed, and what was written
 //! in between would be skipped. So the offset is found out once, and committed before the first message is read.
 
+use std::collections::HashSet;
+
 /// What Kafka says about a partition that is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
@@ -13,9 +15,34 @@ pub struct Facts {
     pub low: i64,
     /// The offset after the newest record; for readers of committed messages, after the newest of those.
     pub high: i64,
-    /// Whether the partition is younger than the pipeline: it was not there when this process started, or the group has
-    /// committed others of its topic.
+    /// Whether the partition is younger than the pipeline, as [`AtStart::is_young`] finds out.
     pub young: bool,
+}
+
+/// What there was when this process started, before it joined its group.
+#[derive(Debug, Clone)]
+pub struct AtStart {
+    /// The partitions that there were.
+    pub partitions: HashSet<(String, i32)>,
+    /// The topics of which the group had committed an offset.
+    pub committed: HashSet<String>,
+}
+
+impl AtStart {
+    /// Whether a partition, of which the group has committed no offset, is younger than the pipeline: it came after the
+    /// start of this process, or the group was there before and did not know it. `named`: the config names the topic;
+    /// one that fits a pattern may be younger than the group as a whole.
+    ///
+    /// What the group commits later says nothing: where several processes start together, each commits the beginnings of
+    /// its own partitions at another moment.
+    pub fn is_young(&self, topic: &str, partition: i32, named: bool) -> bool {
+        let was_there = if named {
+            self.committed.contains(topic)
+        } else {
+            !self.committed.is_empty()
+        };
+        was_there || !self.partitions.contains(&(topic.to_owned(), partition))
+    }
 }
 
 /// Where to begin, and why there.
@@ -94,6 +121,37 @@ mod tests {
         ] {
             assert_eq!(begin(facts, from_oldest), Begin { offset, reason });
         }
+    }
+
+    #[test]
+    fn young_is_what_came_after_the_start_or_what_the_group_did_not_know() {
+        let fresh = AtStart {
+            partitions: [("t".to_owned(), 0)].into(),
+            committed: HashSet::new(),
+        };
+        let again = AtStart {
+            committed: ["t".to_owned()].into(),
+            ..fresh.clone()
+        };
+        for (start, topic, partition, named, young) in [
+            (&fresh, "t", 0, true, false),
+            (&fresh, "t", 0, false, false),
+            (&fresh, "t", 1, true, true),
+            (&fresh, "new", 0, false, true),
+            (&again, "t", 0, true, true),
+            (&again, "other", 0, true, true),
+            (&again, "other", 0, false, true),
+        ] {
+            let found = start.is_young(topic, partition, named);
+            assert_eq!(found, young, "{start:?} {topic} {partition} {named}");
+        }
+        let other = AtStart {
+            committed: ["other".to_owned()].into(),
+            ..fresh
+        };
+        // A second topic was added to the config: it is begun where a first start begins.
+        assert!(!other.is_young("t", 0, true));
+        assert!(other.is_young("t", 0, false));
     }
 
     proptest! {

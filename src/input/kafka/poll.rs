@@ -59,6 +59,8 @@ pub struct Poller {
     /// Lanes that were opened so far.
     pub(super) lanes: u64,
     pub(super) scout: Scout,
+    /// The scout knows what there was at the start.
+    knows_start: bool,
     /// Questions to the scout so far.
     pub(super) questions: u64,
     /// The question whose answer lanes wait for that are read again.
@@ -122,6 +124,7 @@ impl Poller {
             partitions: Vec::new(),
             lanes: 0,
             scout,
+            knows_start: false,
             questions: 0,
             rewinding: None,
             alone: None,
@@ -152,15 +155,7 @@ impl Poller {
 
     /// Reads until it is to finish; who asked for that wants to know how it went.
     fn work(&mut self) -> oneshot::Sender<anyhow::Result<()>> {
-        if !self.config.start_from_oldest {
-            let consumer = Arc::downgrade(&self.consumer);
-            self.scout.ask(Question::Snapshot(consumer));
-        }
-        if self.committer == Committer::Nobody {
-            self.read_alone();
-        } else {
-            self.subscribe();
-        }
+        self.join();
         loop {
             self.poll(Duration::ZERO);
             if let Some(done) = self.obey() {
@@ -218,6 +213,10 @@ impl Poller {
     fn hear_scout(&mut self) {
         while let Some(report) = self.scout.report() {
             match report {
+                Report::Start => {
+                    self.knows_start = true;
+                    self.join();
+                }
                 Report::Facts { id, facts, ids } => self.learn(id, &facts, &ids),
                 Report::Ids(ids) => self.compare(&ids),
             }
@@ -238,9 +237,21 @@ impl Poller {
         self.debt.is_none() && !none && self.ends_seen.values().all(|seen| *seen)
     }
 
-    /// Joins the group.
-    pub(super) fn subscribe(&mut self) {
+    /// Joins the group, or reads without one. Where the end may be begun at, the scout first has to know what there was
+    /// before: later it could not tell what the group had committed from what it commits now.
+    pub(super) fn join(&mut self) {
         self.told.waiting.begin(Instant::now());
+        if !self.config.start_from_oldest && !self.knows_start {
+            let consumer = Arc::downgrade(&self.consumer);
+            self.scout.ask(Question::Start(consumer));
+        } else if self.committer == Committer::Nobody {
+            self.read_alone();
+        } else {
+            self.subscribe();
+        }
+    }
+
+    fn subscribe(&mut self) {
         let topics = subscription(&self.config);
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {

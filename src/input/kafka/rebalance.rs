@@ -494,7 +494,7 @@ impl Poller {
             &self.metrics,
             self.session.as_ref(),
         )?;
-        self.subscribe();
+        self.join();
         Ok(())
     }
 

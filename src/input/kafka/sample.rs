@@ -19,6 +19,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use self::plan::Span;
 use super::batch::Draft;
 use super::configure;
+use super::topics::Topics;
 use crate::config::{Extent, KafkaInputConfig};
 use crate::kafka::link;
 use crate::message::{Lane, Message, Origin};
@@ -57,7 +58,11 @@ impl Sample {
         };
         let consumer = connect(&config)?;
         let (mut parts, mut spans) = (Vec::new(), Vec::new());
-        for (topic, partition) in partitions(&consumer, &config.topics)? {
+        let topics = Topics::new(&config.topics).context("name a topic with --from-kafka TOPIC")?;
+        let partitions = topics
+            .partitions(&consumer, PATIENCE)
+            .context("Kafka does not tell its topics")?;
+        for (topic, partition) in partitions {
             let (low, end) = consumer
                 .fetch_watermarks(&topic, partition, PATIENCE)
                 .with_context(|| format!("partition {partition} of `{topic}` cannot be read"))?;
@@ -233,36 +238,9 @@ impl Reading<'_> {
     }
 }
 
-/// All partitions of `topics`: names, or expressions that begin with `^`.
-fn partitions(
-    consumer: &BaseConsumer<Quiet>,
-    topics: &[String],
-) -> anyhow::Result<Vec<(String, i32)>> {
-    let metadata = consumer
-        .fetch_metadata(None, PATIENCE)
-        .context("Kafka does not tell its topics")?;
-    let expressions = topics.iter().filter(|topic| topic.starts_with('^'));
-    let expressions = expressions
-        .map(|topic| regex::Regex::new(topic))
-        .collect::<Result<Vec<_>, _>>()
-        .context("name a topic with --from-kafka TOPIC")?;
-    let is_wanted = |name: &str| {
-        topics.iter().any(|topic| topic == name)
-            || expressions
-                .iter()
-                .any(|expression| expression.is_match(name))
-    };
-    let wanted = metadata.topics().iter().filter(|one| is_wanted(one.name()));
-    let partitions = wanted.flat_map(|topic| {
-        let partitions = topic.partitions().iter();
-        partitions.map(|partition| (topic.name().to_owned(), partition.id()))
-    });
-    Ok(partitions.collect())
-}
-
 /// The context of consumers that look at some messages: what they meet is told when nothing comes. The end of a
 /// partition is an error to librdkafka.
-pub(super) struct Quiet;
+struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

@@ -1,23 +1,21 @@
 //! A thread that asks Kafka what the polling thread must not wait for: where partitions begin and end, and whether a topic
 //! was made anew.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::admin::{self, TopicId};
-use super::begin::Facts;
-use super::sample::Quiet;
+use super::begin::{AtStart, Facts};
+use super::topics::Topics;
 use super::{Consumer, Waker};
 use crate::config::KafkaInputConfig;
-use crate::kafka::client;
 
 /// One request may take so long; it is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,8 +30,8 @@ pub type Place = (Arc<str>, i32);
 
 /// What the polling thread wants to know.
 pub enum Question {
-    /// Which partitions there are, so that it is known later which are younger.
-    Snapshot(Weak<Consumer>),
+    /// What there is before this process joins its group, so that it is known later which partitions are younger.
+    Start(Weak<Consumer>),
     /// Where these partitions begin and end.
     Facts {
         /// Comes back with the answer.
@@ -49,6 +47,8 @@ pub enum Question {
 
 /// What Kafka says.
 pub enum Report {
+    /// To [`Question::Start`]: the scout knows, and uses it when it tells facts.
+    Start,
     /// To [`Question::Facts`].
     Facts {
         /// The question's.
@@ -76,12 +76,9 @@ impl Scout {
     pub fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
         let (questions, asked) = channel();
         let (told, reports) = channel();
-        let named = config.topics.iter().filter(|topic| !topic.starts_with('^'));
         let mut work = Work {
-            client: client::configure(&config.client),
-            group: config.consumer_group.clone(),
-            named: named.cloned().collect(),
-            known: None,
+            topics: Topics::or_all(&config.topics),
+            start: None,
         };
         thread::Builder::new()
             .name("kafka-scout".into())
@@ -112,23 +109,19 @@ impl Scout {
 }
 
 struct Work {
-    /// For a client of its own.
-    client: ClientConfig,
-    group: String,
-    /// The topics that the config names; the others fit a pattern.
-    named: Vec<String>,
-    /// The partitions that there were when the pipeline started.
-    known: Option<HashSet<(String, i32)>>,
+    topics: Topics,
+    /// What there was at the start, where it matters.
+    start: Option<AtStart>,
 }
 
 impl Work {
     /// Asks until there is an answer or nobody wants it any more.
     fn ask(&mut self, question: Question) -> Option<Report> {
         match question {
-            Question::Snapshot(consumer) => {
-                let known = persist(&consumer, u32::MAX, all_partitions)?.ok()?;
-                self.known = Some(known);
-                None
+            Question::Start(consumer) => {
+                let start = persist(&consumer, u32::MAX, |consumer| self.look(consumer))?;
+                self.start = start.ok();
+                Some(Report::Start)
             }
             Question::Facts {
                 id,
@@ -154,12 +147,12 @@ impl Work {
         let places = match places {
             Some(places) => places,
             None => {
-                let all = persist(consumer, u32::MAX, all_partitions)?.unwrap_or_default();
-                let named = |(topic, partition): (String, i32)| {
-                    let named = self.named.contains(&topic);
-                    named.then(|| (Arc::from(topic), partition))
-                };
-                all.into_iter().filter_map(named).collect()
+                let all = persist(consumer, u32::MAX, |consumer| {
+                    self.topics.partitions(consumer, PATIENCE)
+                })?;
+                let all = all.unwrap_or_default().into_iter();
+                all.map(|(topic, partition)| (Arc::from(topic), partition))
+                    .collect()
             }
         };
         let mut topics: Vec<Arc<str>> = places.iter().map(|(topic, _)| Arc::clone(topic)).collect();
@@ -191,7 +184,7 @@ impl Work {
                 facts.insert(place.clone(), fact);
             }
         }
-        self.mark_young(consumer, &mut facts)?;
+        self.mark_young(&mut facts);
         let ids = persist(consumer, TRIES, |consumer| {
             admin::topic_ids(consumer, topics.iter().map(|topic| &**topic), PATIENCE)
         })?;
@@ -202,34 +195,31 @@ impl Work {
         })
     }
 
+    /// What there is now.
+    fn look(&self, consumer: &Consumer) -> KafkaResult<AtStart> {
+        let partitions = self.topics.partitions(consumer, PATIENCE)?;
+        let places: Vec<Place> = partitions
+            .iter()
+            .map(|(topic, partition)| (Arc::from(topic.as_str()), *partition))
+            .collect();
+        // Not all that the group has committed, by an admin client: that question may leave something behind in librdkafka
+        // 2.12 for which the end of its client waits for ever.
+        let committed = committed(consumer, &places)?.into_keys();
+        Ok(AtStart {
+            partitions: partitions.into_iter().collect(),
+            committed: committed.map(|(topic, _)| topic.to_string()).collect(),
+        })
+    }
+
     /// Marks the partitions that are younger than the pipeline. Of interest only where the end may be begun at.
-    fn mark_young(
-        &self,
-        consumer: &Weak<Consumer>,
-        facts: &mut HashMap<Place, Option<Facts>>,
-    ) -> Option<()> {
-        let Some(known) = &self.known else {
-            return Some(());
-        };
-        let without = |fact: &Option<Facts>| fact.is_some_and(|fact| fact.committed.is_none());
-        if !facts.values().any(without) {
-            return Some(());
-        }
-        let all = persist(consumer, u32::MAX, |_| {
-            let own: BaseConsumer<Quiet> = self.client.create_with_context(Quiet)?;
-            admin::committed(&own, &self.group, PATIENCE)
-        })?
-        .unwrap_or_default();
+    fn mark_young(&self, facts: &mut HashMap<Place, Option<Facts>>) {
+        let Some(start) = &self.start else { return };
         for ((topic, partition), fact) in facts.iter_mut() {
-            let Some(fact) = fact else { continue };
-            // The group was here before. Of a topic that fits a pattern any commit shows it: the topic may be new.
-            let named = self.named.iter().any(|name| **name == **topic);
-            let grown = all
-                .iter()
-                .any(|(committed, ..)| !named || **committed == **topic);
-            fact.young = grown || !known.contains(&(topic.to_string(), *partition));
+            if let Some(fact) = fact {
+                let named = self.topics.is_named(topic);
+                fact.young = start.is_young(topic, *partition, named);
+            }
         }
-        Some(())
     }
 }
 
@@ -281,6 +271,9 @@ fn offsets(list: &TopicPartitionList) -> HashMap<Place, i64> {
 }
 
 fn committed(consumer: &Consumer, places: &[Place]) -> KafkaResult<HashMap<Place, i64>> {
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
     let asked = list(places, Offset::Invalid)?;
     let told = consumer.committed_offsets(asked, PATIENCE)?;
     if let Some(error) = told.elements().iter().find_map(|one| one.error().err()) {
@@ -304,14 +297,4 @@ fn ends(consumer: &Consumer, places: &[&Place], which: Offset) -> KafkaResult<Ha
         return Err(KafkaError::OffsetFetch(code));
     }
     Ok(told)
-}
-
-fn all_partitions(consumer: &Consumer) -> KafkaResult<HashSet<(String, i32)>> {
-    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
-    let topics = metadata.topics().iter();
-    let partitions = topics.flat_map(|topic| {
-        let numbers = topic.partitions().iter().map(|partition| partition.id());
-        numbers.map(|number| (topic.name().to_owned(), number))
-    });
-    Ok(partitions.collect())
 }

@@ -32,6 +32,8 @@ const QUIET: Duration = Duration::from_secs(60);
 impl Kafka {
     /// Deals with what was not written, if there is anything.
     pub(super) fn recover(&mut self) {
+        // What comes behind stretches whose records are sent alone.
+        let mut held = Vec::new();
         while !self.over {
             let mut returned = self.returns.take();
             // After what came back: a producer gives up before it reports why.
@@ -44,7 +46,7 @@ impl Kafka {
                 fatal = self.producer.client().fatal_error(); // it may have given up while we waited
             }
             let stopped = fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::GaplessGuarantee);
-            if returned.is_empty() && !stopped && !self.batches.alone {
+            if returned.is_empty() && held.is_empty() && !stopped && !self.batches.alone {
                 return;
             }
             let sending = Sending {
@@ -53,11 +55,12 @@ impl Kafka {
                 alone: self.batches.alone,
                 batch_bytes: self.batches.bytes,
             };
-            let judged = judge(returned, sending);
+            let mut judged = judge(returned, sending);
             if let Some(end) = judged.iter().find_map(end) {
                 self.end(end);
                 return;
             }
+            judged.append(&mut held);
             let batches = next(self.batches, &judged);
             if stopped || batches != self.batches {
                 let batches = Batches {
@@ -69,9 +72,16 @@ impl Kafka {
                 }
                 self.refused_at = Some(Instant::now());
             }
-            for (returned, verdicts) in judged {
+            let mut judged = judged.into_iter();
+            for (returned, verdicts) in judged.by_ref() {
                 self.write_again(returned, verdicts);
+                // Records that are sent alone take a while each, and their partition may go to another member meanwhile.
+                // What a producer has, it writes; so it is given no more than a stretch at a time.
+                if self.batches.alone {
+                    break;
+                }
             }
+            held.extend(judged.map(|(returned, verdicts)| (returned, dealt_with(verdicts))));
         }
     }
 
@@ -183,6 +193,16 @@ pub(super) fn judge(
         (one, verdicts)
     };
     returned.into_iter().map(with_its_own).collect()
+}
+
+/// What is left of verdicts for which batches were made smaller.
+fn dealt_with(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    for verdict in &mut verdicts {
+        if *verdict == Verdict::Smaller {
+            *verdict = Verdict::Again;
+        }
+    }
+    verdicts
 }
 
 /// The first record that ends the output, and where its message is.

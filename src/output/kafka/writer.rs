@@ -67,7 +67,8 @@ impl Writer {
         }
     }
 
-    /// Writes all records of a stretch, or `only` some. What the producer does not take is reported.
+    /// Writes all records of a stretch, or `only` some. What the producer does not take is reported. Looking for a topic
+    /// takes time: when the lane is given up meanwhile, the rest is not written, and the stretch is withheld.
     pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
         let Self {
             results,
@@ -84,6 +85,10 @@ impl Writer {
         let mut records = Vec::new();
         let messages = batch.messages[stretch.start..].iter();
         for (index, (message, outcome)) in messages.zip(&outcomes.items).enumerate() {
+            if batch.origin.is_abandoned() {
+                sent.withhold();
+                break;
+            }
             // A message leaves whole or not at all, so all its records are made before the first is sent.
             records.clear();
             let mut compose = |(place, record)| {
