@@ -5,8 +5,11 @@ mod broker;
 mod pipeline;
 mod support;
 
-use broker::{Cluster, Record, kafka_sh};
+use std::time::Duration;
+
+use broker::{Cluster, Record, kafka_sh, unique};
 use pipeline::{Pipeline, errors};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::json;
 
 /// Nobody waits for a session to time out: the group has no member left.
@@ -107,4 +110,53 @@ fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
             Some("UnknownTopic")
         );
     }
+}
+
+/// Kafka's default is that brokers make a topic when a producer asks for it. A message that names one makes none.
+#[test]
+fn a_broker_that_makes_topics_is_not_made_to() {
+    let cluster = Cluster::start("auto", 1, &[]);
+    let config = cluster.folder(1).join("config");
+    let mut text = std::fs::read_to_string(&config).expect("the broker's config");
+    assert!(text.contains("auto.create.topics.enable=false"));
+    text = text.replace(
+        "auto.create.topics.enable=false",
+        "auto.create.topics.enable=true",
+    );
+    std::fs::write(&config, text).expect("the broker's config can be written");
+    cluster.broker("kill", 1);
+    cluster.broker("start", 1);
+    let made = unique("made-by-others");
+    cluster.produce(&made, [Record::json(&json!(1))]);
+
+    let script = "meta['topic'] = this['topic']\nroot = {'n': this['n']}";
+    let pipeline = Pipeline::new(&cluster, "auto", 1, script)
+        .with("output.kafka.topics_allowed", json!(["^made-"]));
+    let name = |n: u64| {
+        if n == 3 {
+            made.clone()
+        } else {
+            format!("made-by-message-{n}")
+        }
+    };
+    let record = |n: u64| Record::json(&json!({ "n": n, "topic": name(n) }));
+    // Each twice: the first question could make it, and the second message find it.
+    cluster.produce(&pipeline.input, (0..5).chain(0..5).map(record));
+    let mut running = pipeline.start();
+    pipeline.await_all_committed(&cluster, &mut running);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(1), "{log}");
+    assert_eq!(cluster.read(pipeline.dead()).len(), 8, "{log}");
+    assert_eq!(cluster.count(&made), 3, "two and that of the others: {log}");
+    let consumer: BaseConsumer = cluster.client().create().expect("a consumer");
+    let topics = consumer
+        .fetch_metadata(None, Duration::from_secs(10))
+        .expect("the topics");
+    let strange: Vec<_> = topics
+        .topics()
+        .iter()
+        .map(|topic| topic.name())
+        .filter(|name| name.starts_with("made-by-message"))
+        .collect();
+    assert_eq!(strange, Vec::<&str>::new());
 }

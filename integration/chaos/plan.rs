@@ -59,9 +59,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// All but those named, with commas between them.
-    pub fn without(names: &str) -> Option<Self> {
-        let mut wanted = Self {
+    /// All of them.
+    pub fn all() -> Self {
+        Self {
             refused: true,
             gone: true,
             slow: true,
@@ -69,7 +69,12 @@ impl Wanted {
             partitions: true,
             deaths: true,
             newest: true,
-        };
+        }
+    }
+
+    /// All but those named, with commas between them.
+    pub fn without(names: &str) -> Option<Self> {
+        let mut wanted = Self::all();
         for name in names.split(',').filter(|name| !name.is_empty()) {
             *match name {
                 "refused" => &mut wanted.refused,
