@@ -55,8 +55,9 @@ fn stood_still(cluster: &Cluster, output: &str, from: i64) -> BTreeMap<i64, i64>
         times.entry(partition).or_default().push(at);
     });
     let longest = |mut times: Vec<i64>| {
-        times.sort_unstable();
         times.retain(|&at| at >= from);
+        times.push(from); // the slow message may be the first
+        times.sort_unstable();
         times
             .windows(2)
             .map(|two| two[1] - two[0])
