@@ -61,7 +61,14 @@ impl SourceText {
         if text.starts_with('\u{feff}') {
             text.remove(0);
         }
-        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        // A carriage return alone ends a line too, as in YAML and Python.
+        let bytes = text.as_bytes();
+        let ends_line = |&at: &usize| match bytes[at] {
+            b'\n' => true,
+            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let ends = (0..bytes.len()).filter(ends_line).map(|at| at + 1);
         let line_starts = std::iter::once(0).chain(ends).collect();
         Arc::new(Self {
             name,
@@ -99,10 +106,7 @@ impl SourceText {
     /// A line, counted from 1, without its line ending.
     pub fn line(&self, number: usize) -> Option<&str> {
         let start = *self.line_starts.get(number.checked_sub(1)?)?;
-        self.text[start..]
-            .split('\n')
-            .next()
-            .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        Some(&self.text[start..self.line_end(start)])
     }
 
     /// How many lines there are; a text that ends with a newline counts the empty one behind it.
@@ -164,8 +168,7 @@ impl SourceText {
     /// The byte offset at which the line ends that `offset` is in.
     pub(super) fn line_end(&self, offset: usize) -> usize {
         let rest = &self.text[offset..];
-        let line = rest.split('\n').next().unwrap_or_default();
-        offset + line.strip_suffix('\r').unwrap_or(line).len()
+        offset + rest.find(['\n', '\r']).unwrap_or(rest.len())
     }
 }
 
@@ -263,10 +266,11 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_lines_lose_their_ending() {
-        let source = SourceText::file("a.yaml", "\u{feff}é: 1\r\nb: 2");
+        let source = SourceText::file("a.yaml", "\u{feff}é: 1\r\nb: 2\rc: 3");
         assert_eq!(source.line(1), Some("é: 1"));
         assert_eq!(source.line(2), Some("b: 2"));
-        assert_eq!(source.line(3), None);
+        assert_eq!(source.line(3), Some("c: 3"));
+        assert_eq!(source.line(4), None);
         let second = source.location_at(source.text().find('b').unwrap());
         assert_eq!(second.to_string(), "a.yaml:2:1");
         assert_eq!(&source.text()[source.location(1, 4, 9).range()], "1");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner};
 
 /// A target's function.
 type Target = fn(&[u8]);
@@ -83,6 +83,8 @@ fn run(name: &'static str, target: Target, mutations: u32) {
         cases: mutations,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        // The same inputs each time: a test that fails at random is no test. New ones are `scripts/fuzz.sh`'s work.
+        rng_seed: RngSeed::Fixed(17),
         ..Config::default()
     });
     let inputs = (

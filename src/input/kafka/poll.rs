@@ -215,7 +215,9 @@ impl Poller {
             match report {
                 Report::Start => {
                     self.knows_start = true;
-                    self.join();
+                    if !self.stopped {
+                        self.join();
+                    }
                 }
                 Report::Facts { id, facts, ids } => self.learn(id, &facts, &ids),
                 Report::Ids(ids) => self.compare(&ids),
