@@ -1,4 +1,5 @@
-//! Figures of the Kafka path, printed and not judged by time: `scripts/bench-kafka.sh --join` and `--refusals`.
+//! Figures of the Kafka path, printed and not judged by time: `scripts/bench-kafka.sh --join`, `--outages` and
+//! `--refusals`.
 //!
 //! What they count is asserted; how long something took on this machine at this hour is not.
 
@@ -8,6 +9,7 @@ mod support;
 
 mod kafka_figures {
     mod join;
+    mod outages;
     mod refusals;
 }
 

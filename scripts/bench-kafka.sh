@@ -7,6 +7,7 @@
 #   scripts/bench-kafka.sh --no-build    measures target/release as it is
 #   scripts/bench-kafka.sh --write       writes integration/bench/KAFKA.md too
 #   scripts/bench-kafka.sh --join        how long each partition stands still when a third member joins, in both protocols
+#   scripts/bench-kafka.sh --outages     how long after 5 s, 60 s and 10 minutes without a broker all is ready (13 minutes)
 #   scripts/bench-kafka.sh --refusals    100,000 records of which 1 % is refused: results, dead letters, what one costs
 #   scripts/bench-kafka.sh --help        all options
 set -euo pipefail
@@ -25,6 +26,7 @@ measure() { # the ignored test of this name
 
 case "$*" in
   --join) measure kafka_figures::join::a_third_member_joins ;;
+  --outages) measure kafka_figures::outages::the_broker_goes_and_comes_back ;;
   --refusals) measure kafka_figures::refusals::one_in_a_hundred_is_refused ;;
 esac
 
