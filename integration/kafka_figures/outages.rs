@@ -51,7 +51,7 @@ impl Watched {
             let (name, up) = line
                 .strip_prefix("nerodia_kafka_up{link=\"")?
                 .split_once("\"} ")?;
-            Some((name.to_owned(), up == "1"))
+            Some((name.to_owned(), up.trim().parse() == Ok(1.0)))
         };
         let mut well: BTreeMap<_, _> = metrics.lines().filter_map(link).collect();
         assert!(well.len() >= 2, "{metrics}");
