@@ -35,6 +35,7 @@ use rdkafka::producer::ThreadedProducer;
 pub use self::client::Batches;
 use self::delivery::Context;
 use self::refusal::{Left, Refusals};
+use self::report::Report;
 use self::sent::{Only, Returns, Sent, Stretch, Troubled};
 use self::writer::{Refused, Writer};
 use crate::config::KafkaOutputConfig;
@@ -114,15 +115,17 @@ impl Kafka {
         })
     }
 
-    /// Writes a stretch, or `only` some of its records. Of its messages these are `refused` already.
+    /// Writes a stretch, or `only` some of its records. Of its messages these are `refused` already; those of `later` come
+    /// back when the others are reported.
     fn write(
         &mut self,
         stretch: Arc<Stretch>,
         ack: Option<Ack>,
         only: Option<&Only>,
         mut refused: Refused,
+        later: Vec<Report>,
     ) {
-        let sent = Sent::new(stretch, ack, &self.returns);
+        let sent = Sent::new(stretch, ack, &self.returns, later);
         refused.extend(self.writer.write(&self.producer, &sent, only));
         let Some(ack) = sent.ack() else {
             return; // only within transactions, which are another actor's
@@ -166,7 +169,7 @@ impl Handler<Deliver> for Kafka {
             return; // the next start makes them again
         }
         let (stretch, ack) = Stretch::of(deliver);
-        self.write(stretch, Some(ack), None, Vec::new());
+        self.write(stretch, Some(ack), None, Vec::new(), Vec::new());
     }
 }
 

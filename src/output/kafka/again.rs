@@ -34,13 +34,15 @@ impl Kafka {
     pub(super) fn recover(&mut self) {
         // What comes behind stretches whose records are sent alone.
         let mut held = Vec::new();
+        // What was given to the producer is waited for before anything else is.
+        let mut one_at_a_time = false;
         while !self.over {
             let mut returned = self.returns.take();
             // After what came back: a producer gives up before it reports why.
             let mut fatal = self.producer.client().fatal_error();
             // Without idempotence the order is not promised, but no record may have two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
-            if fatal.is_some() || self.batches.alone || unordered {
+            if fatal.is_some() || self.batches.alone || unordered || mem::take(&mut one_at_a_time) {
                 await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
                 fatal = self.producer.client().fatal_error(); // it may have given up while we waited
@@ -75,9 +77,10 @@ impl Kafka {
             let mut judged = judged.into_iter();
             for (returned, verdicts) in judged.by_ref() {
                 self.write_again(returned, verdicts);
+                one_at_a_time = self.batches.mended;
                 // Records that are sent alone take a while each, and their partition may go to another member meanwhile.
-                // What a producer has, it writes; so it is given no more than a stretch at a time.
-                if self.batches.alone {
+                // What a producer has, it writes; so it is given no more than a stretch at a time, or a dead letter.
+                if self.batches.alone || self.batches.mended {
                     break;
                 }
             }
@@ -176,7 +179,28 @@ impl Kafka {
         {
             only.retain(|&(message, _), _| message < first);
         }
-        self.write(stretch, ack, Some(&only), refused.into_iter().collect());
+        let mut later = Vec::new();
+        if self.batches.mended
+            && let Some((&first, _)) = only.first_key_value()
+        {
+            // A dead letter may be refused again, made otherwise. librdkafka would have made the request after it by then,
+            // and brokers see no gap behind the first batch of a producer: so each waits for the one before it.
+            only.retain(|&place, _| place == first);
+            for mut report in reports {
+                if (report.message, report.record) > first && !refused.contains_key(&report.message)
+                {
+                    report.code = RDKafkaErrorCode::InvalidDifferentRecord; // which is sent again
+                    later.push(report);
+                }
+            }
+        }
+        self.write(
+            stretch,
+            ack,
+            Some(&only),
+            refused.into_iter().collect(),
+            later,
+        );
     }
 }
 

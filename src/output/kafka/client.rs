@@ -104,11 +104,6 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
         // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle ones are closed.
         defaults.push(("connections.max.idle.ms", "10000"));
     }
-    if batches.one_by_one && client.get("queue.buffering.max.ms").is_none() {
-        // librdkafka makes the next request while one is under way, and sends it even if that one is refused. So long it
-        // waits before it makes one of a batch that is not full, and by then the answer has come, as a rule.
-        defaults.push(("linger.ms", "50"));
-    }
     for (name, value) in defaults {
         if client.get(name).is_none() {
             client.set(name, value);

@@ -71,14 +71,19 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// A stretch that is about to be sent. What is not written of it goes to `returns`.
-    pub fn new(stretch: Arc<Stretch>, ack: Option<Ack>, returns: &Arc<Returns>) -> Arc<Self> {
+    /// A stretch that is about to be sent. What is not written of it goes to `returns`, with what is to be sent `later`.
+    pub fn new(
+        stretch: Arc<Stretch>,
+        ack: Option<Ack>,
+        returns: &Arc<Returns>,
+        later: Vec<Report>,
+    ) -> Arc<Self> {
         returns.on_their_way.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             stretch,
             ack,
             withheld: AtomicBool::new(false),
-            reports: Mutex::default(),
+            reports: Mutex::new(later),
             number: returns.next.fetch_add(1, Ordering::Relaxed),
             returns: Arc::clone(returns),
         })

@@ -420,14 +420,14 @@ impl Transactions {
             return;
         };
         let (stretch, ack) = Stretch::of(deliver);
-        let sent = Sent::new(Arc::clone(&stretch), None, &self.returns);
+        let sent = Sent::new(Arc::clone(&stretch), None, &self.returns, Vec::new());
         let refused = self.writer.write(producer, &sent, None);
         let metrics = &self.writer.metrics;
         match self.refusals.handle(&stretch, &ack, refused, metrics) {
             Left::Nothing => {}
             Left::Letters(letters) => {
                 let (letters, share) = Stretch::of(letters);
-                let sent = Sent::new(Arc::clone(&letters), None, &self.returns);
+                let sent = Sent::new(Arc::clone(&letters), None, &self.returns, Vec::new());
                 let refused = self.writer.write(producer, &sent, None);
                 if !refused.is_empty() {
                     let refusals = Refusals::Fatal(self.engine.clone());
