@@ -4,6 +4,8 @@
 #![expect(dead_code, reason = "each test target uses its own part of this")]
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,6 +157,16 @@ impl Cluster {
     /// `kill`, `pause`, `resume` or `start` for one broker, from 1 on.
     pub fn broker(&self, what: &str, number: i16) {
         kafka_sh(&["broker", what, &number.to_string(), "--name", &self.name]);
+    }
+
+    /// Starts a broker anew with one more `property` in its config, or another value for it.
+    pub fn configure(&self, number: i16, property: &str) {
+        self.broker("kill", number);
+        let config = self.folder(number).join("config");
+        let mut config = OpenOptions::new().append(true).open(config).expect("it");
+        // Of two values Kafka takes the last.
+        writeln!(config, "{property}").expect("written");
+        self.broker("start", number);
     }
 
     /// Where a broker has its `config` and its `data`.

@@ -116,16 +116,7 @@ fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
 #[test]
 fn a_broker_that_makes_topics_is_not_made_to() {
     let cluster = Cluster::start("auto", 1, &[]);
-    let config = cluster.folder(1).join("config");
-    let mut text = std::fs::read_to_string(&config).expect("the broker's config");
-    assert!(text.contains("auto.create.topics.enable=false"));
-    text = text.replace(
-        "auto.create.topics.enable=false",
-        "auto.create.topics.enable=true",
-    );
-    std::fs::write(&config, text).expect("the broker's config can be written");
-    cluster.broker("kill", 1);
-    cluster.broker("start", 1);
+    cluster.configure(1, "auto.create.topics.enable=true");
     let made = unique("made-by-others");
     cluster.produce(&made, [Record::json(&json!(1))]);
 

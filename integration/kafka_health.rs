@@ -7,7 +7,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -122,11 +121,7 @@ fn an_outage_is_over_when_the_brokers_are_back() {
 #[test]
 fn idle_connections_that_brokers_close_are_no_outage() {
     let cluster = Cluster::start("idle", 1, &[]);
-    cluster.broker("kill", 1);
-    let config = cluster.folder(1).join("config");
-    let mut config = OpenOptions::new().append(true).open(config).expect("it");
-    writeln!(config, "connections.max.idle.ms=10000").expect("written");
-    cluster.broker("start", 1);
+    cluster.configure(1, "connections.max.idle.ms=10000");
     let (pipeline, port) = listening(&Pipeline::new(&cluster, "idle", 1, COPY));
     let mut running = pipeline.start_and_join();
     await_ready(&mut running, port);

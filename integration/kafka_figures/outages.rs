@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -87,11 +85,7 @@ impl Watched {
 fn the_broker_goes_and_comes_back() {
     nerodia(["runtime", "compile"]).run().expect(0);
     let cluster = Cluster::start("outages", 1, &[]);
-    cluster.broker("kill", 1);
-    let config = cluster.folder(1).join("config");
-    let mut config = OpenOptions::new().append(true).open(config).expect("it");
-    writeln!(config, "connections.max.idle.ms={}", IDLE.as_millis()).expect("written");
-    cluster.broker("start", 1);
+    cluster.configure(1, &format!("connections.max.idle.ms={}", IDLE.as_millis()));
     let watched = ["at_least_once", "exactly_once"].map(|way| Watched::start(&cluster, way));
     thread::sleep(Duration::from_secs(5));
 

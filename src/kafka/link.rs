@@ -167,13 +167,7 @@ mod tests {
         br#"{ "brokers": { "a": { "source": "learned", "state": "TRY_CONNECT" } } }"#;
 
     fn link(metrics: &Arc<Metrics>) -> Link {
-        let config = KafkaClientConfig {
-            addresses: vec!["a:9092".into()],
-            client_id: "test".into(),
-            tls: None,
-            sasl: None,
-            properties: Vec::new(),
-        };
+        let config = KafkaClientConfig::at("a:9092");
         Link::new("output", &config, metrics)
     }
 

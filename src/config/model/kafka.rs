@@ -20,6 +20,18 @@ pub struct KafkaClientConfig {
 }
 
 impl KafkaClientConfig {
+    /// A client of the cluster at `address`, with nothing else said.
+    #[cfg(test)]
+    pub fn at(address: impl Into<String>) -> Self {
+        Self {
+            addresses: vec![address.into()],
+            client_id: "test".into(),
+            tls: None,
+            sasl: None,
+            properties: Vec::new(),
+        }
+    }
+
     /// All addresses, as librdkafka and people read them.
     pub fn all_addresses(&self) -> String {
         self.addresses.join(",")

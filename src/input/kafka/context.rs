@@ -181,13 +181,7 @@ mod tests {
     /// A static member to which the group has given partitions, without an answer so far.
     fn member(cluster: &Cluster) -> Arc<BaseConsumer<Context>> {
         cluster.create_topic("in", 4, 1).unwrap();
-        let client = KafkaClientConfig {
-            addresses: vec![cluster.bootstrap_servers()],
-            client_id: "test".into(),
-            tls: None,
-            sasl: None,
-            properties: Vec::new(),
-        };
+        let client = KafkaClientConfig::at(cluster.bootstrap_servers());
         let config = KafkaInputConfig {
             instance_id: Some("one".into()),
             session_timeout: Duration::from_secs(6),

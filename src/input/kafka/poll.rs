@@ -458,13 +458,7 @@ mod tests {
 
     #[test]
     fn an_expression_means_the_same_in_both_protocols() {
-        let client = KafkaClientConfig {
-            addresses: vec!["a:9092".into()],
-            client_id: "test".into(),
-            tls: None,
-            sasl: None,
-            properties: Vec::new(),
-        };
+        let client = KafkaClientConfig::at("a:9092");
         let topics = vec!["orders".into(), "^a|b$".into()];
         let mut config = KafkaInputConfig::new(client, topics.clone(), "group".into());
         assert_eq!(subscription(&config), topics);

@@ -208,13 +208,7 @@ mod tests {
 
     #[test]
     fn refused_is_the_pipeline_only_with_all_its_topics() {
-        let client = KafkaClientConfig {
-            addresses: vec!["a:9092".into()],
-            client_id: "test".into(),
-            tls: None,
-            sasl: None,
-            properties: Vec::new(),
-        };
+        let client = KafkaClientConfig::at("a:9092");
         let config = |topics: &[&str]| {
             let topics = topics.iter().map(|&topic| topic.into()).collect();
             KafkaInputConfig::new(client.clone(), topics, "group".into())
