@@ -752,12 +752,17 @@ class Surroundings:
         self.reachable = any(stage.reaches_frames for stage in stages)
         self.watched = self.reachable or any(stage.has_modules for stage in stages)
         self.careful = False
-        self.names = vars(builtins)
-        self.builtins = self.names.copy()
-        self.values = [*self.builtins.values()]  # compared in a quarter of the time
         self.recursion = sys.getrecursionlimit()
         self.log = sys.stderr
-        self.filters = self.decimal = self.arithmetic = None
+        self.names = self.builtins = self.values = self.filters = self.decimal = self.arithmetic = None
+        # A copy counts its references in each object, and those lie all over the snapshot: 2 MB of it would be resident
+        # in every guest. So only what a script can reach is copied.
+        if self.reachable:
+            self.names = vars(builtins)
+            self.builtins = self.names.copy()
+            self.values = [*self.builtins.values()]  # compared in a quarter of the time
+        if not self.watched:
+            return
         # What a script imports at top level is imported by now. Other modules can be asked later than others use them.
         if warnings := sys.modules.get("warnings"):
             self.filters = warnings.filters[:]
@@ -798,8 +803,9 @@ class Surroundings:
         )
 
     def restore(self):
-        self.names.clear()  # so that they come in the same order again
-        self.names.update(self.builtins)
+        if self.reachable:
+            self.names.clear()  # so that they come in the same order again
+            self.names.update(self.builtins)
         for unset in (sys.settrace, sys.setprofile):
             try:
                 unset(None)

@@ -4,10 +4,11 @@
 #
 #   scripts/bench.sh               builds the release, then measures
 #   scripts/bench.sh --telemetry   what counting and being asked costs, and nothing else
+#   scripts/bench.sh --before DIR  what has changed since another checkout, in which all is built, and nothing else
 #   scripts/bench.sh --no-build    measures what is in target/release as it is
 #   scripts/bench.sh --quick       a short look
 #   scripts/bench.sh --peers       Bytewax too, from PyPI
-#   scripts/bench.sh --write       writes RESULTS.md or TELEMETRY.md in integration/bench too
+#   scripts/bench.sh --write       writes RESULTS.md, BEFORE.md or TELEMETRY.md in integration/bench too
 #   scripts/bench.sh --help        all options
 set -euo pipefail
 

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import before
 import measure
 from contenders import (
     BYTEWAX,
@@ -29,7 +30,7 @@ from contenders import (
     write,
 )
 from measure import MB, Contender, Memory, Usage
-from report import Goal, machine, table, versions
+from report import ROOT, Goal, machine, table, versions
 
 RUNTIMES = [DEFAULT_RUNTIME, OTHER_RUNTIME]
 MANY_GUESTS = 8
@@ -76,7 +77,9 @@ def main() -> None:
             facts["bytewax"] = BYTEWAX.partition("==")[2]
 
         bench = Bench(options, work, python, peer)
-        if options.telemetry:
+        if options.before:
+            parts = [compare(options, work)]
+        elif options.telemetry:
             parts = [bench.telemetry(ORDERS), bench.telemetry(SUMS)]
         else:
             parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
@@ -92,7 +95,11 @@ def main() -> None:
     text = "\n\n".join(sections)
     print(f"\n{text}")
     if options.write:
-        name, how = ("TELEMETRY.md", " --telemetry") if options.telemetry else ("RESULTS.md", "")
+        name, how = "RESULTS.md", ""
+        if options.before:
+            name, how = "BEFORE.md", " --before"
+        elif options.telemetry:
+            name, how = "TELEMETRY.md", " --telemetry"
         (HERE / name).write_text(f"# Measured by scripts/bench.sh{how}\n\n{text}\n", encoding="utf-8")
 
 
@@ -104,6 +111,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers", action="store_true", help=f"measure {BYTEWAX} too, from PyPI")
     parser.add_argument("--write", action="store_true", help="write it to integration/bench too")
     parser.add_argument("--telemetry", action="store_true", help="measure what telemetry costs, and nothing else")
+    parser.add_argument("--before", type=Path, help="measure beside this other checkout, built, and nothing else")
     parser.add_argument("--python", help="the native CPython; default: the fastest found")
     parser.add_argument("--program", required=True, help="the nerodia to measure")
     parser.add_argument("--uncounted", help="the same, built to count nothing; for --telemetry")
@@ -116,6 +124,16 @@ def parse() -> argparse.Namespace:
         parser.error("nerodia and nerodia-uncounted are not of one time: run it without --no-build")
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
+
+
+def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
+    """This checkout beside another one."""
+    other = options.before.resolve()
+    with tempfile.TemporaryDirectory(prefix="nerodia-bench-", dir=before.IN_MEMORY) as folder:
+        memory = Path(folder)
+        then = before.Checkout.copied(other, other / "target/release/nerodia", memory / "before")
+        now = before.Checkout.copied(ROOT, Path(options.program), memory / "now")
+        return before.Comparison(then, now, work, options.rounds, options.quick, progress).all()
 
 
 def progress(text: str) -> None:
