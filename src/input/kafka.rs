@@ -16,6 +16,7 @@ pub mod begin;
 mod blocked;
 mod commit;
 mod context;
+mod cursor;
 mod lag;
 pub mod member;
 pub mod offsets;

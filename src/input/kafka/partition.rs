@@ -13,6 +13,7 @@ use super::batch::Draft;
 use super::begin::Begin;
 use super::blocked;
 use super::context::Context;
+use super::cursor::{Cursor, Step};
 use super::offsets::Offsets;
 use super::{Consumer, Waker};
 use crate::input::Sink;
@@ -58,8 +59,7 @@ pub struct Partition {
     pending: Option<Pending>,
     /// When a message was last delivered, or there was none to deliver.
     progress: Instant,
-    /// The offset of the last message that was taken from the queue.
-    last: Option<i64>,
+    cursor: Cursor,
     /// The queue may begin with an error that is over: that it may not be read.
     outdated: bool,
     /// How many statistics came since the queue told that the partition's end is reached; `None` if a message came since.
@@ -135,7 +135,7 @@ impl Partition {
             ready,
             pending: None,
             progress: Instant::now(),
-            last: None,
+            cursor: Cursor::default(),
             outdated: false,
             idle: None,
         })
@@ -171,7 +171,7 @@ impl Partition {
             at_end: false,
             pending: None,
             progress: Instant::now(),
-            last: None,
+            cursor: Cursor::default(),
             outdated: false,
             idle: None,
             ..self
@@ -224,14 +224,12 @@ impl Partition {
                     self.ready.store(true, Ordering::Release);
                     self.idle = None;
                     self.outdated = false;
-                    // librdkafka fetches a message again that was being taken while a rebalance paused the partition.
-                    if self.last == Some(message.offset()) {
-                        continue;
-                    }
-                    let expected = self.last.map_or(self.begin, |last| Some(last + 1));
-                    self.last = Some(message.offset());
-                    if let Some(expected) = expected.filter(|&next| next != message.offset()) {
-                        tell_jump(&self.consumer, &self.origin, expected, message.offset());
+                    match self.cursor.step(self.begin, message.offset()) {
+                        Step::Next => {}
+                        Step::Again => continue,
+                        Step::Jump { expected } => {
+                            tell_jump(&self.consumer, &self.origin, expected, message.offset());
+                        }
                     }
                     self.at_end = self.end.is_some_and(|end| message.offset() + 1 >= end);
                     if self.end.is_none_or(|end| message.offset() < end) {
