@@ -27,9 +27,11 @@ pub fn config(data: &[u8]) {
 fn within(loaded: &Loaded) {
     loaded.warnings.iter().for_each(shown);
     for stage in &loaded.config.pipeline.stages {
+        // Each place is looked for in the whole text: of a long script, not all of them.
+        let step = 1 + stage.script.len() / 256;
         // And the place behind the last line, where Python sees the end.
         for (line, text) in (1..).zip(stage.script.lines().chain([""])) {
-            for column in 1..=text.chars().count() + 1 {
+            for column in (1..=text.chars().count() + 1).step_by(step) {
                 on_a_line(&stage.origin.position(line, column));
             }
         }

@@ -32,7 +32,8 @@ def outcome(stage, message):
     stage.forget()
     if "RecursionError" in shown:
         return "RecursionError"  # at top level there is one frame more, so it comes elsewhere
-    return re.sub(r"0x[0-9a-f]+|'0', 'x'(, '[0-9a-f]')+", "0x…", shown)
+    # Addresses, also letter by letter, and in a text within a text.
+    return re.sub(r"0x[0-9a-f]+|\\*'0\\*', \\*'x\\*'(, \\*'[0-9a-f]\\*')+", "0x…", shown)
 
 
 def readable(extra):
