@@ -7,7 +7,7 @@
 #   scripts/chaos.sh --form at_least_once       one of them
 #   scripts/chaos.sh --lasts 2m                 a short look
 #   scripts/chaos.sh --seed 17                  the same chances as a run that printed this number
-#   scripts/chaos.sh --rate 3000                so many orders a second, in place of 1500
+#   scripts/chaos.sh --rate 3000                so many orders a second, in place of 600
 #   scripts/chaos.sh --without refused,slow     leaves faults out: refused, gone, slow, topics, partitions, deaths, newest
 #   scripts/chaos.sh --write                    writes integration/chaos/RESULTS.md too
 #   scripts/chaos.sh --keep                     keeps the processes' logs, as a run that fails does

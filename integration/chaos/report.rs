@@ -19,7 +19,8 @@ pub struct Report<'a> {
     pub seed: u64,
     pub lasts: Duration,
     pub rate: u64,
-    pub caught_up: Duration,
+    /// Until all was committed, once all was well again; `None` if it was not.
+    pub caught_up: Option<Duration>,
     pub checker: &'a Checker,
     pub excuses: &'a Excuses,
     pub fleet: &'a Fleet<'a>,
@@ -144,11 +145,16 @@ impl fmt::Display for Report<'_> {
         )?;
         writeln!(
             f,
-            "- most first arrivals in a second: {}; longest time without any: {} s; all was committed {:.1} s after the \
-             brokers and processes were back",
+            "- most first arrivals in a second: {}; longest time without any: {} s; {}",
             thousands(checker.arrivals.values().copied().max().unwrap_or(0)),
             checker.longest_silence(),
-            self.caught_up.as_secs_f64()
+            match self.caught_up {
+                Some(time) => format!(
+                    "all was committed {:.1} s after the brokers and processes were back",
+                    time.as_secs_f64()
+                ),
+                None => "NOT ALL WAS COMMITTED: what is lost may only not have been read".into(),
+            }
         )?;
         writeln!(
             f,

@@ -58,7 +58,7 @@ impl Fleet<'_> {
         self.timeline.note("results come");
     }
 
-    /// Until all of these topics is committed; if that takes too long, what is not.
+    /// Until all of these topics is committed; if nothing more is committed for so long, what is not.
     pub fn await_committed(
         &mut self,
         cluster: &Cluster,
@@ -66,7 +66,7 @@ impl Fleet<'_> {
         brokers: &Brokers<'_>,
         patience: Duration,
     ) -> Option<String> {
-        let began = Instant::now();
+        let mut moved = (0, Instant::now());
         let ends: Vec<_> = topics.iter().map(|topic| cluster.ends(topic)).collect();
         loop {
             self.reap_all(Some(brokers));
@@ -78,6 +78,11 @@ impl Fleet<'_> {
             }
             let group = &self.pipeline.group;
             let committed = topics.iter().map(|topic| cluster.committed(group, topic));
+            let committed: Vec<_> = committed.collect();
+            let sum: i64 = committed.iter().flat_map(|topic| topic.values()).sum();
+            if sum > moved.0 {
+                moved = (sum, Instant::now());
+            }
             let open = topics.iter().zip(&ends).zip(committed);
             let open: Vec<String> = open
                 .filter(|((_, ends), committed)| committed != *ends)
@@ -86,13 +91,13 @@ impl Fleet<'_> {
             if open.is_empty() {
                 return None;
             }
-            if began.elapsed() > patience {
+            if moved.1.elapsed() > patience {
                 let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
                 let tails: Vec<String> = running
                     .map(|one| format!("{}\n{}", one.name(), one.tail()))
                     .collect();
                 return Some(format!(
-                    "after {patience:?} not all is committed: {open:#?}\n{}",
+                    "nothing more is committed for {patience:?}: {open:#?}\n{}",
                     tails.join("\n")
                 ));
             }
