@@ -12,13 +12,24 @@ from pathlib import Path
 from typing import TypeVar
 
 import measure
-from contenders import DEFAULT_RUNTIME, ORDERS, OTHER_RUNTIME, SUMS, Kind, check_results, nerodia, write
+from contenders import (
+    DEFAULT_RUNTIME,
+    MANY_GUESTS,
+    ORDERS,
+    OTHER_RUNTIME,
+    RUNTIMES,
+    SUMS,
+    Kind,
+    check_results,
+    counted,
+    nerodia,
+    write,
+)
 from measure import MB, Contender, Memory
 from report import Goal, table
 
 # Nothing may be worse than it was by more than this.
 BOUND = 1.02
-MANY_GUESTS = 8
 IN_MEMORY = Path("/dev/shm")
 
 T = TypeVar("T")
@@ -90,7 +101,7 @@ class Comparison:
             source = write(self.work / kind.script, kind, messages)
             for runtime, guests in ((DEFAULT_RUNTIME, 1), (DEFAULT_RUNTIME, 2), (OTHER_RUNTIME, 1)):
                 found.append(self.cpu(kind, runtime, guests, source, messages))
-        for runtime in (DEFAULT_RUNTIME, OTHER_RUNTIME):
+        for runtime in RUNTIMES:
             found.append(self.first_output(runtime))
             found += self.memory(runtime, self.work / ORDERS.script)
         text = (
@@ -124,7 +135,7 @@ class Comparison:
             empty, loaded = (measure.run(contender, path).cpu for path in (Path("/dev/null"), source))
             return (loaded - empty) / messages * 1e6
 
-        what = f"{kind.name}: CPU of {runtime}, {of(guests)}"
+        what = f"{kind.name}: CPU of {runtime}, {counted(guests)}"
         before, now = zip(*self.in_turn(what, 2 * self.rounds, run))
         return Pairs(what, "µs a message", before, now)
 
@@ -147,7 +158,7 @@ class Comparison:
 
         def of_one(what: str, size: Callable[[Memory], float]) -> Pairs:
             before, now = ([size(runs[0]) / MB for runs in side] for side in zip(*pairs))
-            return Pairs(f"{what} of {runtime}, {of(1)}", "MB", before, now)
+            return Pairs(f"{what} of {runtime}, {counted(1)}", "MB", before, now)
 
         def further(what: str, size: Callable[[Memory], float]) -> Pairs:
             before, now = (
@@ -157,7 +168,3 @@ class Comparison:
 
         sizes = {"RSS": lambda memory: memory.peak, "PSS": lambda memory: memory.proportional}
         return [part(what, size) for part in (of_one, further) for what, size in sizes.items()]
-
-
-def of(guests: int) -> str:
-    return f"{guests} guest{'s' if guests > 1 else ''}"

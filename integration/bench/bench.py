@@ -16,8 +16,10 @@ from contenders import (
     BYTEWAX,
     DEFAULT_RUNTIME,
     HERE,
+    MANY_GUESTS,
     ORDERS,
     OTHER_RUNTIME,
+    RUNTIMES,
     SUMS,
     Kind,
     bytewax,
@@ -32,8 +34,6 @@ from contenders import (
 from measure import MB, Contender, Memory, Usage
 from report import ROOT, Goal, machine, table, versions
 
-RUNTIMES = [DEFAULT_RUNTIME, OTHER_RUNTIME]
-MANY_GUESTS = 8
 STARTS = 20
 
 
@@ -78,10 +78,13 @@ def main() -> None:
 
         bench = Bench(options, work, python, peer)
         if options.before:
+            name, how = "BEFORE.md", " --before"
             parts = [compare(options, work)]
         elif options.telemetry:
+            name, how = "TELEMETRY.md", " --telemetry"
             parts = [bench.telemetry(ORDERS), bench.telemetry(SUMS)]
         else:
+            name, how = "RESULTS.md", ""
             parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(part.ru_utime + part.ru_stime for part in usage)
@@ -95,11 +98,6 @@ def main() -> None:
     text = "\n\n".join(sections)
     print(f"\n{text}")
     if options.write:
-        name, how = "RESULTS.md", ""
-        if options.before:
-            name, how = "BEFORE.md", " --before"
-        elif options.telemetry:
-            name, how = "TELEMETRY.md", " --telemetry"
         (HERE / name).write_text(f"# Measured by scripts/bench.sh{how}\n\n{text}\n", encoding="utf-8")
 
 

@@ -16,6 +16,8 @@ from report import said_by
 HERE = Path(__file__).parent
 DEFAULT_RUNTIME = "cpython-3.14"
 OTHER_RUNTIME = "cpython-3.12"
+RUNTIMES = [DEFAULT_RUNTIME, OTHER_RUNTIME]
+MANY_GUESTS = 8
 BYTEWAX = "bytewax==0.21.1"
 
 
@@ -46,7 +48,7 @@ def native(python: str, kind: Kind) -> Contender:
 
 
 def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: bool = False) -> Contender:
-    name = f"nerodia {runtime}, {guests} guest{'s' if guests > 1 else ''}{', from a pipe' if through_pipe else ''}"
+    name = f"nerodia {runtime}, {counted(guests)}{', from a pipe' if through_pipe else ''}"
     command = [program, "run", "-c", str(HERE / f"{kind.script}.yaml")]
     for setting in (
         f"guests.runtime={runtime}",
@@ -56,6 +58,10 @@ def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: b
     ):
         command += ["--set", setting]
     return Contender(name, command, through_pipe=through_pipe)
+
+
+def counted(guests: int) -> str:
+    return f"{guests} guest{'s' if guests > 1 else ''}"
 
 
 def watched(program: str, kind: Kind, address: str | None) -> Contender:
