@@ -755,8 +755,8 @@ class Surroundings:
         self.recursion = sys.getrecursionlimit()
         self.log = sys.stderr
         self.names = self.builtins = self.values = self.filters = self.decimal = self.arithmetic = None
-        # A copy counts its references in each object, and those lie all over the snapshot: 2 MB of it would be resident
-        # in every guest. So only what a script can reach is copied.
+        # A copy counts a reference in each object, and those lie all over the snapshot: 0.5 MB more of it would be
+        # resident in every guest. So only what a script can reach is copied.
         if self.reachable:
             self.names = vars(builtins)
             self.builtins = self.names.copy()
