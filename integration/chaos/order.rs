@@ -10,7 +10,7 @@ use super::plan::Wanted;
 const KEYS: i64 = 50;
 /// Brokers refuse some of the first thousand orders of so many of a partition. Whom they refuse has to be found out, and
 /// with `exactly_once` a transaction is aborted for each: of one in 200 at all times no two cores could catch up.
-const REFUSED_EVERY: i64 = 10_000;
+const REFUSED_EVERY: i64 = 1_000;
 /// One order of a partition in so many makes its script sleep.
 const SLOW_EVERY: i64 = 6000;
 /// Chosen topics that are deleted while it runs.

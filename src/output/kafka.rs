@@ -60,6 +60,8 @@ pub struct Kafka {
     /// Lanes that ended before a message that was refused: what comes behind it is not written.
     ended: HashSet<Lane>,
     engine: Recipient<OutputEnded>,
+    /// Records are sent alone since a batch was too large, and none of them was too large by itself so far.
+    sizing: bool,
     /// When the producer was replaced last because of a refusal, unless that is long ago.
     refused_at: Option<Instant>,
     /// The engine was told that nothing can be written any more.
@@ -109,6 +111,7 @@ impl Kafka {
             refusals,
             returns: Arc::default(),
             ended: HashSet::new(),
+            sizing: false,
             refused_at: None,
             engine,
             over: false,

@@ -25,7 +25,7 @@ use crate::engine::OutputEnded;
 use crate::message::Failure;
 
 /// Between two looks whether all is reported.
-const LOOK: Duration = Duration::from_millis(2);
+pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// So long after a refusal there is one request under way at a time.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -63,7 +63,7 @@ impl Kafka {
                 return;
             }
             judged.append(&mut held);
-            let batches = next(self.batches, &judged);
+            let batches = self.next(&judged);
             if stopped || batches != self.batches {
                 let batches = Batches {
                     one_by_one: true,
@@ -84,8 +84,28 @@ impl Kafka {
                     break;
                 }
             }
-            held.extend(judged.map(|(returned, verdicts)| (returned, dealt_with(verdicts))));
+            held.extend(judged.map(|(returned, verdicts)| (returned, held_back(verdicts))));
         }
+    }
+
+    /// How batches are made from here on.
+    fn next(&mut self, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
+        let any = |wanted: Verdict| {
+            let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
+            verdicts.any(|verdict| *verdict == wanted)
+        };
+        self.sizing |= any(Verdict::AloneForSize);
+        self.sizing &= !any(Verdict::Refused(Fault::Size));
+        let alone = any(Verdict::Alone) || any(Verdict::AloneForSize);
+        // Each was sent alone, and none was too large.
+        let all_found_good = self.sizing && !alone;
+        self.sizing &= alone;
+        let batches = if all_found_good || any(Verdict::Smaller) {
+            self.batches.halved(&self.config.topic)
+        } else {
+            self.batches
+        };
+        Batches { alone, ..batches }
     }
 
     fn end(&mut self, (report, place): (Report, String)) {
@@ -121,14 +141,6 @@ impl Kafka {
             ?batches,
             "what was or may be refused is written by a new producer"
         );
-        if batches.bytes < self.batches.bytes {
-            tracing::warn!(
-                topic = self.config.topic,
-                bytes = batches.bytes,
-                "a batch was too large for a topic: smaller ones are written from here on. Set the output's \
-                 `max_message_bytes` to no more than the topic's `max.message.bytes`"
-            );
-        }
         match super::connect(self.name, &self.config, batches, &self.writer.metrics) {
             Ok(producer) => {
                 let old = mem::replace(&mut self.producer, producer);
@@ -219,11 +231,13 @@ pub(super) fn judge(
     returned.into_iter().map(with_its_own).collect()
 }
 
-/// What is left of verdicts for which batches were made smaller.
-fn dealt_with(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+/// Verdicts of stretches that wait for others before them: of what they say of sizes a note was taken.
+fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     for verdict in &mut verdicts {
-        if *verdict == Verdict::Smaller {
-            *verdict = Verdict::Again;
+        match verdict {
+            Verdict::AloneForSize => *verdict = Verdict::Alone,
+            Verdict::Smaller => *verdict = Verdict::Again,
+            _ => {}
         }
     }
     verdicts
@@ -234,23 +248,6 @@ pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Re
     let mut reports = returned.reports.iter().zip(verdicts);
     let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
     Some((report.clone(), returned.stretch.place(report.message)))
-}
-
-/// How batches are made from here on.
-pub(super) fn next(batches: Batches, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
-    let any = |wanted: Verdict| {
-        let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
-        verdicts.any(|verdict| *verdict == wanted)
-    };
-    let batches = if any(Verdict::Smaller) {
-        batches.halved()
-    } else {
-        batches
-    };
-    Batches {
-        alone: any(Verdict::Alone),
-        ..batches
-    }
 }
 
 /// A record of `stretch` was refused for `fault`: why its message fails, unless it is a dead letter that can be made

@@ -31,12 +31,16 @@ impl Batches {
         }
     }
 
-    /// Half as large.
-    pub fn halved(self) -> Self {
-        Self {
-            bytes: (self.bytes / 2).max(1),
-            ..self
-        }
+    /// Half as large, and says so: a batch was too large for a topic of the output whose own is `topic`.
+    pub fn halved(self, topic: &str) -> Self {
+        let bytes = (self.bytes / 2).max(1);
+        tracing::warn!(
+            topic,
+            bytes,
+            "a batch was too large for a topic: smaller ones are written from here on. Set the output's \
+             `max_message_bytes` to no more than the topic's `max.message.bytes`"
+        );
+        Self { bytes, ..self }
     }
 }
 

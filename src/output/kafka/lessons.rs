@@ -2,7 +2,8 @@
 //! costs a producer, or a transaction.
 //!
 //! What is remembered can only grow by what a broker said about a record of its own, so a lesson is never stricter than
-//! the topic. It is forgotten after a minute, since topics can be changed.
+//! the topic was when it refused that record. It is forgotten after a minute, since topics can be changed. Where the limit
+//! moves with the clock, that of timestamps that lie ahead, it is forgotten sooner.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,8 +16,10 @@ use super::verdict::Fault;
 const FRESH: Duration = Duration::from_secs(60);
 /// So many topics are remembered.
 const MOST: usize = 1000;
-/// A broker may have said so this long ago, when the record was as much further ahead of the clock.
-const MARGIN_MILLIS: i64 = 300_000;
+/// And so long that of a timestamp ahead of the clock: after so much time a broker could take it. A shorter time would
+/// refuse fewer of these, and each costs a producer again; a margin in place of it (it was tried) misses what is
+/// ahead by the same amount as the record that was refused, as all are of a clock that is set wrong.
+const FRESH_AHEAD: Duration = Duration::from_secs(10);
 /// A record that is cut to be written is made this much smaller at a time, in quarters.
 const QUARTERS: usize = 3;
 
@@ -33,7 +36,7 @@ struct Topic {
     keyless: Option<Instant>,
     /// This timestamp is too old, and all that are older.
     oldest: Option<(i64, Instant)>,
-    /// Who is so many milliseconds ahead of us is too far ahead.
+    /// This timestamp lies too far ahead, and all that are later.
     ahead: Option<(i64, Instant)>,
     bytes: Option<(usize, Instant)>,
 }
@@ -61,8 +64,12 @@ impl Now {
 }
 
 fn fresh<T: Copy>(lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
+    within(FRESH, lesson, now)
+}
+
+fn within<T: Copy>(time: Duration, lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
     let (value, since) = lesson?;
-    (now.instant.duration_since(since) < FRESH).then_some(value)
+    (now.instant.duration_since(since) < time).then_some(value)
 }
 
 impl Lessons {
@@ -92,11 +99,10 @@ impl Lessons {
                 topic.oldest = Some((oldest.max(timestamp), now.instant));
             }
             (Fault::Timestamp, Some(timestamp)) => {
-                let ahead = timestamp
-                    .saturating_sub(now.millis)
-                    .saturating_add(MARGIN_MILLIS);
-                let least = fresh(topic.ahead, now).unwrap_or(ahead);
-                topic.ahead = Some((least.min(ahead), now.instant));
+                // Not a later one than before: it was sent before the lesson, and would lengthen it.
+                if within(FRESH_AHEAD, topic.ahead, now).is_none_or(|least| timestamp < least) {
+                    topic.ahead = Some((timestamp, now.instant));
+                }
             }
             (Fault::Size, _) if !self.compressed => {
                 let least = fresh(topic.bytes, now).unwrap_or(report.bytes);
@@ -145,9 +151,8 @@ pub fn smaller(bytes: usize) -> usize {
 }
 
 fn refuses(topic: &Topic, timestamp: i64, now: Now) -> bool {
-    let ahead = timestamp.saturating_sub(now.millis);
     fresh(topic.oldest, now).is_some_and(|oldest| timestamp <= oldest)
-        || fresh(topic.ahead, now).is_some_and(|least| ahead >= least)
+        || within(FRESH_AHEAD, topic.ahead, now).is_some_and(|least| timestamp >= least)
 }
 
 #[cfg(test)]
@@ -188,8 +193,8 @@ mod tests {
             (old, true),
             (old + 1, false),
             (now.millis, false),
-            (ahead + MARGIN_MILLIS - 1, false),
-            (ahead + MARGIN_MILLIS, true),
+            (ahead - 1, false),
+            (ahead, true),
             (i64::MAX, true),
         ] {
             let against = lessons.against(&with(timestamp), now);
@@ -201,6 +206,38 @@ mod tests {
             ..now
         };
         assert_eq!(lessons.against(&with(old), later), None);
+    }
+
+    /// A clock that is set an hour wrong, and one timestamp for all records: either is refused once, not each time.
+    #[test]
+    fn a_record_as_far_ahead_as_one_that_was_refused_is_refused_for_ten_seconds() {
+        let now = Now::ask();
+        let after = |seconds: u64| Now {
+            instant: now.instant + Duration::from_secs(seconds),
+            millis: now.millis + 1000 * i64::try_from(seconds).expect("few"),
+        };
+        let with = |timestamp| record(Some(timestamp), Some(b"k"), 100);
+        let lead = 3_600_000;
+        let first = with(now.millis + lead);
+        let mut lessons = Lessons::new(false);
+        lessons.learn(&report(&first), &Fault::Timestamp, now);
+        let refused = Some(Fault::Timestamp);
+        for seconds in [0, 1, 9] {
+            let then = after(seconds);
+            assert_eq!(lessons.against(&first, then), refused, "{seconds}");
+            let next = with(then.millis + lead);
+            assert_eq!(lessons.against(&next, then), refused, "{seconds}");
+        }
+        // By now a broker may take the first one.
+        assert_eq!(lessons.against(&first, after(10)), None);
+        // What was under way when the first was refused does not make it last.
+        let later = with(now.millis + lead + 1);
+        lessons.learn(&report(&later), &Fault::Timestamp, after(5));
+        assert_eq!(lessons.against(&later, after(10)), None);
+        // An earlier one does.
+        let earlier = with(now.millis + lead - 1);
+        lessons.learn(&report(&earlier), &Fault::Timestamp, after(5));
+        assert_eq!(lessons.against(&first, after(14)), refused);
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //! one behind the last. The group's generation goes along (KIP-447): a member that has lost a partition cannot
 //! commit for it. Calls that may take long block this actor's own thread; the gate bounds what waits.
 
+mod refused;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +27,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::client::Batches;
 use super::refusal::{Left, Refusals};
 use super::sent::{Returns, Sent, Stretch};
-use super::verdict::{Sending, Verdict};
 use super::writer::Writer;
-use super::{Producer, again, client, delivery, explain};
+use super::{Producer, client, delivery};
 use crate::config::KafkaOutputConfig;
 use crate::engine::OutputEnded;
 use crate::kafka::fence::{Fence, Fenced};
@@ -210,11 +211,6 @@ impl Transactions {
                     "committed a transaction"
                 );
                 open.stretches.into_iter().for_each(|(_, ack)| ack.done());
-                if self.batches.alone {
-                    // Whom to blame was found out.
-                    self.batches.alone = false;
-                    self.reconnect();
-                }
             }
             Err(Trouble::Abort(reason)) => self.abort(open, &reason),
             Err(Trouble::Renew(reason)) => self.renew(open, &reason),
@@ -230,19 +226,7 @@ impl Transactions {
         for ((topic, partition), offset) in &open.offsets {
             offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
         }
-        persist("write all of a transaction", || {
-            let until = Instant::now() + STEP;
-            loop {
-                let flushed = producer.flush(LOOK);
-                if flushed.is_ok() || self.returns.is_troubled() || Instant::now() >= until {
-                    return if self.returns.is_troubled() {
-                        Ok(())
-                    } else {
-                        flushed
-                    };
-                }
-            }
-        })?;
+        self.flush(producer)?;
         if self.returns.is_troubled() {
             return Err(Trouble::Abort("a record was refused".into()));
         }
@@ -250,6 +234,22 @@ impl Transactions {
             producer.send_offsets_to_transaction(&offsets, &group, STEP)
         })?;
         persist("commit a transaction", || producer.commit_transaction(STEP))
+    }
+
+    /// Waits until all records are written, or one is not.
+    fn flush(&self, producer: &Producer) -> Result<(), Trouble> {
+        persist("write all of a transaction", || {
+            let until = Instant::now() + STEP;
+            loop {
+                let flushed = producer.flush(LOOK);
+                if self.returns.is_troubled() {
+                    return Ok(());
+                }
+                if flushed.is_ok() || Instant::now() >= until {
+                    return flushed;
+                }
+            }
+        })
     }
 
     /// What goes along with the offsets of `open`, all of whose lanes are this member's in that generation.
@@ -283,7 +283,14 @@ impl Transactions {
             stretches: open.stretches.len(),
         };
         event.emit(&self.writer.metrics);
+        self.roll_back();
+        self.learn();
+        // Now, since of lanes that are given up nothing is written, not even to find out what was refused.
         open.abandon();
+    }
+
+    /// Ends the transaction that was begun, and nothing of it is written.
+    fn roll_back(&mut self) {
         let Some(producer) = &self.producer else {
             return;
         };
@@ -294,55 +301,6 @@ impl Transactions {
         let aborted = persist("abort a transaction", || producer.abort_transaction(STEP));
         if let Err(Trouble::Abort(reason) | Trouble::Renew(reason)) = aborted {
             self.renew(Open::default(), &reason);
-        }
-        self.learn();
-    }
-
-    /// What the brokers refused is known when it is read again: it fails then before it is written.
-    fn learn(&mut self) {
-        let Some(producer) = &self.producer else {
-            return; // the engine was told
-        };
-        let complaint = producer.client().context().link().complaint();
-        let sending = Sending {
-            own: &self.config.topic,
-            // The rest of the transaction is written again, whatever was reported of it.
-            stopped: true,
-            alone: self.batches.alone,
-            batch_bytes: self.batches.bytes,
-        };
-        let judged = again::judge(self.returns.take(), sending);
-        if let Some((report, place)) = judged.iter().find_map(again::end) {
-            let (topic, partition) = (&report.topic, self.config.partition);
-            let reason = explain::explain(report.code, topic, partition, complaint);
-            self.give_up(&anyhow::anyhow!("{reason} ({place})"));
-            return;
-        }
-        let batches = again::next(self.batches, &judged);
-        for (returned, verdicts) in judged {
-            let stretch = &returned.stretch;
-            for (report, verdict) in returned.reports.iter().zip(verdicts) {
-                let Verdict::Refused(fault) = verdict else {
-                    continue;
-                };
-                let Some(failure) = again::learn(&mut self.writer, stretch, report, &fault) else {
-                    continue; // a dead letter, which is made otherwise the next time
-                };
-                if stretch.is_letter(report.message) {
-                    let (text, place) = (failure.message, stretch.place(report.message));
-                    self.give_up(&anyhow::anyhow!(
-                        "a dead letter cannot be written: {text} ({place})"
-                    ));
-                    return;
-                }
-                let message = &stretch.batch.messages[stretch.start + report.message];
-                let origin = &stretch.batch.origin;
-                self.writer.known.refuse(origin, message.offset, failure);
-            }
-        }
-        if batches != self.batches {
-            self.batches = batches;
-            self.reconnect();
         }
     }
 

@@ -40,10 +40,13 @@ pub enum Verdict {
     Refused(Fault),
     /// It is sent again: it was in bad company, or behind a record that was refused.
     Again,
-    /// It is sent again, in smaller batches: it or one beside it was too large, or all of them together.
-    Smaller,
     /// It is sent again, alone: it or one beside it was refused.
     Alone,
+    /// It is sent again, alone: it or one beside it was too large, or all of them together. If none is too large alone,
+    /// batches are smaller from then on.
+    AloneForSize,
+    /// It is sent again, in smaller batches: it was refused with so many others that it took long to send each alone.
+    Smaller,
     /// Nothing can be written any more.
     End,
 }
@@ -61,6 +64,9 @@ pub struct Sending<'a> {
     pub batch_bytes: usize,
 }
 
+/// So many records of a batch that was too large are sent alone. With more, it is rather the batch than one of them.
+const FEW: usize = 32;
+
 /// What becomes of each of these records, all that were reported since the last time.
 pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     let place = |report: &Report| (report.topic.clone(), report.partition);
@@ -69,17 +75,20 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
         .filter(|report| report.code == Code::InvalidDifferentRecord)
         .map(|report| place(report))
         .collect();
-    let is_only = |one: &Report| {
+    let are_at_most = |most: usize, one: &Report| {
         let same = |other: &&&Report| {
             (other.code, &other.topic, other.partition) == (one.code, &one.topic, one.partition)
         };
-        reports.iter().filter(same).nth(1).is_none()
+        reports.iter().filter(same).nth(most).is_none()
     };
+    let is_only = |one: &Report| are_at_most(1, one);
     let verdict = |report: &&Report| match report.code {
         Code::InvalidDifferentRecord => Verdict::Again,
         Code::MessageSizeTooLarge => {
             if sending.alone || report.bytes >= sending.batch_bytes || is_only(report) {
                 Verdict::Refused(Fault::Size)
+            } else if are_at_most(FEW, report) {
+                Verdict::AloneForSize
             } else {
                 Verdict::Smaller
             }
@@ -307,8 +316,22 @@ mod tests {
         assert(
             &all,
             SENDING,
-            &[Verdict::Smaller, Verdict::Smaller, refused],
+            &[Verdict::AloneForSize, Verdict::AloneForSize, refused],
         );
+    }
+
+    /// A batch of thousands is rather too large itself, and to send each alone would take a while.
+    #[test]
+    fn of_a_batch_of_many_records_nobody_looks_for_one_that_is_too_large() {
+        let many = vec![report(Code::MessageSizeTooLarge); FEW + 1];
+        assert(&many, SENDING, &vec![Verdict::Smaller; FEW + 1]);
+        assert(&many[..FEW], SENDING, &vec![Verdict::AloneForSize; FEW]);
+        // In another partition there is another batch.
+        let mut parted = many;
+        parted[0].partition = Some(1);
+        let mut expected = vec![Verdict::AloneForSize; FEW + 1];
+        expected[0] = Verdict::Refused(Fault::Size);
+        assert(&parted, SENDING, &expected);
     }
 
     #[test]
