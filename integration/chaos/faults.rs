@@ -13,6 +13,10 @@ use crate::broker::Cluster;
 /// How long after an outage the cluster may still be busy with it: leaders, coordinators, sessions.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
+/// How long a record for a topic that was deleted may wait for it: librdkafka takes it for one that was just made and that
+/// not all brokers know yet (`topic.metadata.propagation.max.ms`, 30 s). The output waits with it.
+const GONE_FOR_SURE: Duration = Duration::from_secs(40);
+
 /// The brokers, and when they were not well.
 pub struct Brokers<'a> {
     cluster: &'a Cluster,
@@ -21,6 +25,8 @@ pub struct Brokers<'a> {
     outages: Mutex<Vec<(Instant, Option<Instant>)>>,
     /// The same in milliseconds since the epoch, those that are over.
     past: Mutex<Vec<(i64, i64)>>,
+    /// When topics that scripts choose were deleted.
+    deletions: Mutex<Vec<Instant>>,
     pub kills: AtomicU32,
     pub pauses: AtomicU32,
     pub all_down: AtomicU32,
@@ -33,6 +39,7 @@ impl<'a> Brokers<'a> {
             timeline,
             outages: Mutex::default(),
             past: Mutex::default(),
+            deletions: Mutex::default(),
             kills: AtomicU32::new(0),
             pauses: AtomicU32::new(0),
             all_down: AtomicU32::new(0),
@@ -91,12 +98,19 @@ impl<'a> Brokers<'a> {
         (1..=self.cluster.brokers).for_each(|broker| self.cluster.broker("start", broker));
     }
 
-    /// Whether all brokers were well all the time since then.
+    /// A topic that scripts choose is deleted now.
+    pub fn note_deletion(&self) {
+        self.deletions.lock().unwrap().push(Instant::now());
+    }
+
+    /// Whether all brokers were well all the time since then, and took what was written.
     pub fn were_well(&self, since: Instant) -> bool {
         let outages = self.outages.lock().unwrap();
+        let deletions = self.deletions.lock().unwrap();
         outages
             .iter()
             .all(|&(_, till)| till.is_some_and(|till| till + AFTERMATH < since))
+            && deletions.iter().all(|at| *at + GONE_FOR_SURE < since)
     }
 
     /// Whether all brokers run at this moment.

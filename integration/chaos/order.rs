@@ -8,9 +8,6 @@ use super::plan::Wanted;
 
 /// Keys of a partition; no other partition has them.
 const KEYS: i64 = 50;
-/// Brokers refuse some of the first thousand orders of so many of a partition. Whom they refuse has to be found out, and
-/// with `exactly_once` a transaction is aborted for each: of one in 200 at all times no two cores could catch up.
-const REFUSED_EVERY: i64 = 1_000;
 /// One order of a partition in so many makes its script sleep.
 const SLOW_EVERY: i64 = 6000;
 /// Chosen topics that are deleted while it runs.
@@ -73,7 +70,6 @@ impl Kind {
             _ => Self::Plain,
         };
         match kind {
-            kind if kind.is_refused() && n % REFUSED_EVERY >= 1000 => Self::Plain,
             Self::FarFuture | Self::Keyless | Self::TooLarge if !wanted.refused => Self::Plain,
             Self::Gone(_) if !wanted.gone => Self::Plain,
             kind => kind,

@@ -177,6 +177,7 @@ impl<'a> Topics<'a> {
         let mut records = Vec::new();
         self.cluster.for_each(topic, |record| records.push(record));
         let from = now();
+        self.brokers.note_deletion();
         while !admin.delete(topic) {
             thread::sleep(Duration::from_millis(200));
         }

@@ -2,10 +2,19 @@
 # The processes: a number in a pid file is only believed when the process's command line is that of its broker.
 # What is asked again and again while we wait is answered without another process: the brokers need the machine.
 
-# words_of PID sets `words` to its command line. A zombie has none.
+# words_of PID sets `words` to its command line. A zombie has none. Nor has a process that is just becoming another
+# program (setsid becomes java): that one is asked again, for a second.
 words_of() {
-  words=()
-  { mapfile -d '' -t words <"/proc/$1/cmdline"; } 2>/dev/null && [ "${#words[@]}" != 0 ]
+  local state started try
+  for try in {1..100}; do
+    words=()
+    { mapfile -d '' -t words <"/proc/$1/cmdline"; } 2>/dev/null || return 1
+    [ "${#words[@]}" = 0 ] || return 0
+    state_of "$1" || return 1
+    case "$state" in Z | X) return 1 ;; esac
+    sleep 0.01
+  done
+  return 1
 }
 
 is_alive() {

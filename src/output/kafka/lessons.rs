@@ -98,11 +98,11 @@ impl Lessons {
                 let oldest = fresh(topic.oldest, now).unwrap_or(timestamp);
                 topic.oldest = Some((oldest.max(timestamp), now.instant));
             }
-            (Fault::Timestamp, Some(timestamp)) => {
-                // Not a later one than before: it was sent before the lesson, and would lengthen it.
-                if within(FRESH_AHEAD, topic.ahead, now).is_none_or(|least| timestamp < least) {
-                    topic.ahead = Some((timestamp, now.instant));
-                }
+            // Not a later one than before: it was sent before the lesson, and would lengthen it.
+            (Fault::Timestamp, Some(timestamp))
+                if within(FRESH_AHEAD, topic.ahead, now).is_none_or(|least| timestamp < least) =>
+            {
+                topic.ahead = Some((timestamp, now.instant));
             }
             (Fault::Size, _) if !self.compressed => {
                 let least = fresh(topic.bytes, now).unwrap_or(report.bytes);
