@@ -12,7 +12,7 @@ use support::nerodia;
 
 const WEEK: i64 = 7 * 86_400_000;
 
-/// Of a topic that takes neither what has no key, nor what is old, nor what is large.
+/// Of a topic that takes neither what has no key, nor what is old or ahead of its time, nor what is large.
 fn strict(delivery: &str) {
     let cluster = Cluster::shared();
     let mut pipeline = Pipeline::new(cluster, "letters", 1, "raise ValueError('no')")
@@ -25,7 +25,9 @@ fn strict(delivery: &str) {
     ];
     let dead = cluster.topic_with("strict-dead", 1, &config);
     pipeline = pipeline.with("dead_letter.kafka.topic", dead.clone());
-    let (now, old) = (recently(), recently() - WEEK);
+    let any_time = [("message.timestamp.after.max.ms", "9223372036854775807")];
+    pipeline.input = cluster.topic_with("letters", 1, &any_time);
+    let (now, old, ahead) = (recently(), recently() - WEEK, recently() + WEEK);
     let large = json!({ "n": 2, "pad": "x".repeat(50_000) });
     let records = [
         Record::json(&json!({ "n": 0 })).key("k").timestamp(now),
@@ -33,6 +35,9 @@ fn strict(delivery: &str) {
         Record::json(&large).timestamp(now),
         Record::json(&json!({ "n": 3 })).key("k").timestamp(old),
         Record::json(&json!({ "n": 4 })).timestamp(now),
+        Record::json(&json!({ "n": 5 })).timestamp(ahead),
+        Record::json(&json!({ "n": 6 })).timestamp(ahead - 1),
+        Record::json(&json!({ "n": 7 })).key("k").timestamp(now),
     ];
     cluster.produce(&pipeline.input, records.clone());
     let mut running = pipeline.start();
@@ -47,7 +52,7 @@ fn strict(delivery: &str) {
         .collect();
     assert_eq!(
         offsets,
-        ["0", "1", "2", "3", "4"].map(Some),
+        ["0", "1", "2", "3", "4", "5", "6", "7"].map(Some),
         "each once and in order\n{log}"
     );
     for (letter, sent) in letters.iter().zip(&records) {
@@ -57,13 +62,14 @@ fn strict(delivery: &str) {
             .expect("an offset");
         let made = format!("{}-0-{offset}", pipeline.input).into_bytes();
         assert_eq!(letter.key, Some(sent.key.clone().unwrap_or(made)));
-        let old = (sent.timestamp == Some(old)).then(|| old.to_string());
+        let moved = sent.timestamp.filter(|&timestamp| timestamp != now);
         assert_eq!(
             letter.header_text("nerodia-error-timestamp"),
-            old.as_deref()
+            moved.map(|timestamp| timestamp.to_string()).as_deref()
         );
-        if old.is_some() {
-            assert!(letter.timestamp >= Some(now), "{letter:?}");
+        if moved.is_some() {
+            let written = letter.timestamp.expect("a timestamp");
+            assert!((now..ahead - 1).contains(&written), "{letter:?}");
         } else {
             assert_eq!(letter.timestamp, sent.timestamp);
         }
@@ -81,7 +87,10 @@ fn strict(delivery: &str) {
     let file = pipeline.script(script).file();
     let args = ["replay", "--dry-run", "-c"].map(Into::into).into_iter();
     let replayed = nerodia(args.chain([file.path().as_os_str().to_owned()])).run();
-    let expected = format!("[0,\"k\",{now}]\n[1,null,{old}]\n[3,\"k\",{old}]\n[4,null,{now}]\n");
+    let expected = format!(
+        "[0,\"k\",{now}]\n[1,null,{old}]\n[3,\"k\",{old}]\n[4,null,{now}]\n[5,null,{ahead}]\n[6,null,{}]\n[7,\"k\",{now}]\n",
+        ahead - 1
+    );
     assert_eq!(replayed.text(), expected, "{}", replayed.stderr);
     let said = format!("only the first {} of {whole} bytes", kept.len());
     assert!(

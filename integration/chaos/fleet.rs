@@ -45,7 +45,7 @@ pub struct Counts {
     pub pauses: u32,
     /// Of those that were ended: by exit code, or -15 for those that had not started yet.
     pub codes: HashMap<i32, u32>,
-    /// Ended after `shutdown_timeout`, while Kafka was away.
+    /// Ended after `shutdown_timeout`, while Kafka was away or guests were killed.
     pub late: u32,
     /// Gave up at the start since Kafka was away.
     pub unreachable: u32,

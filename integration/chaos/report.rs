@@ -79,7 +79,7 @@ impl fmt::Display for Report<'_> {
         writeln!(
             f,
             "- processes: {} started, {} killed, {} stopped for longer than their session, {} ended (exit codes {}); of these {} after `shutdown_timeout`, \
-             while Kafka was away; {} gave up at the start since Kafka was away",
+             while Kafka was away or guests were killed; {} gave up at the start since Kafka was away",
             counts.starts,
             counts.kills,
             counts.pauses,

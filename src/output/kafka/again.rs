@@ -15,7 +15,7 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::Batches;
 use super::explain::explain;
-use super::lessons::{self, Now};
+use super::lessons::Now;
 use super::report::Report;
 use super::sent::{Only, Returned, Returns, Stretch};
 use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
@@ -262,13 +262,10 @@ pub(super) fn learn(
     if !stretch.is_letter(report.message) || !can_be_mended(fault, report, Now::ask()) {
         return Some(verdict::failure(fault, report));
     }
-    if *fault == Fault::Size {
-        let origin = &stretch.batch.origin;
-        let offset = stretch.batch.messages[stretch.start + report.message].offset;
-        writer
-            .known
-            .limit(origin, offset, lessons::smaller(report.bytes));
-    }
+    let offset = stretch.batch.messages[stretch.start + report.message].offset;
+    writer
+        .known
+        .refuse_letter(&stretch.batch.origin, offset, fault, report.bytes);
     None
 }
 

@@ -4,6 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::lessons;
+use super::verdict::Fault;
 use crate::message::{Failure, Origin};
 
 /// So many messages are remembered. More than a transaction can have, by far: each was part of one that was aborted.
@@ -23,8 +25,18 @@ pub struct Known {
 #[derive(Debug, Default, Clone)]
 struct Fact {
     failure: Option<Failure>,
-    /// How large its dead letter may be.
-    room: Option<usize>,
+    mending: Mending,
+}
+
+/// How a dead letter is made otherwise than it was at first, since its topic refused it so.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Mending {
+    /// It is no larger than this.
+    pub room: Option<usize>,
+    /// It has the time of writing in place of the message's timestamp.
+    pub restamped: bool,
+    /// It has a key that is made up, since the message has none.
+    pub keyed: bool,
 }
 
 impl Known {
@@ -33,9 +45,16 @@ impl Known {
         self.fact(origin, offset).failure = Some(failure);
     }
 
-    /// The dead letter of the message at `offset` must not be larger than `room` bytes.
-    pub fn limit(&mut self, origin: &Origin, offset: i64, room: usize) {
-        self.fact(origin, offset).room = Some(room);
+    /// The dead letter of the message at `offset`, of so many `bytes`, was refused for `fault`: it is made otherwise from
+    /// now on. [`Lessons`](lessons::Lessons) do not do for that: they are forgotten, maybe before it is written again.
+    pub fn refuse_letter(&mut self, origin: &Origin, offset: i64, fault: &Fault, bytes: usize) {
+        let mending = &mut self.fact(origin, offset).mending;
+        match fault {
+            Fault::Size => mending.room = Some(lessons::smaller(bytes)),
+            Fault::Timestamp => mending.restamped = true,
+            Fault::Keyless => mending.keyed = true,
+            Fault::Other | Fault::NoTopic | Fault::NotAllowed => {}
+        }
     }
 
     /// Why the message at `offset` fails, if it does.
@@ -43,9 +62,10 @@ impl Known {
         self.find(origin, offset)?.failure.clone()
     }
 
-    /// How large the dead letter of the message at `offset` may be, if that was found out.
-    pub fn room(&self, origin: &Origin, offset: i64) -> Option<usize> {
-        self.find(origin, offset)?.room
+    /// How the dead letter of the message at `offset` is made.
+    pub fn mending(&self, origin: &Origin, offset: i64) -> Mending {
+        let fact = self.find(origin, offset);
+        fact.map_or(Mending::default(), |fact| fact.mending)
     }
 
     fn find(&self, origin: &Origin, offset: i64) -> Option<&Fact> {
@@ -85,7 +105,9 @@ mod tests {
         let mut known = Known::default();
         assert_eq!(known.refused(&lane(0, 3), 7), None);
         known.refuse(&lane(0, 3), 7, Failure::new("InvalidRecord", "no"));
-        known.limit(&lane(0, 3), 8, 100);
+        for fault in [Fault::Size, Fault::Timestamp] {
+            known.refuse_letter(&lane(0, 3), 8, &fault, 400);
+        }
         assert_eq!(
             known
                 .refused(&lane(5, 3), 7)
@@ -94,9 +116,17 @@ mod tests {
             Some("InvalidRecord")
         );
         assert_eq!(
-            (known.refused(&lane(5, 3), 8), known.room(&lane(5, 3), 8)),
-            (None, Some(100))
+            (known.refused(&lane(5, 3), 8), known.mending(&lane(5, 3), 8)),
+            (
+                None,
+                Mending {
+                    room: Some(300),
+                    restamped: true,
+                    keyed: false
+                }
+            )
         );
+        assert_eq!(known.mending(&lane(5, 3), 7), Mending::default());
         assert_eq!(
             (known.refused(&lane(5, 4), 7), known.refused(&lane(5, 3), 6)),
             (None, None)

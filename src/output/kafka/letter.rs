@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::headers::{Headers, without_errors};
+use super::known::Mending;
 use super::lessons::{Lessons, Now};
 use super::record::{Composed, writable};
 use super::size;
@@ -86,7 +87,7 @@ impl Letters {
     }
 
     /// The dead letter of `dead`: its own bytes, key, headers and timestamp, what happened, and in which scripts. It is
-    /// made as its topic takes it, as far as `lessons` know, and no larger than `room`.
+    /// made as its topic takes it, as far as `lessons` know and `mending` says.
     ///
     /// A dead letter that is run again keeps the place it first came from, and its attempts add up.
     ///
@@ -96,16 +97,16 @@ impl Letters {
         &'a self,
         dead: Dead<'a>,
         lessons: &Lessons,
-        room: Option<usize>,
+        mending: Mending,
     ) -> Result<Composed<'a>, Failure> {
-        let draft = Draft::new(dead, self, lessons);
+        let draft = Draft::new(dead, self, lessons, mending);
         let whole = draft.headers(SHAPES[0], false);
         let bytes = draft.bytes(SHAPES[0], &whole, draft.payload);
         let learned = match lessons.is_empty() {
             true => None,
             false => lessons.room(&self.topic, bytes, Now::ask()),
         };
-        let limits = [room, learned].into_iter().flatten();
+        let limits = [mending.room, learned].into_iter().flatten();
         let most = limits.fold(self.max_bytes, usize::min);
         if bytes <= most {
             return Ok(draft.finish(SHAPES[0], whole, draft.payload, bytes));
@@ -157,7 +158,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(dead: Dead<'a>, letters: &'a Letters, lessons: &Lessons) -> Self {
+    fn new(dead: Dead<'a>, letters: &'a Letters, lessons: &Lessons, mending: Mending) -> Self {
         static NONE: Attributes = Attributes {
             key: None,
             headers: Vec::new(),
@@ -182,13 +183,14 @@ impl<'a> Draft<'a> {
         ];
         let (mut made_key, mut timestamp, mut timestamp_before) =
             (None, attributes.timestamp.map(writable), None);
-        if !lessons.is_empty() {
+        if !lessons.is_empty() || mending != Mending::default() {
             let now = Now::ask();
-            if attributes.key.is_none() && lessons.wants_key(&letters.topic, now) {
+            let keyed = mending.keyed || lessons.wants_key(&letters.topic, now);
+            if attributes.key.is_none() && keyed {
                 made_key = Some(place.join("-"));
             }
             if let Some(before) = attributes.timestamp
-                && lessons.refuses_timestamp(&letters.topic, before, now)
+                && (mending.restamped || lessons.refuses_timestamp(&letters.topic, before, now))
             {
                 timestamp = None;
                 timestamp_before = Some(before.to_string());

@@ -66,7 +66,7 @@ fn with_letter<T>(
     letters: &Letters,
     message: &Message,
     lessons: &Lessons,
-    room: Option<usize>,
+    mending: Mending,
     look: impl FnOnce(Result<Composed<'_>, Failure>) -> T,
 ) -> T {
     actix::System::new().block_on(async {
@@ -78,7 +78,7 @@ fn with_letter<T>(
             failure: &failure,
             script_hash: "0123456789abcdef",
         };
-        look(letters.letter(dead, lessons, room))
+        look(letters.letter(dead, lessons, mending))
     })
 }
 
@@ -88,7 +88,7 @@ fn cut_to(most: usize, message: &Message) -> (usize, usize, bool, bool, Option<S
         &letters(most),
         message,
         &Lessons::default(),
-        None,
+        Mending::default(),
         |letter| {
             let letter = letter.expect("it fits");
             assert!(letter.bytes <= most, "{} > {most}", letter.bytes);
@@ -151,7 +151,7 @@ fn headers_and_a_key_that_are_too_large_are_left_out() {
         &letters(200),
         &message(100, 10, None),
         &Lessons::default(),
-        None,
+        Mending::default(),
         |letter| letter.map(|_| ()),
     );
     assert_eq!(
@@ -168,7 +168,7 @@ fn the_first_size_is_kept() {
         &letters(10_000),
         &first,
         &Lessons::default(),
-        None,
+        Mending::default(),
         |letter| {
             let mut again = read(&letter.expect("it fits"));
             again.reopen();
@@ -189,7 +189,7 @@ fn a_topic_gets_the_key_and_the_timestamp_that_it_takes() {
             &letters(100_000),
             &message,
             &Lessons::default(),
-            None,
+            Mending::default(),
             |letter| Report::of_sending(0, 0, &error, &letter.expect("it fits")),
         )
     };
@@ -203,20 +203,31 @@ fn a_topic_gets_the_key_and_the_timestamp_that_it_takes() {
         &Fault::Timestamp,
         Now::ask(),
     );
-    with_letter(&letters(100_000), &message, &lessons, None, |letter| {
-        let letter = letter.expect("it fits");
-        assert_eq!(
-            (letter.key.as_deref(), letter.timestamp),
-            (Some(&b"-0-7"[..]), None)
-        );
-        let mut again = read(&letter);
-        again.reopen();
-        let attributes = again.attributes.expect("set");
-        assert_eq!(
-            (attributes.key, attributes.timestamp, again.rejected),
-            (None, Some(1000), None)
-        );
-    });
+    // By what is known of the topic, and of this letter when that is forgotten.
+    let mending = Mending {
+        restamped: true,
+        keyed: true,
+        ..Mending::default()
+    };
+    for (lessons, mending) in [
+        (&lessons, Mending::default()),
+        (&Lessons::default(), mending),
+    ] {
+        with_letter(&letters(100_000), &message, lessons, mending, |letter| {
+            let letter = letter.expect("it fits");
+            assert_eq!(
+                (letter.key.as_deref(), letter.timestamp),
+                (Some(&b"-0-7"[..]), None)
+            );
+            let mut again = read(&letter);
+            again.reopen();
+            let attributes = again.attributes.expect("set");
+            assert_eq!(
+                (attributes.key, attributes.timestamp, again.rejected),
+                (None, Some(1000), None)
+            );
+        });
+    }
 }
 
 #[test]
@@ -226,7 +237,10 @@ fn a_letter_may_be_given_less_room_than_its_topic_has() {
         &letters(1_000_000),
         &message,
         &Lessons::default(),
-        Some(5_000),
+        Mending {
+            room: Some(5_000),
+            ..Mending::default()
+        },
         |letter| letter.expect("it fits").bytes,
     );
     assert!((4_900..=5_000).contains(&bytes), "{bytes}");

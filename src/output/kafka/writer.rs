@@ -117,8 +117,8 @@ impl Writer {
                             failure,
                             script_hash: &outcomes.script_hash,
                         };
-                        let room = known.room(&batch.origin, message.offset);
-                        let letter = letters.letter(dead, lessons, room);
+                        let mending = known.mending(&batch.origin, message.offset);
+                        let letter = letters.letter(dead, lessons, mending);
                         letter.map(|letter| records.push((0, pinned(letter, partition))))
                     }
                 },
