@@ -26,7 +26,8 @@ fn strict(delivery: &str) {
     let dead = cluster.topic_with("strict-dead", 1, &config);
     pipeline = pipeline.with("dead_letter.kafka.topic", dead.clone());
     let any_time = [("message.timestamp.after.max.ms", "9223372036854775807")];
-    pipeline.input = cluster.topic_with("letters", 1, &any_time);
+    let input = cluster.topic_with("letters", 1, &any_time);
+    pipeline = pipeline.reading(&input);
     let (now, old, ahead) = (recently(), recently() - WEEK, recently() + WEEK);
     let large = json!({ "n": 2, "pad": "x".repeat(50_000) });
     let records = [

@@ -15,7 +15,6 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::Batches;
 use super::explain::explain;
-use super::lessons::Now;
 use super::report::Report;
 use super::sent::{Only, Returned, Returns, Stretch};
 use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
@@ -48,7 +47,8 @@ impl Kafka {
                 fatal = self.producer.client().fatal_error(); // it may have given up while we waited
             }
             let stopped = fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::GaplessGuarantee);
-            if returned.is_empty() && held.is_empty() && !stopped && !self.batches.alone {
+            let is_done = returned.is_empty() && held.is_empty() && !stopped;
+            if is_done && !self.batches.alone && !self.sizing {
                 return;
             }
             let sending = Sending {
@@ -94,13 +94,19 @@ impl Kafka {
             let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
             verdicts.any(|verdict| *verdict == wanted)
         };
+        let smaller = any(Verdict::Smaller);
         self.sizing |= any(Verdict::AloneForSize);
-        self.sizing &= !any(Verdict::Refused(Fault::Size));
+        self.sizing &= !smaller && !any(Verdict::Refused(Fault::Size));
         let alone = any(Verdict::Alone) || any(Verdict::AloneForSize);
+        // Dead letters are written one at a time anyway, and those that wait for it come back.
+        let waits = |report: &Report| report.code == RDKafkaErrorCode::InvalidDifferentRecord;
+        let mut returned = judged.iter().map(|(returned, _)| returned);
+        let undecided =
+            alone || (self.batches.mended && returned.any(|one| one.reports.iter().any(waits)));
         // Each was sent alone, and none was too large.
-        let all_found_good = self.sizing && !alone;
-        self.sizing &= alone;
-        let batches = if all_found_good || any(Verdict::Smaller) {
+        let all_found_good = self.sizing && !undecided;
+        self.sizing &= undecided;
+        let batches = if all_found_good || smaller {
             self.batches.halved(&self.config.topic)
         } else {
             self.batches
@@ -168,6 +174,7 @@ impl Kafka {
         } = returned;
         let origin = &stretch.batch.origin;
         if origin.is_abandoned() || self.ended.contains(&origin.lane) {
+            self.sizing = false; // it is not found out of these
             return; // they are read again
         }
         let mut only = Only::new();
@@ -259,7 +266,7 @@ pub(super) fn learn(
     fault: &Fault,
 ) -> Option<Failure> {
     writer.learn(report, fault);
-    if !stretch.is_letter(report.message) || !can_be_mended(fault, report, Now::ask()) {
+    if !stretch.is_letter(report.message) || !can_be_mended(fault, report) {
         return Some(verdict::failure(fault, report));
     }
     let offset = stretch.batch.messages[stretch.start + report.message].offset;

@@ -1,5 +1,5 @@
-//! Messages that brokers have refused a record of: they are known when they are read again after a transaction was
-//! aborted, and fail before they are written.
+//! Messages that brokers have refused a record or a dead letter of. When they are read again after a transaction was
+//! aborted, they fail before they are written; and a dead letter is made as its topic takes it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

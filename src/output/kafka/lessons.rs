@@ -2,8 +2,9 @@
 //! costs a producer, or a transaction.
 //!
 //! What is remembered can only grow by what a broker said about a record of its own, so a lesson is never stricter than
-//! the topic was when it refused that record. It is forgotten after a minute, since topics can be changed. Where the limit
-//! moves with the clock, that of timestamps that lie ahead, it is forgotten sooner.
+//! the topic was when it refused that record. It is forgotten after a minute, since topics can be changed. The limit of
+//! timestamps that lie ahead moves with the clock, so there a record may be refused that the topic would take again: one
+//! that was beyond the limit by less than this minute.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,10 +17,9 @@ use super::verdict::Fault;
 const FRESH: Duration = Duration::from_secs(60);
 /// So many topics are remembered.
 const MOST: usize = 1000;
-/// And so long that of a timestamp ahead of the clock: after so much time a broker could take it. A shorter time would
-/// refuse fewer of these, and each costs a producer again; a margin in place of it (it was tried) misses what is
-/// ahead by the same amount as the record that was refused, as all are of a clock that is set wrong.
-const FRESH_AHEAD: Duration = Duration::from_secs(10);
+/// A refused timestamp that is so near to now says nothing about others: while it counted, what is written now would be
+/// refused for it.
+const NEAR_MILLIS: u64 = FRESH.as_millis() as u64;
 /// A record that is cut to be written is made this much smaller at a time, in quarters.
 const QUARTERS: usize = 3;
 
@@ -64,12 +64,8 @@ impl Now {
 }
 
 fn fresh<T: Copy>(lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
-    within(FRESH, lesson, now)
-}
-
-fn within<T: Copy>(time: Duration, lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
     let (value, since) = lesson?;
-    (now.instant.duration_since(since) < time).then_some(value)
+    (now.instant.duration_since(since) < FRESH).then_some(value)
 }
 
 impl Lessons {
@@ -94,13 +90,15 @@ impl Lessons {
         let topic = self.topics.entry(report.topic.clone()).or_default();
         match (fault, report.timestamp) {
             (Fault::Keyless, _) => topic.keyless = Some(now.instant),
+            (Fault::Timestamp, Some(timestamp))
+                if timestamp.abs_diff(now.millis) <= NEAR_MILLIS => {}
             (Fault::Timestamp, Some(timestamp)) if timestamp < now.millis => {
                 let oldest = fresh(topic.oldest, now).unwrap_or(timestamp);
                 topic.oldest = Some((oldest.max(timestamp), now.instant));
             }
             // Not a later one than before: it was sent before the lesson, and would lengthen it.
             (Fault::Timestamp, Some(timestamp))
-                if within(FRESH_AHEAD, topic.ahead, now).is_none_or(|least| timestamp < least) =>
+                if fresh(topic.ahead, now).is_none_or(|least| timestamp < least) =>
             {
                 topic.ahead = Some((timestamp, now.instant));
             }
@@ -152,7 +150,7 @@ pub fn smaller(bytes: usize) -> usize {
 
 fn refuses(topic: &Topic, timestamp: i64, now: Now) -> bool {
     fresh(topic.oldest, now).is_some_and(|oldest| timestamp <= oldest)
-        || within(FRESH_AHEAD, topic.ahead, now).is_some_and(|least| timestamp >= least)
+        || fresh(topic.ahead, now).is_some_and(|least| timestamp >= least)
 }
 
 #[cfg(test)]
@@ -210,7 +208,7 @@ mod tests {
 
     /// A clock that is set an hour wrong, and one timestamp for all records: either is refused once, not each time.
     #[test]
-    fn a_record_as_far_ahead_as_one_that_was_refused_is_refused_for_ten_seconds() {
+    fn a_record_as_far_ahead_as_one_that_was_refused_is_refused_for_a_minute() {
         let now = Now::ask();
         let after = |seconds: u64| Now {
             instant: now.instant + Duration::from_secs(seconds),
@@ -222,22 +220,41 @@ mod tests {
         let mut lessons = Lessons::new(false);
         lessons.learn(&report(&first), &Fault::Timestamp, now);
         let refused = Some(Fault::Timestamp);
-        for seconds in [0, 1, 9] {
+        for seconds in [0, 1, 59] {
             let then = after(seconds);
             assert_eq!(lessons.against(&first, then), refused, "{seconds}");
             let next = with(then.millis + lead);
             assert_eq!(lessons.against(&next, then), refused, "{seconds}");
         }
         // By now a broker may take the first one.
-        assert_eq!(lessons.against(&first, after(10)), None);
+        assert_eq!(lessons.against(&first, after(60)), None);
         // What was under way when the first was refused does not make it last.
         let later = with(now.millis + lead + 1);
         lessons.learn(&report(&later), &Fault::Timestamp, after(5));
-        assert_eq!(lessons.against(&later, after(10)), None);
+        assert_eq!(lessons.against(&later, after(60)), None);
         // An earlier one does.
         let earlier = with(now.millis + lead - 1);
         lessons.learn(&report(&earlier), &Fault::Timestamp, after(5));
-        assert_eq!(lessons.against(&first, after(14)), refused);
+        assert_eq!(lessons.against(&first, after(64)), refused);
+    }
+
+    /// Of a topic that takes what is ahead by some seconds only. What is written now must never be like it.
+    #[test]
+    fn a_timestamp_near_to_now_says_nothing_about_others() {
+        let now = Now::ask();
+        let mut lessons = Lessons::new(false);
+        for near in [-60_000, -1, 0, 6_000, 60_000] {
+            let record = record(Some(now.millis + near), Some(b"k"), 100);
+            lessons.learn(&report(&record), &Fault::Timestamp, now);
+        }
+        for seconds in [0, 6, 59] {
+            let then = Now {
+                instant: now.instant + Duration::from_secs(seconds),
+                ..now
+            };
+            let present = record(Some(now.millis + 1000 * seconds as i64), Some(b"k"), 100);
+            assert_eq!(lessons.against(&present, then), None, "{seconds}");
+        }
     }
 
     #[test]

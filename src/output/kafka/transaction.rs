@@ -284,7 +284,7 @@ impl Transactions {
         };
         event.emit(&self.writer.metrics);
         self.roll_back();
-        self.learn();
+        self.learn(self.returns.take());
         // Now, since of lanes that are given up nothing is written, not even to find out what was refused.
         open.abandon();
     }
@@ -304,9 +304,11 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a producer that makes batches as they are to be made now.
+    /// Goes on with a producer that makes batches as they are to be made now, and counts them from 0.
     fn reconnect(&mut self) {
         self.producer = None;
+        // Whatever the old one may never have reported is not waited for.
+        self.returns = Arc::default();
         match self.connect() {
             Ok(producer) => self.producer = Some(producer),
             Err(error) => self.give_up(&error),
@@ -343,8 +345,9 @@ impl Transactions {
             }
         }
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
+        let returned = self.returns.take();
         self.reconnect();
-        self.learn(); // what the old one reported is no trouble of the new one's
+        self.learn(returned); // what the old one reported is no trouble of the new one's
     }
 
     /// Begins a transaction if there is none. `false` if that cannot be done: `origin` is given up.

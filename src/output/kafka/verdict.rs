@@ -12,7 +12,6 @@ use std::collections::HashSet;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::lessons::Now;
 use super::report::Report;
 use crate::message::Failure;
 
@@ -45,7 +44,7 @@ pub enum Verdict {
     /// It is sent again, alone: it or one beside it was too large, or all of them together. If none is too large alone,
     /// batches are smaller from then on.
     AloneForSize,
-    /// It is sent again, in smaller batches: it was refused with so many others that it took long to send each alone.
+    /// It is sent again, in smaller batches: it was refused with so many others that to send each alone would take long.
     Smaller,
     /// Nothing can be written any more.
     End,
@@ -142,18 +141,15 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
 }
 
 /// Whether a dead letter that was refused can be made so that its topic takes it.
-pub fn can_be_mended(fault: &Fault, report: &Report, now: Now) -> bool {
+pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
     match (fault, report.timestamp) {
         (Fault::Size, _) => true,
         (Fault::Keyless, _) => !report.has_key,
         // In its place comes the time of writing.
-        (Fault::Timestamp, Some(timestamp)) => timestamp.abs_diff(now.millis) > PRESENT_MILLIS,
+        (Fault::Timestamp, Some(_)) => true,
         _ => false,
     }
 }
-
-/// What is so near to now was the time of writing already.
-const PRESENT_MILLIS: u64 = 60_000;
 
 /// The failure of a message one of whose records was refused.
 pub fn failure(fault: &Fault, report: &Report) -> Failure {

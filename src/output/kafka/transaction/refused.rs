@@ -5,15 +5,15 @@
 //! its own and in a transaction that is never committed. Only these: what else the transaction had is not sent for it.
 
 use std::sync::Arc;
-use std::thread;
 
 use rdkafka::producer::Producer as _;
 
+use super::super::lessons::Now;
 use super::super::report::Report;
 use super::super::sent::{Only, Returned, Sent, Stretch};
 use super::super::verdict::{Fault, Sending, Verdict};
 use super::super::{again, explain};
-use super::{Open, Transactions, Trouble};
+use super::{Open, Transactions};
 
 /// A record that was refused, or one beside it.
 struct Suspect {
@@ -25,41 +25,37 @@ struct Suspect {
 struct Over;
 
 impl Transactions {
-    /// Takes what was reported, and remembers what was refused.
-    pub(super) fn learn(&mut self) {
+    /// Remembers what was refused, of all that was reported since the transaction began.
+    pub(super) fn learn(&mut self, returned: Vec<Returned>) {
         if self.producer.is_none() {
             return; // the engine was told
         }
-        let judged = self.judge(false);
-        let mut suspects = Vec::new();
-        let (mut batch_too_large, mut smaller) = (false, false);
-        for (returned, verdicts) in &judged {
-            for (report, verdict) in returned.reports.iter().zip(verdicts) {
-                batch_too_large |= *verdict == Verdict::AloneForSize;
-                smaller |= *verdict == Verdict::Smaller;
-                if let Verdict::Alone | Verdict::AloneForSize = verdict {
-                    suspects.push(Suspect {
-                        stretch: Arc::clone(&returned.stretch),
-                        report: report.clone(),
-                    });
-                }
-            }
+        let judged = self.judge(returned, false);
+        let verdicts = || judged.iter().flat_map(|(_, verdicts)| verdicts);
+        if verdicts().all(|verdict| *verdict == Verdict::Again) {
+            return;
         }
-        let mut record_too_large = has_too_large(&judged);
+        let has_too_large_batch = verdicts().any(|one| *one == Verdict::AloneForSize);
+        let mut smaller = verdicts().any(|one| *one == Verdict::Smaller);
+        let has_too_large_record = has_too_large(&judged);
+        let suspects = suspects(&judged);
         if self.remember(judged).is_err() {
             return;
         }
         match self.try_alone(&suspects) {
-            Ok(found) => record_too_large |= found,
+            // Unless one of them was not tried: what is found of it the next time decides.
+            Ok(Some(found)) => smaller |= has_too_large_batch && !has_too_large_record && !found,
+            Ok(None) => {}
             Err(Over) => return,
         }
-        if smaller || (batch_too_large && !record_too_large) {
+        if smaller {
             self.batches = self.batches.halved(&self.config.topic);
-            self.reconnect();
         }
+        // The sequence numbers of what was refused are missing, and brokers would refuse what comes behind.
+        self.reconnect();
     }
 
-    fn judge(&self, alone: bool) -> Vec<(Returned, Vec<Verdict>)> {
+    fn judge(&self, returned: Vec<Returned>, alone: bool) -> Vec<(Returned, Vec<Verdict>)> {
         let sending = Sending {
             own: &self.config.topic,
             // The rest of the transaction is written again, whatever was reported of it.
@@ -67,7 +63,7 @@ impl Transactions {
             alone,
             batch_bytes: self.batches.bytes,
         };
-        again::judge(self.returns.take(), sending)
+        again::judge(returned, sending)
     }
 
     /// Remembers all that is refused for sure.
@@ -112,52 +108,80 @@ impl Transactions {
         Ok(())
     }
 
-    /// Sends each of these alone, and remembers which of them are refused. Whether one is too large.
-    fn try_alone(&mut self, suspects: &[Suspect]) -> Result<bool, Over> {
-        let mut record_too_large = false;
+    /// Sends each of these alone, and remembers which of them are refused. Whether one is too large; `None` if not all of
+    /// them were tried.
+    fn try_alone(&mut self, suspects: &[Suspect]) -> Result<Option<bool>, Over> {
+        let mut found_too_large = false;
         let mut begun = false;
         for suspect in suspects {
             let producer = self.producer.as_ref().ok_or(Over)?;
             if !begun && let Err(error) = producer.begin_transaction() {
                 self.renew(Open::default(), &error.to_string());
-                break; // what is not found out now is refused again
+                return self.producer.as_ref().map(|_| None).ok_or(Over);
             }
             begun = true;
-            if self.send_alone(suspect).is_err() {
-                break;
-            }
+            self.send_alone(suspect);
             if self.returns.is_troubled() {
+                let returned = self.returns.take();
                 self.roll_back();
                 begun = false;
-                let judged = self.judge(true);
-                record_too_large |= has_too_large(&judged);
+                let judged = self.judge(returned, true);
+                found_too_large |= has_too_large(&judged);
                 self.remember(judged)?;
             }
         }
         if begun {
             self.roll_back();
         }
-        Ok(record_too_large)
+        let mut lanes = suspects.iter().map(|one| &one.stretch.batch.origin);
+        let all_tried = !lanes.any(|origin| origin.is_abandoned());
+        let found = all_tried.then_some(found_too_large);
+        self.producer.as_ref().map(|_| found).ok_or(Over)
     }
 
     /// Sends one record, and waits until it is written or refused.
-    fn send_alone(&mut self, suspect: &Suspect) -> Result<(), Trouble> {
+    fn send_alone(&mut self, suspect: &Suspect) {
         let Some(producer) = &self.producer else {
-            return Ok(());
+            return;
         };
         let Suspect { stretch, report } = suspect;
         let only = Only::from([((report.message, report.record), report.partition)]);
         let sent = Sent::new(Arc::clone(stretch), None, &self.returns, Vec::new());
-        // What is refused before it is sent is like what was found out of another.
-        self.writer.write(producer, &sent, Some(&only));
+        let refused = self.writer.write(producer, &sent, Some(&only));
         drop(sent);
-        self.flush(producer)?;
-        // librdkafka's own count is 0 a moment before the last report is dealt with.
+        // Not as before a commit, whose looks are longer: there may be many suspects. A transaction has a time limit, at
+        // which all is reported.
         while !self.returns.are_all_here() {
-            thread::sleep(again::LOOK);
+            let _ = producer.flush(again::LOOK); // only that time is up
         }
-        Ok(())
+        // They are like what was refused before. That may be forgotten when they are read again.
+        for (index, failure) in refused {
+            if !stretch.is_letter(index) {
+                let offset = stretch.batch.messages[stretch.start + index].offset;
+                let origin = &stretch.batch.origin;
+                self.writer.known.refuse(origin, offset, failure);
+            }
+        }
     }
+}
+
+/// Those that were refused, or ones beside them. The nearest to now first: if its timestamp is refused, so are those of
+/// the others, and they need not be tried.
+fn suspects(judged: &[(Returned, Vec<Verdict>)]) -> Vec<Suspect> {
+    let now = Now::ask().millis;
+    let of = |(returned, verdicts): &(Returned, Vec<Verdict>)| {
+        let reports = returned.reports.iter().zip(verdicts);
+        let suspected = reports
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Alone | Verdict::AloneForSize));
+        let suspect = |(report, _): (&Report, _)| Suspect {
+            stretch: Arc::clone(&returned.stretch),
+            report: report.clone(),
+        };
+        suspected.map(suspect).collect::<Vec<_>>()
+    };
+    let mut all: Vec<Suspect> = judged.iter().flat_map(of).collect();
+    all.sort_by_key(|one| one.report.timestamp.map_or(0, |at| at.abs_diff(now)));
+    all
 }
 
 fn has_too_large(judged: &[(Returned, Vec<Verdict>)]) -> bool {
