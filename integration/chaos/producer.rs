@@ -206,9 +206,16 @@ fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
         .key(key.as_str())
         .payload(payload.as_str())
         .headers(headers);
+    /// Longer than all brokers are away. librdkafka 2.12 can come out of that without any broker in its list, and then it
+    /// never writes again: a metadata response stops the timer that another thread has just set to bootstrap anew.
+    const STUCK: Duration = Duration::from_secs(300);
+    let began = Instant::now();
     while let Err((error, back)) = producer.send(record) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => thread::sleep(Duration::from_millis(5)),
+            Some(RDKafkaErrorCode::QueueFull) => {
+                assert!(began.elapsed() < STUCK, "the test's own producer is stuck");
+                thread::sleep(Duration::from_millis(5));
+            }
             // Just added, and this client does not know yet.
             Some(RDKafkaErrorCode::UnknownPartition) => {
                 streams.lock()[index].sent -= 1;
