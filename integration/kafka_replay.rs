@@ -139,8 +139,10 @@ root = {'at': [meta['topic'], meta['partition'], meta['offset']], 'headers': sor
 fn a_replay_runs_the_message_that_was() {
     let cluster = Cluster::shared();
     let pipeline = Pipeline::new(cluster, "was", 3, "raise ValueError('not yet')");
+    // With a key, so that there is an order between the results: without one, each goes to any partition.
     let records = (0..3).map(|n| {
         Record::json(&json!({ "n": n }))
+            .key("k")
             .header("trace", Some(b"abc"))
             .partition(2)
     });
