@@ -90,10 +90,7 @@ impl Kafka {
 
     /// How batches are made from here on.
     fn next(&mut self, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
-        let any = |wanted: Verdict| {
-            let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
-            verdicts.any(|verdict| *verdict == wanted)
-        };
+        let any = |wanted| has(judged, &wanted);
         let smaller = any(Verdict::Smaller);
         self.sizing |= any(Verdict::AloneForSize);
         self.sizing &= !smaller && !any(Verdict::Refused(Fault::Size));
@@ -238,6 +235,11 @@ pub(super) fn judge(
     returned.into_iter().map(with_its_own).collect()
 }
 
+/// Whether this is the verdict on any of the records.
+pub(super) fn has(judged: &[(Returned, Vec<Verdict>)], wanted: &Verdict) -> bool {
+    judged.iter().any(|(_, verdicts)| verdicts.contains(wanted))
+}
+
 /// Verdicts of stretches that wait for others before them: of what they say of sizes a note was taken.
 fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     for verdict in &mut verdicts {
@@ -269,7 +271,7 @@ pub(super) fn learn(
     if !stretch.is_letter(report.message) || !can_be_mended(fault, report) {
         return Some(verdict::failure(fault, report));
     }
-    let offset = stretch.batch.messages[stretch.start + report.message].offset;
+    let offset = stretch.message(report.message).offset;
     writer
         .known
         .refuse_letter(&stretch.batch.origin, offset, fault, report.bytes);

@@ -52,7 +52,6 @@ impl Refusals {
             return Left::Nothing;
         }
         let origin = &stretch.batch.origin;
-        let message = |index: usize| &stretch.batch.messages[stretch.start + index];
         let (policy, engine) = match self {
             Self::Policy(policy, engine) => (policy, engine),
             Self::Fatal(engine) => {
@@ -76,7 +75,7 @@ impl Refusals {
         for (index, failure) in refused {
             let event = Failed {
                 origin,
-                message: message(index),
+                message: stretch.message(index),
                 failure: &failure,
                 dropped,
             };

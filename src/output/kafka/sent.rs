@@ -8,7 +8,7 @@ use actix::Recipient;
 
 use super::report::Report;
 use crate::message::ack::Ack;
-use crate::message::{Batch, Deliver, Outcome, Outcomes};
+use crate::message::{Batch, Deliver, Message, Outcome, Outcomes};
 
 /// What is written: consecutive messages of a batch, and what became of them.
 #[derive(Debug)]
@@ -43,9 +43,14 @@ impl Stretch {
         matches!(self.outcomes.items[index], Outcome::Failed(_))
     }
 
-    /// Where the message with this index in the stretch is, for people.
+    /// The message with this index in the stretch.
+    pub fn message(&self, index: usize) -> &Message {
+        &self.batch.messages[self.start + index]
+    }
+
+    /// Where it is, for people.
     pub fn place(&self, index: usize) -> String {
-        let message = &self.batch.messages[self.start + index];
+        let message = self.message(index);
         message.place(&self.batch.origin).to_string()
     }
 }

@@ -142,12 +142,12 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
 
 /// Whether a dead letter that was refused can be made so that its topic takes it.
 pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
-    match (fault, report.timestamp) {
-        (Fault::Size, _) => true,
-        (Fault::Keyless, _) => !report.has_key,
+    match fault {
+        Fault::Size => true,
+        Fault::Keyless => !report.has_key,
         // In its place comes the time of writing.
-        (Fault::Timestamp, Some(_)) => true,
-        _ => false,
+        Fault::Timestamp => report.timestamp.is_some(),
+        Fault::Other | Fault::NoTopic | Fault::NotAllowed => false,
     }
 }
 

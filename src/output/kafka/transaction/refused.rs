@@ -15,6 +15,8 @@ use super::super::verdict::{Fault, Sending, Verdict};
 use super::super::{again, explain};
 use super::{Open, Transactions};
 
+const TOO_LARGE: Verdict = Verdict::Refused(Fault::Size);
+
 /// A record that was refused, or one beside it.
 struct Suspect {
     stretch: Arc<Stretch>,
@@ -31,13 +33,13 @@ impl Transactions {
             return; // the engine was told
         }
         let judged = self.judge(returned, false);
-        let verdicts = || judged.iter().flat_map(|(_, verdicts)| verdicts);
-        if verdicts().all(|verdict| *verdict == Verdict::Again) {
+        let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
+        if verdicts.all(|verdict| *verdict == Verdict::Again) {
             return;
         }
-        let has_too_large_batch = verdicts().any(|one| *one == Verdict::AloneForSize);
-        let mut smaller = verdicts().any(|one| *one == Verdict::Smaller);
-        let has_too_large_record = has_too_large(&judged);
+        let has_too_large_batch = again::has(&judged, &Verdict::AloneForSize);
+        let has_too_large_record = again::has(&judged, &TOO_LARGE);
+        let mut smaller = again::has(&judged, &Verdict::Smaller);
         let suspects = suspects(&judged);
         if self.remember(judged).is_err() {
             return;
@@ -102,9 +104,9 @@ impl Transactions {
             ));
             return Err(Over);
         }
-        let message = &stretch.batch.messages[stretch.start + report.message];
+        let offset = stretch.message(report.message).offset;
         let origin = &stretch.batch.origin;
-        self.writer.known.refuse(origin, message.offset, failure);
+        self.writer.known.refuse(origin, offset, failure);
         Ok(())
     }
 
@@ -126,7 +128,7 @@ impl Transactions {
                 self.roll_back();
                 begun = false;
                 let judged = self.judge(returned, true);
-                found_too_large |= has_too_large(&judged);
+                found_too_large |= again::has(&judged, &TOO_LARGE);
                 self.remember(judged)?;
             }
         }
@@ -149,15 +151,15 @@ impl Transactions {
         let sent = Sent::new(Arc::clone(stretch), None, &self.returns, Vec::new());
         let refused = self.writer.write(producer, &sent, Some(&only));
         drop(sent);
-        // Not as before a commit, whose looks are longer: there may be many suspects. A transaction has a time limit, at
-        // which all is reported.
+        // Not as before a commit, whose looks are longer: there may be many suspects. Nor `again::await_reports`, for which
+        // each would wait for its batch to fill (`linger.ms`). A transaction has a time limit, at which all is reported.
         while !self.returns.are_all_here() {
             let _ = producer.flush(again::LOOK); // only that time is up
         }
         // They are like what was refused before. That may be forgotten when they are read again.
         for (index, failure) in refused {
             if !stretch.is_letter(index) {
-                let offset = stretch.batch.messages[stretch.start + index].offset;
+                let offset = stretch.message(index).offset;
                 let origin = &stretch.batch.origin;
                 self.writer.known.refuse(origin, offset, failure);
             }
@@ -182,9 +184,4 @@ fn suspects(judged: &[(Returned, Vec<Verdict>)]) -> Vec<Suspect> {
     let mut all: Vec<Suspect> = judged.iter().flat_map(of).collect();
     all.sort_by_key(|one| one.report.timestamp.map_or(0, |at| at.abs_diff(now)));
     all
-}
-
-fn has_too_large(judged: &[(Returned, Vec<Verdict>)]) -> bool {
-    let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
-    verdicts.any(|verdict| *verdict == Verdict::Refused(Fault::Size))
 }
