@@ -18,6 +18,7 @@ mod commit;
 mod context;
 mod cursor;
 mod lag;
+mod leave;
 pub mod member;
 pub mod offsets;
 mod partition;

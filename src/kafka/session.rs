@@ -85,6 +85,13 @@ impl Session {
         *lock(&self.0.consumer) = Arc::downgrade(consumer);
     }
 
+    /// The input's consumer is about to leave its group. No call to it is under way when this returns, and none comes after:
+    /// librdkafka does not return from a call that meets the end of its group's handler.
+    pub fn forget_consumer(&self) {
+        self.confirm(None);
+        *lock(&self.0.consumer) = Weak::new();
+    }
+
     /// All lanes that are not given up are the member's who it is said to be; `None` if it is none.
     pub fn confirm(&self, membership: Option<Membership>) {
         *lock(&self.0.confirmed) = membership;
@@ -95,7 +102,8 @@ impl Session {
     /// The membership is looked at after the metadata was taken, and generations only rise: if it is the one that was
     /// confirmed before, so is that of the metadata.
     pub fn group(&self) -> Option<ConsumerGroupMetadata> {
-        let consumer = lock(&self.0.consumer).upgrade()?;
+        let consumer = lock(&self.0.consumer); // until the calls have returned
+        let consumer = consumer.upgrade()?;
         let group = consumer.group_metadata()?;
         let now = Membership::of(&consumer)?;
         let confirmed = lock(&self.0.confirmed);

@@ -37,7 +37,10 @@ pub struct Context {
     /// The connections.
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
-    closing: AtomicBool,
+    /// The consumer leaves its group: see `leave`.
+    leaving: AtomicBool,
+    /// Since it leaves, librdkafka has asked for an answer.
+    asked: AtomicBool,
     told: AtomicU64,
 }
 
@@ -47,7 +50,8 @@ impl Context {
         Self {
             link: Link::new("input", config, metrics),
             events: Mutex::default(),
-            closing: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             told: AtomicU64::new(0),
         }
     }
@@ -55,6 +59,21 @@ impl Context {
     /// The oldest event that was not taken yet.
     pub fn next(&self) -> Option<Event> {
         self.events().pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn has(&self, event: impl Fn(&Event) -> bool) -> bool {
+        self.events().iter().any(event)
+    }
+
+    /// From now on what the group says about partitions is no event.
+    pub(super) fn set_leaving(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether the group has said something about partitions since the consumer leaves.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// How much librdkafka has told so far.
@@ -94,20 +113,18 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(
         &self,
-        consumer: &BaseConsumer<Self>,
+        _: &BaseConsumer<Self>,
         kind: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
         self.count();
-        let assign = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::Acquire) {
-            return answer(consumer, assign, partitions);
+        if self.leaving.load(Ordering::Acquire) {
+            return self.asked.store(true, Ordering::Release);
         }
         let partitions = partitions.clone();
-        self.events().push_back(if assign {
-            Event::Assign(partitions)
-        } else {
-            Event::Revoke(partitions)
+        self.events().push_back(match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Event::Assign(partitions),
+            _ => Event::Revoke(partitions),
         });
     }
 
@@ -115,28 +132,6 @@ impl ConsumerContext for Context {
         self.count();
         self.events()
             .push_back(Event::Committed(result, offsets.clone()));
-    }
-}
-
-/// To be called before a consumer is dropped. What the group said and nobody answered is answered now, and what it says
-/// from now on at once: librdkafka closes nothing before it has the answer, and waits for it for ever.
-pub fn close(consumer: &BaseConsumer<Context>) {
-    let context = consumer.context();
-    context.closing.store(true, Ordering::Release);
-    while let Some(event) = context.next() {
-        match event {
-            Event::Assign(partitions) => answer(consumer, true, &partitions),
-            Event::Revoke(partitions) => answer(consumer, false, &partitions),
-            Event::Told(_) | Event::Committed(..) => {}
-        }
-    }
-}
-
-/// The answer of a consumer that is to be closed. What is taken here is given back at once.
-pub fn answer(consumer: &BaseConsumer<Context>, assign: bool, partitions: &TopicPartitionList) {
-    let answered = if assign { take } else { let_go }(consumer, partitions);
-    if let Err(error) = answered {
-        tracing::debug!(%error, assign, "cannot answer the group while closing");
     }
 }
 
@@ -156,98 +151,5 @@ pub fn take(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::mem;
-    use std::sync::mpsc::channel;
-    use std::thread;
-    use std::time::{Duration, Instant};
-
-    use rdkafka::error::RDKafkaErrorCode;
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::DefaultProducerContext;
-    use rdkafka::types::RDKafkaApiKey;
-
-    use super::super::{Waker, connect};
-    use super::*;
-    use crate::config::KafkaInputConfig;
-
-    type Cluster = MockCluster<'static, DefaultProducerContext>;
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    /// A static member to which the group has given partitions, without an answer so far.
-    fn member(cluster: &Cluster) -> Arc<BaseConsumer<Context>> {
-        cluster.create_topic("in", 4, 1).unwrap();
-        let client = KafkaClientConfig::at(cluster.bootstrap_servers());
-        let config = KafkaInputConfig {
-            instance_id: Some("one".into()),
-            session_timeout: Duration::from_secs(6),
-            heartbeat_interval: Duration::from_millis(100),
-            ..KafkaInputConfig::new(client, vec!["in".into()], "group".into())
-        };
-        let consumer = connect(&config, &Waker::default(), &Arc::default(), None).unwrap();
-        consumer.subscribe(&["in"]).unwrap();
-        poll_until(&consumer, |event| matches!(event, Event::Assign(_)));
-        consumer
-    }
-
-    #[track_caller]
-    fn poll_until(consumer: &Arc<BaseConsumer<Context>>, came: impl Fn(&Event) -> bool) {
-        let began = Instant::now();
-        while !consumer.context().events().iter().any(&came) {
-            if began.elapsed() > PATIENCE {
-                // Its end may be what does not come.
-                mem::forget(consumer.clone());
-                panic!("the group did not say it");
-            }
-            consumer.poll(Duration::from_millis(20));
-        }
-    }
-
-    /// Fails the test if the end of a consumer does not come.
-    #[track_caller]
-    fn assert_ends(consumer: Arc<BaseConsumer<Context>>) {
-        let (ended, end) = channel();
-        thread::spawn(move || {
-            close(&consumer);
-            drop(consumer);
-            let _ = ended.send(());
-        });
-        end.recv_timeout(PATIENCE).expect("it is closed");
-    }
-
-    #[test]
-    fn a_consumer_is_closed_that_did_not_let_go_of_its_partitions_yet() {
-        let cluster = Cluster::new(1).unwrap();
-        let consumer = member(&cluster);
-        while let Some(event) = consumer.context().next() {
-            if let Event::Assign(partitions) = event {
-                take(&consumer, &partitions).unwrap();
-            }
-        }
-        consumer.unsubscribe();
-        poll_until(&consumer, |event| matches!(event, Event::Revoke(_)));
-        assert_ends(consumer);
-    }
-
-    #[test]
-    fn so_is_one_that_is_fenced_before_it_takes_them() {
-        let cluster = Cluster::new(1).unwrap();
-        let consumer = member(&cluster);
-        let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
-        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[fenced]);
-        let began = Instant::now();
-        loop {
-            let polled = consumer.poll(Duration::from_millis(20));
-            let code = polled.and_then(|polled| polled.err()?.rdkafka_error_code());
-            if code == Some(RDKafkaErrorCode::FencedInstanceId) {
-                break;
-            }
-            assert!(began.elapsed() < PATIENCE, "it was not fenced");
-        }
-        assert_ends(consumer);
     }
 }

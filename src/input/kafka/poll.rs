@@ -407,21 +407,8 @@ impl Poller {
             self.poll(Duration::from_millis(20));
             self.serve_group();
         }
-        self.close();
-        let Self {
-            mut consumer,
-            partitions,
-            ..
-        } = self;
-        drop(partitions); // their queues hold the consumer
-        let consumer = loop {
-            match Arc::try_unwrap(consumer) {
-                Ok(consumer) => break consumer,
-                Err(shared) => consumer = shared, // a transaction asks for the group
-            }
-            thread::sleep(Duration::from_millis(1));
-        };
-        drop(consumer); // leaves the group, so that others need not wait for the session to time out
+        // So that others need not wait for the session to time out.
+        self.leave();
         Ok(())
     }
 

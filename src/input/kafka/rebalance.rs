@@ -21,7 +21,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::admin::TopicId;
 use super::begin::{self, Begin, Facts, Reason};
 use super::commit::Committer;
-use super::context;
+use super::leave;
 use super::member::{Kind, Owed};
 use super::partition::Partition;
 use super::poll::Poller;
@@ -487,7 +487,7 @@ impl Poller {
 
     /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
     pub(super) fn rejoin(&mut self) -> anyhow::Result<()> {
-        self.close();
+        self.leave();
         self.consumer = super::connect(
             &self.config,
             &self.waker,
@@ -498,10 +498,13 @@ impl Poller {
         Ok(())
     }
 
-    /// To be called before the consumer is dropped.
-    pub(super) fn close(&mut self) {
+    /// Leaves the group. To be called before the consumer is dropped.
+    pub(super) fn leave(&mut self) {
         self.debt = None; // which answers
-        context::close(&self.consumer);
+        if let Some(session) = &self.session {
+            session.forget_consumer();
+        }
+        leave::leave(&self.consumer);
     }
 
     fn remove(&mut self, which: impl Fn(&Partition) -> bool) {

@@ -1,0 +1,244 @@
+//! Leaving the group with a consumer that is not needed any more.
+//!
+//! Before librdkafka (2.12) leaves, it asks for all partitions back, by an event as for any revocation. Two things can hold
+//! that up for ever, and both have been seen:
+//!
+//! - An event that nobody answers, for example an assignment that came just before.
+//! - An answer that comes too late. Events of before the end may still be handed out when the group's handler has ended,
+//!   and a call that it takes from its queue then is never returned from (`rd_kafka_cgrp_op_serve`: "if
+//!   `rkcg_terminated`"). The call after the one that ended the handler hits that moment easily.
+//!
+//! So what waits for an answer gets it before librdkafka is asked to leave. After that, one call lets go of everything,
+//! however many events there are. And this is done by a thread of its own: if it is caught in a call all the same, the
+//! member has left its group, and the thread is left behind.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
+
+use super::context::{Context, Event, let_go, take};
+
+/// The time between two looks at whether the consumer has left.
+const LOOK: Duration = Duration::from_millis(20);
+/// If letting go of everything did not help, it is done again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The thread may take this long to end after the consumer has left.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Leaves the group, and returns when that is done. To be called before a consumer is dropped, while no other thread makes
+/// calls that concern its group.
+///
+/// After a fatal error, librdkafka leaves when the consumer is dropped.
+pub fn leave(consumer: &Arc<BaseConsumer<Context>>) {
+    let (end, ended) = channel::<()>();
+    let leaver = Arc::clone(consumer);
+    let spawned = thread::Builder::new()
+        .name("kafka-leave".into())
+        .spawn(move || {
+            work(&leaver);
+            drop(leaver); // before the caller drops its own
+            drop(end);
+        });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "no thread for leaving the group: leaving it without one");
+        return work(consumer);
+    }
+    let mut left = None;
+    while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        if !consumer.closed() {
+            continue;
+        }
+        if left.get_or_insert_with(Instant::now).elapsed() > GRACE {
+            tracing::warn!(
+                "the group was left, but librdkafka did not return from a call: its consumer stays in memory"
+            );
+            return;
+        }
+    }
+}
+
+fn work(consumer: &BaseConsumer<Context>) {
+    let context = consumer.context();
+    context.set_leaving();
+    while let Some(event) = context.next() {
+        match event {
+            Event::Assign(partitions) => tell(take(consumer, &partitions)),
+            Event::Revoke(partitions) => tell(let_go(consumer, &partitions)),
+            Event::Told(_) | Event::Committed(..) => {}
+        }
+    }
+    if let Err(error) = consumer.close_queue() {
+        tracing::debug!(%error, "librdkafka leaves the group when the consumer is dropped");
+        return;
+    }
+    let mut answered: Option<Instant> = None;
+    while !consumer.closed() {
+        consumer.poll(LOOK);
+        let due = match answered {
+            None => context.is_asked(),
+            Some(answered) => answered.elapsed() > AGAIN,
+        };
+        if due {
+            // Whatever the protocol: a consumer that leaves takes any such call for this one.
+            tell(consumer.unassign());
+            answered = Some(Instant::now());
+        }
+    }
+}
+
+fn tell(answered: KafkaResult<()>) {
+    if let Err(error) = answered {
+        tracing::debug!(%error, "cannot answer the group while leaving it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::super::member::{Kind, Membership, Owed};
+    use super::super::{Waker, connect};
+    use super::*;
+    use crate::config::{KafkaClientConfig, KafkaInputConfig};
+
+    type Cluster = MockCluster<'static, DefaultProducerContext>;
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn cluster() -> Cluster {
+        let cluster = Cluster::new(1).unwrap();
+        cluster.create_topic("in", 4, 1).unwrap();
+        cluster
+    }
+
+    /// A member to which the group has given partitions, without an answer so far.
+    fn member(cluster: &Cluster, instance_id: Option<&str>) -> Arc<BaseConsumer<Context>> {
+        let client = KafkaClientConfig::at(cluster.bootstrap_servers());
+        let config = KafkaInputConfig {
+            instance_id: instance_id.map(str::to_owned),
+            session_timeout: Duration::from_secs(6),
+            heartbeat_interval: Duration::from_millis(100),
+            ..KafkaInputConfig::new(client, vec!["in".into()], "group".into())
+        };
+        let consumer = connect(&config, &Waker::default(), &Arc::default(), None).unwrap();
+        consumer.subscribe(&["in"]).unwrap();
+        poll_until(&consumer, |event| matches!(event, Event::Assign(_)));
+        consumer
+    }
+
+    fn answer(consumer: &BaseConsumer<Context>) {
+        while let Some(event) = consumer.context().next() {
+            match event {
+                Event::Assign(partitions) => take(consumer, &partitions).unwrap(),
+                Event::Revoke(partitions) => let_go(consumer, &partitions).unwrap(),
+                Event::Told(_) | Event::Committed(..) => {}
+            }
+        }
+    }
+
+    #[track_caller]
+    fn poll_until(consumer: &Arc<BaseConsumer<Context>>, came: impl Fn(&Event) -> bool) {
+        let began = Instant::now();
+        while !consumer.context().has(&came) {
+            if began.elapsed() > PATIENCE {
+                // Its end may be what does not come.
+                mem::forget(consumer.clone());
+                panic!("the group did not say it");
+            }
+            consumer.poll(Duration::from_millis(20));
+        }
+    }
+
+    /// Fails the test if the end of a consumer does not come.
+    #[track_caller]
+    fn assert_ends(consumer: Arc<BaseConsumer<Context>>) {
+        let (ended, end) = channel();
+        thread::spawn(move || {
+            leave(&consumer);
+            drop(consumer);
+            let _ = ended.send(());
+        });
+        end.recv_timeout(PATIENCE).expect("it is closed");
+    }
+
+    #[test]
+    fn a_consumer_is_closed_that_did_not_let_go_of_its_partitions_yet() {
+        let cluster = cluster();
+        let consumer = member(&cluster, Some("one"));
+        answer(&consumer);
+        consumer.unsubscribe();
+        poll_until(&consumer, |event| matches!(event, Event::Revoke(_)));
+        assert_ends(consumer);
+    }
+
+    #[test]
+    fn so_is_one_that_is_fenced_before_it_takes_them() {
+        let cluster = cluster();
+        let consumer = member(&cluster, Some("one"));
+        let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[fenced]);
+        let began = Instant::now();
+        loop {
+            let polled = consumer.poll(Duration::from_millis(20));
+            let code = polled.and_then(|polled| polled.err()?.rdkafka_error_code());
+            if code == Some(RDKafkaErrorCode::FencedInstanceId) {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "it was not fenced");
+        }
+        assert_ends(consumer);
+    }
+
+    /// Put out of its group while it owes an answer, a member has two events to be asked about when it leaves: the answer to
+    /// the first ends librdkafka's handler.
+    #[test]
+    fn a_consumer_leaves_that_was_put_out_while_it_owed_an_answer() {
+        let rounds: Vec<_> = (0..4).map(|_| thread::spawn(put_out)).collect();
+        rounds.into_iter().for_each(|round| round.join().unwrap());
+    }
+
+    fn put_out() {
+        let cluster = cluster();
+        let first = member(&cluster, None);
+        answer(&first);
+        let second = member(&cluster, None);
+        let done = Arc::new(AtomicBool::new(false));
+        let other = thread::spawn({
+            let done = Arc::clone(&done);
+            move || {
+                while !done.load(Ordering::Relaxed) {
+                    second.poll(Duration::from_millis(20));
+                    answer(&second);
+                }
+                assert_ends(second);
+            }
+        });
+        let mut owed = None;
+        poll_until(&first, |event| matches!(event, Event::Revoke(_)));
+        while let Some(event) = first.context().next() {
+            if let Event::Revoke(partitions) = event {
+                owed = Some(Owed::new(&first, Kind::Revocation, partitions));
+            }
+        }
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+        cluster.request_errors(RDKafkaApiKey::Heartbeat, &[unknown]);
+        let began = Instant::now();
+        while Membership::of(&first).is_some() {
+            assert!(began.elapsed() < PATIENCE, "it was not put out");
+            first.poll(Duration::from_millis(1));
+        }
+        drop(owed); // which answers
+        assert_ends(first);
+        done.store(true, Ordering::Relaxed);
+        other.join().unwrap();
+    }
+}
