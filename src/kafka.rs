@@ -10,3 +10,4 @@ mod password;
 mod reach;
 pub mod session;
 pub mod statistics;
+mod stranded;

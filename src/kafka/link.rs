@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::reach::{Change, Reach};
 use super::statistics::Statistics;
+use super::stranded::Stranded;
 use crate::config::KafkaClientConfig;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats;
@@ -36,6 +37,7 @@ pub struct Link {
 #[derive(Debug)]
 struct State {
     reach: Reach,
+    stranded: Stranded,
     /// What the client last complained of.
     complaint: Option<Complaint>,
 }
@@ -60,6 +62,7 @@ impl Link {
         let up = metrics.now().links.entry(name).or_insert(well).up;
         let state = State {
             reach: Reach::new(up),
+            stranded: Stranded::default(),
             complaint: None,
         };
         Self {
@@ -88,8 +91,22 @@ impl Link {
 
     /// The client told of its brokers.
     pub fn told(&self, told: &Statistics) {
+        self.told_at(told, Instant::now());
+    }
+
+    fn told_at(&self, told: &Statistics, now: Instant) {
         let connected = told.is_connected();
-        let change = self.lock().reach.look(connected, Instant::now());
+        let (change, is_stranded) = {
+            let mut state = self.lock();
+            let change = state.reach.look(connected, now);
+            (change, state.stranded.look(told.has_brokers(), now))
+        };
+        if is_stranded {
+            tracing::warn!(
+                link = self.name,
+                "librdkafka has left its client without any broker: making a new one"
+            );
+        }
         {
             let mut now = self.metrics.now();
             let link = now.links.entry(self.name).or_default();
@@ -124,6 +141,21 @@ impl Link {
         if connected {
             self.metrics.health.is_well(self.name);
         }
+    }
+
+    /// Whether the client is of no use any more, since librdkafka has left it without any broker.
+    pub fn is_stranded(&self) -> bool {
+        self.lock().stranded.is_over()
+    }
+
+    /// librdkafka has left the client without any broker, and told so for long enough.
+    #[cfg(test)]
+    pub(crate) fn strand(&self) {
+        let told = super::statistics::read(b"{}").expect("statistics without a broker");
+        let now = Instant::now();
+        self.told_at(&told, now);
+        self.told_at(&told, now + std::time::Duration::from_secs(120));
+        assert!(self.is_stranded());
     }
 
     /// What the client last complained of.

@@ -21,7 +21,8 @@ pub struct Statistics {
 
 #[derive(Debug, Deserialize)]
 struct Broker {
-    /// `internal` is librdkafka itself, which is always up.
+    /// `internal` is librdkafka itself, which is always up; `logical` stands for another one, such as the coordinator of a
+    /// group.
     #[serde(default)]
     source: String,
     #[serde(default)]
@@ -32,6 +33,10 @@ struct Broker {
 }
 
 impl Broker {
+    fn is_real(&self) -> bool {
+        !matches!(self.source.as_str(), "internal" | "logical")
+    }
+
     fn is_connected(&self) -> bool {
         // A broker may ask who we are again while it answers. All other states lead to these or away from them.
         self.source != "internal" && matches!(self.state.as_str(), "UP" | "REAUTH")
@@ -106,6 +111,11 @@ impl Statistics {
         self.brokers.values().any(Broker::is_connected)
     }
 
+    /// Whether there is any broker to connect to.
+    pub fn has_brokers(&self) -> bool {
+        self.brokers.values().any(Broker::is_real)
+    }
+
     /// The partitions that are known.
     pub fn partitions(&self) -> Vec<PartitionEnd> {
         let known = |offset: i64| (offset >= 0).then_some(offset);
@@ -165,13 +175,15 @@ mod tests {
 
     #[test]
     fn connected_is_who_has_a_connection_to_a_broker() {
-        let told = |source: &str, state: &str| {
+        let read = |source: &str, state: &str| {
             let text = format!(
                 r#"{{ "brokers": {{ ":0/internal": {{ "source": "internal", "state": "UP" }},
                 "a": {{ "source": "{source}", "state": "{state}" }} }} }}"#
             );
-            read(text.as_bytes()).unwrap().is_connected()
+            read(text.as_bytes()).unwrap()
         };
+        let told = |source: &str, state: &str| read(source, state).is_connected();
+        let has_brokers = |source: &str| read(source, "DOWN").has_brokers();
         for source in ["configured", "learned", "logical"] {
             assert!(told(source, "UP") && told(source, "REAUTH"));
             for state in [
@@ -186,6 +198,10 @@ mod tests {
             }
         }
         assert!(!told("internal", "UP"));
-        assert!(!read(b"{}").unwrap().is_connected());
+        for source in ["configured", "learned"] {
+            assert!(has_brokers(source));
+        }
+        assert!(!has_brokers("internal") && !has_brokers("logical"));
+        assert!(!super::read(b"{}").unwrap().is_connected());
     }
 }

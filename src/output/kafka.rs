@@ -73,8 +73,9 @@ fn connect(
     config: &KafkaOutputConfig,
     batches: Batches,
     metrics: &Arc<Metrics>,
+    returns: &Arc<Returns>,
 ) -> anyhow::Result<Producer> {
-    let context = Context::new(name, &config.client, metrics);
+    let context = Context::new(name, &config.client, metrics, returns);
     client::configure(config, batches)
         .create_with_context(context)
         .context("a Kafka output cannot be used")
@@ -99,7 +100,8 @@ impl Kafka {
             mended: matches!(refusals, Refusals::Fatal(_)),
             ..Batches::of(config)
         };
-        let producer = connect(name, config, batches, &metrics)?;
+        let returns = Arc::default();
+        let producer = connect(name, config, batches, &metrics, &returns)?;
         let mut writer = Writer::new(config, config, metrics);
         writer.until_refused = refusals.are_the_end();
         Ok(Self {
@@ -109,7 +111,7 @@ impl Kafka {
             batches,
             writer,
             refusals,
-            returns: Arc::default(),
+            returns,
             ended: HashSet::new(),
             sizing: false,
             refused_at: None,

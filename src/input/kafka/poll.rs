@@ -188,6 +188,7 @@ impl Poller {
         }
         if now >= self.look_due {
             self.look_for_membership();
+            self.look_for_brokers();
             self.look_due = now + LOOK;
         }
         if now >= self.ids_due {

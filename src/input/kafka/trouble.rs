@@ -6,6 +6,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::blocked;
+use super::commit::Committer;
 use super::poll::Poller;
 use crate::config::Extent;
 use crate::kafka::fence::Fenced;
@@ -134,6 +135,19 @@ impl Poller {
         );
         self.end(Err(error));
         true
+    }
+
+    /// librdkafka may have left the consumer without any broker. Where there is no group, another consumer would read
+    /// again what this one has read.
+    pub(super) fn look_for_brokers(&mut self) {
+        if self.stopped || !self.consumer.context().link.is_stranded() {
+            return;
+        }
+        if self.committer == Committer::Nobody {
+            let error = "librdkafka has left the Kafka consumer without any broker: start again";
+            return self.end(Err(anyhow::Error::msg(error)));
+        }
+        self.lose("librdkafka has left the consumer without any broker");
     }
 
     /// The group has another member of our name, and what we had is that one's.

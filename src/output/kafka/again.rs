@@ -38,15 +38,16 @@ impl Kafka {
         while !self.over {
             let mut returned = self.returns.take();
             // After what came back: a producer gives up before it reports why.
-            let mut fatal = self.producer.client().fatal_error();
+            let mut gave_up = GaveUp::of(&self.producer);
             // Without idempotence the order is not promised, but no record may have two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
-            if fatal.is_some() || self.batches.alone || unordered || mem::take(&mut one_at_a_time) {
+            if gave_up.is_some() || self.batches.alone || unordered || mem::take(&mut one_at_a_time)
+            {
                 await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
-                fatal = self.producer.client().fatal_error(); // it may have given up while we waited
+                gave_up = GaveUp::of(&self.producer); // it may have given up while we waited
             }
-            let stopped = fatal.is_some_and(|(code, _)| code == RDKafkaErrorCode::GaplessGuarantee);
+            let stopped = matches!(gave_up, Some(GaveUp::Refused | GaveUp::Stranded));
             let is_done = returned.is_empty() && held.is_empty() && !stopped;
             if is_done && !self.batches.alone && !self.sizing {
                 return;
@@ -140,11 +141,9 @@ impl Kafka {
 
     /// Goes on with a new producer. The old one has nothing left.
     fn replace(&mut self, batches: Batches) -> bool {
-        tracing::debug!(
-            ?batches,
-            "what was or may be refused is written by a new producer"
-        );
-        match super::connect(self.name, &self.config, batches, &self.writer.metrics) {
+        tracing::debug!(?batches, "a new producer takes over");
+        let metrics = &self.writer.metrics;
+        match super::connect(self.name, &self.config, batches, metrics, &self.returns) {
             Ok(producer) => {
                 let old = mem::replace(&mut self.producer, producer);
                 self.batches = batches;
@@ -220,6 +219,27 @@ impl Kafka {
     }
 }
 
+/// Why a producer writes nothing any more.
+enum GaveUp {
+    /// A batch was refused: what comes behind it is left to the next producer.
+    Refused,
+    /// librdkafka has left it without any broker.
+    Stranded,
+    /// It cannot go on for another reason.
+    Fatal,
+}
+
+impl GaveUp {
+    fn of(producer: &Producer) -> Option<Self> {
+        match producer.client().fatal_error() {
+            Some((RDKafkaErrorCode::GaplessGuarantee, _)) => Some(Self::Refused),
+            Some(_) => Some(Self::Fatal),
+            None if producer.context().link().is_stranded() => Some(Self::Stranded),
+            None => None,
+        }
+    }
+}
+
 /// What becomes of each record of stretches that came back.
 pub(super) fn judge(
     returned: Vec<Returned>,
@@ -284,9 +304,16 @@ pub(super) fn learn(
 /// thread; and a producer that is dropped then never deals with it.
 fn await_reports(producer: &Producer, returns: &Returns) {
     while !returns.are_all_here() {
-        if producer.client().fatal_error().is_some() {
+        if producer.context().link().is_stranded() {
+            // Requests that were on their way were answered by nobody, and wait for a broker as well.
+            producer.purge(PurgeConfig::default().queue().inflight());
+        } else if producer.client().fatal_error().is_some() {
             producer.purge(PurgeConfig::default().queue());
         }
         thread::sleep(LOOK);
     }
 }
+
+#[cfg(test)]
+#[path = "again_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::report::Report;
-use super::sent::Ticket;
+use super::sent::{Returns, Ticket};
 use crate::config::KafkaClientConfig;
 use crate::kafka::link::{self, Link};
 use crate::kafka::statistics;
@@ -17,13 +17,20 @@ use crate::telemetry::metrics::Metrics;
 /// The producer's context.
 pub struct Context {
     link: Link,
+    returns: Arc<Returns>,
 }
 
 impl Context {
-    /// Of a producer with this `config`, called `name`.
-    pub fn new(name: &'static str, config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+    /// Of a producer with this `config`, called `name`. What it does not write goes to `returns`.
+    pub fn new(
+        name: &'static str,
+        config: &KafkaClientConfig,
+        metrics: &Arc<Metrics>,
+        returns: &Arc<Returns>,
+    ) -> Self {
         Self {
             link: Link::new(name, config, metrics),
+            returns: Arc::clone(returns),
         }
     }
 
@@ -45,6 +52,9 @@ impl ClientContext for Context {
     fn stats_raw(&self, json: &[u8]) {
         if let Some(told) = statistics::read(json) {
             self.link.told(&told);
+            if self.link.is_stranded() {
+                self.returns.tell_actor();
+            }
         }
     }
 }

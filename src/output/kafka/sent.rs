@@ -174,7 +174,7 @@ pub struct Returned {
     pub reports: Vec<Report>,
 }
 
-/// Something was not written.
+/// Something was not written, or will not be by this producer.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Troubled;
@@ -188,7 +188,8 @@ pub struct Returns {
     /// Stretches of which not all records are reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
-    /// Told of the first record that was not written since the last look, and of each stretch.
+    /// Told of the first record that was not written since the last look, of each stretch, and if the producer is
+    /// stranded.
     actor: OnceLock<Recipient<Troubled>>,
 }
 
@@ -228,7 +229,8 @@ impl Returns {
         self.tell_actor();
     }
 
-    fn tell_actor(&self) {
+    /// Something is to be done about what was sent.
+    pub fn tell_actor(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Troubled);
         }

@@ -118,8 +118,12 @@ impl From<KafkaError> for Trouble {
     }
 }
 
-/// Calls until it succeeds or there is no use in trying again.
-fn persist(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), Trouble> {
+/// Makes `call` of `producer` until it succeeds or there is no use in trying again.
+fn persist(
+    producer: &Producer,
+    what: &str,
+    mut call: impl FnMut() -> KafkaResult<()>,
+) -> Result<(), Trouble> {
     let began = Instant::now();
     let mut told = false;
     loop {
@@ -133,6 +137,9 @@ fn persist(what: &str, mut call: impl FnMut() -> KafkaResult<()>) -> Result<(), 
         };
         if !again {
             return Err(error.into());
+        }
+        if producer.context().link().is_stranded() {
+            return Err(Trouble::Renew(format!("it has no brokers: {error}")));
         }
         if !told && began.elapsed() > STEP {
             tracing::warn!(%error, "cannot {what} yet: trying on");
@@ -172,11 +179,12 @@ impl Transactions {
     /// A producer that has fenced all before it that had its id, and ended their transactions.
     fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
-        let context = delivery::Context::new("output", cluster, &self.writer.metrics);
+        let metrics = &self.writer.metrics;
+        let context = delivery::Context::new("output", cluster, metrics, &self.returns);
         let producer: Producer = client::configure(&self.config, self.batches)
             .create_with_context(context)
             .context("`output.kafka` cannot be used")?;
-        match persist("begin with transactions", || {
+        match persist(&producer, "begin with transactions", || {
             producer.init_transactions(STEP)
         }) {
             Ok(()) => Ok(producer),
@@ -230,15 +238,17 @@ impl Transactions {
         if self.returns.is_troubled() {
             return Err(Trouble::Abort("a record was refused".into()));
         }
-        persist("commit offsets", || {
+        persist(producer, "commit offsets", || {
             producer.send_offsets_to_transaction(&offsets, &group, STEP)
         })?;
-        persist("commit a transaction", || producer.commit_transaction(STEP))
+        persist(producer, "commit a transaction", || {
+            producer.commit_transaction(STEP)
+        })
     }
 
     /// Waits until all records are written, or one is not.
     fn flush(&self, producer: &Producer) -> Result<(), Trouble> {
-        persist("write all of a transaction", || {
+        persist(producer, "write all of a transaction", || {
             let until = Instant::now() + STEP;
             loop {
                 let flushed = producer.flush(LOOK);
@@ -298,7 +308,9 @@ impl Transactions {
         // need not leave.
         producer.purge(PurgeConfig::default().queue());
         let _ = producer.flush(STEP);
-        let aborted = persist("abort a transaction", || producer.abort_transaction(STEP));
+        let aborted = persist(producer, "abort a transaction", || {
+            producer.abort_transaction(STEP)
+        });
         if let Err(Trouble::Abort(reason) | Trouble::Renew(reason)) = aborted {
             self.renew(Open::default(), &reason);
         }
