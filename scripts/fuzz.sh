@@ -93,7 +93,7 @@ fuzz_native() {
 
 # Of all inputs the fewest and shortest that reach every branch that any of them reaches.
 keep() {
-  local name=$1 program=$2 fresh=$work/fresh
+  local name=$1 program=$2 fresh=$work/$1.fresh # targets may run side by side
   rm -rf "$fresh"
   mkdir -p "$fresh"
   # A crash is no part of a corpus: the test that replays it would fail until it is mended.
