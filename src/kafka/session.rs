@@ -88,7 +88,6 @@ impl Session {
     /// The input's consumer is about to leave its group. No call to it is under way when this returns, and none comes after:
     /// librdkafka does not return from a call that meets the end of its group's handler.
     pub fn forget_consumer(&self) {
-        self.confirm(None);
         *lock(&self.0.consumer) = Weak::new();
     }
 

@@ -10,34 +10,26 @@ use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::super::*;
-use crate::config::{Compression, KafkaClientConfig, Partitioner};
+use crate::config::{Config, OutputConfig, Source};
 use crate::message::{Batch, Outcome, Outcomes, Record};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The producer counts as stranded from now on. The answer tells one producer from another.
+/// Which producer there is, which then counts as stranded if it is to be `stranded`.
 #[derive(Message)]
 #[rtype(result = "usize")]
-struct Strand;
-
-impl Handler<Strand> for Kafka {
-    type Result = usize;
-
-    fn handle(&mut self, Strand: Strand, _: &mut Self::Context) -> usize {
-        self.producer.context().link().strand();
-        self.returns.tell_actor();
-        self.producer.client().native_ptr() as usize
-    }
+struct WhichProducer {
+    stranded: bool,
 }
-
-#[derive(Message)]
-#[rtype(result = "usize")]
-struct WhichProducer;
 
 impl Handler<WhichProducer> for Kafka {
     type Result = usize;
 
-    fn handle(&mut self, WhichProducer: WhichProducer, _: &mut Self::Context) -> usize {
+    fn handle(&mut self, which: WhichProducer, _: &mut Self::Context) -> usize {
+        if which.stranded {
+            self.producer.context().link().strand();
+            self.returns.tell_actor();
+        }
         self.producer.client().native_ptr() as usize
     }
 }
@@ -56,22 +48,19 @@ impl Handler<OutputEnded> for Engine {
     }
 }
 
-fn config(addresses: String) -> KafkaOutputConfig {
-    KafkaOutputConfig {
-        client: KafkaClientConfig::at(addresses),
-        topic: "out".into(),
-        topics_allowed: Vec::new(),
-        key: None,
-        headers: None,
-        partition: None,
-        partitioner: Partitioner::Murmur2,
-        compression: Compression::None,
-        ack_replicas: true,
-        idempotent_write: true,
-        max_in_flight: 5,
-        timeout: Duration::from_secs(5),
-        max_message_bytes: 1_000_000,
-        transactional_id: None,
+/// The output of a config that says no more than it has to.
+fn config(addresses: &str) -> KafkaOutputConfig {
+    let source = Source::Inline {
+        name: "t.yaml".into(),
+        text: format!(
+            "pipeline: {{ processors: [ {{ python: {{ script: root = this }} }} ] }}\n\
+             output: {{ kafka: {{ addresses: ['{addresses}'], topic: out }} }}\n"
+        ),
+    };
+    let loaded = Config::load(source, &[], &|_| None).unwrap();
+    match loaded.config.output {
+        OutputConfig::Kafka(kafka) => *kafka,
+        _ => panic!("kafka"),
     }
 }
 
@@ -124,7 +113,7 @@ fn read(addresses: &str, count: usize) -> Vec<String> {
 async fn a_stranded_producer_is_replaced_with_all_that_it_had() {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("out", 1, 1).unwrap();
-    let config = config(cluster.bootstrap_servers());
+    let config = config(&cluster.bootstrap_servers());
     let engine = Engine.start().recipient();
     let refusals = Refusals::Fatal(engine.clone());
     let output = Kafka::new(&config, refusals, engine, Arc::default()).unwrap();
@@ -134,9 +123,12 @@ async fn a_stranded_producer_is_replaced_with_all_that_it_had() {
     cluster.broker_down(1).unwrap();
     output.send(deliver(3..6)).await.unwrap();
     output.send(deliver(6..8)).await.unwrap();
-    let old = output.send(Strand).await.unwrap();
+    let old = output.send(WhichProducer { stranded: true }).await.unwrap();
     cluster.broker_up(1).unwrap();
-    let new = output.send(WhichProducer).await.unwrap();
+    let new = output
+        .send(WhichProducer { stranded: false })
+        .await
+        .unwrap();
     assert_ne!(old, new);
     output.send(deliver(8..10)).await.unwrap();
     let all: Vec<String> = (0..10).map(|number| number.to_string()).collect();
