@@ -2,7 +2,6 @@
 //!
 //! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
 
-mod bench;
 mod completions;
 mod console;
 mod eval;
@@ -18,6 +17,7 @@ mod schema;
 mod test;
 mod top;
 mod r#try;
+mod tryout;
 
 use std::process::ExitCode;
 

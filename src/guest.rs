@@ -7,6 +7,7 @@
 mod alive;
 pub mod artifact;
 pub mod cache;
+mod cpu;
 pub mod deadline;
 pub mod error;
 pub mod handshake;
@@ -16,12 +17,14 @@ pub mod log;
 pub mod meter;
 pub mod pace;
 pub mod packages;
+pub mod paths;
 pub mod protocol;
 pub mod runtime;
 pub mod spec;
 pub mod stdio;
 pub mod store;
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -34,13 +37,12 @@ use self::error::{Death, StartError};
 use self::handshake::Hello;
 use self::instance::Instance;
 use self::link::Thread;
-pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop, Stretch};
+pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
 use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
 pub use self::spec::{GuestSpec, Limits};
 use crate::codec::{Encoder, Scratch};
-use crate::message::{Batch, Outcome, Outcomes};
-use crate::telemetry::process;
+use crate::message::{Batch, Outcome, Outcomes, Slice};
 
 /// Results that a guest keeps before it hands them on, although its work is not at its end.
 const YIELD_BYTES: usize = 256 << 10;
@@ -150,19 +152,19 @@ impl Guest {
         })
     }
 
-    fn execute(&mut self, stretch: Stretch) -> Executed {
-        let Stretch {
-            batch,
-            mut next,
+    fn execute(&mut self, work: Execute) -> Executed {
+        let Execute { slice, solo_until } = work;
+        let Slice { batch, range } = slice;
+        let Range {
+            start: mut next,
             end,
-            solo_until,
-        } = stretch;
+        } = range;
         let mut outcomes = Outcomes {
             script_hash: Arc::clone(&self.spec.script_hash),
             ..Outcomes::default()
         };
         let (first, mut cost) = (next, 0);
-        let (began, cpu) = (Instant::now(), process::thread_seconds());
+        let (began, cpu) = (Instant::now(), cpu::thread_seconds());
         let stop = loop {
             if next == end {
                 break Stop::Complete;
@@ -203,7 +205,7 @@ impl Guest {
             stop,
             memory,
             took: began.elapsed(),
-            cpu_seconds: process::thread_seconds() - cpu,
+            cpu_seconds: cpu::thread_seconds() - cpu,
         }
     }
 
@@ -272,7 +274,7 @@ impl Handler<Start> for Guest {
 impl Handler<Execute> for Guest {
     type Result = MessageResult<Execute>;
 
-    fn handle(&mut self, Execute(stretch): Execute, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.execute(stretch))
+    fn handle(&mut self, work: Execute, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.execute(work))
     }
 }

@@ -1,11 +1,12 @@
 //! Where messages come from.
 //!
 //! A source runs on a thread of its own and may block. It cuts what it reads into batches and hands them to
-//! its [`Feed`], which waits for room at the gate; when it has ended, its thread tells the engine. The
+//! its [`Feed`], which waits for memory; when it has ended, its thread tells the engine. The
 //! [`Input`] actor stands for it among the actors: it hears every ack, and stops the source by its
 //! [`Control`]. Kafka's source hears the acks too, since it has positions to commit.
 
 pub mod generate;
+mod intake;
 pub mod kafka;
 pub mod stdin;
 
@@ -17,17 +18,15 @@ use actix::prelude::*;
 
 use tokio::sync::oneshot;
 
+pub use self::intake::{Feed, Intake};
 use crate::config::InputConfig;
-use crate::engine::{Engine, InputEnded, Lost};
+use crate::control::Notice;
 use crate::kafka::session::Session;
-use crate::message::ack::{Acked, Fate};
-use crate::message::gate::{Gate, Permit};
-use crate::message::{Batch, Incoming, LaneEnded, Message, Origin};
-use crate::processor::Processor;
+use crate::message::ack::{AckSink, Acked, DeliveryStatus};
+use crate::message::budget::MemoryBudget;
+use crate::resequencer::LaneEnded;
+use crate::supervisor::Run;
 use crate::telemetry::metrics::Metrics;
-
-/// Most messages in a batch. Beyond this, larger batches save nothing and only make results wait.
-pub const BATCH: usize = 1024;
 
 /// Something that can be read from.
 pub trait Source: Send + 'static {
@@ -39,70 +38,6 @@ pub trait Source: Send + 'static {
     /// # Errors
     /// If it cannot be read any more.
     fn run(self, feed: Feed) -> anyhow::Result<()>;
-}
-
-/// Where a source's batches go, and what it needs for them.
-#[derive(Clone)]
-pub struct Sink {
-    /// Permits.
-    pub gate: Gate,
-    processor: Addr<Processor>,
-    acks: Recipient<Acked>,
-    /// What is read are dead letters, to be run as the messages that they were.
-    letters: bool,
-}
-
-impl Sink {
-    /// Hands on a batch whose permit was taken.
-    pub fn send(
-        &self,
-        origin: &Arc<Origin>,
-        position: u64,
-        mut messages: Vec<Message>,
-        permit: Permit,
-    ) {
-        if self.letters {
-            messages.iter_mut().for_each(Message::reopen);
-        }
-        let acks = self.acks.clone();
-        let batch = Batch::new(Arc::clone(origin), position, messages, permit, acks);
-        // Safe without looking at the mailbox's size: the permit was taken.
-        self.processor.do_send(Incoming(Arc::new(batch)));
-    }
-
-    /// Nothing more comes in this lane, and all that came is answered or abandoned.
-    pub fn end(&self, origin: &Origin) {
-        self.processor.do_send(LaneEnded(origin.lane));
-    }
-}
-
-/// Takes the messages of a source of one lane into the engine, in order.
-pub struct Feed {
-    sink: Sink,
-    origin: Arc<Origin>,
-    position: u64,
-}
-
-impl Feed {
-    /// Hands on `messages` in batches, each when there is room for it; blocks until then.
-    pub fn send(&mut self, mut messages: Vec<Message>) {
-        while messages.len() > BATCH {
-            let rest = messages.split_off(BATCH);
-            self.send_batch(std::mem::replace(&mut messages, rest));
-        }
-        if !messages.is_empty() {
-            self.send_batch(messages);
-        }
-    }
-
-    fn send_batch(&mut self, messages: Vec<Message>) {
-        let cost = messages.iter().map(Message::cost).sum();
-        let permit = self.sink.gate.acquire(cost);
-        let count = messages.len() as u64;
-        self.sink
-            .send(&self.origin, self.position, messages, permit);
-        self.position += count;
-    }
 }
 
 /// The actor's hold on a source, which runs on another thread.
@@ -135,114 +70,115 @@ pub struct Input {
     control: Box<dyn Control>,
     lost: usize,
     metrics: Arc<Metrics>,
-    engine: Addr<Engine>,
+    engine: Recipient<Notice>,
+}
+
+/// What an input passes its messages to.
+pub struct Downstream {
+    /// The memory that messages in flight may take.
+    pub budget: MemoryBudget,
+    /// The actor that has batches run.
+    pub work: Recipient<Run>,
+    /// The actor that keeps the order of each lane.
+    pub lane_ended: Recipient<LaneEnded>,
+    /// The engine.
+    pub engine: Recipient<Notice>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Input {
-    /// Starts the input that `config` describes on an arbiter of its own. With a `session`, the output commits
-    /// how far it was dealt with.
+    /// Starts the input that `config` describes. With a `session`, the output commits the offsets.
     ///
     /// # Errors
     /// If the system, or Kafka's library, refuses what its source needs.
     pub fn start(
         config: &InputConfig,
-        gate: Gate,
-        processor: Addr<Processor>,
-        engine: Addr<Engine>,
-        metrics: &Arc<Metrics>,
+        downstream: Downstream,
         session: Option<&Session>,
     ) -> anyhow::Result<Addr<Self>> {
-        let parts = Parts {
-            gate,
-            processor,
-            engine,
-            metrics: Arc::clone(metrics),
-            letters: matches!(config, InputConfig::Kafka(kafka) if kafka.letters),
-        };
         Ok(match config {
             InputConfig::Stdin(config) => {
                 let (source, control) = stdin::Stdin::new(config)?;
-                parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
+                start(Box::new(control), downstream, false, |intake, engine| {
+                    read(source, intake, engine)
+                })
             }
             InputConfig::Generate(config) => {
                 let (source, control) = generate::Generate::new(config);
-                parts.start(Box::new(control), |feed, engine| read(source, feed, engine))
+                start(Box::new(control), downstream, false, |intake, engine| {
+                    read(source, intake, engine)
+                })
             }
             InputConfig::Kafka(config) => {
-                let (source, control) = kafka::Kafka::new(config, metrics, session)?;
-                parts.start(Box::new(control), |sink, engine| source.spawn(sink, engine))
+                let (source, control) =
+                    kafka::KafkaInput::new(config, &downstream.metrics, session)?;
+                let letters = config.letters;
+                start(Box::new(control), downstream, letters, |intake, engine| {
+                    source.spawn(intake, engine)
+                })
             }
         })
     }
 }
 
-struct Parts {
-    gate: Gate,
-    processor: Addr<Processor>,
-    engine: Addr<Engine>,
-    metrics: Arc<Metrics>,
+/// Starts the actor on an arbiter of its own, and `source` when the actor is there to hear its acks.
+fn start(
+    control: Box<dyn Control>,
+    downstream: Downstream,
     letters: bool,
-}
-
-impl Parts {
-    fn start(
-        self,
-        control: Box<dyn Control>,
-        source: impl FnOnce(Sink, Addr<Engine>) + Send + 'static,
-    ) -> Addr<Input> {
-        let arbiter = Arbiter::new().handle();
-        Input::start_in_arbiter(&arbiter, move |ctx| {
-            let Self {
-                gate,
-                processor,
-                engine,
-                metrics,
-                letters,
-            } = self;
-            let acks = ctx.address().recipient();
-            let sink = Sink {
-                gate,
-                processor,
-                acks,
-                letters,
-            };
-            source(sink, engine.clone());
-            Input {
-                control,
-                lost: 0,
-                metrics,
-                engine,
-            }
-        })
-    }
+    source: impl FnOnce(Intake, Recipient<Notice>) + Send + 'static,
+) -> Addr<Input> {
+    let arbiter = Arbiter::new().handle();
+    Input::start_in_arbiter(&arbiter, move |ctx| {
+        let Downstream {
+            budget,
+            work,
+            lane_ended,
+            engine,
+            metrics,
+        } = downstream;
+        let input = ctx.address();
+        let intake = Intake {
+            budget,
+            work,
+            lane_ended,
+            acks: AckSink::new(move |acked| input.do_send(acked)),
+            metrics: Arc::clone(&metrics),
+            letters,
+        };
+        source(intake, engine.clone());
+        Input {
+            control,
+            lost: 0,
+            metrics,
+            engine,
+        }
+    })
 }
 
 /// Runs a source of one lane on a thread of its own.
-fn read<S: Source>(source: S, sink: Sink, engine: Addr<Engine>) {
-    let feed = Feed {
-        sink,
-        origin: Arc::default(),
-        position: 0,
-    };
+fn read<S: Source>(source: S, intake: Intake, engine: Recipient<Notice>) {
+    let feed = Feed::new(intake);
     spawn(S::NAME, engine.clone(), move || {
         let result = source.run(feed);
-        engine.do_send(InputEnded(result));
+        engine.do_send(Notice::InputEnded(result));
     });
 }
 
 /// Runs `source` on a thread. Whatever happens there, the engine is not left to wait for it for ever.
-fn spawn(name: &str, engine: Addr<Engine>, source: impl FnOnce() + Send + 'static) {
+fn spawn(name: &str, engine: Recipient<Notice>, source: impl FnOnce() + Send + 'static) {
     let reading = {
         let engine = engine.clone();
         move || {
             if catch_unwind(AssertUnwindSafe(source)).is_err() {
                 let error = anyhow::anyhow!("the input panicked: a bug of the engine");
-                engine.do_send(InputEnded(Err(error)));
+                engine.do_send(Notice::InputEnded(Err(error)));
             }
         }
     };
     if let Err(error) = thread::Builder::new().name(name.into()).spawn(reading) {
-        engine.do_send(InputEnded(Err(error.into())));
+        engine.do_send(Notice::InputEnded(Err(error.into())));
     }
 }
 
@@ -272,12 +208,16 @@ impl Handler<Commit> for Input {
     }
 }
 
+impl actix::Message for Acked {
+    type Result = ();
+}
+
 impl Handler<Acked> for Input {
     type Result = ();
 
     fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
-        match acked.fate {
-            Fate::Delivered => {
+        match acked.status {
+            DeliveryStatus::Delivered => {
                 Metrics::add(&self.metrics.delivered, acked.count as u64);
                 Metrics::took(
                     &self.metrics.whole_seconds,
@@ -286,10 +226,10 @@ impl Handler<Acked> for Input {
                 );
                 self.control.delivered(acked);
             }
-            Fate::Abandoned => {}
-            Fate::Lost => {
+            DeliveryStatus::Abandoned => {}
+            DeliveryStatus::Lost => {
                 self.lost += acked.count;
-                self.engine.do_send(Lost { count: acked.count });
+                self.engine.do_send(Notice::Lost(acked.count));
             }
         }
     }

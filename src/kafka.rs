@@ -3,9 +3,11 @@
 
 pub mod client;
 pub mod connect;
+pub mod consumer;
 pub mod fence;
 pub mod header;
 pub mod link;
+pub mod member;
 mod password;
 mod reach;
 pub mod session;

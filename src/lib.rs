@@ -1,52 +1,60 @@
 //! Nerodia: a stream engine that runs Python in a sandbox.
 //!
 //! ```text
-//! Input ──▶ Processor ──▶ Supervisor ──▶ Guest ⨯ N ──▶ Processor ──▶ Output
-//!   ▲ permit from the gate   queue, scaling,   sandboxed      back in      │
-//!   │                        restarts          CPython        order        │
-//!   └───────────────────────────── acks: permits home, commit point ◀──────┘
+//! Input ──▶ Supervisor ──▶ Guest ⨯ N ──▶ Resequencer ──▶ Output
+//!   ▲ memory   queue, scaling,  sandboxed       back in          │
+//!   │ budget   restarts         CPython         order            │
+//!   └───────────── acks: memory released, offsets committed ◀────┘
 //! ```
 //!
 //! # Layout
 //!
-//! In the order in which a message meets them:
+//! In the order in which a message meets them. A module uses only modules that stand below it in this list and what all
+//! of them share; a test (`layers.rs`) holds that.
 //!
-//! * [`config`]: YAML in, a config that cannot be wrong out.
-//! * [`engine`]: starts the actors from the output back to the input, and ends them.
-//! * [`message`]: what flows; [`message::gate`] bounds it, [`message::ack`] answers for it.
-//! * [`input`]: Kafka, standard input and generated messages, cut into batches.
-//! * [`processor`]: hands batches on, puts results back in order, applies the error policy.
-//! * [`supervisor`]: the queue of work; scaling, restart and replay of guests.
-//! * [`guest`]: one interpreter in its sandbox, and the protocol spoken with it.
-//! * [`codec`]: JSON to Python's marshal format and back.
-//! * [`output`], [`dead_letter`]: where results and failures go.
-//! * [`kafka`]: what Kafka inputs and outputs share.
-//! * [`telemetry`]: metrics and logs.
-//! * [`clock`]: time that counts, by which deadlines are kept.
 //! * [`cli`]: the commands.
+//! * [`engine`]: assembles the actors from the output back to the input, and ends them.
+//! * [`input`]: Kafka, standard input and generated messages, cut into batches.
+//! * [`supervisor`]: the queue of work; scaling, restart and replay of guests.
+//! * [`resequencer`]: puts results back in order and sends failures where the config says.
+//! * [`output`]: where results and dead letters go.
+//!
+//! What they share, from the most specific to the most general:
+//!
+//! * [`kafka`]: what Kafka inputs and outputs have in common.
+//! * [`telemetry`]: metrics, logs and the web server.
+//! * [`control`]: what actors tell the engine.
+//! * [`config`]: YAML in, a config that cannot be wrong out.
+//! * [`guest`]: one interpreter in its sandbox, and the protocol spoken with it.
+//! * [`message`]: what flows, the bound on its memory, and the acks.
+//! * [`codec`]: JSON to Python's marshal format and back.
+//! * [`clock`]: time by which deadlines are kept, which stands still while the process is stopped.
 
 #![warn(missing_docs)]
 
 pub mod cli;
-pub mod clock;
+
+mod engine;
+
+mod input;
+mod output;
+mod resequencer;
+mod supervisor;
+
+mod kafka;
+mod telemetry;
+
 pub mod config;
-pub mod engine;
-pub mod message;
+mod control;
+mod guest;
+mod message;
 
-pub mod input;
-pub mod processor;
-pub mod supervisor;
-
+mod clock;
 pub mod codec;
-pub mod guest;
-
-pub mod kafka;
-
-pub mod dead_letter;
-pub mod output;
-
-pub mod telemetry;
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+
+#[cfg(test)]
+mod layers;

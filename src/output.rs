@@ -3,7 +3,8 @@
 //! An output takes [`Deliver`] messages in order, writes their records, and ends
 //! each ack when the records are where they should be. It has an arbiter of its own, so that it may block.
 
-pub mod drop;
+pub mod dead_letter;
+mod discard;
 pub mod kafka;
 pub mod lines;
 
@@ -13,24 +14,49 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use self::drop::Drop;
+use self::discard::Discard;
 use self::kafka::refusal::Refusals;
 use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
-use self::kafka::{Batches, Kafka};
+use self::kafka::{Batches, KafkaOutput};
 use self::lines::Lines;
 use crate::config::{KafkaOutputConfig, OutputConfig, StdoutCodec};
-use crate::engine::Engine;
+use crate::control::Notice;
 use crate::kafka::session::Session;
-use crate::message::Deliver;
-use crate::message::gate::Gate;
-use crate::processor::error_policy::ErrorPolicy;
+use crate::message::Processed;
+use crate::message::ack::Ack;
+use crate::message::budget::MemoryBudget;
 use crate::telemetry::metrics::Metrics;
+
+/// Results, or failures to be written as dead letters, for an output, in the order of their lane.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// Records, and failures; of each message only what concerns this output, else [`Outcome::Dropped`].
+    ///
+    /// [`Outcome::Dropped`]: crate::message::Outcome::Dropped
+    pub processed: Processed,
+    /// To be ended when everything is written.
+    pub ack: Ack,
+}
+
+/// The way of messages that failed.
+#[derive(Clone)]
+pub enum FailureRoute {
+    /// They go to an output of their own.
+    DeadLetters(Recipient<Deliver>),
+    /// They go to the output of the results, which writes both in one transaction.
+    WithResults,
+    /// They are dropped, as `pipeline.on_error: drop` says.
+    Drop,
+    /// The pipeline ends before the first of them.
+    Stop,
+}
 
 /// What outputs are started with.
 pub struct Outputs<'a> {
     /// Hears when an output cannot go on.
-    pub engine: &'a Addr<Engine>,
+    pub engine: &'a Recipient<Notice>,
     /// What is counted.
     pub metrics: &'a Arc<Metrics>,
 }
@@ -44,7 +70,7 @@ impl Outputs<'_> {
     pub fn results(
         &self,
         config: &OutputConfig,
-        policy: &ErrorPolicy,
+        policy: &FailureRoute,
     ) -> anyhow::Result<Recipient<Deliver>> {
         self.start(
             config,
@@ -58,9 +84,9 @@ impl Outputs<'_> {
         &self,
         config: &KafkaOutputConfig,
         dead_letter: Option<&KafkaOutputConfig>,
-        policy: ErrorPolicy,
+        policy: FailureRoute,
         session: Session,
-        gate: &Gate,
+        budget: &MemoryBudget,
         commit_period: Duration,
     ) -> Recipient<Deliver> {
         let writer = Writer::new(
@@ -69,7 +95,7 @@ impl Outputs<'_> {
             Arc::clone(self.metrics),
         );
         let refusals = Refusals::Policy(policy, self.engine.clone());
-        let engine = self.engine.clone().recipient();
+        let engine = self.engine.clone();
         let mut producer = config.clone();
         let mut batches = Batches::of(config);
         if let Some(letters) = dead_letter {
@@ -84,7 +110,7 @@ impl Outputs<'_> {
             refusals,
             session,
             Size {
-                full: gate.limit() / 2,
+                full: budget.limit() / 2,
                 commit_period,
                 batches,
             },
@@ -98,7 +124,7 @@ impl Outputs<'_> {
     /// # Errors
     /// If Kafka's library does not take the config.
     pub fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
-        self.start(config, Refusals::Fatal(self.engine.clone().recipient()))
+        self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
     /// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
@@ -114,12 +140,12 @@ impl Outputs<'_> {
         Ok(match config {
             OutputConfig::Stdout(config) => self.lines(std::io::stdout(), config.codec.clone()),
             OutputConfig::Drop => {
-                Drop::start_in_arbiter(&Arbiter::new().handle(), |_| Drop).recipient()
+                Discard::start_in_arbiter(&Arbiter::new().handle(), |_| Discard).recipient()
             }
             OutputConfig::Kafka(config) => {
-                let engine = self.engine.clone().recipient();
-                let kafka = Kafka::new(config, refusals, engine, Arc::clone(self.metrics))?;
-                Kafka::start_in_arbiter(&Arbiter::new().handle(), |_| kafka).recipient()
+                let engine = self.engine.clone();
+                let kafka = KafkaOutput::new(config, refusals, engine, Arc::clone(self.metrics))?;
+                KafkaOutput::start_in_arbiter(&Arbiter::new().handle(), |_| kafka).recipient()
             }
         })
     }
@@ -129,7 +155,7 @@ impl Outputs<'_> {
         writer: W,
         codec: StdoutCodec,
     ) -> Recipient<Deliver> {
-        let engine = self.engine.clone().recipient();
+        let engine = self.engine.clone();
         let lines = Lines::new(writer, codec, engine, Arc::clone(self.metrics));
         Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
     }

@@ -28,14 +28,14 @@ use actix::prelude::*;
 use self::generations::Generations;
 use self::patience::Abandoned;
 use self::reload::Candidate;
-pub use self::reload::{NewScripts, Successor};
+pub use self::reload::{GuestPlan, NewScripts};
 use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
 use crate::clock::Clock;
-use crate::engine::{Fatal, GuestsReady, Watch};
+use crate::control::{DeathGuard, Notice};
 use crate::guest::{Execute, MakeGuests};
-use crate::message::gate::Gate;
+use crate::message::budget::MemoryBudget;
 use crate::message::{Batch, Processed};
 use crate::telemetry::metrics::Metrics;
 
@@ -63,57 +63,54 @@ pub struct Supervisor {
     candidate: Option<Candidate>,
     bounds: Bounds,
     recycle: Recycle,
-    gate: Gate,
+    budget: MemoryBudget,
     metrics: Arc<Metrics>,
-    processor: Recipient<Processed>,
-    ready: Recipient<GuestsReady>,
-    fatal: Recipient<Fatal>,
+    results: Recipient<Processed>,
+    engine: Recipient<Notice>,
     /// By which guests are waited for.
     clock: Clock,
     queue: BTreeMap<Turn, Work>,
     arrivals: u64,
     /// Batches that a guest has begun, by arrival.
     begun: u64,
-    slots: Vec<Slot>,
+    /// By the number of the guest. Numbers grow, so the oldest guest is the first.
+    slots: BTreeMap<usize, Slot>,
     next_number: usize,
     /// Failed starts since a guest last reached READY.
     failed_starts: u32,
     abandoned: Abandoned,
     alarm: Option<SpawnHandle>,
-    /// Waits until the gate lets work go on.
+    /// Waits until the budget lets work go on.
     held_back: Option<SpawnHandle>,
-    _watch: Watch,
+    _guard: DeathGuard,
 }
 
 /// What a supervisor is given.
 pub struct Parts {
     /// What the first guests are made from.
-    pub first: Successor,
+    pub first: GuestPlan,
     /// The bound on memory.
-    pub gate: Gate,
+    pub budget: MemoryBudget,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who hears that the first guest is ready.
-    pub ready: Recipient<GuestsReady>,
-    /// Who hears of what cannot be mended.
-    pub fatal: Recipient<Fatal>,
+    /// Where the engine is told that the first guest is ready, and what cannot be repaired.
+    pub engine: Recipient<Notice>,
     /// By which guests are waited for.
     pub clock: Clock,
 }
 
 impl Supervisor {
-    /// A supervisor without guests that gives outcomes to `processor`. When it is started itself, it starts
+    /// A supervisor without guests that sends outcomes to `results`. When it is started itself, it starts
     /// `min` of them, and at least one: that one shows that the scripts can start.
-    pub fn new(parts: Parts, processor: Recipient<Processed>) -> Self {
+    pub fn new(parts: Parts, results: Recipient<Processed>) -> Self {
         let Parts {
             first,
-            gate,
+            budget,
             metrics,
-            ready,
-            fatal,
+            engine,
             clock,
         } = parts;
-        let Successor {
+        let GuestPlan {
             spec,
             bounds,
             recycle,
@@ -123,17 +120,16 @@ impl Supervisor {
             candidate: None,
             bounds,
             recycle,
-            gate,
+            budget,
             metrics,
-            processor,
-            _watch: Watch::new("supervisor", fatal.clone()),
-            ready,
-            fatal,
+            results,
+            _guard: DeathGuard::new("supervisor", engine.clone()),
+            engine,
             clock,
             queue: BTreeMap::new(),
             arrivals: 0,
             begun: 0,
-            slots: Vec::new(),
+            slots: BTreeMap::new(),
             next_number: 0,
             failed_starts: 0,
             abandoned: Abandoned::default(),
@@ -152,15 +148,15 @@ impl Supervisor {
         }
     }
 
-    /// Gives the oldest work to idle guests, as far as the gate has room for results.
+    /// Gives the oldest work to idle guests, as far as the budget has room for results.
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
         if let Some(held_back) = self.held_back.take() {
             ctx.cancel_future(held_back);
         }
-        while let Some((turn, index)) = self.next_run() {
-            let any_busy = self.slots.iter().any(|slot| slot.work().is_some());
-            if !self.gate.may_work(any_busy) {
-                let room = self.gate.clone().until_may_work(any_busy);
+        while let Some((turn, guest)) = self.next_run() {
+            let any_busy = self.slots.values().any(|slot| slot.work().is_some());
+            if !self.budget.may_work(any_busy) {
+                let room = self.budget.clone().until_may_work(any_busy);
                 let room = room.into_actor(self);
                 self.held_back = Some(ctx.spawn(room.map(|(), supervisor, ctx| {
                     supervisor.held_back = None;
@@ -171,48 +167,54 @@ impl Supervisor {
             let Some(work) = self.queue.remove(&turn) else {
                 return;
             };
-            self.run(index, work, ctx);
+            self.run(guest, work, ctx);
         }
     }
 
-    /// The oldest work for which a guest is idle, and the slot of that guest.
+    /// The oldest work for which a guest is idle, and the number of that guest.
     fn next_run(&mut self) -> Option<(Turn, usize)> {
         for (generation, batches) in self.generations.spans() {
             let turn = loop {
                 let Some((&turn, work)) = oldest_of(&self.queue, batches.clone()) else {
                     break None;
                 };
-                if !work.stretch.batch.origin.is_over() {
+                if !work.slice.batch.lane.is_over() {
                     break Some(turn);
                 }
                 self.queue.remove(&turn);
             };
             let idle = |slot: &Slot| slot.generation == generation && slot.idle_since().is_some();
-            let index = self.slots.iter().position(idle);
-            if let (Some(turn), Some(index)) = (turn, index) {
-                return Some((turn, index));
+            let mut guests = self.slots.iter();
+            let guest = guests.find_map(|(guest, slot)| idle(slot).then_some(*guest));
+            if let (Some(turn), Some(guest)) = (turn, guest) {
+                return Some((turn, guest));
             }
         }
         None
     }
 
-    fn run(&mut self, index: usize, mut work: Work, ctx: &mut Context<Self>) {
-        let slot = &self.slots[index];
-        let number = slot.number;
-        // A copy: each has a place of its own in the guest's mailbox.
-        let Some(guest) = slot.guest.as_ref().map(|guest| guest.execute.clone()) else {
+    fn run(&mut self, guest: usize, mut work: Work, ctx: &mut Context<Self>) {
+        let arrival = work.turn().0;
+        let slot = self.slots.get_mut(&guest);
+        let Some((slot, link)) = slot.and_then(|slot| {
+            // A copy: each has a place of its own in the guest's mailbox.
+            let link = slot.guest.as_ref()?.execute.clone();
+            Some((slot, link))
+        }) else {
             self.enqueue(work); // only guests with a thread are idle
             return;
         };
         work.waited += work.since.elapsed();
-        self.begun = self.begun.max(work.turn().0 + 1);
-        let slot = &mut self.slots[index];
+        self.begun = self.begun.max(arrival + 1);
         let patience = patience::for_work(slot.spec.limits());
-        let request = guest.send(Execute(work.stretch.clone()));
+        let request = link.send(Execute {
+            slice: work.slice.clone(),
+            solo_until: work.solo_until,
+        });
         slot.state = State::Busy(work);
         let answer = patience::answer(request, patience, self.clock.clone());
         ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
-            supervisor.executed(number, result, ctx);
+            supervisor.executed(guest, result, ctx);
         }));
     }
 
@@ -230,7 +232,7 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // Bounded by the gate, not by the mailbox.
+        // Bounded by the budget, not by the mailbox.
         ctx.set_mailbox_capacity(0);
         self.scale_up(Reason::Start, ctx);
         self.act(ctx);

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{MISUSED, WELL, progress, report, run};
 use crate::config::{Config, Loaded};
-use crate::engine::{build, problems};
+use crate::engine::{problems, scripts};
 use crate::guest::Guest;
 use crate::guest::runtime::Runtime;
 
@@ -67,7 +67,7 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
                 }
             });
     let Some(runtime) = runtime else { return false };
-    let spec = build::spec(config, Arc::clone(runtime));
+    let spec = scripts::spec(config, Arc::clone(runtime));
     match Guest::new(0, spec).start() {
         Ok(_) => true,
         Err(error) => {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console;
-use crate::engine::places::{cache_directories, runtime_directory};
 use crate::guest::cache::Cache;
+use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{Runtime, RuntimeError};
 
 /// Opens runtime `name`; tells on standard error that it is compiled, if it is.

@@ -11,7 +11,7 @@ use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::reload::Reloading;
 use crate::engine::shutdown::End;
-use crate::engine::{build, problems};
+use crate::engine::{assemble, problems};
 use crate::kafka::connect;
 use crate::telemetry::logs;
 use crate::telemetry::metrics::{ByName, Metrics};
@@ -118,7 +118,7 @@ pub fn run_and(
             return MISUSED;
         }
     };
-    match build::run(config, runtime, reloading) {
+    match assemble::run(config, runtime, reloading) {
         Ok(finished) => {
             summarize(&finished.metrics);
             then(&finished.metrics);

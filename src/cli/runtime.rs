@@ -8,10 +8,10 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
 use super::{MISUSED, WELL, console, progress, report};
-use crate::engine::places::{cache_directories, runtime_directory};
 use crate::guest::artifact::Artifact;
 use crate::guest::cache::{self, Cache};
 use crate::guest::packages;
+use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{KNOWN, RuntimeError};
 use crate::guest::store;
 

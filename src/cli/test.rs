@@ -12,10 +12,10 @@ use bytes::Bytes;
 use clap::Args;
 
 use self::verdict::{Got, judge};
-use super::bench::{self, Bench, Refused};
+use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{Config, TestCase};
-use crate::message::{Attributes, Lane, Message, Origin};
+use crate::message::{Attributes, Lane, LaneId, Message};
 
 /// What a file with tests beside a config is called: `orders.test.yaml` for `orders.yaml`.
 const BESIDE: &str = ".test.yaml";
@@ -124,10 +124,10 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     if tests.is_empty() {
         return Ok(Vec::new());
     }
-    bench::with(config, async |bench| {
+    tryout::with(config, async |tryout| {
         let mut done = Vec::new();
         for test in tests {
-            let one = run_one(bench, test).await?;
+            let one = run_one(tryout, test).await?;
             tell(&one);
             done.push(one);
         }
@@ -135,9 +135,9 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     })
 }
 
-async fn run_one(bench: &mut Bench, test: TestCase) -> anyhow::Result<Done> {
-    let (origin, message) = message(&test);
-    let (batch, executed) = bench.run(Arc::new(origin), message).await?;
+async fn run_one(tryout: &mut TryOut, test: TestCase) -> anyhow::Result<Done> {
+    let (lane, message) = message(&test);
+    let (batch, executed) = tryout.run(Arc::new(lane), message).await?;
     let got = Got::new(&executed, &batch.messages[0]);
     Ok(Done {
         failure: judge(&test.expected, &got).err(),
@@ -159,7 +159,7 @@ fn tell(done: &Done) {
     }
 }
 
-fn message(test: &TestCase) -> (Origin, Message) {
+fn message(test: &TestCase) -> (Lane, Message) {
     let bytes = |text: &String| Bytes::from(text.clone());
     let meta = &test.meta;
     let mut message = Message::new(test.payload.clone().into(), meta.offset);
@@ -174,9 +174,9 @@ fn message(test: &TestCase) -> (Origin, Message) {
         tombstone: false,
         earlier: None,
     }));
-    let origin = match &meta.topic {
-        Some(topic) => Origin::of_partition(Lane(0), topic.as_str().into(), meta.partition),
-        None => Origin::default(),
+    let lane = match &meta.topic {
+        Some(topic) => Lane::of_partition(LaneId(0), topic.as_str().into(), meta.partition),
+        None => Lane::default(),
     };
-    (origin, message)
+    (lane, message)
 }

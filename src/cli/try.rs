@@ -12,7 +12,7 @@ use clap::Args;
 
 use self::samples::Samples;
 use self::shown::{Shown, Style};
-use super::bench::{self, Refused};
+use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
     Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StdinConfig,
@@ -130,12 +130,12 @@ impl Try {
                 MISUSED
             }
         })?;
-        let shown = bench::with(&config, async |bench| {
+        let shown = tryout::with(&config, async |tryout| {
             // Before anything is read: a script that cannot start is told at once.
-            bench.guest().await?;
+            tryout.guest().await?;
             let mut totals = Totals::default();
             loop {
-                let (origin, message) = match samples.next() {
+                let (lane, message) = match samples.next() {
                     Ok(Some(sample)) => sample,
                     Ok(None) => break,
                     Err(error) => {
@@ -144,8 +144,8 @@ impl Try {
                         break;
                     }
                 };
-                let (batch, executed) = bench.run(Arc::clone(&origin), message).await?;
-                let shown = Shown::new(&origin, &batch.messages[0], &executed);
+                let (batch, executed) = tryout.run(Arc::clone(&lane), message).await?;
+                let shown = Shown::new(&lane, &batch.messages[0], &executed);
                 totals.all += 1;
                 totals.dropped += u64::from(shown.is_dropped());
                 totals.failed += u64::from(shown.is_failed());

@@ -1,6 +1,6 @@
 //! Problems that guests find in scripts, in places of the user's own files.
 
-use super::build;
+use super::scripts;
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::guest::error::{ScriptProblem, StartError};
 
@@ -26,7 +26,7 @@ fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
         import,
     } = problem;
     let diagnostic = Diagnostic::error(format!("{kind}: {message}"));
-    let mut scripts = build::scripts(&config.input, &config.pipeline.stages);
+    let mut scripts = scripts::all(&config.input, &config.pipeline.stages);
     let Some(stage) = stage.and_then(|stage| scripts.nth(stage)) else {
         return diagnostic;
     };

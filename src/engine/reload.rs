@@ -10,12 +10,13 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::watch::{self, Watched};
-use super::{build, problems};
+use super::config_files::{self, Watched};
+use super::{problems, scripts};
 use crate::config::{Config, Diagnostics, Loaded, PipelineConfig, Running};
+use crate::control::{Reload, Reloaded};
 use crate::guest::runtime::Runtime;
-use crate::processor::{Judge, Processor};
-use crate::supervisor::{NewScripts, Supervisor};
+use crate::resequencer::FailureLimit;
+use crate::supervisor::NewScripts;
 use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
 
@@ -32,37 +33,22 @@ pub struct Reloading {
     pub watch: bool,
 }
 
-/// Load the config again; who asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
-#[rtype(result = "Reloaded")]
-pub enum Reload {
-    /// SIGHUP.
-    Signal,
-    /// A file changed.
-    Change,
-    /// `POST /reload`.
-    Request,
+/// The actors that a reload changes.
+#[derive(Clone)]
+pub struct Targets {
+    /// Has guests with the new scripts take over.
+    pub supervisor: Recipient<NewScripts>,
+    /// Counts the failures of the new scripts.
+    pub resequencer: Recipient<FailureLimit>,
 }
 
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, MessageResponse)]
-pub enum Reloaded {
-    /// The next batch is for the new scripts.
-    Taken,
-    /// There was nothing new in it.
-    Unchanged,
-    /// The old one goes on, for this reason.
-    Refused(String),
-}
-
-/// The actor that does it, one at a time.
+/// The actor that loads the config again, one time after the other.
 pub struct Reloader {
     load: Load,
     file: PathBuf,
     running: Running,
     runtime: Arc<Runtime>,
-    supervisor: Addr<Supervisor>,
-    processor: Addr<Processor>,
+    targets: Targets,
     metrics: Arc<Metrics>,
     watched: Watched,
     /// Why the last one was refused, if it was.
@@ -79,7 +65,7 @@ impl Reloader {
         reloading: Reloading,
         running: Running,
         runtime: Arc<Runtime>,
-        (processor, supervisor): (Addr<Processor>, Addr<Supervisor>),
+        targets: Targets,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Addr<Self>> {
         let Reloading { load, file, watch } = reloading;
@@ -90,15 +76,14 @@ impl Reloader {
             file,
             running,
             runtime,
-            supervisor,
-            processor,
+            targets,
             metrics,
             watched: watched.clone(),
             refusal: None,
         });
         listen(reloader.clone())?;
         if watch {
-            watch::start(watched, reloader.clone().recipient())?;
+            config_files::start(watched, reloader.clone().recipient())?;
         }
         Ok(reloader)
     }
@@ -135,7 +120,7 @@ impl Reloader {
 
 /// The files whose change is one of the config.
 fn files(file: &Path, config: &Config) -> Vec<PathBuf> {
-    let stages = build::scripts(&config.input, &config.pipeline.stages);
+    let stages = scripts::all(&config.input, &config.pipeline.stages);
     let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
     let mut files: Vec<PathBuf> = scripts.chain([file.to_owned()]).collect();
     files.sort();
@@ -165,7 +150,7 @@ impl Handler<Reload> for Reloader {
             Arc::clone(&self.load),
             self.running.get(),
             Arc::clone(&self.runtime),
-            (self.processor.clone(), self.supervisor.clone()),
+            self.targets.clone(),
         );
         let settled = reload
             .into_actor(self)
@@ -179,7 +164,7 @@ async fn reload(
     load: Load,
     old: Arc<Config>,
     runtime: Arc<Runtime>,
-    (processor, supervisor): (Addr<Processor>, Addr<Supervisor>),
+    targets: Targets,
 ) -> Result<Option<Config>, String> {
     let loaded = actix_rt::task::spawn_blocking(move || load()).await;
     let loaded = loaded.map_err(|error| format!("reading it failed: {error}"))?;
@@ -197,14 +182,14 @@ async fn reload(
     if !warnings.is_empty() {
         tracing::warn!("{}", warnings.render(false));
     }
-    let scripts = build::scripts_of(&config, runtime);
-    let judged = Judge {
+    let plan = scripts::plan(&config, runtime);
+    let limit = FailureLimit {
         max_failures: config.pipeline.max_failures,
-        script_hash: Arc::clone(scripts.spec.script_hash()),
+        script_hash: Arc::clone(plan.spec.script_hash()),
     };
-    match supervisor.send(NewScripts(scripts)).await {
+    match targets.supervisor.send(NewScripts(plan)).await {
         Ok(Ok(())) => {
-            processor.do_send(judged);
+            targets.resequencer.do_send(limit);
             Ok(Some(config))
         }
         Ok(Err(error)) => Err(problems::of_start(&config, &error).render(false)),

@@ -1,22 +1,19 @@
 //! How the engine ends when others tell it why.
 
+use super::shutdown::Signal;
 use super::*;
-use crate::guest::error::Death;
+use crate::control::{DeathGuard, Notice};
+use crate::guest::error::{Death, StartError};
 
 /// An engine whose input was not started.
 fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
-    Engine {
-        gate: Gate::new(1),
-        metrics: Arc::default(),
-        shutdown_timeout: Duration::from_secs(600),
-        start_input: None,
-        input: None,
-        end: end.clone(),
-        draining: false,
-        finished: false,
-        error: None,
-        leaving: None,
-    }
+    Engine::new(
+        MemoryBudget::new(1),
+        Arc::default(),
+        Duration::from_secs(600),
+        Box::new(|| unreachable!("no guest is ready")),
+        end.clone(),
+    )
     .start()
 }
 
@@ -39,7 +36,7 @@ fn told(tell: impl FnOnce(&Addr<Engine>)) -> String {
 
 #[test]
 fn threads_that_are_stuck_end_it() {
-    let end = told(|engine| engine.do_send(Fatal::Stuck(9)));
+    let end = told(|engine| engine.do_send(Notice::ThreadsStuck(9)));
     assert!(end.starts_with("9 guests' threads are stuck"), "{end}");
 }
 
@@ -47,7 +44,7 @@ fn threads_that_are_stuck_end_it() {
 fn guests_that_cannot_start_end_it() {
     let end = told(|engine| {
         let error = StartError::Died(Death::Exit(3));
-        engine.do_send(Fatal::Start(error));
+        engine.do_send(Notice::CannotStart(error));
     });
     assert_eq!(end, "cannot start: the interpreter exited with code 3");
 }
@@ -55,8 +52,8 @@ fn guests_that_cannot_start_end_it() {
 #[test]
 fn the_first_end_counts() {
     let end = told(|engine| {
-        engine.do_send(Fatal::Stuck(12));
-        engine.do_send(Fatal::Ended("processor"));
+        engine.do_send(Notice::ThreadsStuck(12));
+        engine.do_send(Notice::ActorEnded("resequencer"));
         engine.do_send(Signal::Terminate);
     });
     assert!(end.starts_with("12 guests' threads"), "{end}");
@@ -64,7 +61,7 @@ fn the_first_end_counts() {
 
 #[test]
 fn an_actor_that_is_gone_ends_it() {
-    let end = told(|engine| drop(Watch::over("supervisor", engine)));
+    let end = told(|engine| drop(DeathGuard::new("supervisor", engine.clone().recipient())));
     assert_eq!(
         end,
         "the supervisor panicked (see above): a bug of the engine"

@@ -10,7 +10,7 @@ use super::error::{Death, StartError};
 use super::handshake::Ready;
 use super::log::LineRate;
 use super::spec::{GuestSpec, Limits};
-use crate::message::{Batch, Outcomes};
+use crate::message::{Outcomes, Slice};
 
 /// Makes the guest live, from nothing or after it died.
 #[derive(Debug, actix::Message)]
@@ -28,28 +28,20 @@ pub struct Started {
     pub memory: u64,
 }
 
-/// A stretch of a batch for a guest to run.
-#[derive(Debug, Clone)]
-pub struct Stretch {
-    /// The batch; shared, since it is run again if the guest dies.
-    pub batch: Arc<Batch>,
-    /// Index of the first message to run.
-    pub next: usize,
-    /// Index after the last one.
-    pub end: usize,
-    /// Messages before this index run one to a request, since a request with them killed a guest.
-    pub solo_until: usize,
-}
-
-/// Runs a stretch, or its beginning.
+/// Runs messages of a batch, or the first of them.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Executed")]
-pub struct Execute(pub Stretch);
+pub struct Execute {
+    /// The messages.
+    pub slice: Slice,
+    /// Messages before this index of the batch run one to a request, since a request with them killed a guest.
+    pub solo_until: usize,
+}
 
 /// What came of it.
 #[derive(Debug)]
 pub struct Executed {
-    /// For the first messages of the stretch, as far as it got.
+    /// For the first messages of the slice, as far as the guest got.
     pub outcomes: Outcomes,
     /// Why it got no further.
     pub stop: Stop,
@@ -62,7 +54,7 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Whether it can be an answer to a stretch of `count` messages: a guest that lives has answered for one of them
+    /// Whether it can be the answer for `count` messages: a guest that lives has answered for one of them
     /// at least, and none for more than there are.
     pub fn answers(&self, count: usize) -> bool {
         let answered = self.outcomes.items.len();
@@ -73,7 +65,7 @@ impl Executed {
     }
 }
 
-/// Where a guest stopped in its stretch.
+/// Where a guest stopped in its slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     /// At the end.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{BATCH, Control, Feed, Source};
+use super::{Control, Feed, Source};
 use crate::config::{GenerateConfig, GenerateSource};
-use crate::message::Message;
+use crate::message::{MAX_BATCH, Message};
 
 /// The source.
 pub struct Generate {
@@ -98,7 +98,7 @@ impl Source for Generate {
                 count => burst_end.min(count),
             };
             while made < burst_end {
-                let size = (burst_end - made).min(BATCH as u64);
+                let size = (burst_end - made).min(MAX_BATCH as u64);
                 let message = |offset| Message::new(self.payload.clone(), offset as i64);
                 feed.send((made..made + size).map(message).collect());
                 made += size;

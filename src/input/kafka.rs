@@ -8,18 +8,16 @@
 //! One thread polls, whatever happens behind it: it never waits for processing, so the member stays in its
 //! group. Each partition has a queue of its own, and backpressure is not to take from it; librdkafka stops fetching when
 //! the queue is full. (Pausing partitions would do as well, but librdkafka throws away what it has fetched
-//! of a partition that is paused, and under load the gate is full most of the time.)
+//! of a partition that is paused, and under load the budget is full most of the time.)
 
 mod admin;
 mod batch;
 pub mod begin;
 mod blocked;
 mod commit;
-mod context;
 mod cursor;
 mod lag;
 mod leave;
-pub mod member;
 pub mod offsets;
 mod partition;
 mod poll;
@@ -35,28 +33,24 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
-use actix::Addr;
+use actix::Recipient;
 use anyhow::Context as _;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
 use tokio::sync::oneshot;
 
-use self::context::Context;
 use self::poll::Poller;
 use self::scout::Scout;
-use super::{Control, Sink};
+use super::{Control, Intake};
 use crate::config::{GroupProtocol, KafkaInputConfig};
-use crate::engine::Engine;
+use crate::control::Notice;
 use crate::kafka::client;
+use crate::kafka::consumer::{Consumer, ConsumerCallbacks};
 use crate::kafka::session::Session;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
-/// The consumer, as outputs with transactions know it.
-pub(crate) type Consumer = BaseConsumer<Context>;
-
 /// The source: a consumer that has not subscribed yet.
-pub struct Kafka {
+pub struct KafkaInput {
     config: KafkaInputConfig,
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
@@ -121,7 +115,7 @@ impl Control for Handle {
     }
 }
 
-impl Kafka {
+impl KafkaInput {
     /// A consumer for `config`, and the hold on it. With a `session`, the output commits its offsets.
     ///
     /// # Errors
@@ -152,10 +146,10 @@ impl Kafka {
     }
 
     /// Reads on a thread of its own until it is told to finish.
-    pub(super) fn spawn(self, sink: Sink, engine: Addr<Engine>) {
+    pub(super) fn spawn(self, intake: Intake, engine: Recipient<Notice>) {
         super::spawn("kafka", engine.clone(), move || {
             self.waker.set_thread();
-            Poller::new(self, sink, engine).run();
+            Poller::new(self, intake, engine).run();
         });
     }
 }
@@ -168,7 +162,7 @@ fn connect(
     session: Option<&Session>,
 ) -> anyhow::Result<Arc<Consumer>> {
     let mut consumer: Consumer = configure(config)
-        .create_with_context(Context::new(&config.client, metrics))
+        .create_with_context(ConsumerCallbacks::new(&config.client, metrics))
         .context("`input.kafka` cannot be used")?;
     let waker = waker.clone();
     consumer.set_nonempty_callback(move || waker.wake());
@@ -210,7 +204,7 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     let defaults = [
         // What is broken on a disk or on the way must not pass for messages.
         ("check.crcs", "true"),
-        // A member has no more than this in memory of each partition, beside what is at the gate.
+        // A member has no more than this in memory of each partition, beside what counts in the memory budget.
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "10000"),
         // A broker that is silent is given up for the next one after this; the default is a minute.

@@ -127,7 +127,7 @@ impl Link {
                     "cannot reach Kafka: trying again until it is there"
                 );
                 let why = format!("cannot reach Kafka at {}: {reason}", self.addresses);
-                self.metrics.health.is_ill(self.name, why);
+                self.metrics.health.set_ill(self.name, why);
             }
             Some(Change::Back) => {
                 tracing::info!(
@@ -139,7 +139,7 @@ impl Link {
             None => {}
         }
         if connected {
-            self.metrics.health.is_well(self.name);
+            self.metrics.health.set_well(self.name);
         }
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix::Recipient;
 use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
 
+use super::consumer::Consumer;
 use super::fence::Fence;
+use super::member::Membership;
 use crate::config::{GroupProtocol, KafkaInputConfig};
-use crate::input::kafka::Consumer;
-use crate::input::kafka::member::Membership;
-use crate::message::Origin;
+use crate::message::Lane;
 
 /// To the output: of this lane everything before `offset` was dealt with, though no message says so. Between the last
 /// message and there lie records that are no messages: markers of transactions, or what was compacted.
@@ -20,7 +20,7 @@ use crate::message::Origin;
 #[rtype(result = "()")]
 pub struct Advance {
     /// The lane.
-    pub origin: Arc<Origin>,
+    pub lane: Arc<Lane>,
     /// The offset to commit.
     pub offset: i64,
 }
@@ -118,10 +118,10 @@ impl Session {
     }
 
     /// See [`Advance`].
-    pub fn advance(&self, origin: &Arc<Origin>, offset: i64) {
+    pub fn advance(&self, lane: &Arc<Lane>, offset: i64) {
         if let Some(ears) = &*lock(&self.0.ears) {
-            let origin = Arc::clone(origin);
-            ears.advance.do_send(Advance { origin, offset });
+            let lane = Arc::clone(lane);
+            ears.advance.do_send(Advance { lane, offset });
         }
     }
 

@@ -1,130 +1,189 @@
-//! The answer for a stretch of messages: everything made from them is where it should be.
+//! Acks: the answer for consecutive messages that everything made from them is where it should be.
 //!
-//! Results and dead letters of one stretch may go to different outputs, so each gets an [`Ack`] of its own;
-//! when the last of them is done, the permit comes home and the input learns that its position may move.
-//! An ack that is dropped without [`Ack::done`] counts as a loss, never as a delivery.
+//! Results and dead letters of the same messages may go to different outputs, so each output gets an [`Ack`] of its own.
+//! When the last of them is done, the input learns that its position may move, and the memory is released. An ack that
+//! is dropped without [`Ack::done`] counts as a loss, never as a delivery.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use actix::Recipient;
+use super::budget::Permit;
+use super::{Lane, LaneId};
 
-use super::gate::Permit;
-use super::{Lane, Origin};
-
-/// To the input: what became of these messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::Message)]
-#[rtype(result = "()")]
+/// What became of consecutive messages, for the input that read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acked {
     /// Lane of the messages.
-    pub lane: Lane,
+    pub lane: LaneId,
     /// Position of the first one in its lane.
     pub position: u64,
-    /// How many there are.
+    /// How many messages there are.
     pub count: usize,
-    /// Whether the commit point may pass them.
-    pub fate: Fate,
+    /// Whether the committed offset may pass them.
+    pub status: DeliveryStatus,
     /// When they were read.
     pub read: Instant,
 }
 
 /// What became of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Everything made from them is where it should be: the commit point may pass them.
+pub enum DeliveryStatus {
+    /// Everything made from them is where it should be: the committed offset may pass them.
     Delivered,
-    /// Given up on purpose, with their [lane](Origin::is_over): they will be read again.
+    /// They were given up on purpose, with their [lane](Lane::is_over). They will be read again.
     Abandoned,
     /// An output, or an actor on the way to it, ended without an answer for them.
     Lost,
 }
 
-impl Fate {
-    /// That of messages which were dropped without an answer.
-    pub(super) fn of_dropped(origin: &Origin) -> Self {
-        if origin.is_over() {
-            Self::Abandoned
-        } else {
-            Self::Lost
+/// Where an input hears what became of its messages. Cheap to clone.
+#[derive(Clone)]
+pub struct AckSink(Arc<dyn Fn(Acked) + Send + Sync>);
+
+impl AckSink {
+    /// Calls `hear` with each answer, on the thread that answers. It must not block.
+    pub fn new(hear: impl Fn(Acked) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    /// For messages whose answers nothing waits for.
+    pub fn unheard() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl fmt::Debug for AckSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AckSink")
+    }
+}
+
+/// Consecutive messages that the input waits to hear of. It hears when this is dropped, and only then; unless they were
+/// marked as delivered, they are lost or abandoned.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    lane: Arc<Lane>,
+    position: u64,
+    count: usize,
+    read: Instant,
+    delivered: bool,
+    acks: AckSink,
+}
+
+impl Unanswered {
+    pub(super) fn new(
+        lane: Arc<Lane>,
+        position: u64,
+        count: usize,
+        read: Instant,
+        acks: AckSink,
+    ) -> Self {
+        Self {
+            lane,
+            position,
+            count,
+            read,
+            delivered: false,
+            acks,
+        }
+    }
+
+    /// Takes `count` of the messages out, which begin at `position`.
+    pub(super) fn take(&mut self, position: u64, count: usize) -> Self {
+        self.count -= count;
+        Self {
+            lane: Arc::clone(&self.lane),
+            position,
+            count,
+            read: self.read,
+            delivered: false,
+            acks: self.acks.clone(),
         }
     }
 }
 
-/// One output's share of a stretch of messages. End it with [`done`](Self::done).
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let status = if self.delivered {
+            DeliveryStatus::Delivered
+        } else if self.lane.is_over() {
+            DeliveryStatus::Abandoned
+        } else {
+            DeliveryStatus::Lost
+        };
+        (self.acks.0)(Acked {
+            lane: self.lane.id,
+            position: self.position,
+            count: self.count,
+            status,
+            read: self.read,
+        });
+    }
+}
+
+/// One output's share of the answer for consecutive messages. End it with [`done`](Self::done).
 #[derive(Debug)]
 #[must_use = "an ack that is dropped counts as a loss"]
 pub struct Ack {
-    stretch: Arc<Stretch>,
+    shares: Arc<Shares>,
     done: bool,
 }
 
-struct Stretch {
-    acked: Acked,
-    /// No more than so many of the messages, from the first on, are answered.
+/// What all shares of an answer have in common. The answer is given when the last share is dropped.
+#[derive(Debug)]
+struct Shares {
+    /// At most this many of the messages, from the first on, are answered.
     most: AtomicUsize,
     /// A share was dropped without an answer.
     lost: AtomicBool,
-    origin: Arc<Origin>,
-    to: Recipient<Acked>,
-    /// Comes home when the stretch is dropped: after the last share.
+    // Dropped before the permit: the input hears before the memory is released.
+    unanswered: Unanswered,
     permit: Permit,
 }
 
 impl Ack {
-    /// The first share of a stretch. `to` is told when all shares are done.
-    pub fn new(
-        origin: Arc<Origin>,
-        position: u64,
-        count: usize,
-        read: Instant,
-        permit: Permit,
-        to: Recipient<Acked>,
-    ) -> Self {
-        let acked = Acked {
-            lane: origin.lane,
-            position,
-            count,
-            fate: Fate::Delivered,
-            read,
-        };
+    /// The first share of the answer for messages whose memory `permit` covers.
+    pub(super) fn new(unanswered: Unanswered, permit: Permit) -> Self {
         Self {
-            stretch: Arc::new(Stretch {
-                acked,
-                most: AtomicUsize::new(count),
+            shares: Arc::new(Shares {
+                most: AtomicUsize::new(unanswered.count),
                 lost: AtomicBool::new(false),
-                origin,
-                to,
+                unanswered,
                 permit,
             }),
             done: false,
         }
     }
 
-    /// Another share of the same stretch, for another output.
+    /// Another share of the same answer, for another output.
     pub fn share(&self) -> Self {
         Self {
-            stretch: Arc::clone(&self.stretch),
+            shares: Arc::clone(&self.shares),
             done: false,
         }
     }
 
-    /// What the stretch takes at the gate, in bytes.
+    /// Bytes of the memory budget that the messages and their results take.
     pub fn bytes(&self) -> u64 {
-        self.stretch.permit.bytes()
+        self.shares.permit.bytes()
     }
 
-    /// The stretch is given to the outputs now; until then it waited for others before it.
+    /// Notes that the results are given to the outputs now; until then they waited for others before them.
     pub fn leave(&self) {
-        self.stretch.permit.leave();
+        self.shares.permit.leave();
     }
 
-    /// Only the first `count` messages are answered; the others will be read again.
+    /// Answers only for the first `count` messages; the others will be read again.
     pub fn cut(&self, count: usize) {
-        self.stretch.most.fetch_min(count, Ordering::AcqRel);
+        self.shares.most.fetch_min(count, Ordering::AcqRel);
     }
 
-    /// This output has answered for its share.
+    /// Answers for this output's share.
     pub fn done(mut self) {
         self.done = true;
     }
@@ -133,26 +192,14 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if !self.done {
-            self.stretch.lost.store(true, Ordering::Release);
+            self.shares.lost.store(true, Ordering::Release);
         }
     }
 }
 
-impl Drop for Stretch {
+impl Drop for Shares {
     fn drop(&mut self) {
-        if *self.lost.get_mut() {
-            self.acked.fate = Fate::of_dropped(&self.origin);
-        }
-        self.acked.count = *self.most.get_mut();
-        // The input's mailbox is not bounded, and there is at most one ack a message in flight.
-        self.to.do_send(self.acked);
-    }
-}
-
-impl std::fmt::Debug for Stretch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stretch")
-            .field("acked", &self.acked)
-            .finish_non_exhaustive()
+        self.unanswered.delivered = !*self.lost.get_mut();
+        self.unanswered.count = *self.most.get_mut();
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Failure, Message, Origin};
+use super::{Failure, Lane, Message};
 
 /// What the headers that tell of a failure begin with. Dead letters have them, results never.
 pub const ERROR_PREFIX: &str = "nerodia-error-";
@@ -58,10 +58,10 @@ impl fmt::Display for Place<'_> {
 impl Message {
     /// Where it comes from, as people and scripts are told: for a dead letter that is run again the place where it
     /// was read first.
-    pub fn place<'a>(&'a self, origin: &'a Origin) -> Place<'a> {
+    pub fn place<'a>(&'a self, lane: &'a Lane) -> Place<'a> {
         match self.earlier() {
             Some(earlier) => earlier.place(),
-            None => origin.place(self.offset),
+            None => lane.place(self.offset),
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_letter_becomes_the_message_that_it_was() {
-        let origin = Origin::of_partition(super::super::Lane(0), "t.dead".into(), 2);
+        let lane = Lane::of_partition(super::super::LaneId(0), "t.dead".into(), 2);
         let mut message = letter(&[
             ("a", Some("1")),
             ("nerodia-error-topic", Some("t")),
@@ -202,13 +202,13 @@ mod tests {
             ("nerodia-error-whatever", None),
         ]);
         assert_eq!(
-            message.place(&origin).to_string(),
+            message.place(&lane).to_string(),
             "topic `t.dead`, partition 2, offset 7"
         );
         message.reopen();
         assert_eq!(names(&message), ["a", "a"]);
         assert_eq!(
-            message.place(&origin).to_string(),
+            message.place(&lane).to_string(),
             "topic `t`, partition 3, offset 44"
         );
         assert_eq!(message.earlier().unwrap().attempts, 2);

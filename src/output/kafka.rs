@@ -1,7 +1,7 @@
 //! Records written to Kafka topics.
 //!
 //! Records are given to librdkafka in order, and it writes those of a partition in order, trying again for as
-//! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a stretch is ended
+//! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a slice is ended
 //! by the delivery report of the last of its records. What was not written is `again`'s.
 //!
 //! For delivery exactly once, [`transaction`] takes the place of this actor.
@@ -33,21 +33,22 @@ use anyhow::Context as _;
 use rdkafka::producer::ThreadedProducer;
 
 pub use self::client::Batches;
-use self::delivery::Context;
+use self::delivery::ProducerCallbacks;
 use self::refusal::{Left, Refusals};
 use self::report::Report;
-use self::sent::{Only, Returns, Sent, Stretch, Troubled};
+use self::sent::{Only, Returns, Sent, Troubled};
 use self::writer::{Refused, Writer};
 use crate::config::KafkaOutputConfig;
-use crate::engine::OutputEnded;
+use crate::control::Notice;
 use crate::message::ack::Ack;
-use crate::message::{Deliver, Lane};
+use crate::message::{LaneId, Processed};
+use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
-type Producer = ThreadedProducer<Context>;
+type Producer = ThreadedProducer<ProducerCallbacks>;
 
 /// The actor. See the module's documentation.
-pub struct Kafka {
+pub struct KafkaOutput {
     /// `output` or `dead_letter`.
     name: &'static str,
     config: KafkaOutputConfig,
@@ -58,8 +59,8 @@ pub struct Kafka {
     /// What was not written.
     returns: Arc<Returns>,
     /// Lanes that ended before a message that was refused: what comes behind it is not written.
-    ended: HashSet<Lane>,
-    engine: Recipient<OutputEnded>,
+    ended: HashSet<LaneId>,
+    engine: Recipient<Notice>,
     /// Records are sent alone since a batch was too large, and none of them was too large by itself so far.
     sizing: bool,
     /// When the producer was replaced last because of a refusal, unless that is long ago.
@@ -75,13 +76,13 @@ fn connect(
     metrics: &Arc<Metrics>,
     returns: &Arc<Returns>,
 ) -> anyhow::Result<Producer> {
-    let context = Context::new(name, &config.client, metrics, returns);
+    let context = ProducerCallbacks::new(name, &config.client, metrics, returns);
     client::configure(config, batches)
         .create_with_context(context)
         .context("a Kafka output cannot be used")
 }
 
-impl Kafka {
+impl KafkaOutput {
     /// An output for `config`.
     ///
     /// # Errors
@@ -89,7 +90,7 @@ impl Kafka {
     pub fn new(
         config: &KafkaOutputConfig,
         refusals: Refusals,
-        engine: Recipient<OutputEnded>,
+        engine: Recipient<Notice>,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let name = match refusals {
@@ -120,17 +121,17 @@ impl Kafka {
         })
     }
 
-    /// Writes a stretch, or `only` some of its records. Of its messages these are `refused` already; those of `later` come
+    /// Writes a slice, or `only` some of its records. Of its messages these are `refused` already; those of `later` come
     /// back when the others are reported.
     fn write(
         &mut self,
-        stretch: Arc<Stretch>,
+        processed: Arc<Processed>,
         ack: Option<Ack>,
         only: Option<&Only>,
         mut refused: Refused,
         later: Vec<Report>,
     ) {
-        let sent = Sent::new(stretch, ack, &self.returns, later);
+        let sent = Sent::new(processed, ack, &self.returns, later);
         refused.extend(self.writer.write(&self.producer, &sent, only));
         let Some(ack) = sent.ack() else {
             return; // only within transactions, which are another actor's
@@ -138,13 +139,13 @@ impl Kafka {
         refused.sort_by_key(|(index, _)| *index);
         let left = self
             .refusals
-            .handle(&sent.stretch, ack, refused, &self.writer.metrics);
+            .handle(&sent.processed, ack, refused, &self.writer.metrics);
         match left {
             Left::Nothing => {}
             Left::Before(index) => {
-                let origin = &sent.stretch.batch.origin;
-                origin.stop();
-                self.ended.insert(origin.lane);
+                let lane = &sent.processed.batch.lane;
+                lane.stop();
+                self.ended.insert(lane.id);
                 ack.cut(index);
             }
             Left::Letters(_) | Left::Withhold => sent.withhold(),
@@ -152,7 +153,7 @@ impl Kafka {
     }
 }
 
-impl Actor for Kafka {
+impl Actor for KafkaOutput {
     type Context = actix::Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -160,25 +161,25 @@ impl Actor for Kafka {
     }
 }
 
-impl Handler<Deliver> for Kafka {
+impl Handler<Deliver> for KafkaOutput {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        if deliver.batch.origin.is_abandoned() || self.over {
+        if deliver.processed.batch.lane.is_abandoned() || self.over {
             return; // others make these results too, and are further on; or the next start makes them again
         }
         // What comes behind what was not written is not to be written before it.
         self.recover();
         self.relax();
-        if self.over || self.ended.contains(&deliver.batch.origin.lane) {
+        if self.over || self.ended.contains(&deliver.processed.batch.lane.id) {
             return; // the next start makes them again
         }
-        let (stretch, ack) = Stretch::of(deliver);
-        self.write(stretch, Some(ack), None, Vec::new(), Vec::new());
+        let Deliver { processed, ack } = deliver;
+        self.write(Arc::new(processed), Some(ack), None, Vec::new(), Vec::new());
     }
 }
 
-impl Handler<Troubled> for Kafka {
+impl Handler<Troubled> for KafkaOutput {
     type Result = ();
 
     fn handle(&mut self, Troubled: Troubled, _: &mut Self::Context) {

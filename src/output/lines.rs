@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::dead_letter;
 use crate::config::StdoutCodec;
-use crate::dead_letter;
-use crate::engine::OutputEnded;
-use crate::message::{Deliver, Outcome, Record};
+use crate::control::{Notice, OutputError};
+use crate::message::{Outcome, Processed, Record};
+use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
 /// The actor; writes to `W`.
 pub struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
-    engine: Recipient<OutputEnded>,
+    engine: Recipient<Notice>,
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
     /// Nothing can be written any more.
@@ -27,7 +28,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
     pub fn new(
         writer: W,
         codec: StdoutCodec,
-        engine: Recipient<OutputEnded>,
+        engine: Recipient<Notice>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -40,18 +41,18 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         }
     }
 
-    /// Writes all records of a stretch with one call, so that a batch costs one system call and a reader at
+    /// Writes all records of a slice with one call, so that a batch costs one system call and a reader at
     /// the other end of a pipe sees whole lines.
-    fn write(&mut self, deliver: &Deliver) -> io::Result<()> {
-        /// Buffers of rare large stretches are not kept.
+    fn write(&mut self, processed: &Processed) -> io::Result<()> {
+        /// Buffers of rare large slices are not kept.
         const KEEP: usize = 1 << 20;
         self.buffer.clear();
-        let messages = deliver.batch.messages[deliver.start..].iter();
-        for (message, outcome) in messages.zip(&deliver.outcomes.items) {
+        let messages = processed.messages().iter();
+        for (message, outcome) in messages.zip(&processed.outcomes.items) {
             let terminator = self.codec.terminator();
             let mut write = |record: &Record| {
                 self.buffer
-                    .extend_from_slice(deliver.outcomes.payload(record));
+                    .extend_from_slice(processed.outcomes.payload(record));
                 self.buffer.extend_from_slice(terminator);
             };
             match outcome {
@@ -59,7 +60,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
                 Outcome::Record(record) => write(record),
                 Outcome::Records(records) => records.iter().for_each(write),
                 Outcome::Failed(failure) => {
-                    dead_letter::write_json(&mut self.buffer, &deliver.batch, message, failure);
+                    dead_letter::write_json(&mut self.buffer, &processed.batch, message, failure);
                     self.buffer.extend_from_slice(terminator);
                 }
             }
@@ -88,11 +89,13 @@ impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
         if self.ended {
             return; // the ack is dropped: lost, not delivered
         }
-        match self.write(&deliver) {
-            Ok(()) => deliver.ack.done(),
+        let Deliver { processed, ack } = deliver;
+        match self.write(&processed) {
+            Ok(()) => ack.done(),
             Err(error) => {
                 self.ended = true;
-                self.engine.do_send(OutputEnded::Write(error));
+                self.engine
+                    .do_send(Notice::OutputEnded(OutputError::Write(error)));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What guests answer, and what is done with it: outcomes to the processor, the rest back into the queue.
+//! What guests answer, and what is done with it: outcomes to the resequencer, the rest back into the queue.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,6 +7,7 @@ use actix::prelude::*;
 
 use super::Supervisor;
 use super::replay::{Next, Work};
+use super::slot::Slot;
 use crate::guest::error::Death;
 use crate::guest::{Executed, Stop};
 use crate::message::{Batch, Outcome, Outcomes, Processed};
@@ -19,34 +20,35 @@ impl Supervisor {
         result: Result<Executed, MailboxError>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
-            return;
-        };
-        let Some(work) = self.slots[index].take_work() else {
+        let slot = self.slots.get_mut(&number);
+        let Some(work) = slot.and_then(Slot::take_work) else {
             return;
         };
         match result {
             Ok(executed) if executed.answers(work.len()) => {
-                self.settle(index, work, executed, ctx);
+                self.settle(number, work, executed, ctx);
             }
             Ok(_) => {
                 let what = "an answer for another number of messages";
-                self.lost(index, work, Death::Protocol(what.into()), false, ctx);
+                self.lost(number, work, Death::Protocol(what.into()), false, ctx);
             }
             Err(MailboxError::Closed) => {
                 let what = "see the message on standard error";
-                self.lost(index, work, Death::Panic(what.into()), false, ctx);
+                self.lost(number, work, Death::Panic(what.into()), false, ctx);
             }
             Err(MailboxError::Timeout) => {
                 let what = "its thread does not answer and is abandoned";
-                self.lost(index, work, Death::Panic(what.into()), true, ctx);
+                self.lost(number, work, Death::Panic(what.into()), true, ctx);
             }
         }
         self.act(ctx);
     }
 
     /// A guest answered.
-    fn settle(&mut self, index: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
+    fn settle(&mut self, number: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         let Executed {
             mut outcomes,
             stop,
@@ -54,30 +56,30 @@ impl Supervisor {
             took,
             cpu_seconds,
         } = executed;
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
+        let (batch, start) = (Arc::clone(&work.slice.batch), work.slice.range.start);
         let answered = outcomes.items.len();
         if answered > 0 {
-            self.slots[index].backoff.reset();
+            slot.backoff.reset();
         }
-        self.slots[index].messages += answered as u64;
-        self.slots[index].memory_now = memory;
+        slot.messages += answered as u64;
+        slot.memory_now = memory;
         // What is left of the batch waits again, and counts when it is answered.
         Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
         match work.after(answered, &stop) {
-            Next::Done => self.free(index, memory, ctx),
+            Next::Done => self.free(number, memory, ctx),
             Next::Continue(work) => {
                 self.requeue(work);
-                self.free(index, memory, ctx);
+                self.free(number, memory, ctx);
             }
             Next::Restart { work, convicted } => {
                 if let Some((_, failure)) = convicted {
-                    self.slots[index].backoff.reset();
+                    slot.backoff.reset();
                     outcomes.items.push(Outcome::Failed(Box::new(failure)));
                 }
                 if let Stop::Died { death, .. } = stop {
-                    self.bury(index, &death, work, ctx);
+                    self.bury(number, &death, work, ctx);
                 }
             }
         }
@@ -86,8 +88,8 @@ impl Supervisor {
 
     pub(super) fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
         if !outcomes.items.is_empty() {
-            // Bounded by the gate: a batch has at most as many outcomes as messages.
-            self.processor.do_send(Processed {
+            // Bounded by the budget: a batch has at most as many outcomes as messages.
+            self.results.do_send(Processed {
                 batch,
                 start,
                 outcomes,

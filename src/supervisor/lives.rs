@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::replay::{Next, Work};
 use super::slot::{Slot, State};
 use super::{MOST_FAILED_STARTS, Supervisor, patience};
-use crate::engine::{Fatal, GuestsReady};
+use crate::control::Notice;
 use crate::guest::error::{Death, StartError};
 use crate::guest::{Link, MakeGuests, Start, Started};
 use crate::message::{Outcome, Outcomes};
@@ -33,28 +33,29 @@ impl Supervisor {
         ctx: &mut Context<Self>,
     ) {
         self.next_number += 1;
-        let mut slot = Slot::new(self.next_number, generation, spec, replaces);
-        let replaced = self.slots.iter().find(|slot| Some(slot.number) == replaces);
+        let mut slot = Slot::new(generation, spec, replaces);
+        let replaced = replaces.and_then(|replaced| self.slots.get(&replaced));
         if let Some(replaced) = replaced {
             slot.lines = replaced.lines.clone();
         }
-        self.slots.push(slot);
-        self.start(self.slots.len() - 1, None, Duration::ZERO, ctx);
+        self.slots.insert(self.next_number, slot);
+        self.start(self.next_number, None, Duration::ZERO, ctx);
     }
 
     pub(super) fn start(
         &mut self,
-        index: usize,
+        number: usize,
         work: Option<Work>,
         delay: Duration,
         ctx: &mut Context<Self>,
     ) {
-        let slot = &mut self.slots[index];
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         slot.state = State::Starting(work);
         slot.messages = 0;
         slot.worn = false;
         slot.memory_now = 0;
-        let number = slot.number;
         if delay.is_zero() {
             self.send_start(number, ctx);
         } else {
@@ -65,7 +66,7 @@ impl Supervisor {
     }
 
     pub(super) fn send_start(&mut self, number: usize, ctx: &mut Context<Self>) {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) else {
+        let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
         let guest = match &slot.guest {
@@ -98,7 +99,7 @@ impl Supervisor {
         result: Result<Started, StartError>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else {
+        let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
         match result {
@@ -108,10 +109,10 @@ impl Supervisor {
                 memory,
             }) => {
                 self.failed_starts = 0;
-                self.slots[index].memory = memory;
-                self.slots[index].memory_now = memory;
+                slot.memory = memory;
+                slot.memory_now = memory;
                 if Metrics::get(&self.metrics.starts) == 0 {
-                    self.ready.do_send(GuestsReady);
+                    self.engine.do_send(Notice::GuestsReady);
                 }
                 let event = GuestReady {
                     guest: number,
@@ -119,37 +120,37 @@ impl Supervisor {
                     took,
                 };
                 event.emit(&self.metrics);
-                self.ready(index, ctx);
+                self.ready(number, ctx);
                 self.take_over(number, ctx);
             }
-            Err(error) => self.failed(index, error, ctx),
+            Err(error) => self.failed(number, error, ctx),
         }
         self.act(ctx);
     }
 
-    pub(super) fn ready(&mut self, index: usize, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
+    pub(super) fn ready(&mut self, number: usize, ctx: &mut Context<Self>) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         let replaced = slot.replaces.take();
         let held = slot.take_work();
         slot.state = State::Idle(Instant::now());
         if let Some(work) = held {
-            self.run(index, work, ctx);
+            self.run(number, work, ctx);
         }
-        let old = replaced.and_then(|old| self.slots.iter().position(|slot| slot.number == old));
-        if let Some(old) = old {
-            self.slots[old].retiring = true;
+        if let Some(old) = replaced.and_then(|old| self.slots.get_mut(&old)) {
+            old.retiring = true;
         }
         self.slots
-            .retain(|slot| !(slot.retiring && slot.idle_since().is_some()));
+            .retain(|_, slot| !(slot.retiring && slot.idle_since().is_some()));
     }
 
-    pub(super) fn failed(&mut self, index: usize, error: StartError, ctx: &mut Context<Self>) {
-        let Some(error) = self.refuse(index, error) else {
+    pub(super) fn failed(&mut self, number: usize, error: StartError, ctx: &mut Context<Self>) {
+        let Some(error) = self.refuse(number, error) else {
             return;
         };
-        let number = self.slots[index].number;
         self.failed_starts += 1;
-        let any_ready = self.slots.iter().any(|slot| !slot.is_starting());
+        let any_ready = self.slots.values().any(|slot| !slot.is_starting());
         let fatal =
             !error.is_retriable() || (self.failed_starts >= MOST_FAILED_STARTS && !any_ready);
         let event = GuestNotStarted {
@@ -160,26 +161,30 @@ impl Supervisor {
         };
         event.emit(&self.metrics);
         if fatal {
-            self.fatal.do_send(Fatal::Start(error));
+            self.engine.do_send(Notice::CannotStart(error));
             return;
         }
-        // Others may have time for the work it held.
-        if let Some(work) = self.slots[index].take_work() {
-            self.enqueue(work);
-        }
-        let slot = &mut self.slots[index];
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         slot.guest = None;
         let delay = slot.backoff.fail();
-        self.start(index, None, delay, ctx);
+        // Other guests may have time for the work it held.
+        if let Some(work) = slot.take_work() {
+            self.enqueue(work);
+        }
+        self.start(number, None, delay, ctx);
     }
 
-    /// The guest in `index` has nothing to do; it may be due for replacement.
-    pub(super) fn free(&mut self, index: usize, memory: u64, ctx: &mut Context<Self>) {
-        let slot = &mut self.slots[index];
+    /// Guest `number` has nothing to do; it may be due for replacement.
+    pub(super) fn free(&mut self, number: usize, memory: u64, ctx: &mut Context<Self>) {
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         slot.state = State::Idle(Instant::now());
         if slot.retiring {
-            tracing::debug!(guest = slot.number, "recycled guest ended");
-            self.slots.remove(index);
+            tracing::debug!(guest = number, "recycled guest ended");
+            self.slots.remove(&number);
             return;
         }
         let worn_by_messages = self
@@ -191,7 +196,6 @@ impl Supervisor {
         let is_current = slot.generation == self.generations.current().number;
         if (memory >= most_memory || worn_by_messages) && !slot.worn && is_current {
             slot.worn = true;
-            let number = slot.number;
             let event = GuestRecycled {
                 guest: number,
                 memory,
@@ -207,24 +211,26 @@ impl Supervisor {
     /// one.
     pub(super) fn lost(
         &mut self,
-        index: usize,
+        number: usize,
         work: Work,
         death: Death,
         stuck: bool,
         ctx: &mut Context<Self>,
     ) {
-        let slot = &self.slots[index];
+        let Some(slot) = self.slots.get(&number) else {
+            return;
+        };
         let fresh = slot.messages == 0;
         let script_hash = Arc::clone(slot.spec.script_hash());
-        self.let_go(slot.number, stuck);
-        let (batch, start) = (Arc::clone(&work.stretch.batch), work.stretch.next);
+        self.let_go(number, stuck);
+        let (batch, start) = (Arc::clone(&work.slice.batch), work.slice.range.start);
         let (next, others) = work.lost(death.clone(), fresh);
         for mut other in others {
             other.since = Instant::now();
             self.enqueue(other);
         }
         if let Next::Restart { work, convicted } = next {
-            self.bury(index, &death, work, ctx);
+            self.bury(number, &death, work, ctx);
             if let Some((_, failure)) = convicted {
                 let items = vec![Outcome::Failed(Box::new(failure))];
                 self.hand_on(
@@ -243,36 +249,38 @@ impl Supervisor {
     /// Gives up the thread of guest `number`. One that is `stuck` cannot be ended: with too many of them the engine
     /// gives up.
     fn let_go(&mut self, number: usize, stuck: bool) {
-        let slot = self.slots.iter_mut().find(|slot| slot.number == number);
+        let slot = self.slots.get_mut(&number);
         // A thread that is not stuck ends with its last address.
         let Some(Link { thread, .. }) = slot.and_then(|slot| slot.guest.take()) else {
             return;
         };
         if stuck && let Some(threads) = self.abandoned.add(thread) {
-            self.fatal.do_send(Fatal::Stuck(threads));
+            self.engine.do_send(Notice::ThreadsStuck(threads));
         }
     }
 
-    /// The guest in `index` died; a new one takes its place, and the work it held.
+    /// Guest `number` died; a new one takes its place, and the work it held.
     pub(super) fn bury(
         &mut self,
-        index: usize,
+        number: usize,
         death: &Death,
         work: Option<Work>,
         ctx: &mut Context<Self>,
     ) {
-        let slot = &mut self.slots[index];
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         let delay = slot.backoff.fail();
         let event = GuestDied {
-            guest: slot.number,
+            guest: number,
             death,
             messages: slot.messages,
         };
         event.emit(&self.metrics);
         if slot.retiring && work.is_none() {
-            self.slots.remove(index);
+            self.slots.remove(&number);
             return;
         }
-        self.start(index, work, delay, ctx);
+        self.start(number, work, delay, ctx);
     }
 }

@@ -27,10 +27,11 @@ impl Supervisor {
 
     /// For people who look.
     pub(super) fn guests_now(&self) -> GuestsNow {
-        let count = |which: fn(&Slot) -> bool| self.slots.iter().filter(|slot| which(slot)).count();
+        let count =
+            |which: fn(&Slot) -> bool| self.slots.values().filter(|slot| which(slot)).count();
         let is_current = |slot: &Slot| slot.generation == self.generations.current().number;
         let retires = |slot: &&Slot| slot.is_busy() && (slot.retiring || !is_current(slot));
-        let retiring = self.slots.iter().filter(retires).count();
+        let retiring = self.slots.values().filter(retires).count();
         GuestsNow {
             states: [
                 ("starting", count(|slot| slot.is_starting())),
@@ -38,7 +39,7 @@ impl Supervisor {
                 ("busy", count(|slot| slot.is_busy()) - retiring),
                 ("retiring", retiring),
             ],
-            memory: self.slots.iter().map(|slot| slot.memory_now).sum(),
+            memory: self.slots.values().map(|slot| slot.memory_now).sum(),
             queued: self.queue.len(),
             oldest: self.queue.values().next().map(|work| work.since),
         }
@@ -57,16 +58,17 @@ impl Supervisor {
 
     fn scale_down(&mut self, reason: Reason) {
         let current = self.generations.current().number;
-        let slots = self.slots.iter().enumerate();
-        let idle = |(index, slot): (usize, &Slot)| Some((slot.idle_since()?, index));
-        let Some((_, idlest)) = slots
+        let idle = |(guest, slot): (&usize, &Slot)| Some((slot.idle_since()?, *guest));
+        let Some((_, idlest)) = self
+            .slots
+            .iter()
             .filter(|(_, slot)| slot.generation == current)
             .filter_map(idle)
             .min()
         else {
             return;
         };
-        self.slots.remove(idlest);
+        self.slots.remove(&idlest);
         let event = Scaled {
             up: false,
             reason: reason.as_str(),
@@ -80,7 +82,7 @@ impl Supervisor {
     pub(super) fn current_slots(&self) -> impl Iterator<Item = &Slot> {
         let current = self.generations.current().number;
         self.slots
-            .iter()
+            .values()
             .filter(move |slot| slot.generation == current)
     }
 

@@ -17,7 +17,7 @@ use crate::telemetry::events::ScriptsReplaced;
 
 /// What takes the place of what runs.
 #[derive(Clone)]
-pub struct Successor {
+pub struct GuestPlan {
     /// What guests are made from.
     pub spec: Arc<dyn MakeGuests>,
     /// How many there may be.
@@ -30,13 +30,13 @@ pub struct Successor {
 /// with the reason why it is not, and all goes on as before.
 #[derive(Message)]
 #[rtype(result = "Result<(), StartError>")]
-pub struct NewScripts(pub Successor);
+pub struct NewScripts(pub GuestPlan);
 
 /// New scripts whose first guest is on its way to READY.
 pub(super) struct Candidate {
-    /// The number of the slot of that guest.
+    /// The number of that guest.
     slot: usize,
-    successor: Successor,
+    successor: GuestPlan,
     answer: oneshot::Sender<Result<(), StartError>>,
 }
 
@@ -50,7 +50,7 @@ impl Handler<NewScripts> for Supervisor {
     ) -> Self::Result {
         let (answer, answered) = oneshot::channel();
         if let Some(Candidate { slot, .. }) = self.candidate.take() {
-            self.slots.retain(|other| other.number != slot); // overtaken; who asked for it hears that below
+            self.slots.remove(&slot); // overtaken; its request is answered below
         }
         self.candidate = Some(Candidate {
             slot: self.next_number + 1,
@@ -74,7 +74,7 @@ impl Supervisor {
             return;
         };
         let before = self.current_slots().count();
-        let Successor {
+        let GuestPlan {
             spec,
             bounds,
             recycle,
@@ -85,7 +85,7 @@ impl Supervisor {
             generation: self.generations.current().number,
             unfinished: self
                 .slots
-                .iter()
+                .values()
                 .filter(|slot| slot.work().is_some())
                 .count(),
         };
@@ -97,14 +97,13 @@ impl Supervisor {
         let _ = candidate.answer.send(Ok(()));
     }
 
-    /// The guest in slot `index` did not start. If it was to be the first of new scripts, they are refused, and
+    /// Guest `number` did not start. If it was to be the first of new scripts, they are refused, and
     /// the error is dealt with.
-    pub(super) fn refuse(&mut self, index: usize, error: StartError) -> Option<StartError> {
-        let number = self.slots[index].number;
+    pub(super) fn refuse(&mut self, number: usize, error: StartError) -> Option<StartError> {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
             return Some(error);
         };
-        self.slots.remove(index);
+        self.slots.remove(&number);
         let _ = candidate.answer.send(Err(error));
         None
     }
@@ -114,7 +113,7 @@ impl Supervisor {
         while let Some((oldest, batches)) = self.generations.oldest_old() {
             let (number, spec) = (oldest.number, Arc::clone(&oldest.spec));
             let queued = oldest_of(&self.queue, batches).is_some();
-            let guests = || self.slots.iter().filter(|slot| slot.generation == number);
+            let guests = || self.slots.values().filter(|slot| slot.generation == number);
             let held = guests().any(|slot| slot.work().is_some());
             if queued && guests().next().is_none() {
                 // Its last guest was ended for another reason.
@@ -123,7 +122,7 @@ impl Supervisor {
             if queued || held {
                 return;
             }
-            self.slots.retain(|slot| slot.generation != number);
+            self.slots.retain(|_, slot| slot.generation != number);
             self.generations.end_oldest();
             tracing::debug!(generation = number, "the last guest with old scripts ended");
         }

@@ -1,4 +1,4 @@
-//! Finding the message that kills: a stretch of a batch, and what is run again after a death.
+//! Finding the message that kills: messages of a batch, and what is run again after a death.
 //!
 //! Scripts are pure, so running a message twice is safe. A request that killed its guest is run again one
 //! message at a time; a message that twice kills its guest in a request of its own, the second time a guest that has
@@ -7,15 +7,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::guest::Stop;
 use crate::guest::error::Death;
-use crate::guest::{Stop, Stretch};
-use crate::message::{Batch, Failure};
+use crate::message::{Batch, Failure, Slice};
 
-/// A stretch of a batch that waits for a guest or is run by one.
+/// Messages of a batch that wait for a guest or are run by one.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// What is left to run.
-    pub stretch: Stretch,
+    /// The messages that are left to run.
+    pub slice: Slice,
+    /// Messages before this index of the batch run one to a request, since a request with them killed a guest.
+    pub solo_until: usize,
     /// Since when it has waited; for scaling.
     pub since: Instant,
     /// For how long it waited for a guest until it was last run.
@@ -48,15 +50,9 @@ pub enum Next {
 impl Work {
     /// All of `batch`, before which `arrival` others came.
     pub fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
-        let end = batch.messages.len();
-        let stretch = Stretch {
-            batch,
-            next: 0,
-            end,
-            solo_until: 0,
-        };
         Self {
-            stretch,
+            slice: Slice::of(batch),
+            solo_until: 0,
             since: now,
             waited: Duration::ZERO,
             arrival,
@@ -67,17 +63,17 @@ impl Work {
     /// Its place in the queue: work on older messages goes first, since the results of younger ones have to
     /// wait for it.
     pub fn turn(&self) -> Turn {
-        (self.arrival, self.stretch.next)
+        (self.arrival, self.slice.range.start)
     }
 
     /// Messages left.
     pub fn len(&self) -> usize {
-        self.stretch.end - self.stretch.next
+        self.slice.len()
     }
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.slice.is_empty()
     }
 
     /// Cuts it into at most `shares` of about the same size, for several guests.
@@ -92,19 +88,17 @@ impl Work {
 
     /// Keeps the next `keep` messages and gives all after them, if there are any.
     pub fn split_off(&mut self, keep: usize) -> Option<Work> {
-        (keep < self.len()).then(|| {
-            let mut rest = self.clone();
-            rest.stretch.next += keep;
-            self.stretch.end = rest.stretch.next;
-            rest.attempts = 0;
-            rest
+        self.slice.split_off(keep).map(|slice| Self {
+            slice,
+            attempts: 0,
+            ..self.clone()
         })
     }
 
     /// A guest answered for the next `answered` messages and stopped for `stop`.
     pub fn after(mut self, answered: usize, stop: &Stop) -> Next {
         if answered > 0 {
-            self.stretch.next += answered;
+            self.slice.range.start += answered;
             self.attempts = 0;
         }
         match stop {
@@ -123,12 +117,12 @@ impl Work {
                     if *single && *fresh && self.attempts > 1 {
                         let mut failure = Failure::new(death.name(), death.to_string());
                         failure.attempts = self.attempts;
-                        convicted = Some((self.stretch.next, failure));
-                        self.stretch.next += 1;
+                        convicted = Some((self.slice.range.start, failure));
+                        self.slice.range.start += 1;
                         self.attempts = 0;
                     } else {
-                        let solo_until = self.stretch.next + suspects;
-                        self.stretch.solo_until = self.stretch.solo_until.max(solo_until);
+                        let solo_until = self.slice.range.start + suspects;
+                        self.solo_until = self.solo_until.max(solo_until);
                     }
                 }
                 let work = (!self.is_empty()).then_some(self);

@@ -103,7 +103,7 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
 /// When [`decide`] may say something else although nothing has happened.
 pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
     match seen.waited {
-        // With an idle guest, the gate holds the work back; with a starting one, its start comes first.
+        // With an idle guest, the budget holds the work back; with a starting one, its start comes first.
         Some(waited) if seen.idle == 0 && seen.starting == 0 && seen.guests < bounds.max => Some(
             PATIENCE
                 .saturating_sub(waited)

@@ -10,8 +10,6 @@ use crate::guest::{Link, MakeGuests};
 
 /// A guest's address and state.
 pub(super) struct Slot {
-    /// Never used again by another guest of this process.
-    pub number: usize,
     /// The number of its generation.
     pub generation: u64,
     /// What its guests are made from.
@@ -42,20 +40,14 @@ pub(super) enum State {
     Starting(Option<Work>),
     /// Waits for work, since then.
     Idle(Instant),
-    /// Runs a stretch of a batch.
+    /// Runs messages of a batch.
     Busy(Work),
 }
 
 impl Slot {
     /// A new guest's slot, not started yet.
-    pub fn new(
-        number: usize,
-        generation: u64,
-        spec: Arc<dyn MakeGuests>,
-        replaces: Option<usize>,
-    ) -> Self {
+    pub fn new(generation: u64, spec: Arc<dyn MakeGuests>, replaces: Option<usize>) -> Self {
         Self {
-            number,
             generation,
             spec,
             guest: None,

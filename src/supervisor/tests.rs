@@ -1,4 +1,4 @@
-//! The supervisor, its guests' lives and the processor, with fake guests that fail in every way there is.
+//! The supervisor, its guests' lives and the resequencer, with fake guests that fail in every way there is.
 
 mod fakes;
 mod pipeline;
@@ -120,7 +120,7 @@ async fn threads_that_are_stuck_for_good_end_the_engine() {
     pipeline.send(1, &[HANG; 12]);
     pipeline.until(|seen| !seen.fatal.is_empty()).await;
     let seen = pipeline.seen().await;
-    assert_eq!(seen.fatal[0], "Stuck(9)");
+    assert_eq!(seen.fatal[0], "ThreadsStuck(9)");
     assert!(seen.results.is_empty());
 }
 
@@ -178,7 +178,7 @@ async fn guests_that_cannot_start_end_the_engine() {
         let pipeline = Pipeline::new(fakes.clone(), 2, Clock::of_process());
         pipeline.until(|seen| !seen.fatal.is_empty()).await;
         let seen = pipeline.seen().await;
-        assert!(seen.fatal[0].starts_with("Start("), "{:?}", seen.fatal);
+        assert!(seen.fatal[0].starts_with("CannotStart("), "{:?}", seen.fatal);
         assert_eq!(fakes.spawned.load(Ordering::Relaxed), tries, "{error}");
         assert_eq!(seen.ready, 0);
     }

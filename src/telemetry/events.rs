@@ -6,13 +6,13 @@ use super::limit::Admit;
 use super::metrics::Metrics;
 use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
-use crate::message::{Failure, Message, Origin};
+use crate::message::{Failure, Lane, Message};
 
 /// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
 pub struct MessageFailed<'a> {
     /// Where it came from.
-    pub origin: &'a Origin,
+    pub lane: &'a Lane,
     /// The message.
     pub message: &'a Message,
     /// Why.
@@ -25,7 +25,7 @@ impl MessageFailed<'_> {
     /// Counts it, and logs it if people can still read.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
-            origin,
+            lane,
             message,
             failure,
             dropped,
@@ -37,7 +37,7 @@ impl MessageFailed<'_> {
         };
         Metrics::add(total, 1);
         metrics.failures_by_type.count(&failure.kind);
-        metrics.failures.keep(origin, message, failure);
+        metrics.failures.keep(lane, message, failure);
         let Admit::Log { left_out } = metrics.failures.log.admit(Instant::now()) else {
             return;
         };
@@ -47,7 +47,7 @@ impl MessageFailed<'_> {
         tracing::warn!(
             error = failure.kind,
             at = failure.at.as_deref(),
-            from = %message.place(origin),
+            from = %message.place(lane),
             attempts = failure.attempts,
             "message failed: {}",
             failure.message
@@ -72,7 +72,7 @@ impl GuestReady<'_> {
         let Self { guest, ready, took } = self;
         Metrics::add(&metrics.starts, 1);
         Metrics::took(&metrics.ready_seconds, *took, 1);
-        metrics.health.is_well("guests");
+        metrics.health.set_well("guests");
         let Admit::Log { left_out } = metrics.guest_lines.ready.admit(Instant::now()) else {
             return;
         };
@@ -110,7 +110,7 @@ impl GuestNotStarted<'_> {
         if *none_runs {
             metrics
                 .health
-                .is_ill("guests", format!("no guest can start: {error}"));
+                .set_ill("guests", format!("no guest can start: {error}"));
         }
         if !fatal {
             tracing::warn!(guest, "guest did not start: {error}");

@@ -17,7 +17,7 @@ use self::catalog::{Metric, Value, metrics};
 use super::facts::Facts;
 use super::metrics::Metrics;
 use super::stats::Stats;
-use crate::message::gate::Gate;
+use crate::message::budget::MemoryBudget;
 
 /// The type of what [`render`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -99,7 +99,7 @@ fn encode(
 
 /// `docs/metrics.md`.
 pub fn reference() -> String {
-    let stats = Stats::new(&Metrics::default(), &Gate::new(0), Facts::default());
+    let stats = Stats::new(&Metrics::default(), &MemoryBudget::new(0), Facts::default());
     let mut page = "\
 # Metrics
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::limit::Limit;
 use super::stats::RecentFailure;
-use crate::message::{Failure, Message, Origin};
+use crate::message::{Failure, Lane, Message};
 
 /// So many are kept.
 const KEPT: usize = 20;
@@ -34,7 +34,7 @@ impl Failures {
     }
 
     /// Keeps one.
-    pub(super) fn keep(&self, origin: &Origin, message: &Message, failure: &Failure) {
+    pub(super) fn keep(&self, lane: &Lane, message: &Message, failure: &Failure) {
         let payload = self.payloads.load(Ordering::Relaxed).then(|| {
             let text =
                 String::from_utf8_lossy(&message.payload[..message.payload.len().min(4 * PREVIEW)]);
@@ -47,7 +47,7 @@ impl Failures {
         recent.truncate(KEPT - 1);
         recent.push_front(RecentFailure {
             at_ms: now.as_millis() as u64,
-            message: message.place(origin).to_string(),
+            message: message.place(lane).to_string(),
             kind: cut(&failure.kind, KIND),
             text: cut(&failure.message, PREVIEW),
             script: failure.at.clone(),
@@ -85,7 +85,7 @@ mod tests {
         for number in 0..50 {
             let message = Message::new(format!("{number} {}", "ä".repeat(2000)).into(), number);
             failures.keep(
-                &Origin::default(),
+                &Lane::default(),
                 &message,
                 &Failure::new("ValueError", "no"),
             );
@@ -99,7 +99,7 @@ mod tests {
         failures.keep_payloads();
         let message = Message::new("ä".repeat(2000).into(), 50);
         failures.keep(
-            &Origin::default(),
+            &Lane::default(),
             &message,
             &Failure::new("ValueError", "no"),
         );

@@ -21,12 +21,12 @@ impl Default for Health {
 
 impl Health {
     /// `part` is not well.
-    pub fn is_ill(&self, part: &'static str, why: impl Into<String>) {
+    pub fn set_ill(&self, part: &'static str, why: impl Into<String>) {
         self.lock().insert(part, why.into());
     }
 
     /// `part` is well.
-    pub fn is_well(&self, part: &'static str) {
+    pub fn set_well(&self, part: &'static str) {
         self.lock().remove(part);
     }
 
@@ -74,13 +74,13 @@ mod tests {
     #[test]
     fn ill_until_all_is_well() {
         let health = Health::default();
-        health.is_ill("output", "cannot reach Kafka");
-        health.is_well("guests");
+        health.set_ill("output", "cannot reach Kafka");
+        health.set_well("guests");
         assert_eq!(
             health.ills().into_iter().collect::<Vec<_>>(),
             [("output", "cannot reach Kafka".to_owned())]
         );
-        health.is_well("output");
+        health.set_well("output");
         assert!(health.ills().is_empty());
     }
 

@@ -23,7 +23,7 @@ use self::host::OwnName;
 use super::exposition;
 use super::stats::Observed;
 use crate::config::HttpConfig;
-use crate::engine::reload::{Reload, Reloaded};
+use crate::control::{Reload, Reloaded};
 
 /// The page; its scripts and styles are in it.
 const PAGE: &str = concat!(

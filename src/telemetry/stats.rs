@@ -12,7 +12,7 @@ use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
 use crate::config::Running;
-use crate::message::gate::Gate;
+use crate::message::budget::MemoryBudget;
 
 /// All of it. Totals are since the start, times in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -206,7 +206,7 @@ pub struct Observed {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The bound on memory.
-    pub gate: Gate,
+    pub budget: MemoryBudget,
     /// What runs.
     pub running: Running,
 }
@@ -214,13 +214,13 @@ pub struct Observed {
 impl Observed {
     /// What there is to say now.
     pub fn stats(&self) -> Stats {
-        Stats::new(&self.metrics, &self.gate, Facts::new(&self.running.get()))
+        Stats::new(&self.metrics, &self.budget, Facts::new(&self.running.get()))
     }
 }
 
 impl Stats {
     /// What there is to say now of `pipeline`.
-    pub fn new(metrics: &Metrics, gate: &Gate, pipeline: Facts) -> Self {
+    pub fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();
@@ -271,8 +271,8 @@ impl Stats {
                 }),
             },
             gate: GateNow {
-                bytes: gate.in_flight(),
-                limit_bytes: gate.limit(),
+                bytes: budget.in_flight(),
+                limit_bytes: budget.limit(),
             },
             guests: guests_now(metrics, &guests),
             kafka,

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::cli::{MISUSED, WELL, console, progress, report};
 use crate::config::Config;
-use crate::engine::build;
+use crate::engine::scripts;
 use crate::guest::Guest;
 use crate::guest::artifact::Artifact;
 use crate::guest::error::StartError;
@@ -49,7 +49,7 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
             return MISUSED;
         }
     };
-    let spec = build::spec(&config, runtime);
+    let spec = scripts::spec(&config, runtime);
     // The first one touches the pages that all others share.
     let start = |_| Guest::new(0, Arc::clone(&spec)).start();
     let took = (0..5).map(start).map(|started| Ok(started?.took));

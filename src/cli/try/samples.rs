@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use crate::config::InputConfig;
 use crate::input::kafka::sample::Sample;
 use crate::input::stdin::lines::Lines;
-use crate::message::{Message, Origin};
+use crate::message::{Lane, Message};
 
 /// Messages, no more than asked for.
 pub struct Samples {
@@ -77,7 +77,7 @@ impl Samples {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn next(&mut self) -> anyhow::Result<Option<(Arc<Origin>, Message)>> {
+    pub fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl Samples {
 }
 
 impl Source {
-    fn next(&mut self) -> anyhow::Result<Option<(Arc<Origin>, Message)>> {
+    fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         let (file, name, lines, cut, ended) = match self {
             Self::Kafka(sample) => return sample.next_message(),
             Self::Nothing => return Ok(None),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
-use crate::message::{Failure, Headers, Message, Origin, Outcome, Outcomes, Record};
+use crate::message::{Failure, Headers, Lane, Message, Outcome, Outcomes, Record};
 
 /// Characters of a payload that people are shown.
 const PREVIEW: usize = 2000;
@@ -124,8 +124,8 @@ impl Payload {
 }
 
 impl Shown {
-    /// What became of `message` of `origin`.
-    pub fn new(origin: &Origin, message: &Message, executed: &Executed) -> Self {
+    /// What became of `message` of `lane`.
+    pub fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record: &Record| Payload::of_record(outcomes, record, message);
         let after = match (outcomes.items.first(), stop) {
@@ -144,7 +144,7 @@ impl Shown {
             // A stretch of one message is done, or its guest is.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
-        let place = message.place(origin);
+        let place = message.place(lane);
         Self {
             place: place.to_string(),
             topic: place.topic.map(str::to_owned),

@@ -144,7 +144,7 @@ pub struct KafkaInputConfig {
     pub commit_period: Duration,
     /// The most messages of one partition under way; at least 1.
     pub checkpoint_limit: usize,
-    /// The most messages of a batch; 1 to [`crate::input::BATCH`].
+    /// The most messages of a batch; 1 to [`crate::message::MAX_BATCH`].
     pub batch_count: usize,
     /// How long a batch may wait to be full; zero for not at all.
     pub batch_period: Duration,
@@ -175,7 +175,7 @@ impl KafkaInputConfig {
             start_from_oldest: true,
             commit_period: Duration::from_secs(1),
             checkpoint_limit: 16384,
-            batch_count: crate::input::BATCH,
+            batch_count: crate::message::MAX_BATCH,
             batch_period: Duration::ZERO,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),

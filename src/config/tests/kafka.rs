@@ -187,7 +187,7 @@ output:
     assert_eq!(read.instance_id, None);
     assert_eq!(
         (read.batch_count, read.batch_period),
-        (crate::input::BATCH, Duration::ZERO)
+        (crate::message::MAX_BATCH, Duration::ZERO)
     );
     let written = output(config.output);
     assert_eq!((written.key, written.partition), (None, None));

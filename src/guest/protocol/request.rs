@@ -117,7 +117,7 @@ fn encode_meta(encoder: &mut Encoder, batch: &Batch, message: &Message) {
         topic,
         partition,
         offset,
-    } = message.place(&batch.origin);
+    } = message.place(&batch.lane);
     match topic {
         Some(topic) => encoder.str(topic),
         None => encoder.none(),

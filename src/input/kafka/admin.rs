@@ -12,7 +12,7 @@ use rdkafka::bindings::*;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
 
-use super::Consumer;
+use crate::kafka::consumer::Consumer;
 
 /// A topic's id: a topic that is deleted and made anew under its name has another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::statistics::INTERVAL;
-use crate::message::Lane;
+use crate::message::LaneId;
 
 /// A place is warned of no more often, and what is broken is read again no more often: it may have been the way to us, or
 /// another broker may have a sound copy.
@@ -29,7 +29,7 @@ pub fn is_of_data(error: &KafkaError) -> bool {
 /// What is wrong, by lane and by place.
 #[derive(Debug, Default)]
 pub struct Blocked {
-    lanes: BTreeMap<Lane, Block>,
+    lanes: BTreeMap<LaneId, Block>,
     /// When places were last warned of.
     warned: HashMap<String, Instant>,
 }
@@ -48,7 +48,7 @@ impl Blocked {
     /// The partition at `place` cannot be read, `stopped` for good or trying on.
     pub fn is_blocked(
         &mut self,
-        lane: Lane,
+        lane: LaneId,
         place: &str,
         reason: &str,
         stopped: bool,
@@ -64,7 +64,7 @@ impl Blocked {
     }
 
     /// The lanes that were stopped for long enough: they are to be tried again.
-    pub fn due_again(&mut self, now: Instant) -> Vec<Lane> {
+    pub fn due_again(&mut self, now: Instant) -> Vec<LaneId> {
         let mut lanes = Vec::new();
         for (lane, block) in &mut self.lanes {
             if block.stopped && now.duration_since(block.at) >= ONCE_A {
@@ -88,7 +88,7 @@ impl Blocked {
 
     /// Looks which are blocked still. `is_readable` says so of each lane: `None` if it is gone; true if its end is known,
     /// which librdkafka forgets when a fetch is refused.
-    pub fn look(&mut self, now: Instant, is_readable: impl Fn(Lane) -> Option<bool>) {
+    pub fn look(&mut self, now: Instant, is_readable: impl Fn(LaneId) -> Option<bool>) {
         self.lanes.retain(|&lane, block| {
             // What was told before the fetch was refused may come after it.
             let fresh = now.duration_since(block.at) < INTERVAL * 2;
@@ -142,7 +142,7 @@ mod tests {
     fn what_is_tried_on_is_over_when_a_fetch_succeeds() {
         let start = Instant::now();
         let mut blocked = Blocked::default();
-        blocked.is_blocked(Lane(1), PLACE, "not authorized", false, start);
+        blocked.is_blocked(LaneId(1), PLACE, "not authorized", false, start);
         // The end that was known before.
         blocked.look(after(start, 1), |_| Some(true));
         assert_eq!(
@@ -159,14 +159,14 @@ mod tests {
     fn what_is_stopped_is_tried_again_after_a_minute() {
         let start = Instant::now();
         let mut blocked = Blocked::default();
-        blocked.is_blocked(Lane(1), PLACE, "wrong checksum", true, start);
+        blocked.is_blocked(LaneId(1), PLACE, "wrong checksum", true, start);
         assert_eq!(blocked.due_again(after(start, 59)), []);
-        assert_eq!(blocked.due_again(after(start, 60)), [Lane(1)]);
+        assert_eq!(blocked.due_again(after(start, 60)), [LaneId(1)]);
         assert_eq!(blocked.due_again(after(start, 61)), [], "it is being tried");
-        blocked.is_blocked(Lane(1), PLACE, "wrong checksum", true, after(start, 61));
+        blocked.is_blocked(LaneId(1), PLACE, "wrong checksum", true, after(start, 61));
         blocked.look(after(start, 100), |_| Some(true));
         assert_eq!(blocked.count(), 1, "it is as broken as before");
-        assert_eq!(blocked.due_again(after(start, 121)), [Lane(1)]);
+        assert_eq!(blocked.due_again(after(start, 121)), [LaneId(1)]);
         blocked.look(after(start, 130), |_| Some(true));
         assert_eq!(blocked.count(), 0, "nothing was wrong with it any more");
     }
@@ -175,15 +175,17 @@ mod tests {
     fn what_is_stopped_stays_until_its_lane_is_gone() {
         let start = Instant::now();
         let mut blocked = Blocked::default();
-        blocked.is_blocked(Lane(1), PLACE, "wrong checksum", true, start);
-        blocked.is_blocked(Lane(2), "topic `t`, partition 4", "x", true, start);
+        blocked.is_blocked(LaneId(1), PLACE, "wrong checksum", true, start);
+        blocked.is_blocked(LaneId(2), "topic `t`, partition 4", "x", true, start);
         blocked.look(after(start, 100), |_| Some(true));
         let reason = blocked.reason();
         assert_eq!(
             reason.as_deref(),
             Some("topic `t`, partition 3 cannot be read: wrong checksum; 1 more")
         );
-        blocked.look(after(start, 100), |lane| (lane == Lane(2)).then_some(true));
+        blocked.look(after(start, 100), |lane| {
+            (lane == LaneId(2)).then_some(true)
+        });
         assert_eq!(blocked.count(), 1);
     }
 

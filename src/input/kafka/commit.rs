@@ -11,9 +11,9 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::Consumer;
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::kafka::consumer::Consumer;
 use crate::telemetry::metrics::Metrics;
 
 /// Who commits how far the input was dealt with.
@@ -52,8 +52,7 @@ impl Poller {
                 Committer::Output => partition.held,
                 Committer::Nobody => false,
             };
-            let (Some(point), Some(topic)) = (partition.to_commit(), &partition.origin.topic)
-            else {
+            let (Some(point), Some(topic)) = (partition.to_commit(), &partition.lane.topic) else {
                 continue;
             };
             if !is_ours {
@@ -66,7 +65,7 @@ impl Poller {
                 requests.first_mut()
             };
             let added = request.map(|request| {
-                let number = partition.origin.partition;
+                let number = partition.lane.partition;
                 request.add_partition_offset(topic, number, Offset::Offset(point))
             });
             if let Some(Ok(())) = added {

@@ -17,10 +17,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 
-use super::context::{Context, Event, let_go, take};
+use crate::kafka::consumer::{Consumer, Event, assign, unassign};
 
 /// The time between two looks at whether the consumer has left.
 const LOOK: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// calls that concern its group.
 ///
 /// After a fatal error, librdkafka leaves when the consumer is dropped.
-pub fn leave(consumer: &Arc<BaseConsumer<Context>>) {
+pub fn leave(consumer: &Arc<Consumer>) {
     let (end, ended) = channel::<()>();
     let leaver = Arc::clone(consumer);
     let spawned = thread::Builder::new()
@@ -61,13 +61,13 @@ pub fn leave(consumer: &Arc<BaseConsumer<Context>>) {
     }
 }
 
-fn work(consumer: &BaseConsumer<Context>) {
+fn work(consumer: &Consumer) {
     let context = consumer.context();
     context.set_leaving();
     while let Some(event) = context.next() {
         match event {
-            Event::Assign(partitions) => tell(take(consumer, &partitions)),
-            Event::Revoke(partitions) => tell(let_go(consumer, &partitions)),
+            Event::Assign(partitions) => tell(assign(consumer, &partitions)),
+            Event::Revoke(partitions) => tell(unassign(consumer, &partitions)),
             Event::Told(_) | Event::Committed(..) => {}
         }
     }
@@ -106,10 +106,10 @@ mod tests {
     use rdkafka::producer::DefaultProducerContext;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-    use super::super::member::{Kind, Membership, Owed};
     use super::super::{Waker, connect};
     use super::*;
     use crate::config::{KafkaClientConfig, KafkaInputConfig};
+    use crate::kafka::member::{Kind, Membership, Owed};
 
     type Cluster = MockCluster<'static, DefaultProducerContext>;
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     /// A member to which the group has given partitions, without an answer so far.
-    fn member(cluster: &Cluster, instance_id: Option<&str>) -> Arc<BaseConsumer<Context>> {
+    fn member(cluster: &Cluster, instance_id: Option<&str>) -> Arc<Consumer> {
         let client = KafkaClientConfig::at(cluster.bootstrap_servers());
         let config = KafkaInputConfig {
             instance_id: instance_id.map(str::to_owned),
@@ -135,18 +135,18 @@ mod tests {
         consumer
     }
 
-    fn answer(consumer: &BaseConsumer<Context>) {
+    fn answer(consumer: &Consumer) {
         while let Some(event) = consumer.context().next() {
             match event {
-                Event::Assign(partitions) => take(consumer, &partitions).unwrap(),
-                Event::Revoke(partitions) => let_go(consumer, &partitions).unwrap(),
+                Event::Assign(partitions) => assign(consumer, &partitions).unwrap(),
+                Event::Revoke(partitions) => unassign(consumer, &partitions).unwrap(),
                 Event::Told(_) | Event::Committed(..) => {}
             }
         }
     }
 
     #[track_caller]
-    fn poll_until(consumer: &Arc<BaseConsumer<Context>>, came: impl Fn(&Event) -> bool) {
+    fn poll_until(consumer: &Arc<Consumer>, came: impl Fn(&Event) -> bool) {
         let began = Instant::now();
         while !consumer.context().has(&came) {
             if began.elapsed() > PATIENCE {
@@ -160,7 +160,7 @@ mod tests {
 
     /// Fails the test if the end of a consumer does not come.
     #[track_caller]
-    fn assert_ends(consumer: Arc<BaseConsumer<Context>>) {
+    fn assert_ends(consumer: Arc<Consumer>) {
         let (ended, end) = channel();
         thread::spawn(move || {
             leave(&consumer);

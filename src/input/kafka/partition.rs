@@ -8,25 +8,26 @@ use rdkafka::Message as _;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::Waker;
 use super::admin::{self, TopicId};
 use super::batch::Draft;
 use super::begin::Begin;
 use super::blocked;
-use super::context::Context;
 use super::cursor::{Cursor, Step};
 use super::offsets::Offsets;
-use super::{Consumer, Waker};
-use crate::input::Sink;
-use crate::message::gate::{Gate, Permit};
-use crate::message::{Lane, Origin};
+use crate::input::Intake;
+use crate::kafka::consumer::Consumer;
+use crate::kafka::consumer::ConsumerCallbacks;
+use crate::message::budget::{MemoryBudget, Permit};
+use crate::message::{Lane, LaneId};
 
-/// Bytes taken at the gate before a batch is read; what the batch does not need goes home at once.
+/// Bytes of memory reserved before a batch is read; what the batch does not need goes home at once.
 const RESERVE: u64 = 512 << 10;
 
 /// One partition, from when it is assigned to when it is let go.
 pub struct Partition {
     /// Its lane and its name.
-    pub origin: Arc<Origin>,
+    pub lane: Arc<Lane>,
     /// How far it was dealt with.
     pub offsets: Offsets,
     /// Where it was begun; `None` if Kafka could not tell, and librdkafka found it out.
@@ -52,7 +53,7 @@ pub struct Partition {
     pub at_end: bool,
     /// Its topic's, as far as it is known.
     pub topic_id: Option<TopicId>,
-    queue: PartitionQueue<Context>,
+    queue: PartitionQueue<ConsumerCallbacks>,
     consumer: Arc<Consumer>,
     /// Whether there may be something in the queue.
     ready: Arc<AtomicBool>,
@@ -91,7 +92,7 @@ pub enum Read {
     Empty,
     /// A batch was handed on.
     Sent,
-    /// The gate has no room.
+    /// The budget has no room.
     NoRoom,
     /// The partition cannot be read.
     Failed(KafkaError),
@@ -103,7 +104,7 @@ impl Partition {
     pub fn open(
         consumer: &Arc<Consumer>,
         waker: &Waker,
-        lane: Lane,
+        lane: LaneId,
         topic: &str,
         partition: i32,
     ) -> Option<Self> {
@@ -117,7 +118,7 @@ impl Partition {
             }
         });
         Some(Self {
-            origin: Arc::new(Origin::of_partition(lane, topic.into(), partition)),
+            lane: Arc::new(Lane::of_partition(lane, topic.into(), partition)),
             offsets: Offsets::default(),
             begin: None,
             asked: None,
@@ -159,12 +160,12 @@ impl Partition {
     }
 
     /// The same partition in a new lane: what was read of it before is given up.
-    pub fn into_lane(mut self, lane: Lane) -> Self {
+    pub fn into_lane(mut self, lane: LaneId) -> Self {
         self.abandon();
-        let topic = self.origin.topic.clone().unwrap_or_default();
+        let topic = self.lane.topic.clone().unwrap_or_default();
         self.ready.store(true, Ordering::Release);
         Self {
-            origin: Arc::new(Origin::of_partition(lane, topic, self.origin.partition)),
+            lane: Arc::new(Lane::of_partition(lane, topic, self.lane.partition)),
             offsets: Offsets::default(),
             closed: false,
             stopped: false,
@@ -179,7 +180,7 @@ impl Partition {
     }
 
     /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
-    pub fn read(&mut self, cut: &Cut, sink: &Sink, now: Instant) -> Read {
+    pub fn read(&mut self, cut: &Cut, intake: &Intake, now: Instant) -> Read {
         if self.closed || self.held || self.stopped || self.at_end {
             return Read::Empty;
         }
@@ -189,18 +190,18 @@ impl Partition {
             return Read::Empty;
         }
         let Some(mut pending) = self.pending.take() else {
-            return match Pending::new(&sink.gate, now) {
-                Some(pending) => self.fill(pending, count, cut.period, sink, now),
+            return match Pending::new(&intake.budget, now) {
+                Some(pending) => self.fill(pending, count, cut.period, intake, now),
                 None => Read::NoRoom,
             };
         };
         let more = self.ready.load(Ordering::Acquire);
-        if more && pending.reserve(&sink.gate) {
-            return self.fill(pending, count, cut.period, sink, now);
+        if more && pending.reserve(&intake.budget) {
+            return self.fill(pending, count, cut.period, intake, now);
         }
         // It needs no room to leave.
         if pending.draft.len() >= count || pending.is_due(cut.period, now) {
-            self.hand_on(pending, sink);
+            self.hand_on(pending, intake);
             return Read::Sent;
         }
         self.pending = Some(pending);
@@ -212,7 +213,7 @@ impl Partition {
         mut pending: Pending,
         count: usize,
         period: Duration,
-        sink: &Sink,
+        intake: &Intake,
         now: Instant,
     ) -> Read {
         let draft = &mut pending.draft;
@@ -228,7 +229,7 @@ impl Partition {
                         Step::Next => {}
                         Step::Again => continue,
                         Step::Jump { expected } => {
-                            tell_jump(&self.consumer, &self.origin, expected, message.offset());
+                            tell_jump(&self.consumer, &self.lane, expected, message.offset());
                         }
                     }
                     self.at_end = self.end.is_some_and(|end| message.offset() + 1 >= end);
@@ -259,7 +260,7 @@ impl Partition {
                     // Nothing behind this batch may be read: it would pass for delivered.
                     self.stopped |= blocked::is_of_data(&error);
                     if !draft.is_empty() {
-                        self.hand_on(pending, sink);
+                        self.hand_on(pending, intake);
                     }
                     return Read::Failed(error);
                 }
@@ -274,7 +275,7 @@ impl Partition {
             self.wait(pending);
             return Read::Empty;
         }
-        self.hand_on(pending, sink);
+        self.hand_on(pending, intake);
         Read::Sent
     }
 
@@ -284,7 +285,7 @@ impl Partition {
         self.pending = Some(pending);
     }
 
-    fn hand_on(&mut self, pending: Pending, sink: &Sink) {
+    fn hand_on(&mut self, pending: Pending, intake: &Intake) {
         let Pending {
             draft, mut permit, ..
         } = pending;
@@ -297,12 +298,12 @@ impl Partition {
         for message in &messages {
             self.offsets.read(message.offset);
         }
-        sink.send(&self.origin, position, messages, permit);
+        intake.send(&self.lane, position, messages, permit);
     }
 
     /// Says it where the new commit point lies after records that were deleted before they were read.
     pub fn tell_deleted(&self, before: i64, now: i64) {
-        tell_jump(&self.consumer, &self.origin, before, now);
+        tell_jump(&self.consumer, &self.lane, before, now);
     }
 
     /// These messages were delivered.
@@ -354,12 +355,12 @@ impl Partition {
     /// Gives up what is in flight.
     pub fn abandon(&mut self) {
         self.close();
-        self.origin.abandon();
+        self.lane.abandon();
     }
 
     /// Whether everything handed on is answered, or given up.
     pub fn is_settled(&self) -> bool {
-        self.origin.is_abandoned() || self.offsets.in_flight() == 0
+        self.lane.is_abandoned() || self.offsets.in_flight() == 0
     }
 
     /// The offset to commit, if it is not committed and not asked for.
@@ -378,21 +379,21 @@ impl Partition {
 
     /// For how long nothing was delivered though something is in flight.
     pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
-        let waiting = self.offsets.in_flight() > 0 && !self.origin.is_abandoned();
+        let waiting = self.offsets.in_flight() > 0 && !self.lane.is_abandoned();
         waiting.then(|| now.duration_since(self.progress))
     }
 
     /// Whether it is this partition of this topic.
     pub fn is(&self, topic: &str, partition: i32) -> bool {
-        self.origin.partition == partition && self.origin.topic.as_deref() == Some(topic)
+        self.lane.partition == partition && self.lane.topic.as_deref() == Some(topic)
     }
 }
 
 /// Reading goes on at `offset`, and `expected` was next: says so, unless that is as it may be. (A compacted topic has
 /// offsets without records, and so have markers of transactions and what was aborted.)
-fn tell_jump(consumer: &Consumer, origin: &Origin, expected: i64, offset: i64) {
-    let topic = origin.topic.as_deref().unwrap_or_default();
-    let partition = origin.partition;
+fn tell_jump(consumer: &Consumer, lane: &Lane, expected: i64, offset: i64) {
+    let topic = lane.topic.as_deref().unwrap_or_default();
+    let partition = lane.partition;
     if offset < expected {
         tracing::warn!(
             topic,
@@ -417,8 +418,8 @@ fn tell_jump(consumer: &Consumer, origin: &Origin, expected: i64, offset: i64) {
 }
 
 impl Pending {
-    fn new(gate: &Gate, since: Instant) -> Option<Self> {
-        let permit = gate.try_acquire(RESERVE.min(gate.limit()))?;
+    fn new(budget: &MemoryBudget, since: Instant) -> Option<Self> {
+        let permit = budget.try_acquire(RESERVE.min(budget.limit()))?;
         Some(Self {
             draft: Draft::default(),
             permit,
@@ -427,9 +428,9 @@ impl Pending {
     }
 
     /// Takes room for more messages, if there is any.
-    fn reserve(&mut self, gate: &Gate) -> bool {
-        let wanted = RESERVE.min(gate.limit());
-        let more = gate.try_acquire(wanted.saturating_sub(self.permit.bytes()));
+    fn reserve(&mut self, budget: &MemoryBudget) -> bool {
+        let wanted = RESERVE.min(budget.limit());
+        let more = budget.try_acquire(wanted.saturating_sub(self.permit.bytes()));
         let there = more.is_some();
         more.into_iter().for_each(|more| self.permit.join(more));
         there

@@ -9,25 +9,26 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-use actix::Addr;
+use actix::Recipient;
 use rdkafka::consumer::Consumer as _;
 use tokio::sync::oneshot;
 
 use super::commit::Committer;
-use super::context::Event;
 use super::partition::{Cut, Partition, Read};
 use super::rebalance::Debt;
 use super::scout::{Question, Report, Scout};
 use super::told::Told;
 use super::trouble::STUCK;
-use super::{Command, Consumer, Kafka, Waker};
+use super::{Command, KafkaInput, Waker};
 use crate::config::{Extent, GroupProtocol, KafkaInputConfig};
-use crate::engine::{Engine, InputEnded};
-use crate::input::Sink;
+use crate::control::Notice;
+use crate::input::Intake;
+use crate::kafka::consumer::Consumer;
+use crate::kafka::consumer::Event;
 use crate::kafka::fence::Fence;
 use crate::kafka::session::Session;
 use crate::kafka::statistics::PartitionEnd;
-use crate::message::Lane;
+use crate::message::LaneId;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
@@ -47,8 +48,8 @@ pub struct Poller {
     pub(super) config: KafkaInputConfig,
     pub(super) consumer: Arc<Consumer>,
     pub(super) waker: Waker,
-    pub(super) sink: Sink,
-    pub(super) engine: Addr<Engine>,
+    pub(super) intake: Intake,
+    pub(super) engine: Recipient<Notice>,
     commands: Receiver<Command>,
     pub(super) session: Option<Session>,
     pub(super) committer: Committer,
@@ -90,9 +91,9 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// The state of a thread that reads `source` into `sink`.
-    pub(super) fn new(source: Kafka, sink: Sink, engine: Addr<Engine>) -> Self {
-        let Kafka {
+    /// The state of a thread that reads `source` into `intake`.
+    pub(super) fn new(source: KafkaInput, intake: Intake, engine: Recipient<Notice>) -> Self {
+        let KafkaInput {
             config,
             consumer,
             commands,
@@ -115,7 +116,7 @@ impl Poller {
             config,
             consumer,
             waker,
-            sink,
+            intake,
             engine,
             commands,
             fence: Fence::deciding(),
@@ -207,7 +208,7 @@ impl Poller {
     }
 
     fn topics(&self) -> impl Iterator<Item = Arc<str>> {
-        let topics = self.partitions.iter().map(|one| one.origin.topic.clone());
+        let topics = self.partitions.iter().map(|one| one.lane.topic.clone());
         topics.flatten()
     }
 
@@ -232,8 +233,8 @@ impl Poller {
             return false;
         }
         for partition in &self.partitions {
-            let topic = partition.origin.topic.clone().unwrap_or_default();
-            let place = (topic, partition.origin.partition);
+            let topic = partition.lane.topic.clone().unwrap_or_default();
+            let place = (topic, partition.lane.partition);
             *self.ends_seen.entry(place).or_default() |= partition.at_end;
         }
         let none = self.ends_seen.is_empty() && self.committer != Committer::Nobody;
@@ -302,7 +303,7 @@ impl Poller {
         }
         self.partitions.iter_mut().for_each(Partition::close);
         self.hurry(true);
-        self.engine.do_send(InputEnded(result));
+        self.engine.do_send(Notice::InputEnded(result));
     }
 
     fn deliver(&mut self, acked: Acked, now: Instant) {
@@ -318,12 +319,12 @@ impl Poller {
         }
     }
 
-    fn index_of(&self, lane: Lane) -> Result<usize, usize> {
-        let lane_of = |partition: &Partition| partition.origin.lane;
+    fn index_of(&self, lane: LaneId) -> Result<usize, usize> {
+        let lane_of = |partition: &Partition| partition.lane.id;
         self.partitions.binary_search_by_key(&lane, lane_of)
     }
 
-    /// Takes what there is and what the gate has room for, a batch of each partition in turn. Whether there
+    /// Takes what there is and what the budget has room for, a batch of each partition in turn. Whether there
     /// may be more.
     fn read(&mut self, now: Instant) -> bool {
         if self.stopped {
@@ -343,7 +344,7 @@ impl Poller {
             if refused.is_some() && !self.partitions[index].has_pending() {
                 continue;
             }
-            match self.partitions[index].read(&cut, &self.sink, now) {
+            match self.partitions[index].read(&cut, &self.intake, now) {
                 Read::Empty => {}
                 Read::Sent => any = true,
                 Read::NoRoom => refused = Some(index),
@@ -391,7 +392,7 @@ impl Poller {
             };
             partition.tell_deleted(before, now);
             if let (Committer::Output, Some(session)) = (self.committer, &self.session) {
-                session.advance(&partition.origin, now);
+                session.advance(&partition.lane, now);
             }
         }
     }

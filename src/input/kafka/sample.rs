@@ -22,21 +22,21 @@ use super::configure;
 use super::topics::Topics;
 use crate::config::{Extent, KafkaInputConfig};
 use crate::kafka::link;
-use crate::message::{Lane, Message, Origin};
+use crate::message::{Lane, LaneId, Message};
 
 /// For so long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The last messages of topics, evenly from their partitions.
 pub struct Sample {
-    found: VecDeque<(Arc<Origin>, Message)>,
+    found: VecDeque<(Arc<Lane>, Message)>,
     /// Why there are not all that were wanted.
     trouble: Option<anyhow::Error>,
 }
 
 /// A partition, and the last messages that were found in it, in order.
 struct Part {
-    origin: Arc<Origin>,
+    lane: Arc<Lane>,
     topic: String,
     partition: i32,
     found: VecDeque<Message>,
@@ -66,11 +66,11 @@ impl Sample {
             let (low, end) = consumer
                 .fetch_watermarks(&topic, partition, PATIENCE)
                 .with_context(|| format!("partition {partition} of `{topic}` cannot be read"))?;
-            let lane = Lane(parts.len() as u64);
-            let origin = Origin::of_partition(lane, topic.as_str().into(), partition);
+            let lane = LaneId(parts.len() as u64);
+            let lane = Lane::of_partition(lane, topic.as_str().into(), partition);
             spans.push(Span::new(low, end));
             parts.push(Part {
-                origin: Arc::new(origin),
+                lane: Arc::new(lane),
                 topic,
                 partition,
                 found: VecDeque::new(),
@@ -98,7 +98,7 @@ impl Sample {
                 if letters {
                     message.reopen();
                 }
-                (Arc::clone(&part.origin), message)
+                (Arc::clone(&part.lane), message)
             })
         };
         let found = parts.into_iter().zip(shares).flat_map(last).collect();
@@ -109,7 +109,7 @@ impl Sample {
     ///
     /// # Errors
     /// After the last one, if Kafka could not be read to the end.
-    pub fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Origin>, Message)>> {
+    pub fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         match (self.found.pop_front(), self.trouble.take()) {
             (Some(found), trouble) => {
                 self.trouble = trouble;

@@ -11,11 +11,12 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::Waker;
 use super::admin::{self, TopicId};
 use super::begin::{AtStart, Facts};
 use super::topics::Topics;
-use super::{Consumer, Waker};
 use crate::config::KafkaInputConfig;
+use crate::kafka::consumer::Consumer;
 
 /// One request may take so long; it is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);

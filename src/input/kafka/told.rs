@@ -14,7 +14,7 @@ use super::poll::Poller;
 use super::waiting::{self, Waiting};
 use crate::config::KafkaInputConfig;
 use crate::kafka::statistics::PartitionEnd;
-use crate::message::Lane;
+use crate::message::LaneId;
 use crate::telemetry::health::Health;
 use crate::telemetry::stats;
 
@@ -70,7 +70,7 @@ impl Told {
 /// Before the group was even asked, it is not known whether we are to have partitions.
 pub fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
     let named = config.instance_id.is_some();
-    health.is_ill(GROUP, waiting::explain(&config.consumer_group, named));
+    health.set_ill(GROUP, waiting::explain(&config.consumer_group, named));
 }
 
 impl Poller {
@@ -104,14 +104,14 @@ impl Poller {
     }
 
     /// The partition of this `lane` is read again from behind the last message that was taken of it.
-    fn try_again(&mut self, lane: Lane) {
-        let has = |partition: &&mut Partition| partition.origin.lane == lane;
+    fn try_again(&mut self, lane: LaneId) {
+        let has = |partition: &&mut Partition| partition.lane.id == lane;
         let Some(partition) = self.partitions.iter_mut().find(has) else {
             return;
         };
         partition.go_on();
-        let topic = partition.origin.topic.as_deref().unwrap_or_default();
-        let place = (topic.to_owned(), partition.origin.partition);
+        let topic = partition.lane.topic.as_deref().unwrap_or_default();
+        let place = (topic.to_owned(), partition.lane.partition);
         self.told.paused.remove(&place);
         let mut resumed = TopicPartitionList::new();
         resumed.add_partition(&place.0, place.1);
@@ -144,7 +144,7 @@ impl Poller {
 
     fn tell_waiting(&mut self, now: Instant) {
         if !self.told.waiting.is_so() || !self.partitions.is_empty() {
-            self.metrics.health.is_well(GROUP);
+            self.metrics.health.set_well(GROUP);
             return;
         }
         wait_for_group(&self.config, &self.metrics.health);
@@ -161,27 +161,27 @@ impl Poller {
         }
         let Told { blocked, ends, .. } = &mut self.told;
         blocked.look(now, |lane| {
-            let has = |partition: &&Partition| partition.origin.lane == lane;
-            let origin = &self.partitions.iter().find(has)?.origin;
-            let end = origin
+            let has = |partition: &&Partition| partition.lane.id == lane;
+            let lane = &self.partitions.iter().find(has)?.lane;
+            let end = lane
                 .topic
                 .as_ref()
-                .and_then(|topic| ends.of(topic, origin.partition));
+                .and_then(|topic| ends.of(topic, lane.partition));
             Some(end.is_some_and(|told| told.end.is_some()))
         });
         self.metrics.now().blocked_partitions = blocked.count();
         match blocked.reason() {
-            Some(reason) => self.metrics.health.is_ill(PARTITIONS, reason),
-            None => self.metrics.health.is_well(PARTITIONS),
+            Some(reason) => self.metrics.health.set_ill(PARTITIONS, reason),
+            None => self.metrics.health.set_well(PARTITIONS),
         }
     }
 
     fn told_of(&self, partition: &Partition) -> stats::Partition {
-        let origin = &partition.origin;
-        let told = origin
+        let lane = &partition.lane;
+        let told = lane
             .topic
             .as_ref()
-            .and_then(|topic| self.told.ends.of(topic, origin.partition));
+            .and_then(|topic| self.told.ends.of(topic, lane.partition));
         let under_way = partition.offsets.in_flight();
         let progress = Progress {
             commit_point: partition.offsets.commit_point(),
@@ -192,8 +192,8 @@ impl Poller {
         };
         let position = lag::position(progress, told, self.config.start_from_oldest);
         stats::Partition {
-            topic: origin.topic.as_deref().unwrap_or_default().to_owned(),
-            partition: origin.partition,
+            topic: lane.topic.as_deref().unwrap_or_default().to_owned(),
+            partition: lane.partition,
             lag: lag::lag(position, progress, told),
             position,
             under_way,

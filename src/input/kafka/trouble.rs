@@ -71,9 +71,9 @@ impl Poller {
         };
         let now = Instant::now();
         let reason = self.reason(code);
-        let (stopped, origin) = (blocked::is_of_data(error), &self.partitions[index].origin);
-        let topic = origin.topic.clone().unwrap_or_default();
-        let (lane, partition) = (origin.lane, origin.partition);
+        let (stopped, lane) = (blocked::is_of_data(error), &self.partitions[index].lane);
+        let topic = lane.topic.clone().unwrap_or_default();
+        let (lane, partition) = (lane.id, lane.partition);
         let place = format!("topic `{topic}`, partition {partition}");
         self.metrics.partition_errors.count(&format!("{code:?}"));
         self.told
@@ -184,9 +184,9 @@ impl Poller {
             tracing::warn!(
                 for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
                 under_way = partition.offsets.in_flight(),
-                bytes_at_the_gate = self.sink.gate.in_flight(),
+                bytes_at_the_gate = self.intake.budget.in_flight(),
                 "nothing is committed of {}: its script or the output does not answer",
-                partition.origin.place(offset)
+                partition.lane.place(offset)
             );
         }
     }

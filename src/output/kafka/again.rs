@@ -16,22 +16,22 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 use super::client::Batches;
 use super::explain::explain;
 use super::report::Report;
-use super::sent::{Only, Returned, Returns, Stretch};
+use super::sent::{Only, Returned, Returns};
 use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
 use super::writer::Writer;
-use super::{Kafka, Producer};
-use crate::engine::OutputEnded;
-use crate::message::Failure;
+use super::{KafkaOutput, Producer};
+use crate::control::{Notice, OutputError};
+use crate::message::{Failure, Processed};
 
 /// Between two looks whether all is reported.
 pub(super) const LOOK: Duration = Duration::from_millis(2);
 /// So long after a refusal there is one request under way at a time.
 const QUIET: Duration = Duration::from_secs(60);
 
-impl Kafka {
+impl KafkaOutput {
     /// Deals with what was not written, if there is anything.
     pub(super) fn recover(&mut self) {
-        // What comes behind stretches whose records are sent alone.
+        // What comes behind slices whose records are sent alone.
         let mut held = Vec::new();
         // What was given to the producer is waited for before anything else is.
         let mut one_at_a_time = false;
@@ -80,7 +80,7 @@ impl Kafka {
                 self.write_again(returned, verdicts);
                 one_at_a_time = self.batches.mended;
                 // Records that are sent alone take a while each, and their partition may go to another member meanwhile.
-                // What a producer has, it writes; so it is given no more than a stretch at a time, or a dead letter.
+                // What a producer has, it writes; so it is given no more than a slice at a time, or a dead letter.
                 if self.batches.alone || self.batches.mended {
                     break;
                 }
@@ -117,7 +117,9 @@ impl Kafka {
         let reason = explain(report.code, &report.topic, self.config.partition, complaint);
         self.over = true;
         self.engine
-            .do_send(OutputEnded::Failed(format!("{reason} ({place})")));
+            .do_send(Notice::OutputEnded(OutputError::Failed(format!(
+                "{reason} ({place})"
+            ))));
     }
 
     /// Goes back to a producer with several requests under way, when nothing was refused for a while.
@@ -155,7 +157,9 @@ impl Kafka {
             Err(error) => {
                 self.over = true;
                 self.engine
-                    .do_send(OutputEnded::Failed(format!("{error:#}")));
+                    .do_send(Notice::OutputEnded(OutputError::Failed(format!(
+                        "{error:#}"
+                    ))));
                 false
             }
         }
@@ -163,13 +167,13 @@ impl Kafka {
 
     fn write_again(&mut self, returned: Returned, verdicts: Vec<Verdict>) {
         let Returned {
-            stretch,
+            processed,
             ack,
             reports,
             ..
         } = returned;
-        let origin = &stretch.batch.origin;
-        if origin.is_abandoned() || self.ended.contains(&origin.lane) {
+        let lane = &processed.batch.lane;
+        if lane.is_abandoned() || self.ended.contains(&lane.id) {
             self.sizing = false; // it is not found out of these
             return; // they are read again
         }
@@ -177,7 +181,7 @@ impl Kafka {
         let mut refused = BTreeMap::new();
         for (report, verdict) in reports.iter().zip(verdicts) {
             let failure = match verdict {
-                Verdict::Refused(fault) => learn(&mut self.writer, &stretch, report, &fault),
+                Verdict::Refused(fault) => learn(&mut self.writer, &processed, report, &fault),
                 _ => None,
             };
             match failure {
@@ -210,7 +214,7 @@ impl Kafka {
             }
         }
         self.write(
-            stretch,
+            processed,
             ack,
             Some(&only),
             refused.into_iter().collect(),
@@ -240,7 +244,7 @@ impl GaveUp {
     }
 }
 
-/// What becomes of each record of stretches that came back.
+/// What becomes of each record of slices that came back.
 pub(super) fn judge(
     returned: Vec<Returned>,
     sending: Sending<'_>,
@@ -260,7 +264,7 @@ pub(super) fn has(judged: &[(Returned, Vec<Verdict>)], wanted: &Verdict) -> bool
     judged.iter().any(|(_, verdicts)| verdicts.contains(wanted))
 }
 
-/// Verdicts of stretches that wait for others before them: of what they say of sizes a note was taken.
+/// Verdicts of slices that wait for others before them: of what they say of sizes a note was taken.
 fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     for verdict in &mut verdicts {
         match verdict {
@@ -276,25 +280,25 @@ fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Report, String)> {
     let mut reports = returned.reports.iter().zip(verdicts);
     let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
-    Some((report.clone(), returned.stretch.place(report.message)))
+    Some((report.clone(), returned.processed.place(report.message)))
 }
 
-/// A record of `stretch` was refused for `fault`: why its message fails, unless it is a dead letter that can be made
+/// A record of `processed` was refused for `fault`: why its message fails, unless it is a dead letter that can be made
 /// otherwise.
 pub(super) fn learn(
     writer: &mut Writer,
-    stretch: &Stretch,
+    processed: &Processed,
     report: &Report,
     fault: &Fault,
 ) -> Option<Failure> {
     writer.learn(report, fault);
-    if !stretch.is_letter(report.message) || !can_be_mended(fault, report) {
+    if !processed.is_letter(report.message) || !can_be_mended(fault, report) {
         return Some(verdict::failure(fault, report));
     }
-    let offset = stretch.message(report.message).offset;
+    let offset = processed.message(report.message).offset;
     writer
         .known
-        .refuse_letter(&stretch.batch.origin, offset, fault, report.bytes);
+        .refuse_letter(&processed.batch.lane, offset, fault, report.bytes);
     None
 }
 

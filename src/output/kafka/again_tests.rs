@@ -22,7 +22,7 @@ struct WhichProducer {
     stranded: bool,
 }
 
-impl Handler<WhichProducer> for Kafka {
+impl Handler<WhichProducer> for KafkaOutput {
     type Result = usize;
 
     fn handle(&mut self, which: WhichProducer, _: &mut Self::Context) -> usize {
@@ -40,11 +40,11 @@ impl Actor for Engine {
     type Context = actix::Context<Self>;
 }
 
-impl Handler<OutputEnded> for Engine {
+impl Handler<Notice> for Engine {
     type Result = ();
 
-    fn handle(&mut self, ended: OutputEnded, _: &mut Self::Context) {
-        panic!("{ended:?}");
+    fn handle(&mut self, notice: Notice, _: &mut Self::Context) {
+        panic!("{notice:?}");
     }
 }
 
@@ -78,12 +78,12 @@ fn deliver(numbers: std::ops::Range<u32>) -> Deliver {
     }
     let batch = Batch::for_test(outcomes.items.len());
     let ack = batch.ack(0, &outcomes);
-    Deliver {
+    let processed = Processed {
         batch,
         start: 0,
         outcomes,
-        ack,
-    }
+    };
+    Deliver { processed, ack }
 }
 
 /// The first `count` payloads of the topic.
@@ -116,8 +116,8 @@ async fn a_stranded_producer_is_replaced_with_all_that_it_had() {
     let config = config(&cluster.bootstrap_servers());
     let engine = Engine.start().recipient();
     let refusals = Refusals::Fatal(engine.clone());
-    let output = Kafka::new(&config, refusals, engine, Arc::default()).unwrap();
-    let output = Kafka::start_in_arbiter(&Arbiter::new().handle(), |_| output);
+    let output = KafkaOutput::new(&config, refusals, engine, Arc::default()).unwrap();
+    let output = KafkaOutput::start_in_arbiter(&Arbiter::new().handle(), |_| output);
     output.send(deliver(0..3)).await.unwrap();
     assert_eq!(read(&cluster.bootstrap_servers(), 3), ["0", "1", "2"]);
     cluster.broker_down(1).unwrap();

@@ -96,7 +96,7 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
         // one is given what is left, in order.
         client.set("enable.gapless.guarantee", "true");
     }
-    // What is on its way is bounded by the gate.
+    // What is on its way is bounded by the budget.
     let mut defaults = vec![
         // A broker that is silent is given up for the next one after this; the default is a minute.
         ("socket.timeout.ms", &*timeout),

@@ -15,12 +15,12 @@ use crate::kafka::statistics;
 use crate::telemetry::metrics::Metrics;
 
 /// The producer's context.
-pub struct Context {
+pub struct ProducerCallbacks {
     link: Link,
     returns: Arc<Returns>,
 }
 
-impl Context {
+impl ProducerCallbacks {
     /// Of a producer with this `config`, called `name`. What it does not write goes to `returns`.
     pub fn new(
         name: &'static str,
@@ -40,7 +40,7 @@ impl Context {
     }
 }
 
-impl ClientContext for Context {
+impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         link::log(level, facility, line);
     }
@@ -59,7 +59,7 @@ impl ClientContext for Context {
     }
 }
 
-impl ProducerContext for Context {
+impl ProducerContext for ProducerCallbacks {
     type DeliveryOpaque = Box<Ticket>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {

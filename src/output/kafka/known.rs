@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lessons;
 use super::verdict::Fault;
-use crate::message::{Failure, Origin};
+use crate::message::{Failure, Lane};
 
 /// So many messages are remembered. More than a transaction can have, by far: each was part of one that was aborted.
 const MOST: usize = 65_536;
@@ -41,14 +41,14 @@ pub struct Mending {
 
 impl Known {
     /// The message at `offset` fails: a record of it was refused.
-    pub fn refuse(&mut self, origin: &Origin, offset: i64, failure: Failure) {
-        self.fact(origin, offset).failure = Some(failure);
+    pub fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
+        self.fact(lane, offset).failure = Some(failure);
     }
 
     /// The dead letter of the message at `offset`, of so many `bytes`, was refused for `fault`: it is made otherwise from
     /// now on. [`Lessons`](lessons::Lessons) do not do for that: they are forgotten, maybe before it is written again.
-    pub fn refuse_letter(&mut self, origin: &Origin, offset: i64, fault: &Fault, bytes: usize) {
-        let mending = &mut self.fact(origin, offset).mending;
+    pub fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
+        let mending = &mut self.fact(lane, offset).mending;
         match fault {
             Fault::Size => mending.room = Some(lessons::smaller(bytes)),
             Fault::Timestamp => mending.restamped = true,
@@ -58,25 +58,25 @@ impl Known {
     }
 
     /// Why the message at `offset` fails, if it does.
-    pub fn refused(&self, origin: &Origin, offset: i64) -> Option<Failure> {
-        self.find(origin, offset)?.failure.clone()
+    pub fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
+        self.find(lane, offset)?.failure.clone()
     }
 
     /// How the dead letter of the message at `offset` is made.
-    pub fn mending(&self, origin: &Origin, offset: i64) -> Mending {
-        let fact = self.find(origin, offset);
+    pub fn mending(&self, lane: &Lane, offset: i64) -> Mending {
+        let fact = self.find(lane, offset);
         fact.map_or(Mending::default(), |fact| fact.mending)
     }
 
-    fn find(&self, origin: &Origin, offset: i64) -> Option<&Fact> {
+    fn find(&self, lane: &Lane, offset: i64) -> Option<&Fact> {
         if self.places.is_empty() {
             return None; // nearly always
         }
-        self.places.get(&place(origin, offset))
+        self.places.get(&place(lane, offset))
     }
 
-    fn fact(&mut self, origin: &Origin, offset: i64) -> &mut Fact {
-        let place = place(origin, offset);
+    fn fact(&mut self, lane: &Lane, offset: i64) -> &mut Fact {
+        let place = place(lane, offset);
         if !self.places.contains_key(&place) {
             if self.places.len() >= MOST
                 && let Some(oldest) = self.order.pop_front()
@@ -89,19 +89,19 @@ impl Known {
     }
 }
 
-fn place(origin: &Origin, offset: i64) -> Place {
-    let topic = origin.topic.clone().unwrap_or_default(); // lines of standard input have none
-    (topic, origin.partition, offset)
+fn place(lane: &Lane, offset: i64) -> Place {
+    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have none
+    (topic, lane.partition, offset)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Lane;
+    use crate::message::LaneId;
 
     #[test]
     fn a_message_is_known_in_whatever_lane_it_comes_again() {
-        let lane = |lane, partition| Origin::of_partition(Lane(lane), "in".into(), partition);
+        let lane = |lane, partition| Lane::of_partition(LaneId(lane), "in".into(), partition);
         let mut known = Known::default();
         assert_eq!(known.refused(&lane(0, 3), 7), None);
         known.refuse(&lane(0, 3), 7, Failure::new("InvalidRecord", "no"));
@@ -135,15 +135,13 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let origin = Origin::of_partition(Lane(0), "in".into(), 0);
+        let lane = Lane::of_partition(LaneId(0), "in".into(), 0);
         let mut known = Known::default();
         for offset in 0..=MOST as i64 {
-            known.refuse(&origin, offset, Failure::new("TooLarge", ""));
+            known.refuse(&lane, offset, Failure::new("TooLarge", ""));
         }
-        assert_eq!(known.refused(&origin, 0), None);
-        assert!(
-            known.refused(&origin, 1).is_some() && known.refused(&origin, MOST as i64).is_some()
-        );
+        assert_eq!(known.refused(&lane, 0), None);
+        assert!(known.refused(&lane, 1).is_some() && known.refused(&lane, MOST as i64).is_some());
         assert_eq!((known.places.len(), known.order.len()), (MOST, MOST));
     }
 }

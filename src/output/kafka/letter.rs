@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
         let attributes = message.attributes.as_deref().unwrap_or(&NONE);
         let earlier = message.earlier();
         let attempts = earlier.map_or(0, |earlier| earlier.attempts);
-        let at = message.place(&batch.origin);
+        let at = message.place(&batch.lane);
         let place = [
             at.topic.unwrap_or_default().to_owned(),
             at.partition.to_string(),

@@ -3,26 +3,25 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 
-use super::sent::Stretch;
 use super::writer::Refused;
-use crate::engine::{Engine, MessageFailed, OutputEnded};
+use crate::control::{Notice, OutputError};
 use crate::message::ack::Ack;
-use crate::message::{Deliver, Outcome, Outcomes};
-use crate::processor::error_policy::ErrorPolicy;
+use crate::message::{Outcome, Outcomes, Processed};
+use crate::output::{Deliver, FailureRoute};
 use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
 
 /// What becomes of it.
 pub enum Refusals {
     /// It has failed, as if its script had.
-    Policy(ErrorPolicy, Addr<Engine>),
+    Policy(FailureRoute, Recipient<Notice>),
     /// Nothing can: it is a dead letter already.
-    Fatal(Recipient<OutputEnded>),
+    Fatal(Recipient<Notice>),
 }
 
-/// What is left to do for the stretch.
+/// What is left to do for the slice.
 pub enum Left {
     /// Nothing.
     Nothing,
@@ -37,13 +36,13 @@ pub enum Left {
 impl Refusals {
     /// Whether the first refusal ends the pipeline: nothing that comes behind it is to be written.
     pub fn are_the_end(&self) -> bool {
-        matches!(self, Self::Policy(ErrorPolicy::Stop, _))
+        matches!(self, Self::Policy(FailureRoute::Stop, _))
     }
 
-    /// Does with refused messages of a stretch, in their order, as the config says. `ack` is the stretch's.
+    /// Does with refused messages of a slice, in their order, as the config says. `ack` is the slice's.
     pub fn handle(
         &self,
-        stretch: &Stretch,
+        processed: &Processed,
         ack: &Ack,
         refused: Refused,
         metrics: &Metrics,
@@ -51,53 +50,55 @@ impl Refusals {
         if refused.is_empty() {
             return Left::Nothing;
         }
-        let origin = &stretch.batch.origin;
+        let lane = &processed.batch.lane;
         let (policy, engine) = match self {
             Self::Policy(policy, engine) => (policy, engine),
             Self::Fatal(engine) => {
                 for (index, failure) in refused {
-                    engine.do_send(OutputEnded::Failed(format!(
+                    engine.do_send(Notice::OutputEnded(OutputError::Failed(format!(
                         "a dead letter cannot be written: {} ({})",
                         failure.message,
-                        stretch.place(index)
-                    )));
+                        processed.place(index)
+                    ))));
                 }
                 return Left::Withhold;
             }
         };
-        let dropped = matches!(policy, ErrorPolicy::Drop);
+        let dropped = matches!(policy, FailureRoute::Drop);
         let mut outcomes = Outcomes {
-            script_hash: Arc::clone(&stretch.outcomes.script_hash),
+            script_hash: Arc::clone(&processed.outcomes.script_hash),
             ..Outcomes::default()
         };
-        let count = stretch.outcomes.items.len();
+        let count = processed.outcomes.items.len();
         outcomes.items.resize_with(count, || Outcome::Dropped);
         for (index, failure) in refused {
             let event = Failed {
-                origin,
-                message: stretch.message(index),
+                lane,
+                message: processed.message(index),
                 failure: &failure,
                 dropped,
             };
             event.emit(metrics);
             let failure = Box::new(failure);
-            if let ErrorPolicy::Stop = policy {
-                let place = stretch.place(index);
-                engine.do_send(MessageFailed { place, failure });
+            if let FailureRoute::Stop = policy {
+                let place = processed.place(index);
+                engine.do_send(Notice::MessageFailed { place, failure });
                 return Left::Before(index);
             }
             outcomes.items[index] = Outcome::Failed(failure);
         }
         let letters = Deliver {
-            batch: Arc::clone(&stretch.batch),
-            start: stretch.start,
-            outcomes,
+            processed: Processed {
+                batch: Arc::clone(&processed.batch),
+                start: processed.start,
+                outcomes,
+            },
             ack: ack.share(),
         };
         match policy {
-            ErrorPolicy::DeadLetter(to) => to.do_send(letters),
-            ErrorPolicy::WithResults => return Left::Letters(letters),
-            ErrorPolicy::Drop | ErrorPolicy::Stop => letters.ack.done(),
+            FailureRoute::DeadLetters(to) => to.do_send(letters),
+            FailureRoute::WithResults => return Left::Letters(letters),
+            FailureRoute::Drop | FailureRoute::Stop => letters.ack.done(),
         }
         Left::Nothing
     }

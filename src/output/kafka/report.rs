@@ -12,7 +12,7 @@ use crate::kafka::header;
 /// A record that was not written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// The message that it was made from, by its index in the stretch.
+    /// The message that it was made from, by its index in the slice.
     pub message: usize,
     /// Which of the message's records it is.
     pub record: usize,

@@ -7,63 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use actix::Recipient;
 
 use super::report::Report;
+use crate::message::Processed;
 use crate::message::ack::Ack;
-use crate::message::{Batch, Deliver, Message, Outcome, Outcomes};
 
-/// What is written: consecutive messages of a batch, and what became of them.
-#[derive(Debug)]
-pub struct Stretch {
-    /// The batch.
-    pub batch: Arc<Batch>,
-    /// Index of the first message that `outcomes` tells of.
-    pub start: usize,
-    /// Records to write, and failures to write as dead letters.
-    pub outcomes: Outcomes,
-}
-
-impl Stretch {
-    /// Parts what is to be written from who waits for it.
-    pub fn of(deliver: Deliver) -> (Arc<Self>, Ack) {
-        let Deliver {
-            batch,
-            start,
-            outcomes,
-            ack,
-        } = deliver;
-        let stretch = Self {
-            batch,
-            start,
-            outcomes,
-        };
-        (Arc::new(stretch), ack)
-    }
-
-    /// Whether the message with this index in the stretch has failed: what is written of it is a dead letter.
-    pub fn is_letter(&self, index: usize) -> bool {
-        matches!(self.outcomes.items[index], Outcome::Failed(_))
-    }
-
-    /// The message with this index in the stretch.
-    pub fn message(&self, index: usize) -> &Message {
-        &self.batch.messages[self.start + index]
-    }
-
-    /// Where it is, for people.
-    pub fn place(&self, index: usize) -> String {
-        let message = self.message(index);
-        message.place(&self.batch.origin).to_string()
-    }
-}
-
-/// Which records of a stretch are sent again, by their message and their place in it: each to the partition that it
+/// Which records of a slice are sent again, by their message and their place in it: each to the partition that it
 /// had before, or it could come behind others that it was before.
 pub type Only = BTreeMap<(usize, usize), Option<i32>>;
 
-/// A stretch on its way. Shared by all of its records; when the last of them is reported, it ends the ack, or comes back.
+/// A slice on its way. Shared by all of its records; when the last of them is reported, it ends the ack, or comes back.
 #[derive(Debug)]
 pub struct Sent {
     /// What was sent.
-    pub stretch: Arc<Stretch>,
+    pub processed: Arc<Processed>,
     /// `None` within a transaction, whose commit ends the acks.
     ack: Option<Ack>,
     /// The ack is not to pass for delivered.
@@ -76,16 +31,16 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// A stretch that is about to be sent. What is not written of it goes to `returns`, with what is to be sent `later`.
+    /// A slice that is about to be sent. What is not written of it goes to `returns`, with what is to be sent `later`.
     pub fn new(
-        stretch: Arc<Stretch>,
+        processed: Arc<Processed>,
         ack: Option<Ack>,
         returns: &Arc<Returns>,
         later: Vec<Report>,
     ) -> Arc<Self> {
         returns.on_their_way.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
-            stretch,
+            processed,
             ack,
             withheld: AtomicBool::new(false),
             reports: Mutex::new(later),
@@ -134,7 +89,7 @@ impl Sent {
         }
         self.returns.take_back(Returned {
             number: self.number,
-            stretch: Arc::clone(&self.stretch),
+            processed: Arc::clone(&self.processed),
             ack,
             reports,
         });
@@ -152,9 +107,9 @@ impl Drop for Sent {
 /// A record on its way: which one it is, for its report.
 #[derive(Debug)]
 pub struct Ticket {
-    /// The stretch that it is of.
+    /// The slice that it is of.
     pub sent: Arc<Sent>,
-    /// The message that it was made from, by its index in the stretch.
+    /// The message that it was made from, by its index in the slice.
     pub message: u32,
     /// Which of the message's records it is.
     pub record: u32,
@@ -162,12 +117,12 @@ pub struct Ticket {
     pub timestamp: Option<i64>,
 }
 
-/// A stretch of which not all was written.
+/// A slice of which not all was written.
 #[derive(Debug)]
 pub struct Returned {
     number: u64,
-    /// The stretch.
-    pub stretch: Arc<Stretch>,
+    /// The slice.
+    pub processed: Arc<Processed>,
     /// Its ack; `None` within a transaction.
     pub ack: Option<Ack>,
     /// Of each record that was not written.
@@ -179,7 +134,7 @@ pub struct Returned {
 #[rtype(result = "()")]
 pub struct Troubled;
 
-/// Where stretches go of which not all was written.
+/// Where slices go of which not all was written.
 #[derive(Debug, Default)]
 pub struct Returns {
     list: Mutex<Vec<Returned>>,
@@ -188,7 +143,7 @@ pub struct Returns {
     /// Stretches of which not all records are reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
-    /// Told of the first record that was not written since the last look, of each stretch, and if the producer is
+    /// Told of the first record that was not written since the last look, of each slice, and if the producer is
     /// stranded.
     actor: OnceLock<Recipient<Troubled>>,
 }

@@ -2,14 +2,14 @@
 //! transaction a commit period.
 //!
 //! ```text
-//! begin ─▶ records of stretches … ─▶ flush ─▶ offsets ─▶ commit ─▶ acks
+//! begin ─▶ records of slices … ─▶ flush ─▶ offsets ─▶ commit ─▶ acks
 //!                                      │ cannot be committed
 //!                                      └──▶ abort, abandon the lanes: the input reads them again
 //! ```
 //!
-//! A transaction has whole stretches, and of each lane a gapless run of them, so the offset to commit is the
+//! A transaction has whole slices, and of each lane a gapless run of them, so the offset to commit is the
 //! one behind the last. The group's generation goes along (KIP-447): a member that has lost a partition cannot
-//! commit for it. Calls that may take long block this actor's own thread; the gate bounds what waits.
+//! commit for it. Calls that may take long block this actor's own thread; the budget bounds what waits.
 
 mod refused;
 
@@ -26,15 +26,16 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::Batches;
 use super::refusal::{Left, Refusals};
-use super::sent::{Returns, Sent, Stretch};
+use super::sent::{Returns, Sent};
 use super::writer::Writer;
 use super::{Producer, client, delivery};
 use crate::config::KafkaOutputConfig;
-use crate::engine::OutputEnded;
+use crate::control::{Notice, OutputError};
 use crate::kafka::fence::{Fence, Fenced};
 use crate::kafka::session::{Advance, Ears, Hurry, Session};
 use crate::message::ack::Ack;
-use crate::message::{Deliver, Origin};
+use crate::message::{Lane, Processed};
+use crate::output::Deliver;
 use crate::telemetry::events::TransactionAborted;
 use crate::telemetry::metrics::Metrics;
 
@@ -62,7 +63,7 @@ pub struct Transactions {
     /// With so many bytes under way in a transaction it is committed early: the input waits for acks.
     full: u64,
     commit_period: Duration,
-    engine: Recipient<OutputEnded>,
+    engine: Recipient<Notice>,
     open: Option<Open>,
 }
 
@@ -80,12 +81,12 @@ pub(in crate::output) struct Size {
 /// A transaction that has begun.
 #[derive(Default)]
 struct Open {
-    stretches: Vec<(Arc<Origin>, Ack)>,
+    acks: Vec<(Arc<Lane>, Ack)>,
     /// Lanes of which an offset is committed though no message came.
-    advances: Vec<Arc<Origin>>,
+    advances: Vec<Arc<Lane>>,
     /// What to commit, of each topic and partition.
     offsets: HashMap<(Arc<str>, i32), i64>,
-    /// What its messages and results take at the gate.
+    /// What its messages and results take of the memory budget.
     bytes: u64,
     /// A record was not taken, or must not be committed.
     spoiled: bool,
@@ -158,7 +159,7 @@ impl Transactions {
         refusals: Refusals,
         session: Session,
         size: Size,
-        engine: Recipient<OutputEnded>,
+        engine: Recipient<Notice>,
     ) -> Self {
         Self {
             config: config.clone(),
@@ -180,7 +181,7 @@ impl Transactions {
     fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
         let metrics = &self.writer.metrics;
-        let context = delivery::Context::new("output", cluster, metrics, &self.returns);
+        let context = delivery::ProducerCallbacks::new("output", cluster, metrics, &self.returns);
         let producer: Producer = client::configure(&self.config, self.batches)
             .create_with_context(context)
             .context("`output.kafka` cannot be used")?;
@@ -201,7 +202,9 @@ impl Transactions {
     fn give_up(&mut self, error: &anyhow::Error) {
         self.producer = None;
         self.engine
-            .do_send(OutputEnded::Failed(format!("{error:#}")));
+            .do_send(Notice::OutputEnded(OutputError::Failed(format!(
+                "{error:#}"
+            ))));
     }
 
     fn commit(&mut self) {
@@ -213,12 +216,12 @@ impl Transactions {
             Ok(()) => {
                 Metrics::add(&self.writer.metrics.commits, 1);
                 tracing::debug!(
-                    stretches = open.stretches.len(),
+                    stretches = open.acks.len(),
                     bytes = open.bytes,
                     took = ?began.elapsed(),
                     "committed a transaction"
                 );
-                open.stretches.into_iter().for_each(|(_, ack)| ack.done());
+                open.acks.into_iter().for_each(|(_, ack)| ack.done());
             }
             Err(Trouble::Abort(reason)) => self.abort(open, &reason),
             Err(Trouble::Renew(reason)) => self.renew(open, &reason),
@@ -290,7 +293,7 @@ impl Transactions {
     fn abort(&mut self, open: Open, reason: &str) {
         let event = TransactionAborted {
             reason,
-            stretches: open.stretches.len(),
+            stretches: open.acks.len(),
         };
         event.emit(&self.writer.metrics);
         self.roll_back();
@@ -362,8 +365,8 @@ impl Transactions {
         self.learn(returned); // what the old one reported is no trouble of the new one's
     }
 
-    /// Begins a transaction if there is none. `false` if that cannot be done: `origin` is given up.
-    fn begin(&mut self, origin: &Origin, ctx: &mut actix::Context<Self>) -> bool {
+    /// Begins a transaction if there is none. `false` if that cannot be done: `lane` is given up.
+    fn begin(&mut self, lane: &Lane, ctx: &mut actix::Context<Self>) -> bool {
         let Some(producer) = &self.producer else {
             return false; // the engine was told
         };
@@ -371,7 +374,7 @@ impl Transactions {
             return true;
         }
         if let Err(error) = producer.begin_transaction() {
-            origin.abandon();
+            lane.abandon();
             self.renew(Open::default(), &error.to_string());
             return false;
         }
@@ -386,20 +389,25 @@ impl Transactions {
     }
 
     fn write(&mut self, deliver: Deliver, ctx: &mut actix::Context<Self>) {
-        if !self.begin(&deliver.batch.origin, ctx) {
+        if !self.begin(&deliver.processed.batch.lane, ctx) {
             return;
         }
         let (Some(producer), Some(open)) = (&self.producer, &mut self.open) else {
             return;
         };
-        let (stretch, ack) = Stretch::of(deliver);
-        let sent = Sent::new(Arc::clone(&stretch), None, &self.returns, Vec::new());
+        let Deliver { processed, ack } = deliver;
+        let processed = Arc::new(processed);
+        let sent = Sent::new(Arc::clone(&processed), None, &self.returns, Vec::new());
         let refused = self.writer.write(producer, &sent, None);
         let metrics = &self.writer.metrics;
-        match self.refusals.handle(&stretch, &ack, refused, metrics) {
+        match self.refusals.handle(&processed, &ack, refused, metrics) {
             Left::Nothing => {}
             Left::Letters(letters) => {
-                let (letters, share) = Stretch::of(letters);
+                let Deliver {
+                    processed: letters,
+                    ack: share,
+                } = letters;
+                let letters = Arc::new(letters);
                 let sent = Sent::new(Arc::clone(&letters), None, &self.returns, Vec::new());
                 let refused = self.writer.write(producer, &sent, None);
                 if !refused.is_empty() {
@@ -411,42 +419,42 @@ impl Transactions {
             }
             Left::Before(_) => {
                 // What comes behind is on its way here already, and all of it is rolled back.
-                stretch.batch.origin.abandon();
+                processed.batch.lane.abandon();
                 open.spoiled = true;
             }
             Left::Withhold => open.spoiled = true,
         }
-        let Stretch {
+        let Processed {
             batch,
             start,
             outcomes,
-        } = &*stretch;
+        } = &*processed;
         if let Some(last) = batch.messages[*start..start + outcomes.items.len()].last() {
-            open.pass(&batch.origin, last.offset + 1);
+            open.pass(&batch.lane, last.offset + 1);
         }
         open.bytes += ack.bytes();
-        open.stretches.push((Arc::clone(&batch.origin), ack));
+        open.acks.push((Arc::clone(&batch.lane), ack));
     }
 }
 
 impl Open {
     /// Everything of the lane before `offset` was dealt with in this transaction, or earlier.
-    fn pass(&mut self, origin: &Origin, offset: i64) {
-        if let Some(topic) = &origin.topic {
-            let partition = (Arc::clone(topic), origin.partition);
+    fn pass(&mut self, lane: &Lane, offset: i64) {
+        if let Some(topic) = &lane.topic {
+            let partition = (Arc::clone(topic), lane.partition);
             self.offsets.insert(partition, offset);
         }
     }
 
     fn has_lost_a_lane(&self) -> bool {
-        let mut lanes = self.stretches.iter().map(|(origin, _)| origin);
-        lanes.any(|origin| origin.is_abandoned())
-            || self.advances.iter().any(|origin| origin.is_abandoned())
+        let mut lanes = self.acks.iter().map(|(lane, _)| lane);
+        lanes.any(|lane| lane.is_abandoned())
+            || self.advances.iter().any(|lane| lane.is_abandoned())
     }
 
     fn abandon(self) {
-        for (origin, _) in &self.stretches {
-            origin.abandon();
+        for (lane, _) in &self.acks {
+            lane.abandon();
         }
     }
 }
@@ -470,7 +478,7 @@ impl Handler<Deliver> for Transactions {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
-        if deliver.batch.origin.is_abandoned() {
+        if deliver.processed.batch.lane.is_abandoned() {
             return; // they are read again, here or by another member
         }
         self.write(deliver, ctx);
@@ -501,13 +509,13 @@ impl Handler<Hurry> for Transactions {
 impl Handler<Advance> for Transactions {
     type Result = ();
 
-    fn handle(&mut self, Advance { origin, offset }: Advance, ctx: &mut Self::Context) {
-        if origin.is_abandoned() || !self.begin(&origin, ctx) {
+    fn handle(&mut self, Advance { lane, offset }: Advance, ctx: &mut Self::Context) {
+        if lane.is_abandoned() || !self.begin(&lane, ctx) {
             return;
         }
         if let Some(open) = &mut self.open {
-            open.pass(&origin, offset);
-            open.advances.push(origin);
+            open.pass(&lane, offset);
+            open.advances.push(lane);
         }
     }
 }

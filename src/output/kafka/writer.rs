@@ -1,4 +1,4 @@
-//! Gives the records of a stretch to a producer.
+//! Gives the records of a slice to a producer.
 
 use std::sync::Arc;
 use std::thread;
@@ -29,7 +29,7 @@ pub struct Writer {
     lessons: Lessons,
     /// Messages that brokers have refused a record of.
     pub(super) known: Known,
-    /// Write no more of a stretch once a message of it was refused.
+    /// Write no more of a slice once a message of it was refused.
     pub(super) until_refused: bool,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
@@ -67,8 +67,8 @@ impl Writer {
         }
     }
 
-    /// Writes all records of a stretch, or `only` some. What the producer does not take is reported. Looking for a topic
-    /// takes time: when the lane is given up meanwhile, the rest is not written, and the stretch is withheld.
+    /// Writes all records of a slice, or `only` some. What the producer does not take is reported. Looking for a topic
+    /// takes time: when the lane is given up meanwhile, the rest is not written, and the slice is withheld.
     pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
         let Self {
             results,
@@ -79,13 +79,13 @@ impl Writer {
             until_refused,
             metrics,
         } = self;
-        let stretch = &*sent.stretch;
-        let (batch, outcomes) = (&*stretch.batch, &stretch.outcomes);
+        let processed = &*sent.processed;
+        let (batch, outcomes) = (&*processed.batch, &processed.outcomes);
         let mut refused = Vec::new();
         let mut records = Vec::new();
-        let messages = batch.messages[stretch.start..].iter();
+        let messages = batch.messages[processed.start..].iter();
         for (index, (message, outcome)) in messages.zip(&outcomes.items).enumerate() {
-            if batch.origin.is_abandoned() {
+            if batch.lane.is_abandoned() {
                 sent.withhold();
                 break;
             }
@@ -117,14 +117,12 @@ impl Writer {
                             failure,
                             script_hash: &outcomes.script_hash,
                         };
-                        let mending = known.mending(&batch.origin, message.offset);
+                        let mending = known.mending(&batch.lane, message.offset);
                         let letter = letters.letter(dead, lessons, mending);
                         letter.map(|letter| records.push((0, pinned(letter, partition))))
                     }
                 },
-                _ if let Some(failure) = known.refused(&batch.origin, message.offset) => {
-                    Err(failure)
-                }
+                _ if let Some(failure) = known.refused(&batch.lane, message.offset) => Err(failure),
                 Outcome::Record(record) => compose((0, record)),
                 Outcome::Records(several) => several.iter().enumerate().try_for_each(compose),
             };
@@ -190,7 +188,7 @@ fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, tick
             ticket.sent.report(report);
             return;
         }
-        // Only where the user has set a limit of their own: ours is the gate.
+        // Only where the user has set a limit of their own: ours is the budget.
         thread::sleep(Duration::from_millis(1));
         record = back;
     }

@@ -8,14 +8,14 @@ fn work(count: usize) -> Work {
     Work::new(Batch::for_test(count), 3, Instant::now())
 }
 
-/// The case of the review: a stretch of a good message and a poison one, whose thread is lost again and again.
+/// The case of the review: a good message and a poison one, whose thread is lost again and again.
 #[actix::test]
 async fn a_message_that_was_lost_in_company_is_not_convicted_for_it() {
     let panic = || Death::Panic("lost".into());
-    let mut stretch = work(2);
-    stretch.attempts = 1;
-    stretch.stretch.solo_until = 2;
-    let (next, others) = stretch.lost(panic(), true);
+    let mut work = work(2);
+    work.attempts = 1;
+    work.solo_until = 2;
+    let (next, others) = work.lost(panic(), true);
     let Next::Restart {
         work: Some(good),
         convicted: None,
@@ -56,7 +56,7 @@ async fn a_death_in_company_is_evidence_against_nobody() {
         };
         assert_eq!(convicted, None);
         left = work.unwrap();
-        assert_eq!(left.stretch.solo_until, 5);
+        assert_eq!(left.solo_until, 5);
     }
     let Next::Restart { convicted, .. } = left.after(0, &died(true)) else {
         panic!("it died");
@@ -79,7 +79,7 @@ async fn a_death_between_two_requests_is_nobodys() {
     else {
         panic!("it died");
     };
-    assert_eq!((left.attempts, left.stretch.solo_until), (0, 0));
+    assert_eq!((left.attempts, left.solo_until), (0, 0));
     assert_eq!(left.turn(), (3, 2));
 }
 

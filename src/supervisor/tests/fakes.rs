@@ -11,7 +11,7 @@ use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
 use crate::guest::link::Thread;
 use crate::guest::log::LineRate;
-use crate::guest::{Execute, Executed, Limits, Link, MakeGuests, Start, Started, Stop, Stretch};
+use crate::guest::{Execute, Executed, Limits, Link, MakeGuests, Start, Started, Stop};
 use crate::message::{Outcome, Outcomes, Record};
 
 /// Answered, with its own payload as the result.
@@ -154,24 +154,24 @@ impl MessageResponse<Fake, Execute> for Reply {
 impl Handler<Execute> for Fake {
     type Result = Reply;
 
-    fn handle(&mut self, Execute(stretch): Execute, _: &mut Self::Context) -> Reply {
-        self.run(&stretch)
+    fn handle(&mut self, work: Execute, _: &mut Self::Context) -> Reply {
+        self.run(&work)
     }
 }
 
 impl Fake {
-    /// Runs a stretch, three messages to a request, until one of them has its way.
-    fn run(&mut self, stretch: &Stretch) -> Reply {
+    /// Runs messages, three to a request, until one of them has its way.
+    fn run(&mut self, Execute { slice, solo_until }: &Execute) -> Reply {
         let mut outcomes = Outcomes {
             script_hash: Arc::clone(&self.of.script_hash),
             ..Outcomes::default()
         };
         let mut delay = Duration::ZERO;
-        let mut next = stretch.next;
-        while next < stretch.end {
-            let solo = next < stretch.solo_until;
-            let limit = if solo { next + 1 } else { stretch.end };
-            let messages = &stretch.batch.messages[next..limit.min(next + 3)];
+        let mut next = slice.range.start;
+        while next < slice.range.end {
+            let solo = next < *solo_until;
+            let limit = if solo { next + 1 } else { slice.range.end };
+            let messages = &slice.batch.messages[next..limit.min(next + 3)];
             let fresh = std::mem::replace(&mut self.fresh, false);
             let held = outcomes.items.len();
             for message in messages {
@@ -197,9 +197,7 @@ impl Fake {
                     .push(result(&message.payload, &mut outcomes.data));
                 if message.payload == MANY {
                     let more = result(&message.payload, &mut outcomes.data);
-                    outcomes
-                        .items
-                        .resize_with(stretch.end - stretch.next, || Outcome::Dropped);
+                    outcomes.items.resize_with(slice.len(), || Outcome::Dropped);
                     outcomes.items.push(more);
                     return Reply::After(delay, executed(outcomes, Stop::Complete));
                 }

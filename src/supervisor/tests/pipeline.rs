@@ -1,4 +1,4 @@
-//! A processor and a supervisor with fake guests, between an input and outputs that write down what they are told.
+//! A resequencer and a supervisor with fake guests, between an input and outputs that write down what they are told.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,15 +9,15 @@ use bytes::Bytes;
 
 use super::fakes::Fakes;
 use crate::clock::Clock;
-use crate::engine::{Fatal, GuestsReady, MessageFailed, TooManyFailures, Watch};
+use crate::control::Notice;
 use crate::guest::error::StartError;
-use crate::message::ack::{Acked, Fate};
-use crate::message::gate::Gate;
-use crate::message::{Batch, Deliver, Incoming, Lane, Message, Origin, Outcome};
-use crate::processor::error_policy::ErrorPolicy;
-use crate::processor::{Judge, Processor, ToEngine};
+use crate::message::ack::{AckSink, Acked, DeliveryStatus};
+use crate::message::budget::MemoryBudget;
+use crate::message::{Batch, Lane, LaneId, Message, Outcome};
+use crate::output::{Deliver, FailureRoute};
+use crate::resequencer::{FailureLimit, Resequencer};
 use crate::supervisor::scaling::Bounds;
-use crate::supervisor::{NewScripts, Parts, Recycle, Successor, Supervisor};
+use crate::supervisor::{GuestPlan, NewScripts, Parts, Recycle, Run, Supervisor};
 use crate::telemetry::metrics::Metrics;
 
 /// No test waits longer. It is no measure of speed: a hang is what it finds.
@@ -26,7 +26,7 @@ const HANG: Duration = Duration::from_secs(120);
 /// What was told.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Lane and offset of each result, as they left.
+    /// LaneId and offset of each result, as they left.
     pub results: Vec<(u64, i64)>,
     /// The same of each dead letter, and its type.
     pub letters: Vec<(u64, i64, String)>,
@@ -40,7 +40,7 @@ pub struct Seen {
     pub stopped: Vec<String>,
 }
 
-/// Everybody around the processor and the supervisor.
+/// What is around the resequencer and the supervisor.
 struct Around {
     seen: Arc<Mutex<Seen>>,
     letters: bool,
@@ -55,81 +55,47 @@ impl Handler<Deliver> for Around {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         let mut seen = self.seen.lock().unwrap();
-        let lane = deliver.batch.origin.lane.0;
-        let messages = &deliver.batch.messages[deliver.start..];
-        for (message, outcome) in messages.iter().zip(&deliver.outcomes.items) {
+        let Deliver { processed, ack } = deliver;
+        let lane = processed.batch.lane.id.0;
+        for (message, outcome) in processed.messages().iter().zip(&processed.outcomes.items) {
             match outcome {
                 Outcome::Failed(failure) if self.letters => {
                     let letter = (lane, message.offset, failure.kind.clone());
                     seen.letters.push(letter);
                 }
                 Outcome::Record(record) if !self.letters => {
-                    assert_eq!(deliver.outcomes.payload(record), message.payload);
+                    assert_eq!(processed.outcomes.payload(record), message.payload);
                     seen.results.push((lane, message.offset));
                 }
                 _ => {}
             }
         }
         drop(seen);
-        deliver.ack.done();
+        ack.done();
     }
 }
 
-impl Handler<Acked> for Around {
+impl Handler<Notice> for Around {
     type Result = ();
 
-    fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
-        if acked.fate == Fate::Delivered {
-            for position in acked.position..acked.position + acked.count as u64 {
-                let key = (acked.lane.0, position);
-                *self.seen.lock().unwrap().acked.entry(key).or_default() += 1;
-            }
-        }
-    }
-}
-
-impl Handler<Fatal> for Around {
-    type Result = ();
-
-    fn handle(&mut self, fatal: Fatal, _: &mut Self::Context) {
-        self.seen.lock().unwrap().fatal.push(format!("{fatal:?}"));
-    }
-}
-
-impl Handler<GuestsReady> for Around {
-    type Result = ();
-
-    fn handle(&mut self, GuestsReady: GuestsReady, _: &mut Self::Context) {
-        self.seen.lock().unwrap().ready += 1;
-    }
-}
-
-impl Handler<TooManyFailures> for Around {
-    type Result = ();
-
-    fn handle(&mut self, _: TooManyFailures, _: &mut Self::Context) {
+    fn handle(&mut self, notice: Notice, _: &mut Self::Context) {
         let mut seen = self.seen.lock().unwrap();
-        seen.stopped.push("too many failures".into());
-    }
-}
-
-impl Handler<MessageFailed> for Around {
-    type Result = ();
-
-    fn handle(&mut self, failed: MessageFailed, _: &mut Self::Context) {
-        self.seen.lock().unwrap().stopped.push(failed.place);
+        match notice {
+            Notice::GuestsReady => seen.ready += 1,
+            Notice::MessageFailed { place, .. } => seen.stopped.push(place),
+            Notice::TooManyFailures(_) => seen.stopped.push("too many failures".into()),
+            fatal => seen.fatal.push(format!("{fatal:?}")),
+        }
     }
 }
 
 /// The actors under test, and what they told.
 pub struct Pipeline {
-    pub processor: Addr<Processor>,
-    supervisor: Addr<Supervisor>,
-    around: Addr<Around>,
+    pub supervisor: Addr<Supervisor>,
     pub metrics: Arc<Metrics>,
-    gate: Gate,
+    budget: MemoryBudget,
     seen: Arc<Mutex<Seen>>,
-    lanes: BTreeMap<u64, (Arc<Origin>, u64)>,
+    lanes: BTreeMap<u64, (Arc<Lane>, u64)>,
     guests: usize,
 }
 
@@ -142,39 +108,31 @@ impl Pipeline {
             Around { seen, letters }.start()
         };
         let (around, letters) = (around(false), around(true));
-        let gate = Gate::new(1 << 30);
+        let budget = MemoryBudget::new(1 << 30);
         let metrics = Arc::<Metrics>::default();
-        let context = Context::<Processor>::new();
-        let parts = Parts {
-            first: successor(fakes, guests),
-            gate: gate.clone(),
-            metrics: Arc::clone(&metrics),
-            ready: around.clone().recipient(),
-            fatal: around.clone().recipient(),
-            clock,
-        };
-        let supervisor = Supervisor::new(parts, context.address().recipient()).start();
-        let processor = Processor::new(
-            supervisor.clone().recipient(),
+        let resequencer = Resequencer::new(
             around.clone().recipient(),
-            ErrorPolicy::DeadLetter(letters.recipient()),
-            Judge {
+            FailureRoute::DeadLetters(letters.recipient()),
+            FailureLimit {
                 max_failures: None,
                 script_hash: "".into(),
             },
             Arc::clone(&metrics),
-            ToEngine {
-                failed: around.clone().recipient(),
-                too_many: around.clone().recipient(),
-            },
-            Watch::new("processor", around.clone().recipient()),
-        );
+            around.clone().recipient(),
+        )
+        .start();
+        let parts = Parts {
+            first: successor(fakes, guests),
+            budget: budget.clone(),
+            metrics: Arc::clone(&metrics),
+            engine: around.recipient(),
+            clock,
+        };
+        let supervisor = Supervisor::new(parts, resequencer.recipient()).start();
         Self {
-            processor: context.run(processor),
             supervisor,
-            around,
             metrics,
-            gate,
+            budget,
             seen,
             lanes: BTreeMap::new(),
             guests,
@@ -183,30 +141,35 @@ impl Pipeline {
 
     /// A batch of `lane` with these payloads.
     pub fn send(&mut self, lane: u64, payloads: &[&'static [u8]]) {
-        let (origin, position) = self.lanes.entry(lane).or_insert_with(|| {
-            let origin = Origin::of_partition(Lane(lane), "topic".into(), lane as i32);
-            (Arc::new(origin), 0)
+        let (lane, position) = self.lanes.entry(lane).or_insert_with(|| {
+            let lane = Lane::of_partition(LaneId(lane), "topic".into(), lane as i32);
+            (Arc::new(lane), 0)
         });
         let offsets = *position as i64..;
         let messages = payloads.iter().zip(offsets);
         let messages: Vec<Message> = messages
             .map(|(payload, offset)| Message::new(Bytes::from_static(payload), offset))
             .collect();
-        let permit = self.gate.acquire(messages.iter().map(Message::cost).sum());
-        let batch = Batch::new(
-            Arc::clone(origin),
-            *position,
-            messages,
-            permit,
-            self.around.clone().recipient(),
-        );
+        let permit = self
+            .budget
+            .acquire(messages.iter().map(Message::cost).sum());
+        let seen = Arc::clone(&self.seen);
+        let acks = AckSink::new(move |acked: Acked| {
+            if acked.status == DeliveryStatus::Delivered {
+                for position in acked.position..acked.position + acked.count as u64 {
+                    let key = (acked.lane.0, position);
+                    *seen.lock().unwrap().acked.entry(key).or_default() += 1;
+                }
+            }
+        });
+        let batch = Batch::new(Arc::clone(lane), *position, messages, permit, acks);
         *position += payloads.len() as u64;
-        self.processor.do_send(Incoming(Arc::new(batch)));
+        self.supervisor.do_send(Run(Arc::new(batch)));
     }
 
     /// Waits until everything that was sent is answered for.
     pub async fn drained(&self) {
-        let drained = tokio::time::timeout(HANG, self.gate.drained()).await;
+        let drained = tokio::time::timeout(HANG, self.budget.drained()).await;
         drained.unwrap_or_else(|_| panic!("it hangs: {:?}", self.seen.lock().unwrap()));
     }
 
@@ -234,8 +197,8 @@ impl Pipeline {
     }
 }
 
-fn successor(spec: Arc<Fakes>, guests: usize) -> Successor {
-    Successor {
+fn successor(spec: Arc<Fakes>, guests: usize) -> GuestPlan {
+    GuestPlan {
         spec,
         bounds: Bounds {
             min: guests,

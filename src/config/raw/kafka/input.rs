@@ -101,7 +101,7 @@ impl Default for KafkaInput {
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Batching {
     /// The most messages of a batch, at most 1024; 0 for as many as there may be.
-    #[schemars(extend("maximum" = crate::input::BATCH))]
+    #[schemars(extend("maximum" = crate::message::MAX_BATCH))]
     pub count: u64,
     /// How long a batch may wait to be full. `0s` or an empty text: not at all.
     pub period: DurationText,
@@ -116,7 +116,7 @@ pub(in crate::config) struct Batching {
 impl Default for Batching {
     fn default() -> Self {
         Self {
-            count: crate::input::BATCH as u64,
+            count: crate::message::MAX_BATCH as u64,
             period: "0s".into(),
             byte_size: None,
             check: None,

@@ -8,7 +8,7 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Extent, GroupProtocol, KafkaClientConfig, KafkaInputConfig, Named};
 use crate::config::raw;
 use crate::config::tree::dotted;
-use crate::input::BATCH;
+use crate::message::MAX_BATCH;
 
 const POINTER: &str = "/input/kafka";
 
@@ -119,7 +119,7 @@ impl Check<'_> {
         self.idle(pointer, "processors", &processors);
         let count = match usize::try_from(count) {
             // Bento's way to say "no limit".
-            Ok(0) | Err(_) => BATCH,
+            Ok(0) | Err(_) => MAX_BATCH,
             Ok(count) => count,
         };
         let period = if period.0.trim().is_empty() {

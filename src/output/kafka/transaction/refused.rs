@@ -10,16 +10,17 @@ use rdkafka::producer::Producer as _;
 
 use super::super::lessons::Now;
 use super::super::report::Report;
-use super::super::sent::{Only, Returned, Sent, Stretch};
+use super::super::sent::{Only, Returned, Sent};
 use super::super::verdict::{Fault, Sending, Verdict};
 use super::super::{again, explain};
 use super::{Open, Transactions};
+use crate::message::Processed;
 
 const TOO_LARGE: Verdict = Verdict::Refused(Fault::Size);
 
 /// A record that was refused, or one beside it.
 struct Suspect {
-    stretch: Arc<Stretch>,
+    processed: Arc<Processed>,
     report: Report,
 }
 
@@ -81,7 +82,7 @@ impl Transactions {
         for (returned, verdicts) in judged {
             for (report, verdict) in returned.reports.iter().zip(verdicts) {
                 if let Verdict::Refused(fault) = verdict {
-                    self.remember_one(&returned.stretch, report, &fault)?;
+                    self.remember_one(&returned.processed, report, &fault)?;
                 }
             }
         }
@@ -90,23 +91,23 @@ impl Transactions {
 
     fn remember_one(
         &mut self,
-        stretch: &Stretch,
+        processed: &Processed,
         report: &Report,
         fault: &Fault,
     ) -> Result<(), Over> {
-        let Some(failure) = again::learn(&mut self.writer, stretch, report, fault) else {
+        let Some(failure) = again::learn(&mut self.writer, processed, report, fault) else {
             return Ok(()); // a dead letter, which is made otherwise the next time
         };
-        if stretch.is_letter(report.message) {
-            let (text, place) = (failure.message, stretch.place(report.message));
+        if processed.is_letter(report.message) {
+            let (text, place) = (failure.message, processed.place(report.message));
             self.give_up(&anyhow::anyhow!(
                 "a dead letter cannot be written: {text} ({place})"
             ));
             return Err(Over);
         }
-        let offset = stretch.message(report.message).offset;
-        let origin = &stretch.batch.origin;
-        self.writer.known.refuse(origin, offset, failure);
+        let offset = processed.message(report.message).offset;
+        let lane = &processed.batch.lane;
+        self.writer.known.refuse(lane, offset, failure);
         Ok(())
     }
 
@@ -135,8 +136,8 @@ impl Transactions {
         if begun {
             self.roll_back();
         }
-        let mut lanes = suspects.iter().map(|one| &one.stretch.batch.origin);
-        let all_tried = !lanes.any(|origin| origin.is_abandoned());
+        let mut lanes = suspects.iter().map(|one| &one.processed.batch.lane);
+        let all_tried = !lanes.any(|lane| lane.is_abandoned());
         let found = all_tried.then_some(found_too_large);
         self.producer.as_ref().map(|_| found).ok_or(Over)
     }
@@ -146,9 +147,9 @@ impl Transactions {
         let Some(producer) = &self.producer else {
             return;
         };
-        let Suspect { stretch, report } = suspect;
+        let Suspect { processed, report } = suspect;
         let only = Only::from([((report.message, report.record), report.partition)]);
-        let sent = Sent::new(Arc::clone(stretch), None, &self.returns, Vec::new());
+        let sent = Sent::new(Arc::clone(processed), None, &self.returns, Vec::new());
         let refused = self.writer.write(producer, &sent, Some(&only));
         drop(sent);
         // Not as before a commit, whose looks are longer: there may be many suspects. Nor `again::await_reports`, for which
@@ -158,10 +159,10 @@ impl Transactions {
         }
         // They are like what was refused before. That may be forgotten when they are read again.
         for (index, failure) in refused {
-            if !stretch.is_letter(index) {
-                let offset = stretch.message(index).offset;
-                let origin = &stretch.batch.origin;
-                self.writer.known.refuse(origin, offset, failure);
+            if !processed.is_letter(index) {
+                let offset = processed.message(index).offset;
+                let lane = &processed.batch.lane;
+                self.writer.known.refuse(lane, offset, failure);
             }
         }
     }
@@ -176,7 +177,7 @@ fn suspects(judged: &[(Returned, Vec<Verdict>)]) -> Vec<Suspect> {
         let suspected = reports
             .filter(|(_, verdict)| matches!(verdict, Verdict::Alone | Verdict::AloneForSize));
         let suspect = |(report, _): (&Report, _)| Suspect {
-            stretch: Arc::clone(&returned.stretch),
+            processed: Arc::clone(&returned.processed),
             report: report.clone(),
         };
         suspected.map(suspect).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::super::*;
-use crate::processor::sequencer::Sequencer;
+use crate::resequencer::sequencer::Sequencer;
 
 /// What a message does to its guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ struct Guest {
     held: Option<Work>,
 }
 
-/// How a stretch ended.
+/// How a run of messages ended.
 enum Ran {
     Answered(usize, Stop),
     Lost,
@@ -108,17 +108,17 @@ impl Model {
         !innocent_alone || !std::mem::replace(&mut self.hit[range.start], true)
     }
 
-    /// Runs a stretch as `Guest::execute` does.
-    fn execute(&mut self, index: usize, stretch: &Stretch, chance: Chance) -> Ran {
-        let mut next = stretch.next;
+    /// Runs messages as `Guest::execute` does.
+    fn execute(&mut self, index: usize, work: &Work, chance: Chance) -> Ran {
+        let mut next = work.slice.range.start;
         for request in 0..chance.requests {
-            if next == stretch.end {
-                return Ran::Answered(next - stretch.next, Stop::Complete);
+            if next == work.slice.range.end {
+                return Ran::Answered(next - work.slice.range.start, Stop::Complete);
             }
-            let limit = if next < stretch.solo_until {
+            let limit = if next < work.solo_until {
                 next + 1
             } else {
-                stretch.end
+                work.slice.range.end
             };
             let range = next..next + chance.pace.min(limit - next);
             let fresh = self.guests[index].fresh;
@@ -135,7 +135,7 @@ impl Model {
                     single: range.len() == 1,
                     fresh,
                 };
-                Ran::Answered(next - stretch.next, stop)
+                Ran::Answered(next - work.slice.range.start, stop)
             };
             if request == 0 && chance.fault == Fault::Killed {
                 return died(Death::Killed("by the test"));
@@ -149,7 +149,7 @@ impl Model {
             self.guests[index].bombed = bomb;
             next = range.end;
         }
-        Ran::Answered(next - stretch.next, Stop::Yielded)
+        Ran::Answered(next - work.slice.range.start, Stop::Yielded)
     }
 
     fn turn(&mut self, chance: Chance) -> Result<(), TestCaseError> {
@@ -158,10 +158,10 @@ impl Model {
         let Some(work) = held.or_else(|| Some(self.queue.pop_first()?.1)) else {
             return Ok(());
         };
-        let next = work.stretch.next;
+        let next = work.slice.range.start;
         let fresh = self.guests[index].fresh;
-        let range = next..work.stretch.end;
-        let mut ran = self.execute(index, &work.stretch, chance);
+        let range = next..work.slice.range.end;
+        let mut ran = self.execute(index, &work, chance);
         if chance.fault == Fault::Lost && self.may_hit(range) {
             ran = Ran::Lost;
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::config::MaxFailures;
+use crate::control::TooManyFailures;
 
 /// So many kinds of failures are told apart. What is rarer than the first ones is counted as one more.
 const KINDS: usize = 64;
@@ -27,21 +28,6 @@ struct Kind {
     error: String,
     at: Option<String>,
     count: usize,
-}
-
-/// More failed than may.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TooMany {
-    /// So many failed.
-    pub failed: usize,
-    /// What they were measured by.
-    pub limit: MaxFailures,
-    /// The type that most of them have.
-    pub error: String,
-    /// Where in the script, if it is there.
-    pub at: Option<String>,
-    /// How many have that type and place.
-    pub count: usize,
 }
 
 impl FailureWindow {
@@ -72,13 +58,13 @@ impl FailureWindow {
     }
 
     /// Whether the window is full and too many of it failed.
-    pub fn verdict(&self) -> Option<TooMany> {
+    pub fn verdict(&self) -> Option<TooManyFailures> {
         let MaxFailures { share, of } = self.limit;
         if self.seen < of || self.failed as f64 <= share * of as f64 {
             return None;
         }
         let commonest = self.kinds.iter().max_by_key(|kind| kind.count)?;
-        Some(TooMany {
+        Some(TooManyFailures {
             failed: self.failed,
             limit: self.limit,
             error: commonest.error.clone(),
@@ -162,7 +148,7 @@ mod tests {
             assert_eq!(window.verdict(), None);
         }
         window.fail("ValueError", None);
-        let TooMany {
+        let TooManyFailures {
             failed,
             error,
             at,

@@ -1,4 +1,4 @@
-//! What librdkafka says while it is polled, kept for the polling thread.
+//! The consumer, with what librdkafka says while it is polled, kept for the polling thread.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::link::{self, Link};
+use super::statistics::{self, PartitionEnd};
 use crate::config::KafkaClientConfig;
-use crate::kafka::link::{self, Link};
-use crate::kafka::statistics::{self, PartitionEnd};
 use crate::telemetry::metrics::Metrics;
+
+/// The consumer of an input.
+pub type Consumer = BaseConsumer<ConsumerCallbacks>;
 
 /// Something that happened to the group or its offsets.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub enum Event {
 ///
 /// `rdkafka`'s own would let go of revoked partitions inside the callback. Here they are let go when what is
 /// under way has been delivered and committed; librdkafka waits for that, and goes on polling.
-pub struct Context {
+pub struct ConsumerCallbacks {
     /// The connections.
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
@@ -44,7 +47,7 @@ pub struct Context {
     told: AtomicU64,
 }
 
-impl Context {
+impl ConsumerCallbacks {
     /// Of a consumer with this `config`.
     pub fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
         Self {
@@ -62,17 +65,17 @@ impl Context {
     }
 
     #[cfg(test)]
-    pub(super) fn has(&self, event: impl Fn(&Event) -> bool) -> bool {
+    pub(crate) fn has(&self, event: impl Fn(&Event) -> bool) -> bool {
         self.events().iter().any(event)
     }
 
     /// From now on what the group says about partitions is no event.
-    pub(super) fn set_leaving(&self) {
+    pub(crate) fn set_leaving(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
     /// Whether the group has said something about partitions since the consumer leaves.
-    pub(super) fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
@@ -90,7 +93,7 @@ impl Context {
     }
 }
 
-impl ClientContext for Context {
+impl ClientContext for ConsumerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.count();
         link::log(level, facility, line);
@@ -110,7 +113,7 @@ impl ClientContext for Context {
     }
 }
 
-impl ConsumerContext for Context {
+impl ConsumerContext for ConsumerCallbacks {
     fn rebalance(
         &self,
         _: &BaseConsumer<Self>,
@@ -136,10 +139,7 @@ impl ConsumerContext for Context {
 }
 
 /// Gives partitions back to the group.
-pub fn let_go(
-    consumer: &BaseConsumer<Context>,
-    partitions: &TopicPartitionList,
-) -> KafkaResult<()> {
+pub fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
@@ -147,7 +147,7 @@ pub fn let_go(
 }
 
 /// Takes partitions that the group gives.
-pub fn take(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+pub fn assign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),

@@ -1,4 +1,4 @@
-//! The processor alone: what comes in any order leaves in that of its lane, and failures go where they should.
+//! The resequencer alone: what comes in any order leaves in that of its lane, and failures go where they should.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -6,16 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::engine::Fatal;
-use crate::message::ack::{Acked, Fate};
-use crate::message::gate::Gate;
-use crate::message::{Failure, Message, Origin, Record};
+use crate::message::ack::{AckSink, DeliveryStatus};
+use crate::message::budget::MemoryBudget;
+use crate::message::{Batch, Failure, Message, Record};
 
 /// What its neighbours were told.
 #[derive(Debug, Default)]
 struct Told {
-    /// Batches for the supervisor, by lane.
-    run: Vec<u64>,
     /// Offsets with results, failures among the results, dead letters.
     results: Vec<i64>,
     inline: Vec<i64>,
@@ -35,30 +32,13 @@ impl Actor for Neighbour {
     type Context = Context<Self>;
 }
 
-impl Handler<Run> for Neighbour {
-    type Result = ();
-
-    fn handle(&mut self, Run(batch): Run, _: &mut Self::Context) {
-        self.told.lock().unwrap().run.push(batch.origin.lane.0);
-    }
-}
-
-impl Handler<TooManyFailures> for Neighbour {
-    type Result = ();
-
-    fn handle(&mut self, _: TooManyFailures, _: &mut Self::Context) {
-        let mut told = self.told.lock().unwrap();
-        told.stopped.push("too many failures".into());
-    }
-}
-
 impl Handler<Deliver> for Neighbour {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         let mut told = self.told.lock().unwrap();
-        let messages = &deliver.batch.messages[deliver.start..];
-        for (message, outcome) in messages.iter().zip(&deliver.outcomes.items) {
+        let Deliver { processed, ack } = deliver;
+        for (message, outcome) in processed.messages().iter().zip(&processed.outcomes.items) {
             match outcome {
                 Outcome::Failed(_) if self.letters => told.letters.push(message.offset),
                 Outcome::Failed(_) => told.inline.push(message.offset),
@@ -67,83 +47,71 @@ impl Handler<Deliver> for Neighbour {
             }
         }
         drop(told);
-        deliver.ack.done();
+        ack.done();
     }
 }
 
-impl Handler<Acked> for Neighbour {
+impl Handler<Notice> for Neighbour {
     type Result = ();
 
-    fn handle(&mut self, acked: Acked, _: &mut Self::Context) {
-        let mut told = self.told.lock().unwrap();
-        match acked.fate {
-            Fate::Delivered => told.delivered += acked.count,
-            Fate::Abandoned => told.abandoned += acked.count,
-            Fate::Lost => panic!("{acked:?}"),
-        }
+    fn handle(&mut self, notice: Notice, _: &mut Self::Context) {
+        let stopped = match notice {
+            Notice::MessageFailed { place, .. } => place,
+            Notice::TooManyFailures(_) => "too many failures".into(),
+            Notice::ActorEnded(_) => return,
+            other => panic!("{other:?}"),
+        };
+        self.told.lock().unwrap().stopped.push(stopped);
     }
-}
-
-impl Handler<MessageFailed> for Neighbour {
-    type Result = ();
-
-    fn handle(&mut self, failed: MessageFailed, _: &mut Self::Context) {
-        self.told.lock().unwrap().stopped.push(failed.place);
-    }
-}
-
-impl Handler<Fatal> for Neighbour {
-    type Result = ();
-
-    fn handle(&mut self, _: Fatal, _: &mut Self::Context) {}
 }
 
 struct Under {
-    processor: Addr<Processor>,
-    neighbour: Addr<Neighbour>,
+    resequencer: Addr<Resequencer>,
     told: Arc<Mutex<Told>>,
 }
 
 impl Under {
-    fn new(policy: impl FnOnce(Recipient<Deliver>) -> ErrorPolicy) -> Self {
+    fn new(failures: impl FnOnce(Recipient<Deliver>) -> FailureRoute) -> Self {
         let told = Arc::<Mutex<Told>>::default();
         let neighbour = |letters| {
             let told = Arc::clone(&told);
             Neighbour { told, letters }.start()
         };
         let (around, letters) = (neighbour(false), neighbour(true));
-        let processor = Processor::new(
+        let resequencer = Resequencer::new(
             around.clone().recipient(),
-            around.clone().recipient(),
-            policy(letters.recipient()),
-            Judge {
+            failures(letters.recipient()),
+            FailureLimit {
                 max_failures: None,
                 script_hash: "".into(),
             },
             Arc::default(),
-            ToEngine {
-                failed: around.clone().recipient(),
-                too_many: around.clone().recipient(),
-            },
-            Watch::new("processor", around.clone().recipient()),
+            around.recipient(),
         );
         Self {
-            processor: processor.start(),
-            neighbour: around,
+            resequencer: resequencer.start(),
             told,
         }
     }
 
     /// A batch of `count` messages, the first of which is at `position` of its lane.
-    fn batch(&self, origin: &Arc<Origin>, position: u64, count: usize) -> Arc<Batch> {
+    fn batch(&self, lane: &Arc<Lane>, position: u64, count: usize) -> Arc<Batch> {
         let offsets = position as i64..position as i64 + count as i64;
         let messages: Vec<Message> = offsets
             .map(|offset| Message::new(Bytes::new(), offset))
             .collect();
-        let permit = Gate::new(u64::MAX).acquire(messages.iter().map(Message::cost).sum());
-        let acks = self.neighbour.clone().recipient();
+        let permit = MemoryBudget::new(u64::MAX).acquire(messages.iter().map(Message::cost).sum());
+        let told = Arc::clone(&self.told);
+        let acks = AckSink::new(move |acked| {
+            let mut told = told.lock().unwrap();
+            match acked.status {
+                DeliveryStatus::Delivered => told.delivered += acked.count,
+                DeliveryStatus::Abandoned => told.abandoned += acked.count,
+                DeliveryStatus::Lost => panic!("{acked:?}"),
+            }
+        });
         Arc::new(Batch::new(
-            Arc::clone(origin),
+            Arc::clone(lane),
             position,
             messages,
             permit,
@@ -162,7 +130,7 @@ impl Under {
             'f' => Outcome::Failed(Box::new(Failure::new("ValueError", "no"))),
             _ => Outcome::Dropped,
         };
-        self.processor.do_send(Processed {
+        self.resequencer.do_send(Processed {
             batch: Arc::clone(batch),
             start,
             outcomes: Outcomes {
@@ -179,19 +147,17 @@ impl Under {
     }
 }
 
-fn lane(number: u64) -> Arc<Origin> {
-    let lane = Lane(number);
-    Arc::new(Origin::of_partition(lane, "topic".into(), number as i32))
+fn lane(number: u64) -> Arc<Lane> {
+    let lane = LaneId(number);
+    Arc::new(Lane::of_partition(lane, "topic".into(), number as i32))
 }
 
 #[actix::test]
 async fn what_overtakes_waits_and_failures_part() {
-    let under = Under::new(ErrorPolicy::DeadLetter);
+    let under = Under::new(FailureRoute::DeadLetters);
     let (one, two) = (lane(1), lane(2));
     let (first, second) = (under.batch(&one, 0, 4), under.batch(&one, 4, 3));
     let other = under.batch(&two, 0, 2);
-    under.processor.do_send(Incoming(Arc::clone(&first)));
-    under.processor.do_send(Incoming(Arc::clone(&other)));
     under.processed(&second, 1, "fr");
     under.processed(&first, 2, "rf");
     under.processed(&second, 0, "r");
@@ -200,7 +166,6 @@ async fn what_overtakes_waits_and_failures_part() {
     under.processed(&first, 0, "dr");
     drop((first, second, other));
     let told = under.told().await;
-    assert_eq!(told.run, [1, 2]);
     assert_eq!(told.results, [0, 1, 1, 2, 4, 6], "lane 2's before lane 1's");
     assert_eq!(told.letters, [3, 5]);
     assert_eq!((told.delivered, told.abandoned), (9, 0));
@@ -212,9 +177,9 @@ async fn failures_go_with_the_results_or_nowhere() {
     for (drops, inline) in [(true, &[][..]), (false, &[1][..])] {
         let under = Under::new(|_| {
             if drops {
-                ErrorPolicy::Drop
+                FailureRoute::Drop
             } else {
-                ErrorPolicy::WithResults
+                FailureRoute::WithResults
             }
         });
         let batch = under.batch(&lane(1), 0, 3);
@@ -229,9 +194,9 @@ async fn failures_go_with_the_results_or_nowhere() {
 /// The pipeline ends before the first failure: what is before it leaves, the rest of its lane is read again.
 #[actix::test]
 async fn a_lane_stops_before_its_first_failure() {
-    let under = Under::new(|_| ErrorPolicy::Stop);
-    let origin = lane(1);
-    let (first, second) = (under.batch(&origin, 0, 4), under.batch(&origin, 4, 2));
+    let under = Under::new(|_| FailureRoute::Stop);
+    let lane = lane(1);
+    let (first, second) = (under.batch(&lane, 0, 4), under.batch(&lane, 4, 2));
     under.processed(&second, 0, "rr");
     under.processed(&first, 0, "rrfr");
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -245,14 +210,14 @@ async fn a_lane_stops_before_its_first_failure() {
 /// A lane that was given up leaves nothing behind, and a lane that has ended is forgotten.
 #[actix::test]
 async fn what_was_given_up_does_not_leave() {
-    let under = Under::new(ErrorPolicy::DeadLetter);
-    let origin = lane(1);
-    let batch = under.batch(&origin, 0, 3);
+    let under = Under::new(FailureRoute::DeadLetters);
+    let lane = lane(1);
+    let batch = under.batch(&lane, 0, 3);
     under.processed(&batch, 0, "r");
     tokio::time::sleep(Duration::from_millis(50)).await;
-    origin.abandon();
+    lane.abandon();
     under.processed(&batch, 1, "rf");
-    under.processor.do_send(LaneEnded(Lane(1)));
+    under.resequencer.do_send(LaneEnded(LaneId(1)));
     drop(batch);
     let told = under.told().await;
     assert_eq!((told.results, told.letters.len()), (vec![0], 0));

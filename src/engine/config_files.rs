@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::prelude::*;
 
-use super::reload::Reload;
+use crate::control::Reload;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(250);

@@ -17,8 +17,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::Consumer;
-use super::context;
+use super::consumer::{self, Consumer};
 use crate::config::GroupProtocol;
 
 /// A member of a group in one of its generations.
@@ -121,8 +120,8 @@ impl Owed {
 
     fn give(&self) -> KafkaResult<()> {
         match self.kind {
-            Kind::Assignment => context::take(&self.consumer, &self.partitions),
-            Kind::Revocation => context::let_go(&self.consumer, &self.partitions),
+            Kind::Assignment => consumer::assign(&self.consumer, &self.partitions),
+            Kind::Revocation => consumer::unassign(&self.consumer, &self.partitions),
         }
     }
 }

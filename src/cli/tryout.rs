@@ -7,59 +7,41 @@ use anyhow::Context as _;
 
 use super::{console, progress, report};
 use crate::config::Config;
-use crate::engine::{build, problems};
+use crate::engine::{problems, scripts};
 use crate::guest::error::StartError;
 use crate::guest::log::LineRate;
-use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop, Stretch};
-use crate::message::ack::Acked;
-use crate::message::gate::Gate;
-use crate::message::{Batch, Message, Origin};
+use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop};
+use crate::message::ack::AckSink;
+use crate::message::budget::MemoryBudget;
+use crate::message::{Batch, Lane, Message, Slice};
 
 /// What is wrong was told.
 #[derive(Debug)]
 pub struct Refused;
 
 /// One guest that runs one message after the other.
-pub struct Bench {
+pub struct TryOut {
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
-    acks: Recipient<Acked>,
 }
 
-/// Nobody waits for answers here.
-struct Deaf;
-
-impl Actor for Deaf {
-    type Context = Context<Self>;
-}
-
-impl Handler<Acked> for Deaf {
-    type Result = ();
-
-    fn handle(&mut self, _: Acked, _: &mut Self::Context) {}
-}
-
-/// Does `work` with a bench for the scripts of `config`; tells what goes wrong.
+/// Does `work` with a tryout for the scripts of `config`; tells what goes wrong.
 ///
 /// # Errors
 /// If the runtime cannot be used, or `work` fails.
 pub fn with<T>(
     config: &Config,
-    work: impl AsyncFnOnce(&mut Bench) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(&mut TryOut) -> anyhow::Result<T>,
 ) -> Result<T, Refused> {
     let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
         report::diagnostics(&report::runtime_problem(&error));
         Refused
     })?;
-    let spec = build::spec(config, Arc::new(runtime));
-    // Batches answer to an actor.
+    let spec = scripts::spec(config, Arc::new(runtime));
+    // Guests are actors.
     let done = System::new().block_on(async {
-        let mut bench = Bench {
-            spec,
-            guest: None,
-            acks: Deaf.start().recipient(),
-        };
-        work(&mut bench).await
+        let mut tryout = TryOut { spec, guest: None };
+        work(&mut tryout).await
     });
     done.map_err(|error| {
         match error.downcast_ref::<StartError>() {
@@ -70,28 +52,25 @@ pub fn with<T>(
     })
 }
 
-impl Bench {
+impl TryOut {
     /// Runs `message`, in a fresh guest if the one before died. What it was run as comes back with what became of it.
     ///
     /// # Errors
     /// If no guest can start.
     pub async fn run(
         &mut self,
-        origin: Arc<Origin>,
+        lane: Arc<Lane>,
         message: Message,
     ) -> anyhow::Result<(Arc<Batch>, Executed)> {
         let guest = self.guest().await?;
-        let permit = Gate::new(u64::MAX).acquire(message.cost());
-        let batch = Batch::new(origin, 0, vec![message], permit, self.acks.clone());
+        let permit = MemoryBudget::new(u64::MAX).acquire(message.cost());
+        let batch = Batch::new(lane, 0, vec![message], permit, AckSink::unheard());
         let batch = Arc::new(batch);
-        let stretch = Stretch {
-            batch: Arc::clone(&batch),
-            next: 0,
-            end: 1,
-            solo_until: 1,
-        };
         let executed = guest
-            .send(Execute(stretch))
+            .send(Execute {
+                slice: Slice::of(Arc::clone(&batch)),
+                solo_until: 1,
+            })
             .await
             .context("the guest's thread ended")?;
         if let Stop::Died { .. } = executed.stop {

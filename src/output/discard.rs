@@ -2,16 +2,16 @@
 
 use actix::prelude::*;
 
-use crate::message::Deliver;
+use crate::output::Deliver;
 
 /// The actor.
-pub struct Drop;
+pub struct Discard;
 
-impl Actor for Drop {
+impl Actor for Discard {
     type Context = Context<Self>;
 }
 
-impl Handler<Deliver> for Drop {
+impl Handler<Deliver> for Discard {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {

@@ -4,7 +4,7 @@
 //! A mailbox is no bound (actix's `do_send` ignores capacity, and each clone of an `Addr` brings a slot of
 //! its own), so inputs take a [`Permit`] before they hand a batch on and stop reading when none is left.
 //! Results may be larger than what they were made from: [`Permit::charge`] adds them to the count without
-//! waiting. When they take as much as the limit again, [`Gate::may_work`] holds back all work but the
+//! waiting. When they take as much as the limit again, [`MemoryBudget::may_work`] holds back all work but the
 //! oldest, so that no more than one piece of work goes beyond. Not tokio's `Semaphore`: it cannot go into
 //! debt.
 
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 /// Counts bytes in flight against a limit. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Shared>);
+pub struct MemoryBudget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -47,8 +47,8 @@ impl State {
     }
 }
 
-impl Gate {
-    /// A gate that lets `limit` bytes be in flight.
+impl MemoryBudget {
+    /// A budget that lets `limit` bytes be in flight.
     pub fn new(limit: u64) -> Self {
         Self(Arc::new(Shared {
             limit,
@@ -97,7 +97,7 @@ impl Gate {
 
     /// Whether the oldest work that waits may be run, while others are (`any_busy`) or are not.
     ///
-    /// When results have outgrown the gate, it may only if nothing is run and nothing is leaving: then all
+    /// When results have outgrown the budget, it may only if nothing is run and nothing is leaving: then all
     /// before it is done, so that its own results are the next to leave.
     pub fn may_work(&self, any_busy: bool) -> bool {
         self.lock().may_work(self.0.limit, any_busy)
@@ -148,18 +148,18 @@ impl Gate {
     }
 }
 
-/// Bytes taken at the gate; dropping it gives them back.
+/// Bytes of the memory budget; dropping it gives them back.
 #[derive(Debug)]
 pub struct Permit {
-    gate: Gate,
+    budget: MemoryBudget,
     bytes: u64,
     leaving: AtomicBool,
 }
 
 impl Permit {
-    fn new(gate: &Gate, bytes: u64) -> Self {
+    fn new(budget: &MemoryBudget, bytes: u64) -> Self {
         Self {
-            gate: gate.clone(),
+            budget: budget.clone(),
             bytes,
             leaving: AtomicBool::new(false),
         }
@@ -174,7 +174,7 @@ impl Permit {
     pub fn split(&mut self, bytes: u64) -> Permit {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Permit::new(&self.gate, bytes)
+        Permit::new(&self.budget, bytes)
     }
 
     /// Takes in what `other` covers.
@@ -184,7 +184,7 @@ impl Permit {
 
     /// Takes `bytes` more, without waiting for room.
     pub fn charge(&mut self, bytes: u64) {
-        self.gate.lock().in_flight += bytes;
+        self.budget.lock().in_flight += bytes;
         self.bytes += bytes;
     }
 
@@ -197,14 +197,14 @@ impl Permit {
     /// What it covers is given to an output now.
     pub fn leave(&self) {
         if !self.leaving.swap(true, Ordering::Relaxed) {
-            self.gate.lock().leaving += self.bytes;
+            self.budget.lock().leaving += self.bytes;
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.release(self.bytes, *self.leaving.get_mut());
+        self.budget.release(self.bytes, *self.leaving.get_mut());
     }
 }
 
@@ -216,31 +216,31 @@ mod tests {
 
     #[test]
     fn waits_for_room_and_takes_it() {
-        let gate = Gate::new(100);
-        let first = gate.acquire(80);
+        let budget = MemoryBudget::new(100);
+        let first = budget.acquire(80);
         let waiting = thread::spawn({
-            let gate = gate.clone();
-            move || gate.acquire(40).bytes
+            let budget = budget.clone();
+            move || budget.acquire(40).bytes
         });
         thread::sleep(Duration::from_millis(20));
         assert!(!waiting.is_finished(), "80 + 40 do not fit 100");
         drop(first);
         assert_eq!(waiting.join().unwrap(), 40);
-        assert_eq!(gate.in_flight(), 0);
+        assert_eq!(budget.in_flight(), 0);
     }
 
     #[test]
     fn who_was_refused_is_unparked_when_bytes_come_home() {
-        let gate = Gate::new(100);
-        let first = gate.acquire(80);
+        let budget = MemoryBudget::new(100);
+        let first = budget.acquire(80);
         let waiting = thread::spawn({
-            let gate = gate.clone();
+            let budget = budget.clone();
             move || {
                 loop {
-                    if let Some(mut permit) = gate.try_acquire(40) {
+                    if let Some(mut permit) = budget.try_acquire(40) {
                         permit.fit(110);
                         permit.fit(10);
-                        return (permit.bytes, gate.in_flight());
+                        return (permit.bytes, budget.in_flight());
                     }
                     thread::park();
                 }
@@ -249,63 +249,63 @@ mod tests {
         thread::sleep(Duration::from_millis(20));
         drop(first);
         assert_eq!(waiting.join().unwrap(), (10, 10));
-        assert_eq!(gate.in_flight(), 0);
+        assert_eq!(budget.in_flight(), 0);
     }
 
     #[test]
     fn larger_than_the_limit_passes_alone() {
-        let gate = Gate::new(100);
-        let permit = gate.acquire(5_000);
-        assert!(gate.may_work(false));
-        assert!(!gate.may_work(true));
+        let budget = MemoryBudget::new(100);
+        let permit = budget.acquire(5_000);
+        assert!(budget.may_work(false));
+        assert!(!budget.may_work(true));
         drop(permit);
-        assert!(gate.may_work(true));
+        assert!(budget.may_work(true));
     }
 
     #[test]
     fn results_may_take_as_much_again() {
-        let gate = Gate::new(100);
-        let mut permit = gate.acquire(100);
+        let budget = MemoryBudget::new(100);
+        let mut permit = budget.acquire(100);
         permit.charge(100);
-        assert!(gate.may_work(true));
+        assert!(budget.may_work(true));
         permit.charge(1);
         assert!(
-            !gate.may_work(true),
+            !budget.may_work(true),
             "others are run: their results come first"
         );
-        assert!(gate.may_work(false), "the oldest work, alone");
+        assert!(budget.may_work(false), "the oldest work, alone");
         permit.leave();
         permit.leave();
         assert!(
-            !gate.may_work(false),
+            !budget.may_work(false),
             "the output has not taken the last results"
         );
         drop(permit);
-        assert!(gate.may_work(true));
-        assert_eq!(gate.lock().leaving, 0);
+        assert!(budget.may_work(true));
+        assert_eq!(budget.lock().leaving, 0);
     }
 
     #[test]
     fn split_and_charged_permits_come_home_whole() {
-        let gate = Gate::new(100);
-        let mut whole = gate.acquire(60);
+        let budget = MemoryBudget::new(100);
+        let mut whole = budget.acquire(60);
         let mut part = whole.split(20);
         part.charge(130);
-        assert_eq!(gate.in_flight(), 190);
+        assert_eq!(budget.in_flight(), 190);
         drop(whole);
-        assert_eq!(gate.in_flight(), 150);
+        assert_eq!(budget.in_flight(), 150);
         drop(part);
-        assert_eq!(gate.in_flight(), 0);
+        assert_eq!(budget.in_flight(), 0);
     }
 
     #[tokio::test]
     async fn drained_when_the_last_permit_is_home() {
-        let gate = Gate::new(10);
-        gate.drained().await;
-        let permit = gate.acquire(10);
+        let budget = MemoryBudget::new(10);
+        budget.drained().await;
+        let permit = budget.acquire(10);
         let drained = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.drained().await }
+            let budget = budget.clone();
+            async move { budget.drained().await }
         });
         tokio::task::yield_now().await;
         assert!(!drained.is_finished());

@@ -31,7 +31,7 @@ pub fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure:
         topic,
         partition,
         offset,
-    } = message.place(&batch.origin);
+    } = message.place(&batch.lane);
     let letter = Letter {
         error: failure,
         topic,

@@ -1,0 +1,246 @@
+//! From a config to running actors, in one pass from the output back to the input: each actor is given the one after it.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use anyhow::Context as _;
+
+use super::Engine;
+use super::reload::{Reloader, Reloading, Targets};
+use super::scripts;
+use super::shutdown::{self, End, EndCell};
+use crate::clock::Clock;
+use crate::config::{
+    Config, DeliveryGuarantee, Extent, HttpConfig, InputConfig, OnError, OutputConfig, Running,
+};
+use crate::guest::runtime::Runtime;
+use crate::input::{Downstream, Input};
+use crate::kafka::session::Session;
+use crate::message::budget::MemoryBudget;
+use crate::output::{Deliver, FailureRoute, Outputs};
+use crate::resequencer::{FailureLimit, Resequencer};
+use crate::supervisor::{Parts, Supervisor};
+use crate::telemetry::health::Progress;
+use crate::telemetry::http;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::stats::Observed;
+
+/// What ran, for the exit code and the summary.
+pub struct Finished {
+    /// The config that ran last.
+    pub config: Arc<Config>,
+    /// How it ended.
+    pub end: End,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Runs the pipeline of `config` in guests of `runtime` until its end, and loads it again when `reloading` says so.
+/// Blocks the thread.
+///
+/// # Errors
+/// If the system refuses what the actors need.
+pub fn run(
+    config: Config,
+    runtime: Arc<Runtime>,
+    reloading: Option<Reloading>,
+) -> anyhow::Result<Finished> {
+    let end = EndCell::default();
+    let metrics = Arc::new(Metrics::default());
+    if config.http.show_payloads {
+        metrics.failures.keep_payloads();
+    }
+    let system = System::new();
+    let running = Running::new(config);
+    system.block_on(assemble(
+        &running,
+        runtime,
+        reloading,
+        end.clone(),
+        Arc::clone(&metrics),
+    ))?;
+    system.run()?;
+    Ok(Finished {
+        config: running.get(),
+        end: end.take(),
+        metrics,
+    })
+}
+
+async fn assemble(
+    running: &Running,
+    runtime: Arc<Runtime>,
+    reloading: Option<Reloading>,
+    end: EndCell,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<()> {
+    let config = &*running.get();
+    // Before anything is started in vain.
+    let listeners = bind(&config.http)?;
+    let budget = MemoryBudget::new(config.pipeline.max_in_flight);
+    // The engine outlives all other actors, so they need its address before it has what it needs of them.
+    let context = Context::<Engine>::new();
+    let engine = context.address().recipient();
+
+    let outputs = Outputs {
+        engine: &engine,
+        metrics: &metrics,
+    };
+    let session = match (config.delivery, &config.input) {
+        (DeliveryGuarantee::ExactlyOnce, InputConfig::Kafka(input)) => Some(Session::new(input)),
+        _ => None,
+    };
+    let failures = failure_route(config, &outputs, session.as_ref())?;
+    let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
+
+    let plan = scripts::plan(config, Arc::clone(&runtime));
+    let limit = FailureLimit {
+        max_failures: config.pipeline.max_failures,
+        script_hash: Arc::clone(plan.spec.script_hash()),
+    };
+    let resequencer = Resequencer::new(
+        results,
+        failures,
+        limit,
+        Arc::clone(&metrics),
+        engine.clone(),
+    )
+    .start();
+    let parts = Parts {
+        first: plan,
+        budget: budget.clone(),
+        metrics: Arc::clone(&metrics),
+        engine: engine.clone(),
+        clock: Clock::of_process(),
+    };
+    let supervisor = Supervisor::new(parts, resequencer.clone().recipient()).start();
+
+    let downstream = Downstream {
+        budget: budget.clone(),
+        work: supervisor.clone().recipient(),
+        lane_ended: resequencer.clone().recipient(),
+        engine,
+        metrics: Arc::clone(&metrics),
+    };
+    let input = config.input.clone();
+    let engine = context.run(Engine::new(
+        budget.clone(),
+        Arc::clone(&metrics),
+        config.shutdown_timeout,
+        Box::new(move || Input::start(&input, downstream, session.as_ref())),
+        end,
+    ));
+    shutdown::listen(&engine.recipient())?;
+    report_stalls(Arc::clone(&metrics), budget.clone());
+    let reload = match reloading {
+        Some(reloading) => {
+            let targets = Targets {
+                supervisor: supervisor.recipient(),
+                resequencer: resequencer.recipient(),
+            };
+            let metrics = Arc::clone(&metrics);
+            let reloader = Reloader::start(reloading, running.clone(), runtime, targets, metrics)?;
+            Some(reloader.recipient())
+        }
+        None => None,
+    };
+    if let Some(listeners) = listeners {
+        let observed = Observed {
+            metrics,
+            budget,
+            running: running.clone(),
+        };
+        http::start(listeners, &config.http, observed, reload).context("no web server")?;
+    }
+    Ok(())
+}
+
+/// Starts the output for dead letters, if there is one, and says where failed messages go.
+fn failure_route(
+    config: &Config,
+    outputs: &Outputs,
+    session: Option<&Session>,
+) -> anyhow::Result<FailureRoute> {
+    Ok(
+        match (config.pipeline.on_error, &config.dead_letter, &config.input) {
+            (OnError::Drop, _, _) => FailureRoute::Drop,
+            (OnError::DeadLetter, Some(_), _) if session.is_some() => FailureRoute::WithResults,
+            (OnError::DeadLetter, Some(output), _) => {
+                FailureRoute::DeadLetters(outputs.dead_letters(output)?)
+            }
+            // Nothing reads the standard error of a service, and the message can be read again.
+            (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
+                if kafka.extent == Extent::Endless =>
+            {
+                FailureRoute::Stop
+            }
+            (OnError::DeadLetter, None, _) => {
+                FailureRoute::DeadLetters(outputs.dead_letters_to_stderr())
+            }
+        },
+    )
+}
+
+/// Starts the output for results.
+fn results(
+    config: &Config,
+    outputs: &Outputs,
+    failures: &FailureRoute,
+    session: Option<&Session>,
+    budget: &MemoryBudget,
+) -> anyhow::Result<Recipient<Deliver>> {
+    match (session, &config.input, &config.output) {
+        (Some(session), InputConfig::Kafka(input), OutputConfig::Kafka(output)) => {
+            let letters = match &config.dead_letter {
+                Some(OutputConfig::Kafka(letters)) => Some(&**letters),
+                _ => None,
+            };
+            let (failures, session) = (failures.clone(), session.clone());
+            let period = input.commit_period;
+            Ok(outputs.transactions(output, letters, failures, session, budget, period))
+        }
+        _ => outputs.results(&config.output, failures),
+    }
+}
+
+/// Binds the address of the web server, if there is to be one. If the default address is taken, the pipeline runs without;
+/// only an address from the config is fatal.
+fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    match http::bind(config) {
+        Err(error) if !config.asked => {
+            let address = &config.address;
+            tracing::warn!(address, %error, "no web server: set `http.address` to another one, or `http.enabled: false`");
+            Ok(None)
+        }
+        result => result.map(Some).with_context(|| {
+            format!("cannot listen at `http.address` {}: choose another one, or set `http.enabled: false`", config.address)
+        }),
+    }
+}
+
+/// Marks the pipeline as not ready while messages are in flight and none is delivered.
+fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
+    const LOOK: Duration = Duration::from_secs(1);
+    actix_rt::spawn(async move {
+        let mut progress = Progress::new(Instant::now());
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let answered = Metrics::get(&metrics.delivered);
+            match progress.look(answered, budget.in_flight(), Instant::now()) {
+                Some(still) => {
+                    let why = format!(
+                        "nothing was delivered for {} s, with messages under way",
+                        still.as_secs()
+                    );
+                    metrics.health.set_ill("progress", why);
+                }
+                None => metrics.health.set_well("progress"),
+            }
+        }
+    });
+}

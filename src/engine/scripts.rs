@@ -1,0 +1,71 @@
+//! What guests are made from: the scripts of a config and the limits that it sets.
+
+use std::sync::Arc;
+
+use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
+use crate::guest::handshake::HelloStage;
+use crate::guest::runtime::Runtime;
+use crate::guest::{GuestSpec, Limits};
+use crate::supervisor::scaling::Bounds;
+use crate::supervisor::{GuestPlan, Recycle};
+
+/// What guests of `runtime` that run the scripts of `config` are made from.
+pub fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
+    let stages = all(&config.input, &config.pipeline.stages);
+    let stages = stages.map(hello_stage).collect();
+    Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
+}
+
+/// What guests of `runtime` are made from, and how many there may be: what a reload can change.
+pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
+    let Config {
+        pipeline, guests, ..
+    } = config;
+    GuestPlan {
+        spec: spec(config, runtime),
+        bounds: Bounds {
+            min: guests.min,
+            max: pipeline.max_guests,
+            idle_timeout: guests.idle_timeout,
+        },
+        recycle: Recycle {
+            messages: guests.recycle.after_messages,
+            memory: guests.recycle.memory,
+        },
+    }
+}
+
+/// All scripts, in the order in which guests number them: that of a `generate` input is the first.
+pub fn all<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
+    let generator = match input {
+        InputConfig::Generate(GenerateConfig {
+            source: GenerateSource::Script(stage),
+            ..
+        }) => Some(stage),
+        InputConfig::Generate(_) | InputConfig::Stdin(_) | InputConfig::Kafka(_) => None,
+    };
+    generator.into_iter().chain(stages)
+}
+
+fn hello_stage(stage: &Stage) -> HelloStage {
+    let first_line = stage.origin.position(1, 1).line();
+    HelloStage {
+        script: stage.script.clone(),
+        imports: stage.imports.clone(),
+        name: stage.origin.display_name().to_owned(),
+        line_offset: u32::try_from(first_line.saturating_sub(1)).unwrap_or(0),
+    }
+}
+
+/// The limits that `config` sets, and the test hook that ends guests at random.
+fn limits(config: &GuestsConfig) -> Limits {
+    let kill_after = std::env::var("NERODIA_TEST_KILL_GUESTS_AFTER").ok();
+    Limits {
+        timeout: config.timeout,
+        start_timeout: config.start_timeout,
+        memory: config.memory,
+        max_output: usize::try_from(config.max_output).unwrap_or(usize::MAX),
+        max_log: config.max_log,
+        kill_after: kill_after.and_then(|mean| humantime::parse_duration(&mean).ok()),
+    }
+}

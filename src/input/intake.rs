@@ -1,0 +1,91 @@
+//! The way of messages into the pipeline, from whichever source.
+
+use std::sync::Arc;
+
+use actix::Recipient;
+
+use crate::message::ack::AckSink;
+use crate::message::budget::{MemoryBudget, Permit};
+use crate::message::{Batch, Lane, MAX_BATCH, Message};
+use crate::resequencer::LaneEnded;
+use crate::supervisor::Run;
+use crate::telemetry::metrics::Metrics;
+
+/// Where a source's batches go, and what it needs for them.
+#[derive(Clone)]
+pub struct Intake {
+    /// The memory that the messages in flight may take.
+    pub budget: MemoryBudget,
+    pub(super) work: Recipient<Run>,
+    pub(super) lane_ended: Recipient<LaneEnded>,
+    pub(super) acks: AckSink,
+    pub(super) metrics: Arc<Metrics>,
+    /// The messages are dead letters, to be run as the messages that they were.
+    pub(super) letters: bool,
+}
+
+impl Intake {
+    /// Passes on a batch whose memory was reserved by `permit`.
+    pub fn send(
+        &self,
+        lane: &Arc<Lane>,
+        position: u64,
+        mut messages: Vec<Message>,
+        permit: Permit,
+    ) {
+        if self.letters {
+            messages.iter_mut().for_each(Message::reopen);
+        }
+        let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
+        Metrics::add(&self.metrics.received, messages.len() as u64);
+        Metrics::add(&self.metrics.received_bytes, bytes as u64);
+        self.metrics.batches.observe(messages.len() as f64, 1);
+        let acks = self.acks.clone();
+        let batch = Batch::new(Arc::clone(lane), position, messages, permit, acks);
+        // The permit bounds what is in the mailbox.
+        self.work.do_send(Run(Arc::new(batch)));
+    }
+
+    /// Notes that no more messages come in this lane, and that all that came are answered or abandoned.
+    pub fn end(&self, lane: &Lane) {
+        self.lane_ended.do_send(LaneEnded(lane.id));
+    }
+}
+
+/// Passes on the messages of a source that has one lane, in order.
+pub struct Feed {
+    intake: Intake,
+    lane: Arc<Lane>,
+    position: u64,
+}
+
+impl Feed {
+    /// A feed of a new lane.
+    pub(super) fn new(intake: Intake) -> Self {
+        Self {
+            intake,
+            lane: Arc::default(),
+            position: 0,
+        }
+    }
+
+    /// Passes on `messages` in batches, and blocks until there is memory for each of them.
+    pub fn send(&mut self, mut messages: Vec<Message>) {
+        while messages.len() > MAX_BATCH {
+            let rest = messages.split_off(MAX_BATCH);
+            self.send_batch(std::mem::replace(&mut messages, rest));
+        }
+        if !messages.is_empty() {
+            self.send_batch(messages);
+        }
+    }
+
+    fn send_batch(&mut self, messages: Vec<Message>) {
+        let cost = messages.iter().map(Message::cost).sum();
+        let permit = self.intake.budget.acquire(cost);
+        let count = messages.len() as u64;
+        self.intake
+            .send(&self.lane, self.position, messages, permit);
+        self.position += count;
+    }
+}

@@ -1,0 +1,192 @@
+//! Partitions are assigned: the scout says where they begin, then their lanes are opened and the group has its answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::super::admin::TopicId;
+use super::super::begin::{self, Begin, Facts, Reason};
+use super::super::commit::Committer;
+use super::super::partition::Partition;
+use super::super::poll::Poller;
+use super::super::scout::{Place, Question};
+use super::Debt;
+use crate::config::Extent;
+use crate::kafka::member::{Kind, Owed};
+use crate::telemetry::events::Rebalanced;
+
+impl Poller {
+    /// The group gives partitions to this member, which takes them when it is known where they begin.
+    pub(in crate::input::kafka) fn assign(&mut self, assigned: TopicPartitionList) {
+        self.joined = true;
+        if self.debt.is_some() {
+            return self.lose("the group gave partitions before it had an answer");
+        }
+        let owed = Owed::new(&self.consumer, Kind::Assignment, assigned);
+        self.confirm(&owed);
+        let places: Vec<Place> = owed
+            .partitions
+            .elements()
+            .iter()
+            .map(|one| (one.topic().into(), one.partition()))
+            .collect();
+        if places.is_empty() {
+            return self.take(owed, &HashMap::new(), &HashMap::new());
+        }
+        let question = self.ask_for_facts(Some(places));
+        self.debt = Some(Debt::Taking { owed, question });
+    }
+
+    /// Reads all partitions there are without a group: nobody is disturbed by it.
+    pub(in crate::input::kafka) fn read_alone(&mut self) {
+        self.alone = Some(self.ask_for_facts(None));
+    }
+
+    pub(in crate::input::kafka) fn ask_for_facts(&mut self, places: Option<Vec<Place>>) -> u64 {
+        self.questions += 1;
+        self.scout.ask(Question::Facts {
+            id: self.questions,
+            consumer: Arc::downgrade(&self.consumer),
+            places,
+        });
+        self.questions
+    }
+
+    /// The scout's answer to the question `id`.
+    pub(in crate::input::kafka) fn learn(
+        &mut self,
+        id: u64,
+        facts: &HashMap<Place, Option<Facts>>,
+        ids: &HashMap<String, TopicId>,
+    ) {
+        if self.rewinding == Some(id) {
+            self.rewinding = None;
+            return self.restart(facts, ids);
+        }
+        if self.alone == Some(id) {
+            self.alone = None;
+            self.joined = true;
+            let mut all = TopicPartitionList::new();
+            for (topic, partition) in facts.keys() {
+                all.add_partition(topic, *partition);
+            }
+            let owed = Owed::new(&self.consumer, Kind::Assignment, all);
+            return self.take(owed, facts, ids);
+        }
+        match self.debt.take() {
+            Some(Debt::Taking { owed, question }) if question == id => {
+                if owed.is_valid(self.config.protocol) {
+                    self.take(owed, facts, ids);
+                } else {
+                    drop(owed);
+                    self.lose("the group went on before the assigned partitions were taken");
+                }
+            }
+            // Of an assignment that was lost meanwhile.
+            debt => self.debt = debt,
+        }
+    }
+
+    fn take(
+        &mut self,
+        mut owed: Owed,
+        facts: &HashMap<Place, Option<Facts>>,
+        ids: &HashMap<String, TopicId>,
+    ) {
+        self.tell_assigned(&owed.partitions);
+        let mut names = Vec::new();
+        let mut taken = TopicPartitionList::new();
+        for one in owed.partitions.elements() {
+            let (topic, number) = (one.topic(), one.partition());
+            // Never there twice; if librdkafka thinks otherwise, the new one counts.
+            self.remove(|partition| partition.is(topic, number));
+            let fact = facts.get(&(topic.into(), number)).copied().flatten();
+            let lane = self.next_lane();
+            let mut offset = Offset::Stored;
+            let opened = Partition::open(&self.consumer, &self.waker, lane, topic, number);
+            if let Some(mut partition) = opened {
+                partition.topic_id = ids.get(topic).copied();
+                if let Some(fact) = fact {
+                    let begin = begin::begin(fact, self.config.start_from_oldest);
+                    tell(&begin, fact, topic, number);
+                    offset = self.begin(&mut partition, begin, fact);
+                }
+                self.partitions.push(partition);
+            }
+            // With an offset that librdkafka knows to be none, it would not be added at all.
+            if taken.add_partition_offset(topic, number, offset).is_err() {
+                taken.add_partition(topic, number);
+            }
+            names.push(format!("{topic}-{number}"));
+        }
+        owed.partitions = taken;
+        if let Err(error) = owed.answer() {
+            return self.lose(&format!("librdkafka does not take an assignment: {error}"));
+        }
+        let event = Rebalanced::Assigned {
+            partitions: &names.join(" "),
+            in_all: self.partitions.len(),
+        };
+        event.emit(&self.metrics);
+        self.commit();
+    }
+
+    /// The lane of `partition` begins as `begin` says. Gives the offset for librdkafka.
+    pub(in crate::input::kafka) fn begin(
+        &self,
+        partition: &mut Partition,
+        begin: Begin,
+        fact: Facts,
+    ) -> Offset {
+        let commits = self.committer != Committer::Nobody;
+        partition.begin_at(begin, fact.committed, commits);
+        if let Extent::ToEnd { .. } = self.config.extent {
+            partition.end = Some(fact.high);
+            partition.at_end = begin.offset >= fact.high;
+        }
+        Offset::Offset(begin.offset)
+    }
+}
+
+/// Says where reading begins, where that is not what the group has committed.
+pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, partition: i32) {
+    let &Begin { offset, reason } = begin;
+    let Facts {
+        committed, high, ..
+    } = facts;
+    match reason {
+        Reason::Committed => {}
+        Reason::Oldest => tracing::info!(
+            topic,
+            partition,
+            offset,
+            count = high.saturating_sub(offset),
+            "the group has no offset for this partition: beginning with its oldest message"
+        ),
+        Reason::Newest => tracing::info!(
+            topic,
+            partition,
+            offset,
+            "the group has no offset for this partition: beginning at its end"
+        ),
+        Reason::Deleted(count) => tracing::warn!(
+            topic,
+            partition,
+            committed,
+            offset,
+            count,
+            "records were deleted before they were read: retention is faster than this pipeline"
+        ),
+        Reason::Beyond(count) => tracing::warn!(
+            topic,
+            partition,
+            committed,
+            end = high,
+            offset,
+            count,
+            "the committed offset lies after the end of the partition, which was cut off or made anew: reading it again \
+             from its oldest message"
+        ),
+    }
+}

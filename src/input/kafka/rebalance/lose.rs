@@ -1,0 +1,76 @@
+//! The place in the group is lost: what is in flight is given up, and the input joins again with a new consumer.
+
+use super::super::commit::Committer;
+use super::super::poll::Poller;
+use super::super::{connect, leave};
+use crate::kafka::member::Membership;
+
+impl Poller {
+    /// A member that holds partitions and has no name in its group any more, for two looks in a row and without an event,
+    /// gets none either: librdkafka takes itself to be in the middle of a rebalance.
+    pub(in crate::input::kafka) fn look_for_membership(&mut self) {
+        let is_member = self.partitions.is_empty()
+            || self.debt.is_some()
+            || self.committer == Committer::Nobody
+            || Membership::of(&self.consumer).is_some();
+        if is_member {
+            self.nameless = false;
+        } else if std::mem::replace(&mut self.nameless, true) {
+            self.lose("the group does not know this member any more");
+        }
+    }
+
+    /// What this member had is not its own any more, and librdkafka's view of the group cannot be mended from outside:
+    /// gives up all that is in flight, and joins again with a new consumer.
+    pub(in crate::input::kafka) fn lose(&mut self, reason: &str) {
+        tracing::warn!(
+            reason,
+            partitions = self.partitions.len(),
+            "lost the place in the group: giving up what is in flight, and joining again"
+        );
+        self.metrics.rebalances.count("lost");
+        self.give_up();
+        if !self.stopped
+            && let Err(error) = self.rejoin()
+        {
+            self.end(Err(error));
+        }
+    }
+
+    /// Nothing is this member's any more: what is in flight is read again, here or by another member.
+    pub(in crate::input::kafka) fn give_up(&mut self) {
+        self.remove(|_| true);
+        self.debt = None; // which answers
+        self.rewinding = None;
+        self.commits_under_way = 0;
+        self.nameless = false;
+        if let Some(session) = &self.session {
+            session.confirm(None);
+        }
+        if !self.stopped {
+            self.hurry(false);
+        }
+    }
+
+    /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
+    pub(in crate::input::kafka) fn rejoin(&mut self) -> anyhow::Result<()> {
+        self.leave();
+        self.consumer = connect(
+            &self.config,
+            &self.waker,
+            &self.metrics,
+            self.session.as_ref(),
+        )?;
+        self.join();
+        Ok(())
+    }
+
+    /// Leaves the group. To be called before the consumer is dropped.
+    pub(in crate::input::kafka) fn leave(&mut self) {
+        self.debt = None; // which answers
+        if let Some(session) = &self.session {
+            session.forget_consumer();
+        }
+        leave::leave(&self.consumer);
+    }
+}

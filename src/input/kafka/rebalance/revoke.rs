@@ -1,0 +1,145 @@
+//! Partitions are revoked: what is in flight is finished and committed within the time that is allowed, then the group has
+//! its answer.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::super::commit::Committer;
+use super::super::partition::Partition;
+use super::super::poll::Poller;
+use super::{Debt, is_among};
+use crate::kafka::member::{Kind, Owed};
+use crate::telemetry::events::Rebalanced;
+
+/// How long the answer to the last commit may take.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+/// A last commit that was refused is asked for again after this.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Poller {
+    /// Other members want partitions, or have them already.
+    pub(in crate::input::kafka) fn revoke(&mut self, revoked: TopicPartitionList) {
+        if self.debt.is_some() {
+            return self.lose("the group took partitions away before it had an answer");
+        }
+        let owed = Owed::new(&self.consumer, Kind::Revocation, revoked);
+        self.confirm(&owed);
+        let lost = self.consumer.assignment_lost();
+        let mut under_way = 0;
+        for partition in &mut self.partitions {
+            if is_among(partition, &owed.partitions) {
+                partition.close();
+                under_way += partition.offsets.in_flight();
+            }
+        }
+        let event = Rebalanced::Revoked {
+            partitions: owed.partitions.count(),
+            lost,
+            under_way,
+        };
+        event.emit(&self.metrics);
+        if !lost {
+            self.hurry(true);
+        }
+        let now = Instant::now();
+        self.told.waiting.begin(now);
+        self.debt = Some(Debt::Letting {
+            owed,
+            deadline: if lost {
+                now
+            } else {
+                now + self.config.rebalance_timeout
+            },
+            asked: None,
+        });
+    }
+
+    /// Goes on with what is owed: lets go of revoked partitions when what is in flight is finished and committed.
+    pub(in crate::input::kafka) fn step_debt(&mut self) {
+        let (owed, deadline, asked) = match self.debt.take() {
+            None => return,
+            Some(Debt::Taking { owed, question }) => {
+                if !owed.is_valid(self.config.protocol) {
+                    drop(owed);
+                    return self
+                        .lose("the group went on before the assigned partitions were taken");
+                }
+                self.debt = Some(Debt::Taking { owed, question });
+                return;
+            }
+            Some(Debt::Letting {
+                owed,
+                deadline,
+                asked,
+            }) => (owed, deadline, asked),
+        };
+        let now = Instant::now();
+        let lost = self.consumer.assignment_lost();
+        if !lost && !owed.is_valid(self.config.protocol) {
+            drop(owed);
+            return self.lose("the group went on before the revoked partitions were let go of");
+        }
+        let late = lost || now >= deadline;
+        if !self.settle(&owed.partitions, late, lost) {
+            self.debt = Some(Debt::Letting {
+                owed,
+                deadline,
+                asked,
+            });
+            return;
+        }
+        let committed =
+            |one: &Partition| !is_among(one, &owed.partitions) || one.is_committed() || one.refused;
+        let stored = self.committer != Committer::Input || self.partitions.iter().all(committed);
+        if !lost && !stored {
+            let deadline = match asked {
+                None => now + LAST_COMMIT,
+                Some(_) => deadline,
+            };
+            let again = asked.is_none_or(|asked| now >= asked + ASK_AGAIN) && !self.is_committing();
+            if again {
+                self.commit();
+            }
+            if now < deadline {
+                self.debt = Some(Debt::Letting {
+                    owed,
+                    deadline,
+                    asked: if again { Some(now) } else { asked },
+                });
+                return;
+            }
+        }
+        self.remove(|partition| is_among(partition, &owed.partitions));
+        self.hurry(false);
+        if let Err(error) = owed.answer() {
+            self.lose(&format!(
+                "librdkafka does not let go of partitions: {error}"
+            ));
+        }
+    }
+
+    /// Whether all that was read of `revoked` is answered. If it is `late`, what is not is given up.
+    fn settle(&mut self, revoked: &TopicPartitionList, late: bool, lost: bool) -> bool {
+        let mut settled = true;
+        for partition in &mut self.partitions {
+            if !is_among(partition, revoked) {
+                continue;
+            }
+            if late && !partition.is_settled() {
+                tracing::warn!(
+                    under_way = partition.offsets.in_flight(),
+                    lost,
+                    "gave up what was under way of {}: its next owner reads it again",
+                    partition
+                        .lane
+                        .place(partition.offsets.oldest().unwrap_or_default())
+                );
+                partition.abandon();
+            }
+            settled &= partition.is_settled();
+        }
+        settled
+    }
+}

@@ -1,0 +1,125 @@
+//! Lanes are read again: their transaction was aborted, or their topic was made anew.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::super::admin::TopicId;
+use super::super::begin::{self, Facts};
+use super::super::poll::Poller;
+use super::super::scout::Place;
+use super::assign::tell;
+
+impl Poller {
+    /// Reads lanes again whose transaction was aborted, from what the group has committed.
+    pub(in crate::input::kafka) fn rewind(&mut self) {
+        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+            return;
+        }
+        let mut places = Vec::new();
+        for partition in &mut self.partitions {
+            if !partition.closed && partition.lane.is_abandoned() {
+                partition.close();
+                let topic = partition.lane.topic.clone().unwrap_or_default();
+                places.push((topic, partition.lane.partition));
+            }
+        }
+        if !places.is_empty() {
+            self.rewinding = Some(self.ask_for_facts(Some(places)));
+        }
+    }
+
+    /// Reads lanes again, those of topics that were made anew from their oldest record. Seeking is no answer to the group:
+    /// what it waits for goes on to wait.
+    pub(in crate::input::kafka) fn restart(
+        &mut self,
+        facts: &HashMap<Place, Option<Facts>>,
+        ids: &HashMap<String, TopicId>,
+    ) {
+        let mut seek = TopicPartitionList::new();
+        for ((topic, number), fact) in facts {
+            let found = self
+                .partitions
+                .iter()
+                .position(|one| one.is(topic, *number) && one.lane.is_abandoned());
+            let Some(index) = found else { continue };
+            let owed = self.debt.as_ref();
+            if owed.is_some_and(|debt| debt.is_about(&self.partitions[index])) {
+                continue; // it goes to another member
+            }
+            let lane = self.next_lane();
+            let old = self.partitions.remove(index);
+            self.intake.end(&old.lane);
+            let was = old.begin.unwrap_or(0);
+            let id = ids.get(&**topic).copied().or(old.topic_id);
+            let anew = id != old.topic_id;
+            let mut partition = old.into_lane(lane);
+            partition.topic_id = id;
+            let fact = fact.unwrap_or(Facts {
+                committed: None,
+                low: was,
+                high: i64::MAX,
+                young: true,
+            });
+            let mut known = fact;
+            if anew {
+                known.committed = None; // it tells of the topic that was there before
+            } else if fact.committed.is_none() {
+                known.committed = Some(was);
+            }
+            let begin = begin::begin(known, true);
+            tell(&begin, known, topic, *number);
+            let offset = self.begin(&mut partition, begin, fact);
+            if seek.add_partition_offset(topic, *number, offset).is_err() {
+                return self.lose("a partition cannot be read again");
+            }
+            self.partitions.push(partition);
+        }
+        if seek.count() == 0 {
+            return;
+        }
+        self.tell_assigned(&seek);
+        let sought = self
+            .consumer
+            .seek_partitions(seek, Duration::from_secs(1))
+            .and_then(|sought| {
+                let mut errors = sought.elements().into_iter().map(|one| one.error());
+                errors.find(Result::is_err).unwrap_or(Ok(()))
+            });
+        match sought {
+            Ok(()) => self.commit(),
+            Err(error) => self.lose(&format!("partitions cannot be read again: {error}")),
+        }
+    }
+
+    /// Notices topics that were deleted and made anew under their names: what is in flight of them is given up, and they
+    /// are read from their oldest records.
+    pub(in crate::input::kafka) fn compare(&mut self, ids: &HashMap<String, TopicId>) {
+        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+            return; // the ids are asked for again
+        }
+        let mut places = Vec::new();
+        for partition in &mut self.partitions {
+            let topic = partition.lane.topic.clone().unwrap_or_default();
+            let now = ids.get(&*topic).copied();
+            if let (Some(then), Some(now)) = (partition.topic_id, now)
+                && then != now
+            {
+                tracing::warn!(
+                    topic = &*topic,
+                    partition = partition.lane.partition,
+                    "the topic was deleted and made anew: reading it from its beginning"
+                );
+                partition.abandon();
+                places.push((topic, partition.lane.partition));
+            } else if partition.topic_id.is_none() {
+                partition.topic_id = now;
+            }
+        }
+        if !places.is_empty() {
+            self.rewinding = Some(self.ask_for_facts(Some(places)));
+        }
+    }
+}
