@@ -52,7 +52,9 @@ fn well_known_packages_are_there_and_their_files_too() {
 fn runtime_name(folder: &Path, requirements: &Path) -> String {
     let config = folder.join("config.yaml");
     let requirements = requirements.display();
-    let text = format!("pipeline: {{ processors: [ {{ python: {{ script: root = this, packages: {requirements} }} }} ] }}\n");
+    let text = format!(
+        "pipeline: {{ processors: [ {{ python: {{ script: root = this, packages: {requirements} }} }} ] }}\n"
+    );
     fs::write(&config, text).expect("a file");
     let nothing = tempfile::tempdir().expect("a folder");
     let lint = nerodia(["lint".as_ref(), config.as_os_str()])

@@ -178,7 +178,11 @@ async fn guests_that_cannot_start_end_the_engine() {
         let pipeline = Pipeline::new(fakes.clone(), 2, Clock::of_process());
         pipeline.until(|seen| !seen.fatal.is_empty()).await;
         let seen = pipeline.seen().await;
-        assert!(seen.fatal[0].starts_with("CannotStart("), "{:?}", seen.fatal);
+        assert!(
+            seen.fatal[0].starts_with("CannotStart("),
+            "{:?}",
+            seen.fatal
+        );
         assert_eq!(fakes.spawned.load(Ordering::Relaxed), tries, "{error}");
         assert_eq!(seen.ready, 0);
     }

@@ -11,32 +11,33 @@
 //! one behind the last. The group's generation goes along (KIP-447): a member that has lost a partition cannot
 //! commit for it. Calls that may take long block this actor's own thread; the budget bounds what waits.
 
+mod open;
+mod producer;
 mod refused;
+mod rollback;
 
-use std::collections::HashMap;
+use self::open::Open;
+use self::producer::{Trouble, persist};
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use anyhow::Context as _;
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{Producer as _, PurgeConfig};
+use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::Producer;
 use super::client::Batches;
 use super::refusal::{Left, Refusals};
 use super::sent::{Returns, Sent};
 use super::writer::Writer;
-use super::{Producer, client, delivery};
 use crate::config::KafkaOutputConfig;
-use crate::control::{Notice, OutputError};
-use crate::kafka::fence::{Fence, Fenced};
+use crate::control::Notice;
+use crate::kafka::fence::Fence;
 use crate::kafka::session::{Advance, Ears, Hurry, Session};
-use crate::message::ack::Ack;
 use crate::message::{Lane, Processed};
 use crate::output::Deliver;
-use crate::telemetry::events::TransactionAborted;
 use crate::telemetry::metrics::Metrics;
 
 /// One try of a call; it is tried again for as long as it may succeed.
@@ -78,77 +79,10 @@ pub(in crate::output) struct Size {
     pub batches: Batches,
 }
 
-/// A transaction that has begun.
-#[derive(Default)]
-struct Open {
-    acks: Vec<(Arc<Lane>, Ack)>,
-    /// Lanes of which an offset is committed though no message came.
-    advances: Vec<Arc<Lane>>,
-    /// What to commit, of each topic and partition.
-    offsets: HashMap<(Arc<str>, i32), i64>,
-    /// What its messages and results take of the memory budget.
-    bytes: u64,
-    /// A record was not taken, or must not be committed.
-    spoiled: bool,
-}
-
 /// The open transaction is old enough.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Due;
-
-/// Why a transaction is not committed.
-enum Trouble {
-    /// It must be aborted; the next one may succeed.
-    Abort(String),
-    /// The producer is of no use any more.
-    Renew(String),
-}
-
-impl From<KafkaError> for Trouble {
-    fn from(error: KafkaError) -> Self {
-        let fatal = match &error {
-            KafkaError::Transaction(error) => error.is_fatal(),
-            error => error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal),
-        };
-        if fatal {
-            Self::Renew(error.to_string())
-        } else {
-            Self::Abort(error.to_string())
-        }
-    }
-}
-
-/// Makes `call` of `producer` until it succeeds or there is no use in trying again.
-fn persist(
-    producer: &Producer,
-    what: &str,
-    mut call: impl FnMut() -> KafkaResult<()>,
-) -> Result<(), Trouble> {
-    let began = Instant::now();
-    let mut told = false;
-    loop {
-        let error = match call() {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        let again = match &error {
-            KafkaError::Transaction(error) => error.is_retriable(),
-            error => error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut),
-        };
-        if !again {
-            return Err(error.into());
-        }
-        if producer.context().link().is_stranded() {
-            return Err(Trouble::Renew(format!("it has no brokers: {error}")));
-        }
-        if !told && began.elapsed() > STEP {
-            tracing::warn!(%error, "cannot {what} yet: trying on");
-            told = true;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 impl Transactions {
     /// Transactions for an output. Its limit on a message is that of the producer, and dead letters are
@@ -175,36 +109,6 @@ impl Transactions {
             engine,
             open: None,
         }
-    }
-
-    /// A producer that has fenced all before it that had its id, and ended their transactions.
-    fn connect(&self) -> anyhow::Result<Producer> {
-        let cluster = &self.config.client;
-        let metrics = &self.writer.metrics;
-        let context = delivery::ProducerCallbacks::new("output", cluster, metrics, &self.returns);
-        let producer: Producer = client::configure(&self.config, self.batches)
-            .create_with_context(context)
-            .context("`output.kafka` cannot be used")?;
-        match persist(&producer, "begin with transactions", || {
-            producer.init_transactions(STEP)
-        }) {
-            Ok(()) => Ok(producer),
-            Err(Trouble::Abort(reason) | Trouble::Renew(reason)) => {
-                let id = self.config.transactional_id.as_deref().unwrap_or_default();
-                anyhow::bail!(
-                    "Kafka at {} refuses transactions with the id `{id}`: {reason}",
-                    cluster.all_addresses()
-                )
-            }
-        }
-    }
-
-    fn give_up(&mut self, error: &anyhow::Error) {
-        self.producer = None;
-        self.engine
-            .do_send(Notice::OutputEnded(OutputError::Failed(format!(
-                "{error:#}"
-            ))));
     }
 
     fn commit(&mut self) {
@@ -288,83 +192,6 @@ impl Transactions {
         }
     }
 
-    /// Nothing of the transaction was written, for whoever reads committed messages. What it was made from is
-    /// read again.
-    fn abort(&mut self, open: Open, reason: &str) {
-        let event = TransactionAborted {
-            reason,
-            stretches: open.acks.len(),
-        };
-        event.emit(&self.writer.metrics);
-        self.roll_back();
-        self.learn(self.returns.take());
-        // Now, since of lanes that are given up nothing is written, not even to find out what was refused.
-        open.abandon();
-    }
-
-    /// Ends the transaction that was begun, and nothing of it is written.
-    fn roll_back(&mut self) {
-        let Some(producer) = &self.producer else {
-            return;
-        };
-        // Records on their way while a transaction is aborted can be fatal (librdkafka issue 4849). Those that are not
-        // need not leave.
-        producer.purge(PurgeConfig::default().queue());
-        let _ = producer.flush(STEP);
-        let aborted = persist(producer, "abort a transaction", || {
-            producer.abort_transaction(STEP)
-        });
-        if let Err(Trouble::Abort(reason) | Trouble::Renew(reason)) = aborted {
-            self.renew(Open::default(), &reason);
-        }
-    }
-
-    /// Goes on with a producer that makes batches as they are to be made now, and counts them from 0.
-    fn reconnect(&mut self) {
-        self.producer = None;
-        // Whatever the old one may never have reported is not waited for.
-        self.returns = Arc::default();
-        match self.connect() {
-            Ok(producer) => self.producer = Some(producer),
-            Err(error) => self.give_up(&error),
-        }
-    }
-
-    /// Goes on with a new producer. It takes the old one's id, which ends the old one's transaction.
-    fn renew(&mut self, open: Open, reason: &str) {
-        open.abandon();
-        let Some(producer) = self.producer.take() else {
-            return;
-        };
-        let fatal = producer.client().fatal_error();
-        drop(producer);
-        let fenced = matches!(
-            fatal,
-            Some((
-                RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced,
-                _
-            ))
-        );
-        let reason = fatal.map_or_else(|| reason.to_owned(), |(_, reason)| reason);
-        if fenced {
-            match self.fence.fenced(Instant::now()) {
-                Fenced::ComeAgain(pause) => std::thread::sleep(pause),
-                Fenced::End => {
-                    let id = self.config.transactional_id.as_deref().unwrap_or_default();
-                    self.give_up(&anyhow::anyhow!(
-                        "another process uses the transactional id `{id}` ({reason}): give each process an \
-                         `input.kafka.instance_id` or an `output.kafka.transactional_id` of its own"
-                    ));
-                    return;
-                }
-            }
-        }
-        tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
-        let returned = self.returns.take();
-        self.reconnect();
-        self.learn(returned); // what the old one reported is no trouble of the new one's
-    }
-
     /// Begins a transaction if there is none. `false` if that cannot be done: `lane` is given up.
     fn begin(&mut self, lane: &Lane, ctx: &mut actix::Context<Self>) -> bool {
         let Some(producer) = &self.producer else {
@@ -434,28 +261,6 @@ impl Transactions {
         }
         open.bytes += ack.bytes();
         open.acks.push((Arc::clone(&batch.lane), ack));
-    }
-}
-
-impl Open {
-    /// Everything of the lane before `offset` was dealt with in this transaction, or earlier.
-    fn pass(&mut self, lane: &Lane, offset: i64) {
-        if let Some(topic) = &lane.topic {
-            let partition = (Arc::clone(topic), lane.partition);
-            self.offsets.insert(partition, offset);
-        }
-    }
-
-    fn has_lost_a_lane(&self) -> bool {
-        let mut lanes = self.acks.iter().map(|(lane, _)| lane);
-        lanes.any(|lane| lane.is_abandoned())
-            || self.advances.iter().any(|lane| lane.is_abandoned())
-    }
-
-    fn abandon(self) {
-        for (lane, _) in &self.acks {
-            lane.abandon();
-        }
     }
 }
 

@@ -13,7 +13,8 @@ use super::super::report::Report;
 use super::super::sent::{Only, Returned, Sent};
 use super::super::verdict::{Fault, Sending, Verdict};
 use super::super::{again, explain};
-use super::{Open, Transactions};
+use super::Transactions;
+use super::open::Open;
 use crate::message::Processed;
 
 const TOO_LARGE: Verdict = Verdict::Refused(Fault::Size);
