@@ -9,8 +9,10 @@
 //! variable that could change code would be one more way to inject some. Bento does replace there;
 //! a value belongs into the message, or into the script itself.
 
+mod expression;
 pub(super) mod mask;
 
+use self::expression::Expressions;
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::tree::{Data, Node};
 
@@ -64,18 +66,19 @@ fn unset(name: &str, node: &Node) -> Diagnostic {
 
 /// The text with its variables put in; names without a value are added to `missing`.
 fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
+    let expressions = Expressions::of(text);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        out.push_str(&rest[..start]);
-        rest = &rest[start..];
-        let Some(length) = expression_length(rest) else {
+    let mut at = 0;
+    while let Some(found) = text[at..].find("${") {
+        let start = at + found;
+        out.push_str(&text[at..start]);
+        let Some(length) = expressions.length_at(start) else {
             out.push_str("${");
-            rest = &rest[2..];
+            at = start + 2;
             continue;
         };
-        let (expression, behind) = rest.split_at(length);
-        rest = behind;
+        at = start + length;
+        let expression = &text[start..at];
         let inner = &expression[2..length - 1];
         if inner.starts_with('{') {
             out.push('$');
@@ -93,45 +96,8 @@ fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
             (None, None) => missing.push(name.to_owned()),
         }
     }
-    out.push_str(rest);
+    out.push_str(&text[at..]);
     out
-}
-
-/// How long the expression is that `text` begins with, if it is one.
-///
-/// `${NAME}`, `${NAME:default}` where the default may hold further `${…}`, `${{NAME}}`.
-fn expression_length(text: &str) -> Option<usize> {
-    let inner = text.strip_prefix("${")?;
-    if inner.starts_with('{') {
-        let inner = expression_length_of_braces(inner)?;
-        return text[2 + inner..].starts_with('}').then_some(inner + 3);
-    }
-    expression_length_of_braces(&text[1..]).map(|length| length + 1)
-}
-
-/// The length of `{NAME}` or `{NAME:default}`.
-fn expression_length_of_braces(text: &str) -> Option<usize> {
-    let inner = text.strip_prefix('{')?;
-    let name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let name_length = inner.find(|c| !name(c))?;
-    if name_length == 0 {
-        return None;
-    }
-    let behind = &inner[name_length..];
-    if behind.starts_with('}') {
-        return Some(name_length + 2);
-    }
-    let default = behind.strip_prefix(':')?;
-    let mut at = 0;
-    while at < default.len() {
-        if default[at..].starts_with('}') {
-            return Some(name_length + at + 3);
-        }
-        let step = expression_length(&default[at..]);
-        let one = default[at..].chars().next().map_or(1, char::len_utf8);
-        at += step.unwrap_or(one);
-    }
-    None
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use super::expression::Expressions;
+
 /// The first of the 128 characters that stand for ASCII: a private use area few fonts even know.
 const BASE: u32 = 0x10_FF00;
 const HIDDEN: &str = "{}[],:#";
@@ -17,20 +19,22 @@ pub(in crate::config) fn hide(text: &str) -> Cow<'_, str> {
     if !text.contains("${") || text.contains(|c| original(c).is_some()) {
         return Cow::Borrowed(text);
     }
+    let expressions = Expressions::of(text);
     let mut hidden = String::with_capacity(text.len() + 64);
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        hidden.push_str(&rest[..start]);
-        let length = super::expression_length(&rest[start..]);
-        let (expression, behind) = rest[start..].split_at(length.unwrap_or(2));
+    let mut at = 0;
+    while let Some(found) = text[at..].find("${") {
+        let start = at + found;
+        hidden.push_str(&text[at..start]);
+        let length = expressions.length_at(start);
+        at = start + length.unwrap_or(2);
+        let expression = &text[start..at];
         if length.is_some() && !expression.contains(['\n', '"', '\'']) {
             hidden.extend(expression.chars().map(stand_in));
         } else {
             hidden.push_str(expression);
         }
-        rest = behind;
     }
-    hidden.push_str(rest);
+    hidden.push_str(&text[at..]);
     Cow::Owned(hidden)
 }
 
