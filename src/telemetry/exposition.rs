@@ -105,8 +105,9 @@ pub fn reference() -> String {
 
 <!-- Made by `nerodia schema --metrics` from src/telemetry/exposition/catalog.rs; a test holds it up to date. -->
 
-What `/metrics` tells, as Prometheus reads it (OpenMetrics text). `/stats` has the same numbers as JSON. Totals are since
-the start of the process. Labels have few values: types of exceptions beyond the first fifty are counted as `other`.
+`/metrics` returns these metrics as OpenMetrics text, which Prometheus reads. `/stats` has the same numbers as JSON.
+Totals count from the start of the process. Labels have few values: after the first fifty types of exceptions, further
+types count as `other`.
 
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |

@@ -102,73 +102,73 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
     vec![
         metric(
             "nerodia_ready",
-            "1 if messages that come now would be processed, else 0",
+            "1 if messages that arrive now would be processed, else 0",
             Gauge(f64::from(*ready)),
         ),
         metric(
             "nerodia_received_messages",
-            "Messages read",
+            "Messages read from the input",
             Counter(messages.received),
         ),
         metric(
             "nerodia_received_bytes",
-            "Payload bytes of messages read",
+            "Payload bytes of the messages read from the input",
             Counter(messages.received_bytes),
         ),
         metric(
             "nerodia_batch_messages",
-            "Messages in a batch, as the input cuts them",
+            "Messages in each batch that the input made",
             Histogram(&messages.batch_size),
         ),
         metric(
             "nerodia_delivered_messages",
-            "Messages finished: their results or dead letters are written, or they were dropped",
+            "Messages finished: all their results or their dead letter are acknowledged, or they were dropped",
             Counter(messages.delivered),
         ),
         metric(
             "nerodia_dropped_messages",
-            "Messages whose script left root at None",
+            "Messages that the script dropped (root stayed None and nothing was emitted)",
             Counter(messages.dropped),
         ),
         metric(
             "nerodia_failed_messages",
-            "Messages that failed and were not dropped: dead letters, unless the pipeline ended",
+            "Failed messages that were not dropped: each became a dead letter or stopped the pipeline",
             Counter(messages.failed),
         ),
         metric(
             "nerodia_failed_and_dropped_messages",
-            "Messages that failed and were dropped, as on_error: drop asks",
+            "Failed messages that were dropped because of on_error: drop",
             Counter(messages.failed_and_dropped),
         ),
         by(
             "type",
             "nerodia_failures",
-            "Messages that failed, by the type of the exception or how the guest died",
+            "Failed messages, by the type of the exception or the cause of the guest's death",
             Counters(messages.failures_by_type.clone()),
         ),
         metric(
             "nerodia_output_records",
-            "Output messages made by scripts",
+            "Results made by scripts; one message can have several",
             Counter(output.records),
         ),
         metric(
             "nerodia_output_bytes",
-            "Payload bytes given to outputs, dead letters included",
+            "Payload bytes handed to the outputs, dead letters included",
             Counter(output.bytes),
         ),
         metric(
             "nerodia_queue_wait_seconds",
-            "How long a message waited for the guest that answered for it",
+            "Time that a message waited in the queue for the guest that processed it",
             Histogram(&latency.queue),
         ),
         metric(
             "nerodia_guest_run_seconds",
-            "Time a guest spent on the messages that it ran together with this one, including JSON conversion",
+            "Time that a guest spent on the request with this message, all messages of that request and JSON conversion included",
             Histogram(&latency.guest),
         ),
         metric(
             "nerodia_message_seconds",
-            "From when a message was read to when it was finished",
+            "Time from reading a message until it was finished",
             Histogram(&latency.whole),
         ),
         metric(
@@ -178,49 +178,49 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_queue_age_seconds",
-            "How long the oldest batch has waited for a guest",
+            "Time that the oldest waiting batch has waited for a guest",
             Gauge(queue.age_seconds),
         ),
         metric(
             "nerodia_gate_bytes",
-            "Bytes of messages and results under way",
+            "Bytes of messages in flight and their results, counted against the memory budget",
             Gauge(gate.bytes as f64),
         ),
         metric(
             "nerodia_gate_limit_bytes",
-            "Bytes that may be under way: pipeline.max_in_flight",
+            "Memory budget in bytes: pipeline.max_in_flight",
             Gauge(gate.limit_bytes as f64),
         ),
         by(
             "state",
             "nerodia_guests",
-            "Guests by state: starting, idle, busy, retiring",
+            "Guests by state: starting, idle, busy or retiring",
             Gauges(states),
         ),
         metric(
             "nerodia_guest_starts",
-            "Guests that reached READY",
+            "Guests that became ready (sent READY)",
             Counter(guests.starts),
         ),
         metric(
             "nerodia_guest_start_failures",
-            "Guests that did not reach READY",
+            "Guests that did not become ready",
             Counter(guests.failed_starts),
         ),
         metric(
             "nerodia_guest_ready_seconds",
-            "From instantiation of a guest to READY",
+            "Time from the instantiation of a guest until it is ready",
             Histogram(&guests.ready_seconds),
         ),
         by(
             "death",
             "nerodia_guest_deaths",
-            "Guests that died while they ran, by how",
+            "Guests that died after they were ready, by cause",
             Counters(guests.deaths.clone()),
         ),
         metric(
             "nerodia_guest_recycles",
-            "Healthy guests replaced (recycled)",
+            "Healthy guests that were replaced by fresh ones (recycled)",
             Counter(guests.recycled),
         ),
         by(
@@ -231,30 +231,30 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_guest_cpu_seconds",
-            "Processor time of guests, with the transcoding",
+            "Processor time of the guests, JSON conversion included",
             CounterF(guests.cpu_seconds),
         ),
         metric(
             "nerodia_guest_memory_bytes",
-            "WebAssembly memory of the guests that live",
+            "WebAssembly memory of all living guests",
             Gauge(guests.memory_bytes as f64),
         ),
         by(
             "result",
             "nerodia_reloads",
-            "Configs that were taken and refused while the pipeline ran",
+            "Changed configs that were taken or refused while the pipeline ran",
             Counters(reloads.clone()),
         ),
         by(
             "topic, partition",
             "nerodia_kafka_lag_messages",
-            "Messages between what is finished and the end of an assigned partition; 0 when all that can be read is finished",
+            "Messages of an assigned partition that are not finished, up to its end; 0 when all that can be read is finished",
             Value::Partitions(lags.collect()),
         ),
         by(
             "topic, partition",
             "nerodia_kafka_under_way_messages",
-            "Messages of an assigned partition that are under way",
+            "Messages of an assigned partition that are in flight",
             Value::Partitions(under_way.collect()),
         ),
         metric(
@@ -264,13 +264,13 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_kafka_blocked_partitions",
-            "Assigned partitions that cannot be read; /ready says why",
+            "Assigned partitions that cannot be read; /ready gives the reason",
             Gauge(kafka.blocked_partitions as f64),
         ),
         by(
             "error",
             "nerodia_kafka_partition_errors",
-            "Errors that kept an assigned partition from being read, each time it was tried",
+            "Failed attempts to read an assigned partition, by error",
             Counters(kafka.partition_errors.clone()),
         ),
         metric(
@@ -280,25 +280,25 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "nerodia_kafka_commit_failures",
-            "Commits that Kafka refused and transactions that were aborted",
+            "Commits that Kafka refused, and transactions that were aborted",
             Counter(kafka.failed_commits),
         ),
         by(
             "kind",
             "nerodia_kafka_rebalances",
-            "How often partitions were assigned, revoked and lost",
+            "Times that partitions were assigned, revoked or lost, by kind",
             Counters(kafka.rebalances.clone()),
         ),
         by(
             "link",
             "nerodia_kafka_up",
-            "1 if this client is connected to a broker, or needs no more than a moment for it; else 0",
+            "1 if this client has a connection to a broker, or can make one within moments; else 0",
             Gauges(up),
         ),
         by(
             "link",
             "nerodia_kafka_retries",
-            "Requests that were sent again since the client started",
+            "Requests that the client sent again since it started",
             Counters(retries),
         ),
         metric(
@@ -308,12 +308,12 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         ),
         metric(
             "process_resident_memory_bytes",
-            "Resident memory of the process; 0 where the system does not tell",
+            "Resident memory of the process; 0 where the system does not report it",
             Gauge(resident),
         ),
         metric(
             "process_start_time_seconds",
-            "When the process started, in seconds since the Unix epoch",
+            "Start of the process, in seconds since the Unix epoch",
             Gauge(*started_at_ms as f64 / 1e3),
         ),
     ]
