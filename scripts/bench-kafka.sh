@@ -21,13 +21,13 @@ measure() { # the ignored test of this name
   require $(build_tools) python npm
   "$root/scripts/install.sh" --all
   cd "$root"
-  exec cargo test --release --locked --test kafka_figures -- --ignored --exact "$1" --nocapture
+  exec cargo test --release --locked --test kafka -- --ignored --exact "$1" --nocapture
 }
 
 case "$*" in
-  --join) measure kafka_figures::join::a_third_member_joins ;;
-  --outages) measure kafka_figures::outages::the_broker_goes_and_comes_back ;;
-  --refusals) measure kafka_figures::refusals::one_in_a_hundred_is_refused ;;
+  --join) measure figures::join::a_third_member_joins ;;
+  --outages) measure figures::outages::the_broker_goes_and_comes_back ;;
+  --refusals) measure figures::refusals::one_in_a_hundred_is_refused ;;
 esac
 
 prepare_measuring "$@"

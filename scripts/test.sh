@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
 # Runs every check and every test, on both runtimes, and ends at the first that fails.
+#
+#   scripts/test.sh          all there is, as CI runs it
+#   scripts/test.sh quick    before a commit: format, clippy, unit tests, and one test of each part of the program
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 cd "$root"
+
+case "$*" in
+  "" | quick) ;;
+  -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p;}' "$0" && exit ;;
+  *) say "error: scripts/test.sh takes no argument but 'quick'" && exit 2 ;;
+esac
 
 if [ "${CI:-}" = true ] || [ -n "${NO_COLOR:-}" ] || ! [ -t 1 ]; then
   bold="" red="" plain=""
@@ -53,9 +62,57 @@ PYTHON
 
 documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps; }
 
+# With this crate's debug assertions, which the shipped program lacks, and without optimization, which takes a third of the
+# time; the dependencies stay as they are. Of the library alone, so target/release/nerodia stays the shipped one, which the
+# other tests run.
+unit_tests() {
+  cargo test --release --locked --lib \
+    --config profile.release.package.nerodia.debug-assertions=true \
+    --config profile.release.package.nerodia.opt-level=0
+}
+
+# tests_of TARGET THREADS: most tests of Kafka wait, for a session or a broker, so that twice as many run as there are
+# processors. Those of chaos want all processors, one after the other.
+tests_of() { cargo test --release --locked --test "$1" -- --test-threads="$2"; }
+
+clippy() { cargo clippy --release --locked --workspace --all-targets -- -D warnings; }
+
+# One test of each part: lines in and out, a guest's death, a reload, the web server, Kafka to Kafka.
+smoke="
+lifecycle::every_kind_of_line::cpython_3_14
+dying::raising::cpython_3_12
+reload::what_was_begun_is_finished_by_the_old_script
+web::ready_when_it_is
+messages::several_results_of_a_message
+"
+
+smoke_tests() {
+  local output passed wanted
+  # shellcheck disable=SC2086  # one word a test
+  output=$(cargo test --release --locked --test cli --test ui --test kafka -- --exact $smoke | tee /dev/stderr)
+  passed=$(grep -c ' \.\.\. ok$' <<<"$output") || true
+  wanted=$(wc -w <<<"$smoke")
+  # A name that fits no test runs none, and fails nothing.
+  [ "$passed" = "$wanted" ] || { say "error: $passed of $wanted smoke tests ran" && return 1; }
+}
+
 trap at_the_end EXIT
+if [ "${1:-}" = quick ]; then
+  # shellcheck disable=SC2046  # one word a tool
+  require $(build_tools)
+  step "format" cargo fmt --all --check
+  step "runtimes" scripts/install.sh --all
+  step "Kafka" scripts/kafka.sh install
+  step "clippy" clippy
+  step "unit tests" unit_tests
+  step "smoke tests" smoke_tests
+  passed=yes
+  exit
+fi
+
 # shellcheck disable=SC2046  # one word a tool
 require $(build_tools) python npm
+threads=$(getconf _NPROCESSORS_ONLN)
 # The cheap ones first. All of cargo's use one profile: Wasmtime takes minutes to build.
 step "format" cargo fmt --all --check
 step "shell scripts" shell_scripts
@@ -63,17 +120,17 @@ step "Python sources" python_compiles
 step "runtimes" scripts/install.sh --all
 step "Kafka" scripts/kafka.sh install
 step "web" scripts/web.sh
-step "clippy" cargo clippy --release --locked --workspace --all-targets -- -D warnings
+step "clippy" clippy
 step "documentation" documentation
 step "configs of docker/" scripts/nerodia lint docker/orders.yaml docker/producer.yaml docker/viewer.yaml
 step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
 step "the unit in systemd" integration/deploy/systemd.sh
-# With this crate's debug assertions, which the shipped program lacks, and without optimization, which takes a third of the
-# time; the dependencies stay as they are. Of the library alone, so target/release/nerodia stays the shipped one, which the
-# tests after it run.
-step "unit tests with debug assertions" cargo test --release --locked --lib \
-  --config profile.release.package.nerodia.debug-assertions=true \
-  --config profile.release.package.nerodia.opt-level=0
-step "tests" cargo test --release --locked
+step "unit tests" unit_tests
+step "tests of the documentation in the code" cargo test --release --locked --doc
+step "tests of the command line" tests_of cli "$threads"
+step "tests of the pages" tests_of docs "$threads"
+step "tests of the web server and top" tests_of ui "$threads"
+step "tests of Kafka" tests_of kafka "$((2 * threads))"
+step "chaos" tests_of chaos 1
 passed=yes

@@ -10,8 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-
-use crate::broker::{Cluster, kafka_sh};
+use support::{Cluster, kafka_sh};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
+use support::{Cluster, Record};
 
 use super::order::{GONE, Id, Kind, Place};
 use super::owners::{Excuses, Owners};
 use super::pipeline::Pipeline;
 use super::topics::Deleted;
 use crate::Form;
-use crate::broker::{Cluster, Record};
 
 mod verdict;
 

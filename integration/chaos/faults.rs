@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::Cluster;
+
 use super::order::now;
 use super::plan::{Fault, Plan};
 use super::timeline::Timeline;
-use crate::broker::Cluster;
 
 /// How long after an outage the cluster may still be busy with it: leaders, coordinators, sessions.
 const AFTERMATH: Duration = Duration::from_secs(20);
@@ -80,10 +81,12 @@ impl<'a> Brokers<'a> {
                 self.all_down.fetch_add(1, Ordering::Relaxed);
                 self.note(format!("all brokers are killed, for {down:?}"));
                 let all = 1..=self.cluster.brokers;
-                all.clone()
-                    .for_each(|broker| self.cluster.broker("kill", broker));
+                all.for_each(|broker| self.cluster.broker("kill", broker));
                 thread::sleep(down);
-                all.for_each(|broker| self.start(broker));
+                // One alone is not waited for: it cannot be ready before the others are.
+                self.cluster.broker("start", 1);
+                self.cluster.make_whole();
+                self.note("all brokers are back".into());
             }
         }
     }
@@ -95,7 +98,7 @@ impl<'a> Brokers<'a> {
 
     /// Once chaos is over.
     pub fn start_all(&self) {
-        (1..=self.cluster.brokers).for_each(|broker| self.cluster.broker("start", broker));
+        self.cluster.make_whole();
     }
 
     /// A topic that scripts choose is deleted now.

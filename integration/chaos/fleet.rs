@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use support::{Signal, nerodia};
 
 use super::faults::Brokers;
 use super::order::now;
@@ -16,7 +16,6 @@ use super::pipeline::Pipeline;
 use super::plan::Random;
 use super::process::{Ended, Process};
 use super::timeline::Timeline;
-use crate::support::nerodia;
 
 pub const PROCESSES: usize = 3;
 pub const SHUTDOWN: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::root;
+use support::root;
 
 /// `(name, value)`, for the head of a report.
 pub fn machine() -> Vec<(&'static str, String)> {

@@ -1,11 +1,11 @@
 //! What all processes run, and between which topics.
 
 use serde_json::json;
+use support::{Cluster, unique};
 
 use super::fleet::SHUTDOWN;
 use super::order::{Choices, GONE};
 use super::plan::Wanted;
-use crate::broker::{Cluster, unique};
 use crate::{Form, PARTITIONS};
 
 /// Partitions of the main topic that nobody ever writes to.
@@ -80,7 +80,7 @@ impl Pipeline {
         let addresses: Vec<&str> = self.addresses.split(',').collect();
         let mut group = json!({ "rebalance_timeout": "5s" });
         match self.form {
-            // There, the brokers decide: see `chaos::admin`.
+            // There, the brokers decide: see `admin`.
             Form::ConsumerProtocol => group["protocol"] = "consumer".into(),
             Form::AtLeastOnce | Form::ExactlyOnce => {
                 group["session_timeout"] = "6s".into();

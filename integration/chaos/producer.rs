@@ -11,10 +11,10 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
 };
+use support::Cluster;
 
 use super::order::Id;
 use super::plan::Wanted;
-use crate::broker::Cluster;
 
 /// One partition that is written to.
 #[derive(Debug)]

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::{Cluster, Record};
+
 use super::admin::Admin;
 use super::faults::Brokers;
 use super::order::{GONE, now};
@@ -12,7 +14,6 @@ use super::pipeline::{GROWS_FROM, Pipeline};
 use super::plan::{Change, Plan};
 use super::producer::Load;
 use super::timeline::Timeline;
-use crate::broker::{Cluster, Record};
 
 /// The most partitions that the topic gets which grows.
 const GROWS_TO: i32 = 8;

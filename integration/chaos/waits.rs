@@ -3,13 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use support::{Cluster, Signal, eventually, kafka_sh};
 
 use super::admin::Admin;
 use super::faults::Brokers;
 use super::fleet::{Fleet, PROCESSES};
 use crate::Form;
-use crate::broker::{Cluster, eventually, kafka_sh};
 
 /// How long the group may keep members that were asked to end: static ones, for their session.
 const SESSION: Duration = Duration::from_secs(30);

@@ -1,0 +1,430 @@
+//! Every way for a guest to die: one message does it among ten thousand good ones.
+//!
+//! Each time all others must come through, in order and exact, and the one must be a dead letter that names
+//! the reason, within bounded memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use support::{Ran, eval, nerodia, on_each_runtime};
+
+const MESSAGES: usize = 10_000;
+const POISON: usize = 5_000;
+
+/// Runs `body` for the poison message alone, in four guests.
+fn poisoned(runtime: &str, body: &str) -> Ran {
+    let body = body.replace('\n', "\n    ");
+    let script = format!("root = this\nif this == 'poison':\n    {body}");
+    let input: String = (0..MESSAGES)
+        .map(|i| {
+            if i == POISON {
+                "\"poison\"\n".to_owned()
+            } else {
+                format!("{i}\n")
+            }
+        })
+        .collect();
+    eval(runtime, &script)
+        .set("pipeline.threads=4")
+        .set("guests.min=4")
+        .stdin(input)
+        .run()
+}
+
+/// Fails unless one message became a dead letter of one of `kinds`, and all others came through.
+#[track_caller]
+fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
+    let ran = ran.expect(1);
+    let expected: Vec<String> = (0..MESSAGES)
+        .filter(|&i| i != POISON)
+        .map(|i| i.to_string())
+        .collect();
+    assert!(
+        ran.lines() == expected,
+        "the good messages, in order and exact"
+    );
+    let letters = ran.dead_letters();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let letter = letters.into_iter().next().unwrap();
+    let kind = letter["error"]["type"].as_str().unwrap();
+    assert!(
+        kinds.contains(&kind),
+        "died of {kind}, expected one of {kinds:?}: {letter}"
+    );
+    assert_eq!(letter["offset"], POISON);
+    assert_eq!(letter["payload"], "\"poison\"");
+    // Four guests of at most 256 MiB, of which one is large, and what is in flight.
+    assert!(ran.peak_rss < 600 << 10, "{} KiB resident", ran.peak_rss);
+    letter
+}
+
+#[track_caller]
+fn dies(runtime: &str, body: &str, kinds: &[&str]) {
+    one_dead_letter(poisoned(runtime, body), kinds);
+}
+
+on_each_runtime!(burning);
+fn burning(runtime: &str) {
+    dies(runtime, "while True: pass", &["Timeout"]);
+}
+
+on_each_runtime!(burning_in_c_code);
+/// Wherever it burns: in the interpreter, in the C code of a module, in the C library.
+fn burning_in_c_code(runtime: &str) {
+    for body in [
+        "sum(range(10**12))",
+        "import re; re.match('(a*)*b', 'a' * 40)",
+        "7 ** (3 * 10**7)",
+        "while True: bytes(50_000_000)",
+        "def f(n): return f(n - 1) + f(n - 1) if n else 0\nf(60)",
+        "sorted(range(10**5), key=lambda x: sum(range(10**6)))",
+        "import itertools; sum(1 for _ in itertools.product(range(100), repeat=9))",
+    ] {
+        dies(runtime, body, &["Timeout"]);
+    }
+    // In a module that one runtime has imported and the other imports here.
+    dies(
+        runtime,
+        "import zlib\nwhile True: zlib.crc32(bytes(10_000_000))",
+        &["Timeout"],
+    );
+}
+
+on_each_runtime!(burning_in_c_code_that_is_given_much);
+/// C code that is given much at once, and ends with it: comparing, searching, copying, parsing. However little of the
+/// script's own there is between two such calls, the time is looked at while they run.
+fn burning_in_c_code_that_is_given_much(runtime: &str) {
+    for body in [
+        // The C library's own loops.
+        "a = bytes(5_000_000); b = bytes(4_999_999) + b'x'\nwhile True: a == b",
+        "a = bytes(20_000_000); b = bytes(19_999_999) + b'x'\nwhile True: a == b",
+        "a = bytes(50_000_000); b = bytes(49_999_999) + b'x'\nwhile True: a == b",
+        "b = bytes(20_000_000); c = bytes(19_999_999) + b'x'\nc in [b] * 100_000",
+        "a = bytes(20_000_000); b = bytes(20_000_000)\nwhile True: memoryview(a) == memoryview(b)",
+        "a = {bytes(20_000_000): 1}; b = bytes(20_000_000)\nwhile True: b in a",
+        "a = [bytes(1_000_000) + bytes([i]) for i in range(100)]\nwhile True: sorted(a)",
+        "a = bytes(50_000_000)\nwhile True: a.find(b'x')",
+        "a = bytes(50_000_000)\nwhile True: a.rfind(b'x')",
+        "a = bytes(50_000_000)\nwhile True: a.count(b'x')",
+        "a = bytes(50_000_000)\nwhile True: b'xy' in a",
+        "a = '\\u4e00' * 10_000_000\nwhile True: a.find('\\u4e01')",
+        "a = '\\U0001F600' * 10_000_000; b = a[:-1] + 'b'\nwhile True: a < b",
+        "a = 'x' * 50_000_000\nwhile True: a.replace('y', 'z')",
+        "import time; a = 'x' * 10_000_000\nwhile True: time.strftime(a)",
+        "import locale; a = 'x' * 5_000_000\nwhile True: locale.strcoll(a, a)",
+        "import os; a = 'x' * 10_000_000\nwhile True: os.putenv('A', a)",
+        // Python's.
+        "import sys; sys.set_int_max_str_digits(0); int('9' * 3_000_000)",
+        "a = (1 << 40_000_000) - 1\nwhile True: a * a",
+        "pow(3, (1 << 100_000) - 1, (1 << 100_000) - 3)",
+        "import re; a = 'x' * 10_000_000\nwhile True: re.search('y', a)",
+        "while True: hash('x' * 50_000_000)",
+        "a = bytes(50_000_000); b = bytes(range(256))\nwhile True: a.translate(b)",
+        "import hashlib; a = bytes(50_000_000)\nwhile True: hashlib.sha256(a)",
+        "import json; a = '[' + '1,' * 3_000_000 + '1]'\nwhile True: json.loads(a)",
+        "import pickle; a = list(range(1_000_000))\nwhile True: pickle.dumps(a)",
+        "from decimal import Decimal; a = '9' * 10_000_000\nwhile True: Decimal(a)",
+        "import unicodedata; a = '\\xe9' * 3_000_000\nwhile True: unicodedata.normalize('NFKD', a)",
+        "a = set(range(300_000)); b = set(range(300_000))\nwhile True: a & b",
+        "a = dict.fromkeys(range(300_000)); b = dict(a)\nwhile True: a == b",
+        "a = []; b = []\nfor i in range(60): a = [a, a]; b = [b, b]\na == b",
+        // Without any loop: each level hashes the one below it three times.
+        "a = 0\nfor i in range(60): a = slice(a, a, a)\nhash(a)",
+    ] {
+        times_out(runtime, body);
+    }
+}
+
+/// Fails unless a message that does `body` is found to take too long, soon enough, and named so.
+#[track_caller]
+fn times_out(runtime: &str, body: &str) {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    // Twice the time and a bit for each of its two tries, and ample for the start of three guests.
+    const MOST: Duration = Duration::from_secs(6);
+    let script = format!(
+        "root = this\nif this == 1:\n    {}",
+        body.replace('\n', "\n    ")
+    );
+    let ran = eval(runtime, &script)
+        .set(format!("guests.timeout={}ms", TIMEOUT.as_millis()))
+        .set("pipeline.threads=1")
+        .stdin("0\n1\n2\n")
+        .run()
+        .expect(1);
+    assert_eq!(ran.lines(), ["0", "2"], "{body}");
+    let letters = ran.dead_letters();
+    let kinds: Vec<_> = letters
+        .iter()
+        .map(|letter| &letter["error"]["type"])
+        .collect();
+    assert_eq!(kinds, ["Timeout"], "{body}");
+    assert_eq!(letters[0]["offset"], 1, "{body}");
+    // What it worked, not what it waited for a processor: a slow machine has no part in it.
+    println!("{:?} of work: {body:?}", ran.cpu);
+    assert!(ran.cpu < MOST, "{:?} of work: {body}", ran.cpu);
+}
+
+on_each_runtime!(sleeping);
+fn sleeping(runtime: &str) {
+    dies(runtime, "import time; time.sleep(1e6)", &["Timeout"]);
+}
+
+on_each_runtime!(exiting);
+fn exiting(runtime: &str) {
+    dies(runtime, "import sys; sys.exit()", &["SystemExit"]);
+    dies(runtime, "import os; os._exit(3)", &["Exit"]);
+}
+
+on_each_runtime!(more_memory_than_allowed);
+fn more_memory_than_allowed(runtime: &str) {
+    dies(runtime, "x = bytearray(10**9)", &["Memory"]);
+    dies(
+        runtime,
+        "x = []\nwhile True: x.append(bytes(1_000_000))",
+        &["Memory"],
+    );
+}
+
+on_each_runtime!(recursing);
+fn recursing(runtime: &str) {
+    dies(runtime, "def f(): return f()\nf()", &["RecursionError"]);
+    // In C code: an error or a crash, by version.
+    dies(
+        runtime,
+        "x = []\nfor i in range(100_000): x = [x]\nrepr(x)",
+        &["RecursionError", "StackOverflow", "Timeout"], // `repr` looks for circles in quadratic time
+    );
+    dies(
+        runtime,
+        "root = []\nfor i in range(100_000): root = [root]",
+        &["RecursionError", "StackOverflow"],
+    );
+}
+
+on_each_runtime!(recursing_through_c_code);
+/// A function that calls itself through C code has CPython's limit, or that of its C stack, which is small in 3.12.
+fn recursing_through_c_code(runtime: &str) {
+    let script = "import functools
+@functools.lru_cache(None)
+def f(n): return f(n - 1) + 1 if n else 0
+root = f(this)";
+    let ran = eval(runtime, script)
+        .stdin("20\n60\n500\n100000\n20\n")
+        .run()
+        .expect(1);
+    let letters = ran.dead_letters();
+    let kind = |letter: &serde_json::Value| letter["error"]["type"].clone();
+    println!(
+        "{:?}, {:?}",
+        ran.lines(),
+        letters.iter().map(kind).collect::<Vec<_>>()
+    );
+    for letter in &letters {
+        let known = ["RecursionError", "StackOverflow"]
+            .iter()
+            .any(|name| kind(letter) == *name);
+        assert!(known, "{letter}");
+    }
+    assert_eq!(ran.lines().len() + letters.len(), 5);
+    assert_eq!(ran.lines()[0], "20");
+    assert_eq!(ran.lines().last(), Some(&"20"), "others come through");
+}
+
+on_each_runtime!(recursing_where_python_has_no_limit);
+/// Where CPython has no limit the C stack ends, and the death says so.
+fn recursing_where_python_has_no_limit(runtime: &str) {
+    let body = "x = 0\nfor i in range(200_000): x = slice(x, 0, 0)\nhash(x)";
+    let ran = poisoned(runtime, body);
+    let letter = one_dead_letter(ran, &["StackOverflow"]);
+    let message = letter["error"]["message"].as_str().unwrap();
+    assert!(message.contains("nested too deeply"), "{message}");
+}
+
+on_each_runtime!(rubbish_on_the_reply_port);
+fn rubbish_on_the_reply_port(runtime: &str) {
+    dies(runtime, "import os; os.write(1, b'rubbish')", &["Protocol"]);
+    // Looks like an answer at first.
+    dies(
+        runtime,
+        "import os; os.write(1, bytes([0, 0, 0, 0, 1]) + b'N')",
+        &["Protocol"],
+    );
+    dies(
+        runtime,
+        "import os; os.write(1, bytes(64 << 20))",
+        &["Protocol"],
+    );
+    dies(runtime, "import os; os.close(1)", &["Trap", "Exit"]);
+}
+
+on_each_runtime!(reaching_for_every_list);
+/// Scripts share the interpreter with what answers for them, and can look through all of its objects. What they do
+/// to the outcomes of others is found, and done again without them.
+fn reaching_for_every_list(runtime: &str) {
+    for deed in [
+        "o.clear()",
+        "o.reverse()",
+        "o[:] = [None] * len(o)",
+        "del o[-1:]",
+        "o.append(None)",
+    ] {
+        let body = format!("import gc\nfor o in gc.get_objects():\n    if type(o) is list: {deed}");
+        dies(runtime, &body, &["Protocol", "Exit", "Trap"]);
+    }
+}
+
+on_each_runtime!(stealing_the_next_request);
+fn stealing_the_next_request(runtime: &str) {
+    dies(runtime, "import os; os.read(0, 100)", &["Timeout"]);
+}
+
+on_each_runtime!(printing_without_end);
+fn printing_without_end(runtime: &str) {
+    dies(runtime, "print('x' * 100_000_000)", &["Log"]);
+    dies(
+        runtime,
+        "for i in range(10**9): print(i)",
+        &["Log", "Timeout"],
+    );
+}
+
+on_each_runtime!(more_output_than_allowed);
+fn more_output_than_allowed(runtime: &str) {
+    dies(runtime, "root = 'x' * 9_000_000", &["OutputTooLarge"]);
+    dies(runtime, "root = ['\\x00' * 2_000_000]", &["OutputTooLarge"]);
+    // Shares one list a million times over; as JSON it would take terabytes.
+    dies(
+        runtime,
+        "for i in range(40): root = [root, root]",
+        &["OutputTooLarge"],
+    );
+}
+
+on_each_runtime!(raising);
+fn raising(runtime: &str) {
+    let ran = poisoned(runtime, "x = {'a': 1}\nx['b']");
+    let letter = one_dead_letter(ran, &["KeyError"]);
+    assert_eq!(letter["error"]["message"], "'b'");
+    assert_eq!(letter["error"]["at"], "<eval>:4");
+    let traceback = letter["error"]["traceback"].as_str().unwrap();
+    assert!(traceback.contains("x['b']"), "shows the line: {traceback}");
+    assert!(
+        !traceback.contains("entrypoint"),
+        "shows the user's frames alone: {traceback}"
+    );
+}
+
+on_each_runtime!(each_of_many);
+fn each_of_many(runtime: &str) {
+    let script = "root = this\nif this % 1000 == 7:\n    import os; os._exit(1)";
+    let input: String = (0..10_000).map(|i| format!("{i}\n")).collect();
+    let ran = eval(runtime, script).stdin(input.as_str()).run().expect(1);
+    let expected: Vec<String> = (0..10_000)
+        .filter(|i| i % 1000 != 7)
+        .map(|i| i.to_string())
+        .collect();
+    assert!(ran.lines() == expected);
+    let offsets: Vec<u64> = ran
+        .dead_letters()
+        .iter()
+        .map(|letter| letter["offset"].as_u64().unwrap())
+        .collect();
+    assert_eq!(offsets, (0..10).map(|i| i * 1000 + 7).collect::<Vec<_>>());
+}
+
+on_each_runtime!(memory_left_behind_is_not_the_next_message_s_fault);
+/// What one message leaves behind must not be another one's death.
+fn memory_left_behind_is_not_the_next_message_s_fault(runtime: &str) {
+    let script =
+        "import json\njson.kept = getattr(json, 'kept', []) + [bytearray(20_000_000)]\nroot = this";
+    let input: String = (0..60).map(|i| format!("{i}\n")).collect();
+    let ran = eval(runtime, script).stdin(input.as_str()).run().expect(0);
+    let expected: Vec<String> = (0..60).map(|i| i.to_string()).collect();
+    assert_eq!(ran.lines(), expected);
+}
+
+/// A command that does `instructions`, and imports what makes a runtime interruptible.
+fn module(instructions: &[wasm_encoder::Instruction<'_>]) -> Vec<u8> {
+    use wasm_encoder::*;
+    let mut module = Module::new();
+    let mut types = TypeSection::new();
+    types.ty().function([], [ValType::I32]);
+    types.ty().function([], []);
+    let mut imports = ImportSection::new();
+    let yielding = EntityType::Function(0);
+    imports.import("wasi_snapshot_preview1", "sched_yield", yielding);
+    let mut functions = FunctionSection::new();
+    functions.function(1);
+    let mut globals = GlobalSection::new();
+    let global = GlobalType {
+        val_type: ValType::I32,
+        mutable: true,
+        shared: false,
+    };
+    globals.global(global, &ConstExpr::i32_const(0));
+    let mut exports = ExportSection::new();
+    exports.export("_start", ExportKind::Func, 1);
+    let mut start = Function::new([]);
+    for instruction in instructions {
+        start.instruction(instruction);
+    }
+    start.instruction(&Instruction::End);
+    let mut code = CodeSection::new();
+    code.function(&start);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&globals)
+        .section(&exports)
+        .section(&code);
+    module.finish()
+}
+
+fn with_runtime(directory: &Path, wasm: &[u8]) -> Ran {
+    use sha2::Digest;
+    let sum: String = sha2::Sha256::digest(wasm)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    std::fs::write(directory.join("cpython-3.12.wasm"), wasm).unwrap();
+    std::fs::write(
+        directory.join("cpython-3.12.wasm.sha256sum"),
+        format!("{sum}  x\n"),
+    )
+    .unwrap();
+    nerodia(["eval", "root = this"])
+        .set("logger.level=info")
+        .set("guests.runtime=cpython-3.12")
+        .set("guests.start_timeout=200ms")
+        .env("NERODIA_RUNTIME_DIR", directory)
+        .stdin("1\n2\n")
+        .run()
+}
+
+#[test]
+fn never_ready() {
+    use wasm_encoder::{BlockType, Instruction};
+    let directory = tempfile::tempdir().unwrap();
+    let burning: &[Instruction<'_>] = &[
+        Instruction::Loop(BlockType::Empty),
+        Instruction::Br(0),
+        Instruction::End,
+    ];
+    let cases: [(&[Instruction<'_>], &str); 3] = [
+        (burning, "no READY within 200ms"),
+        (&[Instruction::Unreachable], "unreachable"),
+        (&[], "exited with code 0"),
+    ];
+    for (instructions, why) in cases {
+        let ran = with_runtime(directory.path(), &module(instructions)).expect(1);
+        assert!(ran.stderr.contains("guests cannot start"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+        assert_eq!(ran.text(), "", "nothing leaves unprocessed");
+        assert_eq!(
+            ran.logged("guest did not start").len(),
+            3,
+            "tried again, with back-off, then gave up"
+        );
+    }
+}

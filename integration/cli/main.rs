@@ -1,0 +1,19 @@
+//! The command line and what runs without Kafka: the built program, on both runtimes.
+
+mod dying;
+mod elastic;
+mod leftovers;
+mod lifecycle;
+mod order;
+mod outputs;
+mod packages;
+mod pauses;
+mod problems;
+mod reload;
+mod sandbox;
+mod script_analysis;
+mod scripts;
+mod setup;
+mod trying;
+mod unit_tests;
+mod values;

@@ -1,0 +1,609 @@
+//! What a script means: its names, its outputs, several of them in a row.
+
+use support::{Nerodia, Ran, eval, on_each_runtime, pipeline};
+
+/// Scripts that might notice whether they run as a function or at top level; each sees [`MESSAGES`].
+const SCRIPTS: &[&str] = &[
+    "root = this",
+    "sum = sum(this)\nroot = sum",
+    "root = [max for max in max([this, this])]\nmax = 3",
+    "def f(sum=sum): return sum(this)\nsum = f()\nroot = sum",
+    "f = lambda sum=sum: sum(this)\nroot = f()\nsum = 5",
+    "import json as this\nroot = this.dumps(1)",
+    "import json as root",
+    "root = json.dumps(this)\nimport json",
+    "import json\nroot = json.dumps(this)",
+    "import builtins\nbuiltins.exec('root = 5')",
+    "import builtins\ng = builtins.globals()\ng['n'] = g.get('n', 0) + 1\nroot = g['n']",
+    "(lambda: 0).__globals__.setdefault('seen', []).append(1)\nroot = seen",
+    "getattr(lambda: 0, '__globals__').setdefault('seen', []).append(1)\nroot = seen",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    g = e.__traceback__.tb_frame.f_globals\n    g['n'] = g.get('n', 0) + 1\n    root = n",
+    "import os\nroot = sorted(k for k in os.sys._getframe().f_locals if not k.startswith('_'))",
+    "import sys\nroot = sorted(k for k in sys._getframe().f_globals if not k.startswith('_'))",
+    "x = 1\nfor i in [1, 2]:\n    try:\n        1 / 0\n    except ZeroDivisionError as x:\n        pass\nroot = x",
+    "for i in [1, 2]:\n    try:\n        root = e\n    except NameError as e:\n        root = type(e).__name__",
+    "try:\n    e = 1\n    1 / 0\nexcept ZeroDivisionError as e:\n    pass\nroot = e",
+    "root = 0 < 0 < (x := 5), x",
+    "x = 1 if this else (y := 2)\nroot = y",
+    "root = [(y := i) for i in this], y",
+    "root = {0: max, (max := 1): 2}",
+    "a = {}\na[(k := 1)] = k\nroot = a",
+    "del this\nroot = this",
+    "root = {}\nroot['a'] = 1\ndel root\nroot = 3",
+    "class A:\n    x = this\n    y = [x for _ in range(2)]\nroot = A.y",
+    "def f():\n    return g()\ndef g():\n    return this\nroot = f()",
+    "def f(n): return 1 if n < 2 else n * f(n - 1)\nroot = f(10)",
+    "def f(): return later\nlater = 3\nroot = f()",
+    "def f(): return later\nroot = f()\nlater = 3",
+    "def f():\n    nonlocal_ = 1\n    def g():\n        nonlocal nonlocal_\n        nonlocal_ += 1\n        return nonlocal_\n    return g()\nroot = f()",
+    "def f():\n    global counter\n    counter = globals().get('counter', 0) + 1\n    return counter\nroot = f()",
+    "root = f.__qualname__ if 'f' in dir() else None\ndef f(): pass",
+    "def f(): pass\nroot = f.__qualname__, f.__module__, __name__",
+    "x: int = 1\nroot = x, __annotations__",
+    "if this: x = 1\nroot = x",
+    "for x in []: pass\nroot = x",
+    "while True:\n    y = 1\n    break\nroot = y",
+    "with open as f: pass\nroot = f",
+    "match this:\n    case [a, *rest]: root = [a, rest]\n    case {'k': v, **others}: root = [v, others]\n    case _: root = 'other'",
+    "match this:\n    case [a] if a > 5: pass\nroot = a",
+    "root['a'] = 1\nroot['b'] = root",
+    "root.setdefault('a', []).append(this)",
+    "root += 1",
+    "root = (yield_ := this)",
+    "import os.path\nroot = os.path.join('a', 'b')",
+    "from math import *\nroot = floor(2.5)",
+    "from math import floor as f, ceil\nroot = f(2.5), ceil(2.5)",
+    "try:\n    import numpy\nexcept ImportError as error:\n    root = str(error)",
+    "this.append(1)\nroot = this",
+    "null = 1\nroot = null",
+    "root = null",
+    "root = [locals() is globals(), sorted(vars())[-1]]",
+    "print = None\nroot = print",
+    "root = [x for x in this if (lambda: x)()]",
+    "fs = [lambda: i for i in range(3)]\nroot = [f() for f in fs]",
+    "root = list(map(lambda v: v + offset, this))\noffset = 1",
+    "raise ValueError('no')",
+    "raise SystemExit(3)",
+    "raise KeyboardInterrupt",
+    "assert this == 1, this",
+    "async def f(): return 1\nroot = 1",
+    "import logging\nlogging.lastResort = None\nroot = logging.getLogger().findCaller()[2:]",
+    // CPython's comprehensions inside of functions (gh-121377, gh-156664).
+    "item = 'x'\ndef names():\n    ids = [item for item in [1, 2]]\n    return [f'{item}-{i}' for i in ids]\nroot = names()",
+    "row = {'a': 1, 'b': 2}\ndef total():\n    a = sum(row[k] for k in 'ab')\n    rows = [row for row in [this]]\n    return a\nroot = total()",
+    "x = this\nroot = [[1 for x in [1, 2]] for y in [3] if (lambda: x)()]",
+    // A name that only an inner scope binds.
+    "def f():\n    ys = [max for max in [1]]\n    return max([1, 2])\nroot = f()\nmax = 3",
+    "def f():\n    g = lambda sum: sum\n    return sum([1, 2])\nroot = f()\nsum = 3",
+    "root = [max([1, x]) for x in [2] if [max for max in [1]]]\nmax = 3",
+    "call = lambda f: f()\n@call\ndef max(): return max([1, 2])\nroot = max",
+    // Read before it is bound, in the order in which Python goes.
+    "match 5:\n    case int(int): root = int",
+    "assert 1, (max := 3)\nroot = max([1, 2])",
+    "max += (max := 1)\nroot = max",
+    "def ident(f): return lambda g: f\n@ident(max)\ndef f(a=(max := 5)): pass\nroot = f([1, 2])",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    f = lambda: str(e)\nroot = f()",
+    "if 0:\n    raise KeyError\n    global root\nroot = this",
+    // What looks a function's names up among its globals.
+    "import typing\nX = int\ndef f(a: 'X'): pass\nroot = str(typing.get_type_hints(f))",
+    "X = int\ndef f(a: list['X']): pass\nimport functools\nroot = callable(functools.singledispatch(f).dispatch(int))",
+    "this = 5\nroot = '{0.__globals__[this]}'.format(lambda: 0)",
+    "import operator\nthis = 5\nroot = 'this' in operator.attrgetter('__globals__.keys')(lambda: 0)()",
+    "def f[T](x: T): return x\nroot = f(this), f.__type_params__ != ()",
+    // A module that the script sets up before it takes something out of it.
+    "import json\nfrom json import encoder\njson.encoder = 5\nroot = str(type(encoder)), json.encoder",
+    "'A docstring.'\nfrom json import dumps\nroot = dumps(this)",
+    "import json\njson.decoder = 5\nfrom json import decoder\nroot = str(decoder)",
+    "from . import x\nroot = 1",
+    "root = 1\nfrom .x import y",
+];
+
+/// Scripts as people write them. They must run as functions: at top level they are slower.
+const FUNCTIONS: &[&str] = &[
+    "'''A docstring.'''\nimport math\nfrom json import dumps\nroot = dumps([math.floor(x) for x in this])",
+    "def walk(value):\n    if isinstance(value, list): return [walk(item) for item in value]\n    return value\nroot = walk(this)",
+    "def total(rows, rate=2): return sum(row * rate for row in rows)\nroot = {'total': total(this), 'count': len(this)}",
+    "try:\n    n = int(this)\nexcept (TypeError, ValueError) as error:\n    root = str(error)\nelse:\n    root = n",
+    "total = 0\nfor item in this:\n    if item > 1: total += item\n    else: continue\nroot = {'total': total}",
+    "match this:\n    case {'k': int(k)}: root = k\n    case [first, *_]: root = first\n    case _: pass",
+    "key = lambda pair: pair[1]\nroot = sorted(enumerate(this), key=key)",
+    "if (n := len(this)) > 1: emit(n)\nroot = [x for x in this if x]",
+];
+
+const MESSAGES: &str = "[1, 2]\n[1, 2]\n{\"k\": 5, \"l\": 6}\n3\nnull\n";
+
+/// Standard output, and each failure's type, message and place.
+fn seen(ran: &Ran) -> (String, Vec<String>) {
+    let error = |letter: &serde_json::Value| {
+        let error = &letter["error"];
+        format!("{} {} {}", error["type"], error["message"], error["at"])
+    };
+    (
+        ran.text().to_owned(),
+        ran.dead_letters().iter().map(error).collect(),
+    )
+}
+
+on_each_runtime!(whether_it_runs_as_a_function_cannot_be_told);
+fn whether_it_runs_as_a_function_cannot_be_told(runtime: &str) {
+    let mut functions = 0;
+    for script in SCRIPTS.iter().chain(FUNCTIONS) {
+        // A statement that only makes sense there, and never runs.
+        let at_top_level = format!("{script}\nif 0:\n    del never");
+        let as_it_is = eval(runtime, script)
+            .set("logger.level=debug")
+            .stdin(MESSAGES)
+            .run();
+        let top_level = eval(runtime, &at_top_level).stdin(MESSAGES).run();
+        assert_eq!(seen(&as_it_is), seen(&top_level), "{script}");
+        assert_eq!(as_it_is.code, top_level.code, "{script}");
+        let logged = as_it_is.logged("scripts that run as functions");
+        let is_function = logged.iter().any(|line| line["functions"] == "[true]");
+        assert!(is_function || !FUNCTIONS.contains(script), "{script}");
+        functions += usize::from(is_function);
+    }
+    // If none ran as a function, this test would show nothing.
+    assert!(
+        functions > SCRIPTS.len() / 4,
+        "{functions} ran as functions"
+    );
+}
+
+on_each_runtime!(no_message_sees_what_another_left);
+fn no_message_sees_what_another_left(runtime: &str) {
+    let leaks = [
+        "root = 'x' in globals()\nx = 1",
+        "try:\n    root = x\nexcept NameError:\n    root = False\nx = True",
+        "def f(seen=[]):\n    seen.append(1)\n    return len(seen) > 1\nroot = f()",
+        "class A: n = 0\nroot = A.n > 0\nA.n += 1",
+        "import builtins\nroot = 'y' in dir()\ny = 1",
+    ];
+    for script in leaks {
+        let ran = eval(runtime, script).stdin("1\n".repeat(5)).run().expect(0);
+        assert_eq!(ran.text(), "false\n".repeat(5), "{script}");
+    }
+}
+
+/// The results of `script` for `input`.
+#[track_caller]
+fn gives(runtime: &str, script: &str, input: &str, expected: &[&str]) {
+    let ran = eval(runtime, script).stdin(input).run().expect(0);
+    assert_eq!(ran.lines(), expected, "{script}");
+}
+
+on_each_runtime!(an_answer_may_use_what_the_script_defined);
+/// What a script defines is there as long as its answer is being written.
+fn an_answer_may_use_what_the_script_defined(runtime: &str) {
+    let script = "PREFIX = 'no: '\nclass No(Exception):\n    def __str__(self): return PREFIX + 'never'\nraise No";
+    let ran = eval(runtime, script).stdin("1\n").run().expect(1);
+    assert_eq!(ran.dead_letters()[0]["error"]["message"], "no: never");
+    gives(
+        runtime,
+        "def pairs(d): return [('a', 1)]\nclass D(dict):\n    def items(self): return pairs(self)\nroot = D(x=0)",
+        "1\n",
+        &["{\"a\":1}"],
+    );
+}
+
+on_each_runtime!(a_message_does_not_stay_in_a_circle);
+/// Functions and classes make circles with their namespace, functions that call themselves with their own variable,
+/// and exceptions that are kept with their frame; a large message must not stay in one.
+fn a_message_does_not_stay_in_a_circle(runtime: &str) {
+    let scripts = [
+        "def f(): return this\nclass A: pass\nroot = len(f())",
+        "def walk(v): return sum(map(walk, v)) if isinstance(v, list) else len(v)\nroot = walk([this])",
+        "try: this[-1]['a']\nexcept TypeError as e: error = e\nroot = len(this)",
+    ];
+    for script in scripts {
+        let input = format!("\"{}\"\n", "x".repeat(1_000_000)).repeat(400);
+        let ran = eval(runtime, script)
+            .set("guests.memory=96MiB")
+            .set("pipeline.threads=1")
+            .stdin(input)
+            .run()
+            .expect(0);
+        assert_eq!(ran.lines().len(), 400, "{script}");
+        let summary = &ran.logged("pipeline ended")[0];
+        assert_eq!(
+            (&summary["guest_deaths"], &summary["guest_starts"]),
+            (&0.into(), &1.into()),
+            "{script}"
+        );
+    }
+}
+
+on_each_runtime!(long_chains_run);
+/// Tables of cases and long sums are deep trees; they are too deep to be analysed, not to be run.
+fn long_chains_run(runtime: &str) {
+    // The compiler of Python 3.12 runs on a C stack that some hundred of them use up.
+    let long = if runtime == "cpython-3.12" { 90 } else { 400 };
+    let elifs: String = (0..long)
+        .map(|i| format!("elif this == {i}: root = {i}\n"))
+        .collect();
+    let last = format!("{}", long - 1);
+    for (script, input, expected) in [
+        (format!("if this == -1: pass\n{elifs}"), &*last, &*last),
+        (
+            format!("root = this{}", " + 1".repeat(long)),
+            "0",
+            &long.to_string(),
+        ),
+        (
+            format!("root = this{}", ".replace('a', 'b')".repeat(long)),
+            "\"a\"",
+            "\"b\"",
+        ),
+    ] {
+        let ran = eval(runtime, &script)
+            .stdin(format!("{input}\n"))
+            .run()
+            .expect(0);
+        assert_eq!(ran.lines(), [expected], "{script}");
+    }
+    // The line is the script's own, whichever way it was compiled.
+    let script = format!("if this == -1: pass\n{elifs}root = this['a']");
+    let ran = eval(runtime, &script).stdin("-1\n").run().expect(1);
+    let at = ran.dead_letters()[0]["error"]["at"].to_string();
+    assert!(at.contains(&format!(":{}", long + 2)), "{at}");
+}
+
+on_each_runtime!(results_nested_too_deep_fail_alike);
+/// Whatever the result is made of: what leaves can be read again.
+fn results_nested_too_deep_fail_alike(runtime: &str) {
+    let nested = "root = Own()\nfor _ in range(this - 1): root = [root]";
+    // In Python 3.12 `json` itself ends at some three hundred levels: nothing leaves that another refuses.
+    let owns: &[&str] = match runtime {
+        "cpython-3.12" => &["Own = dict"],
+        _ => &["Own = dict", "class Own(dict): pass"],
+    };
+    for own in owns {
+        let ran = eval(runtime, &format!("{own}\n{nested}"))
+            .stdin("900\n901\n940\n")
+            .run()
+            .expect(1);
+        assert_eq!(ran.lines().len(), 1, "{own}");
+        let letters = ran.dead_letters();
+        let kinds: Vec<_> = letters
+            .iter()
+            .map(|letter| &letter["error"]["type"])
+            .collect();
+        assert_eq!(kinds, ["RecursionError", "RecursionError"], "{own}");
+    }
+}
+
+on_each_runtime!(emit_sends_several_messages);
+fn emit_sends_several_messages(runtime: &str) {
+    gives(
+        runtime,
+        "for x in this: emit(x)",
+        "[1, 2]\n[]\n[3]\n",
+        &["1", "2", "3"],
+    );
+    gives(
+        runtime,
+        "emit(this)\nroot = 'root'",
+        "5\n",
+        &["5", "\"root\""],
+    );
+    gives(
+        runtime,
+        "emit(None)\nemit(null)\nemit(b'raw')",
+        "5\n",
+        &["null", "raw"],
+    );
+    // What is emitted is what it was then.
+    gives(
+        runtime,
+        "a = [1]\nemit(a)\na.append(2)\nemit(a)",
+        "5\n",
+        &["[1]", "[1,2]"],
+    );
+}
+
+on_each_runtime!(what_fails_after_an_emit_leaves_nothing);
+fn what_fails_after_an_emit_leaves_nothing(runtime: &str) {
+    let ran = eval(runtime, "emit(1)\nemit(1 / this)")
+        .stdin("0\n2\n")
+        .run()
+        .expect(1);
+    assert_eq!(ran.lines(), ["1", "0.5"]);
+    assert_eq!(ran.dead_letters()[0]["offset"], 0);
+}
+
+on_each_runtime!(meta_tells_where_a_message_came_from_and_takes_what_is_of_its_kind);
+fn meta_tells_where_a_message_came_from_and_takes_what_is_of_its_kind(runtime: &str) {
+    gives(
+        runtime,
+        "root = meta",
+        "5\n",
+        &[r#"{"key":null,"topic":null,"partition":0,"offset":0,"timestamp":null,"headers":{}}"#],
+    );
+    // Lines have no place for it, but it must be sound, whatever kind of text it is.
+    gives(
+        runtime,
+        "import enum\nclass T(enum.StrEnum):\n    A = 'a'\nmeta['topic'] = T.A\nmeta['key'] = T.A\nmeta['headers'] = {'h': [T.A, b'x', None]}\nmeta['timestamp'] = 1.5\nroot = 1",
+        "5\n",
+        &["1"],
+    );
+    for (script, kind) in [
+        ("meta['timestamp'] = 10**30\nroot = 1", "ValueError"),
+        ("meta['timestamp'] = 'now'\nroot = 1", "TypeError"),
+        ("meta['key'] = 5\nroot = 1", "TypeError"),
+        ("meta['topic'] = b'x'\nroot = 1", "TypeError"),
+        ("meta['topic'] = '\\ud800'\nroot = 1", "UnicodeEncodeError"),
+        ("meta['headers'] = 5\nroot = 1", "TypeError"),
+        ("emit(1, headers={'a': 5})", "TypeError"),
+    ] {
+        let ran = eval(runtime, script).stdin("5\n").run().expect(1);
+        let letters = ran.dead_letters();
+        assert_eq!(letters[0]["error"]["type"], kind, "{script}");
+        assert_eq!(letters[0]["error"]["attempts"], 1, "no guest died");
+    }
+}
+
+/// Runs `scripts` one after the other.
+fn stages(runtime: &str, scripts: &[&str]) -> Nerodia {
+    let stage = |script: &&str| serde_json::json!({"python": {"script": script}});
+    let processors: Vec<_> = scripts.iter().map(stage).collect();
+    let config = serde_json::json!({
+        "pipeline": {"processors": processors},
+        "guests": {"runtime": runtime},
+    });
+    // JSON is YAML.
+    pipeline(&config.to_string())
+}
+
+on_each_runtime!(several_processors_in_a_row);
+fn several_processors_in_a_row(runtime: &str) {
+    let cases: [(&[&str], &str, &[&str]); 9] = [
+        (
+            &["root = this + 1", "root = this * 2"],
+            "1\n2\n",
+            &["4", "6"],
+        ),
+        (
+            &["root = this if this > 1 else None", "root = this"],
+            "1\n2\n",
+            &["2"],
+        ),
+        (&["root = null", "root = this is None"], "1\n", &["true"]),
+        (
+            &["root = {'a': [null]}", "root = this['a'][0] is None"],
+            "1\n",
+            &["true"],
+        ),
+        (
+            &["for x in this: emit(x)", "emit(this)\nroot = -this"],
+            "[1, 2]\n",
+            &["1", "-1", "2", "-2"],
+        ),
+        (
+            &["emit({'a': null})", "root = this['a'] is None"],
+            "1\n",
+            &["true"],
+        ),
+        (
+            &[
+                "meta['headers'] = None\nroot = this",
+                "root = meta['headers']",
+            ],
+            "1\n",
+            &["{}"],
+        ),
+        (
+            &[
+                "for x in this: emit(x)",
+                "if this == 1: meta['headers']['h'] = 'set'\nroot = meta['headers']",
+            ],
+            "[1, 2]\n",
+            &["{\"h\":\"set\"}", "{}"],
+        ),
+        (
+            &[
+                "emit(1, headers=[('a', b'1'), ('a', '2')], key='k')",
+                "root = [meta['headers'], meta['key']]",
+            ],
+            "1\n",
+            &["[{\"a\":[\"1\",\"2\"]},\"k\"]"],
+        ),
+    ];
+    for (scripts, input, expected) in cases {
+        let ran = stages(runtime, scripts).stdin(input).run().expect(0);
+        assert_eq!(ran.lines(), expected, "{scripts:?}");
+    }
+}
+
+on_each_runtime!(a_failure_names_the_stage_it_was_in_and_shows_its_line);
+fn a_failure_names_the_stage_it_was_in_and_shows_its_line(runtime: &str) {
+    let ran = stages(runtime, &["x = 1\nroot = this['a']", "root = this"])
+        .stdin("{}\n")
+        .run()
+        .expect(1);
+    let letters = ran.dead_letters();
+    let traceback = letters[0]["error"]["traceback"].as_str().expect("text");
+    assert!(traceback.contains("root = this['a']"), "{traceback}");
+    assert!(!traceback.contains("entrypoint"), "{traceback}");
+}
+
+on_each_runtime!(later_guests_run_what_the_first_one_compiled);
+fn later_guests_run_what_the_first_one_compiled(runtime: &str) {
+    let function = "import os, json as j\nfrom math import sqrt\nif this == 'die': os._exit(3)\nroot = [j.dumps(this), sqrt(this)]";
+    let module = "class Pair:\n    def __init__(self, value): self.value = value\nemit(Pair(this).value[0])\nroot = this[1]\nif root == 3: root = null[0]";
+    let ran = stages(runtime, &[function, module])
+        .set("logger.level=debug")
+        .stdin("4\n9\n\"die\"\n4\n\"text\"\n9\n")
+        .run()
+        .expect(1);
+    assert!(ran.logged("guest ready").len() > 1);
+    for ready in ran.logged("scripts that run as functions") {
+        assert_eq!(ready["functions"], "[true, false]");
+    }
+    assert_eq!(ran.lines(), [r#""4""#, "2.0", r#""4""#, "2.0"]);
+    let letters = ran.dead_letters();
+    let of = |field: &str| -> Vec<&str> {
+        let errors = letters.iter().map(|letter| &letter["error"]);
+        errors
+            .map(|error| error[field].as_str().unwrap_or_default())
+            .collect()
+    };
+    let types = ["TypeError", "Exit", "TypeError", "TypeError"];
+    assert_eq!(of("type"), types);
+    assert_eq!(of("at")[0], of("at")[3], "before the death and after it");
+    assert_eq!(of("traceback")[0], of("traceback")[3]);
+}
+
+on_each_runtime!(huge_exceptions_are_cut);
+fn huge_exceptions_are_cut(runtime: &str) {
+    let script = "if this == 1: raise ValueError('x' * 50_000_000)\nif this == 2: raise type('E' * 4_000_000, (Exception,), {})()\nroot = this";
+    let ran = eval(runtime, script).stdin("1\n2\n3\n").run().expect(1);
+    assert_eq!(ran.lines(), ["3"]);
+    let letters = ran.dead_letters();
+    assert_eq!(letters.len(), 2);
+    for letter in letters {
+        assert!(letter.to_string().len() < 30_000);
+        assert_eq!(letter["error"]["attempts"], 1, "no guest died");
+    }
+}
+
+on_each_runtime!(integers_of_many_digits_go_every_way);
+fn integers_of_many_digits_go_every_way(runtime: &str) {
+    let digits = "7".repeat(10_000);
+    let longer = "7".repeat(10_001);
+    for script in [
+        "root = this",
+        "import collections\nroot = [collections.Counter(a=this)]",
+        "root = str(this)",
+        "emit(this)",
+    ] {
+        let ran = eval(runtime, script)
+            .stdin(format!("{digits}\n"))
+            .run()
+            .expect(0);
+        assert!(ran.text().contains(&digits), "{script}");
+    }
+    // Beside a lone surrogate Python's own json reads it.
+    let ran = eval(runtime, "root = this")
+        .stdin(format!("[\"\\ud800\", {digits}]\n"))
+        .run()
+        .expect(0);
+    assert!(ran.text().contains(&digits));
+    let input = format!("[\"\\ud800\", {longer}]\n{longer}\n5\n");
+    let ran = eval(runtime, "root = this").stdin(input).run().expect(1);
+    assert_eq!(ran.lines(), ["5"]);
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "TooBig");
+    }
+}
+
+on_each_runtime!(deep_documents_beside_lone_surrogates_fail_alone_if_at_all);
+/// Python's own json reads what has lone surrogates, and one runtime's stops at fewer levels than the host.
+fn deep_documents_beside_lone_surrogates_fail_alone_if_at_all(runtime: &str) {
+    let deep = |levels: usize| format!("{}\"\\ud800\"{}\n", "[".repeat(levels), "]".repeat(levels));
+    let ran = eval(runtime, "root = this")
+        .stdin(deep(300) + &deep(900) + "5\n")
+        .run();
+    assert_eq!(ran.lines().first(), Some(&deep(300).trim_end()));
+    assert_eq!(ran.lines().last(), Some(&"5"));
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "RecursionError");
+        assert_eq!(letter["error"]["attempts"], 1, "no guest died");
+    }
+}
+
+on_each_runtime!(tracebacks_are_pythons_own);
+/// What a script's failure says is what Python says of it, however often it fails at the same place.
+fn tracebacks_are_pythons_own(runtime: &str) {
+    let script = r#"
+import traceback
+
+class Own(ValueError):
+    pass
+
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+class Thing:
+    def __init__(self, n):
+        setattr(self, f"name{n}", n)
+
+def plain(n): raise ValueError(f"number {n}")
+def key(n): return sum({"a": 1}["b" * n] for _ in range(3))
+def deep(n): return deep(n - 1) if n else 1 / 0
+def deeper(n): return deep(n * 20)
+def own(n): raise Own
+def lines(n): raise ValueError("two\nlines " + str(n))
+def cause(n):
+    try:
+        key(n)
+    except KeyError as error:
+        raise Own(n) from error
+def context(n):
+    try:
+        key(n)
+    except KeyError:
+        raise ValueError(n)
+def suppressed(n):
+    try:
+        key(n)
+    except KeyError:
+        raise ValueError(n) from None
+def circle(n):
+    one, other = ValueError(n), KeyError(n)
+    one.__cause__, other.__cause__ = other, one
+    raise one
+def name(n):
+    length = n
+    return lenght
+def names(n):
+    if n % 2:
+        sizes = 1
+    return sizez
+def attribute(n): return "abc".uper()
+def thing(n): return Thing(n).nome1
+def note(n):
+    error = ValueError(n)
+    error.add_note(f"note {n}")
+    raise error
+def group(n): raise ExceptionGroup("some", [ValueError(n), KeyError(n)])
+def grouped(n):
+    try:
+        group(n)
+    except ExceptionGroup:
+        raise ValueError(n)
+def syntax(n): compile(f"a b {n}", "x", "exec")
+def imported(n): from json import lods
+def odd(n): raise Odd
+def inner(n): exec(compile("\n1/0", f"<{n % 2}>", "exec"))
+
+WAYS = [plain, key, deep, deeper, own, lines, cause, context, suppressed, circle, name, names, attribute, thing, note,
+        group, grouped, syntax, imported, odd, inner]
+try:
+    WAYS[this["way"]](this["n"])
+except BaseException as error:
+    if this["fails"]:
+        raise
+    every = traceback.TracebackException(type(error), error, error.__traceback__, limit=-20, compact=True)
+    root = "".join(every.format())
+"#;
+    let ways = 21;
+    let rounds = 5;
+    let messages = |fails: bool| {
+        let numbers = (0..rounds).flat_map(|n| (0..ways).map(move |way| (way, n)));
+        let lines =
+            numbers.map(|(way, n)| format!("{{\"way\":{way},\"n\":{n},\"fails\":{fails}}}\n"));
+        lines.collect::<String>()
+    };
+    let told = eval(runtime, script).stdin(messages(false)).run().expect(0);
+    let failed = eval(runtime, script).stdin(messages(true)).run().expect(1);
+    let (told, letters) = (told.lines(), failed.dead_letters());
+    assert_eq!((told.len(), letters.len()), (ways * rounds, ways * rounds));
+    for (told, letter) in told.iter().zip(&letters) {
+        let told: String = serde_json::from_str(told).expect("text");
+        assert!(
+            told.starts_with("Traceback") || told.contains("Error"),
+            "{told}"
+        );
+        assert_eq!(letter["error"]["traceback"], told.as_str());
+    }
+}

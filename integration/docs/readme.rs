@@ -1,0 +1,224 @@
+//! What the documentation says is so: every command in README.md, docs/ and docker/README.md is run, every config in them
+//! is checked.
+//!
+//! The conventions, for who writes there:
+//!
+//! * Commands stand in blocks marked `sh`. Each is run on its own, from the repository's folder.
+//! * Those in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by a
+//!   reader: what one sets, writes or starts with `&` is there for the next. At the end of the page the shell ends what
+//!   it started, and a Kafka of `scripts/kafka.sh start` is stopped. 4195 in them stands for a port that is free.
+//! * Those in a block marked `sh elsewhere: SCRIPT` need what a test cannot have, such as a systemd or an engine for
+//!   containers. SCRIPT takes them out of the page and runs them.
+//! * A block of any other mark shows no command.
+//! * `# → text` behind a command, or on the lines below it, is all that it prints on standard output. So is a
+//!   block marked `text` right below. Without either, what it prints is not looked at.
+//! * `# exit code 1` behind a command is its exit code; without it, 0.
+//! * A block marked `json` right below is one of the lines on its standard error, as a JSON value.
+//! * A block marked `yaml` that has a `pipeline` is a whole config.
+
+mod page;
+mod session;
+
+use std::fs;
+use std::path::Path;
+
+use page::{Block, Example, blocks, commands, pages};
+use support::{Answer, Shell, nerodia, root};
+
+/// Commands that are not run, by their first word, with the reason.
+const NOT_RUN: &[(&str, &str)] = &[("scripts/test.sh", "it runs this test")];
+
+/// The mark of blocks whose commands are one session.
+const SESSION: &str = "sh session";
+
+/// What the mark of blocks begins with whose commands the script named behind it runs.
+const ELSEWHERE: &str = "sh elsewhere: ";
+
+/// What commands begin with, which a block of another mark does not show.
+const COMMANDS: &[&str] = &[
+    "cargo ",
+    "curl ",
+    "docker ",
+    "echo ",
+    "export ",
+    "install ",
+    "kubectl ",
+    "nerodia run",
+    "scripts/",
+    "systemctl ",
+];
+
+/// Marks of blocks that are not run and not checked.
+const OTHER_BLOCKS: &[&str] = &["text", "json", "yaml", "python", "rust"];
+
+#[test]
+fn every_command_does_what_the_page_says() {
+    let shell = Shell::new();
+    let mut ran = 0;
+    for page in pages() {
+        let blocks = blocks(&page);
+        for (index, block) in blocks.iter().enumerate() {
+            match block.mark.as_str() {
+                "sh" => ran += run_block(&shell, block, below(&blocks, index)),
+                SESSION => {}
+                mark => match mark.strip_prefix(ELSEWHERE) {
+                    Some(script) => assert_takes_commands(script, &page, block),
+                    None => assert_shows_no_command(block),
+                },
+            }
+        }
+    }
+    assert!(ran > 10, "only {ran} commands were found");
+}
+
+/// The script is there and takes commands from the page.
+fn assert_takes_commands(script: &str, page: &Path, block: &Block) {
+    let text = fs::read_to_string(root().join(script)).unwrap_or_default();
+    let page = page.strip_prefix(root()).expect("a page of ours");
+    let name = page.to_str().expect("a name in UTF-8");
+    assert!(
+        [" ", "=", "\"", "}", "-"]
+            .iter()
+            .any(|before| text.contains(&format!("{before}{name}"))),
+        "{}: {script} runs no commands of {name}",
+        block.place
+    );
+}
+
+fn assert_shows_no_command(block: &Block) {
+    assert!(
+        OTHER_BLOCKS.contains(&block.mark.as_str()),
+        "{}: commands stand in blocks marked `sh`",
+        block.place
+    );
+    for line in block.text.lines() {
+        let named = |word: &&str| word.contains('=') && !word.starts_with('=');
+        let words: Vec<&str> = line.split_whitespace().skip_while(named).collect();
+        let command = words.join(" ");
+        assert!(
+            !COMMANDS
+                .iter()
+                .any(|beginning| command.starts_with(beginning)),
+            "{}: {line}: this is a command, and nothing runs it",
+            block.place
+        );
+    }
+}
+
+fn run_block(shell: &Shell, block: &Block, below: Option<&Block>) -> usize {
+    let mut ran = 0;
+    let mut commands = commands(block).into_iter().peekable();
+    while let Some(command) = commands.next() {
+        let first = command.text.split_whitespace().next().unwrap_or_default();
+        if NOT_RUN.iter().any(|(name, _)| *name == first) {
+            continue;
+        }
+        let below = below.filter(|_| commands.peek().is_none());
+        check(block, &command, below, &shell.run(&command.text));
+        ran += 1;
+    }
+    ran
+}
+
+#[test]
+fn every_session_goes_as_the_page_says() {
+    let mut ran = 0;
+    for page in pages() {
+        let blocks = blocks(&page);
+        let sessions = blocks.iter().enumerate();
+        let sessions = sessions.filter(|(_, block)| block.mark == SESSION);
+        let mut examples = Vec::new();
+        for (index, block) in sessions {
+            let mut commands = commands(block).into_iter().peekable();
+            while let Some(command) = commands.next() {
+                let below = below(&blocks, index).filter(|_| commands.peek().is_none());
+                examples.push((block, command, below));
+            }
+        }
+        if examples.is_empty() {
+            continue;
+        }
+        let answers = session::run(examples.iter().map(|(_, command, _)| command));
+        for ((block, command, below), answer) in examples.iter().zip(answers) {
+            check(block, command, *below, &answer);
+            ran += 1;
+        }
+    }
+    assert!(ran > 10, "only {ran} commands were found");
+}
+
+/// The block right below one.
+fn below(blocks: &[Block], index: usize) -> Option<&Block> {
+    blocks.get(index + 1).filter(|below| below.follows)
+}
+
+/// Compares what a command came to with what the page says.
+fn check(block: &Block, command: &Example, below: Option<&Block>, answer: &Answer) {
+    let shown = format!("{}: {}\n{answer:#?}", block.place, command.text);
+    assert_eq!(answer.code, Some(command.code), "{shown}");
+    if let Some(stdout) = &command.stdout {
+        assert_eq!(answer.stdout, *stdout, "{shown}");
+    }
+    match below {
+        Some(below) if below.mark == "text" => assert_eq!(answer.stdout, below.text, "{shown}"),
+        Some(below) if below.mark == "json" => {
+            let expected: serde_json::Value =
+                serde_json::from_str(&below.text).expect("JSON in a block marked so");
+            let mut lines = answer.stderr.lines();
+            let seen = lines.any(|line| serde_json::from_str(line).ok() == Some(expected.clone()));
+            assert!(seen, "{shown}");
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_config_in_a_page_is_sound() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for page in pages() {
+        for block in blocks(&page) {
+            let whole = block.text.lines().any(|line| line.starts_with("pipeline:"));
+            if block.mark == "yaml" && whole {
+                let file = folder.path().join("page.yaml");
+                fs::write(&file, &block.text).expect("a file");
+                let ran = nerodia(["lint".as_ref(), file.as_os_str()]).run();
+                assert_eq!(ran.code, Some(0), "{}:\n{}", block.place, ran.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn references_are_what_the_program_prints() {
+    for (option, name) in [
+        ("--markdown", "docs/config.md"),
+        ("--metrics", "docs/metrics.md"),
+    ] {
+        let printed = nerodia(["schema", option]).run().expect(0);
+        let page = fs::read_to_string(root().join(name)).unwrap_or_default();
+        assert!(
+            page == printed.text(),
+            "run: scripts/nerodia schema {option} > {name}"
+        );
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let others = ["CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name));
+    for page in pages().into_iter().chain(others) {
+        let text = fs::read_to_string(&page).expect("a page");
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let target = page.parent().expect("a page stands in a folder").join(file);
+            assert!(target.exists(), "{}: {link}", page.display());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The commands of a page that belong together, in one shell.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use support::{Answer, Shell, kafka_folder, port, root};
+
+use super::page::Example;
+
+/// The port that pages show, which on this machine may be taken.
+const PORT: &str = "4195";
+
+/// At the end, also when a command failed or hung: the jobs, then the brokers.
+const END: &str =
+    "trap 'kill $(jobs -p) 2>/dev/null; wait; scripts/kafka.sh stop --all 2>/dev/null' EXIT\n";
+
+/// Runs the commands up to the first with another exit code than it should have; what each came to.
+pub fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
+    let shell = Shell::new();
+    lend_kafka(&shell);
+    let folder = shell.folder.path().join("session");
+    fs::create_dir(&folder).expect("a folder");
+    let mut script = END.to_owned();
+    for (number, Example { text, code, .. }) in commands.enumerate() {
+        write!(
+            script,
+            "{{ {text}}} >session/{number}.out 2>session/{number}.err\n\
+             code=$?; echo $code >session/{number}.code; [ $code = {code} ] || exit\n"
+        )
+        .expect("a String takes all that is written to it");
+    }
+    let port = port().to_string();
+    let whole = shell.run(&script.replace(PORT, &port));
+    let mut answers = Vec::new();
+    let read = |number: usize, what| fs::read_to_string(folder.join(format!("{number}.{what}")));
+    while let Ok(code) = read(answers.len(), "code") {
+        let text = |what| {
+            let text = read(answers.len(), what).expect("it was written");
+            text.replace(&port, PORT)
+        };
+        let (stdout, stderr) = (text("out"), text("err"));
+        answers.push(Answer {
+            code: code.trim().parse().ok(),
+            stdout,
+            stderr,
+        });
+    }
+    assert!(!answers.is_empty(), "{script}\n{whole:#?}");
+    answers
+}
+
+/// Kafka's jars, which a `scripts/kafka.sh start` in the shell would fetch into its own folder.
+fn lend_kafka(shell: &Shell) {
+    let installed = Command::new("bash")
+        .arg(root().join("scripts/kafka.sh"))
+        .arg("install")
+        .stdin(Stdio::null())
+        .status()
+        .expect("bash is a prerequisite");
+    assert!(installed.success(), "scripts/kafka.sh install failed");
+    let jars = kafka_folder().join("jars");
+    let folder = shell.folder.path().join("target/kafka");
+    fs::create_dir_all(&folder).expect("a folder");
+    symlink(jars, folder.join("jars")).expect("a link");
+}

@@ -1,0 +1,147 @@
+//! Answers that real brokers give rarely, from librdkafka's mock cluster: what they ask for is tried again, and each
+//! message is processed.
+
+use std::collections::BTreeMap;
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::RDKafkaApiKey as Api;
+use rdkafka::types::RDKafkaRespErr::{self as Error, *};
+use serde_json::json;
+use support::{Cluster, Pipeline, Record};
+
+const PARTITIONS: i32 = 4;
+const COUNT: u64 = 6_000;
+
+/// When the program meets the errors.
+#[derive(PartialEq)]
+enum Met {
+    /// From its first request on.
+    AtTheStart,
+    /// When it is a member of the group.
+    AsAMember,
+}
+
+/// Messages to a program that meets `errors`, and tells so if it is `told`; how often each came.
+fn through(
+    name: &str,
+    api: Api,
+    errors: &[Error],
+    met: Met,
+    told: Option<&str>,
+) -> BTreeMap<u64, u32> {
+    let mock: MockCluster<'static, DefaultProducerContext> =
+        MockCluster::new(3).expect("a mock cluster");
+    let topics = ["in", "out", "dead"].map(|topic| format!("{name}-{topic}"));
+    for topic in &topics {
+        mock.create_topic(topic, PARTITIONS, 3).expect("a topic");
+    }
+    let cluster = Cluster::at(mock.bootstrap_servers());
+    let pipeline =
+        Pipeline::with_topics(&cluster, &cluster, name, topics, "root = {'n': this['n']}")
+            .with("input.kafka.instance_id", "one")
+            .with("http", json!({ "enabled": false }));
+    let record =
+        |n: u64| Record::json(&json!({ "n": n })).partition((n % PARTITIONS as u64) as i32);
+    cluster.produce(&pipeline.input, (0..COUNT).map(record));
+    // From here on only the program writes, reads and commits, so that it is the one who meets them.
+    if met == Met::AtTheStart {
+        mock.request_errors(api, errors);
+    }
+    let mut running = pipeline.start_and_join();
+    if met == Met::AsAMember {
+        mock.request_errors(api, errors);
+    }
+    if let Some(told) = told {
+        // Not each request comes before all is committed.
+        running.await_logged(told, 1);
+    }
+    pipeline.await_all_committed(&cluster, &mut running);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    let mut counts = BTreeMap::new();
+    for record in cluster.read(&pipeline.output) {
+        *counts
+            .entry(record.value()["n"].as_u64().expect("a number"))
+            .or_default() += 1;
+    }
+    let all: Vec<u64> = (0..COUNT).collect();
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), all, "{log}");
+    counts
+}
+
+#[track_caller]
+fn assert_once(counts: &BTreeMap<u64, u32>) {
+    let twice: Vec<&u64> = counts
+        .iter()
+        .filter(|(_, count)| **count != 1)
+        .map(|(n, _)| n)
+        .collect();
+    assert!(twice.is_empty(), "came twice: {twice:?}");
+}
+
+#[test]
+fn writes_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+    ];
+    assert_once(&through(
+        "produce",
+        Api::Produce,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
+}
+
+#[test]
+fn reads_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+        RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+    ];
+    assert_once(&through(
+        "fetch",
+        Api::Fetch,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
+}
+
+#[test]
+fn commits_are_refused_for_a_while() {
+    let errors = [
+        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    ];
+    assert_once(&through(
+        "commit",
+        Api::OffsetCommit,
+        &errors,
+        Met::AtTheStart,
+        None,
+    ));
+}
+
+const FENCED: [Error; 1] = [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID];
+const REJOINING: Option<&str> = Some("joining again");
+
+/// A lone static member that is fenced joins again.
+#[test]
+fn fenced_by_nobody() {
+    let met = Met::AsAMember;
+    through("fenced", Api::Heartbeat, &FENCED, met, REJOINING);
+}
+
+/// So does one that did not take its partitions yet.
+#[test]
+fn fenced_by_nobody_at_the_start() {
+    let met = Met::AtTheStart;
+    through("fenced-early", Api::Heartbeat, &FENCED, met, REJOINING);
+}

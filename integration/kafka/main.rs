@@ -1,0 +1,21 @@
+//! Kafka to Kafka, against real brokers. Tests share one broker; those that kill, stop or configure brokers have their own.
+
+mod ending;
+mod errors;
+mod exactly_once;
+mod figures;
+mod group;
+mod health;
+mod letters;
+mod members;
+mod messages;
+mod million;
+mod poison;
+mod positions;
+mod refused;
+mod replay;
+mod secure;
+mod slow;
+mod start;
+mod topics;
+mod trying;

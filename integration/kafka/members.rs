@@ -1,0 +1,235 @@
+//! A group member and the answers that it owes: what overtakes them, and what a second process does.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::{Cluster, Pipeline, Record, Running, Signal, eventually, nerodia};
+
+use crate::topics;
+
+/// How often each number came.
+fn counts(cluster: &Cluster, topic: &str) -> BTreeMap<u64, u32> {
+    let mut counts = BTreeMap::new();
+    for record in cluster.read(topic) {
+        let n = record.value()["n"].as_u64().expect("a number");
+        *counts.entry(n).or_default() += 1;
+    }
+    counts
+}
+
+fn each_once(count: u64) -> BTreeMap<u64, u32> {
+    (0..count).map(|n| (n, 1)).collect()
+}
+
+/// Message `n` in partition `n`, whose script takes long where `n` is 0 or 1.
+const SLOW: &str = "\
+import time
+if this['n'] < 2 and this['slow']:
+    time.sleep(this['slow'])
+root = {'n': this['n']}
+";
+
+fn record(n: u64, slow: u64) -> Record {
+    Record::json(&json!({ "n": n, "slow": slow })).partition((n % 2) as i32)
+}
+
+/// Two partitions, and messages that take long for as long as a rebalance may.
+fn patient(cluster: &Cluster, name: &str, delivery: &str) -> Pipeline {
+    Pipeline::new(cluster, name, 2, SLOW)
+        .with("delivery", delivery)
+        .with("guests.timeout", "2m")
+        .with("pipeline.threads", 2)
+        .with("input.kafka.group.rebalance_timeout", "60s")
+}
+
+/// `running` has messages in flight that take long, and others that are done.
+fn await_in_flight(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running) {
+    running.eventually("all but the slow ones", || {
+        let came = counts(cluster, &pipeline.output).len();
+        (came == 2).then_some(()).ok_or(format!("{came}"))
+    });
+}
+
+/// A topic that fits the pattern is created while a revocation waits for its answer: librdkafka joins again by itself, and
+/// the partition that this process is finishing goes to another one. It must give up what it has in flight of it.
+#[test]
+fn a_topic_appears_while_a_revocation_waits() {
+    let cluster = Cluster::shared();
+    let pipeline = patient(cluster, "overtaken", "at_least_once");
+    let pattern = format!("^{}", pipeline.input);
+    let pipeline = pipeline.with("input.kafka.topics", json!([pattern])).with(
+        "input.kafka.properties",
+        json!({ "topic.metadata.refresh.interval.ms": 500 }),
+    );
+    let mut first = pipeline.start_and_join();
+    cluster.produce(&pipeline.input, [record(2, 0), record(3, 0)]);
+    pipeline.await_all_committed(cluster, &mut first);
+    cluster.produce(&pipeline.input, [record(0, 25), record(1, 25)]);
+    std::thread::sleep(Duration::from_secs(1));
+    await_in_flight(cluster, &pipeline, &mut first);
+    let mut second = pipeline.start();
+    first.await_logged("partitions revoked", 1);
+    topics::create(cluster, &format!("{}-new", pipeline.input), 1);
+    first.await_logged("lost the place in the group", 1);
+    second.await_logged("partitions assigned", 1);
+    first.eventually("all results", || {
+        let came = counts(cluster, &pipeline.output).len();
+        (came == 4).then_some(()).ok_or(format!("{came}"))
+    });
+    for running in [first, second] {
+        let (code, log) = running.terminate();
+        assert_eq!(code, Some(0), "{log}");
+    }
+    assert_eq!(counts(cluster, &pipeline.output), each_once(4));
+    assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
+}
+
+/// The process stands still for longer than its session while a revocation waits: the partition is another's, and what is
+/// in flight of it is given up, not finished late.
+#[test]
+fn a_session_is_lost_while_a_revocation_waits() {
+    let cluster = Cluster::shared();
+    for delivery in ["at_least_once", "exactly_once"] {
+        let pipeline = patient(cluster, "silent", delivery);
+        let named = |name: &str| {
+            let pipeline = pipeline.clone();
+            match delivery {
+                "exactly_once" => pipeline.with("output.kafka.transactional_id", name),
+                _ => pipeline,
+            }
+        };
+        let mut first = named(&format!("{}-1", pipeline.group)).start_and_join();
+        cluster.produce(&pipeline.input, [record(2, 0), record(3, 0)]);
+        pipeline.await_all_committed(cluster, &mut first);
+        cluster.produce(&pipeline.input, [record(0, 25), record(1, 25)]);
+        std::thread::sleep(Duration::from_secs(1));
+        let mut second = named(&format!("{}-2", pipeline.group)).start();
+        first.await_logged("partitions revoked", 1);
+        first.signal(Signal::STOP);
+        second.await_logged("partitions assigned", 1);
+        second.eventually("the other one is put out", || {
+            let members = cluster.members(&pipeline.group).len();
+            (members == 1).then_some(()).ok_or(format!("{members}"))
+        });
+        first.signal(Signal::CONT);
+        first.eventually("all results", || {
+            let came = counts(cluster, &pipeline.output).len();
+            (came == 4).then_some(()).ok_or(format!("{came}"))
+        });
+        for running in [first, second] {
+            let (code, log) = running.terminate();
+            assert_eq!(code, Some(0), "{log}");
+        }
+        assert_eq!(
+            counts(cluster, &pipeline.output),
+            each_once(4),
+            "{delivery}"
+        );
+    }
+}
+
+/// What is left of a transaction is committed at once when the pipeline ends, however long it might have lasted.
+#[test]
+fn a_transaction_does_not_hold_up_the_end() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "hurry", 2, "root = this")
+        .with("delivery", "exactly_once")
+        .with("input.kafka.instance_id", "the-one")
+        .with("input.kafka.commit_period", "30s")
+        .with("shutdown_timeout", "10s");
+    let running = pipeline.start_and_join();
+    cluster.produce(&pipeline.input, (0..20).map(|n| record(n, 0)));
+    std::thread::sleep(Duration::from_secs(2)); // written by now, and not committed for long
+    let began = Instant::now();
+    let (code, log) = running.terminate();
+    println!("ended after {:?}", began.elapsed());
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(counts(cluster, &pipeline.output), each_once(20));
+    let committed = cluster.committed(&pipeline.group, &pipeline.input);
+    assert_eq!(committed.values().sum::<i64>(), 20);
+}
+
+/// The brokers share the partitions (KIP-848): members come, go, and are killed.
+#[test]
+fn the_consumer_protocol() {
+    const ALL: u64 = 6_000;
+    let cluster = Cluster::shared();
+    for delivery in ["at_least_once", "exactly_once"] {
+        let pipeline = Pipeline::new(cluster, "kip848", 12, "root = {'n': this['n']}")
+            .with("delivery", delivery)
+            .with("input.kafka.group", json!({ "protocol": "consumer" }));
+        let named = |n: u32| {
+            let id = format!("{}-{n}", pipeline.group);
+            match delivery {
+                "exactly_once" => pipeline.clone().with("output.kafka.transactional_id", id),
+                _ => pipeline.clone(),
+            }
+        };
+        let record = |n: u64| Record::json(&json!({ "n": n })).partition((n % 12) as i32);
+        let mut first = named(1).start_and_join();
+        cluster.produce(&pipeline.input, (0..ALL / 3).map(record));
+        let mut second = named(2).start();
+        second.await_logged("partitions assigned", 1);
+        cluster.produce(&pipeline.input, (ALL / 3..ALL / 3 * 2).map(record));
+        let (code, log) = first_of(&mut first, &pipeline, cluster);
+        assert_eq!(code, None, "{log}");
+        assert_eq!(first.terminate().0, Some(0));
+        cluster.produce(&pipeline.input, (ALL / 3 * 2..ALL).map(record));
+        pipeline.await_all_committed(cluster, &mut second);
+        let (code, log) = second.terminate();
+        assert_eq!(code, Some(0), "{log}");
+        assert_eq!(
+            counts(cluster, &pipeline.output),
+            each_once(ALL),
+            "{delivery}"
+        );
+        assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
+    }
+}
+
+/// `running` has let go of some partitions to the other member, and still runs.
+fn first_of(
+    running: &mut Running,
+    pipeline: &Pipeline,
+    cluster: &Cluster,
+) -> (Option<i32>, String) {
+    running.await_logged("partitions revoked", 1);
+    pipeline.await_all_committed(cluster, running);
+    (None, running.log())
+}
+
+/// A dry run looks at dead letters without a group: it takes nothing away from a replay, or from another dry run.
+#[test]
+fn a_dry_run_joins_no_group() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "dry", 2, "root = this['x']");
+    cluster.produce(&pipeline.input, (0..10).map(|n| record(n, 0)));
+    let mut running = pipeline.start_and_join();
+    pipeline.await_all_committed(cluster, &mut running);
+    assert_eq!(running.terminate().0, Some(1));
+    assert_eq!(cluster.count(pipeline.dead()), 10);
+    // Somebody replays, and takes long over the first.
+    let replays = format!("{}-replay", pipeline.group);
+    let member: rdkafka::consumer::BaseConsumer = cluster
+        .client()
+        .set("group.id", &replays)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .create()
+        .expect("a consumer");
+    use rdkafka::consumer::Consumer as _;
+    member.subscribe(&[pipeline.dead()]).expect("subscribed");
+    eventually("the other one has the partitions", || {
+        let _ = member.poll(Duration::from_millis(20));
+        let has = member.assignment().expect("an assignment").count();
+        (has > 0).then_some(()).ok_or_else(|| "none".into())
+    });
+    let mended = pipeline.clone().script("root = {'n': this['n']}");
+    let file = mended.file();
+    let args = ["replay", "--dry-run", "-c"].map(Into::into).into_iter();
+    let dry = nerodia(args.chain([file.path().as_os_str().to_owned()])).run();
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert_eq!(dry.text().lines().count(), 10, "{}", dry.stderr);
+    let _ = member.poll(Duration::from_millis(20));
+    assert!(member.assignment().expect("an assignment").count() > 0);
+}

@@ -1,0 +1,184 @@
+//! Starts that fail, starts that have to wait, and brokers that go away later.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::{Cluster, Pipeline, Record, errors, logged, nerodia, recently};
+
+const COPY: &str = "root = {'n': this['n']}";
+
+fn message(n: u64) -> Record {
+    Record::json(&json!({ "n": n })).timestamp(recently())
+}
+
+/// A port of this machine at which nobody listens.
+fn closed_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+/// One line with all of `parts`, exit code 1, in time.
+#[track_caller]
+fn assert_fails(pipeline: &Pipeline, parts: &[&str]) {
+    let began = Instant::now();
+    let pipeline = pipeline.clone().arg("--connect-timeout").arg("3s");
+    let (code, log) = pipeline.start().wait();
+    // A machine may be slow, but it did not try for the default of 30 s.
+    assert!(began.elapsed() < Duration::from_secs(20), "{log}");
+    let errors = errors(&log);
+    assert_eq!((code, errors.len()), (Some(1), 1), "{log}");
+    println!("{:?}: {}", began.elapsed(), errors[0]);
+    for part in parts {
+        assert!(errors[0].contains(part), "no {part:?} in: {}", errors[0]);
+    }
+}
+
+#[test]
+fn a_broker_that_is_not_there() {
+    let cluster = Cluster::shared();
+    let address = closed_port();
+    for place in ["input", "output", "dead_letter"] {
+        let field = format!("{place}.kafka.addresses");
+        let pipeline = Pipeline::new(cluster, "closed", 1, COPY).with(&field, json!([address]));
+        assert_fails(&pipeline, &[&address, &field, "running"]);
+    }
+    // Somebody listens there, who never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let field = "input.kafka.addresses";
+    let pipeline = Pipeline::new(cluster, "silent", 1, COPY).with(field, json!([address]));
+    assert_fails(&pipeline, &[&address, field]);
+}
+
+#[test]
+fn a_host_that_is_not_there() {
+    let address = "no-such-host.invalid:9092";
+    let pipeline = Pipeline::new(Cluster::shared(), "host", 1, COPY)
+        .with("input.kafka.addresses", json!([address]));
+    assert_fails(&pipeline, &[address, "input.kafka.addresses", "host"]);
+}
+
+/// One of several addresses is enough.
+#[test]
+fn one_address_of_several_is_right() {
+    let cluster = Cluster::shared();
+    let all = json!(["no-such-host.invalid", closed_port(), cluster.addresses()]);
+    let pipeline = Pipeline::new(cluster, "several", 1, COPY).with("input.kafka.addresses", all);
+    cluster.produce(&pipeline.input, (0..10).map(message));
+    let mut running = pipeline.start();
+    pipeline.await_all_committed(cluster, &mut running);
+    assert_eq!(running.terminate().0, Some(0));
+}
+
+#[test]
+fn topics_that_are_not_there() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "topics", 1, COPY);
+    let at = cluster.addresses();
+    let input = pipeline
+        .clone()
+        .with("input.kafka.topics", json!([pipeline.input, "nowhere"]));
+    assert_fails(
+        &input,
+        &["`nowhere`", at, "input.kafka.topics", "create it"],
+    );
+    for place in ["output", "dead_letter"] {
+        let field = format!("{place}.kafka.topic");
+        let output = pipeline.clone().with(&field, "nowhere");
+        assert_fails(&output, &["`nowhere`", at, &field, "create it"]);
+    }
+    let partition = pipeline.with("output.kafka.partition", 7);
+    cluster.produce(&partition.input, (0..3).map(message));
+    let topic = format!("`{}`", partition.output);
+    assert_fails(&partition, &[&topic, "partition"]);
+}
+
+#[test]
+fn no_group() {
+    let pipeline = Pipeline::new(Cluster::shared(), "group", 1, COPY);
+    let pipeline = pipeline.with("input.kafka.consumer_group", json!(null));
+    let file = pipeline.file();
+    for command in ["lint", "run"] {
+        let ran = nerodia([command, "-c"]).arg(file.path()).run().expect(2);
+        let errors = errors(&ran.stderr);
+        assert!(
+            errors[0].contains("`input.kafka` has no `consumer_group`"),
+            "{errors:?}"
+        );
+    }
+}
+
+/// "A broker that comes up 5 s after the start: works." Then all brokers go away for a while, twice: by a crash, and
+/// by silence.
+#[test]
+fn brokers_that_come_late_and_go_away() {
+    const ALL: u64 = 3_000;
+    let cluster = Cluster::start("away", 1, &[]);
+    let pipeline = Pipeline::new(&cluster, "away", 2, COPY);
+    cluster.produce(&pipeline.input, (0..1_000).map(message));
+    cluster.broker("kill", 1);
+    let mut running = pipeline.start();
+    running.await_logged("cannot reach Kafka yet", 1);
+    std::thread::sleep(Duration::from_secs(5));
+    cluster.broker("start", 1);
+    pipeline.await_all_committed(&cluster, &mut running);
+
+    cluster.produce(&pipeline.input, (1_000..2_000).map(message));
+    cluster.broker("kill", 1);
+    running.await_logged("cannot reach Kafka: trying again", 1);
+    std::thread::sleep(Duration::from_secs(6));
+    cluster.broker("start", 1);
+    pipeline.await_all_committed(&cluster, &mut running);
+
+    cluster.produce(&pipeline.input, (2_000..ALL).map(message));
+    cluster.broker("pause", 1);
+    std::thread::sleep(Duration::from_secs(12));
+    cluster.broker("resume", 1);
+    pipeline.await_all_committed(&cluster, &mut running);
+    cluster.produce(&pipeline.input, [message(ALL)]);
+    pipeline.await_all_committed(&cluster, &mut running);
+
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    // Each outage is told of, once a client, and its end too.
+    let logged = |text| logged(&log, text).len();
+    println!(
+        "told {} times that Kafka is away, {} times that it is back",
+        logged("cannot reach Kafka: trying again"),
+        logged("Kafka is there again")
+    );
+    assert!(logged("Kafka is there again") >= 1, "{log}");
+    let mut numbers: Vec<u64> = cluster
+        .read(&pipeline.output)
+        .iter()
+        .map(|record| record.value()["n"].as_u64().expect("a number"))
+        .collect();
+    numbers.sort_unstable();
+    let twice = numbers.len() as u64 - ALL - 1;
+    println!("{twice} came twice");
+    numbers.dedup();
+    assert_eq!(numbers, (0..=ALL).collect::<Vec<_>>());
+    // Who was away from the group for too long reads again what was not committed; that is told, and nothing else is.
+    assert!(
+        twice == 0 || logged("partitions revoked") > 0 || logged("not committed") > 0,
+        "{twice} came twice:\n{log}"
+    );
+}
+
+/// Asked to end while no broker is there: it says what is not delivered, and ends in time.
+#[test]
+fn terminated_while_brokers_are_away() {
+    let cluster = Cluster::start("gone", 1, &[]);
+    let pipeline = Pipeline::new(&cluster, "gone", 1, COPY).with("shutdown_timeout", "3s");
+    cluster.produce(&pipeline.input, (0..100).map(message));
+    let mut running = pipeline.start();
+    pipeline.await_all_committed(&cluster, &mut running);
+    cluster.broker("kill", 1);
+    running.await_logged("cannot reach Kafka: trying again", 1);
+    let began = Instant::now();
+    let (code, log) = running.terminate();
+    println!("{code:?} after {:?}: {:?}", began.elapsed(), errors(&log));
+    assert!(began.elapsed() < Duration::from_secs(20), "{log}");
+    // All was committed, so nothing is amiss.
+    assert_eq!(code, Some(0), "{log}");
+}

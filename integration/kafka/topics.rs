@@ -1,0 +1,55 @@
+//! What becomes of topics and offsets while a pipeline uses them.
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use support::{Cluster, PATIENCE, eventually};
+
+fn admin(cluster: &Cluster) -> AdminClient<DefaultClientContext> {
+    cluster.client().create().expect("an admin client")
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE))
+}
+
+/// Makes a topic of this very name; one that was just deleted may be in the way for a moment.
+pub fn create(cluster: &Cluster, name: &str, partitions: i32) {
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    eventually("the topic is made", || {
+        let made = wait(admin(cluster).create_topics([&topic], &options()));
+        match made.expect("an answer").remove(0) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    });
+}
+
+pub fn grow(cluster: &Cluster, name: &str, partitions: usize) {
+    let partitions = NewPartitions::new(name, partitions);
+    let grown = wait(admin(cluster).create_partitions([&partitions], &options()));
+    assert!(grown.expect("an answer")[0].is_ok());
+}
+
+pub fn delete(cluster: &Cluster, name: &str) {
+    let deleted = wait(admin(cluster).delete_topics(&[name], &options()));
+    assert!(deleted.expect("an answer")[0].is_ok());
+}
+
+/// As if the offsets of a group that is not there had been kept for too long. The brokers refuse for as long as they know
+/// of a member.
+pub fn forget_offsets(cluster: &Cluster, group: &str) {
+    eventually("the group is deleted", || {
+        let deleted = wait(admin(cluster).delete_groups(&[group], &options()));
+        match deleted.expect("an answer").remove(0) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    });
+}

@@ -1,0 +1,196 @@
+//! `nerodia try --from-kafka`: messages before and after, without a trace.
+
+use std::time::Duration;
+
+use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
+use serde_json::{Value, json};
+use support::{Cluster, Pipeline, Record, nerodia, send, unique};
+
+fn objects(text: &str) -> Vec<Value> {
+    let objects = text.lines().map(serde_json::from_str);
+    objects.collect::<Result<_, _>>().expect("lines of JSON")
+}
+
+#[test]
+fn kafka_is_read_without_a_trace() {
+    let cluster = Cluster::shared();
+    let script = "meta['key'] = 'mine'\nroot = 1 / this['n']";
+    let pipeline = Pipeline::new(cluster, "try", 3, script);
+    let records = (0..30).map(|n| {
+        Record::json(&json!({ "n": n }))
+            .key(format!("key-{n}"))
+            .header("trace", Some(b"abc"))
+            .partition(n % 3)
+    });
+    cluster.produce(&pipeline.input, records);
+    // A member that is there all the while, and has no need to notice.
+    let mut running = pipeline.start_and_join();
+    pipeline.await_all_committed(cluster, &mut running);
+    let members = cluster.members(&pipeline.group);
+    let before = (
+        cluster.committed(&pipeline.group, &pipeline.input),
+        cluster.ends(&pipeline.output),
+        cluster.ends(pipeline.dead()),
+    );
+
+    let file = pipeline.file();
+    let args = [
+        "try".as_ref(),
+        "--json".as_ref(),
+        "-c".as_ref(),
+        file.path().as_os_str(),
+    ];
+    let ran = nerodia(args)
+        .arg("--from-kafka")
+        .arg("--count")
+        .arg("9")
+        .run()
+        .expect(0);
+    let shown = objects(ran.text());
+    let mut offsets: Vec<(i64, i64)> = shown
+        .iter()
+        .map(|one| {
+            (
+                one["partition"].as_i64().expect("a number"),
+                one["offset"].as_i64().expect("a number"),
+            )
+        })
+        .collect();
+    offsets.sort_unstable();
+    let last = (0..3).flat_map(|partition| (7..10).map(move |offset| (partition, offset)));
+    assert_eq!(offsets, last.collect::<Vec<_>>(), "the last, evenly");
+    let one = &shown[0];
+    assert_eq!(one["topic"], *pipeline.input);
+    assert!(
+        one["input"]["key"]
+            .as_str()
+            .is_some_and(|key| key.starts_with("key-")),
+        "{one}"
+    );
+    assert_eq!(one["outputs"][0]["key"], "mine");
+    assert_eq!(one["outputs"][0]["headers"], json!([["trace", "abc"]]));
+
+    // All of another topic, which has less than asked for.
+    let ran = nerodia(args)
+        .arg("--from-kafka")
+        .arg(&pipeline.input)
+        .arg("--count")
+        .arg("100")
+        .run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let shown = objects(ran.text());
+    assert_eq!(shown.len(), 30);
+    let failed: Vec<&Value> = shown
+        .iter()
+        .filter(|one| one["outcome"] == "failed")
+        .collect();
+    let [failed] = failed[..] else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(failed["error"]["type"], "ZeroDivisionError");
+    assert_eq!(
+        (&failed["partition"], &failed["offset"]),
+        (&json!(0), &json!(0))
+    );
+    let empty = nerodia(args)
+        .arg("--from-kafka")
+        .arg(cluster.topic("try-empty", 2))
+        .run()
+        .expect(0);
+    assert_eq!(empty.text(), "");
+
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(
+        cluster.members(&pipeline.group),
+        members,
+        "nobody came or went"
+    );
+    assert_eq!(
+        running.logged("partitions assigned").len(),
+        1,
+        "{}",
+        running.log()
+    );
+    let after = (
+        cluster.committed(&pipeline.group, &pipeline.input),
+        cluster.ends(&pipeline.output),
+        cluster.ends(pipeline.dead()),
+    );
+    assert_eq!(after, before);
+    let own = format!("{}-try", pipeline.group);
+    assert_eq!(cluster.members(&own), Vec::<String>::new());
+    assert!(
+        cluster
+            .committed(&own, &pipeline.input)
+            .values()
+            .all(|&offset| offset == 0)
+    );
+    running.terminate();
+
+    let ran = nerodia(args)
+        .arg("--from-kafka")
+        .arg("no-such-topic")
+        .arg("--connect-timeout")
+        .arg("5s")
+        .run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("the topic `no-such-topic` of `--from-kafka` does not exist"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// Offsets only bound the number of messages: markers and aborted messages have some too.
+#[test]
+fn topics_that_were_written_with_transactions() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "try-transactions", 2, "root = this");
+    let producer: ThreadedProducer<DefaultProducerContext> = cluster
+        .client()
+        .set("transactional.id", unique("writer"))
+        .create()
+        .expect("a producer");
+    let wait = Duration::from_secs(60);
+    producer.init_transactions(wait).expect("transactions");
+    for round in 0..24 {
+        producer.begin_transaction().expect("begun");
+        let record = Record::json(&json!(round)).partition(round % 2);
+        send(&producer, &pipeline.input, &record);
+        producer.flush(wait).expect("written");
+        // The last ones are aborted: at the end of the topic there is nothing to be seen.
+        if round < 18 {
+            producer.commit_transaction(wait).expect("committed");
+        } else {
+            producer.abort_transaction(wait).expect("rolled back");
+        }
+    }
+    let file = pipeline.file();
+    let sample = |count: &str| {
+        let args = [
+            "try".as_ref(),
+            "--json".as_ref(),
+            "-c".as_ref(),
+            file.path().as_os_str(),
+        ];
+        let ran = nerodia(args)
+            .arg("--from-kafka")
+            .arg("--count")
+            .arg(count)
+            .set("logger.level=info")
+            .run()
+            .expect(0);
+        assert!(!ran.stderr.contains("PartitionEOF"), "{}", ran.stderr);
+        let shown = objects(ran.text());
+        let mut payloads: Vec<i64> = shown
+            .iter()
+            .map(|one| one["input"]["payload"].as_str().expect("text"))
+            .map(|payload| payload.parse().expect("a number"))
+            .collect();
+        payloads.sort_unstable();
+        payloads
+    };
+    assert_eq!(sample("6"), (12..18).collect::<Vec<_>>(), "the last six");
+    assert_eq!(sample("100"), (0..18).collect::<Vec<_>>(), "all there are");
+}

@@ -1,0 +1,37 @@
+//! What the integration tests share: the built program, a pipeline that runs, a Kafka of their own, and waiting.
+//!
+//! A test puts a run together with [`nerodia`] (or [`eval`], or [`Pipeline`] for Kafka). [`Nerodia::run`] runs it to its
+//! end and gives what came of it, as a [`Ran`]. [`Nerodia::start`] gives a [`Running`]: a test feeds it, waits for a line
+//! of its log or a result, asks its web server for statistics, and ends it.
+//!
+//! It is a crate of its own, and no module, so that each target of `integration/` uses the part that it needs, and is built
+//! with what was built once.
+
+mod alone;
+mod cluster;
+mod files;
+mod http;
+mod log;
+mod pipeline;
+mod process;
+mod program;
+mod record;
+mod running;
+mod runtimes;
+mod shell;
+mod wait;
+
+pub use alone::{Alone, alone};
+pub use cluster::{Cluster, PATIENCE, kafka_folder, kafka_sh};
+pub use files::{put, root, target, unique, written};
+pub use http::{Web, get, port, request};
+pub use log::{errors, logged, tail};
+pub use pipeline::Pipeline;
+pub use process::{processor_time, resident, send_signal};
+pub use program::{Nerodia, Ran, eval, nerodia, pipeline, program};
+pub use record::{Record, recently, send};
+pub use running::Running;
+pub use runtimes::RUNTIMES;
+pub use rustix::process::Signal;
+pub use shell::{Answer, Shell};
+pub use wait::{HANG, Look, eventually, wait_for_exit};

@@ -1,0 +1,100 @@
+//! Runs command lines as a reader of the documentation would, in a folder that looks like the repository.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use crate::alone::enter;
+use crate::{program, root, wait_for_exit};
+
+/// A folder with everything the repository has, by links, where commands may leave files behind.
+///
+/// `scripts/nerodia` finds the program that the tests were built with there, and finds it up to date: a test must
+/// not start a build. Plain `nerodia` works too.
+pub struct Shell {
+    pub folder: TempDir,
+}
+
+/// What a command line came to.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Shell {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for entry in fs::read_dir(root()).expect("the repository").flatten() {
+            let name = entry.file_name();
+            if name != "target" && name != ".git" {
+                symlink(entry.path(), folder.path().join(&name)).expect("a link");
+            }
+        }
+        let release = folder.path().join("target/release");
+        fs::create_dir_all(&release).expect("a folder");
+        symlink(program(), release.join("nerodia")).expect("a link");
+        // As new as no source can be.
+        let stamp = File::create(release.join(".nerodia-set-up")).expect("a file");
+        stamp
+            .set_modified(SystemTime::now() + Duration::from_secs(86_400))
+            .expect("a time");
+        Self { folder }
+    }
+
+    /// Runs `command` in bash, with nothing on its standard input.
+    pub fn run(&self, command: &str) -> Answer {
+        let target = self.folder.path().join("target");
+        let path = std::env::var("PATH").unwrap_or_default();
+        enter();
+        let mut child = Command::new("bash")
+            .args(["-o", "pipefail", "-c", command])
+            .current_dir(self.folder.path())
+            .env(
+                "PATH",
+                format!("{}:{path}", target.join("release").display()),
+            )
+            .env("CARGO_TARGET_DIR", &target)
+            .env_remove("NERODIA_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("bash is a prerequisite");
+        let stdout = reading(child.stdout.take().expect("piped"));
+        let stderr = reading(child.stderr.take().expect("piped"));
+        let code = wait(&mut child, command);
+        Answer {
+            code,
+            stdout: stdout.join().expect("reading does not panic"),
+            stderr: stderr.join().expect("reading does not panic"),
+        }
+    }
+}
+
+fn reading(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).expect("a pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn wait(child: &mut Child, command: &str) -> Option<i32> {
+    let Some(status) = wait_for_exit(child) else {
+        // With all that it started; it may have an end of its own to make.
+        kill_process_group(Pid::from_child(child), Signal::TERM).expect("it is our child");
+        child.wait().expect("it is our child");
+        panic!("hangs: {command}");
+    };
+    status.code()
+}

@@ -1,0 +1,301 @@
+//! `nerodia top` in a real terminal: tmux, beside a pipeline under load whose guests die.
+//!
+//! What the terminal showed is left in `target/top`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use support::{Running, eventually, nerodia, port, program, target, written};
+
+/// A tmux server of its own with one window; ends with the test.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    /// Runs `command` in a shell in it, which stays afterwards.
+    fn open(name: &str, width: u16, height: u16) -> Self {
+        let terminal = Self {
+            socket: format!("nerodia-{name}-{}", std::process::id()),
+        };
+        let size = [width, height].map(|size| size.to_string());
+        let shell = "env PS1='$ ' HISTFILE= LC_ALL=C.UTF-8 bash --norc --noprofile";
+        terminal.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &size[0],
+            "-y",
+            &size[1],
+            shell,
+        ]);
+        terminal.await_shown("the shell is there", |shown| shown.contains('$'));
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .args(["-u", "-L", &self.socket])
+            .args(args)
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("TMUX")
+            .env_remove("NO_COLOR")
+            .output()
+            .expect("tmux is installed by scripts/web.sh");
+        assert!(
+            output.status.success(),
+            "tmux {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// A line for the shell.
+    fn types(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", line]);
+        self.key("Enter");
+    }
+
+    fn key(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    fn shown(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// What is shown as soon as it is as it should be.
+    #[track_caller]
+    fn await_shown(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        eventually(what, || {
+            let shown = self.shown();
+            if is_so(&shown) { Ok(shown) } else { Err(shown) }
+        })
+    }
+
+    /// Leaves what is shown, for people.
+    fn keep(&self, name: &str) -> String {
+        let shown = self.shown();
+        let folder = folder();
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join(format!("{name}.txt")), &shown).expect("a file");
+        let coloured = self.tmux(&["capture-pane", "-p", "-e"]);
+        fs::write(folder.join(format!("{name}.ansi")), coloured).expect("a file");
+        shown
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.shown());
+        }
+        let _ = Command::new("tmux")
+            .args(["-L", &self.socket, "kill-server"])
+            .status();
+    }
+}
+
+fn folder() -> PathBuf {
+    target().join("top")
+}
+
+/// Some fail, some hang, and how long they take goes up and down.
+const SCRIPT: &str = "\
+import time
+
+n = this['n']
+if n % 400 == 7:
+    raise ValueError(f'no price for order {n}')
+if n % 3000 == 2999:
+    time.sleep(9)
+root = {'order': n, 'price': sum(range(n % 20000))}
+";
+
+const CONFIG: &str = "\
+input:
+  generate:
+    script: 'root = {\"n\": meta[\"offset\"]}'
+    count: 0
+    interval: 1ms
+pipeline:
+  threads: 4
+  processors:
+    - python: { file: prices.py }
+output: { drop: {} }
+guests: { timeout: 300ms, idle_timeout: 1s }
+http: { show_payloads: true }
+";
+
+/// A pipeline that makes its own messages, and whose guests are killed now and then.
+fn pipeline(port: u16) -> Running {
+    let folder = written(&[("pipeline.yaml", CONFIG), ("prices.py", SCRIPT)]);
+    let mut running = nerodia(["run", "-c", "pipeline.yaml"])
+        .dir(folder.path())
+        .set(format!("http.address=127.0.0.1:{port}"))
+        .listens_at(port)
+        .env("NERODIA_TEST_KILL_GUESTS_AFTER", "1500ms")
+        .start();
+    running.await_ready();
+    running
+}
+
+/// `nerodia top` for that port, as the shell runs it; its exit code is printed after it.
+fn top(port: u16) -> String {
+    let program = program();
+    let program = program.display();
+    format!("{program} top --url http://127.0.0.1:{port} --interval 500ms; echo \"left with $?.\"")
+}
+
+/// The number after `name` in what is shown.
+fn number(shown: &str, name: &str) -> Option<u64> {
+    let rest = shown.split_once(name)?.1.trim_start();
+    let digits = rest
+        .chars()
+        .take_while(|one| one.is_ascii_digit() || *one == ',');
+    digits
+        .filter(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()
+}
+
+#[test]
+fn live_through_a_restart_of_the_engine() {
+    let port = port();
+    let engine = pipeline(port);
+    let terminal = Terminal::open("live", 80, 24);
+    terminal.types(&top(port));
+    let shown = terminal.await_shown("deaths and failures", |shown| {
+        shown.contains("Killed")
+            && shown.contains("no price for order")
+            && shown.contains("● ready")
+    });
+    assert!(
+        shown.contains("generate ─▶ prices.py ─▶ "),
+        "the pipeline: {shown}"
+    );
+    assert!(shown.contains("─▶ drop"), "the pipeline: {shown}");
+    let before = number(&shown, "done").expect("a number");
+    terminal.await_shown("more is done, and a rate", |shown| {
+        number(shown, "done").is_some_and(|now| now > before + 100)
+            && number(shown, "in ").is_some_and(|rate| rate > 0)
+    });
+    let shown = terminal.await_shown("deaths of two kinds, and scaling", |shown| {
+        shown.contains("Timeout") && shown.contains("Killed") && !shown.contains("scalings  none")
+    });
+    assert!(number(&shown, "starts").is_some_and(|starts| starts > 1));
+    // Long enough for the charts to have something.
+    thread::sleep(Duration::from_secs(20));
+    terminal.keep("80x24");
+
+    terminal.key("Down");
+    terminal.key("Enter");
+    terminal.await_shown("a failure in full", |shown| {
+        shown.contains("Traceback") && shown.contains("payload") && shown.contains("Esc back")
+    });
+    terminal.keep("failure-80x24");
+    terminal.key("Escape");
+    terminal.key("?");
+    terminal.await_shown("help", |shown| shown.contains("Ctrl-C"));
+    terminal.keep("help-80x24");
+    terminal.key("?");
+
+    terminal.tmux(&["resize-window", "-x", "140", "-y", "45"]);
+    terminal.await_shown("all of the larger window", |shown| {
+        shown.lines().count() > 40 && shown.contains("whole way, p99")
+    });
+    thread::sleep(Duration::from_secs(2));
+    terminal.keep("140x45");
+    terminal.tmux(&["resize-window", "-x", "20", "-y", "5"]);
+    terminal.await_shown("little", |shown| shown.starts_with("● ready"));
+    terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+
+    let totals = terminal.await_shown("all of it again", |shown| shown.contains("done"));
+    let before = number(&totals, "done").expect("a number");
+    drop(engine);
+    terminal.await_shown("that nobody answers", |shown| {
+        shown.contains("✖ no answer") && shown.contains("nothing listens there")
+    });
+    terminal.keep("no-answer-80x24");
+    let _engine = pipeline(port);
+    let shown = terminal.await_shown("that it is there again", |shown| {
+        shown.contains("● ready") && shown.contains("the engine started again")
+    });
+    terminal.keep("again-80x24");
+    assert!(
+        number(&shown, "done").is_some_and(|now| now < before),
+        "totals begin again: {shown}"
+    );
+
+    terminal.key("q");
+    // Not what was typed, which is seen again as well.
+    let shown = terminal.await_shown("the exit code", |shown| shown.contains("left with 0."));
+    assert!(
+        !shown.contains("Throughput"),
+        "the screen is as it was: {shown}"
+    );
+    is_sane(&terminal);
+}
+
+/// What is typed is seen, lines end as they should.
+fn is_sane(terminal: &Terminal) {
+    terminal.types("stty -a | grep -o '[-]*icanon\\|[-]*echo '; echo sane");
+    let shown = terminal.await_shown("an answer of stty", |shown| shown.contains("\nsane"));
+    assert!(
+        shown.contains("\nicanon") && shown.contains("\necho"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_signal_restores_the_terminal() {
+    let terminal = Terminal::open("signal", 80, 24);
+    // Nobody listens there: it says so and waits.
+    let port = port();
+    terminal.types(&top(port));
+    terminal.await_shown("what to do", |shown| {
+        shown.contains("nothing listens there") && shown.contains("http.address")
+    });
+    terminal.keep("nobody-80x24");
+    let pid = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+    let killed = Command::new("pkill")
+        .args(["-TERM", "-P", pid.trim(), "nerodia"])
+        .status();
+    assert!(killed.expect("pkill").success());
+    terminal.await_shown("the exit code", |shown| shown.contains("left with 0."));
+    is_sane(&terminal);
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let terminal = Terminal::open("gone", 80, 24);
+    terminal.types(&top(port()));
+    terminal.await_shown("what to do", |shown| shown.contains("nothing listens"));
+    let shell = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+    let of_shell = Command::new("pgrep")
+        .args(["-P", shell.trim(), "nerodia"])
+        .output()
+        .expect("pgrep is there");
+    let pid = String::from_utf8(of_shell.stdout).expect("a number");
+    let process = PathBuf::from(format!("/proc/{}", pid.trim()));
+    assert!(process.exists(), "{pid}");
+    drop(terminal);
+    eventually("it ends without a terminal", || !process.exists());
+}
+
+#[test]
+fn no_terminal_no_top() {
+    let ran = nerodia(["top"]).run().expect(2);
+    assert!(
+        ran.stderr.contains("standard output is none"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.is_empty());
+}
