@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as native;
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
-use support::{Cluster, Pipeline, Record, errors, kafka_sh, logged, recently, root, send, unique};
+use support::{
+    Cluster, PATIENCE, Pipeline, Record, errors, kafka_sh, logged, numbered, numbers, recently,
+    root, send, unique,
+};
 
 /// Runs a pipeline over `records` to the end of its input.
 fn run(pipeline: &Pipeline, records: impl IntoIterator<Item = Record>, code: i32) -> String {
@@ -19,15 +22,6 @@ fn run(pipeline: &Pipeline, records: impl IntoIterator<Item = Record>, code: i32
     let (ended, log) = running.terminate();
     assert_eq!(ended, Some(code), "{log}");
     log
-}
-
-fn numbered(n: u64) -> Record {
-    Record::json(&json!({ "n": n })).timestamp(recently())
-}
-
-fn numbers(records: &[Record]) -> Vec<u64> {
-    let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
-    records.iter().map(number).collect()
 }
 
 fn range(from: u64, to: u64) -> Vec<u64> {
@@ -318,7 +312,7 @@ fn produce_raw(cluster: &Cluster, topic: &str, headers: &[(&[u8], Option<&[u8]>)
         error,
         native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
     );
-    producer.flush(Duration::from_secs(60)).expect("written");
+    producer.flush(PATIENCE).expect("written");
 }
 
 /// Repeated and binary headers, and names that are not UTF-8, empty or have a zero in them: none stops the pipeline.
@@ -731,8 +725,7 @@ fn transactions_in_the_input() {
         .set("transactional.id", unique("writer"))
         .create()
         .expect("a producer");
-    let wait = Duration::from_secs(60);
-    producer.init_transactions(wait).expect("transactions");
+    producer.init_transactions(PATIENCE).expect("transactions");
     let mut committed = 0;
     for round in 0..40u64 {
         producer.begin_transaction().expect("begun");
@@ -740,11 +733,11 @@ fn transactions_in_the_input() {
             let record = numbered(round * 25 + n).partition((n % 2) as i32);
             send(&producer, &pipeline.input, &record);
         }
-        producer.flush(wait).expect("written");
+        producer.flush(PATIENCE).expect("written");
         if round % 4 == 3 {
-            producer.abort_transaction(wait).expect("rolled back");
+            producer.abort_transaction(PATIENCE).expect("rolled back");
         } else {
-            producer.commit_transaction(wait).expect("committed");
+            producer.commit_transaction(PATIENCE).expect("committed");
             committed += 25;
         }
     }
@@ -787,8 +780,8 @@ fn transactions_in_the_input() {
     for &n in &more {
         send(&producer, &pipeline.input, &numbered(n).partition(0));
     }
-    producer.flush(wait).expect("written");
-    producer.commit_transaction(wait).expect("committed");
+    producer.flush(PATIENCE).expect("written");
+    producer.commit_transaction(PATIENCE).expect("committed");
     let mut running = pipeline.start();
     running.eventually("ten more", || {
         let count = cluster.count(&pipeline.output) as usize;
