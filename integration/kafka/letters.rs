@@ -35,11 +35,7 @@ fn a_strict_topic_gets_what_it_takes(delivery: &str) {
         Record::json(&json!({ "n": 6 })).timestamp(ahead - 1),
         Record::json(&json!({ "n": 7 })).key("k").timestamp(now),
     ];
-    cluster.produce(&pipeline.input, records.clone());
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    let (code, log) = running.terminate();
-    assert_eq!(code, Some(1), "{log}");
+    let log = pipeline.run(cluster, records.clone(), 1);
 
     let letters = cluster.read(&dead);
     let offsets: Vec<_> = letters

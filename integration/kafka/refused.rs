@@ -80,11 +80,7 @@ fn one_in_a_hundred_of_every_sort(delivery: &str) {
     let pipeline = to_strict(cluster, "mixed", &json!({}))
         .with("delivery", delivery)
         .with("input.kafka.instance_id", "one");
-    cluster.produce(&pipeline.input, (0..ALL).map(message));
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    let (code, log) = running.terminate();
-    assert_eq!(code, Some(1), "some messages failed: {log}");
+    let log = pipeline.run(cluster, (0..ALL).map(message), 1);
 
     let results: Vec<u64> = numbers(&cluster.read(&pipeline.output));
     for partition in 0..PARTITIONS {
@@ -160,11 +156,7 @@ fn no_batch_is_larger_than_its_topic_takes() {
             pipeline = pipeline.with("output.kafka.max_message_bytes", "64KiB");
         }
         let records = (0..ALL).map(|n| Record::json(&json!({ "n": n })));
-        cluster.produce(&pipeline.input, records);
-        let mut running = pipeline.start();
-        pipeline.await_all_committed(cluster, &mut running);
-        let (code, log) = running.terminate();
-        assert_eq!(code, Some(0), "{log}");
+        let log = pipeline.run(cluster, records, 0);
         let results: Vec<u64> = numbers(&cluster.read(&pipeline.output));
         assert_eq!(results, (0..ALL).collect::<Vec<_>>(), "{log}");
         assert_eq!(cluster.count(pipeline.dead()), 0);

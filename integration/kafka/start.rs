@@ -60,10 +60,7 @@ fn one_address_of_several_is_right() {
     let cluster = Cluster::shared();
     let all = json!(["no-such-host.invalid", closed_port(), cluster.addresses()]);
     let pipeline = Pipeline::new(cluster, "several", 1, COPY).with("input.kafka.addresses", all);
-    cluster.produce(&pipeline.input, (0..10).map(numbered));
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    assert_eq!(running.terminate().0, Some(0));
+    pipeline.run(cluster, (0..10).map(numbered), 0);
 }
 
 #[test]
