@@ -83,7 +83,7 @@ lifecycle::every_kind_of_line::cpython_3_14
 dying::raising::cpython_3_12
 reload::what_was_begun_is_finished_by_the_old_script
 web::ready_when_it_is
-messages::several_results_of_a_message
+choices::several_results_of_a_message
 "
 
 smoke_tests() {

@@ -11,8 +11,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 on_each_runtime!(a_pause_ends_nothing);
 /// "A pause of the process (12 guests busy) ends nothing": no message is convicted, no thread is given up.
 fn a_pause_ends_nothing(runtime: &str) {
-    // Twelve guests start within a second.
-    let _alone = alone();
+    // Twelve guests have to start within a second.
+    let alone = alone();
     let mut running = eval(runtime, "import time\ntime.sleep(0.3)\nroot = this")
         .set("pipeline.threads=12")
         .set("guests.min=12")
@@ -24,6 +24,7 @@ fn a_pause_ends_nothing(runtime: &str) {
     running.end_input();
     // All are at work when the first result is there.
     running.await_results(1);
+    drop(alone);
     for _ in 0..2 {
         running.signal(Signal::STOP);
         thread::sleep(PAUSE);

@@ -1,7 +1,7 @@
 //! What the documentation says is so: every command in README.md, docs/ and docker/README.md is run, every config in them
 //! is checked.
 //!
-//! The conventions, for who writes there:
+//! The conventions, for authors of pages:
 //!
 //! * Commands stand in blocks marked `sh`. Each is run on its own, from the repository's folder.
 //! * Those in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by a
@@ -10,9 +10,9 @@
 //! * Those in a block marked `sh elsewhere: SCRIPT` need what a test cannot have, such as a systemd or an engine for
 //!   containers. SCRIPT takes them out of the page and runs them.
 //! * A block of any other mark shows no command.
-//! * `# → text` behind a command, or on the lines below it, is all that it prints on standard output. So is a
+//! * `# → text` after a command, or on the lines below it, is all that it prints on standard output. So is a
 //!   block marked `text` right below. Without either, what it prints is not looked at.
-//! * `# exit code 1` behind a command is its exit code; without it, 0.
+//! * `# exit code 1` after a command is its exit code; without it, 0.
 //! * A block marked `json` right below is one of the lines on its standard error, as a JSON value.
 //! * A block marked `yaml` that has a `pipeline` is a whole config.
 
@@ -31,7 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[("scripts/test.sh", "it runs this test")];
 /// The mark of blocks whose commands are one session.
 const SESSION: &str = "sh session";
 
-/// What the mark of blocks begins with whose commands the script named behind it runs.
+/// What the mark of a block begins with whose commands are run by the script that it names.
 const ELSEWHERE: &str = "sh elsewhere: ";
 
 /// What commands begin with, which a block of another mark does not show.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, errors, kafka_sh, unique};
+use support::{Cluster, Pipeline, Record, errors, kafka_sh, numbers, unique};
 
 /// Nobody waits for a session to time out: the group has no member left.
 #[test]
@@ -91,8 +91,7 @@ fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
     pipeline.await_all_committed(cluster, &mut running);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(1), "{log}");
-    let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
-    let numbers = |topic: &str| cluster.read(topic).iter().map(number).collect::<Vec<_>>();
+    let numbers = |topic: &str| numbers(&cluster.read(topic));
     assert_eq!(
         numbers(&pipeline.output),
         [0, 2, 4, 6, 8, 10, 12, 14, 16, 18],

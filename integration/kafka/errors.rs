@@ -8,7 +8,7 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaApiKey as Api;
 use rdkafka::types::RDKafkaRespErr::{self as Error, *};
 use serde_json::json;
-use support::{Cluster, Pipeline, Record};
+use support::{Cluster, Pipeline, Record, counts};
 
 const PARTITIONS: i32 = 4;
 const COUNT: u64 = 6_000;
@@ -59,12 +59,7 @@ fn through(
     pipeline.await_all_committed(&cluster, &mut running);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    let mut counts = BTreeMap::new();
-    for record in cluster.read(&pipeline.output) {
-        *counts
-            .entry(record.value()["n"].as_u64().expect("a number"))
-            .or_default() += 1;
-    }
+    let counts = counts(&cluster.read(&pipeline.output));
     let all: Vec<u64> = (0..COUNT).collect();
     assert_eq!(counts.keys().copied().collect::<Vec<_>>(), all, "{log}");
     counts

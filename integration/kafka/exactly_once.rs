@@ -1,10 +1,9 @@
 //! `delivery: exactly_once`: who reads committed messages sees each result once, whatever is killed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, Running, eventually};
+use support::{Cluster, Pipeline, Record, Running, counts, eventually};
 
 const SCRIPT: &str = "\
 if this['n'] % 100 == 7:
@@ -27,17 +26,6 @@ fn numbered(numbers: std::ops::Range<u64>) -> impl Iterator<Item = Record> {
             .partition((n % 4) as i32)
     };
     numbers.map(record)
-}
-
-/// How often each number came.
-fn counts(records: &[Record]) -> BTreeMap<u64, u32> {
-    let mut counts = BTreeMap::new();
-    for record in records {
-        *counts
-            .entry(record.value()["n"].as_u64().expect("a number"))
-            .or_default() += 1;
-    }
-    counts
 }
 
 #[track_caller]

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
-use support::{Cluster, Pipeline, Record, Running, Signal, errors, eventually, logged, send};
+use support::{
+    Cluster, PATIENCE, Pipeline, Record, Running, Signal, errors, eventually, logged, send,
+};
 
 const PARTITIONS: i32 = 12;
 
@@ -52,7 +54,7 @@ impl Traffic {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        producer.flush(Duration::from_secs(60)).expect("written");
+        producer.flush(PATIENCE).expect("written");
     }
 }
 

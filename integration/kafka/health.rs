@@ -10,13 +10,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
-use support::{Cluster, Pipeline, Record, Running, eventually, logged, recently, send, unique};
+use support::{
+    Cluster, PATIENCE, Pipeline, Running, eventually, logged, numbered, numbers, send, unique,
+};
 
 const COPY: &str = "root = {'n': this['n']}";
-
-fn message(n: u64) -> Record {
-    Record::json(&json!({ "n": n })).timestamp(recently())
-}
 
 /// The reasons at `/ready`: none if it is.
 fn reasons(running: &Running) -> Option<Value> {
@@ -127,7 +125,7 @@ fn a_producer_that_is_made_anew_is_well() {
     let mut running = pipeline.start_and_join();
     running.await_ready();
     // One transaction is open when the broker goes.
-    cluster.produce(&pipeline.input, (0..500).map(message));
+    cluster.produce(&pipeline.input, (0..500).map(numbered));
     await_metric(&mut running, "nerodia_received_messages_total", 500.0);
     cluster.broker("kill", 1);
     await_reason(&mut running, "output");
@@ -136,7 +134,7 @@ fn a_producer_that_is_made_anew_is_well() {
     let back = Instant::now();
     running.await_ready();
     println!("ready {:?} after the broker", back.elapsed());
-    cluster.produce(&pipeline.input, (500..600).map(message));
+    cluster.produce(&pipeline.input, (500..600).map(numbered));
     pipeline.await_all_committed(&cluster, &mut running);
     assert_eq!(reasons(&running), None);
     let (code, log) = running.terminate();
@@ -171,9 +169,9 @@ fn a_broken_batch_is_not_passed_over() {
     let pipeline = Pipeline::new(&cluster, "broken", 2, COPY).listening();
     for n in 0..9 {
         // A batch each.
-        cluster.produce(&pipeline.input, [message(n).partition(0)]);
+        cluster.produce(&pipeline.input, [numbered(n).partition(0)]);
     }
-    cluster.produce(&pipeline.input, (10..20).map(|n| message(n).partition(1)));
+    cluster.produce(&pipeline.input, (10..20).map(|n| numbered(n).partition(1)));
     // Of a running broker: one that is started after a kill looks for what is broken, and cuts the log off there.
     let path = segment(&cluster, &pipeline.input, 0);
     let bytes = std::fs::read(&path).expect("the segment");
@@ -199,7 +197,7 @@ fn a_broken_batch_is_not_passed_over() {
     let errors = "nerodia_kafka_partition_errors_total{error=\"BadMessage\"}";
     assert!(metric(&running, errors) >= Some(1.0));
     // The other goes on.
-    cluster.produce(&pipeline.input, (20..30).map(|n| message(n).partition(1)));
+    cluster.produce(&pipeline.input, (20..30).map(|n| numbered(n).partition(1)));
     await_count(&mut running, &cluster, &pipeline.output, 4 + 20);
     running.eventually("what was delivered is committed", || {
         let committed = cluster.committed(&pipeline.group, &pipeline.input);
@@ -220,11 +218,7 @@ fn a_broken_batch_is_not_passed_over() {
         metric(&running, "nerodia_kafka_blocked_partitions"),
         Some(0.0)
     );
-    let numbers = cluster
-        .read(&pipeline.output)
-        .into_iter()
-        .map(|one| one.value()["n"].as_u64());
-    let mut numbers: Vec<_> = numbers.flatten().collect();
+    let mut numbers = numbers(&cluster.read(&pipeline.output));
     numbers.sort_unstable();
     assert_eq!(numbers, (0..9).chain(10..30).collect::<Vec<_>>());
     let (code, log) = running.terminate();
@@ -245,7 +239,7 @@ fn a_group_that_has_not_answered() {
         "input.kafka.group",
         json!({ "session_timeout": "20s", "heartbeat_interval": "1s" }),
     );
-    cluster.produce(&pipeline.input, (0..10).map(message));
+    cluster.produce(&pipeline.input, (0..10).map(numbered));
     let mut running = pipeline.start_and_join();
     pipeline.await_all_committed(cluster, &mut running);
     running.kill();
@@ -293,7 +287,7 @@ fn lag_is_what_is_left() {
     let cluster = Cluster::shared();
     let slow = "import time\ntime.sleep(0.4)\nroot = this";
     let pipeline = Pipeline::new(cluster, "lag", 2, slow);
-    cluster.produce(&pipeline.input, (0..12).map(|n| message(n).partition(0)));
+    cluster.produce(&pipeline.input, (0..12).map(|n| numbered(n).partition(0)));
     let pipeline = pipeline.listening();
     let lag = |partition| {
         let topic = &pipeline.input;
@@ -315,16 +309,15 @@ fn lag_is_what_is_left() {
         .set("transactional.id", unique("lag"))
         .create()
         .expect("a producer");
-    let wait = Duration::from_secs(60);
-    producer.init_transactions(wait).expect("transactions");
+    producer.init_transactions(PATIENCE).expect("transactions");
     for commit in [true, false] {
         producer.begin_transaction().expect("begun");
-        send(&producer, &pipeline.input, &message(100).partition(1));
-        producer.flush(wait).expect("written");
+        send(&producer, &pipeline.input, &numbered(100).partition(1));
+        producer.flush(PATIENCE).expect("written");
         if commit {
-            producer.commit_transaction(wait).expect("committed");
+            producer.commit_transaction(PATIENCE).expect("committed");
         } else {
-            producer.abort_transaction(wait).expect("rolled back");
+            producer.abort_transaction(PATIENCE).expect("rolled back");
         }
     }
     await_count(&mut running, cluster, &pipeline.output, 13);

@@ -2,12 +2,13 @@
 //! the message that it was.
 
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, nerodia, recently};
+use support::{Cluster, Pipeline, Record, nerodia, on_each_delivery, recently};
 
 const WEEK: i64 = 7 * 86_400_000;
 
+on_each_delivery!(a_strict_topic_gets_what_it_takes);
 /// Of a topic that takes neither what has no key, nor what is old or ahead of its time, nor what is large.
-fn strict(delivery: &str) {
+fn a_strict_topic_gets_what_it_takes(delivery: &str) {
     let cluster = Cluster::shared();
     let mut pipeline = Pipeline::new(cluster, "letters", 1, "raise ValueError('no')")
         .with("delivery", delivery)
@@ -34,11 +35,7 @@ fn strict(delivery: &str) {
         Record::json(&json!({ "n": 6 })).timestamp(ahead - 1),
         Record::json(&json!({ "n": 7 })).key("k").timestamp(now),
     ];
-    cluster.produce(&pipeline.input, records.clone());
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    let (code, log) = running.terminate();
-    assert_eq!(code, Some(1), "{log}");
+    let log = pipeline.run(cluster, records.clone(), 1);
 
     let letters = cluster.read(&dead);
     let offsets: Vec<_> = letters
@@ -93,16 +90,6 @@ fn strict(delivery: &str) {
         "{}",
         replayed.stderr
     );
-}
-
-#[test]
-fn a_strict_topic_gets_what_it_takes_at_least_once() {
-    strict("at_least_once");
-}
-
-#[test]
-fn a_strict_topic_gets_what_it_takes_exactly_once() {
-    strict("exactly_once");
 }
 
 /// Whatever a topic takes by default has room in a dead letter of such a topic, with what is added; what is larger is cut.

@@ -1,5 +1,6 @@
 //! Kafka to Kafka, against real brokers. Tests share one broker; those that kill, stop or configure brokers have their own.
 
+mod choices;
 mod ending;
 mod errors;
 mod exactly_once;
@@ -12,6 +13,7 @@ mod messages;
 mod million;
 mod poison;
 mod positions;
+mod reading;
 mod refused;
 mod replay;
 mod secure;

@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, Running, Signal, eventually, nerodia};
+use support::{
+    Cluster, Pipeline, Record, Running, Signal, counts, eventually, nerodia, on_each_delivery,
+};
 
 use crate::topics;
 
 /// How often each number came.
-fn counts(cluster: &Cluster, topic: &str) -> BTreeMap<u64, u32> {
-    let mut counts = BTreeMap::new();
-    for record in cluster.read(topic) {
-        let n = record.value()["n"].as_u64().expect("a number");
-        *counts.entry(n).or_default() += 1;
-    }
-    counts
+fn came(cluster: &Cluster, topic: &str) -> BTreeMap<u64, u32> {
+    counts(&cluster.read(topic))
 }
 
 fn each_once(count: u64) -> BTreeMap<u64, u32> {
@@ -46,8 +43,8 @@ fn patient(cluster: &Cluster, name: &str, delivery: &str) -> Pipeline {
 /// `running` has messages in flight that take long, and others that are done.
 fn await_in_flight(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running) {
     running.eventually("all but the slow ones", || {
-        let came = counts(cluster, &pipeline.output).len();
-        (came == 2).then_some(()).ok_or(format!("{came}"))
+        let count = came(cluster, &pipeline.output).len();
+        (count == 2).then_some(()).ok_or(format!("{count}"))
     });
 }
 
@@ -74,59 +71,53 @@ fn a_topic_appears_while_a_revocation_waits() {
     first.await_logged("lost the place in the group", 1);
     second.await_logged("partitions assigned", 1);
     first.eventually("all results", || {
-        let came = counts(cluster, &pipeline.output).len();
-        (came == 4).then_some(()).ok_or(format!("{came}"))
+        let count = came(cluster, &pipeline.output).len();
+        (count == 4).then_some(()).ok_or(format!("{count}"))
     });
     for running in [first, second] {
         let (code, log) = running.terminate();
         assert_eq!(code, Some(0), "{log}");
     }
-    assert_eq!(counts(cluster, &pipeline.output), each_once(4));
+    assert_eq!(came(cluster, &pipeline.output), each_once(4));
     assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
 }
 
+on_each_delivery!(a_session_is_lost_while_a_revocation_waits);
 /// The process stands still for longer than its session while a revocation waits: the partition is another's, and what is
 /// in flight of it is given up, not finished late.
-#[test]
-fn a_session_is_lost_while_a_revocation_waits() {
+fn a_session_is_lost_while_a_revocation_waits(delivery: &str) {
     let cluster = Cluster::shared();
-    for delivery in ["at_least_once", "exactly_once"] {
-        let pipeline = patient(cluster, "silent", delivery);
-        let named = |name: &str| {
-            let pipeline = pipeline.clone();
-            match delivery {
-                "exactly_once" => pipeline.with("output.kafka.transactional_id", name),
-                _ => pipeline,
-            }
-        };
-        let mut first = named(&format!("{}-1", pipeline.group)).start_and_join();
-        cluster.produce(&pipeline.input, [record(2, 0), record(3, 0)]);
-        pipeline.await_all_committed(cluster, &mut first);
-        cluster.produce(&pipeline.input, [record(0, 25), record(1, 25)]);
-        std::thread::sleep(Duration::from_secs(1));
-        let mut second = named(&format!("{}-2", pipeline.group)).start();
-        first.await_logged("partitions revoked", 1);
-        first.signal(Signal::STOP);
-        second.await_logged("partitions assigned", 1);
-        second.eventually("the other one is put out", || {
-            let members = cluster.members(&pipeline.group).len();
-            (members == 1).then_some(()).ok_or(format!("{members}"))
-        });
-        first.signal(Signal::CONT);
-        first.eventually("all results", || {
-            let came = counts(cluster, &pipeline.output).len();
-            (came == 4).then_some(()).ok_or(format!("{came}"))
-        });
-        for running in [first, second] {
-            let (code, log) = running.terminate();
-            assert_eq!(code, Some(0), "{log}");
+    let pipeline = patient(cluster, "silent", delivery);
+    let named = |name: &str| {
+        let pipeline = pipeline.clone();
+        match delivery {
+            "exactly_once" => pipeline.with("output.kafka.transactional_id", name),
+            _ => pipeline,
         }
-        assert_eq!(
-            counts(cluster, &pipeline.output),
-            each_once(4),
-            "{delivery}"
-        );
+    };
+    let mut first = named(&format!("{}-1", pipeline.group)).start_and_join();
+    cluster.produce(&pipeline.input, [record(2, 0), record(3, 0)]);
+    pipeline.await_all_committed(cluster, &mut first);
+    cluster.produce(&pipeline.input, [record(0, 25), record(1, 25)]);
+    std::thread::sleep(Duration::from_secs(1));
+    let mut second = named(&format!("{}-2", pipeline.group)).start();
+    first.await_logged("partitions revoked", 1);
+    first.signal(Signal::STOP);
+    second.await_logged("partitions assigned", 1);
+    second.eventually("the other one is put out", || {
+        let members = cluster.members(&pipeline.group).len();
+        (members == 1).then_some(()).ok_or(format!("{members}"))
+    });
+    first.signal(Signal::CONT);
+    first.eventually("all results", || {
+        let count = came(cluster, &pipeline.output).len();
+        (count == 4).then_some(()).ok_or(format!("{count}"))
+    });
+    for running in [first, second] {
+        let (code, log) = running.terminate();
+        assert_eq!(code, Some(0), "{log}");
     }
+    assert_eq!(came(cluster, &pipeline.output), each_once(4), "{delivery}");
 }
 
 /// What is left of a transaction is committed at once when the pipeline ends, however long it might have lasted.
@@ -145,47 +136,45 @@ fn a_transaction_does_not_hold_up_the_end() {
     let (code, log) = running.terminate();
     println!("ended after {:?}", began.elapsed());
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(counts(cluster, &pipeline.output), each_once(20));
+    assert_eq!(came(cluster, &pipeline.output), each_once(20));
     let committed = cluster.committed(&pipeline.group, &pipeline.input);
     assert_eq!(committed.values().sum::<i64>(), 20);
 }
 
+on_each_delivery!(the_consumer_protocol);
 /// The brokers share the partitions (KIP-848): members come, go, and are killed.
-#[test]
-fn the_consumer_protocol() {
+fn the_consumer_protocol(delivery: &str) {
     const ALL: u64 = 6_000;
     let cluster = Cluster::shared();
-    for delivery in ["at_least_once", "exactly_once"] {
-        let pipeline = Pipeline::new(cluster, "kip848", 12, "root = {'n': this['n']}")
-            .with("delivery", delivery)
-            .with("input.kafka.group", json!({ "protocol": "consumer" }));
-        let named = |n: u32| {
-            let id = format!("{}-{n}", pipeline.group);
-            match delivery {
-                "exactly_once" => pipeline.clone().with("output.kafka.transactional_id", id),
-                _ => pipeline.clone(),
-            }
-        };
-        let record = |n: u64| Record::json(&json!({ "n": n })).partition((n % 12) as i32);
-        let mut first = named(1).start_and_join();
-        cluster.produce(&pipeline.input, (0..ALL / 3).map(record));
-        let mut second = named(2).start();
-        second.await_logged("partitions assigned", 1);
-        cluster.produce(&pipeline.input, (ALL / 3..ALL / 3 * 2).map(record));
-        let (code, log) = first_of(&mut first, &pipeline, cluster);
-        assert_eq!(code, None, "{log}");
-        assert_eq!(first.terminate().0, Some(0));
-        cluster.produce(&pipeline.input, (ALL / 3 * 2..ALL).map(record));
-        pipeline.await_all_committed(cluster, &mut second);
-        let (code, log) = second.terminate();
-        assert_eq!(code, Some(0), "{log}");
-        assert_eq!(
-            counts(cluster, &pipeline.output),
-            each_once(ALL),
-            "{delivery}"
-        );
-        assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
-    }
+    let pipeline = Pipeline::new(cluster, "kip848", 12, "root = {'n': this['n']}")
+        .with("delivery", delivery)
+        .with("input.kafka.group", json!({ "protocol": "consumer" }));
+    let named = |n: u32| {
+        let id = format!("{}-{n}", pipeline.group);
+        match delivery {
+            "exactly_once" => pipeline.clone().with("output.kafka.transactional_id", id),
+            _ => pipeline.clone(),
+        }
+    };
+    let record = |n: u64| Record::json(&json!({ "n": n })).partition((n % 12) as i32);
+    let mut first = named(1).start_and_join();
+    cluster.produce(&pipeline.input, (0..ALL / 3).map(record));
+    let mut second = named(2).start();
+    second.await_logged("partitions assigned", 1);
+    cluster.produce(&pipeline.input, (ALL / 3..ALL / 3 * 2).map(record));
+    let (code, log) = first_of(&mut first, &pipeline, cluster);
+    assert_eq!(code, None, "{log}");
+    assert_eq!(first.terminate().0, Some(0));
+    cluster.produce(&pipeline.input, (ALL / 3 * 2..ALL).map(record));
+    pipeline.await_all_committed(cluster, &mut second);
+    let (code, log) = second.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(
+        came(cluster, &pipeline.output),
+        each_once(ALL),
+        "{delivery}"
+    );
+    assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
 }
 
 /// `running` has let go of some partitions to the other member, and still runs.

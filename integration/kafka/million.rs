@@ -37,11 +37,7 @@ fn a_million_come_through(guests: u32) {
         "root = {\"n\": this[\"n\"], \"twice\": 2 * this[\"n\"]}",
     )
     .with("pipeline.threads", guests);
-    cluster.produce(&pipeline.input, (0..MILLION).map(numbered));
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    let (code, log) = running.terminate();
-    assert_eq!(code, Some(0), "{log}");
+    pipeline.run(cluster, (0..MILLION).map(numbered), 0);
 
     let mut seen = vec![false; MILLION as usize];
     let mut last: HashMap<(i32, u64), u64> = HashMap::new();

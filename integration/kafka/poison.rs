@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, errors, logged, recently};
+use support::{Cluster, Pipeline, Record, errors, logged, numbers, recently};
 
 const PARTITIONS: i32 = 4;
 const WAYS: [&str; 4] = ["raise", "exit", "hang", "sleep"];
@@ -46,11 +46,6 @@ fn message(n: u64, every: u64) -> Record {
 
 fn way(n: u64, every: u64) -> Option<&'static str> {
     (n % every == every / 2).then(|| WAYS[(n / every) as usize % WAYS.len()])
-}
-
-fn numbers(records: &[Record]) -> Vec<u64> {
-    let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
-    records.iter().map(number).collect()
 }
 
 fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {

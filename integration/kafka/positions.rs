@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, Running, Signal, eventually, logged, recently, send};
+use support::{
+    Cluster, PATIENCE, Pipeline, Running, Signal, eventually, logged, numbered, numbers,
+    on_each_delivery, send,
+};
 
 use crate::topics;
 
-fn numbered(n: u64) -> Record {
-    Record::json(&json!({ "n": n })).timestamp(recently())
-}
-
 /// The numbers that came out, sorted.
-fn numbers(cluster: &Cluster, topic: &str) -> Vec<u64> {
-    let records = cluster.read(topic);
-    let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
-    let mut numbers: Vec<u64> = records.iter().map(number).collect();
+fn came(cluster: &Cluster, topic: &str) -> Vec<u64> {
+    let mut numbers = numbers(&cluster.read(topic));
     numbers.sort_unstable();
     numbers
 }
@@ -42,7 +39,7 @@ fn await_begun(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running, pa
 
 fn await_numbers(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running, all: &[u64]) {
     running.eventually("all results", || {
-        let came = numbers(cluster, &pipeline.output);
+        let came = came(cluster, &pipeline.output);
         (came == all).then_some(()).ok_or(format!("{came:?}"))
     });
 }
@@ -178,45 +175,39 @@ fn an_aborted_first_transaction_is_read_again() {
     await_numbers(cluster, &pipeline, &mut running, &range(0, 100));
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(numbers(cluster, &pipeline.output), range(0, 100), "{log}");
+    assert_eq!(came(cluster, &pipeline.output), range(0, 100), "{log}");
 }
 
+on_each_delivery!(the_lag_behind_transactions_is_zero);
 /// Between the last message and the end lie markers of transactions: they are no messages, and no lag.
-#[test]
-fn the_lag_behind_transactions_is_zero() {
+fn the_lag_behind_transactions_is_zero(delivery: &str) {
     let cluster = Cluster::shared();
-    for (name, delivery) in [
-        ("markers", "at_least_once"),
-        ("markers-once", "exactly_once"),
-    ] {
-        let pipeline = Pipeline::new(cluster, name, 3, "root = this")
-            .with("delivery", delivery)
-            .with("input.kafka.instance_id", "the-one");
-        let producer: ThreadedProducer<DefaultProducerContext> = cluster
-            .client()
-            .set("transactional.id", &pipeline.group)
-            .create()
-            .expect("a producer");
-        let wait = Duration::from_secs(60);
-        producer.init_transactions(wait).expect("begun");
-        for round in 0..4 {
-            producer.begin_transaction().expect("begun");
-            for n in 0..9 {
-                let record = numbered(round * 10 + n).partition((n % 3) as i32);
-                send(&producer, &pipeline.input, &record);
-            }
-            if round % 2 == 0 {
-                producer.commit_transaction(wait).expect("committed");
-            } else {
-                producer.flush(wait).expect("written");
-                producer.abort_transaction(wait).expect("aborted");
-            }
+    let pipeline = Pipeline::new(cluster, "markers", 3, "root = this")
+        .with("delivery", delivery)
+        .with("input.kafka.instance_id", "the-one");
+    let producer: ThreadedProducer<DefaultProducerContext> = cluster
+        .client()
+        .set("transactional.id", &pipeline.group)
+        .create()
+        .expect("a producer");
+    producer.init_transactions(PATIENCE).expect("begun");
+    for round in 0..4 {
+        producer.begin_transaction().expect("begun");
+        for n in 0..9 {
+            let record = numbered(round * 10 + n).partition((n % 3) as i32);
+            send(&producer, &pipeline.input, &record);
         }
-        let mut running = pipeline.start_and_join();
-        pipeline.await_all_committed(cluster, &mut running);
-        assert_eq!(numbers(cluster, &pipeline.output).len(), 18);
-        assert_eq!(running.terminate().0, Some(0));
+        if round % 2 == 0 {
+            producer.commit_transaction(PATIENCE).expect("committed");
+        } else {
+            producer.flush(PATIENCE).expect("written");
+            producer.abort_transaction(PATIENCE).expect("aborted");
+        }
     }
+    let mut running = pipeline.start_and_join();
+    pipeline.await_all_committed(cluster, &mut running);
+    assert_eq!(came(cluster, &pipeline.output).len(), 18);
+    assert_eq!(running.terminate().0, Some(0));
 }
 
 /// What the group has committed was deleted, and nothing comes after it: said once, and committed where reading goes on.
@@ -263,7 +254,7 @@ fn records_deleted_while_it_runs() {
     pipeline.await_all_committed(cluster, &mut running);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    let came = numbers(cluster, &pipeline.output);
+    let came = came(cluster, &pipeline.output);
     assert_eq!(came[came.len() - 10..], range(500, 510), "{log}");
     // What was fetched before it stood still may have come through.
     let lost = 510 - came.len() as u64;
@@ -328,7 +319,7 @@ fn a_topic_that_is_made_anew() {
     topics::create(cluster, &pipeline.input, 1);
     cluster.produce(&pipeline.input, (100..300).map(numbered));
     running.eventually("all records of the new topic", || {
-        let mut came = numbers(cluster, &pipeline.output);
+        let mut came = came(cluster, &pipeline.output);
         came.dedup();
         (came == range(0, 300))
             .then_some(())

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use support::{Cluster, Pipeline, Record, nerodia, recently};
+use support::{Cluster, Pipeline, Record, nerodia, numbers, on_each_delivery, recently};
 
 /// Does as the message says: a result of its own size, timestamp and topic.
 const SCRIPT: &str = "\
@@ -73,19 +73,16 @@ fn to_strict(cluster: &Cluster, name: &str, output: &Value) -> Pipeline {
     pipeline
 }
 
-fn mixed(name: &str, delivery: &str, output: Value) {
+on_each_delivery!(one_in_a_hundred_of_every_sort);
+fn one_in_a_hundred_of_every_sort(delivery: &str) {
     const ALL: u64 = 4_000;
     let cluster = Cluster::shared();
-    let pipeline = to_strict(cluster, name, &output)
+    let pipeline = to_strict(cluster, "mixed", &json!({}))
         .with("delivery", delivery)
         .with("input.kafka.instance_id", "one");
-    cluster.produce(&pipeline.input, (0..ALL).map(message));
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    let (code, log) = running.terminate();
-    assert_eq!(code, Some(1), "some messages failed: {log}");
+    let log = pipeline.run(cluster, (0..ALL).map(message), 1);
 
-    let results: Vec<u64> = cluster.read(&pipeline.output).iter().map(number).collect();
+    let results: Vec<u64> = numbers(&cluster.read(&pipeline.output));
     for partition in 0..PARTITIONS {
         let of = |n: &u64| n % PARTITIONS == partition;
         let came: Vec<u64> = results.iter().copied().filter(of).collect();
@@ -121,33 +118,19 @@ fn mixed(name: &str, delivery: &str, output: Value) {
     assert!(replayed.stderr.contains(&summary), "{}", replayed.stderr);
 }
 
-#[test]
-fn one_in_a_hundred_of_every_sort_at_least_once() {
-    mixed("mixed", "at_least_once", json!({}));
-}
-
-#[test]
-fn one_in_a_hundred_of_every_sort_exactly_once() {
-    mixed("mixed-once", "exactly_once", json!({}));
-}
-
 /// Compressed, a size says nothing about the size of others.
 #[test]
 fn one_in_a_hundred_of_every_sort_compressed_and_in_small_batches() {
-    let output = json!({ "compression": "lz4", "properties": { "batch.num.messages": 7 } });
-    mixed_uncompressible("mixed-lz4", output);
-}
-
-/// As [`mixed`], with all that is too large cut out: it compresses well.
-fn mixed_uncompressible(name: &str, output: Value) {
+    // What is too large compresses well, and is written.
     const ALL: u64 = 1_000;
     let cluster = Cluster::shared();
-    let pipeline = to_strict(cluster, name, &output);
+    let output = json!({ "compression": "lz4", "properties": { "batch.num.messages": 7 } });
+    let pipeline = to_strict(cluster, "mixed-lz4", &output);
     cluster.produce(&pipeline.input, (0..ALL).map(message));
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);
     let (_, log) = running.terminate();
-    let results: Vec<u64> = cluster.read(&pipeline.output).iter().map(number).collect();
+    let results: Vec<u64> = numbers(&cluster.read(&pipeline.output));
     for partition in 0..PARTITIONS {
         let of = |n: &u64| n % PARTITIONS == partition;
         let is_written = |n: &u64| sort(*n).is_none_or(|sort| sort == "TooLarge");
@@ -173,12 +156,8 @@ fn no_batch_is_larger_than_its_topic_takes() {
             pipeline = pipeline.with("output.kafka.max_message_bytes", "64KiB");
         }
         let records = (0..ALL).map(|n| Record::json(&json!({ "n": n })));
-        cluster.produce(&pipeline.input, records);
-        let mut running = pipeline.start();
-        pipeline.await_all_committed(cluster, &mut running);
-        let (code, log) = running.terminate();
-        assert_eq!(code, Some(0), "{log}");
-        let results: Vec<u64> = cluster.read(&pipeline.output).iter().map(number).collect();
+        let log = pipeline.run(cluster, records, 0);
+        let results: Vec<u64> = numbers(&cluster.read(&pipeline.output));
         assert_eq!(results, (0..ALL).collect::<Vec<_>>(), "{log}");
         assert_eq!(cluster.count(pipeline.dead()), 0);
     }

@@ -3,13 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Cluster, Pipeline, Record, errors, logged, nerodia, recently};
+use support::{Cluster, Pipeline, errors, logged, nerodia, numbered, numbers};
 
 const COPY: &str = "root = {'n': this['n']}";
-
-fn message(n: u64) -> Record {
-    Record::json(&json!({ "n": n })).timestamp(recently())
-}
 
 /// A port of this machine at which nobody listens.
 fn closed_port() -> String {
@@ -64,10 +60,7 @@ fn one_address_of_several_is_right() {
     let cluster = Cluster::shared();
     let all = json!(["no-such-host.invalid", closed_port(), cluster.addresses()]);
     let pipeline = Pipeline::new(cluster, "several", 1, COPY).with("input.kafka.addresses", all);
-    cluster.produce(&pipeline.input, (0..10).map(message));
-    let mut running = pipeline.start();
-    pipeline.await_all_committed(cluster, &mut running);
-    assert_eq!(running.terminate().0, Some(0));
+    pipeline.run(cluster, (0..10).map(numbered), 0);
 }
 
 #[test]
@@ -88,7 +81,7 @@ fn topics_that_are_not_there() {
         assert_fails(&output, &["`nowhere`", at, &field, "create it"]);
     }
     let partition = pipeline.with("output.kafka.partition", 7);
-    cluster.produce(&partition.input, (0..3).map(message));
+    cluster.produce(&partition.input, (0..3).map(numbered));
     let topic = format!("`{}`", partition.output);
     assert_fails(&partition, &[&topic, "partition"]);
 }
@@ -115,7 +108,7 @@ fn brokers_that_come_late_and_go_away() {
     const ALL: u64 = 3_000;
     let cluster = Cluster::start("away", 1, &[]);
     let pipeline = Pipeline::new(&cluster, "away", 2, COPY);
-    cluster.produce(&pipeline.input, (0..1_000).map(message));
+    cluster.produce(&pipeline.input, (0..1_000).map(numbered));
     cluster.broker("kill", 1);
     let mut running = pipeline.start();
     running.await_logged("cannot reach Kafka yet", 1);
@@ -123,19 +116,19 @@ fn brokers_that_come_late_and_go_away() {
     cluster.broker("start", 1);
     pipeline.await_all_committed(&cluster, &mut running);
 
-    cluster.produce(&pipeline.input, (1_000..2_000).map(message));
+    cluster.produce(&pipeline.input, (1_000..2_000).map(numbered));
     cluster.broker("kill", 1);
     running.await_logged("cannot reach Kafka: trying again", 1);
     std::thread::sleep(Duration::from_secs(6));
     cluster.broker("start", 1);
     pipeline.await_all_committed(&cluster, &mut running);
 
-    cluster.produce(&pipeline.input, (2_000..ALL).map(message));
+    cluster.produce(&pipeline.input, (2_000..ALL).map(numbered));
     cluster.broker("pause", 1);
     std::thread::sleep(Duration::from_secs(12));
     cluster.broker("resume", 1);
     pipeline.await_all_committed(&cluster, &mut running);
-    cluster.produce(&pipeline.input, [message(ALL)]);
+    cluster.produce(&pipeline.input, [numbered(ALL)]);
     pipeline.await_all_committed(&cluster, &mut running);
 
     let (code, log) = running.terminate();
@@ -148,11 +141,7 @@ fn brokers_that_come_late_and_go_away() {
         logged("Kafka is there again")
     );
     assert!(logged("Kafka is there again") >= 1, "{log}");
-    let mut numbers: Vec<u64> = cluster
-        .read(&pipeline.output)
-        .iter()
-        .map(|record| record.value()["n"].as_u64().expect("a number"))
-        .collect();
+    let mut numbers = numbers(&cluster.read(&pipeline.output));
     numbers.sort_unstable();
     let twice = numbers.len() as u64 - ALL - 1;
     println!("{twice} came twice");
@@ -170,7 +159,7 @@ fn brokers_that_come_late_and_go_away() {
 fn terminated_while_brokers_are_away() {
     let cluster = Cluster::start("gone", 1, &[]);
     let pipeline = Pipeline::new(&cluster, "gone", 1, COPY).with("shutdown_timeout", "3s");
-    cluster.produce(&pipeline.input, (0..100).map(message));
+    cluster.produce(&pipeline.input, (0..100).map(numbered));
     let mut running = pipeline.start();
     pipeline.await_all_committed(&cluster, &mut running);
     cluster.broker("kill", 1);

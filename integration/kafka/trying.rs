@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
-use support::{Cluster, Pipeline, Record, nerodia, send, unique};
+use support::{Cluster, PATIENCE, Pipeline, Record, nerodia, send, unique};
 
 fn objects(text: &str) -> Vec<Value> {
     let objects = text.lines().map(serde_json::from_str);
@@ -152,18 +152,17 @@ fn topics_that_were_written_with_transactions() {
         .set("transactional.id", unique("writer"))
         .create()
         .expect("a producer");
-    let wait = Duration::from_secs(60);
-    producer.init_transactions(wait).expect("transactions");
+    producer.init_transactions(PATIENCE).expect("transactions");
     for round in 0..24 {
         producer.begin_transaction().expect("begun");
         let record = Record::json(&json!(round)).partition(round % 2);
         send(&producer, &pipeline.input, &record);
-        producer.flush(wait).expect("written");
+        producer.flush(PATIENCE).expect("written");
         // The last ones are aborted: at the end of the topic there is nothing to be seen.
         if round < 18 {
-            producer.commit_transaction(wait).expect("committed");
+            producer.commit_transaction(PATIENCE).expect("committed");
         } else {
-            producer.abort_transaction(wait).expect("rolled back");
+            producer.abort_transaction(PATIENCE).expect("rolled back");
         }
     }
     let file = pipeline.file();

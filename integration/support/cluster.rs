@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -29,8 +30,8 @@ pub struct Cluster {
     pub brokers: i16,
 }
 
-/// Where `scripts/kafka.sh` has its jars and clusters.
-pub fn kafka_folder() -> PathBuf {
+/// Where `scripts/kafka.sh` has its clusters.
+fn kafka_folder() -> PathBuf {
     std::env::var("NERODIA_KAFKA_DIR").map_or(target().join("kafka"), Into::into)
 }
 
@@ -59,6 +60,9 @@ fn start(name: &str, brokers: i16, options: &[&str]) -> String {
         "--owner",
         &owner,
     ];
+    // One at a time: several that start together on two processors take longer than each is waited for.
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     kafka_sh(&[&args[..], options].concat())
 }
 
@@ -78,8 +82,8 @@ impl Drop for Cluster {
 impl Cluster {
     /// One broker, shared by all tests of the process; or that of `KAFKA_ADDRESSES`.
     pub fn shared() -> &'static Self {
-        static SHARED: std::sync::LazyLock<Cluster> =
-            std::sync::LazyLock::new(|| match std::env::var("KAFKA_ADDRESSES") {
+        static SHARED: LazyLock<Cluster> =
+            LazyLock::new(|| match std::env::var("KAFKA_ADDRESSES") {
                 Ok(addresses) => Cluster::at(addresses),
                 Err(_) => Cluster::start("tests", 1, &[]),
             });

@@ -22,14 +22,14 @@ mod shell;
 mod wait;
 
 pub use alone::{Alone, alone};
-pub use cluster::{Cluster, PATIENCE, kafka_folder, kafka_sh};
+pub use cluster::{Cluster, PATIENCE, kafka_sh};
 pub use files::{put, root, target, unique, written};
 pub use http::{Web, get, port, request};
 pub use log::{errors, logged, tail};
 pub use pipeline::Pipeline;
 pub use process::{processor_time, resident, send_signal};
 pub use program::{Nerodia, Ran, eval, nerodia, pipeline, program};
-pub use record::{Record, recently, send};
+pub use record::{Record, counts, numbered, numbers, recently, send};
 pub use running::Running;
 pub use runtimes::RUNTIMES;
 pub use rustix::process::Signal;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::running::Running;
-use crate::{Cluster, nerodia, port, unique};
+use crate::{Cluster, Record, nerodia, port, unique};
 
 /// A pipeline from one topic to another, with dead letters to a third.
 #[derive(Clone)]
@@ -158,6 +158,22 @@ impl Pipeline {
         let mut running = self.start();
         running.await_logged("partitions assigned", 1);
         running
+    }
+
+    /// Runs over `records`, to the end of its input, and ends with `code`. Gives its log.
+    #[track_caller]
+    pub fn run(
+        &self,
+        cluster: &Cluster,
+        records: impl IntoIterator<Item = Record>,
+        code: i32,
+    ) -> String {
+        cluster.produce(&self.input, records);
+        let mut running = self.start();
+        self.await_all_committed(cluster, &mut running);
+        let (ended, log) = running.terminate();
+        assert_eq!(ended, Some(code), "{log}");
+        log
     }
 
     /// Waits until all of the input is committed, as `running` should see to.

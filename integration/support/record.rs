@@ -1,10 +1,12 @@
 //! Messages as plain clients see them.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
+use serde_json::json;
 
 /// A message as it lies in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -114,4 +116,24 @@ pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
             .collect(),
         timestamp: message.timestamp().to_millis(),
     }
+}
+
+/// A message with this number: `{"n": 5}`, of these days.
+pub fn numbered(n: u64) -> Record {
+    Record::json(&json!({ "n": n })).timestamp(recently())
+}
+
+/// The numbers of messages, in their order.
+pub fn numbers(records: &[Record]) -> Vec<u64> {
+    let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
+    records.iter().map(number).collect()
+}
+
+/// How often each number came.
+pub fn counts(records: &[Record]) -> BTreeMap<u64, u32> {
+    let mut counts = BTreeMap::new();
+    for n in numbers(records) {
+        *counts.entry(n).or_default() += 1;
+    }
+    counts
 }

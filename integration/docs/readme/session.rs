@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use support::{Answer, Shell, kafka_folder, port, root};
+use support::{Answer, Shell, port, root, target};
 
 use super::page::Example;
 
@@ -60,7 +60,7 @@ fn lend_kafka(shell: &Shell) {
         .status()
         .expect("bash is a prerequisite");
     assert!(installed.success(), "scripts/kafka.sh install failed");
-    let jars = kafka_folder().join("jars");
+    let jars = target().join("kafka/jars");
     let folder = shell.folder.path().join("target/kafka");
     fs::create_dir_all(&folder).expect("a folder");
     symlink(jars, folder.join("jars")).expect("a link");

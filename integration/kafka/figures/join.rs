@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::json;
-use support::{Cluster, Record, Running, nerodia, send};
+use support::{Cluster, PATIENCE, Record, Running, nerodia, send};
 
 use super::stamped_pipeline;
 
@@ -41,7 +41,7 @@ fn traffic(cluster: &Cluster, topic: &str, stop: &AtomicBool, sleep_at: &AtomicB
         sent = due;
         thread::sleep(Duration::from_millis(5));
     }
-    producer.flush(Duration::from_secs(60)).expect("written");
+    producer.flush(PATIENCE).expect("written");
 }
 
 /// The longest time between two results of each input partition after `from`, in milliseconds.
