@@ -6,7 +6,9 @@
 
 mod alive;
 pub mod artifact;
+pub mod bytecode;
 pub mod cache;
+pub mod command;
 pub mod deadline;
 pub mod error;
 pub mod handshake;
