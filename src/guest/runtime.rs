@@ -146,7 +146,7 @@ impl RuntimeError {
 
 impl Runtime {
     /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`,
-    /// or compiles it, for which `compiling` is told first.
+    /// or compiles it, for which `compiling` is told first. The bytecode of a command comes from `cache` as well, or is made.
     ///
     /// # Errors
     /// [`RuntimeError`]; nothing is loaded then.

@@ -24,7 +24,7 @@ pub struct Stdio(Arc<Mutex<Streams>>);
 
 /// The streams' state.
 pub struct Streams {
-    /// What the guest has not read yet of what comes before the first frame.
+    /// What comes before the first frame, as far as the guest has not read it.
     preface: Bytes,
     inbox: Vec<u8>,
     inbox_read: usize,

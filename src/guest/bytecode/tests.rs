@@ -123,7 +123,7 @@ fn no_guest_is_given_the_text() {
         program.contains("1234") && program.ends_with("main()\n"),
         "{program}"
     );
-    // Whoever imports it calls it.
+    // The text defines `main`, and leaves the call to the loader and to the snapshot.
     assert!(ENTRYPOINT.contains("\ndef main():\n"));
     assert!(!ENTRYPOINT.contains("\nmain()") && !ENTRYPOINT.contains("__main__\":"));
 }
