@@ -1,7 +1,8 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-One file for every runtime: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as the
-text of `python -c`. The frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
+One file for every runtime: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it
+compiled once. Either then calls `main()`. The frames are described in docs/protocol.md; in short, over file descriptors
+0 and 1:
 
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
@@ -1489,7 +1490,3 @@ def serve(pipeline, surroundings, collect):
         surroundings.log.flush()
         write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
         del body
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,9 @@
 
 mod alive;
 pub mod artifact;
+pub mod bytecode;
 pub mod cache;
+pub mod command;
 mod cpu;
 pub mod deadline;
 pub mod error;

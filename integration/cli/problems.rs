@@ -358,6 +358,51 @@ fn a_cache_that_is_corrupt_or_half_written_or_read_only() {
 }
 
 #[test]
+fn bytecode_in_the_cache_that_is_corrupt_or_missing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let with = |arguments: &[&str]| {
+        nerodia(arguments)
+            .env("NERODIA_RUNTIME_DIR", root().join("runtime"))
+            .env("NERODIA_CACHE_DIR", folder.path())
+            .stdin("1\n")
+            .run()
+    };
+    let eval = || {
+        let runtime = "guests.runtime=cpython-3.12";
+        with(&["eval", "--set", runtime, "root = this"])
+    };
+    let listed = || {
+        let list = with(&["runtime", "list"]).expect(0);
+        let mut lines = list.text().lines();
+        let line = lines.find(|line| line.starts_with("cpython-3.12"));
+        line.expect("it is installed").to_owned()
+    };
+    with(&["runtime", "compile", "cpython-3.12"]).expect(0);
+    let entries = fs::read_dir(folder.path()).expect("it was made");
+    let code = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|end| end == "marshal"))
+        .expect("bytecode was made");
+    let made = fs::read(&code).expect("it was made");
+    assert_eq!(eval().expect(0).text(), "1\n");
+    assert!(listed().contains("  compiled"), "{}", listed());
+    fs::write(&code, &made[1..]).expect("a file");
+    let ran = eval().expect(2);
+    for part in ["is corrupt", code.to_str().expect("UTF-8"), "delete "] {
+        assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
+    }
+    assert!(listed().contains("corrupt"), "{}", listed());
+    // What the help says: it is made anew, and the machine code is not.
+    fs::remove_file(&code).expect("it was made");
+    assert!(listed().contains("not compiled yet"), "{}", listed());
+    let ran = eval().expect(0);
+    assert_eq!(ran.text(), "1\n");
+    assert!(!ran.stderr.contains("compiling"), "{}", ran.stderr);
+    assert!(fs::metadata(&code).expect("it was made again").len() > 0);
+}
+
+#[test]
 fn runtimes_are_listed_and_verified() {
     let list = nerodia(["runtime", "list"]).run().expect(0);
     let verified = nerodia(["runtime", "verify"]).run().expect(0);

@@ -160,3 +160,28 @@ fn the_standard_library_is_there(runtime: &str) {
         "lost {lost:?}, gained {gained:?}"
     );
 }
+
+#[test]
+fn the_guests_program_is_run_and_not_compiled() {
+    let seen = see("cpython-3.12", "sys.orig_argv");
+    let arguments: Vec<String> = serde_json::from_value(seen).unwrap();
+    assert_eq!(arguments[..4], ["python", "-I", "-B", "-c"]);
+    assert!(
+        arguments[4].len() < 300 && arguments.len() == 5,
+        "{arguments:?}"
+    );
+    // What stands below a script is what would be there if it were compiled.
+    let stack = "[(f.filename, f.name) for f in __import__('traceback').extract_stack()][:3]";
+    assert_eq!(
+        see("cpython-3.12", stack),
+        serde_json::json!([
+            ["<string>", "<module>"],
+            ["<string>", "main"],
+            ["<string>", "serve"]
+        ])
+    );
+    let names = "[n for n in ('code', 'read', 'compile') if n in vars(sys.modules['__main__'])]";
+    assert_eq!(see("cpython-3.12", names), serde_json::json!([]));
+    let doc = "sys.modules['__main__'].__doc__.startswith(\"The guest's side\")";
+    assert_eq!(see("cpython-3.12", doc), true);
+}

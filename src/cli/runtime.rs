@@ -9,11 +9,10 @@ use clap::{Args, Subcommand};
 
 use super::{MISUSED, WELL, console, progress, report};
 use crate::guest::artifact::Artifact;
-use crate::guest::cache::{self, Cache};
+use crate::guest::cache::Cache;
 use crate::guest::packages;
 use crate::guest::paths::{cache_directories, runtime_directory};
-use crate::guest::runtime::{KNOWN, RuntimeError};
-use crate::guest::store;
+use crate::guest::runtime::{self, KNOWN, RuntimeError};
 
 /// List, check and prepare the runtimes that guests are made from
 #[derive(Debug, Args)]
@@ -93,10 +92,10 @@ fn list(directory: &Path) -> u8 {
             continue;
         };
         let size = artifact.path().metadata().map_or(0, |file| file.len());
-        let compiled = match key(&name, &artifact).map(|key| cache.find(&key)) {
-            Ok(Ok(Some(_))) => "compiled",
-            Ok(Ok(None)) => "not compiled yet",
-            Ok(Err(_)) | Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
+        let compiled = match is_compiled(&name, &artifact, &cache) {
+            Ok(true) => "compiled",
+            Ok(false) => "not compiled yet",
+            Err(_) => "compiled, but corrupt (nerodia runtime compile --force)",
         };
         let (size, path) = (ByteSize(size), artifact.path().display());
         console::say(format_args!("{name}  {size}  {compiled}  {path}"));
@@ -123,16 +122,23 @@ fn with_packages(directory: &Path) -> Vec<String> {
     names
 }
 
-fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
-    let artifact = Artifact::find(directory, name)?;
-    if let Ok(key) = key(name, &artifact) {
-        Cache::new(cache_directories()).forget(&key);
+/// Whether all that is compiled of runtime `name` is in `cache`.
+fn is_compiled(name: &str, artifact: &Artifact, cache: &Cache) -> Result<bool, RuntimeError> {
+    for key in runtime::entries(name, artifact)? {
+        if cache.find(&key)?.is_none() {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
-fn key(name: &str, artifact: &Artifact) -> wasmtime::Result<String> {
-    Ok(cache::key(name, artifact.sha256(), &store::engine()?))
+fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
+    let artifact = Artifact::find(directory, name)?;
+    let cache = Cache::new(cache_directories());
+    for key in runtime::entries(name, &artifact)? {
+        cache.forget(&key);
+    }
+    Ok(())
 }
 
 /// Does `work` for each named runtime, or for each installed one; tells all problems.

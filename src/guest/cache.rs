@@ -1,9 +1,10 @@
-//! The machine-code cache: compiling a runtime takes seconds, so its result is kept.
+//! The cache of what is compiled: a runtime's machine code, which takes seconds, and the bytecode of the guests' program.
 //!
-//! An entry is `<key>.cwasm` with its SHA-256 in `<key>.sha256` beside it. The key has the runtime's name and a
-//! hash of the artifact's checksum, the Wasmtime version, the engine's settings and the version of the
-//! [`meter`], so an entry that does not fit is never even looked at. Both files are written under other names and
-//! renamed, the checksum last: an entry without one was never finished, and is made anew.
+//! An entry is `<key>.cwasm` (machine code) or `<key>.marshal` (bytecode) with its SHA-256 in `<key>.sha256` beside it.
+//! The key has the runtime's name and a hash of the artifact's checksum, the Wasmtime version, the engine's settings and
+//! the version of the [`meter`], and for bytecode of the program's text, so an entry that does not fit is never even
+//! looked at. Both files are written under other names and renamed, the checksum last: an entry without one was never
+//! finished, and is made anew.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -17,7 +18,25 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::artifact::{hex, sha256_of};
+use super::bytecode::{COMPILER, ENTRYPOINT};
 use super::meter;
+
+/// The name of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    runtime: String,
+    hash: String,
+    kind: Kind,
+}
+
+/// What an entry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Loaded into this process.
+    MachineCode,
+    /// Loaded into guests.
+    Bytecode,
+}
 
 /// Where compiled runtimes are kept.
 #[derive(Debug, Clone)]
@@ -63,15 +82,62 @@ impl CacheError {
     }
 }
 
-/// The name of the entry for runtime `name`, whose artifact has this checksum, under this engine.
-pub fn key(name: &str, artifact_sha256: &str, engine: &Engine) -> String {
-    let mut settings = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    let mut hash = Sha256::new();
-    hash.update(artifact_sha256);
-    hash.update(settings.finish().to_le_bytes());
-    hash.update(meter::VERSION.to_le_bytes());
-    format!("{name}-{}", hex(&hash.finalize()[..16]))
+impl Key {
+    /// The machine code of runtime `name`, whose artifact has this checksum, under this engine.
+    pub fn of_machine_code(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+        Self::new(Kind::MachineCode, name, artifact_sha256, engine, &[])
+    }
+
+    /// The bytecode of the guests' program for the same.
+    pub fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+        let texts = [COMPILER, ENTRYPOINT];
+        Self::new(Kind::Bytecode, name, artifact_sha256, engine, &texts)
+    }
+
+    fn new(kind: Kind, name: &str, artifact_sha256: &str, engine: &Engine, texts: &[&str]) -> Self {
+        let mut settings = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut settings);
+        let mut hash = Sha256::new();
+        hash.update(artifact_sha256);
+        hash.update(settings.finish().to_le_bytes());
+        hash.update(meter::VERSION.to_le_bytes());
+        for text in texts {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        Self {
+            runtime: name.to_owned(),
+            hash: hex(&hash.finalize()[..16]),
+            kind,
+        }
+    }
+
+    /// Where the entry is, if it is in `directory`.
+    fn path(&self, directory: &Path) -> PathBuf {
+        let Self {
+            runtime,
+            hash,
+            kind,
+        } = self;
+        directory.join(format!("{runtime}-{hash}.{}", kind.extension()))
+    }
+}
+
+impl Kind {
+    fn extension(self) -> &'static str {
+        match self {
+            Kind::MachineCode => "cwasm",
+            Kind::Bytecode => "marshal",
+        }
+    }
+
+    /// Why nobody else may write an entry.
+    fn danger(self) -> &'static str {
+        match self {
+            Kind::MachineCode => "it is run without a sandbox",
+            Kind::Bytecode => "it decides all results",
+        }
+    }
 }
 
 impl Cache {
@@ -84,13 +150,36 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Corrupt`] if it is there and not what was written.
-    pub fn find(&self, key: &str) -> Result<Option<PathBuf>, CacheError> {
+    pub fn find(&self, key: &Key) -> Result<Option<PathBuf>, CacheError> {
+        let entry = self.entry(key, |path| Ok(((), sha256_of(path)?)))?;
+        Ok(entry.map(|(path, ())| path))
+    }
+
+    /// What is kept under `key`, if there is something.
+    ///
+    /// # Errors
+    /// [`CacheError::Corrupt`] if it is not what was written.
+    pub fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, CacheError> {
+        let entry = self.entry(key, |path| {
+            let bytes = fs::read(path)?;
+            let sum = hex(&Sha256::digest(&bytes));
+            Ok((bytes, sum))
+        })?;
+        Ok(entry.map(|(_, bytes)| bytes))
+    }
+
+    /// The first complete entry for `key`, of which `read` gives what is wanted, and the SHA-256.
+    fn entry<T>(
+        &self,
+        key: &Key,
+        read: impl Fn(&Path) -> std::io::Result<(T, String)>,
+    ) -> Result<Option<(PathBuf, T)>, CacheError> {
         for directory in &self.directories {
-            let path = directory.join(format!("{key}.cwasm"));
+            let path = key.path(directory);
             let Ok(expected) = fs::read_to_string(path.with_extension("sha256")) else {
                 continue;
             };
-            let Ok(found) = sha256_of(&path) else {
+            let Ok((content, found)) = read(&path) else {
                 continue;
             };
             let expected = expected.trim().to_owned();
@@ -101,9 +190,10 @@ impl Cache {
                     found,
                 });
             }
-            warn_of_other_writers(directory);
-            warn_of_other_writers(&path);
-            return Ok(Some(path));
+            for path in [directory, &path] {
+                warn_of_other_writers(path, key.kind);
+            }
+            return Ok(Some((path, content)));
         }
         Ok(None)
     }
@@ -112,7 +202,7 @@ impl Cache {
     ///
     /// # Errors
     /// If no directory can be written.
-    pub fn store(&self, key: &str, code: &[u8]) -> Result<PathBuf, CacheError> {
+    pub fn store(&self, key: &Key, code: &[u8]) -> Result<PathBuf, CacheError> {
         let mut last = None;
         for directory in &self.directories {
             match write_entry(directory, key, code) {
@@ -132,9 +222,9 @@ impl Cache {
     }
 
     /// Forgets the entry for `key`, wherever it is.
-    pub fn forget(&self, key: &str) {
+    pub fn forget(&self, key: &Key) {
         for directory in &self.directories {
-            let path = directory.join(format!("{key}.cwasm"));
+            let path = key.path(directory);
             // Best effort: what is not there need not be removed.
             let _ = fs::remove_file(path.with_extension("sha256"));
             let _ = fs::remove_file(path);
@@ -142,8 +232,8 @@ impl Cache {
     }
 }
 
-/// What is there is run as native code: who else may write there decides what the engine does.
-fn warn_of_other_writers(path: &Path) {
+/// What is there is run: another user who may write there decides what the engine does, or its guests.
+fn warn_of_other_writers(path: &Path, kind: Kind) {
     let Ok(about) = fs::metadata(path) else {
         return;
     };
@@ -151,7 +241,8 @@ fn warn_of_other_writers(path: &Path) {
     if let Some(who) = other_writers(about.mode(), about.uid(), own) {
         tracing::warn!(
             path = %path.display(),
-            "the compiled runtime can be replaced by {who}: it is run without a sandbox, so take that right away"
+            "the compiled runtime can be replaced by {who}: {}, so take that right away",
+            kind.danger()
         );
     }
 }
@@ -169,9 +260,9 @@ fn other_writers(mode: u32, owner: u32, own: u32) -> Option<&'static str> {
     }
 }
 
-fn write_entry(directory: &Path, key: &str, code: &[u8]) -> std::io::Result<PathBuf> {
+fn write_entry(directory: &Path, key: &Key, code: &[u8]) -> std::io::Result<PathBuf> {
     fs::create_dir_all(directory)?;
-    let path = directory.join(format!("{key}.cwasm"));
+    let path = key.path(directory);
     write_atomically(directory, &path, code)?;
     let sum = hex(&Sha256::digest(code));
     write_atomically(directory, &path.with_extension("sha256"), sum.as_bytes())?;
@@ -179,16 +270,16 @@ fn write_entry(directory: &Path, key: &str, code: &[u8]) -> std::io::Result<Path
     Ok(path)
 }
 
-/// Removes entries of the same runtime that another artifact or engine made, but for the newest ones: two
+/// Removes entries of the same runtime and kind that another artifact or engine made, except the newest ones: two
 /// versions of the engine may share a cache. Best effort.
-fn remove_old(directory: &Path, key: &str) {
+fn remove_old(directory: &Path, key: &Key) {
     const KEPT: usize = 3;
-    let runtime = key.rsplit_once('-').map_or(key, |(runtime, _)| runtime);
     let is_one = |path: &Path| {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let of = stem.and_then(|stem| stem.rsplit_once('-'));
-        path.extension().is_some_and(|end| end == "cwasm")
-            && of.is_some_and(|(of, _)| of == runtime)
+        path.extension()
+            .is_some_and(|end| end == key.kind.extension())
+            && of.is_some_and(|(of, _)| of == key.runtime)
     };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut entries: Vec<(SystemTime, PathBuf)> = entries
@@ -212,26 +303,4 @@ fn write_atomically(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Res
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn others_who_may_write_are_named() {
-        const OWN: u32 = 1000;
-        for (mode, owner, expected) in [
-            (0o40755, OWN, None),
-            (0o100600, OWN, None),
-            (0o40755, 0, None),
-            (0o40777, OWN, Some("everybody on this machine")),
-            (0o41777, 0, Some("everybody on this machine")),
-            (0o40775, OWN, Some("its group")),
-            (0o40755, 1001, Some("its owner, who is another user")),
-        ] {
-            assert_eq!(
-                other_writers(mode, owner, OWN),
-                expected,
-                "{mode:o} {owner}"
-            );
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use wasmtime::Trap;
+use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::{Deadline, Over};
@@ -19,8 +19,11 @@ use super::error::Death;
 use super::log::GuestLog;
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
-use super::store::{self, Memory};
+use super::store::{self, Memory, State};
 use crate::clock::Clock;
+
+/// The call into WebAssembly that is a guest's life.
+pub type Call = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
 
 /// As long is waited at once; then the clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,25 +38,33 @@ pub struct Instance {
 
 /// The call, until it has ended: it must not be polled again then.
 enum Life {
-    Runs(Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>),
+    Runs(Call),
     Over(Death),
 }
 
 impl Instance {
     /// Makes an instance of `runtime`. It runs for the first time in [`reply`](Self::reply).
     pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
-        let stdio = Stdio::new(outbox_limit, log);
+        let stdio = Stdio::new(runtime.preface(), outbox_limit, log);
+        let (engine, arguments) = (runtime.engine(), runtime.arguments());
+        Self::of(engine, arguments, stdio, memory, |store| {
+            runtime.call(store)
+        })
+    }
+
+    /// Makes an instance that `call` runs with `arguments`.
+    pub fn of(
+        engine: &Engine,
+        arguments: &[String],
+        stdio: Stdio,
+        memory: u64,
+        call: impl FnOnce(Store<State>) -> Call,
+    ) -> Self {
         let memory = Memory::new(memory);
         let deadline = Deadline::new(Clock::of_process());
-        let store = store::store(
-            runtime.engine(),
-            &stdio,
-            &memory,
-            &deadline,
-            runtime.arguments(),
-        );
+        let store = store::store(engine, &stdio, &memory, &deadline, arguments);
         Self {
-            life: Life::Runs(runtime.call(store)),
+            life: Life::Runs(call(store)),
             stdio,
             memory,
             deadline,

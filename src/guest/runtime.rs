@@ -1,31 +1,29 @@
 //! Runtimes: CPython-for-WASI artifacts that guests are made from.
 //!
 //! A runtime is a file `<name>.wasm` in the runtime directory with its SHA-256 beside it. It is checked,
-//! compiled to machine code once (see [`cache`]) and linked once; each guest is then an
+//! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an
 //! instance, which takes milliseconds.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::thread;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use wasmtime::component::{self, Component};
-use wasmtime::{Engine, Module, Store, StoreContextMut};
+use wasmtime::{Engine, InstancePre, Module, Store, StoreContextMut};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
 use super::artifact::Artifact;
-use super::cache::{self, Cache, CacheError};
+use super::bytecode::{self, BytecodeError};
+use super::cache::{Cache, CacheError, Key};
+use super::command::{self, Command};
+use super::instance::Call;
 use super::meter;
 use super::packages;
 use super::store::{self, State};
 
-/// The guest's program. The snapshot of a component has it inside, a command gets it as an argument.
-const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
-
-/// What a guest's life is called in a component and in a command.
+/// What a guest's life is called in a component.
 const RUN: &str = "run";
-const START: &str = "_start";
 
 /// The names of runtimes that `scripts/install.sh` knows, the default one first.
 pub const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
@@ -40,7 +38,7 @@ enum Program {
     /// A component with world `export run: func()`, made by componentize-py.
     Component(component::InstancePre<State>),
     /// A WASI preview-1 command.
-    Command(wasmtime::InstancePre<State>),
+    Command(Command),
 }
 
 /// Why a runtime cannot be used.
@@ -99,6 +97,14 @@ pub enum RuntimeError {
         /// Its words.
         reason: String,
     },
+    /// The artifact did not compile the guests' program.
+    #[error("{} does not compile the program that guests run: {source}", path.display())]
+    NoBytecode {
+        /// The artifact.
+        path: PathBuf,
+        /// Why.
+        source: BytecodeError,
+    },
 }
 
 impl RuntimeError {
@@ -123,6 +129,10 @@ impl RuntimeError {
             RuntimeError::Corrupt { path, .. } | RuntimeError::Unusable { path, .. } => {
                 format!("delete {} and run scripts/install.sh", path.display())
             }
+            RuntimeError::NoBytecode { path, .. } => format!(
+                "try again; if it stays so, delete {} and run scripts/install.sh",
+                path.display()
+            ),
             RuntimeError::Cache(error) => error.help(),
             RuntimeError::NotLoaded { reason, .. } if reason.contains("memory executable") => {
                 "something forbids memory that is executable, such as systemd's MemoryDenyWriteExecute or SELinux: allow it for this program"
@@ -136,7 +146,7 @@ impl RuntimeError {
 
 impl Runtime {
     /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`,
-    /// or compiles it, for which `compiling` is told first.
+    /// or compiles it, for which `compiling` is told first. The bytecode of a command comes from `cache` as well, or is made.
     ///
     /// # Errors
     /// [`RuntimeError`]; nothing is loaded then.
@@ -148,7 +158,7 @@ impl Runtime {
     ) -> Result<Self, RuntimeError> {
         let artifact = Artifact::find(directory, name)?;
         let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
-        let key = cache::key(name, artifact.sha256(), &engine);
+        let key = Key::of_machine_code(name, artifact.sha256(), &engine);
         // Hashing both files is most of a warm start; they are read side by side.
         let (verified, cached) = thread::scope(|scope| {
             let verified = scope.spawn(|| artifact.verify());
@@ -172,12 +182,15 @@ impl Runtime {
         };
         let program = if is_component {
             let component = load_component(&engine, &compiled)?;
-            link_component(&engine, &component)
+            let program = link_component(&engine, &component);
+            Program::Component(program.map_err(|error| artifact.unusable(&error))?)
         } else {
             let module = load_command(&engine, &compiled)?;
-            link_command(&engine, &module)
+            let program = command::link(&engine, &module);
+            let program = program.map_err(|error| artifact.unusable(&error))?;
+            let bytecode = bytecode_of(name, &artifact, &engine, &program, cache)?;
+            Program::Command(Command::new(program, bytecode))
         };
-        let program = program.map_err(|error| artifact.unusable(&error))?;
         Ok(Self { engine, program })
     }
 
@@ -187,19 +200,23 @@ impl Runtime {
     }
 
     /// The guest's command line.
-    pub fn arguments(&self) -> &'static [&'static str] {
-        match self.program {
+    pub fn arguments(&self) -> &[String] {
+        match &self.program {
             Program::Component(_) => &[],
-            // Isolated (no user site, no environment), no bytecode files.
-            Program::Command(_) => &["python", "-I", "-B", "-c", ENTRYPOINT],
+            Program::Command(program) => program.arguments(),
+        }
+    }
+
+    /// What the guest finds on standard input before the first frame.
+    pub fn preface(&self) -> Bytes {
+        match &self.program {
+            Program::Component(_) => Bytes::new(),
+            Program::Command(program) => program.bytecode().clone(),
         }
     }
 
     /// The call that is a guest's life, in `store`.
-    pub fn call(
-        &self,
-        mut store: Store<State>,
-    ) -> Pin<Box<dyn Future<Output = wasmtime::Result<()>>>> {
+    pub fn call(&self, mut store: Store<State>) -> Call {
         match &self.program {
             Program::Component(program) => {
                 let program = program.clone();
@@ -209,16 +226,42 @@ impl Runtime {
                     run.call_async(&mut store, ()).await
                 })
             }
-            Program::Command(program) => {
-                let program = program.clone();
-                Box::pin(async move {
-                    let instance = program.instantiate_async(&mut store).await?;
-                    let start = instance.get_typed_func::<(), ()>(&mut store, START)?;
-                    start.call_async(&mut store, ()).await
-                })
-            }
+            Program::Command(program) => program.call(store),
         }
     }
+}
+
+/// The cache's entries that runtime `name` is loaded from.
+///
+/// # Errors
+/// If Wasmtime cannot work on this machine, or the artifact cannot be read.
+pub fn entries(name: &str, artifact: &Artifact) -> Result<Vec<Key>, RuntimeError> {
+    let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
+    let mut keys = vec![Key::of_machine_code(name, artifact.sha256(), &engine)];
+    if !artifact.is_component()? {
+        keys.push(Key::of_bytecode(name, artifact.sha256(), &engine));
+    }
+    Ok(keys)
+}
+
+/// Takes the bytecode of the guests' program from `cache`, or lets `program` make it.
+fn bytecode_of(
+    name: &str,
+    artifact: &Artifact,
+    engine: &Engine,
+    program: &InstancePre<State>,
+    cache: &Cache,
+) -> Result<Bytes, RuntimeError> {
+    let key = Key::of_bytecode(name, artifact.sha256(), engine);
+    if let Some(code) = cache.read(&key)? {
+        return Ok(code.into());
+    }
+    let code = bytecode::make(engine, program).map_err(|source| RuntimeError::NoBytecode {
+        path: artifact.path().to_owned(),
+        source,
+    })?;
+    cache.store(&key, &code)?;
+    Ok(code.into())
 }
 
 fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result<Vec<u8>> {
@@ -253,7 +296,10 @@ fn not_loaded(compiled: &Path, error: &wasmtime::Error) -> RuntimeError {
     }
 }
 
-fn link_component(engine: &Engine, component: &Component) -> wasmtime::Result<Program> {
+fn link_component(
+    engine: &Engine,
+    component: &Component,
+) -> wasmtime::Result<component::InstancePre<State>> {
     if component.get_export_index(None, RUN).is_none() {
         wasmtime::bail!("it has no function `{RUN}`");
     }
@@ -265,7 +311,7 @@ fn link_component(engine: &Engine, component: &Component) -> wasmtime::Result<Pr
         Some(clock) => add_clock(&mut linker, clock)?,
         None => wasmtime::bail!("it imports no clock, so that it cannot be interrupted"),
     }
-    Ok(Program::Component(linker.instantiate_pre(component)?))
+    linker.instantiate_pre(component)
 }
 
 /// Puts the clock in place that the meter asks, in the version `name` that the component imports.
@@ -287,22 +333,4 @@ fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Res
         };
         Ok((nanosecond,))
     })
-}
-
-fn link_command(engine: &Engine, module: &Module) -> wasmtime::Result<Program> {
-    if module.get_export(START).is_none() {
-        wasmtime::bail!("it has no function `{START}`");
-    }
-    let mut linker = wasmtime::Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
-    // WASI's does nothing. The meter calls it.
-    linker.allow_shadowing(true).func_wrap(
-        "wasi_snapshot_preview1",
-        "sched_yield",
-        |caller: wasmtime::Caller<'_, State>| -> wasmtime::Result<i32> {
-            caller.data().deadline().check()?;
-            Ok(0)
-        },
-    )?;
-    Ok(Program::Command(linker.instantiate_pre(module)?))
 }

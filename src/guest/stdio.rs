@@ -24,6 +24,8 @@ pub struct Stdio(Arc<Mutex<Streams>>);
 
 /// The streams' state.
 pub struct Streams {
+    /// What comes before the first frame, as far as the guest has not read it.
+    preface: Bytes,
     inbox: Vec<u8>,
     inbox_read: usize,
     reader: Option<Waker>,
@@ -38,9 +40,10 @@ pub struct Streams {
 }
 
 impl Stdio {
-    /// Streams whose reply port holds at most `outbox_limit` bytes.
-    pub fn new(outbox_limit: usize, log: GuestLog) -> Self {
+    /// Streams whose reply port holds at most `outbox_limit` bytes. The guest reads `preface` before the first frame.
+    pub fn new(preface: Bytes, outbox_limit: usize, log: GuestLog) -> Self {
         Self(Arc::new(Mutex::new(Streams {
+            preface,
             inbox: Vec::new(),
             inbox_read: 0,
             reader: None,
@@ -62,7 +65,7 @@ impl Stdio {
             if !streams.outbox.is_empty() {
                 return Err(Death::Protocol("bytes that nobody asked for".into()));
             }
-            if streams.inbox_read < streams.inbox.len() {
+            if streams.has_input() {
                 return Err(Death::Protocol("an answer to what it has not read".into()));
             }
             streams.log.renew(max_log);
@@ -103,6 +106,13 @@ impl Stdio {
     /// The streams themselves. Not to be held across an await.
     pub fn lock(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Streams {
+    /// Whether there is something the guest has not read.
+    fn has_input(&self) -> bool {
+        !self.preface.is_empty() || self.inbox_read < self.inbox.len()
     }
 }
 
@@ -158,6 +168,10 @@ struct Inbox(Stdio);
 impl InputStream for Inbox {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut streams = self.0.lock();
+        if !streams.preface.is_empty() {
+            let size = size.min(streams.preface.len());
+            return Ok(streams.preface.split_to(size));
+        }
         let from = streams.inbox_read;
         let to = streams.inbox.len().min(from + size);
         streams.inbox_read = to;
@@ -170,7 +184,7 @@ impl Pollable for Inbox {
     async fn ready(&mut self) {
         std::future::poll_fn(|context| {
             let mut streams = self.0.lock();
-            if streams.inbox_read < streams.inbox.len() {
+            if streams.has_input() {
                 return Poll::Ready(());
             }
             streams.reader = Some(context.waker().clone());

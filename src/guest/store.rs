@@ -62,7 +62,7 @@ pub fn store(
     stdio: &Stdio,
     memory: &Memory,
     deadline: &Deadline,
-    arguments: &[&str],
+    arguments: &[String],
 ) -> Store<State> {
     let wasi = WasiCtxBuilder::new()
         .stdin(Stdin(stdio.clone()))

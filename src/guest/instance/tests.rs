@@ -1,5 +1,6 @@
 //! Instances without WebAssembly: the call is any future that writes what a guest would.
 
+use bytes::Bytes;
 use wasmtime_wasi::cli::StdoutStream as _;
 
 use super::super::log::LineRate;
@@ -12,7 +13,11 @@ fn instance<F>(clock: Clock, call: impl FnOnce(Stdio) -> F) -> Instance
 where
     F: Future<Output = wasmtime::Result<()>> + 'static,
 {
-    let stdio = Stdio::new(1 << 10, GuestLog::new(1, 1 << 10, LineRate::default()));
+    let stdio = Stdio::new(
+        Bytes::new(),
+        1 << 10,
+        GuestLog::new(1, 1 << 10, LineRate::default()),
+    );
     Instance {
         life: Life::Runs(Box::pin(call(stdio.clone()))),
         stdio,
