@@ -117,7 +117,7 @@ fn every_config_has_an_expectation() {
 
 on_each_runtime!(every_config_does_what_it_says);
 fn every_config_does_what_it_says(runtime: &str) {
-    let shell = Shell::new();
+    let shell = Shell::open();
     for example in EXAMPLES {
         let Example {
             name,

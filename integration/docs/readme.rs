@@ -53,7 +53,7 @@ const OTHER_BLOCKS: &[&str] = &["text", "json", "yaml", "python", "rust"];
 
 #[test]
 fn every_command_does_what_the_page_says() {
-    let shell = Shell::new();
+    let shell = Shell::open();
     let mut ran = 0;
     for page in pages() {
         let blocks = blocks(&page);

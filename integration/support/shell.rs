@@ -31,7 +31,7 @@ pub struct Answer {
 }
 
 impl Shell {
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for entry in fs::read_dir(root()).expect("the repository").flatten() {
             let name = entry.file_name();
@@ -64,6 +64,8 @@ impl Shell {
             )
             .env("CARGO_TARGET_DIR", &target)
             .env_remove("NERODIA_LOG")
+            // Its clusters are its own: at the end a session stops all of them.
+            .env_remove("NERODIA_KAFKA_DIR")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -18,7 +18,7 @@ const END: &str =
 
 /// Runs the commands up to the first with another exit code than it should have; what each came to.
 pub fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
-    let shell = Shell::new();
+    let shell = Shell::open();
     lend_kafka(&shell);
     let folder = shell.folder.path().join("session");
     fs::create_dir(&folder).expect("a folder");
