@@ -110,7 +110,8 @@ fn a_billion_laughs_cost_no_more_than_the_output_may() {
         assert_eq!(reader.str().unwrap(), "ok");
         reader.finish().unwrap();
     }
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    // Written out, it would take years; a machine that is busy takes seconds.
+    assert!(begun.elapsed() < Duration::from_secs(120));
 }
 
 #[test]
