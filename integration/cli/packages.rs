@@ -70,6 +70,17 @@ with zipfile.ZipFile(where + '/nerodia_test_links-1.0-py3-none-any.whl', 'w') as
     wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
 "#;
 
+/// The name of the runtime that the requirements in `folder` make, as the program gives it.
+fn runtime_name(folder: &Path) -> String {
+    let config = folder.join("pipeline.yaml");
+    let text = "pipeline: { processors: [{ python: { script: root = this, packages: requirements.txt } }] }";
+    fs::write(&config, text).expect("a file");
+    let lint = nerodia(["lint"]).arg(&config).run().expect(2);
+    let mut said = lint.stderr.split_whitespace();
+    let name = said.find(|word| word.starts_with("packages-"));
+    name.unwrap_or_else(|| panic!("{}", lint.stderr)).to_owned()
+}
+
 /// A package's code runs while the runtime is built, in the sandbox. It may write to what is mounted there, links
 /// included; the runtime must not be written through them.
 #[test]
@@ -78,7 +89,7 @@ fn a_package_cannot_have_the_runtime_written_elsewhere() {
     let requirements = folder.path().join("requirements.txt");
     let text = "nerodia-test-links==1.0\n";
     fs::write(&requirements, text).expect("a file");
-    let name = nerodia::guest::packages::runtime_name(text);
+    let name = runtime_name(folder.path());
     let made = std::process::Command::new("python3")
         .args(["-c", LINKING])
         .arg(folder.path())
