@@ -11,8 +11,14 @@ use support::{Ran, eval, nerodia, on_each_runtime};
 const MESSAGES: usize = 10_000;
 const POISON: usize = 5_000;
 
-/// Runs `body` for the poison message alone, in four guests.
-fn poisoned(runtime: &str, body: &str) -> Ran {
+/// Runs `body` for the poison message alone, in four guests, to end in one of `kinds`.
+fn poisoned(runtime: &str, body: &str, kinds: &[&str]) -> Ran {
+    // What does not take too long must not seem to on a busy machine.
+    let timeout = if kinds.contains(&"Timeout") {
+        "1s"
+    } else {
+        "30s"
+    };
     let body = body.replace('\n', "\n    ");
     let script = format!("root = this\nif this == 'poison':\n    {body}");
     let input: String = (0..MESSAGES)
@@ -27,6 +33,7 @@ fn poisoned(runtime: &str, body: &str) -> Ran {
     eval(runtime, &script)
         .set("pipeline.threads=4")
         .set("guests.min=4")
+        .set(format!("guests.timeout={timeout}"))
         .stdin(input)
         .run()
 }
@@ -60,7 +67,7 @@ fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
 
 #[track_caller]
 fn dies(runtime: &str, body: &str, kinds: &[&str]) {
-    one_dead_letter(poisoned(runtime, body), kinds);
+    one_dead_letter(poisoned(runtime, body, kinds), kinds);
 }
 
 on_each_runtime!(burning);
@@ -234,8 +241,8 @@ on_each_runtime!(recursing_where_python_has_no_limit);
 /// Where CPython has no limit the C stack ends, and the death says so.
 fn recursing_where_python_has_no_limit(runtime: &str) {
     let body = "x = 0\nfor i in range(200_000): x = slice(x, 0, 0)\nhash(x)";
-    let ran = poisoned(runtime, body);
-    let letter = one_dead_letter(ran, &["StackOverflow"]);
+    let kinds = ["StackOverflow"];
+    let letter = one_dead_letter(poisoned(runtime, body, &kinds), &kinds);
     let message = letter["error"]["message"].as_str().unwrap();
     assert!(message.contains("nested too deeply"), "{message}");
 }
@@ -302,8 +309,9 @@ fn more_output_than_allowed(runtime: &str) {
 
 on_each_runtime!(raising);
 fn raising(runtime: &str) {
-    let ran = poisoned(runtime, "x = {'a': 1}\nx['b']");
-    let letter = one_dead_letter(ran, &["KeyError"]);
+    let kinds = ["KeyError"];
+    let ran = poisoned(runtime, "x = {'a': 1}\nx['b']", &kinds);
+    let letter = one_dead_letter(ran, &kinds);
     assert_eq!(letter["error"]["message"], "'b'");
     assert_eq!(letter["error"]["at"], "<eval>:4");
     let traceback = letter["error"]["traceback"].as_str().unwrap();

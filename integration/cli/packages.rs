@@ -46,24 +46,6 @@ fn well_known_packages_are_there_and_their_files_too() {
     lint.expect(0);
 }
 
-/// The name of the runtime that has the packages of a file, as the program calls it where it is not built.
-fn runtime_name(folder: &Path, requirements: &Path) -> String {
-    let config = folder.join("config.yaml");
-    let requirements = requirements.display();
-    let text = format!(
-        "pipeline: {{ processors: [ {{ python: {{ script: root = this, packages: {requirements} }} }} ] }}\n"
-    );
-    fs::write(&config, text).expect("a file");
-    let nothing = tempfile::tempdir().expect("a folder");
-    let lint = nerodia(["lint".as_ref(), config.as_os_str()])
-        .env("NERODIA_RUNTIME_DIR", nothing.path())
-        .run();
-    let rest = lint.stderr.split("packages-").nth(1);
-    let rest = rest.unwrap_or_else(|| panic!("{}", lint.stderr));
-    let hash: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
-    format!("packages-{hash}")
-}
-
 /// Makes a wheel whose code makes links where the runtime could be written, in each folder that it can write to. They lead
 /// out of the folder that the runtime is built in, to beside the finished ones. Where a link cannot be made in the folders
 /// of `-p`, which are /0 and so on, the build fails: the test would show nothing.
@@ -88,6 +70,17 @@ with zipfile.ZipFile(where + '/nerodia_test_links-1.0-py3-none-any.whl', 'w') as
     wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
 "#;
 
+/// The name of the runtime that the requirements in `folder` make, as the program gives it.
+fn runtime_name(folder: &Path) -> String {
+    let config = folder.join("pipeline.yaml");
+    let text = "pipeline: { processors: [{ python: { script: root = this, packages: requirements.txt } }] }";
+    fs::write(&config, text).expect("a file");
+    let lint = nerodia(["lint"]).arg(&config).run().expect(2);
+    let mut said = lint.stderr.split_whitespace();
+    let name = said.find(|word| word.starts_with("packages-"));
+    name.unwrap_or_else(|| panic!("{}", lint.stderr)).to_owned()
+}
+
 /// A package's code runs while the runtime is built, in the sandbox. It may write to what is mounted there, links
 /// included; the runtime must not be written through them.
 #[test]
@@ -96,7 +89,7 @@ fn a_package_cannot_have_the_runtime_written_elsewhere() {
     let requirements = folder.path().join("requirements.txt");
     let text = "nerodia-test-links==1.0\n";
     fs::write(&requirements, text).expect("a file");
-    let name = runtime_name(folder.path(), &requirements);
+    let name = runtime_name(folder.path());
     let made = std::process::Command::new("python3")
         .args(["-c", LINKING])
         .arg(folder.path())

@@ -107,7 +107,10 @@ fn no_group() {
 fn brokers_that_come_late_and_go_away() {
     const ALL: u64 = 3_000;
     let cluster = Cluster::start("away", 1, &[]);
-    let pipeline = Pipeline::new(&cluster, "away", 2, COPY);
+    // On a busy machine the broker itself takes longer to start than the default waits.
+    let pipeline = Pipeline::new(&cluster, "away", 2, COPY)
+        .arg("--connect-timeout")
+        .arg("3m");
     cluster.produce(&pipeline.input, (0..1_000).map(numbered));
     cluster.broker("kill", 1);
     let mut running = pipeline.start();
