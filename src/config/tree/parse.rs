@@ -271,7 +271,9 @@ impl<'a> Loader<'a> {
         let at = *error.marker();
         let line = self.source.line(at.line()).unwrap_or_default();
         let info = error.info();
-        let help = if info.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {
+        let help = if info.contains("unprintable") {
+            "remove the character, or write it as an escape (such as `\\u0001`) within double quotes"
+        } else if info.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {
             "YAML is indented with spaces; replace the tab"
         } else if info.contains("mapping values are not allowed") {
             "quote values that contain `: `, and check the indentation"
@@ -288,9 +290,11 @@ impl<'a> Loader<'a> {
         } else {
             "check the indentation and the quotes of this line and the one before"
         };
+        // After a directive (`%…`) the parser counts columns beyond the end of the line.
+        let column = at.col().min(line.chars().count()) + 1;
         Box::new(
             Diagnostic::error(format!("malformed YAML: {info}"))
-                .at(self.source.location(at.line(), at.col() + 1, 1))
+                .at(self.source.location(at.line(), column, 1))
                 .help(help),
         )
     }

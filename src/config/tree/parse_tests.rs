@@ -76,3 +76,17 @@ fn depth_is_bounded() {
     assert!(json(&"[".repeat(100_000)).contains("error"));
     assert!(json(&format!("{}1{}", "[".repeat(80), "]".repeat(80))).contains("nested deeper"));
 }
+
+/// The parser counts more columns than the line of a directive has.
+#[test]
+fn a_problem_after_a_directive_is_on_its_line() {
+    insta::assert_snapshot!(json("%%${ET}\"\0K"), @r#"
+    error: malformed YAML: found unprintable character
+     --> t.yaml:1:11
+      |
+    1 | %%${ET}"␀K
+      |           ^
+      |
+      = help: remove the character, or write it as an escape (such as `\u0001`) within double quotes
+    "#);
+}
