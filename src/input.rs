@@ -71,6 +71,9 @@ pub struct Input {
     lost: usize,
     metrics: Arc<Metrics>,
     engine: Recipient<Notice>,
+    /// An actor ends when nothing can send to it any more, and a source that has ended drops its way to the supervisor,
+    /// which still has messages to run.
+    _work: Recipient<Run>,
 }
 
 /// What an input passes its messages to.
@@ -139,6 +142,7 @@ fn start(
             metrics,
         } = downstream;
         let input = ctx.address();
+        let held = work.clone();
         let intake = Intake {
             budget,
             work,
@@ -153,6 +157,7 @@ fn start(
             lost: 0,
             metrics,
             engine,
+            _work: held,
         }
     })
 }
