@@ -60,7 +60,8 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
-documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps; }
+# With what is private: this documentation is for those who work on the program.
+documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps --document-private-items; }
 
 # With this crate's debug assertions, which the shipped program lacks, and without optimization, which takes a third of the
 # time; the dependencies stay as they are. Of the library alone, so target/release/nerodia stays the shipped one, which the

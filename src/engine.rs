@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Stops reading and waits until everything that was read has been dealt with: the input answers with
-    /// [`InputEnded`].
+    /// [`Notice::InputEnded`](crate::control::Notice::InputEnded).
     fn drain(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.draining, true) {
             return;

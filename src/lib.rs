@@ -12,23 +12,23 @@
 //! In the order in which a message meets them. A module uses only modules that stand below it in this list and what all
 //! of them share; a test (`layers.rs`) holds that.
 //!
-//! * [`cli`]: the commands.
-//! * [`engine`]: assembles the actors from the output back to the input, and ends them.
-//! * [`input`]: Kafka, standard input and generated messages, cut into batches.
-//! * [`supervisor`]: the queue of work; scaling, restart and replay of guests.
-//! * [`resequencer`]: puts results back in order and sends failures where the config says.
-//! * [`output`]: where results and dead letters go.
+//! * `cli`: the commands.
+//! * `engine`: assembles the actors from the output back to the input, and ends them.
+//! * `input`: Kafka, standard input and generated messages, cut into batches.
+//! * `supervisor`: the queue of work; scaling, restart and replay of guests.
+//! * `resequencer`: puts results back in order and sends failures where the config says.
+//! * `output`: where results and dead letters go.
 //!
 //! What they share, from the most specific to the most general:
 //!
-//! * [`kafka`]: what Kafka inputs and outputs have in common.
-//! * [`telemetry`]: metrics, logs and the web server.
-//! * [`control`]: what actors tell the engine.
-//! * [`config`]: YAML in, a config that cannot be wrong out.
-//! * [`guest`]: one interpreter in its sandbox, and the protocol spoken with it.
-//! * [`message`]: what flows, the bound on its memory, and the acks.
-//! * [`codec`]: JSON to Python's marshal format and back.
-//! * [`clock`]: time by which deadlines are kept, which stands still while the process is stopped.
+//! * `kafka`: what Kafka inputs and outputs have in common.
+//! * `telemetry`: metrics, logs and the web server.
+//! * `control`: what actors tell the engine.
+//! * `config`: YAML in, a config that cannot be wrong out.
+//! * `guest`: one interpreter in its sandbox, and the protocol spoken with it.
+//! * `message`: what flows, the bound on its memory, and the acks.
+//! * `codec`: JSON to Python's marshal format and back.
+//! * `clock`: time by which deadlines are kept, which stands still while the process is stopped.
 
 #![warn(missing_docs)]
 
