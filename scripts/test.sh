@@ -128,6 +128,7 @@ step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
 step "the unit in systemd" integration/deploy/systemd.sh
 step "unit tests" unit_tests
+step "unit tests of what is shipped" cargo test --release --locked --lib --bins
 step "tests of the documentation in the code" cargo test --release --locked --doc
 step "tests of the command line" tests_of cli "$threads"
 step "tests of the pages" tests_of docs "$threads"

@@ -6,6 +6,8 @@
 //! between two notes no more counts than [`ALLOWANCE`]. Who asks adds no more than that to the last note, whether or
 //! not the thread has come to notice the pause yet: there is no race to be lost.
 
+pub mod cpu;
+
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock};
 use std::thread;

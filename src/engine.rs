@@ -152,9 +152,7 @@ impl Engine {
                 .map(|(), _, ctx| ctx.notify(Drained)),
         );
     }
-}
 
-impl Engine {
     fn start_input(&mut self) {
         let Some(start) = self.start_input.take() else {
             return;

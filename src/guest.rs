@@ -9,7 +9,6 @@ pub mod artifact;
 pub mod bytecode;
 pub mod cache;
 pub mod command;
-mod cpu;
 pub mod deadline;
 pub mod error;
 pub mod handshake;
@@ -43,6 +42,7 @@ pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
 use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
 pub use self::spec::{GuestSpec, Limits};
+use crate::clock::cpu;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes, Slice};
 

@@ -103,15 +103,11 @@ impl Input {
         Ok(match config {
             InputConfig::Stdin(config) => {
                 let (source, control) = stdin::Stdin::new(config)?;
-                start(Box::new(control), downstream, false, |intake, engine| {
-                    read(source, intake, engine)
-                })
+                start_reading(source, control, downstream)
             }
             InputConfig::Generate(config) => {
                 let (source, control) = generate::Generate::new(config);
-                start(Box::new(control), downstream, false, |intake, engine| {
-                    read(source, intake, engine)
-                })
+                start_reading(source, control, downstream)
             }
             InputConfig::Kafka(config) => {
                 let (source, control) =
@@ -162,13 +158,19 @@ fn start(
     })
 }
 
-/// Runs a source of one lane on a thread of its own.
-fn read<S: Source>(source: S, intake: Intake, engine: Recipient<Notice>) {
-    let feed = Feed::new(intake);
-    spawn(S::NAME, engine.clone(), move || {
-        let result = source.run(feed);
-        engine.do_send(Notice::InputEnded(result));
-    });
+/// Starts the actor of a source that has one lane, which runs on a thread of its own.
+fn start_reading<S: Source>(
+    source: S,
+    control: impl Control + 'static,
+    downstream: Downstream,
+) -> Addr<Input> {
+    start(Box::new(control), downstream, false, |intake, engine| {
+        let feed = Feed::new(intake);
+        spawn(S::NAME, engine.clone(), move || {
+            let result = source.run(feed);
+            engine.do_send(Notice::InputEnded(result));
+        });
+    })
 }
 
 /// Runs `source` on a thread. Whatever happens there, the engine is not left to wait for it for ever.

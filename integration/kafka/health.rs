@@ -8,11 +8,9 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::Producer as _;
 use serde_json::{Value, json};
-use support::{
-    Cluster, PATIENCE, Pipeline, Running, eventually, logged, numbered, numbers, send, unique,
-};
+use support::{Cluster, PATIENCE, Pipeline, Running, eventually, logged, numbered, numbers, send};
 
 const COPY: &str = "root = {'n': this['n']}";
 
@@ -304,12 +302,7 @@ fn lag_is_what_is_left() {
     assert!(seen.is_sorted_by(|one, next| one >= next), "{seen:?}");
     assert!(seen[0] > 0.0, "{seen:?}");
     // What is rolled back, and the markers, are offsets with nothing to read.
-    let producer: ThreadedProducer<DefaultProducerContext> = cluster
-        .client()
-        .set("transactional.id", unique("lag"))
-        .create()
-        .expect("a producer");
-    producer.init_transactions(PATIENCE).expect("transactions");
+    let producer = cluster.transactional_producer("lag");
     for commit in [true, false] {
         producer.begin_transaction().expect("begun");
         send(&producer, &pipeline.input, &numbered(100).partition(1));

@@ -40,12 +40,38 @@ fn patient(cluster: &Cluster, name: &str, delivery: &str) -> Pipeline {
         .with("input.kafka.group.rebalance_timeout", "60s")
 }
 
+/// Waits until `count` results are there, `what` they are called.
+fn await_results(
+    cluster: &Cluster,
+    pipeline: &Pipeline,
+    running: &mut Running,
+    count: usize,
+    what: &str,
+) {
+    running.eventually(what, || {
+        let there = came(cluster, &pipeline.output).len();
+        (there == count).then_some(()).ok_or(format!("{there}"))
+    });
+}
+
 /// `running` has messages in flight that take long, and others that are done.
 fn await_in_flight(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running) {
-    running.eventually("all but the slow ones", || {
-        let count = came(cluster, &pipeline.output).len();
-        (count == 2).then_some(()).ok_or(format!("{count}"))
-    });
+    await_results(cluster, pipeline, running, 2, "all but the slow ones");
+}
+
+/// All four results come, and both members end well.
+#[track_caller]
+fn end_with_all_results(
+    cluster: &Cluster,
+    pipeline: &Pipeline,
+    mut first: Running,
+    second: Running,
+) {
+    await_results(cluster, pipeline, &mut first, 4, "all results");
+    for running in [first, second] {
+        let (code, log) = running.terminate();
+        assert_eq!(code, Some(0), "{log}");
+    }
 }
 
 /// A topic that fits the pattern is created while a revocation waits for its answer: librdkafka joins again by itself, and
@@ -70,14 +96,7 @@ fn a_topic_appears_while_a_revocation_waits() {
     topics::create(cluster, &format!("{}-new", pipeline.input), 1);
     first.await_logged("lost the place in the group", 1);
     second.await_logged("partitions assigned", 1);
-    first.eventually("all results", || {
-        let count = came(cluster, &pipeline.output).len();
-        (count == 4).then_some(()).ok_or(format!("{count}"))
-    });
-    for running in [first, second] {
-        let (code, log) = running.terminate();
-        assert_eq!(code, Some(0), "{log}");
-    }
+    end_with_all_results(cluster, &pipeline, first, second);
     assert_eq!(came(cluster, &pipeline.output), each_once(4));
     assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
 }
@@ -109,14 +128,7 @@ fn a_session_is_lost_while_a_revocation_waits(delivery: &str) {
         (members == 1).then_some(()).ok_or(format!("{members}"))
     });
     first.signal(Signal::CONT);
-    first.eventually("all results", || {
-        let count = came(cluster, &pipeline.output).len();
-        (count == 4).then_some(()).ok_or(format!("{count}"))
-    });
-    for running in [first, second] {
-        let (code, log) = running.terminate();
-        assert_eq!(code, Some(0), "{log}");
-    }
+    end_with_all_results(cluster, &pipeline, first, second);
     assert_eq!(came(cluster, &pipeline.output), each_once(4), "{delivery}");
 }
 

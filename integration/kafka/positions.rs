@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::Producer as _;
 use serde_json::json;
 use support::{
     Cluster, PATIENCE, Pipeline, Running, Signal, eventually, logged, numbered, numbers,
@@ -185,12 +185,7 @@ fn the_lag_behind_transactions_is_zero(delivery: &str) {
     let pipeline = Pipeline::new(cluster, "markers", 3, "root = this")
         .with("delivery", delivery)
         .with("input.kafka.instance_id", "the-one");
-    let producer: ThreadedProducer<DefaultProducerContext> = cluster
-        .client()
-        .set("transactional.id", &pipeline.group)
-        .create()
-        .expect("a producer");
-    producer.init_transactions(PATIENCE).expect("begun");
+    let producer = cluster.transactional_producer("markers");
     for round in 0..4 {
         producer.begin_transaction().expect("begun");
         for n in 0..9 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::Producer as _;
 use serde_json::json;
 use support::{Cluster, PATIENCE, Pipeline, Record, logged, numbered, numbers, send, unique};
 
@@ -107,12 +107,7 @@ fn transactions_in_the_input() {
         2,
         "root = {'n': this['n'], 'offset': meta['offset']}",
     );
-    let producer: ThreadedProducer<DefaultProducerContext> = cluster
-        .client()
-        .set("transactional.id", unique("writer"))
-        .create()
-        .expect("a producer");
-    producer.init_transactions(PATIENCE).expect("transactions");
+    let producer = cluster.transactional_producer("writer");
     let mut committed = 0;
     for round in 0..40u64 {
         producer.begin_transaction().expect("begun");

@@ -1,14 +1,22 @@
 //! `nerodia try --from-kafka`: messages before and after, without a trace.
 
+use std::path::Path;
 use std::time::Duration;
 
-use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::Producer as _;
 use serde_json::{Value, json};
-use support::{Cluster, PATIENCE, Pipeline, Record, nerodia, send, unique};
+use support::{Cluster, Nerodia, PATIENCE, Pipeline, Record, nerodia, send};
 
 fn objects(text: &str) -> Vec<Value> {
     let objects = text.lines().map(serde_json::from_str);
     objects.collect::<Result<_, _>>().expect("lines of JSON")
+}
+
+/// `nerodia try --json` with messages from Kafka.
+fn try_from_kafka(config: &Path) -> Nerodia {
+    nerodia(["try", "--json", "-c"])
+        .arg(config)
+        .arg("--from-kafka")
 }
 
 #[test]
@@ -34,14 +42,7 @@ fn kafka_is_read_without_a_trace() {
     );
 
     let file = pipeline.file();
-    let args = [
-        "try".as_ref(),
-        "--json".as_ref(),
-        "-c".as_ref(),
-        file.path().as_os_str(),
-    ];
-    let ran = nerodia(args)
-        .arg("--from-kafka")
+    let ran = try_from_kafka(file.path())
         .arg("--count")
         .arg("9")
         .run()
@@ -71,8 +72,7 @@ fn kafka_is_read_without_a_trace() {
     assert_eq!(one["outputs"][0]["headers"], json!([["trace", "abc"]]));
 
     // All of another topic, which has less than asked for.
-    let ran = nerodia(args)
-        .arg("--from-kafka")
+    let ran = try_from_kafka(file.path())
         .arg(&pipeline.input)
         .arg("--count")
         .arg("100")
@@ -92,8 +92,7 @@ fn kafka_is_read_without_a_trace() {
         (&failed["partition"], &failed["offset"]),
         (&json!(0), &json!(0))
     );
-    let empty = nerodia(args)
-        .arg("--from-kafka")
+    let empty = try_from_kafka(file.path())
         .arg(cluster.topic("try-empty", 2))
         .run()
         .expect(0);
@@ -127,8 +126,7 @@ fn kafka_is_read_without_a_trace() {
     );
     running.terminate();
 
-    let ran = nerodia(args)
-        .arg("--from-kafka")
+    let ran = try_from_kafka(file.path())
         .arg("no-such-topic")
         .arg("--connect-timeout")
         .arg("5s")
@@ -147,12 +145,7 @@ fn kafka_is_read_without_a_trace() {
 fn topics_that_were_written_with_transactions() {
     let cluster = Cluster::shared();
     let pipeline = Pipeline::new(cluster, "try-transactions", 2, "root = this");
-    let producer: ThreadedProducer<DefaultProducerContext> = cluster
-        .client()
-        .set("transactional.id", unique("writer"))
-        .create()
-        .expect("a producer");
-    producer.init_transactions(PATIENCE).expect("transactions");
+    let producer = cluster.transactional_producer("writer");
     for round in 0..24 {
         producer.begin_transaction().expect("begun");
         let record = Record::json(&json!(round)).partition(round % 2);
@@ -167,14 +160,7 @@ fn topics_that_were_written_with_transactions() {
     }
     let file = pipeline.file();
     let sample = |count: &str| {
-        let args = [
-            "try".as_ref(),
-            "--json".as_ref(),
-            "-c".as_ref(),
-            file.path().as_os_str(),
-        ];
-        let ran = nerodia(args)
-            .arg("--from-kafka")
+        let ran = try_from_kafka(file.path())
             .arg("--count")
             .arg(count)
             .set("logger.level=info")

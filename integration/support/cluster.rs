@@ -231,6 +231,17 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("{sent} records to {topic}: {error}"));
     }
 
+    /// A producer that is ready to begin with transactions, under an id that begins with `name`.
+    pub fn transactional_producer(&self, name: &str) -> ThreadedProducer<DefaultProducerContext> {
+        let producer: ThreadedProducer<DefaultProducerContext> = self
+            .client()
+            .set("transactional.id", unique(name))
+            .create()
+            .expect("a producer");
+        producer.init_transactions(PATIENCE).expect("transactions");
+        producer
+    }
+
     /// All that read_committed consumers see in a topic, in the order of its partitions.
     pub fn read(&self, topic: &str) -> Vec<Record> {
         let mut records = Vec::new();

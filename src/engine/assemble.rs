@@ -20,7 +20,7 @@ use crate::input::{Downstream, Input};
 use crate::kafka::session::Session;
 use crate::message::budget::MemoryBudget;
 use crate::output::{Deliver, FailureRoute, Outputs};
-use crate::resequencer::{FailureLimit, Resequencer};
+use crate::resequencer::Resequencer;
 use crate::supervisor::{Parts, Supervisor};
 use crate::telemetry::health::Progress;
 use crate::telemetry::http;
@@ -96,10 +96,7 @@ async fn assemble(
     let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
 
     let plan = scripts::plan(config, Arc::clone(&runtime));
-    let limit = FailureLimit {
-        max_failures: config.pipeline.max_failures,
-        script_hash: Arc::clone(plan.spec.script_hash()),
-    };
+    let limit = scripts::failure_limit(config, &plan);
     let resequencer = Resequencer::new(
         results,
         failures,

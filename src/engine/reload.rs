@@ -183,10 +183,7 @@ async fn reload(
         tracing::warn!("{}", warnings.render(false));
     }
     let plan = scripts::plan(&config, runtime);
-    let limit = FailureLimit {
-        max_failures: config.pipeline.max_failures,
-        script_hash: Arc::clone(plan.spec.script_hash()),
-    };
+    let limit = scripts::failure_limit(&config, &plan);
     match targets.supervisor.send(NewScripts(plan)).await {
         Ok(Ok(())) => {
             targets.resequencer.do_send(limit);

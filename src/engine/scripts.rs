@@ -6,6 +6,7 @@ use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputC
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
+use crate::resequencer::FailureLimit;
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, Recycle};
 
@@ -32,6 +33,14 @@ pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
             messages: guests.recycle.after_messages,
             memory: guests.recycle.memory,
         },
+    }
+}
+
+/// How many messages of the scripts in `plan` may fail.
+pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
+    FailureLimit {
+        max_failures: config.pipeline.max_failures,
+        script_hash: Arc::clone(plan.spec.script_hash()),
     }
 }
 

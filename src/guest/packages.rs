@@ -7,6 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::artifact::hex;
+use super::bytecode::ENTRYPOINT;
 
 /// What it is built with, by its path in the repository.
 pub const SOURCES: [(&str, &str); 7] = [
@@ -19,10 +20,7 @@ pub const SOURCES: [(&str, &str); 7] = [
         "scripts/packages.py",
         include_str!("../../scripts/packages.py"),
     ),
-    (
-        "runtime/entrypoint.py",
-        include_str!("../../runtime/entrypoint.py"),
-    ),
+    ("runtime/entrypoint.py", ENTRYPOINT),
     (
         "runtime/snapshot.py",
         include_str!("../../runtime/snapshot.py"),

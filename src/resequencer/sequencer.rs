@@ -1,4 +1,4 @@
-//! Puts stretches of a lane back in order, however many guests worked on them.
+//! Puts slices of a lane back in order, however many guests worked on them.
 
 use std::collections::BTreeMap;
 
@@ -19,24 +19,24 @@ impl<T> Default for Sequencer<T> {
 }
 
 impl<T> Sequencer<T> {
-    /// Takes the stretch of `count` messages that begins at `position`.
-    pub fn insert(&mut self, position: u64, count: u64, stretch: T) {
+    /// Takes the slice of `count` messages that begins at `position`.
+    pub fn insert(&mut self, position: u64, count: u64, slice: T) {
         debug_assert!(
             position >= self.next,
             "position {position} was released before"
         );
-        self.waiting.insert(position, (count, stretch));
+        self.waiting.insert(position, (count, slice));
     }
 
-    /// The next stretch in order, if it is there.
+    /// The next slice in order, if it is there.
     pub fn pop(&mut self) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         if *entry.key() != self.next {
             return None;
         }
-        let (count, stretch) = entry.remove();
+        let (count, slice) = entry.remove();
         self.next += count;
-        Some(stretch)
+        Some(slice)
     }
 }
 

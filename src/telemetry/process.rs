@@ -1,7 +1,8 @@
 //! What the process takes.
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+
+use crate::clock::cpu;
 
 /// What it takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,14 +16,9 @@ pub struct Usage {
 /// Now.
 pub fn usage() -> Usage {
     Usage {
-        cpu_seconds: cpu_seconds(),
+        cpu_seconds: cpu::process_seconds(),
         resident_bytes: resident(),
     }
-}
-
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 fn resident() -> Option<u64> {

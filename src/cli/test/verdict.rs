@@ -55,7 +55,7 @@ impl Got {
                 at: None,
                 traceback: String::new(),
             },
-            // A stretch of one message is done, or its guest is.
+            // A slice of one message is done, or its guest is.
             (None, Stop::Complete | Stop::Yielded) => Self::Dropped,
         }
     }

@@ -141,7 +141,7 @@ impl Shown {
             (None, Stop::Died { death, .. }) => After::Failed {
                 error: Failure::new(death.name(), death.to_string()),
             },
-            // A stretch of one message is done, or its guest is.
+            // A slice of one message is done, or its guest is.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
         let place = message.place(lane);

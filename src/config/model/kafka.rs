@@ -144,7 +144,7 @@ pub struct KafkaInputConfig {
     pub commit_period: Duration,
     /// The most messages of one partition under way; at least 1.
     pub checkpoint_limit: usize,
-    /// The most messages of a batch; 1 to 1024.
+    /// The most messages of a batch; 1 to `message::MAX_BATCH`.
     pub batch_count: usize,
     /// How long a batch may wait to be full; zero for not at all.
     pub batch_period: Duration,

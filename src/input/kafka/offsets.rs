@@ -14,7 +14,7 @@ pub struct Offsets {
     read: u64,
     /// Position up to which all were delivered.
     delivered: u64,
-    /// Stretches delivered beyond that: position, count.
+    /// Slices delivered beyond that: position, count.
     ahead: BTreeMap<u64, u64>,
     /// Where offsets jump: from this position on, offset = position + difference. Sorted; the first covers
     /// the message before `delivered`.

@@ -1,4 +1,4 @@
-//! Stretches whose records were given to a producer, until all of them are reported.
+//! Slices whose records were given to a producer, until all of them are reported.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ pub struct Sent {
     withheld: AtomicBool,
     /// Of the records that were not written.
     reports: Mutex<Vec<Report>>,
-    /// Stretches are sent again in the order in which they were sent.
+    /// Slices are sent again in the order in which they were sent.
     number: u64,
     returns: Arc<Returns>,
 }
@@ -140,7 +140,7 @@ pub struct Returns {
     list: Mutex<Vec<Returned>>,
     /// A record was not written since the last look.
     troubled: AtomicBool,
-    /// Stretches of which not all records are reported yet.
+    /// Slices of which not all records are reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
     /// Told of the first record that was not written since the last look, of each slice, and if the producer is

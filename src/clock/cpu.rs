@@ -1,13 +1,22 @@
-//! Processor time of a guest's thread.
+//! Processor time, in seconds.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Processor time that the calling thread has used, in seconds.
+/// Processor time that the process has used.
+pub fn process_seconds() -> f64 {
+    seconds(ClockId::ProcessCPUTime)
+}
+
+/// Processor time that the calling thread has used.
 pub fn thread_seconds() -> f64 {
     if cfg!(feature = "uncounted") {
         return 0.0;
     }
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    seconds(ClockId::ThreadCPUTime)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
