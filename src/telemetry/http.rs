@@ -36,7 +36,10 @@ const PAGE: &str = concat!(
     "<script>",
     include_str!("http/vendor/uPlot.iife.min.js"),
     "</script><script>",
-    include_str!("http/page/page.js"),
+    include_str!("http/page/numbers.js"),
+    include_str!("http/page/parts.js"),
+    include_str!("http/page/charts.js"),
+    include_str!("http/page/poll.js"),
     "</script></body></html>\n",
 );
 
