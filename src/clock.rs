@@ -7,6 +7,7 @@
 //! not the thread has come to notice the pause yet: there is no race to be lost.
 
 pub mod cpu;
+pub mod rate_limit;
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock};

@@ -12,7 +12,6 @@ pub mod failures;
 pub mod health;
 pub mod histogram;
 pub mod http;
-pub mod limit;
 pub mod logs;
 pub mod metrics;
 pub mod process;

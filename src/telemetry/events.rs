@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::limit::Admit;
 use super::metrics::Metrics;
+use crate::clock::rate_limit::Admit;
 use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
 use crate::message::{Failure, Lane, Message};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::limit::Limit;
+use super::metrics::LogLimit;
 use super::stats::RecentFailure;
 use crate::message::{Failure, Lane, Message};
 
@@ -24,7 +24,7 @@ pub struct Failures {
     recent: Mutex<VecDeque<RecentFailure>>,
     payloads: AtomicBool,
     /// How often they are logged.
-    pub(super) log: Limit,
+    pub(super) log: LogLimit,
 }
 
 impl Failures {

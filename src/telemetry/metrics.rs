@@ -9,8 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 use super::failures::Failures;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
-use super::limit::Limit;
 use super::stats::{Link, Partition};
+use crate::clock::rate_limit::RateLimit;
+
+/// The limit on log lines of one kind, in a second.
+pub type LogLimit = RateLimit<10>;
 
 /// All that is counted, since the start unless it says otherwise.
 #[derive(Debug)]
@@ -79,9 +82,9 @@ pub struct Metrics {
 /// How often what happens to guests is logged: messages can end one after the other.
 #[derive(Debug, Default)]
 pub(super) struct GuestLines {
-    pub ready: Limit,
-    pub died: Limit,
-    pub recycled: Limit,
+    pub ready: LogLimit,
+    pub died: LogLimit,
+    pub recycled: LogLimit,
 }
 
 /// What is so at the moment.
