@@ -2,6 +2,7 @@
 
 mod dying;
 mod elastic;
+mod function_mode;
 mod leftovers;
 mod lifecycle;
 mod order;
@@ -16,4 +17,5 @@ mod scripts;
 mod setup;
 mod trying;
 mod unit_tests;
+mod unready;
 mod values;

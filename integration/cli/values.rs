@@ -310,3 +310,48 @@ fn long_computations_come_out_as_outside_of_the_sandbox(runtime: &str) {
         assert_eq!(seen, expected);
     }
 }
+
+on_each_runtime!(integers_of_many_digits_go_every_way);
+fn integers_of_many_digits_go_every_way(runtime: &str) {
+    let digits = "7".repeat(10_000);
+    let longer = "7".repeat(10_001);
+    for script in [
+        "root = this",
+        "import collections\nroot = [collections.Counter(a=this)]",
+        "root = str(this)",
+        "emit(this)",
+    ] {
+        let ran = eval(runtime, script)
+            .stdin(format!("{digits}\n"))
+            .run()
+            .expect(0);
+        assert!(ran.text().contains(&digits), "{script}");
+    }
+    // Beside a lone surrogate Python's own json reads it.
+    let ran = eval(runtime, "root = this")
+        .stdin(format!("[\"\\ud800\", {digits}]\n"))
+        .run()
+        .expect(0);
+    assert!(ran.text().contains(&digits));
+    let input = format!("[\"\\ud800\", {longer}]\n{longer}\n5\n");
+    let ran = eval(runtime, "root = this").stdin(input).run().expect(1);
+    assert_eq!(ran.lines(), ["5"]);
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "TooBig");
+    }
+}
+
+on_each_runtime!(deep_documents_beside_lone_surrogates_fail_alone_if_at_all);
+/// Python's own json reads what has lone surrogates, and one runtime's stops at fewer levels than the host.
+fn deep_documents_beside_lone_surrogates_fail_alone_if_at_all(runtime: &str) {
+    let deep = |levels: usize| format!("{}\"\\ud800\"{}\n", "[".repeat(levels), "]".repeat(levels));
+    let ran = eval(runtime, "root = this")
+        .stdin(deep(300) + &deep(900) + "5\n")
+        .run();
+    assert_eq!(ran.lines().first(), Some(&deep(300).trim_end()));
+    assert_eq!(ran.lines().last(), Some(&"5"));
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "RecursionError");
+        assert_eq!(letter["error"]["attempts"], 1, "no guest died");
+    }
+}
