@@ -72,9 +72,20 @@ unit_tests() {
     --config profile.release.package.nerodia.opt-level=0
 }
 
-# tests_of TARGET THREADS: most tests of Kafka wait, for a session or a broker, so that twice as many run as there are
-# processors. Those of chaos want all processors, one after the other.
+# tests_of TARGET THREADS. Those of chaos want all processors, one after the other.
 tests_of() { cargo test --release --locked --test "$1" -- --test-threads="$2"; }
+
+# Most tests of Kafka wait, for a session or a broker: so twice as many of them run as there are processors, and those of
+# the command line run beside them. What they print is shown when both have ended.
+two_targets() {
+  local log=${CARGO_TARGET_DIR:-target}/kafka-tests.log status=0
+  cargo test --release --locked --no-run --test cli --test kafka
+  tests_of kafka "$((2 * threads))" >"$log" 2>&1 &
+  tests_of cli "$threads" || status=$?
+  wait $! || status=$?
+  cat "$log"
+  return "$status"
+}
 
 clippy() { cargo clippy --release --locked --workspace --all-targets -- -D warnings; }
 
@@ -129,11 +140,9 @@ step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
 step "the unit in systemd" integration/deploy/systemd.sh
 step "unit tests" unit_tests
-step "unit tests of what is shipped" cargo test --release --locked --lib --bins
 step "tests of the documentation in the code" cargo test --release --locked --doc
-step "tests of the command line" tests_of cli "$threads"
+step "tests of the command line and of Kafka" two_targets
 step "tests of the pages" tests_of docs "$threads"
 step "tests of the web server and top" tests_of ui "$threads"
-step "tests of Kafka" tests_of kafka "$((2 * threads))"
 step "chaos" tests_of chaos 1
 passed=yes
