@@ -5,8 +5,8 @@
 //!
 //! - An event without an answer, for example an assignment that came just before.
 //! - An answer that comes too late. Earlier events may still be delivered when the group's handler has ended, and a
-//! call that librdkafka then takes from its queue never returns (`rd_kafka_cgrp_op_serve`: "if `rkcg_terminated`"). The
-//! call after the one that ended the handler can easily meet that moment.
+//!   call that librdkafka then takes from its queue never returns (`rd_kafka_cgrp_op_serve`: "if `rkcg_terminated`").
+//!   The call after the one that ended the handler can easily meet that moment.
 //!
 //! So every pending event is answered before librdkafka is asked to leave. After that, one call releases everything,
 //! however many events there are. A separate thread does this: if a call blocks nevertheless, the member has left its
