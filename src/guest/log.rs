@@ -1,11 +1,11 @@
-//! What a script prints: captured line by line, cut to a length, limited in rate, then logged.
+//! Output of scripts (`print`): captured line by line, cut to a length, limited in rate, then logged.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longest line that is logged; the rest of it is counted and left out.
+/// Longest line that is logged; the rest of the line is counted and left out.
 const LINE_LIMIT: usize = 4096;
-/// Lines a guest may log in one [`WINDOW`]; the rest is counted and left out.
+/// Lines that a guest may log in one [`WINDOW`]; further lines are counted and left out.
 const LINES_A_WINDOW: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -14,16 +14,16 @@ pub struct GuestLog {
     guest: usize,
     line: Vec<u8>,
     line_length: usize,
-    /// Bytes the running request may write in all, and those of them it has not written yet.
+    /// Bytes that the running request may write in all; `budget` has those that are left.
     allowed: u64,
     budget: u64,
-    /// What it was allowed, if it tried to write more.
+    /// Limit of the request, set when it tried to write more.
     pub overflowed: Option<u64>,
     rate: LineRate,
 }
 
-/// How many lines a guest has logged lately. All its lives share one, and the guest that takes its place as well: dying
-/// is no way to log more. Clones are the same.
+/// Count of the lines that a guest has logged recently. All instances of a guest share it, and so does a guest that
+/// replaces it: a guest cannot log more by dying. Clones are the same count.
 #[derive(Debug, Clone, Default)]
 pub struct LineRate(Arc<Mutex<Window>>);
 
@@ -31,13 +31,13 @@ pub struct LineRate(Arc<Mutex<Window>>);
 struct Window {
     opened: Option<Instant>,
     lines: u32,
-    /// Lines that were left out since that was told, and whose.
+    /// Number of lines left out since the last report; `guest` has the guest's number.
     left_out: u64,
     guest: usize,
 }
 
 impl LineRate {
-    /// Whether `guest` may log another line, `now`; if not, it is counted.
+    /// Returns whether `guest` may log another line at time `now`; if not, counts the line.
     fn admit(&self, guest: usize, now: Instant) -> bool {
         let mut window = self.lock();
         window.guest = guest;
@@ -55,7 +55,7 @@ impl LineRate {
         admitted
     }
 
-    /// Tells how many lines were left out, if it is time to.
+    /// Reports how many lines were left out, if the window is over.
     fn settle(&self) {
         let mut window = self.lock();
         if window.left_out > 0 && window.is_over(Instant::now()) {
@@ -89,17 +89,17 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // Nobody logs any more who could tell it later.
+        // No later line can report this.
         self.tell();
     }
 }
 
-/// The request wrote more log than it may.
+/// Error of a request that wrote more log than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverBudget;
 
 impl GuestLog {
-    /// The log of guest number `guest`, with room for `budget` bytes until the next [`renew`](Self::renew).
+    /// Creates the log of guest number `guest`, with `budget` bytes until the next [`renew`](Self::renew).
     pub fn new(guest: usize, budget: u64, rate: LineRate) -> Self {
         Self {
             guest,
@@ -112,22 +112,22 @@ impl GuestLog {
         }
     }
 
-    /// A new request begins, which may write `budget` bytes.
+    /// Begins a request, which may write `budget` bytes.
     pub fn renew(&mut self, budget: u64) {
         self.allowed = budget;
         self.budget = budget;
         self.overflowed = None;
     }
 
-    /// Bytes the running request has written.
+    /// Returns how many bytes the running request has written.
     pub fn written(&self) -> u64 {
         self.allowed - self.budget
     }
 
-    /// Takes what the guest wrote.
+    /// Takes bytes that the guest wrote.
     ///
     /// # Errors
-    /// [`OverBudget`] if it is more than the request may write; the guest is to be ended.
+    /// [`OverBudget`] if the request has written more than it may; the guest must be ended.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
         match self.budget.checked_sub(bytes.len() as u64) {
             Some(rest) => self.budget = rest,
@@ -148,7 +148,7 @@ impl GuestLog {
         Ok(())
     }
 
-    /// Logs a line that has no end yet, and how much was left out: the request is over.
+    /// Logs a line that has no end yet, and how much was left out, because the request is over.
     pub fn settle(&mut self) {
         if !self.line.is_empty() {
             self.end_line();
@@ -173,7 +173,7 @@ impl GuestLog {
 
 impl Drop for GuestLog {
     fn drop(&mut self) {
-        // The last words of a guest that died are often the ones that tell why.
+        // The last lines of a guest that died often give the reason.
         self.settle();
     }
 }
@@ -182,12 +182,12 @@ impl Drop for GuestLog {
 mod tests {
     use super::*;
 
-    /// So many of `lines` are admitted.
+    /// Returns how many of `lines` are admitted.
     fn admitted(rate: &LineRate, lines: u32, now: Instant) -> usize {
         (0..lines).filter(|_| rate.admit(7, now)).count()
     }
 
-    /// Twenty lives of sixty lines each: no more leave than their time allows one life.
+    /// Checks that twenty instances with sixty lines each log no more than one instance may in that time.
     #[test]
     fn a_guest_that_dies_logs_no_more_for_that() {
         let rate = LineRate::default();
