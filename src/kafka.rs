@@ -1,5 +1,5 @@
-//! What Kafka inputs and outputs share: the client's configuration, the check at the start, what a client says
-//! of its connections, and being fenced.
+//! Parts that Kafka inputs and outputs share: the client's configuration, the check at the start, the state of
+//! connections, and fencing.
 
 pub mod client;
 pub mod connect;

@@ -1,4 +1,4 @@
-//! What `scripts/install.sh` leaves: a runtime's WebAssembly, with the SHA-256 that it must have beside it.
+//! Artifacts that `scripts/install.sh` installs: a runtime's WebAssembly, and a file with its SHA-256.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::runtime::RuntimeError;
 
-/// An installed artifact and the checksum it must have.
+/// Installed artifact and its expected checksum.
 pub struct Artifact {
     path: PathBuf,
     sha256: String,
@@ -64,12 +64,12 @@ impl Artifact {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the artifact.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The checksum it must have.
+    /// Returns the expected checksum.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -78,7 +78,7 @@ impl Artifact {
         fs::read(&self.path).map_err(|source| self.io(source))
     }
 
-    /// Whether it is a component and not a core module: the layer field after magic and version.
+    /// Returns whether the artifact is a component and not a core module, from the layer field after magic and version.
     pub(super) fn is_component(&self) -> Result<bool, RuntimeError> {
         use std::io::Read;
         let mut header = Vec::new();
@@ -103,7 +103,7 @@ impl Artifact {
     }
 }
 
-/// SHA-256 of a file in lowercase hexadecimal, read in pieces.
+/// Returns the SHA-256 of a file in lowercase hexadecimal. The file is read in pieces.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -116,7 +116,7 @@ pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-/// `bytes` in lowercase hexadecimal.
+/// Returns `bytes` in lowercase hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! What a script prints: captured line by line, cut to a length, limited in rate, then logged.
+//! Output of scripts (`print`): captured line by line, cut to a length, limited in rate, then logged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::clock::rate_limit::{Admit, RateLimit};
 
-/// Longest line that is logged; the rest of it is counted and left out.
+/// Longest line that is logged; the rest of the line is counted and left out.
 const LINE_LIMIT: usize = 4096;
 /// Lines that a guest may log in a second; the rest is counted and left out.
 const LINES_A_SECOND: u32 = 100;
@@ -16,10 +16,10 @@ pub struct GuestLog {
     guest: usize,
     line: Vec<u8>,
     line_length: usize,
-    /// Bytes the running request may write in all, and those of them it has not written yet.
+    /// Bytes that the running request may write in all; `budget` has those that are left.
     allowed: u64,
     budget: u64,
-    /// What it was allowed, if it tried to write more.
+    /// Limit of the request, set when it tried to write more.
     pub overflowed: Option<u64>,
     rate: LineRate,
 }
@@ -75,12 +75,12 @@ impl Drop for Lines {
     }
 }
 
-/// The request wrote more log than it may.
+/// Error of a request that wrote more log than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverBudget;
 
 impl GuestLog {
-    /// The log of guest number `guest`, with room for `budget` bytes until the next [`renew`](Self::renew).
+    /// Creates the log of guest number `guest`, with `budget` bytes until the next [`renew`](Self::renew).
     pub fn new(guest: usize, budget: u64, rate: LineRate) -> Self {
         Self {
             guest,
@@ -93,22 +93,22 @@ impl GuestLog {
         }
     }
 
-    /// A new request begins, which may write `budget` bytes.
+    /// Begins a request, which may write `budget` bytes.
     pub fn renew(&mut self, budget: u64) {
         self.allowed = budget;
         self.budget = budget;
         self.overflowed = None;
     }
 
-    /// Bytes the running request has written.
+    /// Returns how many bytes the running request has written.
     pub fn written(&self) -> u64 {
         self.allowed - self.budget
     }
 
-    /// Takes what the guest wrote.
+    /// Takes bytes that the guest wrote.
     ///
     /// # Errors
-    /// [`OverBudget`] if it is more than the request may write; the guest is to be ended.
+    /// [`OverBudget`] if the request has written more than it may; the guest must be ended.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
         match self.budget.checked_sub(bytes.len() as u64) {
             Some(rest) => self.budget = rest,
@@ -129,7 +129,7 @@ impl GuestLog {
         Ok(())
     }
 
-    /// Logs a line that has no end yet, and how much was left out: the request is over.
+    /// Logs a line that has no end yet, and how much was left out, because the request is over.
     pub fn settle(&mut self) {
         if !self.line.is_empty() {
             self.end_line();
@@ -154,7 +154,7 @@ impl GuestLog {
 
 impl Drop for GuestLog {
     fn drop(&mut self) {
-        // The last words of a guest that died are often the ones that tell why.
+        // The last lines of a guest that died often give the reason.
         self.settle();
     }
 }

@@ -1,15 +1,15 @@
-//! Runtimes with Python packages in them, made by `nerodia runtime build`.
+//! Runtimes that contain Python packages, made by `nerodia runtime build`.
 //!
-//! Such a runtime is the default one whose snapshot holds the packages of a requirements file as well, imported. Its
-//! name follows from what it is made of: a config that names a requirements file means the runtime made from just that
-//! text and this program's own sources, and an older one is never taken for it.
+//! Such a runtime is the default one with a snapshot that also holds the packages of a requirements file, imported. Its
+//! name follows from its contents: a config that names a requirements file means the runtime made from exactly that
+//! text and this program's own sources, and an older runtime is never taken for it.
 
 use sha2::{Digest as _, Sha256};
 
 use super::artifact::hex;
 use super::bytecode::ENTRYPOINT;
 
-/// What it is built with, by its path in the repository.
+/// Sources of the build, by their paths in the repository.
 pub const SOURCES: [(&str, &str); 7] = [
     (
         "scripts/install.sh",
@@ -32,10 +32,10 @@ pub const SOURCES: [(&str, &str); 7] = [
     ),
 ];
 
-/// What the names of such runtimes begin with.
+/// Prefix of the names of such runtimes.
 const PREFIX: &str = "packages-";
 
-/// The name of the runtime with the packages of a requirements file that reads `requirements`.
+/// Returns the name of the runtime with the packages of a requirements file with the text `requirements`.
 pub fn runtime_name(requirements: &str) -> String {
     let mut hasher = Sha256::new();
     let runtime = SOURCES
@@ -48,7 +48,7 @@ pub fn runtime_name(requirements: &str) -> String {
     format!("{PREFIX}{}", hex(&hasher.finalize()[..6]))
 }
 
-/// Whether `name` is that of such a runtime.
+/// Returns whether `name` is the name of such a runtime.
 pub fn is_one(name: &str) -> bool {
     name.starts_with(PREFIX)
 }

@@ -1,11 +1,11 @@
-//! From our config to librdkafka's.
+//! Conversion of our config to librdkafka's.
 
 use rdkafka::ClientConfig;
 
 use super::statistics;
 use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
 
-/// What every client of the cluster is configured with. The properties handed through come last; none of them
+/// Returns the configuration of every client of the cluster. The user's librdkafka properties come last; none of them
 /// is one that a typed field sets.
 pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let KafkaClientConfig {
@@ -20,10 +20,10 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     client.set("client.id", client_id);
     let interval = statistics::INTERVAL.as_millis().to_string();
     client.set("statistics.interval.ms", interval);
-    // Idle connections are closed by brokers as a matter of course.
+    // Brokers normally close idle connections.
     client.set("log.connection.close", "false");
-    // librdkafka's defaults (10 s, 30 s) would leave a pipeline without Kafka for as long after Kafka is back: so long it
-    // may wait before it tries again, and for an answer to a try whose beginning got lost.
+    // With librdkafka's defaults (10 s, 30 s) a pipeline could be without Kafka for that long after Kafka is back: the
+    // first is the wait before a new try, the second the wait for an answer to a try whose first packets were lost.
     client.set("reconnect.backoff.max.ms", "2000");
     client.set("socket.connection.setup.timeout.ms", "10000");
     client.set(

@@ -1,8 +1,8 @@
-//! Puts slices of a lane back in order, however many guests worked on them.
+//! Sequencer: puts slices of a lane back in order, whatever number of guests worked on them.
 
 use std::collections::BTreeMap;
 
-/// Holds what has overtaken, until what it overtook has come.
+/// Holds slices that came early, until all slices before them have come.
 #[derive(Debug)]
 pub struct Sequencer<T> {
     next: u64,
@@ -28,7 +28,7 @@ impl<T> Sequencer<T> {
         self.waiting.insert(position, (count, slice));
     }
 
-    /// The next slice in order, if it is there.
+    /// Returns the next slice in order, if it has come.
     pub fn pop(&mut self) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         if *entry.key() != self.next {

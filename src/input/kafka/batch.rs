@@ -1,4 +1,4 @@
-//! From librdkafka's messages to a batch: everything is copied once, into one buffer for the batch.
+//! Conversion of librdkafka's messages to a batch: everything is copied once, into one buffer for the batch.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use rdkafka::message::BorrowedMessage;
 use crate::kafka::header;
 use crate::message::{Attributes, MESSAGE_OVERHEAD, Message};
 
-/// Messages that become a batch.
+/// Messages that will become a batch.
 #[derive(Debug, Default)]
 pub struct Draft {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub struct Draft {
     cost: u64,
 }
 
-/// A message whose bytes lie in the draft's buffer.
+/// Message whose bytes are in the draft's buffer.
 #[derive(Debug)]
 struct Drafted {
     offset: i64,
@@ -56,22 +56,22 @@ impl Draft {
         start..self.bytes.len()
     }
 
-    /// How many messages there are.
+    /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no messages.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// The sum of their [costs](Message::cost).
+    /// Returns the sum of the messages' [costs](Message::cost).
     pub fn cost(&self) -> u64 {
         self.cost
     }
 
-    /// The messages.
+    /// Returns the messages.
     pub fn finish(self) -> Vec<Message> {
         let bytes = Bytes::from(self.bytes);
         let slice = |range: Range<usize>| bytes.slice(range);

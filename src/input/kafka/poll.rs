@@ -1,6 +1,6 @@
-//! The polling thread: serves the group, takes messages, commits what was delivered. It waits for nothing but
-//! for something to do. What it does when partitions come and go, when it commits, and when something is wrong,
-//! stands in `rebalance`, `commit` and `trouble`.
+//! Polling thread: serves the group, takes messages, commits what was delivered. It waits only when there is nothing to
+//! do. The modules `rebalance`, `commit` and `trouble` contain what it does when partitions come and go, when it
+//! commits, and when something is wrong.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -31,18 +31,18 @@ use crate::message::LaneId;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
-/// The longest wait; librdkafka wants to be polled, and the watchdog to look.
+/// Longest wait: librdkafka must be polled, and the timers must be checked.
 const NAP: Duration = Duration::from_millis(100);
-/// The time between two looks at whether the group knows this member.
+/// Interval of checks whether the group knows this member.
 const LOOK: Duration = Duration::from_secs(1);
-/// The time between two questions for the ids of topics.
+/// Interval of requests for the ids of topics.
 const IDS: Duration = Duration::from_secs(10);
-/// The time between two tries of the last commit.
+/// Time between two tries of the last commit.
 const AGAIN: Duration = Duration::from_millis(200);
-/// So many events are taken before the thread looks after the rest of its work.
+/// Limit on the events that are taken before the thread does its other work.
 const MOST_EVENTS: usize = 1000;
 
-/// The thread's state.
+/// State of the polling thread.
 pub struct Poller {
     pub(super) config: KafkaInputConfig,
     pub(super) consumer: Arc<Consumer>,
@@ -54,33 +54,33 @@ pub struct Poller {
     pub(super) committer: Committer,
     pub(super) fence: Fence,
     pub(super) metrics: Arc<Metrics>,
-    /// Ours, sorted by lane.
+    /// Partitions that this member has, sorted by lane.
     pub(super) partitions: Vec<Partition>,
-    /// Lanes that were opened so far.
+    /// Number of lanes that were opened so far.
     pub(super) lanes: u64,
     pub(super) scout: Scout,
-    /// The scout knows what there was at the start.
+    /// Whether the scout knows what existed at the start.
     knows_start: bool,
-    /// Questions to the scout so far.
+    /// Number of questions to the scout so far.
     pub(super) questions: u64,
-    /// The question whose answer lanes wait for that are read again.
+    /// Question whose answer is needed to read abandoned lanes again.
     pub(super) rewinding: Option<u64>,
-    /// The question whose answer is waited for where there is no group.
+    /// Question whose answer is needed to read without a group.
     pub(super) alone: Option<u64>,
-    /// What the group waits for.
+    /// Answer that the group waits for.
     pub(super) debt: Option<Debt>,
-    /// The group did not know this member when it was looked at last.
+    /// Whether the group did not know this member at the last check.
     pub(super) nameless: bool,
-    /// Whether the end was seen of each partition that was ever assigned, where there is an end.
+    /// Whether the end of each partition that was ever assigned was seen, for an input with an end.
     ends_seen: HashMap<(Arc<str>, i32), bool>,
-    /// Whether partitions were ever assigned: until then, being refused by the group is final.
+    /// Whether partitions were ever assigned: until then, a refusal by the group is final.
     pub(super) joined: bool,
-    /// Whether anything was ever read: until then, being refused by a topic is final.
+    /// Whether anything was ever read: until then, a refusal by a topic is final.
     pub(super) has_read: bool,
-    /// What it tells of itself.
+    /// State of what the thread reports in metrics and health.
     pub(super) told: Told,
     pub(super) stopped: bool,
-    /// The partition to read first.
+    /// Index of the partition to read first.
     turn: usize,
     pub(super) commits_under_way: usize,
     pub(super) commit_due: Instant,
@@ -90,7 +90,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// The state of a thread that reads `source` into `intake`.
+    /// Creates the state of a thread that reads `source` into `intake`.
     pub(super) fn new(source: KafkaInput, intake: Intake, engine: Recipient<Notice>) -> Self {
         let KafkaInput {
             config,
@@ -144,16 +144,17 @@ impl Poller {
     pub fn run(mut self) {
         let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
         let done = worked.unwrap_or_else(|panic| {
-            // The engine ends, and so does its consumer. Closed by being dropped, it could wait for an answer for ever.
+            // The engine ends, and the consumer with it. If it were closed by a drop, it could wait for an answer for
+            // ever.
             mem::forget(Arc::clone(&self.consumer));
             resume_unwind(panic)
         });
         let result = self.finish();
-        // Whoever asked may have gone: the time to shut down has passed.
+        // The receiver may be gone, if the time for the shutdown has passed.
         let _ = done.send(result);
     }
 
-    /// Reads until it is to finish; who asked for that wants to know how it went.
+    /// Reads until the actor sends `Finish`, and returns where to report the result.
     fn work(&mut self) -> oneshot::Sender<anyhow::Result<()>> {
         self.join();
         loop {
@@ -169,7 +170,7 @@ impl Poller {
             }
             let now = Instant::now();
             let more = self.read(now);
-            // However busy reading is: without a commit, all of it would be read again after a crash.
+            // Done even when reading is busy: without a commit, all of it would be read again after a crash.
             self.look_at_timers(now);
             if more {
                 continue;
@@ -226,7 +227,7 @@ impl Poller {
         }
     }
 
-    /// Whether every partition that was ever assigned was seen at its end, where there is one.
+    /// Returns whether every partition that was ever assigned was seen at its end. False for an input without an end.
     fn is_at_end(&mut self) -> bool {
         if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.joined {
             return false;
@@ -240,8 +241,8 @@ impl Poller {
         self.debt.is_none() && !none && self.ends_seen.values().all(|seen| *seen)
     }
 
-    /// Joins the group, or reads without one. Where the end may be begun at, the scout first has to know what there was
-    /// before: later it could not tell what the group had committed from what it commits now.
+    /// Joins the group, or reads without one. If reading may begin at the end of a partition, the scout first has to
+    /// learn what existed before: later it could not distinguish what the group had committed from what it commits now.
     pub(super) fn join(&mut self) {
         self.told.waiting.begin(Instant::now());
         if !self.config.start_from_oldest && !self.knows_start {
@@ -264,9 +265,10 @@ impl Poller {
         }
     }
 
-    /// Lets librdkafka tell what happened. Messages come by the partitions' own queues.
+    /// Polls librdkafka for events. Messages come by the partitions' own queues.
     ///
-    /// A poll takes one event, be it a line of its log, and its queue wakes the thread only when it was empty.
+    /// A poll takes one event, which may be a line of librdkafka's log, and the queue wakes the thread only when it was
+    /// empty.
     fn poll(&mut self, timeout: Duration) {
         let mut timeout = timeout;
         for _ in 0..MOST_EVENTS {
@@ -275,14 +277,15 @@ impl Poller {
                 None if self.consumer.context().told() == before => return,
                 None => {}
                 Some(Err(error)) => self.complain(&error),
-                // Only of a partition that is no longer ours: what is ours was split off before it was assigned.
+                // A message of a partition that is no longer assigned: an assigned one has a queue of its own since
+                // before its assignment.
                 Some(Ok(_)) => {}
             }
             timeout = Duration::ZERO;
         }
     }
 
-    /// Does as the actor says; the answer it waits for when it wants the thread to finish.
+    /// Carries out the actor's commands. Returns where to report the result if the thread is to finish.
     fn obey(&mut self) -> Option<oneshot::Sender<anyhow::Result<()>>> {
         let now = Instant::now();
         while let Ok(command) = self.commands.try_recv() {
@@ -295,7 +298,7 @@ impl Poller {
         None
     }
 
-    /// Reads no more and tells the engine. Group and commits are served on.
+    /// Stops reading and notifies the engine. The group and commits are still served.
     pub(super) fn end(&mut self, result: anyhow::Result<()>) {
         if std::mem::replace(&mut self.stopped, true) {
             return;
@@ -312,7 +315,7 @@ impl Poller {
             count,
             ..
         } = acked;
-        // Of lanes that are gone nothing is committed: they belong to others.
+        // Nothing is committed for lanes that are gone: their partitions belong to others.
         if let Ok(index) = self.index_of(lane) {
             self.partitions[index].deliver(position, count, now);
         }
@@ -323,8 +326,7 @@ impl Poller {
         self.partitions.binary_search_by_key(&lane, lane_of)
     }
 
-    /// Takes what there is and what the budget has room for, a batch of each partition in turn. Whether there
-    /// may be more.
+    /// Takes a batch of each partition in turn, as far as the budget has room. Returns whether there may be more.
     fn read(&mut self, now: Instant) -> bool {
         if self.stopped {
             return false;
@@ -339,7 +341,7 @@ impl Poller {
         let mut refused = None;
         for step in 0..count {
             let index = (self.turn + step) % count;
-            // A batch that waits to be full holds a permit already, so it leaves whether or not there is room.
+            // A batch that is not full yet already holds a permit, so it may leave whether or not there is room.
             if refused.is_some() && !self.partitions[index].has_pending() {
                 continue;
             }
@@ -360,7 +362,7 @@ impl Poller {
         }
     }
 
-    /// Takes what the group says. While commits are waited for, only their answers.
+    /// Handles the events of the group and the answers to commits.
     pub(super) fn serve_group(&mut self) {
         while let Some(event) = self.consumer.context().next() {
             match event {
@@ -396,11 +398,11 @@ impl Poller {
         }
     }
 
-    /// Commits all that was delivered, leaves the group, and closes the consumer.
+    /// Commits everything that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
         let mut asked = None;
         while !self.is_all_committed() {
-            // What was refused may be refused again at once.
+            // A refused commit may be refused again at once.
             if !self.is_committing() && asked.is_none_or(|asked: Instant| asked.elapsed() > AGAIN) {
                 self.commit();
                 asked = Some(Instant::now());
@@ -413,7 +415,7 @@ impl Poller {
         Ok(())
     }
 
-    /// How long there is nothing to do unless something wakes the thread.
+    /// Returns how long the thread may wait unless something wakes it.
     fn nap(&self, now: Instant) -> Duration {
         let pending = self
             .partitions
@@ -427,10 +429,10 @@ impl Poller {
     }
 }
 
-/// The topics of `config`, as librdkafka subscribes to them.
+/// Returns the topics of `config` in the form in which librdkafka subscribes to them.
 ///
 /// In the classic protocol, librdkafka looks for an expression anywhere in a topic's name. In the consumer protocol the
-/// brokers do, and theirs must match the whole name (KIP-848), so it is put between what matches anything.
+/// brokers do, and their expressions must match the whole name (KIP-848), so `.*` is put around the expression.
 fn subscription(config: &KafkaInputConfig) -> Vec<String> {
     let topics = config.topics.iter().map(|topic| match config.protocol {
         GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*({topic}).*"),
@@ -452,7 +454,7 @@ mod tests {
         assert_eq!(subscription(&config), topics);
         config.protocol = GroupProtocol::Consumer;
         assert_eq!(subscription(&config), ["orders", "^.*(^a|b$).*"]);
-        // Against whole names, as the brokers do it.
+        // Against whole names, as the brokers match.
         let whole = regex::Regex::new(&format!("^(?:{})$", subscription(&config)[1])).unwrap();
         for (name, fits) in [
             ("a", true),

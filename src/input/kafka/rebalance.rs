@@ -1,4 +1,4 @@
-//! Partitions come and go.
+//! Rebalances: partitions are assigned, revoked or lost.
 //!
 //! ```text
 //! assignment ─▶ owed ─▶ scout: where do they begin? ─▶ open lanes ─▶ answer ─▶ commit the beginnings ─▶ read
@@ -6,11 +6,11 @@
 //! anything in between ─▶ lost: give up all that is in flight, join again with a new consumer
 //! ```
 //!
-//! Revoked is not lost: a revoked partition waits for this member. What is in flight is finished, within the time that is
-//! allowed, and committed; then the member lets go. A lost one has another member already, so what is in flight is given
-//! up: its results would come after those of the new owner.
+//! A revoked partition is not lost: it waits for this member. Messages in flight are finished, within the allowed time,
+//! and committed; then the member lets the partition go. A lost partition already has another member, so messages in
+//! flight are given up: their results would come after those of the new owner.
 //!
-//! While an answer is owed librdkafka reads no partition of this member at all, so the time for it is short.
+//! Until an owed answer is given, librdkafka reads no partition of this member at all, so the answer must come soon.
 //!
 //! The files follow the states: `assign`, `rewind`, `revoke` and `lose`.
 
@@ -28,22 +28,22 @@ use super::poll::Poller;
 use crate::kafka::member::Owed;
 use crate::message::LaneId;
 
-/// What the group waits for.
+/// Answer that the group waits for, and what must happen before it.
 pub enum Debt {
-    /// Partitions are to be taken when the scout has told where they begin.
+    /// Partitions are taken when the scout has answered where they begin.
     Taking {
-        /// The answer.
+        /// Answer to the group.
         owed: Owed,
-        /// The scout's question.
+        /// Number of the question to the scout.
         question: u64,
     },
-    /// Partitions are to be let go of when what is in flight is finished and committed.
+    /// Partitions are let go when messages in flight are finished and committed.
     Letting {
-        /// The answer.
+        /// Answer to the group.
         owed: Owed,
-        /// Until then what is in flight may finish, and after that the last commit may be answered.
+        /// Time until which messages in flight may finish; later, time until which the last commit may be answered.
         deadline: Instant,
-        /// When the last commit was asked for.
+        /// Time at which the last commit was asked for.
         asked: Option<Instant>,
     },
 }
@@ -62,14 +62,14 @@ impl Poller {
         lane
     }
 
-    /// Transactions may commit the offsets of what is not given up.
+    /// Allows transactions to commit the offsets of lanes that are not given up.
     fn confirm(&self, owed: &Owed) {
         if let Some(session) = &self.session {
             session.confirm(owed.membership.clone());
         }
     }
 
-    /// Whether transactions are to be committed as soon as possible.
+    /// Sets whether transactions are to be committed as soon as possible.
     pub(super) fn hurry(&self, hurry: bool) {
         if let Some(session) = &self.session {
             session.hurry(hurry);
@@ -80,7 +80,7 @@ impl Poller {
         self.partitions.retain(|partition| {
             let gone = which(partition);
             if gone {
-                // Nothing is in flight, or it was given up; if not, it is now.
+                // Usually nothing is in flight any more, or it was given up; if not, it is given up now.
                 partition.lane.abandon();
                 self.intake.end(&partition.lane);
             }

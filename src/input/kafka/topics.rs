@@ -1,4 +1,4 @@
-//! The topics that a config wants, as Nerodia looks for them itself; librdkafka and the brokers do so for a subscription.
+//! Topics of a config, matched by Nerodia itself; for a subscription, librdkafka and the brokers match them.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use regex::Regex;
 
-/// The topics that a config wants.
+/// Topics that a config names.
 pub struct Topics {
     names: Vec<String>,
     expressions: Vec<Regex>,
 }
 
 impl Topics {
-    /// Those of a config: names, or expressions that begin with `^`.
+    /// Creates the topics of a config: names, or expressions that begin with `^`.
     ///
     /// # Errors
-    /// If an expression is none to the `regex` crate. It may still be one to librdkafka.
+    /// If the `regex` crate does not accept an expression. librdkafka may still accept it.
     pub fn new(topics: &[String]) -> Result<Self, regex::Error> {
         let (expressions, names): (Vec<_>, Vec<_>) = topics
             .iter()
@@ -29,7 +29,7 @@ impl Topics {
         })
     }
 
-    /// Those of a config, and all topics if an expression is none to the `regex` crate.
+    /// Creates the topics of a config. If the `regex` crate does not accept an expression, all topics match.
     pub fn or_all(topics: &[String]) -> Self {
         Self::new(topics).unwrap_or_else(|_| Self {
             names: topics.to_vec(),
@@ -37,15 +37,15 @@ impl Topics {
         })
     }
 
-    /// Whether the config names `topic`. If not, it may fit an expression.
+    /// Returns whether the config names `topic` itself. If not, the topic may match an expression.
     pub fn is_named(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)
     }
 
-    /// All partitions that there are of these topics.
+    /// Returns all existing partitions of these topics.
     ///
     /// # Errors
-    /// If Kafka does not answer in `patience`.
+    /// If Kafka does not answer within `patience`.
     pub fn partitions<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,

@@ -1,4 +1,5 @@
-//! What is wrong, told so that someone can mend it: why the client cannot go on, and which partitions do not get on.
+//! Problems, reported so that a person can solve them: why the client cannot continue, and which partitions make no
+//! progress.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,11 @@ use super::poll::Poller;
 use crate::config::Extent;
 use crate::kafka::fence::Fenced;
 
-/// A partition whose messages are under way for so long without a delivery is reported.
+/// Time without a delivery after which a partition with messages in flight is reported.
 pub const STUCK: Duration = Duration::from_secs(60);
 
 impl Poller {
-    /// The client cannot go on, or says why it does not yet.
+    /// Handles an error of the client: one that it cannot survive, or one that it repeats by itself.
     pub(super) fn complain(&mut self, error: &KafkaError) {
         let Some(code) = error.rdkafka_error_code() else {
             tracing::warn!(%error, "Kafka consumer");
@@ -39,7 +40,8 @@ impl Poller {
         self.end(Err(anyhow::Error::msg(fatal)));
     }
 
-    /// What the client says it tries again. That comes again, many times a second; connections are told by their link.
+    /// Warns of an error that the client repeats by itself, many times a second. The link reports errors of
+    /// connections.
     fn warn(&mut self, error: &KafkaError, code: RDKafkaErrorCode) {
         let reason = self.reason(code);
         if code == RDKafkaErrorCode::TopicAuthorizationFailed
@@ -62,7 +64,7 @@ impl Poller {
         }
     }
 
-    /// The partition at `index` cannot be read. The others can.
+    /// Handles an error of the partition at `index`, which cannot be read. Other partitions can.
     pub(super) fn complain_of(&mut self, index: usize, error: &KafkaError) {
         let code = match (error, error.rdkafka_error_code()) {
             (KafkaError::MessageConsumptionFatal(_), _)
@@ -104,19 +106,20 @@ impl Poller {
             return;
         }
         if stopped && matches!(self.config.extent, Extent::ToEnd { .. }) {
-            // It would wait for the end of this one for ever.
+            // Otherwise the input would wait for the end of this partition for ever.
             self.end(Err(anyhow::anyhow!("{place} cannot be read: {reason}")));
         }
     }
 
-    /// What the client last said of an error with this `code`.
+    /// Returns the client's last complaint about an error with this `code`.
     fn reason(&self, code: RDKafkaErrorCode) -> String {
         let complaint = self.consumer.context().link.complaint();
         let reason = complaint.filter(|complaint| complaint.code == code);
         reason.map_or_else(|| code.to_string(), |complaint| complaint.reason)
     }
 
-    /// The brokers do not let us read `topic`. If they never let us read anything, a permission was forgotten, and it ends.
+    /// Notes that the brokers do not let this process read `topic`. If they never allowed any topic, a permission is
+    /// missing, and reading ends.
     fn refuses(&mut self, topic: &str) -> bool {
         if !self.told.is_refused(topic, &self.config) || self.has_read {
             return false;
@@ -137,8 +140,8 @@ impl Poller {
         true
     }
 
-    /// librdkafka may have left the consumer without any broker. Where there is no group, another consumer would read
-    /// again what this one has read.
+    /// Replaces a consumer that librdkafka has left without any broker. Without a group the input ends instead, because
+    /// another consumer would read again what this one has read.
     pub(super) fn look_for_brokers(&mut self) {
         if self.stopped || !self.consumer.context().link.is_stranded() {
             return;
@@ -150,7 +153,7 @@ impl Poller {
         self.lose("librdkafka has left the consumer without any broker");
     }
 
-    /// The group has another member of our name, and what we had is that one's.
+    /// Handles fencing: the group has another member with the same name, and that member owns what this one had.
     fn fenced(&mut self) {
         self.give_up();
         if self.stopped {
@@ -174,7 +177,7 @@ impl Poller {
         }
     }
 
-    /// Says which partitions do not get on, and why.
+    /// Reports which partitions make no progress.
     pub(super) fn watch(&self, now: Instant) {
         for partition in &self.partitions {
             let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
@@ -192,7 +195,7 @@ impl Poller {
     }
 }
 
-/// The topic in librdkafka's `Subscribed topic not available: NAME: REASON`. Names have no colon.
+/// Returns the topic in librdkafka's `Subscribed topic not available: NAME: REASON`. Names have no colon.
 fn topic_of(reason: &str) -> Option<&str> {
     reason.split(": ").nth(1)
 }

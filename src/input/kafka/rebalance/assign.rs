@@ -1,4 +1,5 @@
-//! Partitions are assigned: the scout says where they begin, then their lanes are opened and the group has its answer.
+//! Assignment of partitions: the scout finds out where they begin, then their lanes are opened and the group gets its
+//! answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::kafka::member::{Kind, Owed};
 use crate::telemetry::events::Rebalanced;
 
 impl Poller {
-    /// The group gives partitions to this member, which takes them when it is known where they begin.
+    /// Handles an assignment by the group. The partitions are taken when it is known where they begin.
     pub(in crate::input::kafka) fn assign(&mut self, assigned: TopicPartitionList) {
         self.joined = true;
         if self.debt.is_some() {
@@ -38,7 +39,7 @@ impl Poller {
         self.debt = Some(Debt::Taking { owed, question });
     }
 
-    /// Reads all partitions there are without a group: nobody is disturbed by it.
+    /// Reads all existing partitions without a group, which disturbs no other reader.
     pub(in crate::input::kafka) fn read_alone(&mut self) {
         self.alone = Some(self.ask_for_facts(None));
     }
@@ -53,7 +54,7 @@ impl Poller {
         self.questions
     }
 
-    /// The scout's answer to the question `id`.
+    /// Handles the scout's answer to the question `id`.
     pub(in crate::input::kafka) fn learn(
         &mut self,
         id: u64,
@@ -83,7 +84,7 @@ impl Poller {
                     self.lose("the group went on before the assigned partitions were taken");
                 }
             }
-            // Of an assignment that was lost meanwhile.
+            // The answer belongs to an assignment that was lost meanwhile.
             debt => self.debt = debt,
         }
     }
@@ -99,7 +100,7 @@ impl Poller {
         let mut taken = TopicPartitionList::new();
         for one in owed.partitions.elements() {
             let (topic, number) = (one.topic(), one.partition());
-            // Never there twice; if librdkafka thinks otherwise, the new one counts.
+            // No partition is ever there twice; if librdkafka thinks otherwise, the new one counts.
             self.remove(|partition| partition.is(topic, number));
             let fact = facts.get(&(topic.into(), number)).copied().flatten();
             let lane = self.next_lane();
@@ -114,7 +115,7 @@ impl Poller {
                 }
                 self.partitions.push(partition);
             }
-            // With an offset that librdkafka knows to be none, it would not be added at all.
+            // librdkafka refuses to add a partition with an invalid offset.
             if taken.add_partition_offset(topic, number, offset).is_err() {
                 taken.add_partition(topic, number);
             }
@@ -132,7 +133,7 @@ impl Poller {
         self.commit();
     }
 
-    /// The lane of `partition` begins as `begin` says. Gives the offset for librdkafka.
+    /// Begins the lane of `partition` as `begin` says. Returns the offset for librdkafka.
     pub(in crate::input::kafka) fn begin(
         &self,
         partition: &mut Partition,
@@ -149,7 +150,7 @@ impl Poller {
     }
 }
 
-/// Says where reading begins, where that is not what the group has committed.
+/// Logs where reading begins, unless that is the committed offset.
 pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, partition: i32) {
     let &Begin { offset, reason } = begin;
     let Facts {

@@ -1,4 +1,4 @@
-//! Partitions are revoked: what is in flight is finished and committed within the time that is allowed, then the group has
+//! Revocation of partitions: messages in flight are finished and committed within the allowed time, then the group gets
 //! its answer.
 
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::{Debt, is_among};
 use crate::kafka::member::{Kind, Owed};
 use crate::telemetry::events::Rebalanced;
 
-/// How long the answer to the last commit may take.
+/// Limit on the time for the answer to the last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
-/// A last commit that was refused is asked for again after this.
+/// Time after which a refused last commit is repeated.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Poller {
-    /// Other members want partitions, or have them already.
+    /// Handles a revocation: other members want partitions, or have them already.
     pub(in crate::input::kafka) fn revoke(&mut self, revoked: TopicPartitionList) {
         if self.debt.is_some() {
             return self.lose("the group took partitions away before it had an answer");
@@ -56,7 +56,7 @@ impl Poller {
         });
     }
 
-    /// Goes on with what is owed: lets go of revoked partitions when what is in flight is finished and committed.
+    /// Proceeds with the owed answer: lets revoked partitions go when messages in flight are finished and committed.
     pub(in crate::input::kafka) fn step_debt(&mut self) {
         let (owed, deadline, asked) = match self.debt.take() {
             None => return,
@@ -120,7 +120,7 @@ impl Poller {
         }
     }
 
-    /// Whether all that was read of `revoked` is answered. If it is `late`, what is not is given up.
+    /// Returns whether all messages of `revoked` partitions are answered. If it is `late`, gives up those that are not.
     fn settle(&mut self, revoked: &TopicPartitionList, late: bool, lost: bool) -> bool {
         let mut settled = true;
         for partition in &mut self.partitions {

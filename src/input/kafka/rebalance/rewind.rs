@@ -1,4 +1,4 @@
-//! Lanes are read again: their transaction was aborted, or their topic was made anew.
+//! Partitions that are read again because their transaction was aborted or their topic was created again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::super::scout::Place;
 use super::assign::tell;
 
 impl Poller {
-    /// Reads lanes again whose transaction was aborted, from what the group has committed.
+    /// Reads again, from the committed offset, the partitions whose transaction was aborted.
     pub(in crate::input::kafka) fn rewind(&mut self) {
         if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
             return;
@@ -31,8 +31,8 @@ impl Poller {
         }
     }
 
-    /// Reads lanes again, those of topics that were made anew from their oldest record. Seeking is no answer to the group:
-    /// what it waits for goes on to wait.
+    /// Reads abandoned partitions again in new lanes; those of topics that were created again begin at their oldest
+    /// record. A seek is no answer to the group: an answer that is owed stays owed.
     pub(in crate::input::kafka) fn restart(
         &mut self,
         facts: &HashMap<Place, Option<Facts>>,
@@ -65,7 +65,7 @@ impl Poller {
             });
             let mut known = fact;
             if anew {
-                known.committed = None; // it tells of the topic that was there before
+                known.committed = None; // the committed offset belongs to the topic that existed before
             } else if fact.committed.is_none() {
                 known.committed = Some(was);
             }
@@ -94,8 +94,8 @@ impl Poller {
         }
     }
 
-    /// Notices topics that were deleted and made anew under their names: what is in flight of them is given up, and they
-    /// are read from their oldest records.
+    /// Detects topics that were deleted and created again under the same name. Their messages in flight are given up,
+    /// and they are read from their oldest records.
     pub(in crate::input::kafka) fn compare(&mut self, ids: &HashMap<String, TopicId>) {
         if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
             return; // the ids are asked for again
