@@ -82,7 +82,9 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     };
     let is_only = |one: &Report| are_at_most(1, one);
     let verdict = |report: &&Report| match report.code {
-        Code::InvalidDifferentRecord => Verdict::Again,
+        // A topic that is deleted takes its queue along, with the records in it (`rd_kafka_toppar_destroy_final`, librdkafka
+        // 2.12). None of them was sent. Sent again, they meet the topic that is gone, and that is what counts.
+        Code::InvalidDifferentRecord | Code::BrokerDestroy => Verdict::Again,
         Code::MessageSizeTooLarge => {
             if sending.alone || report.bytes >= sending.batch_bytes || is_only(report) {
                 Verdict::Refused(Fault::Size)
@@ -328,6 +330,15 @@ mod tests {
         let mut expected = vec![Verdict::AloneForSize; FEW + 1];
         expected[0] = Verdict::Refused(Fault::Size);
         assert(&parted, SENDING, &expected);
+    }
+
+    /// Seen when a chosen topic was deleted while a record for it was being queued: the output ended.
+    #[test]
+    fn a_record_whose_queue_is_gone_is_sent_again() {
+        for stopped in [false, true] {
+            let sending = Sending { stopped, ..SENDING };
+            assert(&[report(Code::BrokerDestroy)], sending, &[Verdict::Again]);
+        }
     }
 
     #[test]
