@@ -1,13 +1,13 @@
-//! Repeated log lines: not more often than people can read, and the number left out is told.
+//! Limit on repeated log lines: no more than people can read, with the number of lines left out.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines of one kind that are logged in one [`WINDOW`].
+/// Most lines of one kind in one [`WINDOW`].
 const MOST: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How often lines of one kind are logged.
+/// Limit for log lines of one kind.
 #[derive(Debug, Default)]
 pub struct Limit(Mutex<State>);
 
@@ -18,20 +18,20 @@ struct State {
     left_out: u64,
 }
 
-/// What to do with a line.
+/// Decision about a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admit {
-    /// Log it, after saying how many were left out.
+    /// Log the line, after the number of lines that were left out.
     Log {
-        /// Of its kind, since the last line that was logged.
+        /// Number of lines of this kind left out since the last one that was logged.
         left_out: u64,
     },
-    /// Leave it out.
+    /// Leave the line out.
     Skip,
 }
 
 impl Limit {
-    /// Another line, `now`.
+    /// Decides about another line at time `now`.
     pub fn admit(&self, now: Instant) -> Admit {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut left_out = 0;
