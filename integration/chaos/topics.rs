@@ -32,8 +32,8 @@ struct Made {
 /// Chosen topic, in its state when it was deleted.
 pub struct Deleted {
     pub records: Vec<Record>,
-    /// Time of the last look: results of earlier orders may also have been in the topic, written between then and the
-    /// deletion.
+    /// Time when all brokers know of the deletion: the result of an earlier order may have been in the topic, written
+    /// after the last look at it.
     pub at: i64,
     /// Time before which no dead letter may say that the topic is gone.
     pub from: i64,

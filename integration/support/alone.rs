@@ -1,8 +1,8 @@
 //! Tests that need the machine for themselves.
 //!
-//! The tests of a target run side by side. A few judge how soon something happens: beside others that take all processors
-//! they would fail without a fault of the program. Such a test calls [`alone`]; it waits until no other test of its
-//! process runs the program, and others wait for its end.
+//! The tests of a target run at the same time. A few check how soon something happens: while others take all processors
+//! they would fail without an error of the program. Such a test calls [`alone`]; it waits until no other test of its
+//! process runs the program, and others wait until it ends.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -10,9 +10,9 @@ use std::thread;
 
 #[derive(Default)]
 struct Tests {
-    /// Tests that run the program.
+    /// Number of tests that run the program.
     running: usize,
-    /// Tests that wait to be alone. No other begins meanwhile, or there would always be one.
+    /// Number of tests that wait to be alone. No other test begins meanwhile, or there would always be one.
     waiting: usize,
     /// Whether a test is alone.
     alone: bool,
@@ -37,7 +37,7 @@ fn wait_while(mut busy: impl FnMut(&Tests) -> bool) -> MutexGuard<'static, Tests
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// What the test of this thread has entered as.
+/// State of the test in this thread.
 #[derive(Clone, Copy, PartialEq)]
 enum Entered {
     Not,
@@ -45,7 +45,7 @@ enum Entered {
     Alone,
 }
 
-/// Ends with the thread, which is the test's own.
+/// State that ends with the thread, which belongs to the test.
 struct Here(Cell<Entered>);
 
 impl Here {
@@ -69,9 +69,10 @@ thread_local! {
     static HERE: Here = const { Here(Cell::new(Entered::Not)) };
 }
 
-/// Waits while another test is alone, or waits for it; for the first program that a test runs.
+/// Waits while another test is alone, or waits to be; for the first program that a test runs.
 pub(crate) fn enter() {
-    // The harness names the threads of tests. Those that a test starts have no name, and belong to a test that is in.
+    // The harness names the threads of tests. Threads that a test starts have no name, and belong to a test that has
+    // entered.
     if thread::current().name().is_none() {
         return;
     }
@@ -83,14 +84,14 @@ pub(crate) fn enter() {
     });
 }
 
-/// A test that is alone, until this is dropped.
+/// Guard of a test that is alone, until it is dropped.
 pub struct Alone(());
 
-/// Waits until no other test of this process runs the program, and keeps others from it.
+/// Waits until no other test of this process runs the program, and keeps others from doing so.
 #[must_use]
 pub fn alone() -> Alone {
     HERE.with(|here| {
-        // With `--test-threads=1` the tests before it ran in this thread.
+        // With `--test-threads=1` the tests before this one ran in this thread.
         here.leave();
         tests().waiting += 1;
         let mut tests = wait_while(|tests| tests.alone || tests.running > 0);
