@@ -1,4 +1,4 @@
-//! What the engine tells of itself.
+//! Telemetry: metrics, events, logs and the web server.
 //!
 //! ```text
 //! actors ─▶ events ─▶ log

@@ -1,4 +1,4 @@
-//! What a run came to, as a section of a page.
+//! Report about a run, as a section of a page.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,21 +21,21 @@ pub struct Report<'a> {
     pub seed: u64,
     pub lasts: Duration,
     pub rate: u64,
-    /// Until all was committed, once all was well again; `None` if it was not.
+    /// Time until everything was committed, once everything was up again; `None` if it was not.
     pub caught_up: Option<Duration>,
     pub checker: &'a Checker,
     pub excuses: &'a Excuses,
     pub fleet: &'a Fleet<'a>,
     pub brokers: &'a Brokers<'a>,
-    /// Made, deleted again, and partitions added.
+    /// Number of topics created, of topics deleted, and of partitions added.
     pub topics: [u32; 3],
-    /// Topics that scripts chose.
+    /// Number of deleted topics that scripts chose.
     pub deleted: usize,
     pub problems: &'a [String],
 }
 
 impl Report<'_> {
-    /// Writes it into a page, in the place of the last one of this form.
+    /// Writes the report into a page, in the place of the last one of this form.
     pub fn write(&self, file: &Path) {
         let page = fs::read_to_string(file).unwrap_or_default();
         let mut sections: BTreeMap<&str, String> = page

@@ -1,8 +1,8 @@
-//! What happened, and when: shown as it happens, since a test that hangs shows nothing else.
+//! Timeline: events with their times, printed when they happen, since a test that hangs prints nothing else.
 
 use std::time::{Duration, Instant};
 
-/// Notes things down. Cheap to clone.
+/// Printer of events. Cheap to clone.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeline {
     began: Instant,
@@ -26,7 +26,7 @@ impl Timeline {
         );
     }
 
-    /// The time since it began.
+    /// Returns the time since the start.
     pub fn at(&self) -> Duration {
         self.began.elapsed()
     }

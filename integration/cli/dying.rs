@@ -1,7 +1,7 @@
-//! Every way for a guest to die: one message does it among ten thousand good ones.
+//! Every way for a guest to die: one message causes it among ten thousand good ones.
 //!
-//! Each time all others must come through, in order and exact, and the one must be a dead letter that names
-//! the reason, within bounded memory.
+//! Each time all others must succeed, exact and in order, and the one must become a dead letter that names the reason,
+//! within bounded memory.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use support::{Ran, eval, on_each_runtime};
 const MESSAGES: usize = 10_000;
 const POISON: usize = 5_000;
 
-/// Runs `body` for the poison message alone, in four guests, to end in one of `kinds`.
+/// Runs `body` for the poison message alone, in four guests. It must end in one of `kinds`.
 fn poisoned(runtime: &str, body: &str, kinds: &[&str]) -> Ran {
-    // What does not take too long must not seem to on a busy machine.
+    // A message that does not take too long must not seem to do so on a busy machine.
     let timeout = if kinds.contains(&"Timeout") {
         "1s"
     } else {
@@ -37,7 +37,7 @@ fn poisoned(runtime: &str, body: &str, kinds: &[&str]) -> Ran {
         .run()
 }
 
-/// Fails unless one message became a dead letter of one of `kinds`, and all others came through.
+/// Fails unless one message became a dead letter of one of `kinds`, and all others succeeded.
 #[track_caller]
 fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
     let ran = ran.expect(1);
@@ -59,7 +59,7 @@ fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
     );
     assert_eq!(letter["offset"], POISON);
     assert_eq!(letter["payload"], "\"poison\"");
-    // Four guests of at most 256 MiB, of which one is large, and what is in flight.
+    // Four guests of at most 256 MiB, one of which is large, and the messages in flight.
     assert!(ran.peak_rss < 600 << 10, "{} KiB resident", ran.peak_rss);
     letter
 }
@@ -75,7 +75,7 @@ fn burning(runtime: &str) {
 }
 
 on_each_runtime!(burning_in_c_code);
-/// Wherever it burns: in the interpreter, in the C code of a module, in the C library.
+/// Checks a computation without end in the interpreter, in the C code of a module, and in the C library.
 fn burning_in_c_code(runtime: &str) {
     for body in [
         "sum(range(10**12))",
@@ -97,11 +97,11 @@ fn burning_in_c_code(runtime: &str) {
 }
 
 on_each_runtime!(burning_in_c_code_that_is_given_much);
-/// C code that is given much at once, and ends with it: comparing, searching, copying, parsing. However little of the
-/// script's own there is between two such calls, the time is looked at while they run.
+/// Checks C code that gets much data at once, and ends with it: comparing, searching, copying, parsing. However little
+/// the script itself does between two such calls, the time is checked while they run.
 fn burning_in_c_code_that_is_given_much(runtime: &str) {
     for body in [
-        // The C library's own loops.
+        // Loops of the C library itself.
         "a = bytes(5_000_000); b = bytes(4_999_999) + b'x'\nwhile True: a == b",
         "a = bytes(20_000_000); b = bytes(19_999_999) + b'x'\nwhile True: a == b",
         "a = bytes(50_000_000); b = bytes(49_999_999) + b'x'\nwhile True: a == b",
@@ -119,7 +119,7 @@ fn burning_in_c_code_that_is_given_much(runtime: &str) {
         "import time; a = 'x' * 10_000_000\nwhile True: time.strftime(a)",
         "import locale; a = 'x' * 5_000_000\nwhile True: locale.strcoll(a, a)",
         "import os; a = 'x' * 10_000_000\nwhile True: os.putenv('A', a)",
-        // Python's.
+        // Loops of Python's C code.
         "import sys; sys.set_int_max_str_digits(0); int('9' * 3_000_000)",
         "a = (1 << 40_000_000) - 1\nwhile True: a * a",
         "pow(3, (1 << 100_000) - 1, (1 << 100_000) - 3)",
@@ -141,11 +141,11 @@ fn burning_in_c_code_that_is_given_much(runtime: &str) {
     }
 }
 
-/// Fails unless a message that does `body` is found to take too long, soon enough, and named so.
+/// Fails unless a message that runs `body` is found to take too long, soon enough, and with that name.
 #[track_caller]
 fn times_out(runtime: &str, body: &str) {
     const TIMEOUT: Duration = Duration::from_millis(500);
-    // Twice the time and a bit for each of its two tries, and ample for the start of three guests.
+    // Twice the time and some more for each of its two tries, and ample time for the start of three guests.
     const MOST: Duration = Duration::from_secs(6);
     let script = format!(
         "root = this\nif this == 1:\n    {}",
@@ -165,7 +165,7 @@ fn times_out(runtime: &str, body: &str) {
         .collect();
     assert_eq!(kinds, ["Timeout"], "{body}");
     assert_eq!(letters[0]["offset"], 1, "{body}");
-    // What it worked, not what it waited for a processor: a slow machine has no part in it.
+    // Processor time and not elapsed time, so that a slow machine makes no difference.
     println!("{:?} of work: {body:?}", ran.cpu);
     assert!(ran.cpu < MOST, "{:?} of work: {body}", ran.cpu);
 }
@@ -194,7 +194,7 @@ fn more_memory_than_allowed(runtime: &str) {
 on_each_runtime!(recursing);
 fn recursing(runtime: &str) {
     dies(runtime, "def f(): return f()\nf()", &["RecursionError"]);
-    // In C code: an error or a crash, by version.
+    // In C code: an error or a crash, depending on the version.
     dies(
         runtime,
         "x = []\nfor i in range(100_000): x = [x]\nrepr(x)",
@@ -208,7 +208,8 @@ fn recursing(runtime: &str) {
 }
 
 on_each_runtime!(recursing_through_c_code);
-/// A function that calls itself through C code has CPython's limit, or that of its C stack, which is small in 3.12.
+/// Checks that a function that calls itself through C code meets CPython's limit, or that of its C stack, which is
+/// small in 3.12.
 fn recursing_through_c_code(runtime: &str) {
     let script = "import functools
 @functools.lru_cache(None)
@@ -237,7 +238,7 @@ root = f(this)";
 }
 
 on_each_runtime!(recursing_where_python_has_no_limit);
-/// Where CPython has no limit the C stack ends, and the death says so.
+/// Checks that the C stack ends where CPython has no limit, and that the death says so.
 fn recursing_where_python_has_no_limit(runtime: &str) {
     let body = "x = 0\nfor i in range(200_000): x = slice(x, 0, 0)\nhash(x)";
     let kinds = ["StackOverflow"];
@@ -264,8 +265,8 @@ fn rubbish_on_the_reply_port(runtime: &str) {
 }
 
 on_each_runtime!(reaching_for_every_list);
-/// Scripts share the interpreter with what answers for them, and can look through all of its objects. What they do
-/// to the outcomes of others is found, and done again without them.
+/// Scripts share the interpreter with the code that answers for them, and can go through all of its objects. Checks
+/// that changes to the outcomes of other messages are detected, and that these messages are run again.
 fn reaching_for_every_list(runtime: &str) {
     for deed in [
         "o.clear()",
@@ -298,7 +299,7 @@ on_each_runtime!(more_output_than_allowed);
 fn more_output_than_allowed(runtime: &str) {
     dies(runtime, "root = 'x' * 9_000_000", &["OutputTooLarge"]);
     dies(runtime, "root = ['\\x00' * 2_000_000]", &["OutputTooLarge"]);
-    // Shares one list a million times over; as JSON it would take terabytes.
+    // Contains one list a million times; as JSON it would take terabytes.
     dies(
         runtime,
         "for i in range(40): root = [root, root]",
@@ -340,7 +341,7 @@ fn each_of_many(runtime: &str) {
 }
 
 on_each_runtime!(memory_left_behind_is_not_the_next_message_s_fault);
-/// What one message leaves behind must not be another one's death.
+/// Checks that what one message leaves in memory does not cause the failure of another.
 fn memory_left_behind_is_not_the_next_message_s_fault(runtime: &str) {
     let script =
         "import json\njson.kept = getattr(json, 'kept', []) + [bytearray(20_000_000)]\nroot = this";

@@ -2,7 +2,7 @@
 
 use support::{Ran, eval, on_each_runtime};
 
-/// Scripts that might notice whether they run as a function or at top level; each sees [`MESSAGES`].
+/// Scripts that might notice whether they run as a function or at top level; each runs for [`MESSAGES`].
 const SCRIPTS: &[&str] = &[
     "root = this",
     "sum = sum(this)\nroot = sum",
@@ -68,7 +68,7 @@ const SCRIPTS: &[&str] = &[
     "assert this == 1, this",
     "async def f(): return 1\nroot = 1",
     "import logging\nlogging.lastResort = None\nroot = logging.getLogger().findCaller()[2:]",
-    // CPython's comprehensions inside of functions (gh-121377, gh-156664).
+    // CPython's comprehensions inside functions (gh-121377, gh-156664).
     "item = 'x'\ndef names():\n    ids = [item for item in [1, 2]]\n    return [f'{item}-{i}' for i in ids]\nroot = names()",
     "row = {'a': 1, 'b': 2}\ndef total():\n    a = sum(row[k] for k in 'ab')\n    rows = [row for row in [this]]\n    return a\nroot = total()",
     "x = this\nroot = [[1 for x in [1, 2]] for y in [3] if (lambda: x)()]",
@@ -77,20 +77,20 @@ const SCRIPTS: &[&str] = &[
     "def f():\n    g = lambda sum: sum\n    return sum([1, 2])\nroot = f()\nsum = 3",
     "root = [max([1, x]) for x in [2] if [max for max in [1]]]\nmax = 3",
     "call = lambda f: f()\n@call\ndef max(): return max([1, 2])\nroot = max",
-    // Read before it is bound, in the order in which Python goes.
+    // Read before it is bound, in Python's order of evaluation.
     "match 5:\n    case int(int): root = int",
     "assert 1, (max := 3)\nroot = max([1, 2])",
     "max += (max := 1)\nroot = max",
     "def ident(f): return lambda g: f\n@ident(max)\ndef f(a=(max := 5)): pass\nroot = f([1, 2])",
     "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    f = lambda: str(e)\nroot = f()",
     "if 0:\n    raise KeyError\n    global root\nroot = this",
-    // What looks a function's names up among its globals.
+    // Code that looks up a function's names among its globals.
     "import typing\nX = int\ndef f(a: 'X'): pass\nroot = str(typing.get_type_hints(f))",
     "X = int\ndef f(a: list['X']): pass\nimport functools\nroot = callable(functools.singledispatch(f).dispatch(int))",
     "this = 5\nroot = '{0.__globals__[this]}'.format(lambda: 0)",
     "import operator\nthis = 5\nroot = 'this' in operator.attrgetter('__globals__.keys')(lambda: 0)()",
     "def f[T](x: T): return x\nroot = f(this), f.__type_params__ != ()",
-    // A module that the script sets up before it takes something out of it.
+    // A module that the script changes before it imports a name from it.
     "import json\nfrom json import encoder\njson.encoder = 5\nroot = str(type(encoder)), json.encoder",
     "'A docstring.'\nfrom json import dumps\nroot = dumps(this)",
     "import json\njson.decoder = 5\nfrom json import decoder\nroot = str(decoder)",
@@ -98,7 +98,7 @@ const SCRIPTS: &[&str] = &[
     "root = 1\nfrom .x import y",
 ];
 
-/// Scripts as people write them. They must run as functions: at top level they are slower.
+/// Scripts as people write them. They must run as functions, because at top level they are slower.
 const FUNCTIONS: &[&str] = &[
     "'''A docstring.'''\nimport math\nfrom json import dumps\nroot = dumps([math.floor(x) for x in this])",
     "def walk(value):\n    if isinstance(value, list): return [walk(item) for item in value]\n    return value\nroot = walk(this)",
@@ -112,7 +112,7 @@ const FUNCTIONS: &[&str] = &[
 
 const MESSAGES: &str = "[1, 2]\n[1, 2]\n{\"k\": 5, \"l\": 6}\n3\nnull\n";
 
-/// Standard output, and each failure's type, message and place.
+/// Returns standard output, and each failure's type, message and place.
 fn seen(ran: &Ran) -> (String, Vec<String>) {
     let error = |letter: &serde_json::Value| {
         let error = &letter["error"];
@@ -128,7 +128,7 @@ on_each_runtime!(whether_it_runs_as_a_function_cannot_be_told);
 fn whether_it_runs_as_a_function_cannot_be_told(runtime: &str) {
     let mut functions = 0;
     for script in SCRIPTS.iter().chain(FUNCTIONS) {
-        // A statement that only makes sense there, and never runs.
+        // A statement that is allowed only at top level, and never runs.
         let at_top_level = format!("{script}\nif 0:\n    del never");
         let as_it_is = eval(runtime, script)
             .set("logger.level=debug")
@@ -142,7 +142,7 @@ fn whether_it_runs_as_a_function_cannot_be_told(runtime: &str) {
         assert!(is_function || !FUNCTIONS.contains(script), "{script}");
         functions += usize::from(is_function);
     }
-    // If none ran as a function, this test would show nothing.
+    // If no script ran as a function, this test would show nothing.
     assert!(
         functions > SCRIPTS.len() / 4,
         "{functions} ran as functions"

@@ -1,4 +1,4 @@
-//! The command line and what runs without Kafka: the built program, on both runtimes.
+//! Tests of the command line and of everything that runs without Kafka: the built program, on both runtimes.
 
 mod dying;
 mod elastic;

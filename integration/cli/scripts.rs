@@ -1,8 +1,8 @@
-//! What a script means: its names, its outputs, several of them in a row.
+//! Meaning of a script: its names, its outputs, several outputs in a row.
 
 use support::{Nerodia, eval, on_each_runtime, pipeline};
 
-/// The results of `script` for `input`.
+/// Checks the results of `script` for `input`.
 #[track_caller]
 fn gives(runtime: &str, script: &str, input: &str, expected: &[&str]) {
     let ran = eval(runtime, script).stdin(input).run().expect(0);
@@ -10,7 +10,7 @@ fn gives(runtime: &str, script: &str, input: &str, expected: &[&str]) {
 }
 
 on_each_runtime!(an_answer_may_use_what_the_script_defined);
-/// What a script defines is there as long as its answer is being written.
+/// Checks that what a script defines exists while its answer is being written.
 fn an_answer_may_use_what_the_script_defined(runtime: &str) {
     let script = "PREFIX = 'no: '\nclass No(Exception):\n    def __str__(self): return PREFIX + 'never'\nraise No";
     let ran = eval(runtime, script).stdin("1\n").run().expect(1);
@@ -24,8 +24,8 @@ fn an_answer_may_use_what_the_script_defined(runtime: &str) {
 }
 
 on_each_runtime!(a_message_does_not_stay_in_a_circle);
-/// Functions and classes make circles with their namespace, functions that call themselves with their own variable,
-/// and exceptions that are kept with their frame; a large message must not stay in one.
+/// Functions and classes make circles with their namespace, recursive functions with their own variable, and stored
+/// exceptions with their frame. Checks that a large message does not stay in memory through such a circle.
 fn a_message_does_not_stay_in_a_circle(runtime: &str) {
     let scripts = [
         "def f(): return this\nclass A: pass\nroot = len(f())",
@@ -51,7 +51,7 @@ fn a_message_does_not_stay_in_a_circle(runtime: &str) {
 }
 
 on_each_runtime!(long_chains_run);
-/// Tables of cases and long sums are deep trees; they are too deep to be analysed, not to be run.
+/// Checks that tables of cases and long sums run: they are deep trees, too deep to be analysed.
 fn long_chains_run(runtime: &str) {
     // The compiler of Python 3.12 runs on a C stack that some hundred of them use up.
     let long = if runtime == "cpython-3.12" { 90 } else { 400 };
@@ -78,7 +78,7 @@ fn long_chains_run(runtime: &str) {
             .expect(0);
         assert_eq!(ran.lines(), [expected], "{script}");
     }
-    // The line is the script's own, whichever way it was compiled.
+    // The line is the script's own, in both ways of compiling it.
     let script = format!("if this == -1: pass\n{elifs}root = this['a']");
     let ran = eval(runtime, &script).stdin("-1\n").run().expect(1);
     let at = ran.dead_letters()[0]["error"]["at"].to_string();
@@ -86,10 +86,10 @@ fn long_chains_run(runtime: &str) {
 }
 
 on_each_runtime!(results_nested_too_deep_fail_alike);
-/// Whatever the result is made of: what leaves can be read again.
+/// Checks that every result that is written can be read again.
 fn results_nested_too_deep_fail_alike(runtime: &str) {
     let nested = "root = Own()\nfor _ in range(this - 1): root = [root]";
-    // In Python 3.12 `json` itself ends at some three hundred levels: nothing leaves that another refuses.
+    // In Python 3.12 `json` itself ends at some three hundred levels, so it writes nothing that a reader refuses.
     let owns: &[&str] = match runtime {
         "cpython-3.12" => &["Own = dict"],
         _ => &["Own = dict", "class Own(dict): pass"],
@@ -129,7 +129,7 @@ fn emit_sends_several_messages(runtime: &str) {
         "5\n",
         &["null", "raw"],
     );
-    // What is emitted is what it was then.
+    // What is emitted is the value at that moment.
     gives(
         runtime,
         "a = [1]\nemit(a)\na.append(2)\nemit(a)",
@@ -156,7 +156,7 @@ fn meta_tells_where_a_message_came_from_and_takes_what_is_of_its_kind(runtime: &
         "5\n",
         &[r#"{"key":null,"topic":null,"partition":0,"offset":0,"timestamp":null,"headers":{}}"#],
     );
-    // Lines have no place for it, but it must be sound, whatever kind of text it is.
+    // Line outputs do not write it, but it must be valid, for every kind of text.
     gives(
         runtime,
         "import enum\nclass T(enum.StrEnum):\n    A = 'a'\nmeta['topic'] = T.A\nmeta['key'] = T.A\nmeta['headers'] = {'h': [T.A, b'x', None]}\nmeta['timestamp'] = 1.5\nroot = 1",
@@ -304,7 +304,7 @@ fn huge_exceptions_are_cut(runtime: &str) {
 }
 
 on_each_runtime!(tracebacks_are_pythons_own);
-/// What a script's failure says is what Python says of it, however often it fails at the same place.
+/// Checks that a script's failure has Python's own text, however often it fails at the same place.
 fn tracebacks_are_pythons_own(runtime: &str) {
     let script = r#"
 import traceback

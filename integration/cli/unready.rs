@@ -4,14 +4,14 @@ use std::path::Path;
 
 use support::{Ran, nerodia};
 
-/// A command that imports what makes a runtime interruptible. As a guest it does `instructions`. Asked to compile the
-/// program of its guests, which takes one argument more, it writes `compiled`.
+/// Returns a command that imports what is needed to make a runtime interruptible. As a guest it runs `instructions`.
+/// When asked to compile the program of its guests, which is one more argument, it writes `compiled`.
 fn module(compiled: &[u8], instructions: &[wasm_encoder::Instruction<'_>]) -> Vec<u8> {
     use wasm_encoder::*;
-    /// Where the number of arguments is put, and something that is not looked at.
+    /// Address of the number of arguments, and of a value that is not used.
     const ARGUMENTS: i32 = 0;
     const IGNORED: i32 = 4;
-    /// Where the one piece to write is described, and where it is.
+    /// Address of the description of the bytes to write, which follow it.
     const PIECE: i32 = 8;
     const COMPILED: i32 = 16;
     let mut types = TypeSection::new();

@@ -30,9 +30,10 @@ fn turnstile() -> File {
     turnstile
 }
 
-/// Waits while another test is alone, or waits for it; for the first program that a test runs.
+/// Waits while another test is alone, or waits to be; for the first program that a test runs.
 pub(crate) fn enter() {
-    // The harness names the threads of tests. Those that a test starts have no name, and belong to a test that is in.
+    // The harness names the threads of tests. Threads that a test starts have no name, and belong to a test that has
+    // entered.
     if thread::current().name().is_none() {
         return;
     }

@@ -1,4 +1,5 @@
-//! From a config to running actors, in one pass from the output back to the input: each actor is given the one after it.
+//! Assembly of a pipeline from its config, in one pass from the output back to the input: each actor is given the one
+//! after it.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -27,17 +28,17 @@ use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats::Observed;
 
-/// What ran, for the exit code and the summary.
+/// Result of a pipeline, for the exit code and the summary.
 pub struct Finished {
-    /// The config that ran last.
+    /// Config that was in use at the end.
     pub config: Arc<Config>,
-    /// How it ended.
+    /// End of the pipeline.
     pub end: End,
-    /// What was counted.
+    /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the pipeline of `config` in guests of `runtime` until its end, and loads it again when `reloading` says so.
+/// Runs the pipeline of `config` in guests of `runtime` until its end, and reloads the config when `reloading` says so.
 /// Blocks the thread.
 ///
 /// # Errors
@@ -77,10 +78,10 @@ async fn assemble(
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
     let config = &*running.get();
-    // Before anything is started in vain.
+    // First, so that nothing is started in vain.
     let listeners = bind(&config.http)?;
     let budget = MemoryBudget::new(config.pipeline.max_in_flight);
-    // The engine outlives all other actors, so they need its address before it has what it needs of them.
+    // The engine outlives all other actors, so they need its address before it can be given what it needs from them.
     let context = Context::<Engine>::new();
     let engine = context.address().recipient();
 
@@ -154,7 +155,7 @@ async fn assemble(
     Ok(())
 }
 
-/// Starts the output for dead letters, if there is one, and says where failed messages go.
+/// Starts the output for dead letters, if there is one, and returns the route of failed messages.
 fn failure_route(
     config: &Config,
     outputs: &Outputs,
@@ -167,7 +168,7 @@ fn failure_route(
             (OnError::DeadLetter, Some(output), _) => {
                 FailureRoute::DeadLetters(outputs.dead_letters(output)?)
             }
-            // Nothing reads the standard error of a service, and the message can be read again.
+            // Nobody reads the standard error of a service, and the message can be read again.
             (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
                 if kafka.extent == Extent::Endless =>
             {
@@ -202,8 +203,8 @@ fn results(
     }
 }
 
-/// Binds the address of the web server, if there is to be one. If the default address is taken, the pipeline runs without;
-/// only an address from the config is fatal.
+/// Binds the address of the web server, if the config has one. If the default address is taken, the pipeline runs
+/// without the server; only an address from the config is fatal.
 fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
     if !config.enabled {
         return Ok(None);

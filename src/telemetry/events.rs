@@ -1,4 +1,4 @@
-//! What happens, and is both logged and counted: a struct each, whose `emit` is the one place that does either.
+//! Events: a struct for each happening, whose `emit` is the one place that logs and counts it.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::message::{Failure, Lane, Message};
 /// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
 pub struct MessageFailed<'a> {
-    /// Where it came from.
+    /// Lane of the message.
     pub lane: &'a Lane,
-    /// The message.
+    /// Message that failed.
     pub message: &'a Message,
-    /// Why.
+    /// Reason of the failure.
     pub failure: &'a Failure,
-    /// The config asks for it to be dropped.
+    /// Whether the config says to drop the message.
     pub dropped: bool,
 }
 
 impl MessageFailed<'_> {
-    /// Counts it, and logs it if people can still read.
+    /// Counts the failure, and logs it unless there are too many to read.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             lane,
@@ -58,16 +58,16 @@ impl MessageFailed<'_> {
 /// A guest said READY.
 #[derive(Debug)]
 pub struct GuestReady<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// What it said.
+    /// Content of READY.
     pub ready: &'a Ready,
-    /// From instantiation on.
+    /// Time since the instantiation.
     pub took: Duration,
 }
 
 impl GuestReady<'_> {
-    /// Counts and logs it.
+    /// Counts and logs that the guest is ready.
     pub fn emit(&self, metrics: &Metrics) {
         let Self { guest, ready, took } = self;
         Metrics::add(&metrics.starts, 1);
@@ -84,21 +84,21 @@ impl GuestReady<'_> {
     }
 }
 
-/// A guest did not come to READY.
+/// A guest did not reach READY.
 #[derive(Debug)]
 pub struct GuestNotStarted<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// Why.
+    /// Reason why it did not start.
     pub error: &'a StartError,
-    /// There is no other that runs.
+    /// Whether no other guest runs.
     pub none_runs: bool,
-    /// The engine ends because of it, and says so itself.
+    /// Whether the engine ends because of it, and logs it itself.
     pub fatal: bool,
 }
 
 impl GuestNotStarted<'_> {
-    /// Counts and logs it.
+    /// Counts and logs that the guest did not start.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -121,16 +121,16 @@ impl GuestNotStarted<'_> {
 /// A guest died while it ran.
 #[derive(Debug)]
 pub struct GuestDied<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// How.
+    /// Way in which it died.
     pub death: &'a Death,
-    /// Messages it had answered since READY.
+    /// Number of messages it had answered since READY.
     pub messages: u64,
 }
 
 impl GuestDied<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the death.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -148,19 +148,19 @@ impl GuestDied<'_> {
     }
 }
 
-/// A guest that is well is replaced.
+/// A healthy guest is replaced.
 #[derive(Debug)]
 pub struct GuestRecycled {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// Bytes of memory it has.
+    /// Bytes of its memory.
     pub memory: u64,
-    /// Messages it has answered since READY.
+    /// Number of messages it has answered since READY.
     pub messages: u64,
 }
 
 impl GuestRecycled {
-    /// Counts and logs it.
+    /// Counts and logs the replacement.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -181,18 +181,18 @@ impl GuestRecycled {
 /// The number of guests changes.
 #[derive(Debug)]
 pub struct Scaled {
-    /// Up, not down.
+    /// Whether the number rises.
     pub up: bool,
-    /// Why.
+    /// Reason of the change.
     pub reason: &'static str,
-    /// How many there are from now on.
+    /// Number of guests from now on.
     pub guests: usize,
-    /// As far as it may go in this direction.
+    /// Limit on the number in this direction.
     pub bound: usize,
 }
 
 impl Scaled {
-    /// Counts and logs it.
+    /// Counts and logs the change.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             up,
@@ -212,14 +212,14 @@ impl Scaled {
 /// Guests with new scripts take over.
 #[derive(Debug)]
 pub struct ScriptsReplaced {
-    /// Counts from 1, the scripts that it started with.
+    /// Number of the generation of scripts; 1 is the one at the start.
     pub generation: u64,
-    /// Guests that finish what they have begun with the old ones.
+    /// Number of guests that finish what they have begun with the old scripts.
     pub unfinished: usize,
 }
 
 impl ScriptsReplaced {
-    /// Counts and logs it.
+    /// Counts and logs the reload.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             generation,
@@ -237,12 +237,12 @@ impl ScriptsReplaced {
 /// A changed config does not take over.
 #[derive(Debug)]
 pub struct ReloadRefused<'a> {
-    /// Why not.
+    /// Reason of the refusal.
     pub reason: &'a str,
 }
 
 impl ReloadRefused<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the refusal.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.reloads.count("refused");
         tracing::error!(
@@ -252,29 +252,29 @@ impl ReloadRefused<'_> {
     }
 }
 
-/// The group gave partitions, or took them.
+/// The group assigned or revoked partitions.
 #[derive(Debug)]
 pub enum Rebalanced<'a> {
-    /// They are ours.
+    /// Partitions were assigned to this process.
     Assigned {
-        /// Their names.
+        /// Names of the partitions.
         partitions: &'a str,
-        /// Ours, these included.
+        /// Number of all partitions of this process, including these.
         in_all: usize,
     },
-    /// Others want them, or have them already.
+    /// Partitions were revoked, or lost to other members.
     Revoked {
-        /// How many.
+        /// Number of partitions.
         partitions: usize,
-        /// Others have them already.
+        /// Whether other members have them already.
         lost: bool,
-        /// Messages of them that are under way.
+        /// Number of their messages in flight.
         under_way: u64,
     },
 }
 
 impl Rebalanced<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the rebalance.
     pub fn emit(&self, metrics: &Metrics) {
         match self {
             Self::Assigned { partitions, in_all } => {
@@ -298,14 +298,14 @@ impl Rebalanced<'_> {
 /// A transaction was aborted.
 #[derive(Debug)]
 pub struct TransactionAborted<'a> {
-    /// Why.
+    /// Reason of the abort.
     pub reason: &'a str,
-    /// Stretches of messages that were in it.
+    /// Number of slices of messages that were in it.
     pub stretches: usize,
 }
 
 impl TransactionAborted<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the abort.
     pub fn emit(&self, metrics: &Metrics) {
         let Self { reason, stretches } = self;
         Metrics::add(&metrics.failed_commits, 1);

@@ -1,4 +1,4 @@
-//! What runs, for people: fixed from the start.
+//! Facts about the running pipeline for people, fixed from the start.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,20 @@ use crate::config::{
     Config, DeliveryGuarantee, InputConfig, KafkaOutputConfig, OnError, OutputConfig,
 };
 
-/// What runs.
+/// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Facts {
-    /// Where messages come from.
+    /// Input of the pipeline.
     pub input: Place,
-    /// The scripts, in their order.
+    /// Names of the scripts, in order.
     pub stages: Vec<String>,
-    /// Where results go.
+    /// Output of the pipeline.
     pub output: Place,
-    /// Where failed messages go.
+    /// Destination of failed messages.
     pub failures: Place,
-    /// `at_least_once` or `exactly_once`.
+    /// Delivery: `at_least_once` or `exactly_once`.
     pub delivery: String,
-    /// What guests are made from.
+    /// Runtime of the guests.
     pub runtime: String,
     /// Fewest guests.
     pub min_guests: usize,
@@ -27,13 +27,13 @@ pub struct Facts {
     pub max_guests: usize,
 }
 
-/// An input or an output.
+/// Input or output.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Place {
-    /// Its type, as the config calls it.
+    /// Type, as in the config.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Topics and the like; may be empty.
+    /// Topics or similar details; may be empty.
     pub detail: String,
 }
 
@@ -59,7 +59,7 @@ impl Place {
 }
 
 impl Facts {
-    /// What `config` says.
+    /// Returns the facts that `config` gives.
     pub fn new(config: &Config) -> Self {
         let input = match &config.input {
             InputConfig::Stdin(_) => Place::new("stdin", ""),

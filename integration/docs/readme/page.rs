@@ -1,4 +1,4 @@
-//! The pages, and what stands in them: fenced blocks, and the commands of those that have some.
+//! Pages, their fenced blocks, and the commands in these blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use support::root;
 
-/// README.md and the pages in docs/.
+/// Returns README.md and the pages in docs/.
 pub fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).expect("docs/").flatten();
     let mut pages: Vec<PathBuf> = docs
@@ -19,13 +19,13 @@ pub fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A fenced block of a page.
+/// Fenced block of a page.
 pub struct Block {
-    /// `file:line`
+    /// Place as `file:line`.
     pub place: String,
     pub mark: String,
     pub text: String,
-    /// Only empty lines stand between it and the block before.
+    /// Whether there are only empty lines between this block and the one before.
     pub follows: bool,
 }
 
@@ -56,7 +56,7 @@ pub fn blocks(page: &Path) -> Vec<Block> {
     blocks
 }
 
-/// A command and what it must come to.
+/// Command and its expected result.
 pub struct Example {
     pub text: String,
     pub stdout: Option<String>,
@@ -105,7 +105,7 @@ impl Example {
     }
 }
 
-/// Whether bash needs no further line. Of a here-document without its end it says so in a warning.
+/// Returns whether bash needs no further line. For a here-document without its end, bash says so in a warning.
 fn is_complete(command: &str) -> bool {
     let parsed = Command::new("bash").args(["-n", "-c", command]).output();
     let parsed = parsed.expect("bash is a prerequisite");

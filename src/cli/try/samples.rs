@@ -1,4 +1,4 @@
-//! Where the messages come from: one at a time, as they are asked for.
+//! Source of the messages, which returns one at a time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::input::kafka::sample::Sample;
 use crate::input::stdin::lines::Lines;
 use crate::message::{Lane, Message};
 
-/// Messages, no more than asked for.
+/// Messages, at most the requested number.
 pub struct Samples {
     left: u64,
     source: Source,
@@ -22,10 +22,10 @@ pub struct Samples {
 enum Source {
     Lines {
         file: OwnedFd,
-        /// What it is called, for errors.
+        /// Name of the source, for errors.
         name: String,
         lines: Box<Lines>,
-        /// Cut, and not yet asked for.
+        /// Messages that are cut and not yet returned.
         cut: VecDeque<Message>,
         ended: bool,
     },
@@ -34,7 +34,7 @@ enum Source {
 }
 
 impl Samples {
-    /// At most `count` messages: of Kafka, if `input` is that; else lines of `file`, or of standard input.
+    /// Opens at most `count` messages: of Kafka, if `input` is Kafka; else lines of `file`, or of standard input.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -73,7 +73,7 @@ impl Samples {
         })
     }
 
-    /// The next one, and where it is from; `None` after the last.
+    /// Returns the next message and its lane; `None` after the last.
     ///
     /// # Errors
     /// If it cannot be read.
