@@ -167,21 +167,6 @@ impl Diagnostics {
         self.0.push(diagnostic);
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Each, in the order of the text.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
-    }
-
     /// Whether one of them keeps the pipeline from running.
     pub fn has_errors(&self) -> bool {
         self.iter().any(|one| one.severity == Severity::Error)
@@ -191,6 +176,12 @@ impl Diagnostics {
     pub fn render(&self, colour: bool) -> String {
         let texts: Vec<_> = self.iter().map(|one| one.render(colour)).collect();
         texts.join("\n\n")
+    }
+
+    /// Those that keep the pipeline from running.
+    pub(super) fn into_errors(mut self) -> Self {
+        self.0.retain(|one| one.severity == Severity::Error);
+        self
     }
 
     /// Puts them in the order of the text, so that one reads them beside the file.
@@ -234,17 +225,11 @@ impl IntoIterator for Diagnostics {
     }
 }
 
-impl<'a> IntoIterator for &'a Diagnostics {
-    type Item = &'a Diagnostic;
-    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+/// In the order of the text.
+impl std::ops::Deref for Diagnostics {
+    type Target = [Diagnostic];
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl FromIterator<Diagnostic> for Diagnostics {
-    fn from_iter<T: IntoIterator<Item = Diagnostic>>(iter: T) -> Self {
-        Self(iter.into_iter().collect())
+    fn deref(&self) -> &[Diagnostic] {
+        &self.0
     }
 }

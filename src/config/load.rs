@@ -4,13 +4,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Deserialize as _;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::model::{Config, InputConfig};
 use super::source::SourceText;
 use super::tree::{Data, Node, parse};
-use super::{env, overrides, raw, secrets, shape, validate};
+use super::validate::validate;
+use super::walk::walk;
+use super::{env, overrides, raw, secrets};
 
 /// Where a config comes from.
 #[derive(Clone, Debug)]
@@ -128,44 +130,23 @@ fn resolve(
     let mut problems = Diagnostics::default();
     overrides::apply(&mut root, overrides, &mut problems);
     env::interpolate(&mut root, env, &mut problems);
-    let mut data = root.to_json();
-    let mut doubtful = Vec::new();
-    for shape::Misshapen { pointer, problem } in shape::check(&root, &data) {
-        problems.push(problem);
-        // The rest is still worth checking: one run tells all that is wrong.
-        remove(&mut data, &pointer);
-        doubtful.push(pointer);
-    }
-    let loaded = match serde_json::from_value::<raw::Config>(data) {
-        Ok(raw) => validate::validate(raw, &root, base, &doubtful),
+    let walked = walk(&root, &mut problems);
+    let config = match raw::Config::deserialize(&walked.data) {
+        Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),
         // The schema let through what the type does not take: a bug of ours.
         Err(error) => {
             let message = format!("the config cannot be read: {error}");
-            Err(Diagnostic::error(message).at(root.at.clone()).into())
+            problems.push(Diagnostic::error(message).at(root.at.clone()));
+            None
         }
     };
-    match loaded {
-        Ok(loaded) if problems.is_empty() => return Ok(loaded),
-        Ok(_) => {}
-        Err(more) => problems.extend(more),
-    }
     problems.sort();
-    Err(problems)
-}
-
-/// Takes a field out; of a list all, so that the places of the others stay what they were.
-fn remove(data: &mut Value, pointer: &str) {
-    let Some((parent, field)) = pointer.rsplit_once('/') else {
-        *data = Value::Object(serde_json::Map::new());
-        return;
-    };
-    match data.pointer_mut(parent) {
-        Some(Value::Object(fields)) => {
-            fields.shift_remove(&field.replace("~1", "/").replace("~0", "~"));
-        }
-        Some(Value::Array(_)) => remove(data, parent),
-        // Gone already, with something around it.
-        _ => {}
+    match config {
+        Some(config) if !problems.has_errors() => Ok(Loaded {
+            config,
+            warnings: problems,
+        }),
+        _ => Err(problems.into_errors()),
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::misshapen::expected;
 use super::schema::SCHEMA;
-use super::shape::expected;
 
 const INTRODUCTION: &str = "\
 # Config reference

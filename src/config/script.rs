@@ -1,15 +1,11 @@
 //! Scripts, and where each of their characters stands in what the user wrote.
 
-mod mapping;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostics::Diagnostic;
 use super::source::{Location, SourceText};
-use super::tree::{Node, Scalar};
-
-use mapping::Mapping;
+use super::tree::{Node, Scalar, Style};
 
 /// One Python script of a pipeline.
 #[derive(Clone, Debug)]
@@ -67,13 +63,29 @@ impl Stage {
 #[derive(Clone, Debug)]
 pub struct ScriptOrigin {
     source: Arc<SourceText>,
-    mapping: Arc<Mapping>,
+    lines: Lines,
+}
+
+/// How places in a script relate to places in its source.
+#[derive(Clone, Debug)]
+enum Lines {
+    /// The script is the source.
+    Same,
+    /// The script is in the source as it is: its lines follow each other, each with something before it.
+    Indented {
+        /// The source line of the script's first line.
+        first: usize,
+        /// What is before each line, in characters.
+        indents: Vec<usize>,
+    },
+    /// Its text is not there as it is: it is folded, or has escapes. What is told is where it begins.
+    Start(Location),
 }
 
 impl ScriptOrigin {
     fn whole(source: Arc<SourceText>) -> Self {
-        let mapping = Arc::new(Mapping::Same);
-        Self { source, mapping }
+        let lines = Lines::Same;
+        Self { source, lines }
     }
 
     /// A script in the config itself.
@@ -82,13 +94,12 @@ impl ScriptOrigin {
         if source.is_argument() || source.is_script() {
             return Self::whole(source);
         }
-        let mapping = Arc::new(Mapping::of_scalar(
-            &source,
-            node.at.line(),
-            node.at.column(),
-            scalar,
-        ));
-        Self { source, mapping }
+        let lines = match scalar.style {
+            Style::Literal => block(&source, node.at.line(), &scalar.text),
+            _ => line(&node.at, &scalar.text),
+        };
+        let lines = lines.unwrap_or_else(|| Lines::Start(node.at.clone()));
+        Self { source, lines }
     }
 
     /// A script in a file; `written` is its path as the user wrote it, `base` the folder it is
@@ -107,11 +118,18 @@ impl ScriptOrigin {
 
     /// Where a character of the script stands; `line` and `column` count from 1, in characters.
     ///
-    /// Exact for block scalars and files; in the other ways to write text in YAML a place between
-    /// two words may be a little off.
+    /// Exact for files, for literal blocks (`|`) and for a line without escapes. A script that is written in another
+    /// way is told by its beginning.
     pub fn position(&self, line: usize, column: usize) -> Location {
-        let (line, column) = self.mapping.position(line.max(1), column.max(1));
-        self.source.location(line, column, 1)
+        let (line, column) = (line.max(1), column.max(1));
+        match &self.lines {
+            Lines::Same => self.source.location(line, column, 1),
+            Lines::Indented { first, indents } => {
+                let indent = indents.get(line - 1).copied().unwrap_or_default();
+                self.source.location(first + line - 1, indent + column, 1)
+            }
+            Lines::Start(at) => at.clone(),
+        }
     }
 
     /// The file name for Python tracebacks: the config file's, the script file's, `<eval>`.
@@ -127,3 +145,41 @@ impl ScriptOrigin {
         &self.source
     }
 }
+
+/// The lines of a literal block, whose header may be on an earlier `line`, behind an anchor or a tag.
+///
+/// The parser says where the block's text begins, not which of the blank lines before it are part of it. So the first
+/// lines are looked for that have the script's text.
+fn block(source: &SourceText, line: usize, script: &str) -> Option<Lines> {
+    let blank = script.split('\n').take_while(|line| line.is_empty());
+    let earliest = line.saturating_sub(blank.count()).max(1);
+    (earliest..=line + 1).find_map(|first| {
+        let lines = (first..).zip(script.split('\n'));
+        let indents = lines.map(|(number, text)| {
+            if text.is_empty() {
+                return Some(0);
+            }
+            let indent = source.line(number)?.strip_suffix(text)?;
+            indent.chars().all(|c| c == ' ').then_some(indent.len())
+        });
+        let indents = indents.collect::<Option<Vec<_>>>()?;
+        Some(Lines::Indented { first, indents })
+    })
+}
+
+/// A script of one line that stands where its scalar does, perhaps behind a quote, an anchor or a tag.
+fn line(at: &Location, script: &str) -> Option<Lines> {
+    let source = at.source();
+    let before = at.range().start;
+    let written = &source.text()[before..source.line_end(before)];
+    let found = written.find(script).filter(|_| !script.is_empty())?;
+    let indent = at.column() - 1 + written[..found].chars().count();
+    Some(Lines::Indented {
+        first: at.line(),
+        indents: vec![indent],
+    })
+}
+
+#[cfg(test)]
+#[path = "script/place_tests.rs"]
+mod tests;

@@ -197,10 +197,7 @@ fn codecs() {
     };
     assert_eq!(output("").terminator(), b"\n");
     assert_eq!(output("{codec: all-bytes}").terminator(), b"");
-    assert_eq!(
-        output("{codec: 'delim:;'}"),
-        StdoutCodec::Delim(b";".to_vec())
-    );
+    assert_eq!(output("{codec: 'delim:;'}"), StdoutCodec::Delim(";".into()));
     let config = good(&format!(
         "{SCRIPT}input: {{ stdin: {{ codec: 'delim:ab' }} }}\ndead_letter: {{ drop: }}"
     ));

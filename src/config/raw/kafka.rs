@@ -1,20 +1,58 @@
 //! What `input.kafka` and `output.kafka` have in common.
 
-mod input;
-mod output;
-
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-pub(in crate::config) use input::{Batching, Group, GroupProtocol, KafkaInput};
-pub(in crate::config) use output::{Compression, KafkaOutput, Partition, Partitioner};
+use crate::config::model::SaslMechanism;
+use crate::config::schema::bento;
+
+/// Topics of a cluster and how to reach it.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(in crate::config) struct Kafka<T: Default> {
+    /// Some of the brokers, as `host:port`; the others are found from there. An item may be several
+    /// with commas between them, and a port left out is 9092. Mandatory.
+    #[schemars(extend("examples" = [["localhost:9092"]]))]
+    pub addresses: Vec<String>,
+    #[serde(flatten)]
+    pub topics: T,
+    #[serde(flatten)]
+    pub client: Client,
+}
+
+/// How to reach a cluster.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(in crate::config) struct Client {
+    /// The name of this client in the brokers' logs and quotas.
+    pub client_id: String,
+    /// Encryption, and which brokers to trust.
+    pub tls: Tls,
+    /// Who we are, for brokers that ask.
+    pub sasl: Sasl,
+    /// Any other property of librdkafka, by its name there; none that a field here sets.
+    #[schemars(extend("examples" = [{ "fetch.min.bytes": 1024 }]))]
+    pub properties: Properties,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            client_id: "nerodia".into(),
+            tls: Tls::default(),
+            sasl: Sasl::default(),
+            properties: Properties::default(),
+        }
+    }
+}
 
 /// Encryption, and which brokers to trust.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(transform = bento::<BentosTls>)]
 pub(in crate::config) struct Tls {
     /// Whether connections are encrypted.
     pub enabled: bool,
@@ -27,13 +65,18 @@ pub(in crate::config) struct Tls {
     pub root_cas_file: Option<String>,
     /// The certificate to show to brokers that ask for one; at most one.
     pub client_certs: Vec<ClientCert>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a schema")]
+struct BentosTls {
     /// Bento's switch for renegotiation. Accepted, without effect.
-    pub enable_renegotiation: Option<bool>,
+    enable_renegotiation: bool,
 }
 
 /// A certificate and its key, each in the config or in a file.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(in crate::config) struct ClientCert {
     /// The certificate, in PEM.
     pub cert: Option<String>,
@@ -52,7 +95,8 @@ pub(in crate::config) struct ClientCert {
 
 /// Who we are, for brokers that ask.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(transform = bento::<BentosSasl>)]
 pub(in crate::config) struct Sasl {
     /// How user and password are shown to the brokers, as these ask for it. Without it, or with
     /// `none`: not at all.
@@ -62,31 +106,22 @@ pub(in crate::config) struct Sasl {
     /// The password. Digits need no quotes. No message shows it; better a variable than the config.
     #[schemars(example = &"${KAFKA_PASSWORD}")]
     pub password: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a schema")]
+struct BentosSasl {
     /// Bento's token for OAUTHBEARER, which this engine does not have. Accepted, without effect.
-    pub access_token: Option<String>,
+    access_token: String,
     /// Bento's cache of such tokens. Accepted, without effect.
-    pub token_cache: Option<String>,
+    token_cache: String,
     /// Bento's key in that cache. Accepted, without effect.
-    pub token_key: Option<String>,
+    token_key: String,
 }
 
-/// How user and password are shown to the brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub(in crate::config) enum SaslMechanism {
-    #[serde(rename = "none")]
-    None,
-    #[serde(rename = "PLAIN")]
-    Plain,
-    #[serde(rename = "SCRAM-SHA-256")]
-    ScramSha256,
-    #[serde(rename = "SCRAM-SHA-512")]
-    ScramSha512,
-}
-
-/// librdkafka's properties by their names.
+/// librdkafka's properties by their names, as they are written: `007` is no number to librdkafka before it says so.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(in crate::config) struct Properties(pub Map<String, Value>);
+pub(in crate::config) struct Properties(pub BTreeMap<String, String>);
 
 impl JsonSchema for Properties {
     fn inline_schema() -> bool {
@@ -98,27 +133,10 @@ impl JsonSchema for Properties {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds = ["string", "number", "boolean"];
         json_schema!({
             "type": "object",
-            "additionalProperties": { "type": ["string", "number", "boolean"] },
+            "additionalProperties": { "type": kinds, "x-as-written": true },
         })
-    }
-}
-
-/// Texts by their names.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(in crate::config) struct Texts(pub Map<String, Value>);
-
-impl JsonSchema for Texts {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Texts".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "additionalProperties": { "type": "string" } })
     }
 }

@@ -1,13 +1,15 @@
-//! `pipeline`.
+//! `pipeline` and `tests`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::Size;
+use crate::config::model::{ExpectedOutput, MaxFailures, OnError, TestMeta};
+use crate::config::texts::Size;
 
 /// What happens to messages.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(in crate::config) struct Pipeline {
     /// The most guests (sandboxed interpreters) at a time, each on a thread of its own; -1 for as
     /// many as the machine has cores. How few there may be is `guests.min`.
@@ -22,8 +24,9 @@ pub(in crate::config) struct Pipeline {
     /// The most bytes of messages under way at a time, from when they are read to when they are
     /// delivered; their results may take as much again. It bounds the memory of the engine itself;
     /// the guests' is `guests.memory` each.
+    #[serde(with = "Size")]
     #[schemars(example = &"64MiB")]
-    pub max_in_flight: Size,
+    pub max_in_flight: u64,
 }
 
 impl Default for Pipeline {
@@ -33,46 +36,17 @@ impl Default for Pipeline {
             processors: Vec::new(),
             on_error: OnError::DeadLetter,
             max_failures: None,
-            max_in_flight: "8MiB".into(),
-        }
-    }
-}
-
-/// What happens to a message whose script fails.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub(in crate::config) enum OnError {
-    DeadLetter,
-    Drop,
-}
-
-/// How many messages may fail.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct MaxFailures {
-    /// The share of messages that may fail, from 0 to less than 1.
-    pub share: f64,
-    /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
-    #[schemars(range(min = 1))]
-    pub of: u64,
-}
-
-impl Default for MaxFailures {
-    fn default() -> Self {
-        Self {
-            share: 0.9,
-            of: 1000,
+            max_in_flight: 8 << 20,
         }
     }
 }
 
 /// One step: a Python script.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(in crate::config) struct Processor {
     /// A name of yours for it. Accepted, without effect.
-    #[schemars(example = &"price_orders")]
+    #[schemars(example = &"price_orders", extend("x-ignored" = "quietly"))]
     pub label: Option<String>,
     /// The script and what it may import: either `script` or `file`.
     pub python: Option<Python>,
@@ -80,7 +54,7 @@ pub(in crate::config) struct Processor {
 
 /// A Python script.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(in crate::config) struct Python {
     /// Python that reads `this`, the message, and sets `root`, the result. `${…}` is not replaced
     /// in it.
@@ -97,4 +71,29 @@ pub(in crate::config) struct Python {
     /// in a runtime that `nerodia runtime build -r FILE` has made from it. All scripts of a config share them.
     #[schemars(example = &"requirements.txt")]
     pub packages: Option<String>,
+}
+
+/// A unit test of the scripts: a message, and what they make of it.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(in crate::config) struct Test {
+    /// What it shows.
+    pub name: String,
+    /// The message's JSON value, in YAML.
+    #[schemars(with = "Value")]
+    pub input: Option<String>,
+    /// The message's bytes, in place of `input`: for messages that are no JSON.
+    pub text: Option<String>,
+    /// What the message carries beside its value.
+    pub meta: TestMeta,
+    /// The one result that leaves.
+    #[schemars(with = "Value")]
+    pub output: Option<String>,
+    /// All results that leave, in their order. Only what is named of each is looked at.
+    pub outputs: Option<Vec<ExpectedOutput>>,
+    /// The message fails: the type of the exception, or how the guest dies (`Timeout`), or a type and the beginning
+    /// of its message (`ValueError: no price`).
+    pub error: Option<String>,
+    /// The message is dropped.
+    pub dropped: bool,
 }

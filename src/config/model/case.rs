@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// A message, and what the scripts are to make of it.
@@ -19,8 +21,9 @@ pub struct TestCase {
     pub expected: Expected,
 }
 
-/// What a test's message carries beside its payload.
-#[derive(Clone, Debug, Default)]
+/// What a message carries beside its value.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct TestMeta {
     /// Its key.
     pub key: Option<String>,
@@ -48,9 +51,11 @@ pub enum Expected {
 }
 
 /// A result, as far as a test looks at it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct ExpectedOutput {
-    /// Its JSON value, or its text.
+    /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
+    #[serde(deserialize_with = "json")]
     pub value: Option<Value>,
     /// Its key.
     pub key: Option<String>,
@@ -58,4 +63,10 @@ pub struct ExpectedOutput {
     pub topic: Option<String>,
     /// All its headers.
     pub headers: Option<BTreeMap<String, String>>,
+}
+
+/// A value of which the walk over the tree has made JSON text.
+fn json<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(serde_json::from_str(&text).ok())
 }
