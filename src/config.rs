@@ -16,10 +16,12 @@
 //! | `secrets` | what no message shows |
 //! | `model`, `script` | the [`Config`], its scripts and where their lines stand |
 //! | `raw` | what a user writes where the model has it in another form |
+//! | `section` | how a section of either is declared |
 //! | `texts` | durations, sizes and other values that are written as text |
 //! | `schema`, `reference` | what a user writes, for editors and for readers |
 //! | `walk`, `misshapen`, `foreign` | checks the tree beside the schema; explains what is Bento's alone |
 //! | `validate` | from raw to [`Config`] |
+//! | `print` | the tree again, as it takes effect |
 //!
 //! `serde-saphyr` would be less code, but ends at the first problem, and a place in a script could
 //! not be found again in the YAML.
@@ -31,12 +33,14 @@ mod load;
 mod misshapen;
 mod model;
 mod overrides;
+mod print;
 mod raw;
 mod reference;
 mod running;
 mod schema;
 mod script;
 mod secrets;
+mod section;
 mod source;
 mod suggest;
 mod texts;
@@ -44,14 +48,15 @@ mod tree;
 mod validate;
 mod walk;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics};
 pub use load::{Loaded, Source};
 pub use model::*;
 pub use reference::reference;
 pub use running::Running;
 pub use schema::schema;
-pub use script::{ScriptOrigin, Stage};
-pub use source::{Location, SourceText};
+pub use script::Stage;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use source::Location;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod order;
 mod outputs;
 mod packages;
 mod pauses;
+mod printing;
 mod problems;
 mod reload;
 mod sandbox;

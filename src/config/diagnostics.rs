@@ -1,6 +1,7 @@
 //! Problems in what a user wrote, shown as rustc shows them: what, where, the line, what to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -16,16 +17,6 @@ pub enum Severity {
 }
 
 /// One problem, with its place and what to do about it.
-///
-/// ```
-/// use nerodia::config::{Diagnostic, SourceText};
-///
-/// let source = SourceText::file("sum.yaml", "guests: { min: 9 }");
-/// let problem = Diagnostic::error("`guests.min` is 9, more than there may be guests")
-///     .at(source.location(1, 16, 1))
-///     .help("raise `pipeline.threads`");
-/// assert!(problem.to_string().contains("--> sum.yaml:1:16"));
-/// ```
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// How bad it is.
@@ -89,65 +80,43 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_title(level.primary_title(&self.message));
-        if let Some(location) = &self.location {
-            group = self.place(group, location);
-        }
-        for (location, label) in &self.related {
-            // Those in the same text stand beside the main one, see `place`.
-            if !self.beside(location) {
-                group = snippet(group, location, AnnotationKind::Context, Some(label), &[]);
-            }
+        let main = self.location.iter();
+        let main = main.map(|at| (at, AnnotationKind::Primary, None));
+        let related = self.related.iter();
+        let related = related.map(|(at, what)| (at, AnnotationKind::Context, Some(what.as_str())));
+        let mut places: Vec<Place<'_>> = main.chain(related).collect();
+        while let Some((first, ..)) = places.first() {
+            // Those in one text are shown beside each other.
+            let source = Arc::clone(first.source());
+            let beside = |(at, ..): &Place<'_>| Arc::ptr_eq(at.source(), &source);
+            let (here, elsewhere) = places.into_iter().partition(beside);
+            group = snippet(group, here);
+            places = elsewhere;
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
+        let renderer = match colour {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
         };
         renderer.render(&[group])
     }
-
-    fn place<'a>(&'a self, group: Group<'a>, location: &'a Location) -> Group<'a> {
-        let beside: Vec<_> = self
-            .related
-            .iter()
-            .filter(|(other, _)| self.beside(other))
-            .collect();
-        snippet(group, location, AnnotationKind::Primary, None, &beside)
-    }
-
-    fn beside(&self, other: &Location) -> bool {
-        self.location.as_ref().is_some_and(|main| {
-            std::sync::Arc::ptr_eq(main.source(), other.source()) && !other.source().is_argument()
-        })
-    }
 }
 
-fn snippet<'a>(
-    group: Group<'a>,
-    location: &'a Location,
-    kind: AnnotationKind,
-    label: Option<&'a str>,
-    beside: &[&'a (Location, String)],
-) -> Group<'a> {
-    if location.source().is_argument() {
-        return group.element(Origin::path(location.file()));
+/// A place to show, how, and what it is.
+type Place<'a> = (&'a Location, AnnotationKind, Option<&'a str>);
+
+/// Shows places in one text.
+fn snippet<'a>(group: Group<'a>, places: Vec<Place<'a>>) -> Group<'a> {
+    let source = places[0].0.source();
+    if source.is_argument() {
+        return group.element(Origin::path(source.name()));
     }
-    let mut annotations = vec![kind.span(location.range_shown()).label(label)];
-    for (other, label) in beside {
-        annotations.push(
-            AnnotationKind::Context
-                .span(other.range_shown())
-                .label(label.as_str()),
-        );
-    }
-    group.element(
-        Snippet::source(location.source().shown())
-            .path(location.file())
-            .annotations(annotations),
-    )
+    let places = places.into_iter();
+    let annotations = places.map(|(at, kind, label)| kind.span(at.range_shown()).label(label));
+    let snippet = Snippet::source(source.shown()).path(source.name());
+    group.element(snippet.annotations(annotations))
 }
 
 /// As [`Diagnostic::render`] without colour.

@@ -12,7 +12,7 @@ use super::source::SourceText;
 use super::tree::{Data, Node, parse};
 use super::validate::validate;
 use super::walk::walk;
-use super::{env, overrides, raw, secrets};
+use super::{env, overrides, print, raw, secrets};
 
 /// Where a config comes from.
 #[derive(Clone, Debug)]
@@ -22,12 +22,35 @@ pub enum Source {
     /// Text read from standard input (`-c -`), which then cannot be the pipeline's input as well.
     Stdin(String),
     /// Text from elsewhere, shown under a name.
+    #[cfg(any(test, feature = "fuzzing"))]
     Inline {
         /// The name in messages.
         name: String,
         /// The YAML.
         text: String,
     },
+}
+
+impl Source {
+    /// The tree of its text, and the folder that paths in it are relative to.
+    fn tree(self) -> Result<(Node, PathBuf), Diagnostics> {
+        let (text, base) = match self {
+            Self::File(path) => {
+                let text = read(&path).map_err(|problem| match problem.location {
+                    Some(_) => problem,
+                    None => {
+                        Diagnostic::error(format!("cannot read the config: {}", problem.message))
+                            .help("`nerodia eval 'root = this'` runs a script without a config")
+                    }
+                })?;
+                (text, path.parent().map(Path::to_owned).unwrap_or_default())
+            }
+            Self::Stdin(text) => (SourceText::file("<stdin>", text), PathBuf::new()),
+            #[cfg(any(test, feature = "fuzzing"))]
+            Self::Inline { name, text } => (SourceText::file(name, text), PathBuf::new()),
+        };
+        Ok((root(&text)?, base))
+    }
 }
 
 /// A config, and what is worth knowing about it.
@@ -54,21 +77,8 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, Diagnostics> {
         let from_stdin = matches!(source, Source::Stdin(_));
-        let (text, base) = match source {
-            Source::File(path) => {
-                let text = read(&path).map_err(|problem| match problem.location {
-                    Some(_) => problem,
-                    None => {
-                        Diagnostic::error(format!("cannot read the config: {}", problem.message))
-                            .help("`nerodia eval 'root = this'` runs a script without a config")
-                    }
-                })?;
-                (text, path.parent().map(Path::to_owned).unwrap_or_default())
-            }
-            Source::Stdin(text) => (SourceText::file("<stdin>", text), PathBuf::new()),
-            Source::Inline { name, text } => (SourceText::file(name, text), PathBuf::new()),
-        };
-        let loaded = resolve(root(&text)?, &base, overrides, env)?;
+        let (root, base) = source.tree()?;
+        let loaded = resolve(root, &base, overrides, env)?;
         if from_stdin && matches!(loaded.config.input, InputConfig::Stdin(_)) {
             let problem =
                 Diagnostic::error("standard input cannot be both the config and the input");
@@ -77,6 +87,22 @@ impl Config {
                 .into());
         }
         Ok(loaded)
+    }
+
+    /// A config as it takes effect, as YAML: with all defaults, the variables and `overrides`, without secrets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn print(
+        source: Source,
+        overrides: &[String],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String, Diagnostics> {
+        let (mut root, base) = source.tree()?;
+        resolve(root.clone(), &base, overrides, env)?;
+        change(&mut root, overrides, env);
+        Ok(print::print(&root))
     }
 
     /// The config of `nerodia eval`: one script from standard input to standard output.
@@ -121,15 +147,21 @@ fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     Err(Diagnostic::error(message).at(root.at).help(help).into())
 }
 
+/// Puts in what does not stand in the text; tells what is wrong with that.
+fn change(root: &mut Node, overrides: &[String], env: env::Env<'_>) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    overrides::apply(root, overrides, &mut problems);
+    env::interpolate(root, env, &mut problems);
+    problems
+}
+
 fn resolve(
     mut root: Node,
     base: &Path,
     overrides: &[String],
     env: env::Env<'_>,
 ) -> Result<Loaded, Diagnostics> {
-    let mut problems = Diagnostics::default();
-    overrides::apply(&mut root, overrides, &mut problems);
-    env::interpolate(&mut root, env, &mut problems);
+    let mut problems = change(&mut root, overrides, env);
     let walked = walk(&root, &mut problems);
     let config = match raw::Config::deserialize(&walked.data) {
         Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),

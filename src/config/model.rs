@@ -21,6 +21,7 @@ pub use kafka::*;
 pub use service::*;
 
 use super::script::Stage;
+use super::section::section;
 use super::texts::{Parsed, Size, Span};
 
 /// A whole pipeline.
@@ -143,23 +144,15 @@ pub struct PipelineConfig {
     pub max_failures: Option<MaxFailures>,
 }
 
-/// How many messages may fail.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct MaxFailures {
-    /// The share of messages that may fail, from 0 to less than 1.
-    pub share: f64,
-    /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
-    #[schemars(range(min = 1))]
-    pub of: usize,
-}
-
-impl Default for MaxFailures {
-    fn default() -> Self {
-        Self {
-            share: 0.9,
-            of: 1000,
-        }
+section! {
+    /// How many messages may fail.
+    #[derive(Copy)]
+    pub struct MaxFailures {
+        /// The share of messages that may fail, from 0 to less than 1.
+        share: f64 = 0.9,
+        /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
+        #[schemars(range(min = 1))]
+        of: usize = 1000,
     }
 }
 
@@ -184,15 +177,15 @@ pub enum OutputConfig {
     Kafka(Box<KafkaOutputConfig>),
 }
 
-/// Standard output.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct StdoutConfig {
-    /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X.
-    #[serde(with = "Parsed")]
-    #[schemars(example = &"lines", example = &"all-bytes", example = &"delim:;")]
-    #[schemars(extend("x-reads" = "codec"))]
-    pub codec: StdoutCodec,
+section! {
+    /// Standard output.
+    pub struct StdoutConfig {
+        /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X.
+        #[serde(with = "Parsed")]
+        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;")]
+        #[schemars(extend("x-reads" = "codec"))]
+        codec: StdoutCodec,
+    }
 }
 
 /// What follows each message.
@@ -243,57 +236,41 @@ impl fmt::Display for StdoutCodec {
     }
 }
 
-/// The sandboxed Python interpreters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct GuestsConfig {
-    /// Which CPython they are made from; `nerodia runtime list` shows which are installed.
-    #[schemars(extend("enum" = RUNTIMES))]
-    pub runtime: String,
-    /// How few guests there may be; with 0 the first message after a pause starts one. The most is
-    /// `pipeline.threads`.
-    pub min: usize,
-    /// The memory one guest may use. A script that needs more gets Python's `MemoryError`.
-    #[serde(with = "Size")]
-    #[schemars(example = &"512MiB")]
-    pub memory: u64,
-    /// The time a script may take for one message, working or sleeping. A guest that takes longer
-    /// is replaced, and the message becomes a dead letter.
-    #[serde(with = "Span")]
-    #[schemars(example = &"250ms", extend("x-above-zero" = true))]
-    pub timeout: Duration,
-    /// The time a guest may take to start.
-    #[serde(with = "Span")]
-    #[schemars(extend("x-above-zero" = true))]
-    pub start_timeout: Duration,
-    /// How long a guest that is not needed stays, down to `min`.
-    #[serde(with = "Span")]
-    #[schemars(example = &"5m")]
-    pub idle_timeout: Duration,
-    /// The most bytes the results of one message may have; with more it becomes a dead letter.
-    #[serde(with = "Size")]
-    pub max_output: u64,
-    /// The most bytes of log (`print`, standard error) one message may write. With more the guest is
-    /// replaced, and the message becomes a dead letter.
-    #[serde(with = "Size")]
-    pub max_log: u64,
-    /// When a guest is replaced by a fresh one, without a pause.
-    pub recycle: RecycleConfig,
-}
-
-impl Default for GuestsConfig {
-    fn default() -> Self {
-        Self {
-            runtime: RUNTIMES[0].into(),
-            min: 1,
-            memory: 256 << 20,
-            timeout: Duration::from_secs(1),
-            start_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(30),
-            max_output: 8 << 20,
-            max_log: 1 << 20,
-            recycle: RecycleConfig::default(),
-        }
+section! {
+    /// The sandboxed Python interpreters.
+    pub struct GuestsConfig {
+        /// Which CPython they are made from; `nerodia runtime list` shows which are installed.
+        #[schemars(extend("enum" = RUNTIMES))]
+        runtime: String = RUNTIMES[0].into(),
+        /// How few guests there may be; with 0 the first message after a pause starts one. The most is
+        /// `pipeline.threads`.
+        min: usize = 1,
+        /// The memory one guest may use. A script that needs more gets Python's `MemoryError`.
+        #[serde(with = "Size")]
+        #[schemars(example = &"512MiB")]
+        memory: u64 = 256 << 20,
+        /// The time a script may take for one message, working or sleeping. A guest that takes longer
+        /// is replaced, and the message becomes a dead letter.
+        #[serde(with = "Span")]
+        #[schemars(example = &"250ms", extend("x-above-zero" = true))]
+        timeout: Duration = Duration::from_secs(1),
+        /// The time a guest may take to start.
+        #[serde(with = "Span")]
+        #[schemars(extend("x-above-zero" = true))]
+        start_timeout: Duration = Duration::from_secs(10),
+        /// How long a guest that is not needed stays, down to `min`.
+        #[serde(with = "Span")]
+        #[schemars(example = &"5m")]
+        idle_timeout: Duration = Duration::from_secs(30),
+        /// The most bytes the results of one message may have; with more it becomes a dead letter.
+        #[serde(with = "Size")]
+        max_output: u64 = 8 << 20,
+        /// The most bytes of log (`print`, standard error) one message may write. With more the guest is
+        /// replaced, and the message becomes a dead letter.
+        #[serde(with = "Size")]
+        max_log: u64 = 1 << 20,
+        /// When a guest is replaced by a fresh one, without a pause.
+        recycle: RecycleConfig,
     }
 }
 
@@ -304,16 +281,16 @@ impl GuestsConfig {
     }
 }
 
-/// When a guest is replaced by a fresh one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct RecycleConfig {
-    /// After so many messages. Without it: never for that reason.
-    #[schemars(range(min = 1), example = 1_000_000)]
-    pub after_messages: Option<u64>,
-    /// Once it holds more memory than this between two batches, and half as much again as it had at
-    /// the start. Without it: half of `guests.memory`.
-    #[serde(with = "Size")]
-    #[schemars(example = &"128MiB")]
-    pub memory: Option<u64>,
+section! {
+    /// When a guest is replaced by a fresh one.
+    pub struct RecycleConfig {
+        /// After so many messages. Without it: never for that reason.
+        #[schemars(range(min = 1), example = 1_000_000)]
+        after_messages: Option<u64>,
+        /// Once it holds more memory than this between two batches, and half as much again as it had at
+        /// the start. Without it: half of `guests.memory`.
+        #[serde(with = "Size")]
+        #[schemars(example = &"128MiB")]
+        memory: Option<u64>,
+    }
 }

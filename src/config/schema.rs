@@ -170,6 +170,10 @@ fn allow_null_and_variables(field: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::diagnostics::Diagnostics;
+    use crate::config::source::SourceText;
+    use crate::config::tree::parse;
+    use crate::config::walk::walk;
 
     #[test]
     fn is_a_schema_in_which_every_field_is_described() {
@@ -184,6 +188,59 @@ mod tests {
             }
         }
         described(&SCHEMA, "");
+    }
+
+    /// The walk over the tree and a validator of JSON Schema have one opinion of a shape.
+    #[test]
+    fn editors_refuse_what_the_engine_refuses() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (fits, yaml) in [
+            (true, include_str!("../../configs/kafka.yaml")),
+            (true, include_str!("../../configs/generate.yaml")),
+            (
+                true,
+                "input: { stdin: , label: x }\nguests: { min: , memory: 64MiB, timeout: 1s }",
+            ),
+            (
+                true,
+                "output: { kafka: { max_msg_bytes: 1, partition: '', properties: { a: 1, b: x, c: true } } }",
+            ),
+            (
+                true,
+                "logger: { level: WARN, format: logfmt, static_fields: [1] }\nbuffer: { none: {} }",
+            ),
+            (
+                true,
+                "tests: [ { name: a, input: ~, output: [1], outputs: [ { value: 1 } ], meta: { offset: 3 } } ]",
+            ),
+            (false, "loggr: 1"),
+            (false, "input: { nats: {} }"),
+            (false, "logger: { level: 1 }"),
+            (false, "logger: { format: xml }"),
+            (false, "guests: { min: -1 }"),
+            (false, "guests: { runtime: cpython-2.7 }"),
+            (false, "guests: { timeout: 5 }"),
+            (false, "guests: { recycle: [] }"),
+            (false, "guests: { recycle: { after_messages: 0 } }"),
+            (false, "http: { debug_endpoints: 1 }"),
+            (false, "pipeline: { processors: [ python ] }"),
+            (
+                false,
+                "pipeline: { processors: [ { python: { imports: [1] } } ] }",
+            ),
+            (false, "pipeline: { max_failures: { share: x } }"),
+            (false, "input: { kafka: { batching: { count: 1025 } } }"),
+            (false, "input: { kafka: { sasl: { mechanism: GSSAPI } } }"),
+            (false, "output: { kafka: { partition: -1 } }"),
+            (false, "output: { kafka: { headers: { a: 1 } } }"),
+            (false, "output: { kafka: { properties: { a: [] } } }"),
+        ] {
+            let tree = parse(&SourceText::file("t.yaml", yaml)).unwrap().unwrap();
+            let walked = walk(&tree, &mut Diagnostics::default());
+            assert_eq!(walked.misshapen.is_empty(), fits, "{yaml}");
+            let json = serde_json::from_str(&tree.to_json_text().unwrap()).unwrap();
+            assert_eq!(validator.is_valid(&json), fits, "{yaml}");
+        }
     }
 
     #[test]

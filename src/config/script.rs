@@ -7,8 +7,8 @@ use super::diagnostics::Diagnostic;
 use super::source::{Location, SourceText};
 use super::tree::{Node, Scalar, Style};
 
-/// One Python script of a pipeline.
-#[derive(Clone, Debug)]
+/// One Python script of a pipeline. It equals one with the same Python from the same lines of the same file.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     /// The user's name for it.
     pub label: Option<String>,
@@ -18,34 +18,6 @@ pub struct Stage {
     pub imports: Vec<String>,
     /// Where the script stands.
     pub origin: ScriptOrigin,
-    /// Where each of `imports` stands.
-    pub(super) imports_at: Vec<Location>,
-}
-
-/// The same Python, from the same lines of the same file.
-impl PartialEq for Stage {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            label,
-            script,
-            imports,
-            origin,
-            imports_at: _,
-        } = self;
-        let place = |origin: &ScriptOrigin| {
-            (
-                origin.display_name().to_owned(),
-                origin.position(1, 1).line(),
-            )
-        };
-        (label, script, imports, place(origin))
-            == (
-                &other.label,
-                &other.script,
-                &other.imports,
-                place(&other.origin),
-            )
-    }
 }
 
 impl Stage {
@@ -54,7 +26,7 @@ impl Stage {
         self.imports
             .iter()
             .position(|one| one == module)
-            .and_then(|index| self.imports_at.get(index).cloned())
+            .and_then(|index| self.origin.imports.get(index).cloned())
             .unwrap_or_else(|| self.origin.position(1, 1))
     }
 }
@@ -64,6 +36,15 @@ impl Stage {
 pub struct ScriptOrigin {
     source: Arc<SourceText>,
     lines: Lines,
+    /// Where each module stands that the script may import.
+    pub(super) imports: Vec<Location>,
+}
+
+impl PartialEq for ScriptOrigin {
+    fn eq(&self, other: &Self) -> bool {
+        let begin = |origin: &Self| origin.position(1, 1).line();
+        (self.display_name(), begin(self)) == (other.display_name(), begin(other))
+    }
 }
 
 /// How places in a script relate to places in its source.
@@ -84,8 +65,11 @@ enum Lines {
 
 impl ScriptOrigin {
     fn whole(source: Arc<SourceText>) -> Self {
-        let lines = Lines::Same;
-        Self { source, lines }
+        Self {
+            source,
+            lines: Lines::Same,
+            imports: Vec::new(),
+        }
     }
 
     /// A script in the config itself.
@@ -99,7 +83,10 @@ impl ScriptOrigin {
             _ => line(&node.at, &scalar.text),
         };
         let lines = lines.unwrap_or_else(|| Lines::Start(node.at.clone()));
-        Self { source, lines }
+        Self {
+            lines,
+            ..Self::whole(source)
+        }
     }
 
     /// A script in a file; `written` is its path as the user wrote it, `base` the folder it is
@@ -141,6 +128,7 @@ impl ScriptOrigin {
     }
 
     /// The text the script stands in.
+    #[cfg(test)]
     pub fn source(&self) -> &Arc<SourceText> {
         &self.source
     }

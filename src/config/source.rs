@@ -251,15 +251,6 @@ impl fmt::Debug for Location {
     }
 }
 
-impl PartialEq for Location {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.source, &other.source)
-            && (self.line, self.column) == (other.line, other.column)
-    }
-}
-
-impl Eq for Location {}
-
 #[cfg(test)]
 mod tests {
     use super::*;

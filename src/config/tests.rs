@@ -2,6 +2,7 @@
 //! Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
 
 mod kafka;
+mod print;
 mod secrets;
 mod wrong;
 mod wrong_kafka;

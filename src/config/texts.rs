@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error as _;
-use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+use serde::{Deserialize as _, Deserializer, Serialize, Serializer};
+use serde::{de::Error as _, ser::Error as _};
 use serde_json::Value;
 
 /// What would be a right duration.
@@ -96,47 +96,18 @@ impl JsonSchema for Span {
 /// How a field has a number of bytes; zero is none.
 pub(super) struct Size;
 
-/// What a field keeps a number of bytes in.
-pub(super) trait Bytes: Copy {
-    fn of(bytes: u64) -> Self;
-    fn get(self) -> Option<u64>;
-}
-
-impl Bytes for u64 {
-    fn of(bytes: u64) -> Self {
-        bytes
-    }
-    fn get(self) -> Option<u64> {
-        Some(self)
-    }
-}
-
-impl Bytes for usize {
-    fn of(bytes: u64) -> Self {
-        Self::try_from(bytes).unwrap_or(Self::MAX)
-    }
-    fn get(self) -> Option<u64> {
-        Some(self as u64)
-    }
-}
-
-impl<B: Bytes> Bytes for Option<B> {
-    fn of(bytes: u64) -> Self {
-        Some(B::of(bytes))
-    }
-    fn get(self) -> Option<u64> {
-        self.and_then(B::get)
-    }
-}
-
 impl Size {
-    pub fn deserialize<'de, D: Deserializer<'de>, B: Bytes>(from: D) -> Result<B, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>, B: TryFrom<u64>>(from: D) -> Result<B, D::Error> {
         let bytes = size(&Value::deserialize(from)?).map_err(D::Error::custom)?;
-        Ok(B::of(bytes))
+        B::try_from(bytes).map_err(|_| D::Error::custom("a size of more bytes than there can be"))
     }
 
-    pub fn serialize<S: Serializer, B: Bytes>(bytes: &B, to: S) -> Result<S::Ok, S::Error> {
-        bytes.get().map(show_size).serialize(to)
+    pub fn serialize<S: Serializer, B: Serialize>(bytes: &B, to: S) -> Result<S::Ok, S::Error> {
+        let bytes = serde_json::to_value(bytes).map_err(S::Error::custom)?;
+        match bytes.as_u64() {
+            Some(bytes) if bytes.is_multiple_of(1 << 10) => to.serialize_str(&show_size(bytes)),
+            _ => bytes.serialize(to),
+        }
     }
 }
 
@@ -172,20 +143,6 @@ impl Parsed {
 
     pub fn serialize<S: Serializer, T: fmt::Display>(value: &T, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(value)
-    }
-}
-
-impl JsonSchema for Parsed {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
     }
 }
 

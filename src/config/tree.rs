@@ -13,7 +13,7 @@ use super::source::Location;
 
 pub(super) use parse::parse;
 pub(super) use path::FieldPath;
-pub(super) use scalar::{Scalar, Style};
+pub(super) use scalar::{Scalar, Style, is_plain_text};
 
 /// A value with its place.
 #[derive(Clone, Debug)]

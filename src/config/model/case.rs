@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::config::section::section;
+use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
 /// A message, and what the scripts are to make of it.
@@ -21,22 +21,22 @@ pub struct TestCase {
     pub expected: Expected,
 }
 
-/// What a message carries beside its value.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct TestMeta {
-    /// Its key.
-    pub key: Option<String>,
-    /// Its topic.
-    pub topic: Option<String>,
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset.
-    pub offset: i64,
-    /// Milliseconds since the Unix epoch.
-    pub timestamp: Option<i64>,
-    /// Its headers.
-    pub headers: BTreeMap<String, String>,
+section! {
+    /// What a message carries beside its value.
+    pub struct TestMeta {
+        /// Its key.
+        key: Option<String>,
+        /// Its topic.
+        topic: Option<String>,
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+        /// Milliseconds since the Unix epoch.
+        timestamp: Option<i64>,
+        /// Its headers.
+        headers: BTreeMap<String, String>,
+    }
 }
 
 /// What is to become of a test's message.
@@ -50,19 +50,19 @@ pub enum Expected {
     Dropped,
 }
 
-/// A result, as far as a test looks at it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ExpectedOutput {
-    /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
-    #[serde(deserialize_with = "json")]
-    pub value: Option<Value>,
-    /// Its key.
-    pub key: Option<String>,
-    /// The topic that the script chose.
-    pub topic: Option<String>,
-    /// All its headers.
-    pub headers: Option<BTreeMap<String, String>>,
+section! {
+    /// A result, as far as a test looks at it.
+    pub struct ExpectedOutput {
+        /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
+        #[serde(deserialize_with = "json")]
+        value: Option<Value>,
+        /// Its key.
+        key: Option<String>,
+        /// The topic that the script chose.
+        topic: Option<String>,
+        /// All its headers.
+        headers: Option<BTreeMap<String, String>>,
+    }
 }
 
 /// A value of which the walk over the tree has made JSON text.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::schema::bento;
+use crate::config::section::section;
 use crate::config::suggest::nearest;
 use crate::config::texts::Parsed;
 
@@ -21,77 +21,56 @@ pub enum DeliveryGuarantee {
     ExactlyOnce,
 }
 
-/// The web server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(transform = bento::<BentosHttp>)]
-pub struct HttpConfig {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// The address it listens on.
-    #[schemars(example = &"0.0.0.0:4195")]
-    pub address: String,
-    /// Whether the last failures are shown with the beginnings of their messages, to whoever can open the page.
-    pub show_payloads: bool,
-    /// What a request has to give as `Authorization: Bearer …` to change anything, which is `POST /reload`. Without it
-    /// nobody may.
-    #[schemars(example = &"${NERODIA_TOKEN}")]
-    pub token: Option<String>,
-    /// The config asks for it; else it is there only if its address is free.
-    #[serde(skip)]
-    pub asked: bool,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            address: "127.0.0.1:4195".into(),
-            show_payloads: false,
-            token: None,
-            asked: false,
-        }
+section! {
+    /// The web server.
+    pub struct HttpConfig {
+        /// Whether there is one.
+        enabled: bool = true,
+        /// The address it listens on.
+        #[schemars(example = &"0.0.0.0:4195")]
+        address: String = "127.0.0.1:4195".into(),
+        /// Whether the last failures are shown with the beginnings of their messages, to whoever can open the page.
+        show_payloads: bool,
+        /// What a request has to give as `Authorization: Bearer …` to change anything, which is `POST /reload`. Without it
+        /// nobody may.
+        #[schemars(example = &"${NERODIA_TOKEN}")]
+        token: Option<String>,
+        /// The config asks for it; else it is there only if its address is free.
+        #[serde(skip)]
+        asked: bool,
     }
-}
+    + BentosHttp {
+        /// Bento's path before all others. Accepted, without effect.
+        root_path: String,
+        /// Bento's switch for profiling. Accepted, without effect.
+        debug_endpoints: bool,
+    }
 
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "a schema")]
-struct BentosHttp {
-    /// Bento's path before all others. Accepted, without effect.
-    root_path: String,
-    /// Bento's switch for profiling. Accepted, without effect.
-    debug_endpoints: bool,
-}
-
-/// What is logged, on standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(transform = bento::<BentosLogger>)]
-pub struct LoggerConfig {
-    /// The least important level that is logged: `off`, `error`, `warn`, `info`, `debug` or
-    /// `trace`, in upper or lower case. Bento's `none`, `fatal` and `all` are accepted.
-    #[serde(with = "Parsed")]
-    #[schemars(example = &"warn", example = &"debug", extend("x-reads" = "level"))]
-    pub level: LogLevel,
-    /// `text` for people, `json` for machines, `auto` for `text` on a terminal and `json`
-    /// elsewhere. Bento's `logfmt` is `text`.
-    #[schemars(extend("enum" = ["auto", "text", "json", "logfmt"]))]
-    pub format: LogFormat,
-}
-
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "a schema")]
-struct BentosLogger {
-    /// Bento's switch for the time in log lines. Accepted, without effect: it is always there.
-    add_timestamp: bool,
-    /// Bento's fields for every log line. Accepted, without effect.
-    static_fields: Value,
-    /// Bento's name for the level field. Accepted, without effect.
-    level_name: String,
-    /// Bento's name for the time field. Accepted, without effect.
-    timestamp_name: String,
-    /// Bento's name for the message field. Accepted, without effect.
-    message_name: String,
+    /// What is logged, on standard error.
+    #[derive(Copy)]
+    pub struct LoggerConfig {
+        /// The least important level that is logged: `off`, `error`, `warn`, `info`, `debug` or
+        /// `trace`, in upper or lower case. Bento's `none`, `fatal` and `all` are accepted.
+        #[serde(with = "Parsed")]
+        #[schemars(with = "String", example = &"warn", example = &"debug", extend("x-reads" = "level"))]
+        level: LogLevel,
+        /// `text` for people, `json` for machines, `auto` for `text` on a terminal and `json`
+        /// elsewhere. Bento's `logfmt` is `text`.
+        #[schemars(extend("enum" = ["auto", "text", "json", "logfmt"]))]
+        format: LogFormat,
+    }
+    + BentosLogger {
+        /// Bento's switch for the time in log lines. Accepted, without effect: it is always there.
+        add_timestamp: bool,
+        /// Bento's fields for every log line. Accepted, without effect.
+        static_fields: Value,
+        /// Bento's name for the level field. Accepted, without effect.
+        level_name: String,
+        /// Bento's name for the time field. Accepted, without effect.
+        timestamp_name: String,
+        /// Bento's name for the message field. Accepted, without effect.
+        message_name: String,
+    }
 }
 
 /// The least important level logged.

@@ -4,7 +4,7 @@ use super::pipeline::stage;
 use super::{Check, kafka};
 use crate::config::model::{GenerateConfig, GenerateSource, InputConfig, StdinConfig};
 use crate::config::raw;
-use crate::config::texts::{Bytes as _, show_size};
+use crate::config::texts::show_size;
 use crate::config::tree::FieldPath;
 
 /// Long enough for any line a person would call one; bounded, because a line is held whole.
@@ -79,7 +79,7 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinCon
         }
     };
     StdinConfig {
-        max_line: usize::of(longest),
+        max_line: usize::try_from(longest).unwrap_or(usize::MAX),
         delimiter: delimiter.map(String::into_bytes),
         omit_empty: lines.omit_empty,
     }

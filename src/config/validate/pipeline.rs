@@ -111,7 +111,7 @@ pub(super) fn stage(
             );
         }
     }
-    let (script, origin) = match (script, file) {
+    let (script, mut origin) = match (script, file) {
         (Some(script), None) => {
             let node = check.root.find(&in_config)?;
             (script, ScriptOrigin::in_config(node, node.scalar()?))
@@ -145,13 +145,11 @@ pub(super) fn stage(
         let help = "`root = this` lets every message through, `root = None` drops it";
         check.problems.push(problem.help(help));
     }
+    let places = places.zip(&imports).map(|(at, _)| check.place(&at));
+    origin.imports = places.collect();
     Some(Stage {
         label: None,
         script,
-        imports_at: places
-            .zip(&imports)
-            .map(|(at, _)| check.place(&at))
-            .collect(),
         imports,
         origin,
     })

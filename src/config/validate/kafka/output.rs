@@ -37,7 +37,9 @@ pub(in crate::config::validate) fn output(
     output.client = client(check, at, Side::Producer, &raw.addresses, raw.client);
     let headers = check.written_as(at, "headers", "static_headers");
     if *at == FieldPath::of("dead_letter.kafka") {
-        for at in [&at.field("key"), &headers, &at.field("topics_allowed")] {
+        let allowed = !output.topics_allowed.is_empty();
+        let allowed = allowed.then(|| at.field("topics_allowed"));
+        for at in [at.field("key"), headers.clone()].iter().chain(&allowed) {
             not_of_letters(check, at);
         }
     }

@@ -2,13 +2,14 @@
 
 mod reserved;
 
+use std::collections::BTreeMap;
+
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use super::{Check, Side};
 use crate::config::model::Secret;
-use crate::config::raw;
 use crate::config::secrets::is_secret;
 use crate::config::suggest::nearest;
 use crate::config::texts;
@@ -17,40 +18,14 @@ use crate::config::tree::FieldPath;
 use reserved::{Use, reserved};
 
 /// What one is likely to set, for suggestions.
-const COMMON: [&str; 32] = [
-    "allow.auto.create.topics",
-    "batch.num.messages",
-    "batch.size",
-    "broker.address.family",
-    "check.crcs",
-    "client.dns.lookup",
-    "client.rack",
-    "compression.level",
-    "connections.max.idle.ms",
-    "debug",
-    "fetch.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "isolation.level",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "metadata.max.age.ms",
-    "partition.assignment.strategy",
-    "queue.buffering.max.kbytes",
-    "queue.buffering.max.messages",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "retry.backoff.max.ms",
-    "retry.backoff.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "sticky.partitioning.linger.ms",
-    "transaction.timeout.ms",
-];
+const COMMON: &str = "\
+    allow.auto.create.topics batch.num.messages batch.size broker.address.family check.crcs client.dns.lookup \
+    client.rack compression.level connections.max.idle.ms debug fetch.max.bytes fetch.min.bytes \
+    fetch.wait.max.ms isolation.level linger.ms max.partition.fetch.bytes max.poll.interval.ms \
+    metadata.max.age.ms partition.assignment.strategy queue.buffering.max.kbytes queue.buffering.max.messages \
+    queued.max.messages.kbytes queued.min.messages receive.message.max.bytes reconnect.backoff.max.ms \
+    reconnect.backoff.ms retry.backoff.max.ms retry.backoff.ms socket.keepalive.enable socket.timeout.ms \
+    sticky.partitioning.linger.ms transaction.timeout.ms";
 
 const MANUAL: &str = "librdkafka's CONFIGURATION.md lists all properties and what they take";
 
@@ -59,15 +34,15 @@ pub(super) fn properties(
     check: &mut Check<'_>,
     within: &FieldPath,
     side: Side,
-    raw: raw::Properties,
+    raw: BTreeMap<String, String>,
 ) -> Vec<(String, Secret)> {
-    for (name, value) in &raw.0 {
+    for (name, value) in &raw {
         let refused = refused(name, value, side);
         if let Some((message, help)) = refused {
             check.error(&within.field(name), message, help);
         }
     }
-    let properties = raw.0.into_iter();
+    let properties = raw.into_iter();
     properties
         .map(|(name, value)| (name, Secret::new(value)))
         .collect()
@@ -86,7 +61,7 @@ fn refused(name: &str, value: &str, side: Side) -> Option<(String, String)> {
     let not_taken = format!("librdkafka does not take this `{name}`");
     Some(match refusal(name, value)? {
         Refusal::Unknown => {
-            let meant = nearest(name, COMMON);
+            let meant = nearest(name, COMMON.split(' '));
             let help = meant.map_or(MANUAL.into(), |meant| format!("did you mean `{meant}`?"));
             (format!("librdkafka has no property `{name}`"), help)
         }
