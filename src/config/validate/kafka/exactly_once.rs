@@ -1,5 +1,6 @@
 //! `delivery`: what exactly once asks of the input and of the outputs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Check;
@@ -56,27 +57,15 @@ fn exactly_once(check: &mut Check<'_>, config: &Config) -> Option<String> {
     };
     let is_kafka = |output: &OutputConfig| matches!(output, OutputConfig::Kafka(_));
     let letters = config.dead_letter.as_ref();
-    for (at, fits, why) in [
-        (
-            "input",
-            input.is_some(),
-            "its position must be part of the transaction",
-        ),
-        (
-            "output",
-            is_kafka(&config.output),
-            "results must be part of the transaction",
-        ),
-        (
-            "dead_letter",
-            letters.is_none_or(is_kafka),
-            "dead letters must be part of the transaction (or leave `dead_letter` out)",
-        ),
-    ] {
-        if !fits {
-            not_kafka(check, &FieldPath::of(at), why);
-        }
-    }
+    let [of_input, of_output, of_letters] = [
+        "its position must be part of the transaction",
+        "results must be part of the transaction",
+        "dead letters must be part of the transaction (or leave `dead_letter` out)",
+    ];
+    let letters = letters.is_none_or(is_kafka);
+    not_kafka(check, "input", input.is_some(), of_input);
+    not_kafka(check, "output", is_kafka(&config.output), of_output);
+    not_kafka(check, "dead_letter", letters, of_letters);
     let outputs = outputs(config);
     for (at, output) in &outputs {
         if !output.idempotent_write {
@@ -85,7 +74,7 @@ fn exactly_once(check: &mut Check<'_>, config: &Config) -> Option<String> {
             check.error(&at.field("idempotent_write"), message, help);
         }
         if let Some(input) = input {
-            same_cluster(check, at, input, output);
+            same_cluster(check, at, &input.client.addresses, &output.client.addresses);
         }
     }
     if let [(_, output), (at, letters)] = outputs.as_slice() {
@@ -133,8 +122,9 @@ fn times(check: &mut Check<'_>, input: &KafkaInputConfig, output: &KafkaOutputCo
     }
 }
 
-fn not_kafka(check: &mut Check<'_>, at: &FieldPath, why: &str) {
-    if check.is_doubtful(at) {
+fn not_kafka(check: &mut Check<'_>, section: &str, is_kafka: bool, why: &str) {
+    let at = &FieldPath::of(section);
+    if is_kafka || check.is_doubtful(at) {
         return;
     }
     let message = format!(
@@ -145,23 +135,12 @@ fn not_kafka(check: &mut Check<'_>, at: &FieldPath, why: &str) {
     check.clash(problem, &FieldPath::of("delivery"), at, "this one");
 }
 
-fn same_cluster(
-    check: &mut Check<'_>,
-    at: &FieldPath,
-    input: &KafkaInputConfig,
-    output: &KafkaOutputConfig,
-) {
-    let sorted = |addresses: &[String]| {
-        let mut addresses = addresses.to_vec();
-        addresses.sort();
-        addresses.dedup();
-        addresses
-    };
-    let of_input = sorted(&input.client.addresses);
-    let of_output = sorted(&output.client.addresses);
+/// `ours` are the input's.
+fn same_cluster(check: &mut Check<'_>, at: &FieldPath, ours: &[String], theirs: &[String]) {
+    let (ours, theirs) = (BTreeSet::from_iter(ours), BTreeSet::from_iter(theirs));
     // Those that are missing or wrong have been told.
-    let told = |all: &[String]| all.first().is_none_or(String::is_empty);
-    if told(&of_input) || told(&of_output) || of_input == of_output {
+    let told = |all: &BTreeSet<&String>| all.first().is_none_or(|one| one.is_empty());
+    if told(&ours) || told(&theirs) || ours == theirs {
         return;
     }
     let message = format!(
