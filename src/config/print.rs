@@ -88,8 +88,7 @@ fn of_scalar(scalar: &Scalar, schema: &Value, code: bool) -> Shown {
     match scalar.to_json(true) {
         Value::String(text) if code => Shown::Text(text),
         Value::String(text) => Shown::Text(env::escape(&text)),
-        Value::Bool(flag) if as_written => Shown::Text(flag.to_string()),
-        _ if as_written => Shown::Text(scalar.text.clone()),
+        _ if as_written => Shown::Text(scalar.as_written()),
         other => Shown::Json(scalar.to_json_text().unwrap_or_else(|_| other.to_string())),
     }
 }

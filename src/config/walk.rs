@@ -82,13 +82,8 @@ impl Walk<'_> {
             self.found.unread.push(field.path.clone());
             return None;
         }
-        match (&value, node.scalar()) {
-            (Value::Number(_), Some(scalar)) if schema["x-as-written"] == true => {
-                Some(Value::from(scalar.text.as_str()))
-            }
-            (Value::Bool(flag), _) if schema["x-as-written"] == true => {
-                Some(Value::from(flag.to_string()))
-            }
+        match node.scalar() {
+            Some(scalar) if schema["x-as-written"] == true => Some(scalar.as_written().into()),
             _ => Some(value),
         }
     }

@@ -50,6 +50,14 @@ impl Scalar {
         self.written.as_ref().unwrap_or(&self.text)
     }
 
+    /// The text, whatever it looks like; but a boolean in its one spelling.
+    pub fn as_written(&self) -> String {
+        match self.to_json(true) {
+            Value::Bool(flag) => flag.to_string(),
+            _ => self.text.clone(),
+        }
+    }
+
     pub fn is_null(&self) -> bool {
         self.is_plain() && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
