@@ -151,6 +151,7 @@ impl Walk<'_> {
                 at: entry.place(),
                 schema,
             };
+            let name = self.name(entry, schema, entries);
             let Some(value) = self.value(&field) else {
                 continue;
             };
@@ -158,7 +159,7 @@ impl Walk<'_> {
                 let message = format!("`{}` has no effect here", field.path);
                 self.problems
                     .push(Diagnostic::warning(message).at(field.at.clone()));
-            } else if let Some(name) = self.name(entry, schema, entries) {
+            } else if let Some(name) = name {
                 fields.insert(name.to_owned(), value);
             }
         }

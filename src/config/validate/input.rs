@@ -31,21 +31,20 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
 fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
     let at = FieldPath::of("input.stdin");
     let (scanner, codec) = (at.field("scanner"), at.field("codec"));
-    if raw.scanner.is_some() && raw.codec.is_some() {
+    if check.is_written(&scanner) && check.is_written(&codec) {
         let message = "`codec` and `scanner` say the same";
         check.either(message, &codec, &scanner, "`scanner`, the newer one");
     }
     let lines = raw.scanner.unwrap_or_default().lines.unwrap_or_default();
     let ours = at.field("max_line");
     let bentos = scanner.field("lines").field("max_buffer_size");
-    let (at, max_line) = match (raw.max_line, lines.max_buffer_size) {
-        (Some(_), Some(_)) => {
-            let message = "`max_buffer_size` and `max_line` say the same";
-            check.either(message, &bentos, &ours, "`max_line`");
-            (bentos, None)
-        }
-        (None, Some(size)) => (bentos, Some(size)),
-        (size, None) => (ours, size),
+    if check.is_written(&ours) && check.is_written(&bentos) {
+        let message = "`max_buffer_size` and `max_line` say the same";
+        check.either(message, &bentos, &ours, "`max_line`");
+    }
+    let (at, max_line) = match lines.max_buffer_size {
+        None => (ours, raw.max_line),
+        size => (bentos, size),
     };
     // A line is in flight whole, so it cannot be longer than all that may be.
     let longest = max_line.unwrap_or(MAX_LINE.min(max_in_flight));
