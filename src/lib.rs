@@ -44,7 +44,7 @@ mod supervisor;
 mod kafka;
 mod telemetry;
 
-pub mod config;
+mod config;
 mod control;
 mod guest;
 mod message;

@@ -9,6 +9,7 @@ mod order;
 mod outputs;
 mod packages;
 mod pauses;
+mod printing;
 mod problems;
 mod reload;
 mod sandbox;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{MISUSED, WELL, progress, report, run};
+use super::{MISUSED, WELL, console, progress, report, run};
 use crate::config::{Config, Loaded};
 use crate::engine::{problems, scripts};
 use crate::guest::Guest;
@@ -18,6 +18,7 @@ use crate::guest::runtime::Runtime;
 Examples:
   nerodia lint configs/*.yaml
   nerodia lint -c pipeline.yaml
+  nerodia lint --print pipeline.yaml --set guests.min=0 | nerodia run -c -
 
 All problems of all files are told, each with file, line and column.
 Exit codes: 0 nothing found, 2 problems.")]
@@ -31,6 +32,9 @@ pub struct Lint {
     /// Override a field of every config; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// Print each config without problems as it takes effect, with all defaults, variables and --set
+    #[arg(long)]
+    print: bool,
 }
 
 impl Lint {
@@ -38,9 +42,18 @@ impl Lint {
         let mut runtimes = HashMap::new();
         let mut sound = true;
         for path in self.files.into_iter().chain(self.config) {
-            match run::load(path, &self.set) {
-                Ok(Loaded { config, warnings }) => {
+            let loaded = run::source(path).and_then(|source| {
+                let loaded = Config::load(source.clone(), &self.set, &run::variable)?;
+                Ok((source, loaded))
+            });
+            match loaded {
+                Ok((source, Loaded { config, warnings })) => {
                     report::diagnostics(&warnings);
+                    if self.print
+                        && let Ok(yaml) = Config::print(source, &self.set, &run::variable)
+                    {
+                        console::say(yaml.trim_end());
+                    }
                     sound &= scripts_start(&config, &mut runtimes);
                 }
                 Err(problems) => {

@@ -81,17 +81,26 @@ impl Run {
 
 /// Loads a config file.
 pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
-    let source = if path.as_os_str() == "-" {
+    Config::load(source(path)?, set, &variable)
+}
+
+/// A variable of the environment.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A config file, or standard input for `-`.
+pub fn source(path: PathBuf) -> Result<Source, Diagnostics> {
+    if path.as_os_str() == "-" {
         let mut text = String::new();
         if let Err(error) = std::io::stdin().read_to_string(&mut text) {
             let problem = format!("cannot read the config from standard input: {error}");
             return Err(Diagnostic::error(problem).into());
         }
-        Source::Stdin(text)
+        Ok(Source::Stdin(text))
     } else {
-        Source::File(path)
-    };
-    Config::load(source, set, &|name| std::env::var(name).ok())
+        Ok(Source::File(path))
+    }
 }
 
 /// Runs a pipeline and returns the exit code.

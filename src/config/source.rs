@@ -42,7 +42,7 @@ impl SourceText {
 
     /// The value of a command line argument, which is told by its name: all of it, as typed.
     pub(super) fn argument(option: &str, argument: &str, value: &str) -> Arc<Self> {
-        let argument = secrets::hidden_by_pattern(argument);
+        let argument = secrets::hidden_by_line(argument);
         let line = argument.lines().next().unwrap_or_default();
         let cut = if line.len() < argument.len() {
             "…"
@@ -94,7 +94,7 @@ impl SourceText {
         self.shown.get_or_init(|| match self.kind {
             // Code is no place for them, and full of what looks like one.
             Kind::Script => self.text.clone(),
-            Kind::File | Kind::Argument => secrets::hidden_by_pattern(&self.text),
+            Kind::File | Kind::Argument => secrets::hidden_by_line(&self.text),
         })
     }
 
@@ -250,15 +250,6 @@ impl fmt::Debug for Location {
         write!(f, "Location({self})")
     }
 }
-
-impl PartialEq for Location {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.source, &other.source)
-            && (self.line, self.column) == (other.line, other.column)
-    }
-}
-
-impl Eq for Location {}
 
 #[cfg(test)]
 mod tests {

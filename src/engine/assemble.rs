@@ -14,7 +14,7 @@ use super::scripts;
 use super::shutdown::{self, End, EndCell};
 use crate::clock::Clock;
 use crate::config::{
-    Config, DeliveryGuarantee, Extent, HttpConfig, InputConfig, OnError, OutputConfig, Running,
+    Config, DeliveryGuarantee, FailurePolicy, HttpConfig, InputConfig, OutputConfig, Running,
 };
 use crate::guest::runtime::Runtime;
 use crate::input::{Downstream, Input};
@@ -93,7 +93,7 @@ async fn assemble(
         (DeliveryGuarantee::ExactlyOnce, InputConfig::Kafka(input)) => Some(Session::new(input)),
         _ => None,
     };
-    let failures = failure_route(config, &outputs, session.as_ref())?;
+    let failures = failure_route(config, &outputs)?;
     let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
 
     let plan = scripts::plan(config, Arc::clone(&runtime));
@@ -156,29 +156,16 @@ async fn assemble(
 }
 
 /// Starts the output for dead letters, if there is one, and returns the route of failed messages.
-fn failure_route(
-    config: &Config,
-    outputs: &Outputs,
-    session: Option<&Session>,
-) -> anyhow::Result<FailureRoute> {
-    Ok(
-        match (config.pipeline.on_error, &config.dead_letter, &config.input) {
-            (OnError::Drop, _, _) => FailureRoute::Drop,
-            (OnError::DeadLetter, Some(_), _) if session.is_some() => FailureRoute::WithResults,
-            (OnError::DeadLetter, Some(output), _) => {
-                FailureRoute::DeadLetters(outputs.dead_letters(output)?)
-            }
-            // Nobody reads the standard error of a service, and the message can be read again.
-            (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
-                if kafka.extent == Extent::Endless =>
-            {
-                FailureRoute::Stop
-            }
-            (OnError::DeadLetter, None, _) => {
-                FailureRoute::DeadLetters(outputs.dead_letters_to_stderr())
-            }
-        },
-    )
+fn failure_route(config: &Config, outputs: &Outputs) -> anyhow::Result<FailureRoute> {
+    Ok(match config.failure_policy() {
+        FailurePolicy::Drop => FailureRoute::Drop,
+        FailurePolicy::DeadLettersInTransaction(_) => FailureRoute::WithResults,
+        FailurePolicy::DeadLetters(output) => {
+            FailureRoute::DeadLetters(outputs.dead_letters(output)?)
+        }
+        FailurePolicy::Stderr => FailureRoute::DeadLetters(outputs.dead_letters_to_stderr()),
+        FailurePolicy::Stop => FailureRoute::Stop,
+    })
 }
 
 /// Starts the output for results.

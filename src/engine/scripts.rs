@@ -31,7 +31,7 @@ pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
         },
         recycle: Recycle {
             messages: guests.recycle.after_messages,
-            memory: guests.recycle.memory,
+            memory: guests.recycle_above(),
         },
     }
 }

@@ -183,11 +183,11 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     // `begin` decides where reading a partition begins. This setting is for an offset that is out of range later: it
     // skips nothing.
     client.set("auto.offset.reset", "earliest");
-    match config.protocol {
+    match config.group.protocol {
         GroupProtocol::Classic => {
-            let session = config.session_timeout.as_millis().to_string();
+            let session = config.group.session_timeout.as_millis().to_string();
             client.set("session.timeout.ms", session);
-            let heartbeat = config.heartbeat_interval.as_millis().to_string();
+            let heartbeat = config.group.heartbeat_interval.as_millis().to_string();
             client.set("heartbeat.interval.ms", heartbeat);
             if client.get("partition.assignment.strategy").is_none() {
                 client.set("partition.assignment.strategy", "cooperative-sticky");

@@ -46,10 +46,10 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     {
         client.set("sasl.mechanism", mechanism.as_str());
         client.set("sasl.username", user);
-        client.set("sasl.password", &password.0);
+        client.set("sasl.password", password.expose());
     }
     for (name, value) in properties {
-        client.set(name, &value.0);
+        client.set(name, value.expose());
     }
     client
 }
@@ -67,7 +67,7 @@ fn encrypt(client: &mut ClientConfig, tls: &TlsConfig) {
         set_pem(client, "ssl.certificate", &ours.certificate);
         set_pem(client, "ssl.key", &ours.key);
         if let Some(password) = &ours.password {
-            client.set("ssl.key.password", &password.0);
+            client.set("ssl.key.password", password.expose());
         }
     }
     if *skip_cert_verify {
@@ -78,6 +78,6 @@ fn encrypt(client: &mut ClientConfig, tls: &TlsConfig) {
 fn set_pem(client: &mut ClientConfig, what: &str, pem: &Pem) {
     match pem {
         Pem::File(path) => client.set(format!("{what}.location"), path.to_string_lossy()),
-        Pem::Text(text) => client.set(format!("{what}.pem"), &text.0),
+        Pem::Text(text) => client.set(format!("{what}.pem"), text.expose()),
     };
 }

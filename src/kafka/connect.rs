@@ -73,7 +73,7 @@ fn places(config: &Config) -> Vec<Place<'_>> {
         let names = kafka.topics.iter().filter(|topic| !topic.starts_with('^'));
         let mut asking = client::configure(&kafka.client);
         // librdkafka would refuse a `max.poll.interval.ms` that is shorter than its session timeout.
-        let session = kafka.session_timeout.as_millis().to_string();
+        let session = kafka.group.session_timeout.as_millis().to_string();
         asking.set("session.timeout.ms", session);
         places.push(Place {
             field: kafka.named.client,
@@ -242,7 +242,7 @@ impl Place<'_> {
                     .as_ref()
                     .map_or("none", |sasl| sasl.mechanism.as_str());
                 let sasl = self.client.sasl.as_ref();
-                let ends = sasl.and_then(|sasl| password::invisible_ends(&sasl.password.0));
+                let ends = sasl.and_then(|sasl| password::invisible_ends(sasl.password.expose()));
                 let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
                 format!(
                     "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and \

@@ -60,11 +60,11 @@ impl Session {
     /// Creates the session of a pipeline with this input.
     pub fn new(input: &KafkaInputConfig) -> Self {
         Self(Arc::new(Shared {
-            protocol: input.protocol,
+            protocol: input.group.protocol,
             heartbeat: input
                 .instance_id
                 .is_some()
-                .then_some(input.heartbeat_interval),
+                .then_some(input.group.heartbeat_interval),
             consumer: Mutex::default(),
             confirmed: Mutex::default(),
             hurry: AtomicBool::new(false),

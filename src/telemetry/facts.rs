@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    Config, DeliveryGuarantee, InputConfig, KafkaOutputConfig, OnError, OutputConfig,
+    Config, DeliveryGuarantee, FailurePolicy, InputConfig, KafkaOutputConfig, OutputConfig,
 };
 
 /// Facts about the running pipeline.
@@ -66,13 +66,12 @@ impl Facts {
             InputConfig::Generate(_) => Place::new("generate", ""),
             InputConfig::Kafka(kafka) => Place::new("kafka", kafka.topics.join(", ")),
         };
-        let failures = match (config.pipeline.on_error, &config.dead_letter, &config.input) {
-            (OnError::Drop, _, _) => Place::new("dropped", ""),
-            (OnError::DeadLetter, Some(output), _) => Place::of_output(output),
-            (OnError::DeadLetter, None, InputConfig::Kafka(_)) => {
-                Place::new("end of the pipeline", "")
-            }
-            (OnError::DeadLetter, None, _) => Place::new("stderr", ""),
+        let failures = match config.failure_policy() {
+            FailurePolicy::Drop => Place::new("dropped", ""),
+            FailurePolicy::DeadLetters(output)
+            | FailurePolicy::DeadLettersInTransaction(output) => Place::of_output(output),
+            FailurePolicy::Stop => Place::new("end of the pipeline", ""),
+            FailurePolicy::Stderr => Place::new("stderr", ""),
         };
         let delivery = match config.delivery {
             DeliveryGuarantee::AtLeastOnce => "at_least_once",

@@ -25,6 +25,17 @@ pub(in crate::config) struct Scalar {
 }
 
 impl Scalar {
+    pub fn new(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            written: None,
+            style,
+            tag: None,
+            end: (1, 0),
+            secret: false,
+        }
+    }
+
     fn is_plain(&self) -> bool {
         match self.tag.as_deref() {
             Some("str") => false,
@@ -37,6 +48,14 @@ impl Scalar {
     /// The text as it stands in the config, with its variables.
     pub fn written(&self) -> &str {
         self.written.as_ref().unwrap_or(&self.text)
+    }
+
+    /// The text, whatever it looks like; but a boolean in its one spelling.
+    pub fn as_written(&self) -> String {
+        match self.to_json(true) {
+            Value::Bool(flag) => flag.to_string(),
+            _ => self.text.clone(),
+        }
     }
 
     pub fn is_null(&self) -> bool {
@@ -95,6 +114,17 @@ impl Scalar {
             _ => format!("the text `{}`", self.text),
         }
     }
+}
+
+/// Whether a text is one without quotes as well, to older readers of YAML too.
+pub(in crate::config) fn is_plain_text(text: &str) -> bool {
+    let older = ["y", "n", "yes", "no", "on", "off"];
+    let of_words = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let scalar = Scalar::new(text, Style::Plain);
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(of_words)
+        && !older.contains(&text.to_lowercase().as_str())
+        && scalar.to_json(true).is_string()
 }
 
 fn integer(text: &str) -> Option<Number> {

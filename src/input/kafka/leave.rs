@@ -108,7 +108,7 @@ mod tests {
 
     use super::super::{Waker, connect};
     use super::*;
-    use crate::config::{KafkaClientConfig, KafkaInputConfig};
+    use crate::config::{GroupConfig, KafkaClientConfig, KafkaInputConfig};
     use crate::kafka::member::{Kind, Membership, Owed};
 
     type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -125,8 +125,11 @@ mod tests {
         let client = KafkaClientConfig::at(cluster.bootstrap_servers());
         let config = KafkaInputConfig {
             instance_id: instance_id.map(str::to_owned),
-            session_timeout: Duration::from_secs(6),
-            heartbeat_interval: Duration::from_millis(100),
+            group: GroupConfig {
+                session_timeout: Duration::from_secs(6),
+                heartbeat_interval: Duration::from_millis(100),
+                ..GroupConfig::default()
+            },
             ..KafkaInputConfig::new(client, vec!["in".into()], "group".into())
         };
         let consumer = connect(&config, &Waker::default(), &Arc::default(), None).unwrap();

@@ -332,8 +332,8 @@ impl Poller {
             return false;
         }
         let cut = Cut {
-            count: self.config.batch_count,
-            period: self.config.batch_period,
+            count: self.config.batching.count,
+            period: self.config.batching.period,
             limit: self.config.checkpoint_limit,
         };
         let count = self.partitions.len();
@@ -420,7 +420,7 @@ impl Poller {
         let pending = self
             .partitions
             .iter()
-            .filter_map(|partition| partition.due(self.config.batch_period));
+            .filter_map(|partition| partition.due(self.config.batching.period));
         let due = pending
             .chain([self.commit_due, self.look_due])
             .min()
@@ -434,10 +434,13 @@ impl Poller {
 /// In the classic protocol, librdkafka looks for an expression anywhere in a topic's name. In the consumer protocol the
 /// brokers do, and their expressions must match the whole name (KIP-848), so `.*` is put around the expression.
 fn subscription(config: &KafkaInputConfig) -> Vec<String> {
-    let topics = config.topics.iter().map(|topic| match config.protocol {
-        GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*({topic}).*"),
-        _ => topic.clone(),
-    });
+    let topics = config
+        .topics
+        .iter()
+        .map(|topic| match config.group.protocol {
+            GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*({topic}).*"),
+            _ => topic.clone(),
+        });
     topics.collect()
 }
 
@@ -452,7 +455,7 @@ mod tests {
         let topics = vec!["orders".into(), "^a|b$".into()];
         let mut config = KafkaInputConfig::new(client, topics.clone(), "group".into());
         assert_eq!(subscription(&config), topics);
-        config.protocol = GroupProtocol::Consumer;
+        config.group.protocol = GroupProtocol::Consumer;
         assert_eq!(subscription(&config), ["orders", "^.*(^a|b$).*"]);
         // Against whole names, as the brokers match.
         let whole = regex::Regex::new(&format!("^(?:{})$", subscription(&config)[1])).unwrap();

@@ -77,7 +77,7 @@ impl Poller {
         }
         match self.debt.take() {
             Some(Debt::Taking { owed, question }) if question == id => {
-                if owed.is_valid(self.config.protocol) {
+                if owed.is_valid(self.config.group.protocol) {
                     self.take(owed, facts, ids);
                 } else {
                     drop(owed);

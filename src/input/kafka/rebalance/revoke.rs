@@ -50,7 +50,7 @@ impl Poller {
             deadline: if lost {
                 now
             } else {
-                now + self.config.rebalance_timeout
+                now + self.config.group.rebalance_timeout
             },
             asked: None,
         });
@@ -61,7 +61,7 @@ impl Poller {
         let (owed, deadline, asked) = match self.debt.take() {
             None => return,
             Some(Debt::Taking { owed, question }) => {
-                if !owed.is_valid(self.config.protocol) {
+                if !owed.is_valid(self.config.group.protocol) {
                     drop(owed);
                     return self
                         .lose("the group went on before the assigned partitions were taken");
@@ -77,7 +77,7 @@ impl Poller {
         };
         let now = Instant::now();
         let lost = self.consumer.assignment_lost();
-        if !lost && !owed.is_valid(self.config.protocol) {
+        if !lost && !owed.is_valid(self.config.group.protocol) {
             drop(owed);
             return self.lose("the group went on before the revoked partitions were let go of");
         }
