@@ -19,19 +19,11 @@ pub(super) fn of_type(field: &Field<'_>, value: Option<&Value>) -> Option<Diagno
         path => format!("`{path}`"),
     };
     let found = field.node.describe();
-    let Some(value) = value.filter(|value| fits(schema, value)) else {
-        let message = format!("{name} must be {}, not {found}", expected(schema));
-        let problem = Diagnostic::error(message);
-        return Some(match help_for(field) {
-            Some(help) => problem.help(help),
-            None => problem,
-        });
-    };
     if let Some(options) = schema["enum"].as_array()
-        && !options.contains(value)
+        && value.is_none_or(|value| !options.contains(value))
     {
         let options = options.iter().filter_map(Value::as_str);
-        let written = value.as_str().unwrap_or_default();
+        let written = field.node.scalar().map_or("", |scalar| &scalar.text);
         let help = match (
             foreign::choice(field.path.last(), written),
             nearest(written, options.clone()),
@@ -42,6 +34,14 @@ pub(super) fn of_type(field: &Field<'_>, value: Option<&Value>) -> Option<Diagno
         };
         return Some(Diagnostic::error(format!("{name} cannot be {found}")).help(help));
     }
+    let Some(value) = value.filter(|value| fits(schema, value)) else {
+        let message = format!("{name} must be {}, not {found}", expected(schema));
+        let problem = Diagnostic::error(message);
+        return Some(match help_for(field) {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+    };
     let (least, most) = (&schema["minimum"], &schema["maximum"]);
     let number = value.as_f64()?;
     if least.as_f64().is_some_and(|least| number < least) {
