@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check and every test, on both runtimes, and ends at the first that fails.
 #
-#   scripts/test.sh          all there is, as CI runs it
+#   scripts/test.sh          everything, as CI runs it
 #   scripts/test.sh quick    before a commit: format, clippy, unit tests, and one test of each part of the program
 set -euo pipefail
 
@@ -60,12 +60,12 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
-# With what is private: this documentation is for those who work on the program.
+# Including private items: this documentation is for developers.
 documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps --document-private-items; }
 
-# With this crate's debug assertions, which the shipped program lacks, and without optimization, which takes a third of the
-# time; the dependencies stay as they are. Of the library alone, so target/release/nerodia stays the shipped one, which the
-# other tests run.
+# With the debug assertions of this crate, which the shipped program does not have, and without optimization, which
+# takes a third of the time; the dependencies are not built again. Only the library, so target/release/nerodia stays the
+# shipped program, which the other tests run.
 unit_tests() {
   cargo test --release --locked --lib \
     --config profile.release.package.nerodia.debug-assertions=true \
@@ -104,7 +104,7 @@ smoke_tests() {
   output=$(cargo test --release --locked --test cli --test ui --test kafka -- --exact $smoke | tee /dev/stderr)
   passed=$(grep -c ' \.\.\. ok$' <<<"$output") || true
   wanted=$(wc -w <<<"$smoke")
-  # A name that fits no test runs none, and fails nothing.
+  # A name that matches no test runs none, without an error.
   [ "$passed" = "$wanted" ] || { say "error: $passed of $wanted smoke tests ran" && return 1; }
 }
 
@@ -125,7 +125,7 @@ fi
 # shellcheck disable=SC2046  # one word a tool
 require $(build_tools) python npm
 threads=$(getconf _NPROCESSORS_ONLN)
-# The cheap ones first. All of cargo's use one profile: Wasmtime takes minutes to build.
+# The quick ones first. All cargo commands use one profile, because Wasmtime takes minutes to build.
 step "format" cargo fmt --all --check
 step "shell scripts" shell_scripts
 step "Python sources" python_compiles

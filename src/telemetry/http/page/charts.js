@@ -29,7 +29,7 @@ const CHARTS = [
 const columns = { time: [] };
 for (const { key } of CHARTS.flatMap(({ series }) => series)) columns[key] = [];
 
-/** Adds a moment to all charts; without a sample, a gap. */
+/** Adds a point to all charts; without a sample, a gap. */
 function remember(time, sample = {}) {
   for (const [key, column] of Object.entries(columns)) column.push(key === "time" ? time : sample[key] ?? null);
   const old = columns.time.findIndex((moment) => moment > time - CHART_SECONDS - 10);
@@ -39,7 +39,7 @@ function remember(time, sample = {}) {
 const probe = document.body.appendChild(make("i", { hidden: "" }));
 let colors = new Map();
 
-/** A canvas needs what a variable of the style sheet comes to in this theme. */
+/** A canvas needs the value of a variable of the style sheet in this theme. */
 function color(name, percent = 100) {
   const key = `color-mix(in srgb, var(${name}) ${percent}%, transparent)`;
   if (!colors.has(key)) {
@@ -49,20 +49,20 @@ function color(name, percent = 100) {
   return colors.get(key);
 }
 
-/** The next of 1, 2, 5, 10, … above; of the powers of two for bytes. */
+/** Returns the next higher of 1, 2, 5, 10, …; for bytes, of the powers of two. */
 function ceiling(value, binary) {
   if (binary) return 2 ** Math.ceil(Math.log2(value));
   const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
   return [1, 2, 5, 10].find((step) => step * power >= value * 0.999999) * power;
 }
 
-/** All that is known of the last minutes: at first that is little, and would be a line at the edge. */
+/** Returns the period to show: at first little is known, and it would be a line at the edge. */
 function xRange() {
   const [first, last] = [columns.time[0], columns.time.at(-1)];
   return [Math.max(last - CHART_SECONDS, Math.min(first, last - LEAST_CHART_SECONDS)), last];
 }
 
-/** Not at the very left, where the y axis has its own. */
+/** Labels for the time, except at the very left, where the y axis has its own. */
 function timeLabels(chart, times, number, space, step) {
   const { min, max } = chart.scales.x;
   const digits = step < 60 ? 8 : 5;
@@ -93,7 +93,7 @@ function dataOf({ series, stacked }) {
     const below = sums.at(-1);
     sums.push(line.map((value, moment) => (value === null ? null : value + (below?.[moment] ?? 0))));
   }
-  // The highest is drawn first, and each lower one over it.
+  // The highest sum is drawn first, and each lower one over it.
   return [columns.time, ...sums.reverse()];
 }
 
@@ -131,7 +131,7 @@ function optionsOf(spec, onCursor) {
   };
 }
 
-/** One chart with its legend, which tells the latest values, or those under the pointer. */
+/** One chart with its legend, which shows the latest values, or those under the pointer. */
 function chart(spec) {
   const values = spec.series.map(() => make("b", {}, NOTHING));
   const keys = spec.series.map(({ label, color: name, dash }, index) => {

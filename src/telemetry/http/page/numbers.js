@@ -4,7 +4,7 @@
 
 const NOTHING = "–";
 
-// Text for numbers. What is not known is a dash, whatever the unit.
+// Text for numbers. An unknown value is a dash, whatever the unit.
 
 const known = (format) => (value) => (Number.isFinite(value) ? format(value) : NOTHING);
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -40,7 +40,7 @@ const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 const many = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
 const sum = (object) => Object.values(object).reduce((all, value) => all + value, 0);
 
-// What is between two answers.
+// Values computed from two answers.
 
 const failedOf = ({ messages }) => messages.failed + messages.failed_and_dropped;
 const at = (stats, path) => path.split(".").reduce((part, name) => part?.[name], stats);
@@ -50,7 +50,7 @@ function since(now, before) {
   return now.map(([bound, total], index) => [bound, Math.max(0, total - (before[index]?.[1] ?? 0))]);
 }
 
-/** As Prometheus' histogram_quantile; the engine's own is `quantile` in histogram.rs. */
+/** Works like Prometheus' histogram_quantile; the engine's own version is `quantile` in histogram.rs. */
 function quantile(buckets, share) {
   const all = buckets.at(-1)?.[1] ?? 0;
   if (all === 0) return null;
@@ -90,6 +90,6 @@ function derive(now, before) {
   };
 }
 
-/** Also if its clock was set back, so that there is nothing to compare with any more. */
+/** Also true if its clock was set back, so that the answers cannot be compared. */
 const restarted = (now, last) =>
   now.started_at_ms !== last.started_at_ms || ["uptime_seconds", ...TOTALS].some((path) => at(now, path) < at(last, path));

@@ -1,4 +1,4 @@
-// The parts of the page. All that comes from outside gets in as text, never as markup.
+// The parts of the page. Everything from outside is inserted as text, never as markup.
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,7 +14,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Rows stay the same elements from poll to poll, so that scrolling and selecting text are left alone. */
+/** Rows stay the same elements from poll to poll, so that scrolling and text selection are not disturbed. */
 function fill(body, rows, none) {
   const columns = body.closest("table").querySelectorAll("th").length;
   if (rows.length === 0) {
@@ -52,7 +52,7 @@ function showState(state, seen) {
   put("seen", seen);
 }
 
-/** How fast the dots of an arrow go: standing, and three speeds. */
+/** Sets how fast the dots of an arrow move: not at all, or at one of three speeds. */
 function flow(id, perSecond) {
   $(id).dataset.speed = perSecond > 0 ? Math.min(3, 1 + Math.floor(Math.max(0, Math.log10(perSecond)) / 2)) : 0;
 }
@@ -119,7 +119,7 @@ function failureItem({ at_ms, message, type, text, script, traceback, attempts, 
       make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }, content)))));
 }
 
-/** Only what is new gets in and only what is gone gets out; what somebody has opened stays. */
+/** Only new failures are inserted and only old ones removed, so that an opened one stays open. */
 function showFailures(recent) {
   const keyed = new Map(recent.map((failure) => [JSON.stringify([failure.at_ms, failure.message, failure.type, failure.text]), failure]));
   for (const [key, item] of failures) {
@@ -163,7 +163,7 @@ function showTotals(stats) {
   }
 }
 
-/** Hides what this pipeline has not. */
+/** Hides the parts that this pipeline does not have. */
 function showOnly({ pipeline, kafka }) {
   const links = Object.keys(kafka.links).length > 0 || kafka.partitions.length > 0;
   const has = { kafka: pipeline.input.type === "kafka", other: pipeline.input.type !== "kafka", links };
