@@ -131,7 +131,7 @@ impl Engine {
 
     fn lose(&mut self, count: usize) {
         self.error.get_or_insert_with(|| {
-            anyhow::anyhow!("{count} messages were lost inside the engine: this is a bug of it")
+            anyhow::anyhow!("{count} messages were lost inside the engine: a bug of the engine")
         });
     }
 
@@ -173,7 +173,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if !self.finished {
             self.finish(End::Failed(anyhow::anyhow!(
-                "the engine panicked (see above): a bug of it"
+                "the engine panicked (see above): a bug of the engine"
             )));
         }
     }

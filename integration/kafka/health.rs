@@ -221,7 +221,7 @@ fn a_broken_batch_is_not_passed_over() {
     assert_eq!(numbers, (0..9).chain(10..30).collect::<Vec<_>>());
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    let warned = logged(&log, "a partition is stopped before what is broken");
+    let warned = logged(&log, "a partition is stopped before a broken batch");
     assert!(!warned.is_empty(), "{log}");
     for line in &warned {
         assert_eq!(line["topic"], pipeline.input.as_str());

@@ -313,7 +313,7 @@ fn one_topic_of_an_expression_may_not_be_read() {
         let told = status == 503 && body.contains(&forbidden);
         told.then_some(()).ok_or(body)
     });
-    let warned = running.logged("a partition cannot be read: trying on");
+    let warned = running.logged("a partition cannot be read: trying again");
     assert!(!warned.is_empty(), "{}", running.log());
     assert!(
         warned

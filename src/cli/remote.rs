@@ -26,7 +26,7 @@ pub struct Remote {
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// The address itself is wrong.
-    #[error("`{0}` is no URL to ask; it is written like {DEFAULT_URL}")]
+    #[error("`{0}` is not a URL; write it like {DEFAULT_URL}")]
     Url(String),
     /// Nothing listens at the address.
     #[error("nothing listens there")]
@@ -35,7 +35,7 @@ pub enum RemoteError {
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Late,
     /// The answer is not that of Nerodia.
-    #[error("what answers there is no Nerodia: {0}")]
+    #[error("the server there is not Nerodia: {0}")]
     Stranger(String),
     /// Another error.
     #[error("{0}")]

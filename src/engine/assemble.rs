@@ -219,7 +219,7 @@ fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
             match progress.look(answered, budget.in_flight(), Instant::now()) {
                 Some(still) => {
                     let why = format!(
-                        "nothing was delivered for {} s, with messages under way",
+                        "nothing was delivered for {} s, with messages in flight",
                         still.as_secs()
                     );
                     metrics.health.set_ill("progress", why);

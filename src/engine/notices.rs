@@ -48,7 +48,7 @@ impl Handler<Notice> for Engine {
             Notice::CannotStart(error) => self.leave(End::CannotStart(error), ctx),
             Notice::ThreadsStuck(threads) => {
                 let error = anyhow::anyhow!(
-                    "{threads} guests' threads are stuck in the engine's own code: a bug of it"
+                    "{threads} guests' threads are stuck in the engine's own code: a bug of the engine"
                 );
                 self.leave(End::Failed(error), ctx);
             }
@@ -66,8 +66,8 @@ fn message_failed(place: &str, failure: &Failure) -> anyhow::Error {
     } = failure;
     let at = in_script(at.as_deref());
     anyhow::anyhow!(
-        "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins with it. Mend the \
-         script, or say where failed messages go (`dead_letter`, or `pipeline.on_error: drop`)"
+        "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins with it. Correct \
+         the script, or say where failed messages go (`dead_letter`, or `pipeline.on_error: drop`)"
     )
 }
 
@@ -82,7 +82,7 @@ fn too_many(failures: &TooManyFailures) -> anyhow::Error {
     let at = in_script(at.as_deref());
     anyhow::anyhow!(
         "too many messages fail: {failed} of the last {of}, more than the share of {share} that `pipeline.max_failures` \
-         allows; {count} of them with {error}{at}. What was not dealt with is not committed: mend the script and start again"
+         allows; {count} of them with {error}{at}. The others are not committed: correct the script and start again"
     )
 }
 
@@ -117,7 +117,7 @@ impl Handler<Drained> for Engine {
                 Ok(0) => {}
                 Ok(lost) => engine.lose(lost),
                 Err(error) => {
-                    let error = error.context("cannot store how far the input was dealt with");
+                    let error = error.context("cannot store the input's positions");
                     engine.error.get_or_insert(error);
                 }
             }

@@ -101,7 +101,7 @@ impl Reloader {
                 self.watched.files(files(&self.file, &self.running.get()));
                 self.refusal = None;
                 if asked == Reload::Signal {
-                    tracing::info!("the config is as it was: nothing to reload");
+                    tracing::info!("the config is unchanged: nothing to reload");
                 }
                 Reloaded::Unchanged
             }

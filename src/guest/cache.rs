@@ -242,7 +242,7 @@ fn warn_of_other_writers(path: &Path, kind: Kind) {
     if let Some(who) = other_writers(about.mode(), about.uid(), own) {
         tracing::warn!(
             path = %path.display(),
-            "the compiled runtime can be replaced by {who}: {}, so take that right away",
+            "the compiled runtime can be replaced by {who}: {}, so remove that permission",
             kind.danger()
         );
     }

@@ -35,7 +35,7 @@ pub enum Death {
     #[error("the guest was ended: {0}")]
     Killed(&'static str),
     /// The host's side of the guest panicked: a bug of the engine, which is kept from spreading.
-    #[error("the engine panicked beside it: {0}")]
+    #[error("the guest's thread was lost: {0}")]
     Panic(String),
 }
 

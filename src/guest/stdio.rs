@@ -64,10 +64,10 @@ impl Stdio {
         {
             let mut streams = self.lock();
             if !streams.outbox.is_empty() {
-                return Err(Death::Protocol("bytes that nobody asked for".into()));
+                return Err(Death::Protocol("bytes without a request".into()));
             }
             if streams.has_input() {
-                return Err(Death::Protocol("an answer to what it has not read".into()));
+                return Err(Death::Protocol("a reply to an unread request".into()));
             }
             streams.log.renew(max_log);
         }

@@ -209,7 +209,7 @@ impl Place<'_> {
                     );
                 }
                 Some(code) => anyhow::bail!(
-                    "Kafka at {addresses} cannot tell of the topic `{topic}` of `{field}`: {code}"
+                    "Kafka at {addresses} cannot describe the topic `{topic}` of `{field}`: {code}"
                 ),
             }
         }
@@ -251,8 +251,8 @@ impl Place<'_> {
                 )
             }
             RDKafkaErrorCode::SSL => format!(
-                "no encrypted connection to Kafka at {addresses}: {reason}. Check `{field}.tls`: `root_cas_file` names who \
-                 signed the brokers' certificates"
+                "no encrypted connection to Kafka at {addresses}: {reason}. Check `{field}.tls`: `root_cas_file` must \
+                 contain the authority that signed the brokers' certificates"
             ),
             RDKafkaErrorCode::Resolve => format!(
                 "no such host: {reason}. Tried for {tried}: is `{field}.addresses` ({addresses}) right?"

@@ -312,7 +312,7 @@ impl TransactionAborted<'_> {
         tracing::warn!(
             reason,
             stretches,
-            "a transaction was aborted: what it was made from is read again"
+            "a transaction was aborted: its messages are read again"
         );
     }
 }

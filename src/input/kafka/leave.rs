@@ -44,7 +44,7 @@ pub fn leave(consumer: &Arc<Consumer>) {
             drop(end);
         });
     if let Err(error) = spawned {
-        tracing::warn!(%error, "no thread for leaving the group: leaving it without one");
+        tracing::warn!(%error, "cannot start a thread to leave the group: leaving without it");
         return work(consumer);
     }
     let mut left = None;

@@ -403,7 +403,7 @@ fn tell_jump(consumer: &Consumer, lane: &Lane, expected: i64, offset: i64) {
             partition,
             expected,
             offset,
-            "the partition was cut off, or its topic made anew: reading it again from its beginning"
+            "the partition was truncated, or its topic created again: reading it from its beginning"
         );
         return;
     }

@@ -98,7 +98,7 @@ impl Poller {
         let mut paused = TopicPartitionList::new();
         paused.add_partition(topic, partition);
         if let Err(error) = self.consumer.pause(&paused) {
-            tracing::debug!(%error, "a partition that is stopped is fetched on");
+            tracing::debug!(%error, "cannot pause a stopped partition: librdkafka continues to fetch it");
         }
         self.told.paused.insert((topic.to_owned(), partition));
     }

@@ -60,7 +60,7 @@ impl Poller {
         if !telling {
             tracing::debug!(%error, reason, "Kafka consumer");
         } else if self.told.blocked.may_warn(&reason, Instant::now()) {
-            tracing::warn!(%error, reason, "Kafka consumer: trying on");
+            tracing::warn!(%error, reason, "Kafka consumer: trying again");
         }
     }
 
@@ -91,14 +91,14 @@ impl Poller {
                     topic,
                     partition,
                     reason,
-                    "a partition is stopped before what is broken in it; the others go on"
+                    "a partition is stopped before a broken batch; the others continue"
                 );
             } else {
                 tracing::warn!(
                     topic,
                     partition,
                     reason,
-                    "a partition cannot be read: trying on; the others go on"
+                    "a partition cannot be read: trying again; the others continue"
                 );
             }
         }
@@ -188,7 +188,7 @@ impl Poller {
                 for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
                 under_way = partition.offsets.in_flight(),
                 bytes_at_the_gate = self.intake.budget.in_flight(),
-                "nothing is committed of {}: its script or the output does not answer",
+                "nothing is committed for {}: its script or the output does not answer",
                 partition.lane.place(offset)
             );
         }

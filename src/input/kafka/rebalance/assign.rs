@@ -186,8 +186,8 @@ pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, pa
             end = high,
             offset,
             count,
-            "the committed offset lies after the end of the partition, which was cut off or made anew: reading it again \
-             from its oldest message"
+            "the committed offset lies after the end of the partition, which was truncated or created again: reading \
+             it from its oldest message"
         ),
     }
 }

@@ -131,7 +131,7 @@ impl Poller {
                 tracing::warn!(
                     under_way = partition.offsets.in_flight(),
                     lost,
-                    "gave up what was under way of {}: its next owner reads it again",
+                    "gave up messages in flight from {} on: the partition's next owner reads them again",
                     partition
                         .lane
                         .place(partition.offsets.oldest().unwrap_or_default())

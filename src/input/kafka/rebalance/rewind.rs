@@ -110,7 +110,7 @@ impl Poller {
                 tracing::warn!(
                     topic = &*topic,
                     partition = partition.lane.partition,
-                    "the topic was deleted and made anew: reading it from its beginning"
+                    "the topic was deleted and created again: reading it from its beginning"
                 );
                 partition.abandon();
                 places.push((topic, partition.lane.partition));

@@ -55,7 +55,7 @@ pub(super) fn persist(
             return Err(Trouble::Renew(format!("it has no brokers: {error}")));
         }
         if !told && began.elapsed() > STEP {
-            tracing::warn!(%error, "cannot {what} yet: trying on");
+            tracing::warn!(%error, "cannot {what} yet: trying again");
             told = true;
         }
         std::thread::sleep(Duration::from_millis(100));
