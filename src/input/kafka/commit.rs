@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::config::Extent;
 use crate::kafka::consumer::Consumer;
 use crate::telemetry::metrics::Metrics;
 
@@ -25,6 +26,39 @@ pub enum Committer {
     Output,
     /// No component: the group's offsets are only read.
     Nobody,
+}
+
+impl Committer {
+    /// Returns who commits for an input with this extent. `transactional`: the output writes in transactions.
+    pub fn of(extent: Extent, transactional: bool) -> Self {
+        match extent {
+            Extent::ToEnd { commit: false } => Self::Nobody,
+            _ if transactional => Self::Output,
+            _ => Self::Input,
+        }
+    }
+}
+
+/// State of the commits of the polling thread.
+#[derive(Debug)]
+pub struct Commits {
+    /// Component that commits.
+    pub by: Committer,
+    /// Number of requests whose answers are outstanding.
+    pub under_way: usize,
+    /// Time of the next regular commit.
+    pub due: Instant,
+}
+
+impl Commits {
+    /// Creates the state before the first commit.
+    pub fn new(by: Committer, due: Instant) -> Self {
+        Self {
+            by,
+            under_way: 0,
+            due,
+        }
+    }
 }
 
 /// Errors that a commit gets again however often it is repeated.
@@ -46,8 +80,8 @@ impl Poller {
     pub(super) fn commit(&mut self) {
         let together = TopicPartitionList::new();
         let mut requests = vec![together];
-        for partition in &mut self.partitions {
-            let is_ours = match self.committer {
+        for partition in self.partitions.iter_mut() {
+            let is_ours = match self.commits.by {
                 Committer::Input => true,
                 Committer::Output => partition.held,
                 Committer::Nobody => false,
@@ -74,7 +108,7 @@ impl Poller {
         }
         for offsets in requests.iter().filter(|request| request.count() > 0) {
             match commit(&self.consumer, offsets) {
-                Ok(()) => self.commits_under_way += 1,
+                Ok(()) => self.commits.under_way += 1,
                 Err(error) => self.committed(Err(error), offsets),
             }
         }
@@ -89,11 +123,9 @@ impl Poller {
         let mut again = false;
         let mut unreadable = Vec::new();
         for answer in offsets.elements() {
-            let ours = |partition: &Partition| partition.is(answer.topic(), answer.partition());
-            let Some(index) = self.partitions.iter().position(ours) else {
+            let Some(partition) = self.partitions.named(answer.topic(), answer.partition()) else {
                 continue;
             };
-            let partition = &mut self.partitions[index];
             match (&result, answer.error(), answer.offset()) {
                 (Ok(()), Ok(()), Offset::Offset(offset)) => {
                     partition.is_committed_at(offset);
@@ -107,19 +139,19 @@ impl Poller {
                     partition.refused = alone && finally;
                     if finally && !alone {
                         // This partition may be in order, so it should not wait for the one that is not.
-                        self.commit_due = Instant::now();
+                        self.commits.due = Instant::now();
                     }
                     partition.apart |= finally;
                     // A fetch error would report this, but nothing is read from a held partition.
                     if partition.refused && partition.held && !self.stopped {
-                        unreadable.push(index);
+                        unreadable.push(partition.lane.id);
                     }
                 }
             }
         }
         if let Err(error) = &result {
-            for index in unreadable {
-                self.complain_of(index, error);
+            for lane in unreadable {
+                self.complain_of(lane, error);
             }
         }
         match result {
@@ -138,13 +170,13 @@ impl Poller {
 
     /// Returns whether a commit waits for its answer.
     pub(super) fn is_committing(&self) -> bool {
-        self.commits_under_way > 0
+        self.commits.under_way > 0
     }
 
     /// Returns whether everything is committed, except partitions whose commits are refused each time.
     pub(super) fn is_all_committed(&self) -> bool {
         let done = |one: &Partition| one.is_committed() || one.refused;
-        self.committer != Committer::Input || self.partitions.iter().all(done)
+        self.commits.by != Committer::Input || self.partitions.iter().all(done)
     }
 }
 

@@ -2,7 +2,6 @@
 //! do. The modules `rebalance`, `commit` and `trouble` contain what it does when partitions come and go, when it
 //! commits, and when something is wrong.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -13,10 +12,12 @@ use actix::Recipient;
 use rdkafka::consumer::Consumer as _;
 use tokio::sync::oneshot;
 
-use super::commit::Committer;
+use super::commit::{Commits, Committer};
 use super::partition::{Cut, Partition, Read};
-use super::rebalance::Debt;
-use super::scout::{Question, Report, Scout};
+use super::partitions::Partitions;
+use super::questions::Questions;
+use super::rebalance::Group;
+use super::scout::Report;
 use super::told::Told;
 use super::trouble::STUCK;
 use super::{Command, KafkaInput, Waker};
@@ -24,10 +25,8 @@ use crate::config::{Extent, GroupProtocol, KafkaInputConfig};
 use crate::control::Notice;
 use crate::input::Intake;
 use crate::kafka::consumer::{Consumer, Event};
-use crate::kafka::fence::Fence;
 use crate::kafka::session::Session;
 use crate::kafka::statistics::PartitionEnd;
-use crate::message::LaneId;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
@@ -35,8 +34,6 @@ use crate::telemetry::metrics::Metrics;
 const NAP: Duration = Duration::from_millis(100);
 /// Interval of checks whether the group knows this member.
 const LOOK: Duration = Duration::from_secs(1);
-/// Interval of requests for the ids of topics.
-const IDS: Duration = Duration::from_secs(10);
 /// Time between two tries of the last commit.
 const AGAIN: Duration = Duration::from_millis(200);
 /// Limit on the events that are taken before the thread does its other work.
@@ -51,41 +48,17 @@ pub struct Poller {
     pub(super) engine: Recipient<Notice>,
     commands: Receiver<Command>,
     pub(super) session: Option<Session>,
-    pub(super) committer: Committer,
-    pub(super) fence: Fence,
     pub(super) metrics: Arc<Metrics>,
-    /// Partitions that this member has, sorted by lane.
-    pub(super) partitions: Vec<Partition>,
-    /// Number of lanes that were opened so far.
-    pub(super) lanes: u64,
-    pub(super) scout: Scout,
-    /// Whether the scout knows what existed at the start.
-    knows_start: bool,
-    /// Number of questions to the scout so far.
-    pub(super) questions: u64,
-    /// Question whose answer is needed to read abandoned lanes again.
-    pub(super) rewinding: Option<u64>,
-    /// Question whose answer is needed to read without a group.
-    pub(super) alone: Option<u64>,
-    /// Answer that the group waits for.
-    pub(super) debt: Option<Debt>,
-    /// Whether the group did not know this member at the last check.
-    pub(super) nameless: bool,
-    /// Whether the end of each partition that was ever assigned was seen, for an input with an end.
-    ends_seen: HashMap<(Arc<str>, i32), bool>,
-    /// Whether partitions were ever assigned: until then, a refusal by the group is final.
-    pub(super) joined: bool,
+    pub(super) group: Group,
+    pub(super) partitions: Partitions,
+    pub(super) commits: Commits,
+    pub(super) questions: Questions,
     /// Whether anything was ever read: until then, a refusal by a topic is final.
     pub(super) has_read: bool,
     /// State of what the thread reports in metrics and health.
     pub(super) told: Told,
     pub(super) stopped: bool,
-    /// Index of the partition to read first.
-    turn: usize,
-    pub(super) commits_under_way: usize,
-    pub(super) commit_due: Instant,
     look_due: Instant,
-    ids_due: Instant,
     watch_due: Instant,
 }
 
@@ -103,14 +76,14 @@ impl Poller {
         } = source;
         let now = Instant::now();
         Self {
-            committer: match (config.extent, &session) {
-                (Extent::ToEnd { commit: false }, _) => Committer::Nobody,
-                (_, Some(_)) => Committer::Output,
-                (_, None) => Committer::Input,
-            },
-            commit_due: now + config.commit_period,
+            group: Group::default(),
+            partitions: Partitions::default(),
+            commits: Commits::new(
+                Committer::of(config.extent, session.is_some()),
+                now + config.commit_period,
+            ),
+            questions: Questions::new(scout, now),
             look_due: now + LOOK,
-            ids_due: now + IDS,
             watch_due: now + STUCK,
             config,
             consumer,
@@ -118,25 +91,11 @@ impl Poller {
             intake,
             engine,
             commands,
-            fence: Fence::deciding(),
             session,
             metrics,
-            partitions: Vec::new(),
-            lanes: 0,
-            scout,
-            knows_start: false,
-            questions: 0,
-            rewinding: None,
-            alone: None,
-            debt: None,
-            nameless: false,
-            ends_seen: HashMap::new(),
-            joined: false,
             has_read: false,
             told: Told::new(now),
             stopped: false,
-            turn: 0,
-            commits_under_way: 0,
         }
     }
 
@@ -165,7 +124,7 @@ impl Poller {
             self.serve_group();
             self.tell(Instant::now());
             self.hear_scout();
-            if self.committer == Committer::Output {
+            if self.commits.by == Committer::Output {
                 self.rewind();
             }
             let now = Instant::now();
@@ -183,40 +142,28 @@ impl Poller {
     }
 
     fn look_at_timers(&mut self, now: Instant) {
-        if now >= self.commit_due {
+        if now >= self.commits.due {
             self.commit();
-            self.commit_due = now + self.config.commit_period;
+            self.commits.due = now + self.config.commit_period;
         }
         if now >= self.look_due {
             self.look_for_membership();
             self.look_for_brokers();
             self.look_due = now + LOOK;
         }
-        if now >= self.ids_due {
-            let mut topics: Vec<Arc<str>> = self.topics().collect();
-            topics.dedup();
-            if !topics.is_empty() {
-                let consumer = Arc::downgrade(&self.consumer);
-                self.scout.ask(Question::Ids(consumer, topics));
-            }
-            self.ids_due = now + IDS;
-        }
+        let topics = || self.partitions.topics();
+        self.questions.ask_ids(&self.consumer, topics, now);
         if now >= self.watch_due {
             self.watch(now);
             self.watch_due = now + STUCK;
         }
     }
 
-    fn topics(&self) -> impl Iterator<Item = Arc<str>> {
-        let topics = self.partitions.iter().map(|one| one.lane.topic.clone());
-        topics.flatten()
-    }
-
     fn hear_scout(&mut self) {
-        while let Some(report) = self.scout.report() {
+        while let Some(report) = self.questions.answer() {
             match report {
                 Report::Start => {
-                    self.knows_start = true;
+                    self.questions.knows_start = true;
                     if !self.stopped {
                         self.join();
                     }
@@ -229,26 +176,21 @@ impl Poller {
 
     /// Returns whether every partition that was ever assigned was seen at its end. False for an input without an end.
     fn is_at_end(&mut self) -> bool {
-        if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.joined {
+        if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.group.joined {
             return false;
         }
-        for partition in &self.partitions {
-            let topic = partition.lane.topic.clone().unwrap_or_default();
-            let place = (topic, partition.lane.partition);
-            *self.ends_seen.entry(place).or_default() |= partition.at_end;
-        }
-        let none = self.ends_seen.is_empty() && self.committer != Committer::Nobody;
-        self.debt.is_none() && !none && self.ends_seen.values().all(|seen| *seen)
+        // Without a group, there may be no partition at all.
+        let none = self.commits.by == Committer::Nobody;
+        self.partitions.were_all_at_end().unwrap_or(none) && self.group.debt.is_none()
     }
 
     /// Joins the group, or reads without one. If reading may begin at the end of a partition, the scout first has to
     /// learn what existed before: later it could not distinguish what the group had committed from what it commits now.
     pub(super) fn join(&mut self) {
         self.told.waiting.begin(Instant::now());
-        if !self.config.start_from_oldest && !self.knows_start {
-            let consumer = Arc::downgrade(&self.consumer);
-            self.scout.ask(Question::Start(consumer));
-        } else if self.committer == Committer::Nobody {
+        if !self.config.start_from_oldest && !self.questions.knows_start {
+            self.questions.ask_start(&self.consumer);
+        } else if self.commits.by == Committer::Nobody {
             self.read_alone();
         } else {
             self.subscribe();
@@ -316,14 +258,9 @@ impl Poller {
             ..
         } = acked;
         // Nothing is committed for lanes that are gone: their partitions belong to others.
-        if let Ok(index) = self.index_of(lane) {
-            self.partitions[index].deliver(position, count, now);
+        if let Some(partition) = self.partitions.of_lane(lane) {
+            partition.deliver(position, count, now);
         }
-    }
-
-    fn index_of(&self, lane: LaneId) -> Result<usize, usize> {
-        let lane_of = |partition: &Partition| partition.lane.id;
-        self.partitions.binary_search_by_key(&lane, lane_of)
     }
 
     /// Takes a batch of each partition in turn, as far as the budget has room. Returns whether there may be more.
@@ -336,26 +273,29 @@ impl Poller {
             period: self.config.batching.period,
             limit: self.config.checkpoint_limit,
         };
-        let count = self.partitions.len();
         let mut any = false;
         let mut refused = None;
-        for step in 0..count {
-            let index = (self.turn + step) % count;
+        for index in self.partitions.in_turn() {
+            // A complaint about a partition before this one may have given up all of them.
+            let Some(partition) = self.partitions.get_mut(index) else {
+                break;
+            };
             // A batch that is not full yet already holds a permit, so it may leave whether or not there is room.
-            if refused.is_some() && !self.partitions[index].has_pending() {
+            if refused.is_some() && !partition.has_pending() {
                 continue;
             }
-            match self.partitions[index].read(&cut, &self.intake, now) {
+            let lane = partition.lane.id;
+            match partition.read(&cut, &self.intake, now) {
                 Read::Empty => {}
                 Read::Sent => any = true,
                 Read::NoRoom => refused = Some(index),
-                Read::Failed(error) => self.complain_of(index, &error),
+                Read::Failed(error) => self.complain_of(lane, &error),
             }
         }
         self.has_read |= any;
         match refused {
             Some(index) => {
-                self.turn = index; // its turn is the next
+                self.partitions.begin_with(index);
                 false
             }
             None => any,
@@ -369,7 +309,7 @@ impl Poller {
                 Event::Assign(partitions) => self.assign(partitions),
                 Event::Revoke(partitions) => self.revoke(partitions),
                 Event::Committed(result, offsets) => {
-                    self.commits_under_way = self.commits_under_way.saturating_sub(1);
+                    self.commits.under_way = self.commits.under_way.saturating_sub(1);
                     self.committed(result, &offsets);
                 }
                 Event::Told(ends) => {
@@ -384,15 +324,14 @@ impl Poller {
     /// Moves commit points past records at the ends of partitions that are no messages.
     fn pass_ends(&mut self, ends: &[PartitionEnd]) {
         for end in ends {
-            let ours = |one: &&mut Partition| one.is(&end.topic, end.partition);
-            let Some(partition) = self.partitions.iter_mut().find(ours) else {
+            let Some(partition) = self.partitions.named(&end.topic, end.partition) else {
                 continue;
             };
             let Some((before, now)) = partition.told_end(end.eof) else {
                 continue;
             };
             partition.tell_deleted(before, now);
-            if let (Committer::Output, Some(session)) = (self.committer, &self.session) {
+            if let (Committer::Output, Some(session)) = (self.commits.by, &self.session) {
                 session.advance(&partition.lane, now);
             }
         }
@@ -417,14 +356,9 @@ impl Poller {
 
     /// Returns how long the thread may wait unless something wakes it.
     fn nap(&self, now: Instant) -> Duration {
-        let pending = self
-            .partitions
-            .iter()
-            .filter_map(|partition| partition.due(self.config.batching.period));
-        let due = pending
-            .chain([self.commit_due, self.look_due])
-            .min()
-            .unwrap_or(self.commit_due);
+        let due = self.commits.due.min(self.look_due);
+        let pending = self.partitions.due(self.config.batching.period);
+        let due = pending.map_or(due, |pending| pending.min(due));
         due.saturating_duration_since(now).min(NAP)
     }
 }

@@ -25,8 +25,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::kafka::fence::Fence;
 use crate::kafka::member::Owed;
-use crate::message::LaneId;
 
 /// Answer that the group waits for, and what must happen before it.
 pub enum Debt {
@@ -55,13 +55,30 @@ impl Debt {
     }
 }
 
-impl Poller {
-    fn next_lane(&mut self) -> LaneId {
-        let lane = LaneId(self.lanes);
-        self.lanes += 1;
-        lane
-    }
+/// Standing of this member in its group.
+pub struct Group {
+    /// Answer that the group waits for.
+    pub debt: Option<Debt>,
+    /// Whether the group did not know this member at the last check.
+    pub nameless: bool,
+    /// Whether partitions were ever assigned: until then, a refusal by the group is final.
+    pub joined: bool,
+    /// Count of how often another client has taken this member's name.
+    pub fence: Fence,
+}
 
+impl Default for Group {
+    fn default() -> Self {
+        Self {
+            debt: None,
+            nameless: false,
+            joined: false,
+            fence: Fence::deciding(),
+        }
+    }
+}
+
+impl Poller {
     /// Allows transactions to commit the offsets of lanes that are not given up.
     fn confirm(&self, owed: &Owed) {
         if let Some(session) = &self.session {
@@ -74,18 +91,6 @@ impl Poller {
         if let Some(session) = &self.session {
             session.hurry(hurry);
         }
-    }
-
-    fn remove(&mut self, which: impl Fn(&Partition) -> bool) {
-        self.partitions.retain(|partition| {
-            let gone = which(partition);
-            if gone {
-                // Usually nothing is in flight any more, or it was given up; if not, it is given up now.
-                partition.lane.abandon();
-                self.intake.end(&partition.lane);
-            }
-            !gone
-        });
     }
 }
 

@@ -11,6 +11,7 @@ use super::commit::Committer;
 use super::poll::Poller;
 use crate::config::Extent;
 use crate::kafka::fence::Fenced;
+use crate::message::LaneId;
 
 /// Time without a delivery after which a partition with messages in flight is reported.
 pub const STUCK: Duration = Duration::from_secs(60);
@@ -28,7 +29,7 @@ impl Poller {
             (KafkaError::MessageConsumptionFatal(_), _) => {
                 format!("the Kafka consumer cannot go on: {code}")
             }
-            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
+            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.group.joined => format!(
                 "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
                  `input.kafka.consumer_group`",
                 self.config.client.all_addresses(),
@@ -64,18 +65,20 @@ impl Poller {
         }
     }
 
-    /// Handles an error of the partition at `index`, which cannot be read. Other partitions can.
-    pub(super) fn complain_of(&mut self, index: usize, error: &KafkaError) {
+    /// Handles an error of the partition with this `lane`, which cannot be read. Other partitions can.
+    pub(super) fn complain_of(&mut self, lane: LaneId, error: &KafkaError) {
         let code = match (error, error.rdkafka_error_code()) {
             (KafkaError::MessageConsumptionFatal(_), _)
             | (_, None | Some(RDKafkaErrorCode::FencedInstanceId)) => return self.complain(error),
             (_, Some(code)) => code,
         };
+        let Some(partition) = self.partitions.of_lane(lane) else {
+            return; // it was given up meanwhile
+        };
+        let topic = partition.lane.topic.clone().unwrap_or_default();
+        let partition = partition.lane.partition;
         let now = Instant::now();
-        let reason = self.reason(code);
-        let (stopped, lane) = (blocked::is_of_data(error), &self.partitions[index].lane);
-        let topic = lane.topic.clone().unwrap_or_default();
-        let (lane, partition) = (lane.id, lane.partition);
+        let (reason, stopped) = (self.reason(code), blocked::is_of_data(error));
         let place = format!("topic `{topic}`, partition {partition}");
         self.metrics.partition_errors.count(&format!("{code:?}"));
         self.told
@@ -146,7 +149,7 @@ impl Poller {
         if self.stopped || !self.consumer.context().link.is_stranded() {
             return;
         }
-        if self.committer == Committer::Nobody {
+        if self.commits.by == Committer::Nobody {
             let error = "librdkafka has left the Kafka consumer without any broker: start again";
             return self.end(Err(anyhow::Error::msg(error)));
         }
@@ -160,7 +163,7 @@ impl Poller {
             return;
         }
         let instance = self.config.instance_id.as_deref().unwrap_or_default();
-        if self.fence.fenced(Instant::now()) == Fenced::End {
+        if self.group.fence.fenced(Instant::now()) == Fenced::End {
             let error = anyhow::anyhow!(
                 "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
                  must be another one in each process",
@@ -179,7 +182,7 @@ impl Poller {
 
     /// Reports which partitions make no progress.
     pub(super) fn watch(&self, now: Instant) {
-        for partition in &self.partitions {
+        for partition in self.partitions.iter() {
             let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
                 continue;
             };

@@ -2,7 +2,6 @@
 //! answer.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -11,7 +10,7 @@ use super::super::begin::{self, Begin, Facts, Reason};
 use super::super::commit::Committer;
 use super::super::partition::Partition;
 use super::super::poll::Poller;
-use super::super::scout::{Place, Question};
+use super::super::scout::Place;
 use super::Debt;
 use crate::config::Extent;
 use crate::kafka::member::{Kind, Owed};
@@ -20,8 +19,8 @@ use crate::telemetry::events::Rebalanced;
 impl Poller {
     /// Handles an assignment by the group. The partitions are taken when it is known where they begin.
     pub(in crate::input::kafka) fn assign(&mut self, assigned: TopicPartitionList) {
-        self.joined = true;
-        if self.debt.is_some() {
+        self.group.joined = true;
+        if self.group.debt.is_some() {
             return self.lose("the group gave partitions before it had an answer");
         }
         let owed = Owed::new(&self.consumer, Kind::Assignment, assigned);
@@ -35,23 +34,13 @@ impl Poller {
         if places.is_empty() {
             return self.take(owed, &HashMap::new(), &HashMap::new());
         }
-        let question = self.ask_for_facts(Some(places));
-        self.debt = Some(Debt::Taking { owed, question });
+        let question = self.questions.ask_facts(&self.consumer, Some(places));
+        self.group.debt = Some(Debt::Taking { owed, question });
     }
 
     /// Reads all existing partitions without a group, which disturbs no other reader.
     pub(in crate::input::kafka) fn read_alone(&mut self) {
-        self.alone = Some(self.ask_for_facts(None));
-    }
-
-    pub(in crate::input::kafka) fn ask_for_facts(&mut self, places: Option<Vec<Place>>) -> u64 {
-        self.questions += 1;
-        self.scout.ask(Question::Facts {
-            id: self.questions,
-            consumer: Arc::downgrade(&self.consumer),
-            places,
-        });
-        self.questions
+        self.questions.alone = Some(self.questions.ask_facts(&self.consumer, None));
     }
 
     /// Handles the scout's answer to the question `id`.
@@ -61,13 +50,13 @@ impl Poller {
         facts: &HashMap<Place, Option<Facts>>,
         ids: &HashMap<String, TopicId>,
     ) {
-        if self.rewinding == Some(id) {
-            self.rewinding = None;
+        if self.questions.rewinding == Some(id) {
+            self.questions.rewinding = None;
             return self.restart(facts, ids);
         }
-        if self.alone == Some(id) {
-            self.alone = None;
-            self.joined = true;
+        if self.questions.alone == Some(id) {
+            self.questions.alone = None;
+            self.group.joined = true;
             let mut all = TopicPartitionList::new();
             for (topic, partition) in facts.keys() {
                 all.add_partition(topic, *partition);
@@ -75,7 +64,7 @@ impl Poller {
             let owed = Owed::new(&self.consumer, Kind::Assignment, all);
             return self.take(owed, facts, ids);
         }
-        match self.debt.take() {
+        match self.group.debt.take() {
             Some(Debt::Taking { owed, question }) if question == id => {
                 if owed.is_valid(self.config.group.protocol) {
                     self.take(owed, facts, ids);
@@ -85,7 +74,7 @@ impl Poller {
                 }
             }
             // The answer belongs to an assignment that was lost meanwhile.
-            debt => self.debt = debt,
+            debt => self.group.debt = debt,
         }
     }
 
@@ -101,9 +90,10 @@ impl Poller {
         for one in owed.partitions.elements() {
             let (topic, number) = (one.topic(), one.partition());
             // No partition is ever there twice; if librdkafka thinks otherwise, the new one counts.
-            self.remove(|partition| partition.is(topic, number));
+            self.partitions
+                .remove(&self.intake, |partition| partition.is(topic, number));
             let fact = facts.get(&(topic.into(), number)).copied().flatten();
-            let lane = self.next_lane();
+            let lane = self.partitions.next_lane();
             let mut offset = Offset::Stored;
             let opened = Partition::open(&self.consumer, &self.waker, lane, topic, number);
             if let Some(mut partition) = opened {
@@ -140,7 +130,7 @@ impl Poller {
         begin: Begin,
         fact: Facts,
     ) -> Offset {
-        let commits = self.committer != Committer::Nobody;
+        let commits = self.commits.by != Committer::Nobody;
         partition.begin_at(begin, fact.committed, commits);
         if let Extent::ToEnd { .. } = self.config.extent {
             partition.end = Some(fact.high);

@@ -11,12 +11,12 @@ impl Poller {
     /// rebalance.
     pub(in crate::input::kafka) fn look_for_membership(&mut self) {
         let is_member = self.partitions.is_empty()
-            || self.debt.is_some()
-            || self.committer == Committer::Nobody
+            || self.group.debt.is_some()
+            || self.commits.by == Committer::Nobody
             || Membership::of(&self.consumer).is_some();
         if is_member {
-            self.nameless = false;
-        } else if std::mem::replace(&mut self.nameless, true) {
+            self.group.nameless = false;
+        } else if std::mem::replace(&mut self.group.nameless, true) {
             self.lose("the group does not know this member any more");
         }
     }
@@ -40,11 +40,11 @@ impl Poller {
 
     /// Gives up all partitions: messages in flight are read again, here or by another member.
     pub(in crate::input::kafka) fn give_up(&mut self) {
-        self.remove(|_| true);
-        self.debt = None; // which answers
-        self.rewinding = None;
-        self.commits_under_way = 0;
-        self.nameless = false;
+        self.partitions.remove(&self.intake, |_| true);
+        self.group.debt = None; // which answers
+        self.questions.rewinding = None;
+        self.commits.under_way = 0;
+        self.group.nameless = false;
         if let Some(session) = &self.session {
             session.confirm(None);
         }
@@ -68,7 +68,7 @@ impl Poller {
 
     /// Leaves the group. To be called before the consumer is dropped.
     pub(in crate::input::kafka) fn leave(&mut self) {
-        self.debt = None; // which answers
+        self.group.debt = None; // which answers
         if let Some(session) = &self.session {
             session.forget_consumer();
         }

@@ -15,11 +15,11 @@ use super::assign::tell;
 impl Poller {
     /// Reads again, from the committed offset, the partitions whose transaction was aborted.
     pub(in crate::input::kafka) fn rewind(&mut self) {
-        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+        if self.group.debt.is_some() || self.questions.rewinding.is_some() || self.stopped {
             return;
         }
         let mut places = Vec::new();
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             if !partition.closed && partition.lane.is_abandoned() {
                 partition.close();
                 let topic = partition.lane.topic.clone().unwrap_or_default();
@@ -27,7 +27,7 @@ impl Poller {
             }
         }
         if !places.is_empty() {
-            self.rewinding = Some(self.ask_for_facts(Some(places)));
+            self.questions.rewinding = Some(self.questions.ask_facts(&self.consumer, Some(places)));
         }
     }
 
@@ -45,13 +45,12 @@ impl Poller {
                 .iter()
                 .position(|one| one.is(topic, *number) && one.lane.is_abandoned());
             let Some(index) = found else { continue };
-            let owed = self.debt.as_ref();
+            let owed = self.group.debt.as_ref();
             if owed.is_some_and(|debt| debt.is_about(&self.partitions[index])) {
                 continue; // it goes to another member
             }
-            let lane = self.next_lane();
-            let old = self.partitions.remove(index);
-            self.intake.end(&old.lane);
+            let lane = self.partitions.next_lane();
+            let old = self.partitions.take(index, &self.intake);
             let was = old.begin.unwrap_or(0);
             let id = ids.get(&**topic).copied().or(old.topic_id);
             let anew = id != old.topic_id;
@@ -97,11 +96,11 @@ impl Poller {
     /// Detects topics that were deleted and created again under the same name. Their messages in flight are given up,
     /// and they are read from their oldest records.
     pub(in crate::input::kafka) fn compare(&mut self, ids: &HashMap<String, TopicId>) {
-        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+        if self.group.debt.is_some() || self.questions.rewinding.is_some() || self.stopped {
             return; // the ids are asked for again
         }
         let mut places = Vec::new();
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             let topic = partition.lane.topic.clone().unwrap_or_default();
             let now = ids.get(&*topic).copied();
             if let (Some(then), Some(now)) = (partition.topic_id, now)
@@ -119,7 +118,7 @@ impl Poller {
             }
         }
         if !places.is_empty() {
-            self.rewinding = Some(self.ask_for_facts(Some(places)));
+            self.questions.rewinding = Some(self.questions.ask_facts(&self.consumer, Some(places)));
         }
     }
 }
