@@ -6,8 +6,8 @@
 //! between two notes at most [`ALLOWANCE`] counts. A reader adds no more than that to the last note, whether or not the
 //! thread has noticed the pause yet, so there is no race.
 
-pub mod cpu;
-pub mod rate_limit;
+pub(crate) mod cpu;
+pub(crate) mod rate_limit;
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock};
@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 const BEAT: Duration = Duration::from_millis(50);
 /// Most time that counts after the last note. If all cores are busy, the thread wakes later than it asked for; that
 /// must not slow the clock.
-pub const ALLOWANCE: Duration = Duration::from_millis(200);
+pub(crate) const ALLOWANCE: Duration = Duration::from_millis(200);
 
 /// Clock that stands still while the process does. Cheap to clone; all clones are the same clock.
 #[derive(Debug, Clone)]
-pub struct Clock(Arc<Beats>);
+pub(crate) struct Clock(Arc<Beats>);
 
 /// Notes of the time. Readers use them often and on every thread, so there is no lock: the current note is not
 /// overwritten until the other one is current.
@@ -45,7 +45,7 @@ struct Note {
 impl Clock {
     /// Returns the clock of this process. The first call starts the thread that keeps it. If the system cannot start a
     /// thread, the clock continues while the process stands still, like any other clock.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         static CLOCK: LazyLock<Clock> = LazyLock::new(|| {
             let clock = Clock(Arc::default());
             clock.beat();
@@ -83,7 +83,7 @@ impl Clock {
     }
 
     /// Returns the time that counts, since some moment before the first call.
-    pub fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         Duration::from_nanos(self.0.counted(since_start()))
     }
 }

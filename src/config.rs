@@ -48,15 +48,15 @@ mod tree;
 mod validate;
 mod walk;
 
-pub use diagnostics::{Diagnostic, Diagnostics};
-pub use load::{Loaded, Source};
-pub use model::*;
-pub use reference::reference;
-pub use running::Running;
-pub use schema::schema;
-pub use script::Stage;
+pub(crate) use diagnostics::{Diagnostic, Diagnostics};
+pub(crate) use load::{Loaded, Source};
+pub(crate) use model::*;
+pub(crate) use reference::reference;
+pub(crate) use running::Running;
+pub(crate) use schema::schema;
+pub(crate) use script::Stage;
 #[cfg(any(test, feature = "fuzzing"))]
-pub use source::Location;
+pub(crate) use source::Location;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use crate::message::Failure;
 /// Event on which the engine acts: it starts or ends the pipeline.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub enum Notice {
+pub(crate) enum Notice {
     /// The first guest is ready, so the scripts can start. The engine starts the input only now.
     GuestsReady,
     /// The input's source has ended, or cannot be read any more. Everything that it had read has been passed on.
@@ -42,7 +42,7 @@ pub enum Notice {
 
 /// Reason why an output cannot continue.
 #[derive(Debug)]
-pub enum OutputError {
+pub(crate) enum OutputError {
     /// A write to standard output or standard error failed.
     Write(io::Error),
     /// Another reason, in words.
@@ -51,7 +51,7 @@ pub enum OutputError {
 
 /// Report that more messages failed than `pipeline.max_failures` allows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TooManyFailures {
+pub(crate) struct TooManyFailures {
     /// How many of the last `limit.of` messages failed.
     pub failed: usize,
     /// The limit that was exceeded.
@@ -66,14 +66,14 @@ pub struct TooManyFailures {
 
 /// Notifies the engine that an actor has ended, when the actor that holds this value is dropped. A panic ends an actor,
 /// and without the guard nothing else would notice.
-pub struct DeathGuard {
+pub(crate) struct DeathGuard {
     actor: &'static str,
     engine: Recipient<Notice>,
 }
 
 impl DeathGuard {
     /// Creates a guard for the actor named `actor`.
-    pub fn new(actor: &'static str, engine: Recipient<Notice>) -> Self {
+    pub(crate) fn new(actor: &'static str, engine: Recipient<Notice>) -> Self {
         Self { actor, engine }
     }
 }
@@ -88,7 +88,7 @@ impl Drop for DeathGuard {
 /// Request to load the config again, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "Reloaded")]
-pub enum Reload {
+pub(crate) enum Reload {
     /// The process received SIGHUP.
     Signal,
     /// One of the config's files changed.
@@ -99,7 +99,7 @@ pub enum Reload {
 
 /// Result of a [`Reload`].
 #[derive(Debug, Clone, PartialEq, Eq, MessageResponse)]
-pub enum Reloaded {
+pub(crate) enum Reloaded {
     /// The new config is in use: the next batch is for its scripts.
     Taken,
     /// The config is the same as before.

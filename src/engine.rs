@@ -1,12 +1,12 @@
 //! Engine: starts the actors, from the output back to the input, and ends them (drain, fatal errors, exit code).
 
-pub mod assemble;
+pub(crate) mod assemble;
 mod config_files;
 mod notices;
-pub mod problems;
-pub mod reload;
-pub mod scripts;
-pub mod shutdown;
+pub(crate) mod problems;
+pub(crate) mod reload;
+pub(crate) mod scripts;
+pub(crate) mod shutdown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct Drained;
 type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
 
 /// Actor that outlives all others. It ends the actix system with the pipeline's [`End`].
-pub struct Engine {
+pub(crate) struct Engine {
     budget: MemoryBudget,
     metrics: Arc<Metrics>,
     shutdown_timeout: Duration,

@@ -5,25 +5,25 @@
 //! sandbox waits (for input, for `time.sleep`) asynchronously.
 
 mod alive;
-pub mod artifact;
-pub mod bytecode;
-pub mod cache;
-pub mod command;
-pub mod deadline;
-pub mod error;
-pub mod handshake;
-pub mod instance;
-pub mod link;
-pub mod log;
-pub mod meter;
-pub mod pace;
-pub mod packages;
-pub mod paths;
-pub mod protocol;
-pub mod runtime;
-pub mod spec;
-pub mod stdio;
-pub mod store;
+pub(crate) mod artifact;
+pub(crate) mod bytecode;
+pub(crate) mod cache;
+pub(crate) mod command;
+pub(crate) mod deadline;
+pub(crate) mod error;
+pub(crate) mod handshake;
+pub(crate) mod instance;
+pub(crate) mod link;
+pub(crate) mod log;
+pub(crate) mod meter;
+pub(crate) mod pace;
+pub(crate) mod packages;
+pub(crate) mod paths;
+pub(crate) mod protocol;
+pub(crate) mod runtime;
+pub(crate) mod spec;
+pub(crate) mod stdio;
+pub(crate) mod store;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,10 +38,10 @@ use self::error::{Death, StartError};
 use self::handshake::Hello;
 use self::instance::Instance;
 use self::link::Thread;
-pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
+pub(crate) use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
 use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
-pub use self::spec::{GuestSpec, Limits};
+pub(crate) use self::spec::{GuestSpec, Limits};
 use crate::clock::cpu;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes, Slice};
@@ -49,10 +49,10 @@ use crate::message::{Batch, Outcome, Outcomes, Slice};
 /// Bytes of results after which a guest passes them on, although its work is not done.
 const YIELD_BYTES: usize = 256 << 10;
 /// Time after which a guest passes its results on, although its work is not done.
-pub const YIELD_AFTER: Duration = Duration::from_millis(100);
+pub(crate) const YIELD_AFTER: Duration = Duration::from_millis(100);
 
 /// Actor that runs batches in one guest. See the module's documentation.
-pub struct Guest {
+pub(crate) struct Guest {
     number: usize,
     spec: Arc<GuestSpec>,
     /// Rate of log lines, for all instances of this guest.
@@ -70,7 +70,7 @@ impl Guest {
     ///
     /// # Errors
     /// If the system cannot start a thread.
-    pub fn spawn(
+    pub(crate) fn spawn(
         number: usize,
         spec: Arc<GuestSpec>,
         lines: LineRate,
@@ -98,7 +98,7 @@ impl Guest {
     }
 
     /// Creates a guest without a running interpreter and without an actor.
-    pub fn new(number: usize, spec: Arc<GuestSpec>) -> Self {
+    pub(crate) fn new(number: usize, spec: Arc<GuestSpec>) -> Self {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -119,7 +119,7 @@ impl Guest {
     ///
     /// # Errors
     /// The reason why it did not reach READY.
-    pub fn start(&mut self) -> Result<Started, StartError> {
+    pub(crate) fn start(&mut self) -> Result<Started, StartError> {
         let began = Instant::now();
         // Frees the old instance's memory before the new one takes its own.
         self.alive = None;

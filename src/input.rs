@@ -5,10 +5,10 @@
 //! represents the source among the actors: it receives every ack, and stops the source by its [`Control`]. Kafka's
 //! source gets the acks too, since it has positions to commit.
 
-pub mod generate;
+pub(crate) mod generate;
 mod intake;
-pub mod kafka;
-pub mod stdin;
+pub(crate) mod kafka;
+pub(crate) mod stdin;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use actix::prelude::*;
 
 use tokio::sync::oneshot;
 
-pub use self::intake::{Feed, Intake};
+pub(crate) use self::intake::{Feed, Intake};
 use crate::config::InputConfig;
 use crate::control::Notice;
 use crate::kafka::session::Session;
@@ -29,7 +29,7 @@ use crate::supervisor::Run;
 use crate::telemetry::metrics::Metrics;
 
 /// Origin of messages, read on a thread of its own.
-pub trait Source: Send + 'static {
+pub(crate) trait Source: Send + 'static {
     /// Name of the source's thread.
     const NAME: &'static str;
 
@@ -42,7 +42,7 @@ pub trait Source: Send + 'static {
 }
 
 /// Handle by which the actor controls a source, which runs on another thread.
-pub trait Control: Send {
+pub(crate) trait Control: Send {
     /// Stops reading, and wakes the source wherever it waits. Called once.
     fn stop(&self);
 
@@ -59,16 +59,16 @@ pub trait Control: Send {
 /// Order to stop reading. The engine is notified when the source has passed on what it had read.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
-pub struct Drain;
+pub(crate) struct Drain;
 
 /// Order to store the commit point, after everything that was read is answered for. The answer is the number of
 /// messages that were lost.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "anyhow::Result<usize>")]
-pub struct Commit;
+pub(crate) struct Commit;
 
 /// Actor that represents a source among the other actors. See the module's documentation.
-pub struct Input {
+pub(crate) struct Input {
     control: Box<dyn Control>,
     lost: usize,
     metrics: Arc<Metrics>,
@@ -79,7 +79,7 @@ pub struct Input {
 }
 
 /// Receivers of what an input produces.
-pub struct Downstream {
+pub(crate) struct Downstream {
     /// Bound on the memory of messages in flight.
     pub budget: MemoryBudget,
     /// Actor that has batches run.
@@ -97,7 +97,7 @@ impl Input {
     ///
     /// # Errors
     /// If the system or librdkafka refuses what the source needs.
-    pub fn start(
+    pub(crate) fn start(
         config: &InputConfig,
         downstream: Downstream,
         session: Option<&Session>,

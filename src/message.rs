@@ -2,26 +2,26 @@
 //!
 //! This module knows no actor, no config and no Kafka client.
 
-pub mod ack;
+pub(crate) mod ack;
 mod batch;
-pub mod budget;
-pub mod earlier;
+pub(crate) mod budget;
+pub(crate) mod earlier;
 mod lane;
 mod outcome;
 
 use bytes::Bytes;
 
-pub use self::batch::{Batch, Slice};
+pub(crate) use self::batch::{Batch, Slice};
 use self::earlier::Earlier;
-pub use self::lane::{Lane, LaneId};
-pub use self::outcome::{Failure, Outcome, Outcomes, Overrides, Processed, Record};
+pub(crate) use self::lane::{Lane, LaneId};
+pub(crate) use self::outcome::{Failure, Outcome, Outcomes, Overrides, Processed, Record};
 
 /// Limit on the messages in a batch. Larger batches save nothing and only make results wait.
-pub const MAX_BATCH: usize = 1024;
+pub(crate) const MAX_BATCH: usize = 1024;
 
 /// Unit of input: payload bytes and their origin.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     /// Payload as it was read. The messages of a batch share one buffer.
     pub payload: Bytes,
     /// Position at the source: the Kafka offset, or the line number from 0.
@@ -34,7 +34,7 @@ pub struct Message {
 
 impl Message {
     /// Creates a message that has only a payload and a position.
-    pub fn new(payload: Bytes, offset: i64) -> Self {
+    pub(crate) fn new(payload: Bytes, offset: i64) -> Self {
         Self {
             payload,
             offset,
@@ -45,7 +45,7 @@ impl Message {
 
     /// Returns the message's cost in the [`budget`], in bytes: its payload, its attributes and the engine's own
     /// book-keeping.
-    pub fn cost(&self) -> u64 {
+    pub(crate) fn cost(&self) -> u64 {
         let attributes = self.attributes.as_deref().map_or(0, Attributes::cost);
         (self.payload.len() + attributes) as u64 + MESSAGE_OVERHEAD
     }
@@ -53,14 +53,14 @@ impl Message {
 
 /// Bytes charged for each message in addition to its payload, for `Message`, its outcome and its share of frames. They
 /// bound a flood of empty lines.
-pub const MESSAGE_OVERHEAD: u64 = 128;
+pub(crate) const MESSAGE_OVERHEAD: u64 = 128;
 
 /// Headers of a message. Names may repeat; a value may be absent or any bytes.
-pub type Headers = Vec<(String, Option<Bytes>)>;
+pub(crate) type Headers = Vec<(String, Option<Bytes>)>;
 
 /// Key, headers and timestamp of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     /// Partitioning key.
     pub key: Option<Bytes>,
     /// Headers in their original order.

@@ -3,10 +3,10 @@
 //! An output takes [`Deliver`] messages in order, writes their records, and ends each ack when the records are where
 //! they should be. It has an arbiter of its own, so that it may block.
 
-pub mod dead_letter;
+pub(crate) mod dead_letter;
 mod discard;
-pub mod kafka;
-pub mod lines;
+pub(crate) mod kafka;
+pub(crate) mod lines;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::telemetry::metrics::Metrics;
 /// Order to an output to write results, or failures as dead letters. Slices of a lane come in the lane's order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Deliver {
+pub(crate) struct Deliver {
     /// Outcomes to write. What does not concern this output is replaced by [`Outcome::Dropped`].
     ///
     /// [`Outcome::Dropped`]: crate::message::Outcome::Dropped
@@ -42,7 +42,7 @@ pub struct Deliver {
 
 /// Route of messages that failed.
 #[derive(Clone)]
-pub enum FailureRoute {
+pub(crate) enum FailureRoute {
     /// Failed messages go to an output of their own.
     DeadLetters(Recipient<Deliver>),
     /// Failed messages go to the output of the results, which writes both in one transaction.
@@ -54,7 +54,7 @@ pub enum FailureRoute {
 }
 
 /// Parts with which outputs are started.
-pub struct Outputs<'a> {
+pub(crate) struct Outputs<'a> {
     /// Engine, which is notified when an output cannot continue.
     pub engine: &'a Recipient<Notice>,
     /// Counters of the pipeline.
@@ -67,7 +67,7 @@ impl Outputs<'_> {
     ///
     /// # Errors
     /// If librdkafka does not accept the config.
-    pub fn results(
+    pub(crate) fn results(
         &self,
         config: &OutputConfig,
         policy: &FailureRoute,
@@ -80,7 +80,7 @@ impl Outputs<'_> {
 
     /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an arbiter
     /// of its own. Messages whose records it cannot write take the route `policy`.
-    pub fn transactions(
+    pub(crate) fn transactions(
         &self,
         config: &KafkaOutputConfig,
         dead_letter: Option<&KafkaOutputConfig>,
@@ -124,12 +124,12 @@ impl Outputs<'_> {
     ///
     /// # Errors
     /// If librdkafka does not accept the config.
-    pub fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
+    pub(crate) fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
         self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
     /// Starts the dead-letter output for a config without one: JSON lines on standard error.
-    pub fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
+    pub(crate) fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
         self.lines(std::io::stderr(), StdoutCodec::Lines)
     }
 

@@ -3,8 +3,8 @@
 //! Outcomes leave as soon as everything before them in their lane has left: results to the output, failures by their
 //! [`FailureRoute`]. (The pattern is called Resequencer in Hohpe and Woolf, *Enterprise Integration Patterns*.)
 
-pub mod failure_window;
-pub mod sequencer;
+pub(crate) mod failure_window;
+pub(crate) mod sequencer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ impl Message for Processed {
 /// Notice that a lane has ended: no message of it is in flight, and no more will come. What is kept for it is dropped.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct LaneEnded(pub LaneId);
+pub(crate) struct LaneEnded(pub LaneId);
 
 /// Limit on failed messages. Sent again at each reload.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct FailureLimit {
+pub(crate) struct FailureLimit {
     /// Limit; `None` if all messages may fail.
     pub max_failures: Option<MaxFailures>,
     /// Hash of the scripts whose failures count. Failures of earlier scripts do not.
@@ -41,7 +41,7 @@ pub struct FailureLimit {
 }
 
 /// Actor between the guests and the outputs.
-pub struct Resequencer {
+pub(crate) struct Resequencer {
     output: Recipient<Deliver>,
     failures: FailureRoute,
     metrics: Arc<Metrics>,
@@ -65,7 +65,7 @@ struct InOrder {
 
 impl Resequencer {
     /// Creates a resequencer that sends results to `output` and failures by `failures`.
-    pub fn new(
+    pub(crate) fn new(
         output: Recipient<Deliver>,
         failures: FailureRoute,
         limit: FailureLimit,

@@ -7,14 +7,14 @@
 //! `patience` decides when a guest is given up, and `reload` lets guests with new scripts take over.
 
 mod answers;
-pub mod generations;
+pub(crate) mod generations;
 mod lives;
 mod patience;
 mod population;
 mod reload;
-pub mod replay;
-pub mod restart;
-pub mod scaling;
+pub(crate) mod replay;
+pub(crate) mod restart;
+pub(crate) mod scaling;
 mod slot;
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use actix::prelude::*;
 use self::generations::Generations;
 use self::patience::Abandoned;
 use self::reload::Candidate;
-pub use self::reload::{GuestPlan, NewScripts};
+pub(crate) use self::reload::{GuestPlan, NewScripts};
 use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
@@ -43,7 +43,7 @@ const MOST_FAILED_STARTS: u32 = 4;
 
 /// Limits at which a healthy guest is replaced.
 #[derive(Debug, Clone, Copy)]
-pub struct Recycle {
+pub(crate) struct Recycle {
     /// Number of messages.
     pub messages: Option<u64>,
     /// Bytes of memory: WebAssembly memory never shrinks.
@@ -53,10 +53,10 @@ pub struct Recycle {
 /// Request to run a batch.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Run(pub Arc<Batch>);
+pub(crate) struct Run(pub Arc<Batch>);
 
 /// Actor that gives work to guests and manages their lives. See the module's documentation.
-pub struct Supervisor {
+pub(crate) struct Supervisor {
     generations: Generations<Arc<dyn MakeGuests>>,
     /// New scripts whose first guest is not READY yet.
     candidate: Option<Candidate>,
@@ -85,7 +85,7 @@ pub struct Supervisor {
 }
 
 /// Parts from which a supervisor is made.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Plan of the first guests.
     pub first: GuestPlan,
     /// Bound on the memory of messages in flight.
@@ -101,7 +101,7 @@ pub struct Parts {
 impl Supervisor {
     /// Creates a supervisor without guests that sends outcomes to `results`. When the actor is started, it starts one
     /// guest, which shows that the scripts can start, and later as many as `min`.
-    pub fn new(parts: Parts, results: Recipient<Processed>) -> Self {
+    pub(crate) fn new(parts: Parts, results: Recipient<Processed>) -> Self {
         let Parts {
             first,
             budget,

@@ -16,7 +16,7 @@ use support::{Cluster, kafka_sh};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Clients that only this module uses.
-pub struct Admin {
+pub(crate) struct Admin {
     admin: AdminClient<DefaultClientContext>,
     consumer: BaseConsumer,
     addresses: String,
@@ -24,7 +24,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    pub fn new(cluster: &Cluster) -> Self {
+    pub(crate) fn new(cluster: &Cluster) -> Self {
         Self {
             admin: cluster.client().create().expect("an admin client"),
             consumer: cluster.client().create().expect("a consumer"),
@@ -36,7 +36,7 @@ impl Admin {
     }
 
     /// Creates a topic if it does not exist. Returns whether it exists.
-    pub fn make(&self, topic: &str, partitions: i32) -> bool {
+    pub(crate) fn make(&self, topic: &str, partitions: i32) -> bool {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(3))
             .set("min.insync.replicas", "2");
         let made = self
@@ -47,7 +47,7 @@ impl Admin {
     }
 
     /// Gives a topic more partitions if it has fewer. Returns whether it has them.
-    pub fn grow(&self, topic: &str, partitions: i32) -> bool {
+    pub(crate) fn grow(&self, topic: &str, partitions: i32) -> bool {
         let count = usize::try_from(partitions).expect("some");
         let new = NewPartitions::new(topic, count);
         let grown = self
@@ -58,7 +58,7 @@ impl Admin {
     }
 
     /// Deletes a topic if it exists. Returns whether it is gone.
-    pub fn delete(&self, topic: &str) -> bool {
+    pub(crate) fn delete(&self, topic: &str) -> bool {
         let deleted = self
             .runtime
             .block_on(self.admin.delete_topics(&[topic], &options()));
@@ -75,7 +75,7 @@ impl Admin {
     }
 
     /// Returns the end of each partition of a topic.
-    pub fn ends(&self, topic: &str) -> Option<BTreeMap<i32, i64>> {
+    pub(crate) fn ends(&self, topic: &str) -> Option<BTreeMap<i32, i64>> {
         let end = |partition| {
             let marks = self.consumer.fetch_watermarks(topic, partition, PATIENCE);
             marks.ok().map(|(_, end)| (partition, end))
@@ -84,7 +84,7 @@ impl Admin {
     }
 
     /// Returns the position of a group in each partition of a topic, if it has one.
-    pub fn positions(&self, group: &str, topic: &str) -> Option<BTreeMap<i32, Option<i64>>> {
+    pub(crate) fn positions(&self, group: &str, topic: &str) -> Option<BTreeMap<i32, Option<i64>>> {
         let mut config = rdkafka::ClientConfig::new();
         config
             .set("bootstrap.servers", &self.addresses)
@@ -106,7 +106,7 @@ impl Admin {
     }
 
     /// Returns whether a group has committed all of a topic.
-    pub fn is_committed(&self, group: &str, topic: &str) -> bool {
+    pub(crate) fn is_committed(&self, group: &str, topic: &str) -> bool {
         let (Some(ends), Some(positions)) = (self.ends(topic), self.positions(group, topic)) else {
             return false;
         };
@@ -116,7 +116,7 @@ impl Admin {
 }
 
 /// Shortens the session timeout of a group. In the new protocol it is a property of the group.
-pub fn shorten_session(cluster: &Cluster, group: &str) {
+pub(crate) fn shorten_session(cluster: &Cluster, group: &str) {
     kafka_sh(&[
         "tool",
         "ConfigCommand",

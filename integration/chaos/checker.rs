@@ -21,7 +21,7 @@ const EXAMPLES: usize = 5;
 
 /// Results of all orders.
 #[derive(Default)]
-pub struct Checker {
+pub(crate) struct Checker {
     /// Orders of each input partition, by number.
     orders: Vec<Vec<Order>>,
     /// Topic and partition of each input partition, by its index in `orders`.
@@ -76,12 +76,12 @@ impl Problems {
 
 impl Checker {
     /// Reads the orders from the input, because the producer may be wrong about what was written.
-    pub fn read_input(&mut self, cluster: &Cluster, topic: &str) {
+    pub(crate) fn read_input(&mut self, cluster: &Cluster, topic: &str) {
         cluster.for_each(topic, |record| self.order(topic, &record));
     }
 
     /// Takes in the records of an input topic from before it was deleted.
-    pub fn take_input(&mut self, records: &[Record]) {
+    pub(crate) fn take_input(&mut self, records: &[Record]) {
         for record in records {
             let value = record.value();
             self.order(value["t"].as_str().unwrap_or_default(), record);
@@ -129,7 +129,7 @@ impl Checker {
 
     /// Checks everything that was written: results in their topics, dead letters, and nothing in a topic that refuses
     /// everything.
-    pub fn read_output(
+    pub(crate) fn read_output(
         &mut self,
         cluster: &Cluster,
         pipeline: &Pipeline,

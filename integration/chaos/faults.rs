@@ -19,7 +19,7 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 const GONE_FOR_SURE: Duration = Duration::from_secs(40);
 
 /// Brokers of the cluster, and their outages.
-pub struct Brokers<'a> {
+pub(crate) struct Brokers<'a> {
     cluster: &'a Cluster,
     timeline: &'a Timeline,
     /// Begin and end of each outage; the last one may still continue.
@@ -34,7 +34,7 @@ pub struct Brokers<'a> {
 }
 
 impl<'a> Brokers<'a> {
-    pub fn new(cluster: &'a Cluster, timeline: &'a Timeline) -> Self {
+    pub(crate) fn new(cluster: &'a Cluster, timeline: &'a Timeline) -> Self {
         Self {
             cluster,
             timeline,
@@ -48,7 +48,7 @@ impl<'a> Brokers<'a> {
     }
 
     /// Carries out the faults of the plan, one after the other.
-    pub fn follow(&self, plan: &Plan, began: Instant) {
+    pub(crate) fn follow(&self, plan: &Plan, began: Instant) {
         for &(at, fault) in &plan.brokers {
             thread::sleep(at.saturating_sub(began.elapsed()));
             self.outages.lock().unwrap().push((Instant::now(), None));
@@ -97,17 +97,17 @@ impl<'a> Brokers<'a> {
     }
 
     /// Starts all brokers, after the chaos.
-    pub fn start_all(&self) {
+    pub(crate) fn start_all(&self) {
         self.cluster.make_whole();
     }
 
     /// Notes that a topic that scripts choose is deleted now.
-    pub fn note_deletion(&self) {
+    pub(crate) fn note_deletion(&self) {
         self.deletions.lock().unwrap().push(Instant::now());
     }
 
     /// Returns whether all brokers were up all the time since then, and accepted what was written.
-    pub fn were_well(&self, since: Instant) -> bool {
+    pub(crate) fn were_well(&self, since: Instant) -> bool {
         let outages = self.outages.lock().unwrap();
         let deletions = self.deletions.lock().unwrap();
         outages
@@ -117,13 +117,13 @@ impl<'a> Brokers<'a> {
     }
 
     /// Returns whether all brokers are running now.
-    pub fn are_up(&self) -> bool {
+    pub(crate) fn are_up(&self) -> bool {
         let outages = self.outages.lock().unwrap();
         outages.last().is_none_or(|(_, till)| till.is_some())
     }
 
     /// Returns the outages, in milliseconds since the epoch.
-    pub fn outages(&self) -> Vec<(i64, i64)> {
+    pub(crate) fn outages(&self) -> Vec<(i64, i64)> {
         self.past.lock().unwrap().clone()
     }
 

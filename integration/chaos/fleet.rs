@@ -17,13 +17,13 @@ use super::plan::Random;
 use super::process::{Ended, Process};
 use super::timeline::Timeline;
 
-pub const PROCESSES: usize = 3;
-pub const SHUTDOWN: Duration = Duration::from_secs(10);
+pub(crate) const PROCESSES: usize = 3;
+pub(crate) const SHUTDOWN: Duration = Duration::from_secs(10);
 /// Time that an end may take in addition to `shutdown_timeout`, on a busy machine.
 const SLACK: Duration = Duration::from_secs(20);
 
 /// All processes, including those that have ended.
-pub struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     pub pipeline: &'a Pipeline,
     pub timeline: &'a Timeline,
     folder: tempfile::TempDir,
@@ -36,7 +36,7 @@ pub struct Fleet<'a> {
 
 /// Counts of what happened.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub starts: u32,
     pub kills: u32,
     pub terms: u32,
@@ -52,13 +52,13 @@ pub struct Counts {
 
 /// Slot for one process at a time.
 #[derive(Default)]
-pub struct Slot {
+pub(crate) struct Slot {
     pub running: Option<Process>,
     starts: u32,
 }
 
 impl<'a> Fleet<'a> {
-    pub fn new(pipeline: &'a Pipeline, timeline: &'a Timeline) -> Self {
+    pub(crate) fn new(pipeline: &'a Pipeline, timeline: &'a Timeline) -> Self {
         let folder = tempfile::Builder::new().prefix("nerodia-chaos-").tempdir();
         Self {
             pipeline,
@@ -71,7 +71,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    pub fn start(&mut self, index: usize) {
+    pub(crate) fn start(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.starts += 1;
         let name = format!("process-{}-{}", index + 1, slot.starts);
@@ -99,7 +99,7 @@ impl<'a> Fleet<'a> {
         });
     }
 
-    pub fn start_all(&mut self, brokers: Option<&Brokers<'_>>) {
+    pub(crate) fn start_all(&mut self, brokers: Option<&Brokers<'_>>) {
         for index in 0..PROCESSES {
             let running = &self.slots[index].running;
             if running.as_ref().is_none_or(|one| one.sent.is_some()) {
@@ -124,7 +124,7 @@ impl<'a> Fleet<'a> {
         self.reap(index, brokers);
     }
 
-    pub fn send(&mut self, index: usize, signal: Signal) {
+    pub(crate) fn send(&mut self, index: usize, signal: Signal) {
         let Some(process) = &mut self.slots[index].running else {
             return;
         };
@@ -167,7 +167,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Kills, ends or starts a process every few seconds, and sometimes stops one for some time.
-    pub fn churn(&mut self, mut random: Random, brokers: &Brokers<'_>, over: &AtomicBool) {
+    pub(crate) fn churn(&mut self, mut random: Random, brokers: &Brokers<'_>, over: &AtomicBool) {
         let seconds = Duration::from_secs;
         let mut due = Instant::now() + seconds(2);
         while !over.load(Ordering::Relaxed) {
@@ -205,7 +205,7 @@ impl<'a> Fleet<'a> {
         self.resume_those_due(end);
     }
 
-    pub fn reap_all(&mut self, brokers: Option<&Brokers<'_>>) {
+    pub(crate) fn reap_all(&mut self, brokers: Option<&Brokers<'_>>) {
         (0..PROCESSES).for_each(|index| self.reap(index, brokers));
     }
 
@@ -251,7 +251,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Returns the number of lines with this text in all logs.
-    pub fn logged(&self, text: &str) -> usize {
+    pub(crate) fn logged(&self, text: &str) -> usize {
         let files = fs::read_dir(self.folder.path()).expect("our folder");
         let files = files.map(|file| file.expect("a file").path());
         let logs = files.filter(|path| path.extension().is_some_and(|one| one == "log"));
@@ -260,7 +260,7 @@ impl<'a> Fleet<'a> {
             .sum()
     }
 
-    pub fn keep_logs(&mut self) -> PathBuf {
+    pub(crate) fn keep_logs(&mut self) -> PathBuf {
         self.folder.disable_cleanup(true);
         self.folder.path().to_owned()
     }

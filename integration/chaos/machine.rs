@@ -6,7 +6,7 @@ use std::process::Command;
 use support::root;
 
 /// Returns pairs of name and value, for the head of a report.
-pub fn machine() -> Vec<(&'static str, String)> {
+pub(crate) fn machine() -> Vec<(&'static str, String)> {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;

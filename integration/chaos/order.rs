@@ -11,13 +11,13 @@ const KEYS: i64 = 50;
 /// Number of orders of a partition per slow one, whose script sleeps.
 const SLOW_EVERY: i64 = 6000;
 /// Number of chosen topics that are deleted during the run.
-pub const GONE: usize = 2;
+pub(crate) const GONE: usize = 2;
 /// Timestamp later than any topic with a check of timestamps accepts: the year 58,700, as if written in microseconds.
 const FAR_FUTURE: i64 = 1_790_000_000_000_000;
 
 /// Kind of an order, which decides its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Result for the output's own topic.
     Plain,
     /// Result for a topic that the script chooses.
@@ -36,7 +36,7 @@ pub enum Kind {
 
 /// Place of what is made from an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub(crate) enum Place {
     Output,
     Chosen,
     Gone(usize),
@@ -58,7 +58,7 @@ impl Kind {
     ];
 
     /// Returns the kind of the n-th order of a partition.
-    pub fn of(n: i64, wanted: &Wanted) -> Self {
+    pub(crate) fn of(n: i64, wanted: &Wanted) -> Self {
         let kind = match n % 1000 {
             7 => Self::Poison,
             107 => Self::FarFuture,
@@ -76,7 +76,7 @@ impl Kind {
         }
     }
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Chosen => "chosen",
@@ -89,12 +89,12 @@ impl Kind {
         }
     }
 
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// Returns whether a broker refuses the result, rather than the script.
-    pub fn is_refused(self) -> bool {
+    pub(crate) fn is_refused(self) -> bool {
         match self {
             Self::FarFuture | Self::Keyless | Self::TooLarge | Self::Gone(_) => true,
             Self::Plain | Self::Chosen | Self::Poison => false,
@@ -102,7 +102,7 @@ impl Kind {
     }
 
     /// Returns the place of the result; an order for a deleted topic may also become a dead letter.
-    pub fn place(self) -> Place {
+    pub(crate) fn place(self) -> Place {
         match self {
             Self::Plain => Place::Output,
             Self::Chosen => Place::Chosen,
@@ -114,21 +114,21 @@ impl Kind {
 
 /// Identity of an order: topic, partition, number within the partition.
 #[derive(Debug, Clone, Copy)]
-pub struct Id<'a> {
+pub(crate) struct Id<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub n: i64,
 }
 
 /// Name and value of each header, as headers are sent.
-pub type Headers = Vec<(String, Option<Vec<u8>>)>;
+pub(crate) type Headers = Vec<(String, Option<Vec<u8>>)>;
 
 impl Id<'_> {
-    pub fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         format!("{}-p{}-k{}", self.topic, self.partition, self.n % KEYS)
     }
 
-    pub fn headers(self) -> Headers {
+    pub(crate) fn headers(self) -> Headers {
         vec![
             ("n".into(), Some(self.n.to_string().into_bytes())),
             ("none".into(), None),
@@ -137,7 +137,7 @@ impl Id<'_> {
     }
 
     /// Returns the order as it is written.
-    pub fn payload(self, wanted: &Wanted) -> Value {
+    pub(crate) fn payload(self, wanted: &Wanted) -> Value {
         let Self {
             topic,
             partition,
@@ -160,19 +160,19 @@ impl Id<'_> {
     }
 
     /// Returns an order from before the group, which must not be read.
-    pub fn old(self) -> Value {
+    pub(crate) fn old(self) -> Value {
         json!({ "t": self.topic, "p": self.partition, "n": -1, "at": now(), "kind": "old" })
     }
 
     /// Returns the result of the order, without the process that made it and the time.
-    pub fn result(self, at: i64) -> Value {
+    pub(crate) fn result(self, at: i64) -> Value {
         json!({ "t": self.topic, "p": self.partition, "n": self.n, "at": at, "twice": 2 * self.n })
     }
 }
 
 /// Topics that scripts choose.
 #[derive(Debug, Clone)]
-pub struct Choices {
+pub(crate) struct Choices {
     pub chosen: String,
     pub gone: [String; GONE],
     /// Topic that refuses timestamps of the next day.
@@ -183,7 +183,7 @@ pub struct Choices {
 }
 
 impl Choices {
-    pub fn all(&self) -> Vec<&str> {
+    pub(crate) fn all(&self) -> Vec<&str> {
         let Self {
             chosen,
             gone: [first, second],
@@ -195,7 +195,7 @@ impl Choices {
     }
 
     /// Returns the script of the process `by`.
-    pub fn script(&self, by: &str) -> String {
+    pub(crate) fn script(&self, by: &str) -> String {
         let Self {
             chosen,
             gone: [first, second],
@@ -231,7 +231,7 @@ elif kind == "too large":
 }
 
 /// Returns the current time in milliseconds since the epoch.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("after 1970").as_millis() as i64
 }

@@ -19,7 +19,7 @@ const AFTER_AN_OUTAGE: i64 = 40_000;
 
 /// A stop of a process (SIGSTOP), with begin and duration in milliseconds since the epoch.
 #[derive(Debug, Clone)]
-pub struct Pause {
+pub(crate) struct Pause {
     pub name: String,
     pub from: i64,
     pub lasts: i64,
@@ -27,7 +27,7 @@ pub struct Pause {
 
 /// Excuses for a process that writes for a partition that it no longer has.
 #[derive(Debug, Default, Clone)]
-pub struct Excuses {
+pub(crate) struct Excuses {
     pub pauses: Vec<Pause>,
     /// Begin and end of outages of brokers.
     pub outages: Vec<(i64, i64)>,
@@ -47,7 +47,7 @@ struct Tenure {
 
 /// Result that came when another process already had the partition.
 #[derive(Debug, Clone)]
-pub struct Late {
+pub(crate) struct Late {
     pub by: String,
     pub owner: String,
     pub ran: i64,
@@ -74,7 +74,7 @@ impl fmt::Display for Late {
 
 /// Observer of the results in their order.
 #[derive(Debug, Default)]
-pub struct Owners {
+pub(crate) struct Owners {
     tenures: HashMap<Lane, Tenure>,
     former: HashMap<Lane, Vec<String>>,
     late: Vec<Late>,
@@ -84,7 +84,7 @@ pub struct Owners {
 
 impl Owners {
     /// Adds one more result.
-    pub fn saw(
+    pub(crate) fn saw(
         &mut self,
         lane: Lane,
         by: &str,
@@ -123,7 +123,7 @@ impl Owners {
     }
 
     /// Returns the late results without an excuse, and the number of those with one.
-    pub fn late(&self, excuses: &Excuses) -> (Vec<&Late>, usize) {
+    pub(crate) fn late(&self, excuses: &Excuses) -> (Vec<&Late>, usize) {
         let late: Vec<&Late> = self
             .late
             .iter()

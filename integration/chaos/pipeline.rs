@@ -9,13 +9,13 @@ use super::plan::Wanted;
 use crate::{Form, PARTITIONS};
 
 /// Partitions of the main topic to which nothing is ever written.
-pub const IDLE: i32 = 2;
+pub(crate) const IDLE: i32 = 2;
 /// Number of partitions at the start of the topic that gets more.
-pub const GROWS_FROM: i32 = 2;
+pub(crate) const GROWS_FROM: i32 = 2;
 
 /// Topics of the pipeline, and how they are read and written.
 #[derive(Debug, Clone)]
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     pub form: Form,
     pub wanted: Wanted,
     pub addresses: String,
@@ -34,7 +34,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Creates a pipeline with topics of its own.
-    pub fn new(cluster: &Cluster, form: Form, wanted: Wanted) -> Self {
+    pub(crate) fn new(cluster: &Cluster, form: Form, wanted: Wanted) -> Self {
         let run = unique("chaos");
         let safe = [("min.insync.replicas", "2")];
         // The brokers set the timestamps of records, so that the checker can tell how long they took.
@@ -76,7 +76,7 @@ impl Pipeline {
     }
 
     /// Returns the config of the process `by` in this slot. JSON is YAML.
-    pub fn config(&self, slot: usize, by: &str) -> String {
+    pub(crate) fn config(&self, slot: usize, by: &str) -> String {
         let addresses: Vec<&str> = self.addresses.split(',').collect();
         let mut group = json!({ "rebalance_timeout": "5s" });
         match self.form {

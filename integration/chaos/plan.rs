@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// SplitMix64: a seed repeats a run, as far as that is possible with machines.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn any_seed() -> u64 {
+    pub(crate) fn any_seed() -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.expect("after 1970").as_micros() as u64 % 1_000_000
     }
@@ -25,15 +25,15 @@ impl Random {
     }
 
     /// Returns a number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn pick<T: Copy>(&mut self, among: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
         among[self.below(among.len() as u64) as usize]
     }
 
-    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
         let range = (most - least).as_millis() as u64;
         least + Duration::from_millis(self.below(range + 1))
     }
@@ -41,7 +41,7 @@ impl Random {
 
 /// Faults in addition to those of processes and brokers; all of them, except those that are left out.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Records that brokers refuse.
     pub refused: bool,
     /// Topics that scripts choose, deleted during the run.
@@ -60,7 +60,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Returns all faults.
-    pub fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self {
             refused: true,
             gone: true,
@@ -73,7 +73,7 @@ impl Wanted {
     }
 
     /// Returns all faults except those named, separated by commas.
-    pub fn without(names: &str) -> Option<Self> {
+    pub(crate) fn without(names: &str) -> Option<Self> {
         let mut wanted = Self::all();
         for name in names.split(',').filter(|name| !name.is_empty()) {
             *match name {
@@ -93,7 +93,7 @@ impl Wanted {
 
 /// Fault of brokers.
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// One broker is killed, and started again after some time.
     Kill(i16, Duration),
     /// One broker is stopped (SIGSTOP) and continues after some time: it does not know that it was away.
@@ -104,7 +104,7 @@ pub enum Fault {
 
 /// Change of topics.
 #[derive(Debug, Clone, Copy)]
-pub enum Change {
+pub(crate) enum Change {
     /// An input topic is created, and deleted some time later, when all of it is committed.
     Make(Duration),
     /// An input topic gets one more partition.
@@ -115,7 +115,7 @@ pub enum Change {
 
 /// Plan of a run.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Faults of the brokers, with their times.
     pub brokers: Vec<(Duration, Fault)>,
     /// Changes of topics, with their times.
@@ -127,7 +127,7 @@ pub struct Plan {
 impl Plan {
     /// Creates a plan for chaos of this duration: a broker is killed each minute, once one is stopped and once all are
     /// down. A run shorter than five minutes has shorter outages.
-    pub fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
+    pub(crate) fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
         let mut random = Random::new(seed);
         let processes = Random::new(random.next());
         let topics = topics(lasts, Random::new(random.next()), wanted);

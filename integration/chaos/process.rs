@@ -12,7 +12,7 @@ use super::faults::Brokers;
 use super::timeline::Timeline;
 
 /// Process of the group, with its signals.
-pub struct Process {
+pub(crate) struct Process {
     pub child: Child,
     pub log: PathBuf,
     /// Last signal that was sent, and when.
@@ -24,7 +24,7 @@ pub struct Process {
 
 /// Way in which a process ended that was asked to end, or that may end by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The process was killed: it cannot be judged.
     Killed,
     Well(i32),
@@ -35,36 +35,36 @@ pub enum Ended {
 }
 
 impl Process {
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         // A process that has ended meanwhile is judged later.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Continues the process, which must have been stopped.
-    pub fn resume(&mut self, timeline: &Timeline) {
+    pub(crate) fn resume(&mut self, timeline: &Timeline) {
         if self.paused.take().is_some() {
             self.signal(Signal::CONT);
             timeline.note(format!("{} goes on", self.name()));
         }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let stem = self.log.file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
     }
 
     /// Returns whether partitions were assigned to the process.
-    pub fn has_partitions(&self) -> bool {
+    pub(crate) fn has_partitions(&self) -> bool {
         fs::read_to_string(&self.log).is_ok_and(|log| log.contains("partitions assigned"))
     }
 
     /// Returns the end of its log, without the lines that come every second.
-    pub fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         tail(&self.log)
     }
 
     /// Returns whether the process may have ended like this. Without `brokers` they were well.
-    pub fn judge(
+    pub(crate) fn judge(
         &self,
         status: ExitStatus,
         brokers: Option<&Brokers<'_>>,

@@ -65,7 +65,7 @@ impl ProducerContext for Reports {
 }
 
 /// Producer that is running.
-pub struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     streams: Arc<Streams>,
     /// Thread of the producer; returns the number of orders that will never be written.
@@ -74,7 +74,7 @@ pub struct Load {
 
 impl Load {
     /// Starts to write orders at this rate per second, to one partition after the other, as soon as there are any.
-    pub fn start(cluster: &Cluster, rate: u64, wanted: &Wanted) -> Self {
+    pub(crate) fn start(cluster: &Cluster, rate: u64, wanted: &Wanted) -> Self {
         let mut config = cluster.client();
         config
             .set("enable.idempotence", "true")
@@ -106,7 +106,7 @@ impl Load {
     }
 
     /// Also writes to these partitions from now on.
-    pub fn open(&self, topic: &str, partitions: std::ops::Range<i32>) {
+    pub(crate) fn open(&self, topic: &str, partitions: std::ops::Range<i32>) {
         let stream = |partition| Stream {
             topic: topic.into(),
             partition,
@@ -118,21 +118,21 @@ impl Load {
     }
 
     /// Writes no more to this topic.
-    pub fn close(&self, topic: &str) {
+    pub(crate) fn close(&self, topic: &str) {
         let mut streams = self.streams.lock();
         let those = streams.iter_mut().filter(|stream| stream.topic == topic);
         those.for_each(|stream| stream.open = false);
     }
 
     /// Returns whether everything that was sent to a topic is written.
-    pub fn is_written(&self, topic: &str) -> bool {
+    pub(crate) fn is_written(&self, topic: &str) -> bool {
         let streams = self.streams.lock();
         let mut those = streams.iter().filter(|stream| stream.topic == topic);
         those.all(|stream| stream.written == stream.sent)
     }
 
     /// Stops, and waits until everything is written. Returns how many orders are written, and how many never will be.
-    pub fn finish(self) -> (u64, u64) {
+    pub(crate) fn finish(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         let failed = self.thread.join().expect("the producer does not panic");
         let written: i64 = self.streams.lock().iter().map(|one| one.written).sum();

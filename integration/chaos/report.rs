@@ -16,7 +16,7 @@ use super::machine::machine;
 use super::owners::Excuses;
 use crate::Form;
 
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     pub form: Form,
     pub seed: u64,
     pub lasts: Duration,
@@ -36,7 +36,7 @@ pub struct Report<'a> {
 
 impl Report<'_> {
     /// Writes the report into a page, in the place of the last one of this form.
-    pub fn write(&self, file: &Path) {
+    pub(crate) fn write(&self, file: &Path) {
         let page = fs::read_to_string(file).unwrap_or_default();
         let mut sections: BTreeMap<&str, String> = page
             .split("\n## ")

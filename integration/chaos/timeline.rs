@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 /// Printer of events. Cheap to clone.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     began: Instant,
 }
 
 impl Timeline {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             began: Instant::now(),
         }
     }
 
-    pub fn note(&self, what: impl AsRef<str>) {
+    pub(crate) fn note(&self, what: impl AsRef<str>) {
         let now = std::time::SystemTime::now();
         let clock = humantime::format_rfc3339_millis(now).to_string();
         eprintln!(
@@ -27,7 +27,7 @@ impl Timeline {
     }
 
     /// Returns the time since the start.
-    pub fn at(&self) -> Duration {
+    pub(crate) fn at(&self) -> Duration {
         self.began.elapsed()
     }
 }

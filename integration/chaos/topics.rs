@@ -30,7 +30,7 @@ struct Made {
 }
 
 /// Chosen topic, in its state when it was deleted.
-pub struct Deleted {
+pub(crate) struct Deleted {
     pub records: Vec<Record>,
     /// Time when all brokers know of the deletion: the result of an earlier order may have been in the topic, written
     /// after the last look at it.
@@ -40,7 +40,7 @@ pub struct Deleted {
 }
 
 /// Topics of the run, and what is known about deleted ones.
-pub struct Topics<'a> {
+pub(crate) struct Topics<'a> {
     cluster: &'a Cluster,
     pipeline: &'a Pipeline,
     load: &'a Load,
@@ -57,7 +57,7 @@ pub struct Topics<'a> {
 }
 
 impl<'a> Topics<'a> {
-    pub fn new(
+    pub(crate) fn new(
         cluster: &'a Cluster,
         pipeline: &'a Pipeline,
         load: &'a Load,
@@ -81,7 +81,7 @@ impl<'a> Topics<'a> {
     }
 
     /// Carries out the plan until it is over. What brokers refuse to do now is tried again.
-    pub fn follow(&self, plan: &Plan, began: Instant, over: &AtomicBool) {
+    pub(crate) fn follow(&self, plan: &Plan, began: Instant, over: &AtomicBool) {
         let admin = Admin::new(self.cluster);
         let mut due: Vec<_> = plan.topics.iter().rev().copied().collect();
         let mut made: Vec<Made> = Vec::new();

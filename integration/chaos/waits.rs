@@ -17,7 +17,7 @@ const LEAVES: Duration = Duration::from_secs(4);
 
 impl Fleet<'_> {
     /// Waits until each process has a share of the partitions, so that the group is complete.
-    pub fn await_members(&mut self, brokers: Option<&Brokers<'_>>) {
+    pub(crate) fn await_members(&mut self, brokers: Option<&Brokers<'_>>) {
         eventually("each process has partitions", || {
             self.reap_all(brokers);
             let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
@@ -30,7 +30,7 @@ impl Fleet<'_> {
 
     /// Waits until the group has a position in each partition of a topic, so that later messages are read; or for as
     /// long as that should take.
-    pub fn await_positions(&mut self, admin: &Admin, topic: &str) {
+    pub(crate) fn await_positions(&mut self, admin: &Admin, topic: &str) {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(15) {
             self.reap_all(None);
@@ -46,7 +46,7 @@ impl Fleet<'_> {
     }
 
     /// Waits until the first results are there: then chaos may begin.
-    pub fn await_results(&mut self, cluster: &Cluster) {
+    pub(crate) fn await_results(&mut self, cluster: &Cluster) {
         eventually("there are results", || {
             self.reap_all(None);
             let count = cluster.count(&self.pipeline.output);
@@ -58,7 +58,7 @@ impl Fleet<'_> {
     }
 
     /// Waits until all of these topics is committed. If nothing more is committed for some time, returns what is not.
-    pub fn await_committed(
+    pub(crate) fn await_committed(
         &mut self,
         cluster: &Cluster,
         topics: &[String],
@@ -105,7 +105,7 @@ impl Fleet<'_> {
     }
 
     /// Ends all processes. Everything is up and done, so they must end at once and without errors, and leave the group.
-    pub fn end_all(&mut self, cluster: &Cluster, brokers: &Brokers<'_>) {
+    pub(crate) fn end_all(&mut self, cluster: &Cluster, brokers: &Brokers<'_>) {
         (0..PROCESSES).for_each(|index| self.send(index, Signal::TERM));
         while self.slots.iter().any(|slot| slot.running.is_some()) {
             self.reap_all(Some(brokers));

@@ -20,7 +20,7 @@ fn options() -> AdminOptions {
 }
 
 /// Creates a topic with exactly this name; one that was just deleted may prevent that for a moment.
-pub fn create(cluster: &Cluster, name: &str, partitions: i32) {
+pub(crate) fn create(cluster: &Cluster, name: &str, partitions: i32) {
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     eventually("the topic is made", || {
         let made = wait(admin(cluster).create_topics([&topic], &options()));
@@ -31,20 +31,20 @@ pub fn create(cluster: &Cluster, name: &str, partitions: i32) {
     });
 }
 
-pub fn grow(cluster: &Cluster, name: &str, partitions: usize) {
+pub(crate) fn grow(cluster: &Cluster, name: &str, partitions: usize) {
     let partitions = NewPartitions::new(name, partitions);
     let grown = wait(admin(cluster).create_partitions([&partitions], &options()));
     assert!(grown.expect("an answer")[0].is_ok());
 }
 
-pub fn delete(cluster: &Cluster, name: &str) {
+pub(crate) fn delete(cluster: &Cluster, name: &str) {
     let deleted = wait(admin(cluster).delete_topics(&[name], &options()));
     assert!(deleted.expect("an answer")[0].is_ok());
 }
 
 /// Deletes the offsets of a group without members, as if they had been kept for too long. The brokers refuse as long as
 /// they know of a member.
-pub fn forget_offsets(cluster: &Cluster, group: &str) {
+pub(crate) fn forget_offsets(cluster: &Cluster, group: &str) {
     eventually("the group is deleted", || {
         let deleted = wait(admin(cluster).delete_groups(&[group], &options()));
         match deleted.expect("an answer").remove(0) {

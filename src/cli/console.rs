@@ -7,11 +7,11 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// Writes a line to standard output.
-pub fn say(line: impl Display) {
+pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Writes a line to standard error.
-pub fn complain(line: impl Display) {
+pub(super) fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -17,7 +17,7 @@ Examples:
 
 `this` is the line's JSON value (or its text, if it is no JSON), `root` what leaves; `None` drops the line.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
-pub struct Eval {
+pub(super) struct Eval {
     /// The Python script
     script: String,
     /// Make a module available by name; may be repeated
@@ -29,7 +29,7 @@ pub struct Eval {
 }
 
 impl Eval {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         match Config::for_script(&self.script, &self.imports, &self.set) {
             Ok(loaded) => run::run(loaded.config, Duration::ZERO),
             Err(problems) => {

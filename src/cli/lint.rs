@@ -22,7 +22,7 @@ Examples:
 
 All problems of all files are told, each with file, line and column.
 Exit codes: 0 nothing found, 2 problems.")]
-pub struct Lint {
+pub(super) struct Lint {
     /// Config files
     #[arg(value_name = "FILE", required_unless_present = "config")]
     files: Vec<PathBuf>,
@@ -38,7 +38,7 @@ pub struct Lint {
 }
 
 impl Lint {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut runtimes = HashMap::new();
         let mut sound = true;
         for path in self.files.into_iter().chain(self.config) {

@@ -14,7 +14,7 @@ use crate::guest::runtime::{Runtime, RuntimeError};
 ///
 /// # Errors
 /// [`RuntimeError`]
-pub fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
+pub(super) fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
     let mut bar = None;
     let cache = Cache::new(cache_directories());
     let runtime = Runtime::open(&runtime_directory(), name, &cache, || {

@@ -16,14 +16,14 @@ Examples:
 Ready is who would process messages that come now. A pipeline that reads Kafka answers by itself, any other if its
 config sets `http.address`.
 Exit codes: 0 ready, 1 not ready (why is on standard error) or no answer, 2 usage.")]
-pub struct Ready {
+pub(super) struct Ready {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     url: String,
 }
 
 impl Ready {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let remote = Remote::new(&self.url);
         match remote.readiness() {
             Ok(Readiness { ready: true, .. }) => {

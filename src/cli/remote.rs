@@ -10,21 +10,21 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use crate::telemetry::stats::Stats;
 
 /// URL of a pipeline's web server unless its config says otherwise.
-pub const DEFAULT_URL: &str = "http://127.0.0.1:4195";
+pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:4195";
 
 /// Time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Web server of a pipeline.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub(super) struct Remote {
     agent: Agent,
     url: String,
 }
 
 /// Reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
+pub(super) enum RemoteError {
     /// The address itself is wrong.
     #[error("`{0}` is not a URL; write it like {DEFAULT_URL}")]
     Url(String),
@@ -44,7 +44,7 @@ pub enum RemoteError {
 
 /// Answer of `/ready`.
 #[derive(Debug, Deserialize)]
-pub struct Readiness {
+pub(super) struct Readiness {
     /// Whether messages that arrive now would be processed.
     pub ready: bool,
     /// Parts that are not ready, with the reasons.
@@ -54,7 +54,7 @@ pub struct Readiness {
 
 impl Remote {
     /// Creates a client for the server at `url`, which may also have the form `host:port`.
-    pub fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str) -> Self {
         let scheme = if url.contains("://") { "" } else { "http://" };
         let tls = TlsConfig::builder()
             .provider(TlsProvider::NativeTls)
@@ -73,7 +73,7 @@ impl Remote {
     }
 
     /// Returns the URL of the server.
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 
@@ -81,7 +81,7 @@ impl Remote {
     ///
     /// # Errors
     /// If there is no answer, or it is not that of Nerodia.
-    pub fn readiness(&self) -> Result<Readiness, RemoteError> {
+    pub(super) fn readiness(&self) -> Result<Readiness, RemoteError> {
         self.ask("/ready")
     }
 
@@ -89,7 +89,7 @@ impl Remote {
     ///
     /// # Errors
     /// If there is no answer, or it is not that of Nerodia.
-    pub fn stats(&self) -> Result<Stats, RemoteError> {
+    pub(super) fn stats(&self) -> Result<Stats, RemoteError> {
         self.ask("/stats")
     }
 
@@ -125,7 +125,7 @@ impl Remote {
 
 impl RemoteError {
     /// Returns what the user can do about the error.
-    pub fn help(&self) -> &'static str {
+    pub(super) fn help(&self) -> &'static str {
         match self {
             Self::Url(_) => "give the address of the pipeline's web server with --url",
             Self::Refused | Self::Late => {

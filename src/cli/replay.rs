@@ -27,7 +27,7 @@ attempts added up. It has no web server: the pipeline may run beside it. How far
 pipeline's consumer group with `-replay` behind it.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
-pub struct Replay {
+pub(super) struct Replay {
     /// The pipeline's config file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
@@ -46,7 +46,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut config = match run::load(self.config, &self.set) {
             Ok(Loaded { config, .. }) => config,
             Err(problems) => {

@@ -7,7 +7,7 @@ use crate::config::{Diagnostic, Diagnostics};
 use crate::guest::runtime::RuntimeError;
 
 /// Prints problems, in colour on a terminal.
-pub fn diagnostics(problems: &Diagnostics) {
+pub(super) fn diagnostics(problems: &Diagnostics) {
     if !problems.is_empty() {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         console::complain(problems.render(colour).trim_end());
@@ -15,7 +15,7 @@ pub fn diagnostics(problems: &Diagnostics) {
 }
 
 /// Returns the problem of a runtime that cannot be used, with what the user can do about it.
-pub fn runtime_problem(error: &RuntimeError) -> Diagnostics {
+pub(super) fn runtime_problem(error: &RuntimeError) -> Diagnostics {
     Diagnostic::error(error.to_string())
         .help(error.help())
         .into()

@@ -31,7 +31,7 @@ SIGHUP, or a change under --watch, has new scripts and limits take over between 
 not sound is refused, and the old one goes on.
 
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
-pub struct Run {
+pub(super) struct Run {
     /// The pipeline's config file; `-` reads it from standard input
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
@@ -47,7 +47,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let reloading = if self.config.as_os_str() != "-" {
             Some(self.reloading())
         } else if self.watch {
@@ -80,17 +80,17 @@ impl Run {
 }
 
 /// Loads a config file.
-pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
+pub(super) fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
     Config::load(source(path)?, set, &variable)
 }
 
 /// A variable of the environment.
-pub fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// A config file, or standard input for `-`.
-pub fn source(path: PathBuf) -> Result<Source, Diagnostics> {
+pub(super) fn source(path: PathBuf) -> Result<Source, Diagnostics> {
     if path.as_os_str() == "-" {
         let mut text = String::new();
         if let Err(error) = std::io::stdin().read_to_string(&mut text) {
@@ -104,12 +104,12 @@ pub fn source(path: PathBuf) -> Result<Source, Diagnostics> {
 }
 
 /// Runs a pipeline and returns the exit code.
-pub fn run(config: Config, connect_timeout: Duration) -> u8 {
+pub(super) fn run(config: Config, connect_timeout: Duration) -> u8 {
     run_and(config, connect_timeout, None, |_| {})
 }
 
 /// Runs a pipeline, passes its counters to `then`, and returns the exit code.
-pub fn run_and(
+pub(super) fn run_and(
     config: Config,
     connect_timeout: Duration,
     reloading: Option<Reloading>,

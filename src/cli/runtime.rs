@@ -16,7 +16,7 @@ use crate::guest::runtime::{self, KNOWN, RuntimeError};
 
 /// List, check and prepare the runtimes that guests are made from
 #[derive(Debug, Args)]
-pub struct Runtime {
+pub(super) struct Runtime {
     #[command(subcommand)]
     command: Command,
 }
@@ -54,7 +54,7 @@ Python 3 with venv, and what pip needs to reach its index; running does not.")]
 }
 
 impl Runtime {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let directory = runtime_directory();
         match self.command {
             Command::List => list(&directory),

@@ -36,7 +36,7 @@ Tests stand under `tests:` in the config, or in a file beside it: pipeline.test.
 
 In place of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
 Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
-pub struct Test {
+pub(super) struct Test {
     /// Config files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -57,7 +57,7 @@ pub(super) struct Done {
 }
 
 impl Test {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut suites = Vec::new();
         // A glob also finds the files with tests of another config: they are run once, with that config.
         let configs: BTreeSet<PathBuf> = self.files.iter().map(|file| config_of(file)).collect();

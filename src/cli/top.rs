@@ -46,7 +46,7 @@ Examples:
 A pipeline that reads Kafka answers by itself, any other if its config sets `http.address`. It is waited for, also
 when it restarts. Nothing is changed. Keys: q leaves, ? lists all. NO_COLOR is honoured.
 Exit codes: 0 left, 1 the terminal failed, 2 usage.")]
-pub struct Top {
+pub(super) struct Top {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     url: String,
@@ -56,7 +56,7 @@ pub struct Top {
 }
 
 impl Top {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         if !std::io::stdout().is_terminal() {
             console::complain(
                 "error: `nerodia top` draws on a terminal, and standard output is none",

@@ -33,7 +33,7 @@ Each message is shown with what the scripts make of it in a real guest: its resu
 are cut as the config's `input.stdin` says. From Kafka come the last messages, evenly from all partitions; no group is
 joined, nothing is committed.
 Exit codes: 0 all came through or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
-pub struct Try {
+pub(super) struct Try {
     /// The pipeline's config file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
@@ -68,7 +68,7 @@ struct Totals {
 }
 
 impl Try {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let style = if self.json {
             Style::Json
         } else {

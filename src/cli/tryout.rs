@@ -17,10 +17,10 @@ use crate::message::{Batch, Lane, Message, Slice};
 
 /// Error that has already been reported.
 #[derive(Debug)]
-pub struct Refused;
+pub(super) struct Refused;
 
 /// One guest that runs one message after the other.
-pub struct TryOut {
+pub(super) struct TryOut {
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
 }
@@ -29,7 +29,7 @@ pub struct TryOut {
 ///
 /// # Errors
 /// If the runtime cannot be used, or `work` fails.
-pub fn with<T>(
+pub(super) fn with<T>(
     config: &Config,
     work: impl AsyncFnOnce(&mut TryOut) -> anyhow::Result<T>,
 ) -> Result<T, Refused> {
@@ -57,7 +57,7 @@ impl TryOut {
     ///
     /// # Errors
     /// If no guest can start.
-    pub async fn run(
+    pub(super) async fn run(
         &mut self,
         lane: Arc<Lane>,
         message: Message,
@@ -84,7 +84,7 @@ impl TryOut {
     ///
     /// # Errors
     /// If the guest cannot start.
-    pub async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
+    pub(super) async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
         if let Some(guest) = &self.guest {
             return Ok(guest.clone());
         }

@@ -3,12 +3,12 @@
 use rustix::time::{ClockId, clock_gettime};
 
 /// Returns the processor time that the process has used.
-pub fn process_seconds() -> f64 {
+pub(crate) fn process_seconds() -> f64 {
     seconds(ClockId::ProcessCPUTime)
 }
 
 /// Returns the processor time that the calling thread has used.
-pub fn thread_seconds() -> f64 {
+pub(crate) fn thread_seconds() -> f64 {
     if cfg!(feature = "uncounted") {
         return 0.0;
     }

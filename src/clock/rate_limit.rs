@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// Admits at most `MOST` lines of one kind in a second, and counts the others.
 #[derive(Debug, Default)]
-pub struct RateLimit<const MOST: u32>(Mutex<State>);
+pub(crate) struct RateLimit<const MOST: u32>(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -20,7 +20,7 @@ struct State {
 
 /// The answer to a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Admit {
+pub(crate) enum Admit {
     /// The line is to be logged.
     Log {
         /// Number of lines that were left out before this one and not reported yet.
@@ -32,7 +32,7 @@ pub enum Admit {
 
 impl<const MOST: u32> RateLimit<MOST> {
     /// Admits a line at `now`, or counts it as left out.
-    pub fn admit(&self, now: Instant) -> Admit {
+    pub(crate) fn admit(&self, now: Instant) -> Admit {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut left_out = 0;
         if state.is_over(now) {
@@ -51,7 +51,7 @@ impl<const MOST: u32> RateLimit<MOST> {
     }
 
     /// Takes the number of lines that were left out and not reported yet, if their second is over at `now`; 0 if not.
-    pub fn overdue(&self, now: Instant) -> u64 {
+    pub(crate) fn overdue(&self, now: Instant) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.is_over(now) {
             std::mem::take(&mut state.left_out)
@@ -61,7 +61,7 @@ impl<const MOST: u32> RateLimit<MOST> {
     }
 
     /// Number of lines that were left out and will not be reported by any later line.
-    pub fn into_left_out(self) -> u64 {
+    pub(crate) fn into_left_out(self) -> u64 {
         let state = self.0.into_inner();
         state.unwrap_or_else(PoisonError::into_inner).left_out
     }

@@ -9,7 +9,7 @@ use super::source::Location;
 
 /// Whether a problem keeps the pipeline from running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It cannot run.
     Error,
     /// It runs, perhaps not as meant.
@@ -18,7 +18,7 @@ pub enum Severity {
 
 /// One problem, with its place and what to do about it.
 #[derive(Clone, Debug)]
-pub struct Diagnostic {
+pub(crate) struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong.
@@ -33,12 +33,12 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A problem that keeps the pipeline from running.
-    pub fn error(message: impl Into<String>) -> Self {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message.into())
     }
 
     /// Something worth knowing.
-    pub fn warning(message: impl Into<String>) -> Self {
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message.into())
     }
 
@@ -54,27 +54,27 @@ impl Diagnostic {
 
     /// Says where it is.
     #[must_use]
-    pub fn at(mut self, location: impl Into<Option<Location>>) -> Self {
+    pub(crate) fn at(mut self, location: impl Into<Option<Location>>) -> Self {
         self.location = location.into();
         self
     }
 
     /// Says what to do.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Shows one more place, with what it is.
     #[must_use]
-    pub fn related(mut self, location: Location, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, location: Location, label: impl Into<String>) -> Self {
         self.related.push((location, label.into()));
         self
     }
 
     /// The text to print, without a final newline; `colour` for terminals.
-    pub fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -128,21 +128,21 @@ impl fmt::Display for Diagnostic {
 
 /// All problems found at once.
 #[derive(Clone, Debug, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub(crate) struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Adds one.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
     /// Whether one of them keeps the pipeline from running.
-    pub fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.iter().any(|one| one.severity == Severity::Error)
     }
 
     /// The text to print, an empty line between problems, without a final newline.
-    pub fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let texts: Vec<_> = self.iter().map(|one| one.render(colour)).collect();
         texts.join("\n\n")
     }

@@ -16,7 +16,7 @@ use super::{env, overrides, print, raw, secrets};
 
 /// Where a config comes from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// A file; scripts named in it are found from its folder.
     File(PathBuf),
     /// Text read from standard input (`-c -`), which then cannot be the pipeline's input as well.
@@ -55,7 +55,7 @@ impl Source {
 
 /// A config, and what is worth knowing about it.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The config.
     pub config: Config,
     /// Fields without effect and the like.
@@ -71,7 +71,7 @@ impl Config {
     ///
     /// All problems at once, in the order of the text. Only malformed YAML is told alone: behind
     /// it nothing can be trusted.
-    pub fn load(
+    pub(crate) fn load(
         source: Source,
         overrides: &[String],
         env: &dyn Fn(&str) -> Option<String>,
@@ -94,7 +94,7 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::load`].
-    pub fn print(
+    pub(crate) fn print(
         source: Source,
         overrides: &[String],
         env: &dyn Fn(&str) -> Option<String>,
@@ -112,7 +112,7 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::load`].
-    pub fn for_script(
+    pub(crate) fn for_script(
         script: &str,
         imports: &[String],
         overrides: &[String],

@@ -15,10 +15,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::guest::runtime::KNOWN as RUNTIMES;
-pub use case::*;
-pub use kafka::*;
-pub use service::*;
+pub(crate) use crate::guest::runtime::KNOWN as RUNTIMES;
+pub(crate) use case::*;
+pub(crate) use kafka::*;
+pub(crate) use service::*;
 
 use super::script::Stage;
 use super::section::section;
@@ -26,7 +26,7 @@ use super::texts::{Parsed, Size, Span};
 
 /// A whole pipeline.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where messages come from.
     pub input: InputConfig,
     /// What happens to them.
@@ -51,7 +51,7 @@ pub struct Config {
 
 impl Config {
     /// What becomes of a message that fails.
-    pub fn failure_policy(&self) -> FailurePolicy<'_> {
+    pub(crate) fn failure_policy(&self) -> FailurePolicy<'_> {
         match (self.pipeline.on_error, &self.dead_letter, &self.input) {
             (OnError::Drop, _, _) => FailurePolicy::Drop,
             (OnError::DeadLetter, Some(output), _) => match self.delivery {
@@ -71,7 +71,7 @@ impl Config {
 
 /// What becomes of a message that fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FailurePolicy<'a> {
+pub(crate) enum FailurePolicy<'a> {
     /// It is dropped, as asked for by name.
     Drop,
     /// It goes to this output.
@@ -86,7 +86,7 @@ pub enum FailurePolicy<'a> {
 
 /// Where messages come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum InputConfig {
+pub(crate) enum InputConfig {
     /// Lines of standard input.
     Stdin(StdinConfig),
     /// Messages made by a script or from a literal.
@@ -97,7 +97,7 @@ pub enum InputConfig {
 
 /// Lines of standard input.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StdinConfig {
+pub(crate) struct StdinConfig {
     /// The longest line in bytes; a longer one becomes a dead letter.
     pub max_line: usize,
     /// What ends a line; `None` for a newline, with or without a carriage return before it.
@@ -109,7 +109,7 @@ pub struct StdinConfig {
 
 /// Messages made here.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GenerateConfig {
+pub(crate) struct GenerateConfig {
     /// What a message is.
     pub source: GenerateSource,
     /// The time between two batches; zero for as fast as possible.
@@ -122,7 +122,7 @@ pub struct GenerateConfig {
 
 /// What `generate` makes messages of.
 #[derive(Clone, Debug, PartialEq)]
-pub enum GenerateSource {
+pub(crate) enum GenerateSource {
     /// The `root` of a script.
     Script(Stage),
     /// A literal as JSON text, with its numbers as they were written.
@@ -131,7 +131,7 @@ pub enum GenerateSource {
 
 /// What happens to messages.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PipelineConfig {
+pub(crate) struct PipelineConfig {
     /// The scripts, one after the other; at least one.
     pub stages: Vec<Stage>,
     /// The most guests; at least 1.
@@ -147,7 +147,7 @@ pub struct PipelineConfig {
 section! {
     /// How many messages may fail.
     #[derive(Copy)]
-    pub struct MaxFailures {
+    pub(crate) struct MaxFailures {
         /// The share of messages that may fail, from 0 to less than 1.
         share: f64 = 0.9,
         /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
@@ -159,7 +159,7 @@ section! {
 /// What happens to a failed message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OnError {
+pub(crate) enum OnError {
     /// It goes to the dead-letter output.
     DeadLetter,
     /// It is dropped, as asked for by name.
@@ -168,7 +168,7 @@ pub enum OnError {
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq)]
-pub enum OutputConfig {
+pub(crate) enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
     /// Nowhere.
@@ -179,7 +179,7 @@ pub enum OutputConfig {
 
 section! {
     /// Standard output.
-    pub struct StdoutConfig {
+    pub(crate) struct StdoutConfig {
         /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X.
         #[serde(with = "Parsed")]
         #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;")]
@@ -190,7 +190,7 @@ section! {
 
 /// What follows each message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum StdoutCodec {
+pub(crate) enum StdoutCodec {
     /// A newline.
     #[default]
     Lines,
@@ -202,7 +202,7 @@ pub enum StdoutCodec {
 
 impl StdoutCodec {
     /// The bytes to write after each message.
-    pub fn terminator(&self) -> &[u8] {
+    pub(crate) fn terminator(&self) -> &[u8] {
         match self {
             Self::Lines => b"\n",
             Self::AllBytes => b"",
@@ -238,7 +238,7 @@ impl fmt::Display for StdoutCodec {
 
 section! {
     /// The sandboxed Python interpreters.
-    pub struct GuestsConfig {
+    pub(crate) struct GuestsConfig {
         /// Which CPython they are made from; `nerodia runtime list` shows which are installed.
         #[schemars(extend("enum" = RUNTIMES))]
         runtime: String = RUNTIMES[0].into(),
@@ -276,14 +276,14 @@ section! {
 
 impl GuestsConfig {
     /// Beyond how many bytes a guest is replaced.
-    pub fn recycle_above(&self) -> u64 {
+    pub(crate) fn recycle_above(&self) -> u64 {
         self.recycle.memory.unwrap_or(self.memory / 2)
     }
 }
 
 section! {
     /// When a guest is replaced by a fresh one.
-    pub struct RecycleConfig {
+    pub(crate) struct RecycleConfig {
         /// After so many messages. Without it: never for that reason.
         #[schemars(range(min = 1), example = 1_000_000)]
         after_messages: Option<u64>,

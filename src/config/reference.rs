@@ -27,7 +27,7 @@ Kafka that are called mandatory. Fields and their meaning are Bento's where Bent
 ";
 
 /// The config reference as Markdown: a table for each section.
-pub fn reference() -> String {
+pub(crate) fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, &mut Vec::new(), &SCHEMA, "");
     page

@@ -64,7 +64,7 @@ pub(super) fn types(schema: &Value) -> Vec<&str> {
 ///
 /// In a YAML file, `# yaml-language-server: $schema=nerodia.schema.json` on the first line makes
 /// editors use it.
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut schema = SCHEMA.clone();
     loosen(&mut schema);
     schema

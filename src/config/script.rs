@@ -9,7 +9,7 @@ use super::tree::{Node, Scalar, Style};
 
 /// One Python script of a pipeline. It equals one with the same Python from the same lines of the same file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// The user's name for it.
     pub label: Option<String>,
     /// The Python.
@@ -22,7 +22,7 @@ pub struct Stage {
 
 impl Stage {
     /// Where a module of `imports` stands, or else the first line of the script.
-    pub fn import_position(&self, module: &str) -> Location {
+    pub(crate) fn import_position(&self, module: &str) -> Location {
         self.imports
             .iter()
             .position(|one| one == module)
@@ -33,7 +33,7 @@ impl Stage {
 
 /// Where a script stands: a block in a config file, a file of its own, a command line argument.
 #[derive(Clone, Debug)]
-pub struct ScriptOrigin {
+pub(crate) struct ScriptOrigin {
     source: Arc<SourceText>,
     lines: Lines,
     /// Where each module stands that the script may import.
@@ -107,7 +107,7 @@ impl ScriptOrigin {
     ///
     /// Exact for files, for literal blocks (`|`) and for a line without escapes. A script that is written in another
     /// way is told by its beginning.
-    pub fn position(&self, line: usize, column: usize) -> Location {
+    pub(crate) fn position(&self, line: usize, column: usize) -> Location {
         let (line, column) = (line.max(1), column.max(1));
         match &self.lines {
             Lines::Same => self.source.location(line, column, 1),
@@ -123,13 +123,13 @@ impl ScriptOrigin {
     ///
     /// Lines in a traceback are the script's own; [`ScriptOrigin::position`] says which lines of
     /// the file they are.
-    pub fn display_name(&self) -> &str {
+    pub(crate) fn display_name(&self) -> &str {
         self.source.name()
     }
 
     /// The text the script stands in.
     #[cfg(test)]
-    pub fn source(&self) -> &Arc<SourceText> {
+    pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 }

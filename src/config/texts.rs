@@ -69,11 +69,11 @@ pub(super) fn show_size(bytes: u64) -> String {
 pub(super) struct Span;
 
 impl Span {
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         pause(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 
-    pub fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&humantime::format_duration(*span))
     }
 }
@@ -97,12 +97,17 @@ impl JsonSchema for Span {
 pub(super) struct Size;
 
 impl Size {
-    pub fn deserialize<'de, D: Deserializer<'de>, B: TryFrom<u64>>(from: D) -> Result<B, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, B: TryFrom<u64>>(
+        from: D,
+    ) -> Result<B, D::Error> {
         let bytes = size(&Value::deserialize(from)?).map_err(D::Error::custom)?;
         B::try_from(bytes).map_err(|_| D::Error::custom("a size of more bytes than there can be"))
     }
 
-    pub fn serialize<S: Serializer, B: Serialize>(bytes: &B, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer, B: Serialize>(
+        bytes: &B,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         let bytes = serde_json::to_value(bytes).map_err(S::Error::custom)?;
         match bytes.as_u64() {
             Some(bytes) if bytes.is_multiple_of(1 << 10) => to.serialize_str(&show_size(bytes)),
@@ -132,7 +137,7 @@ impl JsonSchema for Size {
 pub(super) struct Parsed;
 
 impl Parsed {
-    pub fn deserialize<'de, D, T>(from: D) -> Result<T, D::Error>
+    pub(super) fn deserialize<'de, D, T>(from: D) -> Result<T, D::Error>
     where
         D: Deserializer<'de>,
         T: FromStr<Err = String>,
@@ -141,7 +146,10 @@ impl Parsed {
         text.parse().map_err(D::Error::custom)
     }
 
-    pub fn serialize<S: Serializer, T: fmt::Display>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer, T: fmt::Display>(
+        value: &T,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_str(value)
     }
 }

@@ -38,17 +38,17 @@ pub(super) struct Entry {
 
 impl Node {
     /// An empty mapping: what an empty config is.
-    pub fn empty(at: Location) -> Self {
+    pub(super) fn empty(at: Location) -> Self {
         let data = Data::Map(Vec::new());
         Self { at, data }
     }
 
-    pub fn is_null(&self) -> bool {
+    pub(super) fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar(scalar) if scalar.is_null())
     }
 
     /// What it is, in the words of an error message.
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match &self.data {
             Data::Scalar(scalar) => scalar.describe(),
             Data::List(_) => "a list".into(),
@@ -56,7 +56,7 @@ impl Node {
         }
     }
 
-    pub fn scalar(&self) -> Option<&Scalar> {
+    pub(super) fn scalar(&self) -> Option<&Scalar> {
         match &self.data {
             Data::Scalar(scalar) => Some(scalar),
             Data::List(_) | Data::Map(_) => None,
@@ -78,13 +78,13 @@ impl Node {
     }
 
     /// The node of a field.
-    pub fn find(&self, path: &FieldPath) -> Option<&Node> {
+    pub(super) fn find(&self, path: &FieldPath) -> Option<&Node> {
         let mut names = path.names().into_iter();
         names.try_fold(self, |node, name| Some(node.child(name)?.0))
     }
 
     /// The place of a field, or of the nearest thing around it, and that thing's path.
-    pub fn nearest(&self, path: &FieldPath) -> (FieldPath, Location) {
+    pub(super) fn nearest(&self, path: &FieldPath) -> (FieldPath, Location) {
         let (mut node, mut at, mut depth) = (self, &self.at, 0);
         for name in path.names() {
             let Some(child) = node.child(name) else { break };
@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// As JSON text, numbers exactly as they were written.
-    pub fn to_json_text(&self) -> Result<String, (Location, String)> {
+    pub(super) fn to_json_text(&self) -> Result<String, (Location, String)> {
         match &self.data {
             Data::Scalar(scalar) => {
                 let text = scalar.to_json_text();
@@ -121,7 +121,7 @@ impl Node {
 impl Entry {
     /// The place of its value, or of the key where the value is a mapping or a list: their first line says less than
     /// their name. A value left out has no place of its own.
-    pub fn place(&self) -> &Location {
+    pub(super) fn place(&self) -> &Location {
         match &self.value.data {
             Data::Scalar(scalar) if !scalar.text.is_empty() => &self.value.at,
             _ => &self.key_at,

@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats::Observed;
 
 /// Result of a pipeline, for the exit code and the summary.
-pub struct Finished {
+pub(crate) struct Finished {
     /// Config that was in use at the end.
     pub config: Arc<Config>,
     /// End of the pipeline.
@@ -43,7 +43,7 @@ pub struct Finished {
 ///
 /// # Errors
 /// If the system refuses what the actors need.
-pub fn run(
+pub(crate) fn run(
     config: Config,
     runtime: Arc<Runtime>,
     reloading: Option<Reloading>,

@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Files that are watched. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Watched(Arc<Mutex<State>>);
+pub(super) struct Watched(Arc<Mutex<State>>);
 
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -30,13 +30,13 @@ struct State {
 
 impl Watched {
     /// Sets the files to watch, because the config that names them is in use.
-    pub fn files(&self, files: Vec<PathBuf>) {
+    pub(super) fn files(&self, files: Vec<PathBuf>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (state.files, state.refused) = (files, false);
     }
 
     /// Notes that the config was refused.
-    pub fn refused(&self) {
+    pub(super) fn refused(&self) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -55,7 +55,7 @@ impl Watched {
 ///
 /// # Errors
 /// If the system cannot start a thread.
-pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
+pub(super) fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
     let mut settling = Settling::new(look(&watched.state().files));
     let mut tried = Instant::now();
     let watch = move || {

@@ -5,7 +5,7 @@ use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::guest::error::{ScriptProblem, StartError};
 
 /// Explains why guests cannot start with the scripts of `config`.
-pub fn of_start(config: &Config, error: &StartError) -> Diagnostics {
+pub(crate) fn of_start(config: &Config, error: &StartError) -> Diagnostics {
     let StartError::Scripts(problems) = error else {
         return Diagnostic::error(format!("guests cannot start: {error}")).into();
     };

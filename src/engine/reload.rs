@@ -21,10 +21,10 @@ use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
 
 /// Function that loads the config again.
-pub type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
+pub(crate) type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
 
 /// Settings of the reload.
-pub struct Reloading {
+pub(crate) struct Reloading {
     /// Function that loads the config again.
     pub load: Load,
     /// Path of the config file.
@@ -35,7 +35,7 @@ pub struct Reloading {
 
 /// Actors that a reload changes.
 #[derive(Clone)]
-pub struct Targets {
+pub(crate) struct Targets {
     /// Supervisor, which lets guests with the new scripts take over.
     pub supervisor: Recipient<NewScripts>,
     /// Resequencer, which counts the failures of the new scripts.
@@ -43,7 +43,7 @@ pub struct Targets {
 }
 
 /// Actor that reloads the config, one time after the other.
-pub struct Reloader {
+pub(crate) struct Reloader {
     load: Load,
     file: PathBuf,
     running: Running,
@@ -61,7 +61,7 @@ impl Reloader {
     ///
     /// # Errors
     /// If the system does not allow a handler for the signal, or cannot start a thread for the watch.
-    pub fn start(
+    pub(crate) fn start(
         reloading: Reloading,
         running: Running,
         runtime: Arc<Runtime>,

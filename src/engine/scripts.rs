@@ -11,14 +11,14 @@ use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, Recycle};
 
 /// Returns the specification of guests of `runtime` that run the scripts of `config`.
-pub fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
+pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
     let stages = stages.map(hello_stage).collect();
     Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
 }
 
 /// Returns the plan of guests of `runtime`, with the limits on their number: what a reload can change.
-pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
+pub(crate) fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
     let Config {
         pipeline, guests, ..
     } = config;
@@ -37,7 +37,7 @@ pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
 }
 
 /// Returns the limit on failed messages of the scripts in `plan`.
-pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
+pub(crate) fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
     FailureLimit {
         max_failures: config.pipeline.max_failures,
         script_hash: Arc::clone(plan.spec.script_hash()),
@@ -45,7 +45,10 @@ pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
 }
 
 /// Returns all scripts, in the order in which guests number them: that of a `generate` input is the first.
-pub fn all<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
+pub(crate) fn all<'a>(
+    input: &'a InputConfig,
+    stages: &'a [Stage],
+) -> impl Iterator<Item = &'a Stage> {
     let generator = match input {
         InputConfig::Generate(GenerateConfig {
             source: GenerateSource::Script(stage),

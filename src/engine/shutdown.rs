@@ -10,7 +10,7 @@ use crate::guest::error::StartError;
 
 /// Way in which a pipeline ended.
 #[derive(Debug)]
-pub enum End {
+pub(crate) enum End {
     /// All messages were answered for.
     Well,
     /// All messages were answered for, but some became dead letters.
@@ -23,11 +23,11 @@ pub enum End {
 
 /// Place where the engine puts its end for the code that runs it.
 #[derive(Debug, Clone, Default)]
-pub struct EndCell(Arc<Mutex<Option<End>>>);
+pub(crate) struct EndCell(Arc<Mutex<Option<End>>>);
 
 impl EndCell {
     /// Sets the end. Returns false, and changes nothing, if it was already set.
-    pub fn set(&self, end: End) -> bool {
+    pub(crate) fn set(&self, end: End) -> bool {
         let mut cell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = cell.is_none();
         cell.get_or_insert(end);
@@ -35,7 +35,7 @@ impl EndCell {
     }
 
     /// Returns the end. Returns `Failed` if there is none, which is a bug.
-    pub fn take(&self) -> End {
+    pub(crate) fn take(&self) -> End {
         let end = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         end.unwrap_or_else(|| End::Failed(anyhow::anyhow!("the engine stopped without an end")))
     }
@@ -44,7 +44,7 @@ impl EndCell {
 /// Signal that asks the engine to end.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub enum Signal {
+pub(crate) enum Signal {
     /// Ctrl-C.
     Interrupt,
     /// The signal by which services are ended.
@@ -64,7 +64,7 @@ impl fmt::Display for Signal {
 ///
 /// # Errors
 /// If the system does not allow handlers for the signals.
-pub fn listen(engine: &Recipient<Signal>) -> std::io::Result<()> {
+pub(crate) fn listen(engine: &Recipient<Signal>) -> std::io::Result<()> {
     for (kind, name) in [
         (SignalKind::interrupt(), Signal::Interrupt),
         (SignalKind::terminate(), Signal::Terminate),

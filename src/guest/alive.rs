@@ -24,7 +24,7 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    pub fn new(instance: Instance, uses_meta: bool, limits: &Limits) -> Self {
+    pub(super) fn new(instance: Instance, uses_meta: bool, limits: &Limits) -> Self {
         let killed_at = |mean: Duration| Instant::now() + mean.mul_f64(2.0 * random_fraction());
         Self {
             instance,
@@ -36,32 +36,32 @@ impl Alive {
     }
 
     /// Returns whether the guest has run nothing yet, so that no message has left traces in it.
-    pub fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         self.requests == 0
     }
 
     /// Returns how the guest ended, if it has ended since READY or since its last answer.
-    pub fn over(&self) -> Option<&Death> {
+    pub(super) fn over(&self) -> Option<&Death> {
         self.instance.over()
     }
 
     /// Returns the id of the next request.
-    pub fn next_id(&self) -> u32 {
+    pub(super) fn next_id(&self) -> u32 {
         self.requests
     }
 
     /// Returns whether scripts use `meta`, so that it must be sent.
-    pub fn uses_meta(&self) -> bool {
+    pub(super) fn uses_meta(&self) -> bool {
         self.uses_meta
     }
 
     /// Returns how many messages the next request should have.
-    pub fn pace(&self) -> usize {
+    pub(super) fn pace(&self) -> usize {
         self.pace.next()
     }
 
     /// Returns the guest's memory in bytes.
-    pub fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         self.instance.memory().bytes()
     }
 
@@ -71,7 +71,7 @@ impl Alive {
     /// # Errors
     /// The way in which the guest died. Outcomes that were appended nevertheless belong to messages before the fatal
     /// one.
-    pub fn answer(
+    pub(super) fn answer(
         &mut self,
         request: &[u8],
         count: usize,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::runtime::RuntimeError;
 
 /// Installed artifact and its expected checksum.
-pub struct Artifact {
+pub(crate) struct Artifact {
     path: PathBuf,
     sha256: String,
 }
@@ -18,7 +18,7 @@ impl Artifact {
     ///
     /// # Errors
     /// If either file is missing.
-    pub fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
+    pub(crate) fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
         let path = directory.join(format!("{name}.wasm"));
         if !path.is_file() {
             let name = name.to_owned();
@@ -52,7 +52,7 @@ impl Artifact {
     ///
     /// # Errors
     /// [`RuntimeError::Corrupt`] with both sums.
-    pub fn verify(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn verify(&self) -> Result<(), RuntimeError> {
         let found = sha256_of(&self.path).map_err(|source| self.io(source))?;
         if found == self.sha256 {
             return Ok(());
@@ -65,12 +65,12 @@ impl Artifact {
     }
 
     /// Returns the path of the artifact.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns the expected checksum.
-    pub fn sha256(&self) -> &str {
+    pub(crate) fn sha256(&self) -> &str {
         &self.sha256
     }
 
@@ -107,7 +107,7 @@ impl Artifact {
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     std::io::copy(
         &mut std::io::BufReader::with_capacity(1 << 18, fs::File::open(path)?),
@@ -117,7 +117,7 @@ pub fn sha256_of(path: &Path) -> std::io::Result<String> {
 }
 
 /// Returns `bytes` in lowercase hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -19,11 +19,11 @@ use super::stdio::Stdio;
 use super::store::State;
 
 /// Text of the guests' program.
-pub const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
+pub(crate) const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
 
 /// Program that the artifact runs to compile the text, which is its last argument. Tracebacks name the same file as if
 /// Python had got the text itself.
-pub const COMPILER: &str = "\
+pub(crate) const COMPILER: &str = "\
 import marshal, sys
 code = compile(sys.argv[1], '<string>', 'exec')
 sys.stdout.buffer.write(marshal.dumps(code))
@@ -37,7 +37,7 @@ const MOST_LOG: u64 = 1 << 20;
 
 /// Reason why the artifact gave no bytecode.
 #[derive(Debug, thiserror::Error)]
-pub enum BytecodeError {
+pub(crate) enum BytecodeError {
     /// The system could not start a thread.
     #[error("the system gives no thread: {0}")]
     NoThread(std::io::Error),
@@ -53,7 +53,10 @@ pub enum BytecodeError {
 ///
 /// # Errors
 /// [`BytecodeError`] if the run fails, takes too long, or writes something else.
-pub fn make(engine: &Engine, program: &InstancePre<State>) -> Result<Vec<u8>, BytecodeError> {
+pub(crate) fn make(
+    engine: &Engine,
+    program: &InstancePre<State>,
+) -> Result<Vec<u8>, BytecodeError> {
     make_within(LIMIT, engine, program)
 }
 
@@ -113,7 +116,7 @@ fn is_code(bytes: &[u8]) -> bool {
 
 /// Returns the program that Python runs in a guest: it reads bytecode of `length` bytes from standard input, executes
 /// its definitions, and calls `main`. The stack then has as few frames as if Python had got the text itself.
-pub fn loader(length: usize) -> String {
+pub(crate) fn loader(length: usize) -> String {
     format!(
         "\
 import marshal, os

@@ -24,7 +24,7 @@ use super::meter;
 
 /// Name of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     runtime: String,
     hash: String,
     kind: Kind,
@@ -41,13 +41,13 @@ enum Kind {
 
 /// Directories in which compiled runtimes are kept.
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub(crate) struct Cache {
     directories: Vec<PathBuf>,
 }
 
 /// Reason why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CacheError {
+pub(crate) enum CacheError {
     /// The entry is not what was written.
     #[error("the compiled runtime {} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
     Corrupt {
@@ -70,7 +70,7 @@ pub enum CacheError {
 
 impl CacheError {
     /// Returns what the user can do about the error.
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         match self {
             CacheError::Corrupt { path, .. } => format!(
                 "delete {} (it is made again in some seconds), or run `nerodia runtime compile --force`",
@@ -85,12 +85,12 @@ impl CacheError {
 
 impl Key {
     /// Creates the key for the machine code of runtime `name`, whose artifact has this checksum, under this engine.
-    pub fn of_machine_code(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+    pub(crate) fn of_machine_code(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
         Self::new(Kind::MachineCode, name, artifact_sha256, engine, &[])
     }
 
     /// Creates the key for the bytecode of the guests' program, for the same runtime and engine.
-    pub fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+    pub(crate) fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
         let texts = [COMPILER, ENTRYPOINT];
         Self::new(Kind::Bytecode, name, artifact_sha256, engine, &texts)
     }
@@ -143,7 +143,7 @@ impl Kind {
 
 impl Cache {
     /// Creates a cache that searches all of `directories` and writes to the first one that is writable.
-    pub fn new(directories: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(directories: Vec<PathBuf>) -> Self {
         Self { directories }
     }
 
@@ -151,7 +151,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Corrupt`] if the file exists and is not what was written.
-    pub fn find(&self, key: &Key) -> Result<Option<PathBuf>, CacheError> {
+    pub(crate) fn find(&self, key: &Key) -> Result<Option<PathBuf>, CacheError> {
         let entry = self.entry(key, |path| Ok(((), sha256_of(path)?)))?;
         Ok(entry.map(|(path, ())| path))
     }
@@ -160,7 +160,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Corrupt`] if the entry is not what was written.
-    pub fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, CacheError> {
+    pub(crate) fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, CacheError> {
         let entry = self.entry(key, |path| {
             let bytes = fs::read(path)?;
             let sum = hex(&Sha256::digest(&bytes));
@@ -203,7 +203,7 @@ impl Cache {
     ///
     /// # Errors
     /// If no directory is writable.
-    pub fn store(&self, key: &Key, code: &[u8]) -> Result<PathBuf, CacheError> {
+    pub(crate) fn store(&self, key: &Key, code: &[u8]) -> Result<PathBuf, CacheError> {
         let mut last = None;
         for directory in &self.directories {
             match write_entry(directory, key, code) {
@@ -223,7 +223,7 @@ impl Cache {
     }
 
     /// Removes the entry for `key` from all directories.
-    pub fn forget(&self, key: &Key) {
+    pub(crate) fn forget(&self, key: &Key) {
         for directory in &self.directories {
             let path = key.path(directory);
             // Best effort: a file that does not exist need not be removed.

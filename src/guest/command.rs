@@ -14,7 +14,7 @@ const START: &str = "_start";
 const PYTHON: [&str; 4] = ["python", "-I", "-B", "-c"];
 
 /// Command, and the program that it runs as a guest.
-pub struct Command {
+pub(crate) struct Command {
     program: InstancePre<State>,
     arguments: Vec<String>,
     /// Bytecode of the guests' program, which all guests share.
@@ -23,7 +23,7 @@ pub struct Command {
 
 impl Command {
     /// Creates a command that runs `bytecode`.
-    pub fn new(program: InstancePre<State>, bytecode: Bytes) -> Self {
+    pub(crate) fn new(program: InstancePre<State>, bytecode: Bytes) -> Self {
         let arguments = arguments([bytecode::loader(bytecode.len())]);
         Self {
             program,
@@ -33,23 +33,23 @@ impl Command {
     }
 
     /// Returns a guest's command line.
-    pub fn arguments(&self) -> &[String] {
+    pub(crate) fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
     /// Returns what a guest reads from standard input before the first frame.
-    pub fn bytecode(&self) -> &Bytes {
+    pub(crate) fn bytecode(&self) -> &Bytes {
         &self.bytecode
     }
 
     /// Starts a guest's only call, in `store`.
-    pub fn call(&self, store: Store<State>) -> Call {
+    pub(crate) fn call(&self, store: Store<State>) -> Call {
         call(&self.program, store)
     }
 }
 
 /// Returns the command line of a `python` that runs the first of `rest` with the others as arguments.
-pub fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
+pub(crate) fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
     PYTHON.map(str::to_owned).into_iter().chain(rest).collect()
 }
 
@@ -57,7 +57,7 @@ pub fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
 ///
 /// # Errors
 /// If the module is not such a command.
-pub fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
+pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
     if module.get_export(START).is_none() {
         wasmtime::bail!("it has no function `{START}`");
     }
@@ -76,7 +76,7 @@ pub fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<St
 }
 
 /// Returns the call that lasts for the whole life of `program`, in `store`.
-pub fn call(program: &InstancePre<State>, mut store: Store<State>) -> Call {
+pub(crate) fn call(program: &InstancePre<State>, mut store: Store<State>) -> Call {
     let program = program.clone();
     Box::pin(async move {
         let instance = program.instantiate_async(&mut store).await?;

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 /// Time at which a guest must be done, by a clock that stands still while the process does. Cheap to clone; all clones
 /// are the same deadline.
 #[derive(Debug, Clone)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     clock: Clock,
     at: Arc<AtomicU64>,
 }
@@ -17,17 +17,17 @@ pub struct Deadline {
 /// Trap that ends a guest whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("its time is over")]
-pub struct Over;
+pub(crate) struct Over;
 
 impl Deadline {
     /// Creates a deadline by `clock` that has passed.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         let at = Arc::default();
         Self { clock, at }
     }
 
     /// Lets the guest run for `limit` from now on.
-    pub fn set(&self, limit: Duration) {
+    pub(crate) fn set(&self, limit: Duration) {
         let at = self.clock.now().saturating_add(limit).as_nanos();
         let at = u64::try_from(at).unwrap_or(u64::MAX);
         // Only the guest's own thread sets and reads the deadline.
@@ -38,7 +38,7 @@ impl Deadline {
     ///
     /// # Errors
     /// [`Over`] if the deadline has passed.
-    pub fn check(&self) -> Result<(), Over> {
+    pub(crate) fn check(&self) -> Result<(), Over> {
         if self.left().is_zero() {
             Err(Over)
         } else {
@@ -47,7 +47,7 @@ impl Deadline {
     }
 
     /// Returns the time until the deadline passes.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         Duration::from_nanos(self.at.load(Ordering::Relaxed)).saturating_sub(self.clock.now())
     }
 }

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 /// Way in which a guest died while it ran a batch. Each has a name that logs, dead letters and metrics share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Death {
+pub(crate) enum Death {
     /// WebAssembly trapped: the interpreter crashed.
     #[error("the interpreter crashed: {0}")]
     Trap(String),
@@ -41,7 +41,7 @@ pub enum Death {
 
 impl Death {
     /// Returns the name of the death.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Death::Trap(_) => "Trap",
             Death::StackOverflow(_) => "StackOverflow",
@@ -56,14 +56,14 @@ impl Death {
     }
 
     /// Returns whether the messages that the guest ran may be to blame.
-    pub fn blames_messages(&self) -> bool {
+    pub(crate) fn blames_messages(&self) -> bool {
         !matches!(self, Death::Killed(_))
     }
 }
 
 /// Reason why a guest did not reach READY.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The guest said FAILED: scripts or imports cannot start. Another try cannot help.
     #[error("{}", .0.first().map_or("a script cannot start", |problem| problem.message.as_str()))]
     Scripts(Vec<ScriptProblem>),
@@ -92,7 +92,7 @@ pub enum StartError {
 
 impl StartError {
     /// Returns whether another try may succeed.
-    pub fn is_retriable(&self) -> bool {
+    pub(crate) fn is_retriable(&self) -> bool {
         matches!(
             self,
             StartError::Timeout(_) | StartError::NoThread | StartError::Died(_)
@@ -102,7 +102,7 @@ impl StartError {
 
 /// Reason why a script cannot start, with positions in the script itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub struct ScriptProblem {
+pub(crate) struct ScriptProblem {
     /// Index of the script among the stages; `None` if the problem concerns no script.
     pub stage: Option<usize>,
     /// Type of the exception: `SyntaxError`, `ModuleNotFoundError`, …

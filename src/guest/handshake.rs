@@ -8,11 +8,11 @@ use super::error::{Death, ScriptProblem, StartError};
 use super::instance::Instance;
 
 /// Version of the frames that host and guest exchange; see docs/protocol.md.
-pub const PROTOCOL: u64 = 2;
+pub(crate) const PROTOCOL: u64 = 2;
 
 /// First frame: the scripts that the guest is to run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Hello {
+pub(crate) struct Hello {
     protocol: u64,
     stages: Vec<HelloStage>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub struct Hello {
 
 /// One script, as the guest gets it.
 #[derive(Debug, Clone, Serialize)]
-pub struct HelloStage {
+pub(crate) struct HelloStage {
     /// Python source.
     pub script: String,
     /// Modules to make available by name.
@@ -41,7 +41,11 @@ struct Options {
 impl Hello {
     /// Creates a hello with `stages` that allows replies of at most `max_frame` bytes. `compiled` has the scripts as
     /// another guest compiled them, if there is one.
-    pub fn new(stages: Vec<HelloStage>, compiled: Option<Vec<String>>, max_frame: usize) -> Self {
+    pub(crate) fn new(
+        stages: Vec<HelloStage>,
+        compiled: Option<Vec<String>>,
+        max_frame: usize,
+    ) -> Self {
         Self {
             protocol: PROTOCOL,
             stages,
@@ -53,7 +57,7 @@ impl Hello {
 
 /// Content of READY.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Ready {
+pub(crate) struct Ready {
     protocol: u64,
     /// Version of Python.
     pub python: String,
@@ -75,7 +79,7 @@ struct Failed {
 ///
 /// # Errors
 /// The reason why the instance is not ready.
-pub async fn greet(
+pub(crate) async fn greet(
     instance: &mut Instance,
     hello: &Hello,
     limit: Duration,

@@ -22,13 +22,13 @@ use super::store::{self, Memory, State};
 use crate::clock::Clock;
 
 /// Call into WebAssembly that lasts for a guest's life.
-pub type Call = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
+pub(crate) type Call = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
 
 /// Interval of looks at the clock during a wait.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Interpreter of a guest, with its streams.
-pub struct Instance {
+pub(crate) struct Instance {
     life: Life,
     stdio: Stdio,
     memory: Memory,
@@ -43,7 +43,7 @@ enum Life {
 
 impl Instance {
     /// Creates an instance of `runtime`. It runs for the first time in [`reply`](Self::reply).
-    pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
+    pub(crate) fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
         let stdio = Stdio::new(runtime.preface(), outbox_limit, log);
         let (engine, arguments) = (runtime.engine(), runtime.arguments());
         Self::of(engine, arguments, stdio, memory, |store| {
@@ -52,7 +52,7 @@ impl Instance {
     }
 
     /// Creates an instance that runs `call`, with `arguments` as its command line.
-    pub fn of(
+    pub(crate) fn of(
         engine: &Engine,
         arguments: &[String],
         stdio: Stdio,
@@ -71,17 +71,17 @@ impl Instance {
     }
 
     /// Returns the guest's streams.
-    pub fn stdio(&self) -> &Stdio {
+    pub(crate) fn stdio(&self) -> &Stdio {
         &self.stdio
     }
 
     /// Returns the guest's memory.
-    pub fn memory(&self) -> &Memory {
+    pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
 
     /// Returns how the guest ended, if it has. A guest may end at the very moment when its last reply is complete.
-    pub fn over(&self) -> Option<&Death> {
+    pub(crate) fn over(&self) -> Option<&Death> {
         match &self.life {
             Life::Runs(_) => None,
             Life::Over(death) => Some(death),
@@ -92,7 +92,7 @@ impl Instance {
     ///
     /// # Errors
     /// The way in which the guest died. The instance is then of no use any more.
-    pub async fn reply<T>(
+    pub(crate) async fn reply<T>(
         &mut self,
         limit: Duration,
         take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,

@@ -15,11 +15,11 @@ use crate::message::{Outcomes, Slice};
 /// Request to start the guest's interpreter, the first time or after it died.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Result<Started, StartError>")]
-pub struct Start;
+pub(crate) struct Start;
 
 /// Answer of a guest that is ready.
 #[derive(Debug, Clone)]
-pub struct Started {
+pub(crate) struct Started {
     /// Content of READY.
     pub ready: Ready,
     /// Time from instantiation to READY.
@@ -31,7 +31,7 @@ pub struct Started {
 /// Request to run messages of a batch, or the first of them.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Executed")]
-pub struct Execute {
+pub(crate) struct Execute {
     /// Messages to run.
     pub slice: Slice,
     /// Index in the batch before which messages run one per request, since a request with them killed a guest.
@@ -40,7 +40,7 @@ pub struct Execute {
 
 /// Answer to [`Execute`].
 #[derive(Debug)]
-pub struct Executed {
+pub(crate) struct Executed {
     /// Outcomes of the first messages of the slice, as far as the guest got.
     pub outcomes: Outcomes,
     /// Reason why the guest stopped there.
@@ -56,7 +56,7 @@ pub struct Executed {
 impl Executed {
     /// Returns whether this can be the answer for `count` messages: a guest that is alive has answered for at least one
     /// of them, and no guest for more than there are.
-    pub fn answers(&self, count: usize) -> bool {
+    pub(crate) fn answers(&self, count: usize) -> bool {
         let answered = self.outcomes.items.len();
         match self.stop {
             Stop::Complete | Stop::Yielded => (1..=count).contains(&answered),
@@ -67,7 +67,7 @@ impl Executed {
 
 /// Reason why a guest stopped in its slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// The guest has run the whole slice.
     Complete,
     /// The guest stopped before the end, to pass on what it has.
@@ -87,7 +87,7 @@ pub enum Stop {
 
 /// Recipients of a guest's requests. Its thread ends with the last address.
 #[derive(Clone)]
-pub struct Link {
+pub(crate) struct Link {
     /// Recipient of [`Start`].
     pub start: Recipient<Start>,
     /// Recipient of [`Execute`].
@@ -98,10 +98,10 @@ pub struct Link {
 
 /// Value that is held on a guest's thread, to notice when the thread ends.
 #[derive(Debug, Default)]
-pub struct Thread;
+pub(crate) struct Thread;
 
 /// Maker of guests that all run the same scripts.
-pub trait MakeGuests: Send + Sync {
+pub(crate) trait MakeGuests: Send + Sync {
     /// Creates the guest with this number, whose interpreter [`Start`] starts, and whose log counts in `lines`.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ const LINE_LIMIT: usize = 4096;
 const LINES_A_SECOND: u32 = 100;
 
 /// Standard error of one guest.
-pub struct GuestLog {
+pub(crate) struct GuestLog {
     guest: usize,
     line: Vec<u8>,
     line_length: usize,
@@ -27,7 +27,7 @@ pub struct GuestLog {
 /// The limit on the lines of one guest. All its lives share one, and so does the guest that takes its place: a guest
 /// cannot log more by dying. Clones share their limit.
 #[derive(Debug, Clone, Default)]
-pub struct LineRate(Arc<Lines>);
+pub(crate) struct LineRate(Arc<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -77,11 +77,11 @@ impl Drop for Lines {
 
 /// Error of a request that wrote more log than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OverBudget;
+pub(crate) struct OverBudget;
 
 impl GuestLog {
     /// Creates the log of guest number `guest`, with `budget` bytes until the next [`renew`](Self::renew).
-    pub fn new(guest: usize, budget: u64, rate: LineRate) -> Self {
+    pub(crate) fn new(guest: usize, budget: u64, rate: LineRate) -> Self {
         Self {
             guest,
             line: Vec::new(),
@@ -94,14 +94,14 @@ impl GuestLog {
     }
 
     /// Begins a request, which may write `budget` bytes.
-    pub fn renew(&mut self, budget: u64) {
+    pub(crate) fn renew(&mut self, budget: u64) {
         self.allowed = budget;
         self.budget = budget;
         self.overflowed = None;
     }
 
     /// Returns how many bytes the running request has written.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.allowed - self.budget
     }
 
@@ -109,7 +109,7 @@ impl GuestLog {
     ///
     /// # Errors
     /// [`OverBudget`] if the request has written more than it may; the guest must be ended.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
         match self.budget.checked_sub(bytes.len() as u64) {
             Some(rest) => self.budget = rest,
             None => {
@@ -130,7 +130,7 @@ impl GuestLog {
     }
 
     /// Logs a line that has no end yet, and how much was left out, because the request is over.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if !self.line.is_empty() {
             self.end_line();
         }

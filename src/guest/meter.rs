@@ -32,11 +32,11 @@ mod facts;
 
 /// Version of the meter, to be changed with everything that this file and its submodules do to an artifact, so that
 /// artifacts are compiled again.
-pub const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 4;
 
 /// Reason why an artifact cannot be made interruptible.
 #[derive(Debug, thiserror::Error)]
-pub enum MeterError {
+pub(crate) enum MeterError {
     /// The artifact is not WebAssembly.
     #[error("{0}")]
     Malformed(#[from] reencode::Error<Infallible>),
@@ -49,7 +49,7 @@ pub enum MeterError {
 ///
 /// # Errors
 /// [`MeterError`]
-pub fn component(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
+pub(crate) fn component(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
     let mut meter = Meter::default();
     let mut component = Component::new();
     meter.parse_component(&mut component, Parser::new(0), wasm)?;
@@ -60,7 +60,7 @@ pub fn component(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
 ///
 /// # Errors
 /// [`MeterError`]
-pub fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
+pub(crate) fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
     let mut meter = Meter::default();
     let mut module = Module::new();
     meter.parse_core_module(&mut module, Parser::new(0), wasm)?;

@@ -16,7 +16,7 @@ const GROWTH: usize = 4;
 
 /// Choice of the next request's size from the cost of the last ones.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(crate) struct Pace {
     next: usize,
     target: Duration,
     target_log: u64,
@@ -24,7 +24,7 @@ pub struct Pace {
 
 /// Cost of a request.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Took {
+pub(crate) struct Took {
     /// Number of messages that it answered.
     pub messages: usize,
     /// Time from request to reply.
@@ -38,7 +38,7 @@ pub struct Took {
 impl Pace {
     /// Creates the pace for requests that may take `timeout` and write `max_log` bytes of log. These are the limits of
     /// one message, since a single message may reach them.
-    pub fn new(timeout: Duration, max_log: u64) -> Self {
+    pub(crate) fn new(timeout: Duration, max_log: u64) -> Self {
         Self {
             next: 1,
             // A request must end well within its deadline even if messages become somewhat slower.
@@ -48,12 +48,12 @@ impl Pace {
     }
 
     /// Returns the number of messages for the next request.
-    pub fn next(&self) -> usize {
+    pub(crate) fn next(&self) -> usize {
         self.next
     }
 
     /// Takes the cost of a request into account.
-    pub fn observe(&mut self, took: Took) {
+    pub(crate) fn observe(&mut self, took: Took) {
         let messages = took.messages.max(1) as u128;
         let fits = |target: u128, taken: u128| target * messages / taken.max(1);
         let fits = fits(self.target.as_nanos(), took.time.as_nanos())

@@ -10,7 +10,7 @@ use super::artifact::hex;
 use super::bytecode::ENTRYPOINT;
 
 /// Sources of the build, by their paths in the repository.
-pub const SOURCES: [(&str, &str); 7] = [
+pub(crate) const SOURCES: [(&str, &str); 7] = [
     (
         "scripts/install.sh",
         include_str!("../../scripts/install.sh"),
@@ -36,7 +36,7 @@ pub const SOURCES: [(&str, &str); 7] = [
 const PREFIX: &str = "packages-";
 
 /// Returns the name of the runtime with the packages of a requirements file with the text `requirements`.
-pub fn runtime_name(requirements: &str) -> String {
+pub(crate) fn runtime_name(requirements: &str) -> String {
     let mut hasher = Sha256::new();
     let runtime = SOURCES
         .iter()
@@ -49,7 +49,7 @@ pub fn runtime_name(requirements: &str) -> String {
 }
 
 /// Returns whether `name` is the name of such a runtime.
-pub fn is_one(name: &str) -> bool {
+pub(crate) fn is_one(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// Returns the directory of runtimes: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was
 /// built there, or `runtime/` in the program's directory.
-pub fn runtime_directory() -> PathBuf {
+pub(crate) fn runtime_directory() -> PathBuf {
     runtime_directory_of(&|name| std::env::var_os(name))
 }
 
 /// Returns where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or the directory of runtimes, or the user's cache.
-pub fn cache_directories() -> Vec<PathBuf> {
+pub(crate) fn cache_directories() -> Vec<PathBuf> {
     cache_directories_of(&|name| std::env::var_os(name))
 }
 

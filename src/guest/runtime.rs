@@ -26,10 +26,10 @@ use super::store::{self, State};
 const RUN: &str = "run";
 
 /// Names of the runtimes that `scripts/install.sh` knows, the default one first.
-pub const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
+pub(crate) const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
 
 /// Runtime from which guests can be made.
-pub struct Runtime {
+pub(crate) struct Runtime {
     engine: Engine,
     program: Program,
 }
@@ -43,7 +43,7 @@ enum Program {
 
 /// Reason why a runtime cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
+pub(crate) enum RuntimeError {
     /// The artifact does not exist.
     #[error("runtime {name} is not installed: {} does not exist", path.display())]
     Missing {
@@ -109,7 +109,7 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// Returns what the user can do about the error.
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         match self {
             RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
                 format!(
@@ -150,7 +150,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError`]; then nothing is loaded.
-    pub fn open(
+    pub(crate) fn open(
         directory: &Path,
         name: &str,
         cache: &Cache,
@@ -195,12 +195,12 @@ impl Runtime {
     }
 
     /// Returns the engine that runs the runtime.
-    pub fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
     /// Returns the guest's command line.
-    pub fn arguments(&self) -> &[String] {
+    pub(crate) fn arguments(&self) -> &[String] {
         match &self.program {
             Program::Component(_) => &[],
             Program::Command(program) => program.arguments(),
@@ -208,7 +208,7 @@ impl Runtime {
     }
 
     /// Returns what the guest reads from standard input before the first frame.
-    pub fn preface(&self) -> Bytes {
+    pub(crate) fn preface(&self) -> Bytes {
         match &self.program {
             Program::Component(_) => Bytes::new(),
             Program::Command(program) => program.bytecode().clone(),
@@ -216,7 +216,7 @@ impl Runtime {
     }
 
     /// Returns the call that lasts for a guest's life, in `store`.
-    pub fn call(&self, mut store: Store<State>) -> Call {
+    pub(crate) fn call(&self, mut store: Store<State>) -> Call {
         match &self.program {
             Program::Component(program) => {
                 let program = program.clone();
@@ -235,7 +235,7 @@ impl Runtime {
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine, or the artifact cannot be read.
-pub fn entries(name: &str, artifact: &Artifact) -> Result<Vec<Key>, RuntimeError> {
+pub(crate) fn entries(name: &str, artifact: &Artifact) -> Result<Vec<Key>, RuntimeError> {
     let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
     let mut keys = vec![Key::of_machine_code(name, artifact.sha256(), &engine)];
     if !artifact.is_component()? {

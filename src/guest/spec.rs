@@ -13,7 +13,7 @@ use super::runtime::Runtime;
 const FRAME_SLACK: usize = 4 << 20;
 
 /// Specification of every guest of a pipeline.
-pub struct GuestSpec {
+pub(crate) struct GuestSpec {
     /// Interpreter of the guests.
     pub runtime: Arc<Runtime>,
     /// Scripts, in order.
@@ -28,7 +28,7 @@ pub struct GuestSpec {
 
 impl GuestSpec {
     /// Creates the specification of guests of `runtime` that run `stages` within `limits`.
-    pub fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
         Self {
             runtime,
             script_hash: script_hash(&stages),
@@ -50,7 +50,7 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
 
 /// Limits of a guest.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Time for one message.
     pub timeout: Duration,
     /// Time from instantiation to READY.

@@ -20,10 +20,10 @@ const WRITE_AT_ONCE: usize = 1 << 20;
 
 /// Streams of one guest. Cheap to clone.
 #[derive(Clone)]
-pub struct Stdio(Arc<Mutex<Streams>>);
+pub(crate) struct Stdio(Arc<Mutex<Streams>>);
 
 /// State of the streams.
-pub struct Streams {
+pub(crate) struct Streams {
     /// Bytes before the first frame that the guest has not read yet.
     preface: Bytes,
     inbox: Vec<u8>,
@@ -42,7 +42,7 @@ pub struct Streams {
 impl Stdio {
     /// Creates streams whose reply port holds at most `outbox_limit` bytes. The guest reads `preface` before the first
     /// frame.
-    pub fn new(preface: Bytes, outbox_limit: usize, log: GuestLog) -> Self {
+    pub(crate) fn new(preface: Bytes, outbox_limit: usize, log: GuestLog) -> Self {
         Self(Arc::new(Mutex::new(Streams {
             preface,
             inbox: Vec::new(),
@@ -60,7 +60,7 @@ impl Stdio {
     ///
     /// # Errors
     /// [`Death::Protocol`] if something is left: the guest's last answer was false.
-    pub fn begin(&self, request: &[u8], max_log: u64) -> Result<(), Death> {
+    pub(crate) fn begin(&self, request: &[u8], max_log: u64) -> Result<(), Death> {
         {
             let mut streams = self.lock();
             if !streams.outbox.is_empty() {
@@ -79,7 +79,7 @@ impl Stdio {
     ///
     /// # Panics
     /// If the length of `body` does not fit a `u32`; batches are cut far below that.
-    pub fn send(&self, body: &[u8]) {
+    pub(crate) fn send(&self, body: &[u8]) {
         let length = u32::try_from(body.len()).expect("frames are cut below 4 GiB");
         let mut streams = self.lock();
         if streams.inbox_read == streams.inbox.len() {
@@ -94,7 +94,7 @@ impl Stdio {
     }
 
     /// Takes back a reply's buffer, so that the next reply need not grow its own.
-    pub fn reuse(&self, mut buffer: Vec<u8>) {
+    pub(crate) fn reuse(&self, mut buffer: Vec<u8>) {
         /// Buffers of rare large replies are not kept.
         const KEEP: usize = 1 << 20;
         let mut streams = self.lock();
@@ -105,7 +105,7 @@ impl Stdio {
     }
 
     /// Returns the streams themselves. Not to be held across an await.
-    pub fn lock(&self) -> MutexGuard<'_, Streams> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +118,7 @@ impl Streams {
 }
 
 /// Standard input in WASI's form.
-pub struct Stdin(pub Stdio);
+pub(crate) struct Stdin(pub Stdio);
 
 impl IsTerminal for Stdin {
     fn is_terminal(&self) -> bool {
@@ -137,11 +137,11 @@ impl StdinStream for Stdin {
 }
 
 /// Standard output or standard error in WASI's form.
-pub struct Stdout(pub Stdio, pub Port);
+pub(crate) struct Stdout(pub Stdio, pub Port);
 
 /// Kind of output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
+pub(crate) enum Port {
     /// Standard output: the reply port.
     Reply,
     /// Standard error: the log.

@@ -20,7 +20,7 @@ const FIBER_STACK: usize = WASM_STACK + (2 << 20);
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine.
-pub fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .max_wasm_stack(WASM_STACK)
@@ -32,7 +32,7 @@ pub fn engine() -> wasmtime::Result<Engine> {
 }
 
 /// Contents of a guest's store.
-pub struct State {
+pub(crate) struct State {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
     deadline: Deadline,
@@ -40,12 +40,12 @@ pub struct State {
 
 impl State {
     /// Returns the guest's deadline.
-    pub fn deadline(&self) -> &Deadline {
+    pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline
     }
 
     /// Returns the WASI context of a preview-1 command.
-    pub fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
+    pub(crate) fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
         &mut self.wasi
     }
 }
@@ -58,7 +58,7 @@ impl WasiView for State {
 
 /// Creates a store for one guest: the three streams of `stdio`, the real clocks and randomness, `arguments`, and
 /// nothing else: no environment, no directories, no sockets, no name look-up.
-pub fn store(
+pub(crate) fn store(
     engine: &Engine,
     stdio: &Stdio,
     memory: &Memory,
@@ -88,7 +88,7 @@ pub fn store(
 
 /// Facts about a guest's memory that can be read outside its store. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Memory(Arc<MemoryUse>);
+pub(crate) struct Memory(Arc<MemoryUse>);
 
 #[derive(Debug)]
 struct MemoryUse {
@@ -99,7 +99,7 @@ struct MemoryUse {
 
 impl Memory {
     /// Creates the facts for a guest that may have `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         Self(Arc::new(MemoryUse {
             limit,
             bytes: AtomicU64::new(0),
@@ -108,17 +108,17 @@ impl Memory {
     }
 
     /// Returns the bytes that the guest has; WebAssembly memory never shrinks.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// Returns the most bytes that the guest may have.
-    pub fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         self.0.limit
     }
 
     /// Returns whether the guest was refused more memory since the last call.
-    pub fn take_refused(&self) -> bool {
+    pub(crate) fn take_refused(&self) -> bool {
         self.0.refused.swap(false, Ordering::Relaxed)
     }
 }

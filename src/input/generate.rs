@@ -13,7 +13,7 @@ use crate::config::{GenerateConfig, GenerateSource};
 use crate::message::{MAX_BATCH, Message};
 
 /// Source of generated messages.
-pub struct Generate {
+pub(crate) struct Generate {
     payload: Bytes,
     interval: Duration,
     /// Number of messages; 0 for no end.
@@ -29,7 +29,7 @@ struct Signal {
 }
 
 /// Wakes the source and stops it.
-pub struct WakeUp(Arc<Signal>);
+pub(crate) struct WakeUp(Arc<Signal>);
 
 impl Control for WakeUp {
     fn stop(&self) {
@@ -44,7 +44,7 @@ impl Control for WakeUp {
 
 impl Generate {
     /// Creates the source that `config` describes, and the handle that stops it.
-    pub fn new(config: &GenerateConfig) -> (Self, WakeUp) {
+    pub(crate) fn new(config: &GenerateConfig) -> (Self, WakeUp) {
         let stopped = Arc::new(Signal::default());
         let payload = match &config.source {
             GenerateSource::Script(_) => Bytes::new(),

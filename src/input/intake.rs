@@ -13,7 +13,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Destination of a source's batches, and what the source needs to make them.
 #[derive(Clone)]
-pub struct Intake {
+pub(crate) struct Intake {
     /// Bound on the memory of messages in flight.
     pub budget: MemoryBudget,
     pub(super) work: Recipient<Run>,
@@ -26,7 +26,7 @@ pub struct Intake {
 
 impl Intake {
     /// Passes on a batch whose memory `permit` covers.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         lane: &Arc<Lane>,
         position: u64,
@@ -47,13 +47,13 @@ impl Intake {
     }
 
     /// Notes that the lane has ended: no more messages come, and all earlier ones are acknowledged or abandoned.
-    pub fn end(&self, lane: &Lane) {
+    pub(crate) fn end(&self, lane: &Lane) {
         self.lane_ended.do_send(LaneEnded(lane.id));
     }
 }
 
 /// Passes on the messages of a source that has one lane, in order.
-pub struct Feed {
+pub(crate) struct Feed {
     intake: Intake,
     lane: Arc<Lane>,
     position: u64,
@@ -70,7 +70,7 @@ impl Feed {
     }
 
     /// Passes on `messages` in batches, and blocks until there is memory for each batch.
-    pub fn send(&mut self, mut messages: Vec<Message>) {
+    pub(crate) fn send(&mut self, mut messages: Vec<Message>) {
         while messages.len() > MAX_BATCH {
             let rest = messages.split_off(MAX_BATCH);
             self.send_batch(std::mem::replace(&mut messages, rest));

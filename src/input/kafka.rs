@@ -12,19 +12,19 @@
 
 mod admin;
 mod batch;
-pub mod begin;
+pub(crate) mod begin;
 mod blocked;
 mod commit;
 mod cursor;
 mod lag;
 mod leave;
-pub mod offsets;
+pub(crate) mod offsets;
 mod partition;
 mod partitions;
 mod poll;
 mod questions;
 mod rebalance;
-pub mod sample;
+pub(crate) mod sample;
 mod scout;
 mod told;
 mod topics;
@@ -52,7 +52,7 @@ use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
 /// Source with a consumer that has not subscribed yet.
-pub struct KafkaInput {
+pub(crate) struct KafkaInput {
     config: KafkaInputConfig,
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
@@ -90,7 +90,7 @@ impl Waker {
 }
 
 /// Handle by which the actor controls the polling thread.
-pub struct Handle {
+pub(crate) struct Handle {
     commands: Sender<Command>,
     waker: Waker,
 }
@@ -123,7 +123,7 @@ impl KafkaInput {
     ///
     /// # Errors
     /// If librdkafka does not accept the config.
-    pub fn new(
+    pub(crate) fn new(
         config: &KafkaInputConfig,
         metrics: &Arc<Metrics>,
         session: Option<&Session>,

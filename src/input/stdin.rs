@@ -17,13 +17,13 @@ use super::{Control, Feed, Source};
 use crate::config::StdinConfig;
 
 /// Source that reads standard input.
-pub struct Stdin {
+pub(crate) struct Stdin {
     wake: OwnedFd,
     lines: Lines,
 }
 
 /// Wakes the source and stops it.
-pub struct WakeUp(OwnedFd);
+pub(crate) struct WakeUp(OwnedFd);
 
 impl Control for WakeUp {
     fn stop(&self) {
@@ -37,7 +37,7 @@ impl Stdin {
     ///
     /// # Errors
     /// If the system cannot create a pipe.
-    pub fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
+    pub(crate) fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
         let (wake, waker) = rustix::pipe::pipe()?;
         let lines = Lines::new(config.clone());
         Ok((Self { wake, lines }, WakeUp(waker)))

@@ -7,7 +7,7 @@ use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
 
 /// Returns the configuration of every client of the cluster. The user's librdkafka properties come last; none of them
 /// is one that a typed field sets.
-pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
+pub(crate) fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let KafkaClientConfig {
         addresses: _,
         client_id,

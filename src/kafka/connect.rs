@@ -33,7 +33,7 @@ const FINAL: [RDKafkaErrorCode; 3] = [
 ///
 /// # Errors
 /// One line that names the address, what was tried and what to change.
-pub fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
+pub(crate) fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
     // Input, output and dead letters usually name the same cluster, which is checked once.
     let mut asked: Vec<(&KafkaClientConfig, Cluster)> = Vec::new();
     for place in places(config) {

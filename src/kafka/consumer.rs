@@ -17,11 +17,11 @@ use crate::config::KafkaClientConfig;
 use crate::telemetry::metrics::Metrics;
 
 /// Consumer of an input.
-pub type Consumer = BaseConsumer<ConsumerCallbacks>;
+pub(crate) type Consumer = BaseConsumer<ConsumerCallbacks>;
 
 /// Event that concerns the group or its offsets.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// The group offers these partitions to this member, which may take them.
     Assign(TopicPartitionList),
     /// The group wants these partitions back, and waits until this member lets them go.
@@ -36,7 +36,7 @@ pub enum Event {
 ///
 /// `rdkafka`'s default context would let revoked partitions go inside the callback. Here that happens when the messages
 /// in flight are delivered and committed; librdkafka waits for it, and polling continues.
-pub struct ConsumerCallbacks {
+pub(crate) struct ConsumerCallbacks {
     /// State of the connections.
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
@@ -49,7 +49,7 @@ pub struct ConsumerCallbacks {
 
 impl ConsumerCallbacks {
     /// Creates the context of a consumer with this `config`.
-    pub fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
         Self {
             link: Link::new("input", config, metrics),
             events: Mutex::default(),
@@ -60,7 +60,7 @@ impl ConsumerCallbacks {
     }
 
     /// Takes the oldest event.
-    pub fn next(&self) -> Option<Event> {
+    pub(crate) fn next(&self) -> Option<Event> {
         self.events().pop_front()
     }
 
@@ -80,7 +80,7 @@ impl ConsumerCallbacks {
     }
 
     /// Returns the number of callbacks so far.
-    pub fn told(&self) -> u64 {
+    pub(crate) fn told(&self) -> u64 {
         self.told.load(Ordering::Relaxed)
     }
 
@@ -139,7 +139,7 @@ impl ConsumerContext for ConsumerCallbacks {
 }
 
 /// Lets partitions go.
-pub fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
+pub(crate) fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
@@ -147,7 +147,7 @@ pub fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaRe
 }
 
 /// Takes partitions that the group assigned.
-pub fn assign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
+pub(crate) fn assign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),

@@ -18,7 +18,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// Count of the recent fencings of one client.
 #[derive(Debug)]
-pub struct Fence {
+pub(crate) struct Fence {
     /// Number of fencings within [`WINDOW`] that shows that another process has the name.
     limit: u32,
     /// Time that the client waits before it comes back.
@@ -29,7 +29,7 @@ pub struct Fence {
 
 /// Decision about a fenced client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fenced {
+pub(crate) enum Fenced {
     /// Come back after this pause.
     ComeAgain(Duration),
     /// End: another process has the name.
@@ -38,14 +38,14 @@ pub enum Fenced {
 
 impl Fence {
     /// Creates the fence of a client whose name decides which of two processes ends.
-    pub fn deciding() -> Self {
+    pub(crate) fn deciding() -> Self {
         Self::new(2, Duration::ZERO)
     }
 
     /// Creates the fence of a producer whose consumer is a static member and decides. `heartbeat` is the time in which
     /// the consumer notices that it is fenced. The limit still ends a process that shares only its `transactional.id`
     /// with another.
-    pub fn beside_static_member(heartbeat: Duration) -> Self {
+    pub(crate) fn beside_static_member(heartbeat: Duration) -> Self {
         Self::new(8, heartbeat.max(Duration::from_secs(2)))
     }
 
@@ -59,7 +59,7 @@ impl Fence {
     }
 
     /// Counts a fencing at time `now`, and returns what the client is to do.
-    pub fn fenced(&mut self, now: Instant) -> Fenced {
+    pub(crate) fn fenced(&mut self, now: Instant) -> Fenced {
         let apart = self
             .last
             .is_none_or(|last| now.duration_since(last) >= WINDOW);

@@ -14,7 +14,7 @@ use rdkafka::message::BorrowedMessage;
 ///
 /// `rdkafka`'s own `Headers` is not used: it panics on such a name, so every client that may write to a topic could
 /// stop all its readers.
-pub fn for_each(message: &BorrowedMessage<'_>, mut with: impl FnMut(&str, Option<&[u8]>)) {
+pub(crate) fn for_each(message: &BorrowedMessage<'_>, mut with: impl FnMut(&str, Option<&[u8]>)) {
     let mut headers = ptr::null_mut();
     // SAFETY: the message lives, as it is borrowed; the headers live as long as the message.
     let found = unsafe { rd_kafka_message_headers(message.ptr(), &mut headers) };

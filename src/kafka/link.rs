@@ -26,7 +26,7 @@ const OF_CONNECTIONS: [RDKafkaErrorCode; 6] = [
 
 /// Connections of one client.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// Name for people: `input` or `output`.
     name: &'static str,
     addresses: String,
@@ -44,7 +44,7 @@ struct State {
 
 /// Error that a client reported.
 #[derive(Debug, Clone)]
-pub struct Complaint {
+pub(crate) struct Complaint {
     /// Code of the error.
     pub code: RDKafkaErrorCode,
     /// Text of librdkafka.
@@ -54,7 +54,11 @@ pub struct Complaint {
 impl Link {
     /// Creates the state for a client with this `config`. The connections count as intact, unless those of the previous
     /// client with the same `name` were not.
-    pub fn new(name: &'static str, config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        config: &KafkaClientConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let well = stats::Link {
             up: true,
             retries: 0,
@@ -74,7 +78,7 @@ impl Link {
     }
 
     /// Takes in an error that the client reported. The client tries again by itself.
-    pub fn complain(&self, error: &KafkaError, reason: &str) {
+    pub(crate) fn complain(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         tracing::debug!(link = self.name, %code, reason, "Kafka client");
         // Also reported when idle connections are closed. The statistics show whether it is an outage.
@@ -90,7 +94,7 @@ impl Link {
     }
 
     /// Takes in the client's statistics about its brokers.
-    pub fn told(&self, told: &Statistics) {
+    pub(crate) fn told(&self, told: &Statistics) {
         self.told_at(told, Instant::now());
     }
 
@@ -144,7 +148,7 @@ impl Link {
     }
 
     /// Returns whether librdkafka has left the client without any broker, so that the client is of no use any more.
-    pub fn is_stranded(&self) -> bool {
+    pub(crate) fn is_stranded(&self) -> bool {
         self.lock().stranded.is_over()
     }
 
@@ -159,7 +163,7 @@ impl Link {
     }
 
     /// Returns the last error that the client reported.
-    pub fn complaint(&self) -> Option<Complaint> {
+    pub(crate) fn complaint(&self) -> Option<Complaint> {
         self.lock().complaint.clone()
     }
 
@@ -169,7 +173,7 @@ impl Link {
 }
 
 /// Logs a line of librdkafka's own log. Its warnings concern what it repairs by itself, and [`Link`] logs connections.
-pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
         // The user of the client reports what it cannot do then, and may continue with a new client.
         _ if facility == "FATAL" => tracing::debug!(facility, "librdkafka: {line}"),

@@ -22,7 +22,7 @@ use crate::config::GroupProtocol;
 
 /// Member of a group in one of the group's generations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
+pub(crate) struct Membership {
     /// Id that the group gave to the member.
     member: String,
     /// Generation of the group (`classic` protocol), or epoch of the member (`consumer` protocol).
@@ -31,7 +31,7 @@ pub struct Membership {
 
 impl Membership {
     /// Returns the current membership of `consumer`. `None` if it has not joined yet, or the group has put it out.
-    pub fn of(consumer: &Consumer) -> Option<Self> {
+    pub(crate) fn of(consumer: &Consumer) -> Option<Self> {
         let client = consumer.client().native_ptr();
         // SAFETY: the client lives as long as the consumer. The metadata is a copy that belongs to the caller; its text
         // is copied before it is destroyed, and it is destroyed once.
@@ -60,7 +60,7 @@ impl Membership {
     /// In the classic protocol each generation assigns all partitions again and reports it by an event, so only the
     /// same generation counts. In the consumer protocol (KIP-848) a member's epoch rises without an event when others'
     /// partitions move; its own partitions move only after it has let them go, or after it was put out (epoch 0).
-    pub fn continues(&self, then: &Self, protocol: GroupProtocol) -> bool {
+    pub(crate) fn continues(&self, then: &Self, protocol: GroupProtocol) -> bool {
         self.member == then.member
             && match protocol {
                 GroupProtocol::Classic => self.generation == then.generation,
@@ -71,7 +71,7 @@ impl Membership {
 
 /// Kind of event that the group waits to have answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Partitions become the member's when it takes them.
     Assignment,
     /// The group wants partitions back, and waits until the member lets them go.
@@ -79,7 +79,7 @@ pub enum Kind {
 }
 
 /// Answer that the member owes to its group. It is given once: by [`Owed::answer`], or when this value is dropped.
-pub struct Owed {
+pub(crate) struct Owed {
     kind: Kind,
     /// Partitions that are assigned or revoked.
     pub partitions: TopicPartitionList,
@@ -91,7 +91,11 @@ pub struct Owed {
 
 impl Owed {
     /// Creates the owed answer. Must be called when the event is taken, before anything else is done.
-    pub fn new(consumer: &Arc<Consumer>, kind: Kind, partitions: TopicPartitionList) -> Self {
+    pub(crate) fn new(
+        consumer: &Arc<Consumer>,
+        kind: Kind,
+        partitions: TopicPartitionList,
+    ) -> Self {
         Self {
             kind,
             partitions,
@@ -102,7 +106,7 @@ impl Owed {
     }
 
     /// Returns whether the membership is still the same as when the event came.
-    pub fn is_valid(&self, protocol: GroupProtocol) -> bool {
+    pub(crate) fn is_valid(&self, protocol: GroupProtocol) -> bool {
         match (&self.membership, Membership::of(&self.consumer)) {
             (Some(then), Some(now)) => now.continues(then, protocol),
             _ => false,
@@ -113,7 +117,7 @@ impl Owed {
     ///
     /// # Errors
     /// If librdkafka does not accept the answer.
-    pub fn answer(mut self) -> KafkaResult<()> {
+    pub(crate) fn answer(mut self) -> KafkaResult<()> {
         self.answered = true;
         self.give()
     }

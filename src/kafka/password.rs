@@ -1,7 +1,7 @@
 //! Invisible white space at the ends of a password, which a shell or an editor may add when a secret is created.
 
 /// Describes the white space at the ends of a password that was refused, without any other part of it.
-pub fn invisible_ends(password: &str) -> Option<String> {
+pub(super) fn invisible_ends(password: &str) -> Option<String> {
     let first = password.chars().next().filter(|c| c.is_whitespace());
     let last = password.chars().next_back().filter(|c| c.is_whitespace());
     let what = match (first.map(name), last.map(name)) {

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// State of one client's connections.
 #[derive(Debug)]
-pub struct Reach {
+pub(super) struct Reach {
     reached: bool,
     /// Time of the first check without a connected broker since one was connected.
     without_since: Option<Instant>,
@@ -23,7 +23,7 @@ pub struct Reach {
 
 /// Change that a check of the brokers found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(super) enum Change {
     /// The cluster is unreachable, for this reason.
     Lost(String),
     /// The cluster is reachable again.
@@ -32,7 +32,7 @@ pub enum Change {
 
 impl Reach {
     /// Creates the state of a client that was `reached` so far, or not.
-    pub fn new(reached: bool) -> Self {
+    pub(super) fn new(reached: bool) -> Self {
         Self {
             reached,
             without_since: None,
@@ -41,12 +41,12 @@ impl Reach {
     }
 
     /// Notes that a connection broke, or could not be made.
-    pub fn failed(&mut self, reason: &str) {
+    pub(super) fn failed(&mut self, reason: &str) {
         self.trouble = Some(reason.to_owned());
     }
 
     /// Checks, at time `now`, whether a broker is `connected`, and returns what changed.
-    pub fn look(&mut self, connected: bool, now: Instant) -> Option<Change> {
+    pub(super) fn look(&mut self, connected: bool, now: Instant) -> Option<Change> {
         if connected {
             self.without_since = None;
             self.trouble = None;

@@ -18,7 +18,7 @@ use crate::message::Lane;
 /// between the last message and `offset` are no messages: markers of transactions, or compacted records.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub struct Advance {
+pub(crate) struct Advance {
     /// Lane of the offset.
     pub lane: Arc<Lane>,
     /// Offset to commit.
@@ -28,10 +28,10 @@ pub struct Advance {
 /// Message to the output: commit the current transaction now, and later ones soon.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub struct Hurry;
+pub(crate) struct Hurry;
 
 /// Recipients by which the output is notified.
-pub struct Ears {
+pub(crate) struct Ears {
     /// Recipient of [`Advance`].
     pub advance: Recipient<Advance>,
     /// Recipient of [`Hurry`].
@@ -40,7 +40,7 @@ pub struct Ears {
 
 /// State that input and output of a pipeline with transactions share. Clones are the same session.
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub(crate) struct Session(Arc<Shared>);
 
 struct Shared {
     protocol: GroupProtocol,
@@ -58,7 +58,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session {
     /// Creates the session of a pipeline with this input.
-    pub fn new(input: &KafkaInputConfig) -> Self {
+    pub(crate) fn new(input: &KafkaInputConfig) -> Self {
         Self(Arc::new(Shared {
             protocol: input.group.protocol,
             heartbeat: input
@@ -73,26 +73,26 @@ impl Session {
     }
 
     /// Returns the rule for how often the output's producer may be fenced.
-    pub fn fence(&self) -> Fence {
+    pub(crate) fn fence(&self) -> Fence {
         self.0
             .heartbeat
             .map_or_else(Fence::deciding, Fence::beside_static_member)
     }
 
     /// Sets the consumer that the input has from now on. It has no partitions yet.
-    pub fn set_consumer(&self, consumer: &Arc<Consumer>) {
+    pub(crate) fn set_consumer(&self, consumer: &Arc<Consumer>) {
         self.confirm(None);
         *lock(&self.0.consumer) = Arc::downgrade(consumer);
     }
 
     /// Removes the input's consumer, which is about to leave its group. When this returns, no call of the output to it
     /// is running, and none follows: librdkafka does not return from a call that meets the end of its group's handler.
-    pub fn forget_consumer(&self) {
+    pub(crate) fn forget_consumer(&self) {
         *lock(&self.0.consumer) = Weak::new();
     }
 
     /// Confirms that all lanes that are not given up belong to this membership; `None` if there is none.
-    pub fn confirm(&self, membership: Option<Membership>) {
+    pub(crate) fn confirm(&self, membership: Option<Membership>) {
         *lock(&self.0.confirmed) = membership;
     }
 
@@ -101,7 +101,7 @@ impl Session {
     ///
     /// The membership is read after the metadata, and generations only rise: if it is the confirmed one, the metadata
     /// has the confirmed one too.
-    pub fn group(&self) -> Option<ConsumerGroupMetadata> {
+    pub(crate) fn group(&self) -> Option<ConsumerGroupMetadata> {
         let consumer = lock(&self.0.consumer); // held until the calls have returned
         let consumer = consumer.upgrade()?;
         let group = consumer.group_metadata()?;
@@ -114,12 +114,12 @@ impl Session {
     }
 
     /// Sets the recipients of the output.
-    pub fn listen(&self, ears: Ears) {
+    pub(crate) fn listen(&self, ears: Ears) {
         *lock(&self.0.ears) = Some(ears);
     }
 
     /// Sends [`Advance`] to the output.
-    pub fn advance(&self, lane: &Arc<Lane>, offset: i64) {
+    pub(crate) fn advance(&self, lane: &Arc<Lane>, offset: i64) {
         if let Some(ears) = &*lock(&self.0.ears) {
             let lane = Arc::clone(lane);
             ears.advance.do_send(Advance { lane, offset });
@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// Sets whether transactions are to be committed as soon as possible: partitions are revoked, or the pipeline ends.
-    pub fn hurry(&self, hurry: bool) {
+    pub(crate) fn hurry(&self, hurry: bool) {
         let before = self.0.hurry.swap(hurry, Ordering::Relaxed);
         if hurry
             && !before
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Returns what [`Session::hurry`] set last.
-    pub fn is_in_a_hurry(&self) -> bool {
+    pub(crate) fn is_in_a_hurry(&self) -> bool {
         self.0.hurry.load(Ordering::Relaxed)
     }
 }

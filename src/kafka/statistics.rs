@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 /// Interval of the statistics. librdkafka writes the text each time, and it grows with the number of partitions.
-pub const INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Contents of one report.
 #[derive(Debug, Deserialize)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     #[serde(default)]
     brokers: BTreeMap<String, Broker>,
     #[serde(default)]
@@ -78,7 +78,7 @@ fn unknown() -> i64 {
 
 /// Beginning, end and position of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionEnd {
+pub(crate) struct PartitionEnd {
     /// Topic of the partition.
     pub topic: String,
     /// Number of the partition.
@@ -97,28 +97,28 @@ pub struct PartitionEnd {
 }
 
 /// Reads librdkafka's text. Returns `None` for a text in another form, which is not worth an error.
-pub fn read(json: &[u8]) -> Option<Statistics> {
+pub(crate) fn read(json: &[u8]) -> Option<Statistics> {
     serde_json::from_slice(json).ok()
 }
 
 impl Statistics {
     /// Returns the number of requests sent again, to all brokers.
-    pub fn retries(&self) -> u64 {
+    pub(crate) fn retries(&self) -> u64 {
         self.brokers.values().map(|broker| broker.txretries).sum()
     }
 
     /// Returns whether there is a connection to any broker.
-    pub fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.brokers.values().any(Broker::is_connected)
     }
 
     /// Returns whether there is any broker to connect to.
-    pub fn has_brokers(&self) -> bool {
+    pub(crate) fn has_brokers(&self) -> bool {
         self.brokers.values().any(Broker::is_real)
     }
 
     /// Returns the known partitions.
-    pub fn partitions(&self) -> Vec<PartitionEnd> {
+    pub(crate) fn partitions(&self) -> Vec<PartitionEnd> {
         let known = |offset: i64| (offset >= 0).then_some(offset);
         let topics = self.topics.iter().flat_map(|(topic, told)| {
             // Partition -1 stands for messages that have no partition yet.

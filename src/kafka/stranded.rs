@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Decision whether a client is stranded, from librdkafka's statistics about its brokers.
 #[derive(Debug, Default)]
-pub struct Stranded {
+pub(super) struct Stranded {
     /// Time of the first check without a broker since there was one.
     since: Option<Instant>,
     is_over: bool,
@@ -23,7 +23,7 @@ pub struct Stranded {
 impl Stranded {
     /// Checks, at time `now`, whether the client has brokers to connect to. Returns true once: when it becomes
     /// stranded.
-    pub fn look(&mut self, has_brokers: bool, now: Instant) -> bool {
+    pub(super) fn look(&mut self, has_brokers: bool, now: Instant) -> bool {
         if has_brokers {
             self.since = None;
             return false;
@@ -34,7 +34,7 @@ impl Stranded {
     }
 
     /// Returns whether the client is stranded.
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.is_over
     }
 }

@@ -14,7 +14,7 @@ use super::{Lane, LaneId};
 
 /// Report to the input about consecutive messages that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acked {
+pub(crate) struct Acked {
     /// Lane of the messages.
     pub lane: LaneId,
     /// Position of the first message in its lane.
@@ -29,7 +29,7 @@ pub struct Acked {
 
 /// What became of messages that an input had read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryStatus {
+pub(crate) enum DeliveryStatus {
     /// Everything made from the messages is where it should be: the committed offset may pass them.
     Delivered,
     /// The messages were given up on purpose, with their [lane](Lane::is_over). They will be read again.
@@ -40,16 +40,16 @@ pub enum DeliveryStatus {
 
 /// Callback by which an input learns what became of its messages. Cheap to clone.
 #[derive(Clone)]
-pub struct AckSink(Arc<dyn Fn(Acked) + Send + Sync>);
+pub(crate) struct AckSink(Arc<dyn Fn(Acked) + Send + Sync>);
 
 impl AckSink {
     /// Creates a sink that calls `hear` with each answer, on the thread that answers. `hear` must not block.
-    pub fn new(hear: impl Fn(Acked) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(hear: impl Fn(Acked) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hear))
     }
 
     /// Creates a sink that ignores all answers.
-    pub fn unheard() -> Self {
+    pub(crate) fn unheard() -> Self {
         Self::new(|_| {})
     }
 }
@@ -129,7 +129,7 @@ impl Drop for Unanswered {
 /// One output's share in the acknowledgement of consecutive messages. End it with [`done`](Self::done).
 #[derive(Debug)]
 #[must_use = "an ack that is dropped counts as a loss"]
-pub struct Ack {
+pub(crate) struct Ack {
     shares: Arc<Shares>,
     done: bool,
 }
@@ -161,7 +161,7 @@ impl Ack {
     }
 
     /// Creates another share of the same answer, for another output.
-    pub fn share(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         Self {
             shares: Arc::clone(&self.shares),
             done: false,
@@ -169,22 +169,22 @@ impl Ack {
     }
 
     /// Returns how many bytes of the memory budget the messages and their results take.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.shares.permit.bytes()
     }
 
     /// Notes that the results are now passed to the outputs; until then they waited for earlier results.
-    pub fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.shares.permit.leave();
     }
 
     /// Limits the answer to the first `count` messages; the others will be read again.
-    pub fn cut(&self, count: usize) {
+    pub(crate) fn cut(&self, count: usize) {
         self.shares.most.fetch_min(count, Ordering::AcqRel);
     }
 
     /// Acknowledges the messages for this output.
-    pub fn done(mut self) {
+    pub(crate) fn done(mut self) {
         self.done = true;
     }
 }

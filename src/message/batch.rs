@@ -13,7 +13,7 @@ use super::{Lane, Message, Outcome, Outcomes};
 /// A batch that is dropped before all of its messages have an [`Ack`] was abandoned, or lost with an actor that
 /// panicked. The input learns which of both, so such a batch never counts as delivered.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Lane of all messages.
     pub lane: Arc<Lane>,
     /// Number of earlier messages of the lane: 0 for the first batch. Positions have no gaps, unlike the offsets of a
@@ -34,7 +34,7 @@ struct Open {
 
 impl Batch {
     /// Creates a batch. `permit` covers the cost of all `messages`; `acks` reports to the input what became of them.
-    pub fn new(
+    pub(crate) fn new(
         lane: Arc<Lane>,
         position: u64,
         messages: Vec<Message>,
@@ -58,7 +58,7 @@ impl Batch {
 
     /// Returns the ack for the messages from index `start` on to which `outcomes` belongs. The ack takes the part of
     /// the permit that covers these messages, and adds the cost of the outcomes.
-    pub fn ack(&self, start: usize, outcomes: &Outcomes) -> Ack {
+    pub(crate) fn ack(&self, start: usize, outcomes: &Outcomes) -> Ack {
         let count = outcomes.items.len();
         let messages = &self.messages[start..start + count];
         let cost = messages.iter().map(Message::cost).sum();
@@ -98,7 +98,7 @@ impl Batch {
 
 /// Consecutive messages of a batch that are still to be run.
 #[derive(Debug, Clone)]
-pub struct Slice {
+pub(crate) struct Slice {
     /// Batch of the messages; shared, since its messages are run again if a guest dies.
     pub batch: Arc<Batch>,
     /// Indexes of the messages in the batch.
@@ -107,23 +107,23 @@ pub struct Slice {
 
 impl Slice {
     /// Creates a slice of all messages of `batch`.
-    pub fn of(batch: Arc<Batch>) -> Self {
+    pub(crate) fn of(batch: Arc<Batch>) -> Self {
         let range = 0..batch.messages.len();
         Self { batch, range }
     }
 
     /// Returns the number of messages.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.range.len()
     }
 
     /// Returns whether there are no messages.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
     /// Keeps the first `count` messages and returns the others, if there are any.
-    pub fn split_off(&mut self, count: usize) -> Option<Slice> {
+    pub(crate) fn split_off(&mut self, count: usize) -> Option<Slice> {
         (count < self.len()).then(|| {
             let at = self.range.start + count;
             let rest = at..std::mem::replace(&mut self.range.end, at);

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 /// Counts bytes in flight against a limit. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct MemoryBudget(Arc<Shared>);
+pub(crate) struct MemoryBudget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -48,7 +48,7 @@ impl State {
 
 impl MemoryBudget {
     /// Creates a budget with `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         Self(Arc::new(Shared {
             limit,
             state: Mutex::default(),
@@ -59,7 +59,7 @@ impl MemoryBudget {
 
     /// Blocks the thread until `bytes` fit, and takes them. A request for more than the whole limit is granted when
     /// nothing else is in flight.
-    pub fn acquire(&self, bytes: u64) -> Permit {
+    pub(crate) fn acquire(&self, bytes: u64) -> Permit {
         let mut state = self.lock();
         while !state.fits(self.0.limit, bytes) {
             state = self
@@ -74,7 +74,7 @@ impl MemoryBudget {
 
     /// Takes `bytes` if they fit, by the rule of [`acquire`](Self::acquire). If not, the calling thread is unparked the
     /// next time bytes are released; one thread at a time can wait like this.
-    pub fn try_acquire(&self, bytes: u64) -> Option<Permit> {
+    pub(crate) fn try_acquire(&self, bytes: u64) -> Option<Permit> {
         let mut state = self.lock();
         if state.fits(self.0.limit, bytes) {
             state.in_flight += bytes;
@@ -85,12 +85,12 @@ impl MemoryBudget {
     }
 
     /// Returns how many bytes may be in flight.
-    pub fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         self.0.limit
     }
 
     /// Returns how many bytes are in flight.
-    pub fn in_flight(&self) -> u64 {
+    pub(crate) fn in_flight(&self) -> u64 {
         self.lock().in_flight
     }
 
@@ -98,18 +98,18 @@ impl MemoryBudget {
     ///
     /// If results exceed the budget, work may start only when no guest is busy and no result is on its way to an
     /// output: then everything before the oldest work is done, so its own results are the next to leave.
-    pub fn may_work(&self, any_busy: bool) -> bool {
+    pub(crate) fn may_work(&self, any_busy: bool) -> bool {
         self.lock().may_work(self.0.limit, any_busy)
     }
 
     /// Waits until [`may_work`](Self::may_work) with the same `any_busy` returns true.
-    pub async fn until_may_work(self, any_busy: bool) {
+    pub(crate) async fn until_may_work(self, any_busy: bool) {
         let limit = self.0.limit;
         self.until(|state| state.may_work(limit, any_busy)).await;
     }
 
     /// Waits until every permit is released: the drain.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         self.until(|state| state.in_flight == 0).await;
     }
 
@@ -149,7 +149,7 @@ impl MemoryBudget {
 
 /// A number of bytes of the memory budget, released when this value is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     budget: MemoryBudget,
     bytes: u64,
     leaving: AtomicBool,
@@ -165,36 +165,36 @@ impl Permit {
     }
 
     /// Returns how many bytes the permit covers.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Takes `bytes` out of this permit into a permit of their own.
-    pub fn split(&mut self, bytes: u64) -> Permit {
+    pub(crate) fn split(&mut self, bytes: u64) -> Permit {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Permit::new(&self.budget, bytes)
     }
 
     /// Adds the bytes that `other` covers.
-    pub fn join(&mut self, mut other: Permit) {
+    pub(crate) fn join(&mut self, mut other: Permit) {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
     /// Adds `bytes` without waiting for room.
-    pub fn charge(&mut self, bytes: u64) {
+    pub(crate) fn charge(&mut self, bytes: u64) {
         self.budget.lock().in_flight += bytes;
         self.bytes += bytes;
     }
 
     /// Makes the permit cover exactly `bytes`: releases the surplus, or takes the missing bytes without waiting.
-    pub fn fit(&mut self, bytes: u64) {
+    pub(crate) fn fit(&mut self, bytes: u64) {
         drop(self.split(self.bytes.saturating_sub(bytes)));
         self.charge(bytes.saturating_sub(self.bytes));
     }
 
     /// Notes that the bytes are now passed to an output.
-    pub fn leave(&self) {
+    pub(crate) fn leave(&self) {
         if !self.leaving.swap(true, Ordering::Relaxed) {
             self.budget.lock().leaving += self.bytes;
         }

@@ -8,16 +8,16 @@ use std::fmt;
 use super::{Failure, Lane, Message};
 
 /// Prefix of the headers that describe a failure. Dead letters have such headers, results never do.
-pub const ERROR_PREFIX: &str = "nerodia-error-";
+pub(crate) const ERROR_PREFIX: &str = "nerodia-error-";
 
 /// Returns whether a header of this name describes a failure.
-pub fn is_of_error(name: &str) -> bool {
+pub(crate) fn is_of_error(name: &str) -> bool {
     name.starts_with(ERROR_PREFIX)
 }
 
 /// Facts about a message before it became a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Earlier {
+pub(crate) struct Earlier {
     /// Topic from which the message was first read; `None` for standard input.
     pub topic: Option<String>,
     /// Partition of that topic.
@@ -32,7 +32,7 @@ pub struct Earlier {
 
 /// Place from which a message was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// Topic; `None` for sources without topics.
     pub topic: Option<&'a str>,
     /// Partition; 0 for sources without partitions.
@@ -58,7 +58,7 @@ impl fmt::Display for Place<'_> {
 impl Message {
     /// Returns the message's origin as people and scripts see it: for a dead letter that is run again, the place from
     /// which the original message was read.
-    pub fn place<'a>(&'a self, lane: &'a Lane) -> Place<'a> {
+    pub(crate) fn place<'a>(&'a self, lane: &'a Lane) -> Place<'a> {
         match self.earlier() {
             Some(earlier) => earlier.place(),
             None => lane.place(self.offset),
@@ -66,14 +66,14 @@ impl Message {
     }
 
     /// Returns the facts from before the message became a dead letter, if it is a dead letter that is run again.
-    pub fn earlier(&self) -> Option<&Earlier> {
+    pub(crate) fn earlier(&self) -> Option<&Earlier> {
         self.attributes.as_deref()?.earlier.as_deref()
     }
 
     /// Turns a dead letter back into the original message: removes the headers that describe the failure, and replaces
     /// the letter's key and timestamp by the original ones that these headers give. A letter with only a part of its
     /// message is rejected, because a script could mistake the part for the whole.
-    pub fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         let Some(attributes) = self.attributes.as_deref_mut() else {
             return;
         };

@@ -7,12 +7,12 @@ use super::earlier::Place;
 
 /// Number of a [`Lane`], unique in the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneId(pub u64);
+pub(crate) struct LaneId(pub u64);
 
 /// Part of an input that keeps its order: one Kafka partition while it is assigned, or all of standard input. All
 /// batches of a lane share this value.
 #[derive(Debug, Default)]
-pub struct Lane {
+pub(crate) struct Lane {
     /// Number of the lane.
     pub id: LaneId,
     /// Kafka topic; `None` for sources without topics.
@@ -25,7 +25,7 @@ pub struct Lane {
 
 impl Lane {
     /// Creates the lane of a Kafka partition.
-    pub fn of_partition(id: LaneId, topic: Arc<str>, partition: i32) -> Self {
+    pub(crate) fn of_partition(id: LaneId, topic: Arc<str>, partition: i32) -> Self {
         Self {
             id,
             topic: Some(topic),
@@ -36,7 +36,7 @@ impl Lane {
 
     /// Returns, for people, the place of the message at `offset`. For a dead letter that is run again,
     /// [`Message::place`](super::Message::place) gives the place of the original message.
-    pub fn place(&self, offset: i64) -> Place<'_> {
+    pub(crate) fn place(&self, offset: i64) -> Place<'_> {
         Place {
             topic: self.topic.as_deref(),
             partition: self.partition,
@@ -46,22 +46,22 @@ impl Lane {
 
     /// Gives up the messages in flight in this lane: they are not run any more, and their results are not delivered.
     /// Another member has the partition now, or it is read again from its committed offset.
-    pub fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
 
     /// Returns whether the messages in flight in this lane were given up.
-    pub fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
     }
 
     /// Ends the lane before a message that failed: messages after it are not run, results before it are delivered.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
     }
 
     /// Returns whether messages of this lane that were not run yet are to be skipped.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.stopped.load(Ordering::Acquire) || self.is_abandoned()
     }
 }

@@ -9,7 +9,7 @@ use super::{Batch, Headers, Message, headers_cost};
 
 /// Consecutive messages of a batch, and one outcome for each.
 #[derive(Debug)]
-pub struct Processed {
+pub(crate) struct Processed {
     /// Batch of the messages.
     pub batch: Arc<Batch>,
     /// Index in the batch of the first message with an outcome here.
@@ -20,35 +20,35 @@ pub struct Processed {
 
 impl Processed {
     /// Returns the messages that have an outcome here.
-    pub fn messages(&self) -> &[Message] {
+    pub(crate) fn messages(&self) -> &[Message] {
         &self.batch.messages[self.start..self.start + self.outcomes.items.len()]
     }
 
     /// Returns the position of the first message in its lane.
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.batch.position + self.start as u64
     }
 
     /// Returns the message to which outcome `index` belongs.
-    pub fn message(&self, index: usize) -> &Message {
+    pub(crate) fn message(&self, index: usize) -> &Message {
         &self.batch.messages[self.start + index]
     }
 
     /// Returns, for people, the place from which the message of outcome `index` was read.
-    pub fn place(&self, index: usize) -> String {
+    pub(crate) fn place(&self, index: usize) -> String {
         let message = self.message(index);
         message.place(&self.batch.lane).to_string()
     }
 
     /// Returns whether the message of outcome `index` has failed. An output writes it as a dead letter.
-    pub fn is_letter(&self, index: usize) -> bool {
+    pub(crate) fn is_letter(&self, index: usize) -> bool {
         matches!(self.outcomes.items[index], Outcome::Failed(_))
     }
 }
 
 /// Outcomes of consecutive messages of a batch, in their order.
 #[derive(Debug, Default)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// Payloads of all records, one after the other.
     pub data: Vec<u8>,
     /// Outcomes, one for each message.
@@ -59,18 +59,18 @@ pub struct Outcomes {
 
 impl Outcomes {
     /// Returns the payload bytes of `record`.
-    pub fn payload(&self, record: &Record) -> &[u8] {
+    pub(crate) fn payload(&self, record: &Record) -> &[u8] {
         &self.data[record.payload.start as usize..record.payload.end as usize]
     }
 
     /// Returns the bytes of memory that the outcomes take, including the dead letters that will be made of failures.
-    pub fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         self.data.capacity() + self.items.iter().map(Outcome::cost).sum::<usize>()
     }
 
     /// Moves the failures into the returned value, which is for the output of dead letters. The rest stays here, for
     /// the output of results.
-    pub fn take_failures(&mut self) -> Outcomes {
+    pub(crate) fn take_failures(&mut self) -> Outcomes {
         let take = |outcome: &mut Outcome| match outcome {
             Outcome::Failed(_) => std::mem::replace(outcome, Outcome::Dropped),
             _ => Outcome::Dropped,
@@ -83,7 +83,7 @@ impl Outcomes {
     }
 
     /// Removes the first failure and everything after it, and returns that failure with its index.
-    pub fn cut_at_failure(&mut self) -> Option<(usize, Box<Failure>)> {
+    pub(crate) fn cut_at_failure(&mut self) -> Option<(usize, Box<Failure>)> {
         let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_));
         let index = self.items.iter().position(failed)?;
         self.items.truncate(index + 1);
@@ -96,7 +96,7 @@ impl Outcomes {
 
 /// Outcome of one message.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// No result: the script left `root` at `None`.
     Dropped,
     /// One result, the usual case.
@@ -110,7 +110,7 @@ pub enum Outcome {
 impl Outcome {
     /// Returns the bytes of memory that the outcome takes in addition to its entry in [`items`](Outcomes::items) and
     /// its part of [`data`](Outcomes::data).
-    pub fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         match self {
             Outcome::Dropped => 0,
             Outcome::Record(record) => record.cost(),
@@ -126,7 +126,7 @@ impl Outcome {
 
 /// One output message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// Range of the payload in [`Outcomes::data`].
     pub payload: Range<u32>,
     /// Whether there is no payload, not even an empty one: the script called `tombstone()`.
@@ -144,7 +144,7 @@ impl Record {
 
 /// Attributes that a script chose for a record. The outer `Option` is `None` for attributes that it did not choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Key; `Some(None)` removes it.
     pub key: Option<Option<Bytes>>,
     /// Topic; `Some(None)` means the output's own topic.
@@ -171,7 +171,7 @@ impl Overrides {
 
 /// Reason why a message has no result.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Type of the exception (`ValueError`), or name of the death (`Timeout`).
     #[serde(rename = "type")]
     pub kind: String,
@@ -201,7 +201,7 @@ impl Failure {
     }
 
     /// Creates a failure that the host found, without traceback.
-    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
             message: message.into(),

@@ -25,7 +25,7 @@ struct Letter<'a> {
 }
 
 /// Appends the dead letter of `message`, which belongs to `batch`, to `data` as JSON on one line.
-pub fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
+pub(crate) fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
     let payload = std::str::from_utf8(&message.payload).ok();
     let Place {
         topic,

@@ -5,7 +5,7 @@ use actix::prelude::*;
 use crate::output::Deliver;
 
 /// Actor that acknowledges all messages and writes nothing.
-pub struct Discard;
+pub(super) struct Discard;
 
 impl Actor for Discard {
     type Context = Context<Self>;

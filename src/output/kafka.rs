@@ -13,16 +13,16 @@ mod explain;
 mod headers;
 mod known;
 mod lessons;
-pub mod letter;
-pub mod record;
-pub mod refusal;
+pub(crate) mod letter;
+pub(crate) mod record;
+pub(crate) mod refusal;
 mod report;
 mod sent;
 mod size;
 mod topics;
-pub mod transaction;
+pub(crate) mod transaction;
 mod verdict;
-pub mod writer;
+pub(crate) mod writer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use rdkafka::producer::ThreadedProducer;
 
-pub use self::client::Batches;
+pub(crate) use self::client::Batches;
 use self::delivery::ProducerCallbacks;
 use self::refusal::{Left, Refusals};
 use self::report::Report;
@@ -48,7 +48,7 @@ use crate::telemetry::metrics::Metrics;
 type Producer = ThreadedProducer<ProducerCallbacks>;
 
 /// Actor that writes records without transactions. See the module's documentation.
-pub struct KafkaOutput {
+pub(crate) struct KafkaOutput {
     /// Name of the output: `output` or `dead_letter`.
     name: &'static str,
     config: KafkaOutputConfig,
@@ -87,7 +87,7 @@ impl KafkaOutput {
     ///
     /// # Errors
     /// If librdkafka does not accept the config.
-    pub fn new(
+    pub(crate) fn new(
         config: &KafkaOutputConfig,
         refusals: Refusals,
         engine: Recipient<Notice>,

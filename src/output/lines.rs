@@ -13,7 +13,7 @@ use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
 /// Actor that writes lines to `W`.
-pub struct Lines<W> {
+pub(crate) struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
     engine: Recipient<Notice>,
@@ -25,7 +25,7 @@ pub struct Lines<W> {
 
 impl<W: Write + Unpin + 'static> Lines<W> {
     /// Creates an output that ends each record as `codec` says.
-    pub fn new(
+    pub(crate) fn new(
         writer: W,
         codec: StdoutCodec,
         engine: Recipient<Notice>,

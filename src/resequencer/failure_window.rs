@@ -10,7 +10,7 @@ const KINDS: usize = 64;
 
 /// Outcomes of the last messages, of all lanes together, in the order in which they became known.
 #[derive(Debug)]
-pub struct FailureWindow {
+pub(crate) struct FailureWindow {
     limit: MaxFailures,
     /// Runs of consecutive messages with the same outcome, the oldest first: the index of their kind of failure, `None`
     /// for messages that did not fail, and their number.
@@ -32,7 +32,7 @@ struct Kind {
 
 impl FailureWindow {
     /// Creates an empty window.
-    pub fn new(limit: MaxFailures) -> Self {
+    pub(crate) fn new(limit: MaxFailures) -> Self {
         Self {
             limit,
             runs: VecDeque::new(),
@@ -43,14 +43,14 @@ impl FailureWindow {
     }
 
     /// Adds `count` messages that did not fail.
-    pub fn pass(&mut self, count: usize) {
+    pub(crate) fn pass(&mut self, count: usize) {
         if count > 0 {
             self.push(None, count);
         }
     }
 
     /// Adds a message that failed.
-    pub fn fail(&mut self, error: &str, at: Option<&str>) {
+    pub(crate) fn fail(&mut self, error: &str, at: Option<&str>) {
         let kind = self.kind(error, at);
         self.kinds[kind].count += 1;
         self.failed += 1;
@@ -58,7 +58,7 @@ impl FailureWindow {
     }
 
     /// Returns a report if the window is full and too many of its messages failed.
-    pub fn verdict(&self) -> Option<TooManyFailures> {
+    pub(crate) fn verdict(&self) -> Option<TooManyFailures> {
         let MaxFailures { share, of } = self.limit;
         if self.seen < of || self.failed as f64 <= share * of as f64 {
             return None;

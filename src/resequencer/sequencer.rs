@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Holds slices that came early, until all slices before them have come.
 #[derive(Debug)]
-pub struct Sequencer<T> {
+pub(crate) struct Sequencer<T> {
     next: u64,
     waiting: BTreeMap<u64, (u64, T)>,
 }
@@ -20,7 +20,7 @@ impl<T> Default for Sequencer<T> {
 
 impl<T> Sequencer<T> {
     /// Takes the slice of `count` messages that begins at `position`.
-    pub fn insert(&mut self, position: u64, count: u64, slice: T) {
+    pub(crate) fn insert(&mut self, position: u64, count: u64, slice: T) {
         debug_assert!(
             position >= self.next,
             "position {position} was released before"
@@ -29,7 +29,7 @@ impl<T> Sequencer<T> {
     }
 
     /// Returns the next slice in order, if it has come.
-    pub fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         if *entry.key() != self.next {
             return None;

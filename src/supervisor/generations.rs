@@ -9,14 +9,14 @@ use std::ops::Range;
 
 /// Generations that have work left, the oldest first; the last one is current.
 #[derive(Debug)]
-pub struct Generations<T> {
+pub(crate) struct Generations<T> {
     old: Vec<Generation<T>>,
     current: Generation<T>,
 }
 
 /// Version of what guests are made from.
 #[derive(Debug, Clone)]
-pub struct Generation<T> {
+pub(crate) struct Generation<T> {
     /// Number of the generation, from 1.
     pub number: u64,
     /// Specification of its guests.
@@ -27,7 +27,7 @@ pub struct Generation<T> {
 
 impl<T> Generations<T> {
     /// Creates the first generation, for all batches.
-    pub fn new(spec: T) -> Self {
+    pub(crate) fn new(spec: T) -> Self {
         let current = Generation {
             number: 1,
             spec,
@@ -40,24 +40,24 @@ impl<T> Generations<T> {
     }
 
     /// Returns the generation whose guests get the batches that arrive.
-    pub fn current(&self) -> &Generation<T> {
+    pub(crate) fn current(&self) -> &Generation<T> {
         &self.current
     }
 
     /// Returns the number of the next generation.
-    pub fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.current.number + 1
     }
 
     /// Returns the oldest generation and its batches, by arrival, if it is not the current one.
-    pub fn oldest_old(&self) -> Option<(&Generation<T>, Range<u64>)> {
+    pub(crate) fn oldest_old(&self) -> Option<(&Generation<T>, Range<u64>)> {
         let oldest = self.old.first()?;
         let next = self.old.get(1).unwrap_or(&self.current);
         Some((oldest, oldest.from..next.from))
     }
 
     /// Starts a generation of `spec` for the batches from `from` on, which no guest has begun.
-    pub fn succeed(&mut self, spec: T, from: u64) {
+    pub(crate) fn succeed(&mut self, spec: T, from: u64) {
         debug_assert!(from >= self.current.from, "batches arrive in order");
         let next = Generation {
             number: self.next_number(),
@@ -69,14 +69,14 @@ impl<T> Generations<T> {
     }
 
     /// Removes the oldest generation, which has no work left.
-    pub fn end_oldest(&mut self) {
+    pub(crate) fn end_oldest(&mut self) {
         if !self.old.is_empty() {
             self.old.remove(0);
         }
     }
 
     /// Returns number and batches of each generation, by arrival, the oldest first.
-    pub fn spans(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
         let all = || self.old.iter().chain([&self.current]);
         let ends = all().skip(1).map(|next| next.from).chain([u64::MAX]);
         all()

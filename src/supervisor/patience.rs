@@ -58,14 +58,14 @@ pub(super) struct Abandoned(Vec<Weak<Thread>>);
 
 impl Abandoned {
     /// Adds a thread. Returns how many there are, if there are too many.
-    pub fn add(&mut self, thread: Weak<Thread>) -> Option<u32> {
+    pub(super) fn add(&mut self, thread: Weak<Thread>) -> Option<u32> {
         self.0.push(thread);
         let stuck = self.count();
         (stuck > MOST_ABANDONED).then_some(stuck as u32)
     }
 
     /// Returns how many threads have not ended.
-    pub fn count(&mut self) -> usize {
+    pub(super) fn count(&mut self) -> usize {
         self.0.retain(|thread| thread.strong_count() > 0);
         self.0.len()
     }

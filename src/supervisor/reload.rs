@@ -18,7 +18,7 @@ use crate::telemetry::events::ScriptsReplaced;
 
 /// Plan of a generation of guests.
 #[derive(Clone)]
-pub struct GuestPlan {
+pub(crate) struct GuestPlan {
     /// Specification of the guests.
     pub spec: Arc<dyn MakeGuests>,
     /// Limits on the number of guests.
@@ -31,7 +31,7 @@ pub struct GuestPlan {
 /// for the new scripts. If that fails, the answer is the reason, and nothing has changed.
 #[derive(Message)]
 #[rtype(result = "Result<(), StartError>")]
-pub struct NewScripts(pub GuestPlan);
+pub(crate) struct NewScripts(pub GuestPlan);
 
 /// New scripts whose first guest is not READY yet.
 pub(super) struct Candidate {

@@ -13,7 +13,7 @@ use crate::message::{Batch, Failure, Slice};
 
 /// Messages of a batch that wait for a guest or are run by one.
 #[derive(Debug, Clone)]
-pub struct Work {
+pub(crate) struct Work {
     /// Messages that are still to be run.
     pub slice: Slice,
     /// Index in the batch before which messages run one per request, since a request with them killed a guest.
@@ -29,11 +29,11 @@ pub struct Work {
 }
 
 /// Place in the queue: arrival of the batch, and index of its first message that is left.
-pub type Turn = (u64, usize);
+pub(crate) type Turn = (u64, usize);
 
 /// What is to be done after a guest has stopped.
 #[derive(Debug)]
-pub enum Next {
+pub(crate) enum Next {
     /// Nothing: everything is done.
     Done,
     /// Run the rest; the guest is alive.
@@ -49,7 +49,7 @@ pub enum Next {
 
 impl Work {
     /// Creates work of all messages of `batch`, before which `arrival` batches arrived.
-    pub fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
+    pub(crate) fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
         Self {
             slice: Slice::of(batch),
             solo_until: 0,
@@ -62,22 +62,22 @@ impl Work {
 
     /// Returns the work's place in the queue. Work on older messages goes first, since the results of younger ones wait
     /// for it.
-    pub fn turn(&self) -> Turn {
+    pub(crate) fn turn(&self) -> Turn {
         (self.arrival, self.slice.range.start)
     }
 
     /// Returns the number of messages left.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slice.len()
     }
 
     /// Returns whether no messages are left.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slice.is_empty()
     }
 
     /// Divides the work into at most `shares` parts of about the same size, for several guests.
-    pub fn share(self, shares: usize) -> Vec<Work> {
+    pub(crate) fn share(self, shares: usize) -> Vec<Work> {
         let size = self.len().div_ceil(shares.max(1)).max(1);
         let mut shared = vec![self];
         while let Some(rest) = shared.last_mut().and_then(|work| work.split_off(size)) {
@@ -87,7 +87,7 @@ impl Work {
     }
 
     /// Keeps the next `keep` messages and returns all after them, if there are any.
-    pub fn split_off(&mut self, keep: usize) -> Option<Work> {
+    pub(crate) fn split_off(&mut self, keep: usize) -> Option<Work> {
         self.slice.split_off(keep).map(|slice| Self {
             slice,
             attempts: 0,
@@ -96,7 +96,7 @@ impl Work {
     }
 
     /// Decides what follows after a guest answered for the next `answered` messages and stopped because of `stop`.
-    pub fn after(mut self, answered: usize, stop: &Stop) -> Next {
+    pub(crate) fn after(mut self, answered: usize, stop: &Stop) -> Next {
         if answered > 0 {
             self.slice.range.start += answered;
             self.attempts = 0;
@@ -136,7 +136,7 @@ impl Work {
     ///
     /// Any of the messages may be to blame, even those that were answered. So each becomes work of its own: if another
     /// message's thread is lost, that does not lose its answers.
-    pub fn lost(self, death: Death, fresh: bool) -> (Next, Vec<Work>) {
+    pub(crate) fn lost(self, death: Death, fresh: bool) -> (Next, Vec<Work>) {
         let single = self.len() == 1;
         let mut each = self.share(usize::MAX).into_iter();
         let Some(first) = each.next() else {

@@ -9,14 +9,14 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Count of failures in a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// Counts another failure. Returns how long to wait: nothing for the first one, since one bad message is no reason
     /// to let good ones wait.
-    pub fn fail(&mut self) -> Duration {
+    pub(crate) fn fail(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         match self.failures {
             1 => Duration::ZERO,
@@ -27,7 +27,7 @@ impl Backoff {
     }
 
     /// Resets the count: a guest has answered for messages, or the message to blame was found.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// Time that work may wait before it is worth starting another guest (about 4 ms, and 9 MB).
-pub const PATIENCE: Duration = Duration::from_millis(5);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Facts about work and guests that decide about scaling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Time that the oldest queued work has waited; `None` if there is none.
     pub waited: Option<Duration>,
     /// Number of guests that wait for work.
@@ -22,7 +22,7 @@ pub struct Snapshot {
 
 /// Limits from the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Fewest guests; may be 0.
     pub min: usize,
     /// Most guests.
@@ -33,7 +33,7 @@ pub struct Bounds {
 
 /// Decision about the number of guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Change nothing.
     Stay,
     /// Start a guest.
@@ -44,7 +44,7 @@ pub enum Decision {
 
 /// Reason of a decision; for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Very first guest: nothing is read before it has shown that the scripts can start.
     Start,
     /// There are fewer guests than `min`.
@@ -61,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// Returns the label for logs and metrics.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Reason::Start => "start",
             Reason::BelowMin => "below_min",
@@ -75,7 +75,7 @@ impl Reason {
 
 /// Decides whether to start or end a guest. Starts one guest at a time, and the next only when it is ready: a start
 /// takes a few milliseconds, so nothing is lost by deciding again then.
-pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
+pub(crate) fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
     // The first guest shows that the scripts can start, and compiles them for the others.
     let first_is_starting = seen.guests > 0 && seen.starting == seen.guests;
     if seen.guests < bounds.min && !first_is_starting {
@@ -101,7 +101,7 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
 }
 
 /// Returns the time after which [`decide`] may return something else although nothing has happened.
-pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
+pub(crate) fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
     match seen.waited {
         // With an idle guest, the budget holds the work back; with a starting guest, its start comes first.
         Some(waited) if seen.idle == 0 && seen.starting == 0 && seen.guests < bounds.max => Some(

@@ -46,7 +46,7 @@ pub(super) enum State {
 
 impl Slot {
     /// Creates the slot of a new guest, which is not started yet.
-    pub fn new(generation: u64, spec: Arc<dyn MakeGuests>, replaces: Option<usize>) -> Self {
+    pub(super) fn new(generation: u64, spec: Arc<dyn MakeGuests>, replaces: Option<usize>) -> Self {
         Self {
             generation,
             spec,
@@ -63,22 +63,22 @@ impl Slot {
         }
     }
 
-    pub fn idle_since(&self) -> Option<Instant> {
+    pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
             State::Idle(since) => Some(since),
             _ => None,
         }
     }
 
-    pub fn is_starting(&self) -> bool {
+    pub(super) fn is_starting(&self) -> bool {
         matches!(self.state, State::Starting(_))
     }
 
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         matches!(self.state, State::Busy(_))
     }
 
-    pub fn work(&self) -> Option<&Work> {
+    pub(super) fn work(&self) -> Option<&Work> {
         match &self.state {
             State::Busy(work) | State::Starting(Some(work)) => Some(work),
             State::Starting(None) | State::Idle(_) => None,
@@ -86,7 +86,7 @@ impl Slot {
     }
 
     /// Takes the work out. The slot is then in the state of a guest that has just begun to start.
-    pub fn take_work(&mut self) -> Option<Work> {
+    pub(super) fn take_work(&mut self) -> Option<Work> {
         match std::mem::replace(&mut self.state, State::Starting(None)) {
             State::Busy(work) | State::Starting(Some(work)) => Some(work),
             State::Starting(None) => None,

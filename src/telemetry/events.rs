@@ -10,7 +10,7 @@ use crate::message::{Failure, Lane, Message};
 
 /// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
-pub struct MessageFailed<'a> {
+pub(crate) struct MessageFailed<'a> {
     /// Lane of the message.
     pub lane: &'a Lane,
     /// Message that failed.
@@ -23,7 +23,7 @@ pub struct MessageFailed<'a> {
 
 impl MessageFailed<'_> {
     /// Counts the failure, and logs it unless there are too many to read.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             lane,
             message,
@@ -57,7 +57,7 @@ impl MessageFailed<'_> {
 
 /// A guest said READY.
 #[derive(Debug)]
-pub struct GuestReady<'a> {
+pub(crate) struct GuestReady<'a> {
     /// Number of the guest.
     pub guest: usize,
     /// Content of READY.
@@ -68,7 +68,7 @@ pub struct GuestReady<'a> {
 
 impl GuestReady<'_> {
     /// Counts and logs that the guest is ready.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self { guest, ready, took } = self;
         Metrics::add(&metrics.starts, 1);
         Metrics::took(&metrics.ready_seconds, *took, 1);
@@ -86,7 +86,7 @@ impl GuestReady<'_> {
 
 /// A guest did not reach READY.
 #[derive(Debug)]
-pub struct GuestNotStarted<'a> {
+pub(crate) struct GuestNotStarted<'a> {
     /// Number of the guest.
     pub guest: usize,
     /// Reason why it did not start.
@@ -99,7 +99,7 @@ pub struct GuestNotStarted<'a> {
 
 impl GuestNotStarted<'_> {
     /// Counts and logs that the guest did not start.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             error,
@@ -120,7 +120,7 @@ impl GuestNotStarted<'_> {
 
 /// A guest died while it ran.
 #[derive(Debug)]
-pub struct GuestDied<'a> {
+pub(crate) struct GuestDied<'a> {
     /// Number of the guest.
     pub guest: usize,
     /// Way in which it died.
@@ -131,7 +131,7 @@ pub struct GuestDied<'a> {
 
 impl GuestDied<'_> {
     /// Counts and logs the death.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             death,
@@ -150,7 +150,7 @@ impl GuestDied<'_> {
 
 /// A healthy guest is replaced.
 #[derive(Debug)]
-pub struct GuestRecycled {
+pub(crate) struct GuestRecycled {
     /// Number of the guest.
     pub guest: usize,
     /// Bytes of its memory.
@@ -161,7 +161,7 @@ pub struct GuestRecycled {
 
 impl GuestRecycled {
     /// Counts and logs the replacement.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             memory,
@@ -180,7 +180,7 @@ impl GuestRecycled {
 
 /// The number of guests changes.
 #[derive(Debug)]
-pub struct Scaled {
+pub(crate) struct Scaled {
     /// Whether the number rises.
     pub up: bool,
     /// Reason of the change.
@@ -193,7 +193,7 @@ pub struct Scaled {
 
 impl Scaled {
     /// Counts and logs the change.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             up,
             reason,
@@ -211,7 +211,7 @@ impl Scaled {
 
 /// Guests with new scripts take over.
 #[derive(Debug)]
-pub struct ScriptsReplaced {
+pub(crate) struct ScriptsReplaced {
     /// Number of the generation of scripts; 1 is the one at the start.
     pub generation: u64,
     /// Number of guests that finish what they have begun with the old scripts.
@@ -220,7 +220,7 @@ pub struct ScriptsReplaced {
 
 impl ScriptsReplaced {
     /// Counts and logs the reload.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             generation,
             unfinished,
@@ -236,14 +236,14 @@ impl ScriptsReplaced {
 
 /// A changed config does not take over.
 #[derive(Debug)]
-pub struct ReloadRefused<'a> {
+pub(crate) struct ReloadRefused<'a> {
     /// Reason of the refusal.
     pub reason: &'a str,
 }
 
 impl ReloadRefused<'_> {
     /// Counts and logs the refusal.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         metrics.reloads.count("refused");
         tracing::error!(
             "the changed config is refused, the old one goes on: {}",
@@ -254,7 +254,7 @@ impl ReloadRefused<'_> {
 
 /// The group assigned or revoked partitions.
 #[derive(Debug)]
-pub enum Rebalanced<'a> {
+pub(crate) enum Rebalanced<'a> {
     /// Partitions were assigned to this process.
     Assigned {
         /// Names of the partitions.
@@ -275,7 +275,7 @@ pub enum Rebalanced<'a> {
 
 impl Rebalanced<'_> {
     /// Counts and logs the rebalance.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         match self {
             Self::Assigned { partitions, in_all } => {
                 metrics.rebalances.count("assigned");
@@ -297,7 +297,7 @@ impl Rebalanced<'_> {
 
 /// A transaction was aborted.
 #[derive(Debug)]
-pub struct TransactionAborted<'a> {
+pub(crate) struct TransactionAborted<'a> {
     /// Reason of the abort.
     pub reason: &'a str,
     /// Number of slices of messages that were in it.
@@ -306,7 +306,7 @@ pub struct TransactionAborted<'a> {
 
 impl TransactionAborted<'_> {
     /// Counts and logs the abort.
-    pub fn emit(&self, metrics: &Metrics) {
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self { reason, stretches } = self;
         Metrics::add(&metrics.failed_commits, 1);
         tracing::warn!(

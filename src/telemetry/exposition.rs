@@ -20,10 +20,10 @@ use super::stats::Stats;
 use crate::message::budget::MemoryBudget;
 
 /// Content type of the text that [`render`] returns.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Returns the text that Prometheus reads.
-pub fn render(stats: Stats) -> String {
+pub(crate) fn render(stats: Stats) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(stats)));
     let mut page = String::new();
@@ -98,7 +98,7 @@ fn encode(
 }
 
 /// Returns the text of `docs/metrics.md`.
-pub fn reference() -> String {
+pub(crate) fn reference() -> String {
     let stats = Stats::new(&Metrics::default(), &MemoryBudget::new(0), Facts::default());
     let mut page = "\
 # Metrics

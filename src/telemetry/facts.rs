@@ -8,7 +8,7 @@ use crate::config::{
 
 /// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Input of the pipeline.
     pub input: Place,
     /// Names of the scripts, in order.
@@ -29,7 +29,7 @@ pub struct Facts {
 
 /// Input or output.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Place {
+pub(crate) struct Place {
     /// Type, as in the config.
     #[serde(rename = "type")]
     pub kind: String,
@@ -60,7 +60,7 @@ impl Place {
 
 impl Facts {
     /// Returns the facts that `config` gives.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let input = match &config.input {
             InputConfig::Stdin(_) => Place::new("stdin", ""),
             InputConfig::Generate(_) => Place::new("generate", ""),

@@ -20,7 +20,7 @@ const KIND: usize = 200;
 
 /// Last failures.
 #[derive(Debug, Default)]
-pub struct Failures {
+pub(crate) struct Failures {
     recent: Mutex<VecDeque<RecentFailure>>,
     payloads: AtomicBool,
     /// How often they are logged.
@@ -29,7 +29,7 @@ pub struct Failures {
 
 impl Failures {
     /// Keeps the beginnings of payloads too, from now on.
-    pub fn keep_payloads(&self) {
+    pub(crate) fn keep_payloads(&self) {
         self.payloads.store(true, Ordering::Relaxed);
     }
 
@@ -58,7 +58,7 @@ impl Failures {
     }
 
     /// Returns the last failures, the newest first.
-    pub fn recent(&self) -> Vec<RecentFailure> {
+    pub(crate) fn recent(&self) -> Vec<RecentFailure> {
         self.lock().iter().cloned().collect()
     }
 

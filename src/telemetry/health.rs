@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reasons why the pipeline is not ready. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Default for Health {
     /// Returns the health of a pipeline that is starting.
@@ -21,17 +21,17 @@ impl Default for Health {
 
 impl Health {
     /// Marks `part` as ill, with the reason.
-    pub fn set_ill(&self, part: &'static str, why: impl Into<String>) {
+    pub(crate) fn set_ill(&self, part: &'static str, why: impl Into<String>) {
         self.lock().insert(part, why.into());
     }
 
     /// Marks `part` as well.
-    pub fn set_well(&self, part: &'static str) {
+    pub(crate) fn set_well(&self, part: &'static str) {
         self.lock().remove(part);
     }
 
     /// Returns all parts that are ill, with the reasons. The pipeline is ready if there are none.
-    pub fn ills(&self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn ills(&self) -> BTreeMap<&'static str, String> {
         self.lock().clone()
     }
 
@@ -42,14 +42,14 @@ impl Health {
 
 /// Check whether messages make progress.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     answered: u64,
     since: Instant,
 }
 
 impl Progress {
     /// Begins the check at `now`.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             answered: 0,
             since: now,
@@ -58,7 +58,7 @@ impl Progress {
 
     /// Compares with the last check. `answered` is the number of messages answered so far, and `under_way` the number
     /// of bytes in flight. Returns for how long nothing was answered, if that is too long.
-    pub fn look(&mut self, answered: u64, under_way: u64, now: Instant) -> Option<Duration> {
+    pub(crate) fn look(&mut self, answered: u64, under_way: u64, now: Instant) -> Option<Duration> {
         if answered != self.answered || under_way == 0 {
             (self.answered, self.since) = (answered, now);
         }

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// Upper bounds for seconds: from 50 µs to a minute, about three for each factor of ten.
-pub const SECONDS: &[f64] = &[
+pub(crate) const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 /// Upper bounds for the number of messages in a batch.
-pub const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
+pub(crate) const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
 /// Histogram with fixed bounds.
 #[derive(Debug)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     bounds: &'static [f64],
     /// Count for each bound, and one for values above all bounds.
     counts: Box<[AtomicU64]>,
@@ -27,7 +27,7 @@ pub struct Histogram {
 
 /// State of a [`Histogram`] at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Distribution {
+pub(crate) struct Distribution {
     /// Number of values.
     pub count: u64,
     /// Sum of all values.
@@ -42,7 +42,7 @@ pub struct Distribution {
 
 impl Histogram {
     /// Creates a histogram with buckets up to these `bounds`, in ascending order.
-    pub fn new(bounds: &'static [f64]) -> Self {
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
             counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
@@ -51,7 +51,7 @@ impl Histogram {
     }
 
     /// Adds `value`, as often as `weight` says.
-    pub fn observe(&self, value: f64, weight: u64) {
+    pub(crate) fn observe(&self, value: f64, weight: u64) {
         if cfg!(feature = "uncounted") {
             return;
         }
@@ -70,7 +70,7 @@ impl Histogram {
     }
 
     /// Returns the current state.
-    pub fn distribution(&self) -> Distribution {
+    pub(crate) fn distribution(&self) -> Distribution {
         let Self {
             bounds,
             counts,
@@ -99,7 +99,7 @@ impl Histogram {
 
 impl Distribution {
     /// Returns the values since `before`, an earlier state of the same histogram.
-    pub fn since(&self, before: &Self) -> Self {
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let earlier = |index: usize| before.buckets.get(index).map_or(0, |&(_, count)| count);
         let buckets: Vec<(Option<f64>, u64)> = self
             .buckets

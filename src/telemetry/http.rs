@@ -55,7 +55,7 @@ const MOST_CONNECTIONS: usize = 64;
 ///
 /// # Errors
 /// If the address cannot be bound.
-pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
+pub(crate) fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut refused = io::Error::other("the name has no address");
     // A name such as `localhost` may have several addresses, and the machine may not have all of them.
@@ -75,7 +75,7 @@ pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
 ///
 /// # Errors
 /// If the system refuses it.
-pub fn start(
+pub(crate) fn start(
     listeners: Vec<TcpListener>,
     config: &HttpConfig,
     observed: Observed,

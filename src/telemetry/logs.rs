@@ -12,7 +12,7 @@ const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 
 /// Starts logging for the rest of the process. `NERODIA_LOG` has a filter in `tracing`'s syntax and takes precedence
 /// over the config's level.
-pub fn start(config: &LoggerConfig) {
+pub(crate) fn start(config: &LoggerConfig) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
     let terminal = std::io::stderr().is_terminal();

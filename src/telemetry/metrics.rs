@@ -13,11 +13,11 @@ use super::stats::{Link, Partition};
 use crate::clock::rate_limit::RateLimit;
 
 /// The limit on log lines of one kind, in a second.
-pub type LogLimit = RateLimit<10>;
+pub(crate) type LogLimit = RateLimit<10>;
 
 /// All counters, since the start unless their descriptions say otherwise.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Time at which the engine started.
     pub started: SystemTime,
     /// Messages that the input has read.
@@ -89,7 +89,7 @@ pub(super) struct GuestLines {
 
 /// Current state, as opposed to totals.
 #[derive(Debug, Default)]
-pub struct Now {
+pub(crate) struct Now {
     /// State of the guests, as the supervisor last reported it.
     pub guests: GuestsNow,
     /// Kafka partitions that are assigned to this process.
@@ -102,7 +102,7 @@ pub struct Now {
 
 /// State of the guests and their queue.
 #[derive(Debug, Clone, Default)]
-pub struct GuestsNow {
+pub(crate) struct GuestsNow {
     /// Number of guests in each state.
     pub states: [(&'static str, usize); 4],
     /// Bytes of the guests' WebAssembly memory.
@@ -152,24 +152,24 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Adds `count` to a total.
-    pub fn add(total: &AtomicU64, count: u64) {
+    pub(crate) fn add(total: &AtomicU64, count: u64) {
         if count > 0 && !cfg!(feature = "uncounted") {
             total.fetch_add(count, Ordering::Relaxed);
         }
     }
 
     /// Returns a total.
-    pub fn get(total: &AtomicU64) -> u64 {
+    pub(crate) fn get(total: &AtomicU64) -> u64 {
         total.load(Ordering::Relaxed)
     }
 
     /// Returns the current state, to be read or changed.
-    pub fn now(&self) -> MutexGuard<'_, Now> {
+    pub(crate) fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a duration that `count` messages took together.
-    pub fn took(histogram: &Histogram, duration: Duration, count: usize) {
+    pub(crate) fn took(histogram: &Histogram, duration: Duration, count: usize) {
         histogram.observe(duration.as_secs_f64(), count as u64);
     }
 }
@@ -183,11 +183,11 @@ const OTHERS: &str = "other";
 
 /// Total for each of a few names. For rare events.
 #[derive(Debug, Default)]
-pub struct ByName(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct ByName(Mutex<BTreeMap<String, u64>>);
 
 impl ByName {
     /// Adds one to the total of `name`.
-    pub fn count(&self, name: &str) {
+    pub(crate) fn count(&self, name: &str) {
         if cfg!(feature = "uncounted") {
             return;
         }
@@ -205,12 +205,12 @@ impl ByName {
     }
 
     /// Returns the sum over all names.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.lock().values().sum()
     }
 
     /// Returns the totals that are not 0.
-    pub fn totals(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn totals(&self) -> BTreeMap<String, u64> {
         self.lock().clone()
     }
 

@@ -6,7 +6,7 @@ use crate::clock::cpu;
 
 /// Processor time and memory of the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Processor time since the start.
     pub cpu_seconds: f64,
     /// Resident memory; `None` on systems that do not report it (Linux does).
@@ -14,7 +14,7 @@ pub struct Usage {
 }
 
 /// Returns the current usage.
-pub fn usage() -> Usage {
+pub(crate) fn usage() -> Usage {
     Usage {
         cpu_seconds: cpu::process_seconds(),
         resident_bytes: resident(),

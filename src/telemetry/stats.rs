@@ -16,7 +16,7 @@ use crate::message::budget::MemoryBudget;
 
 /// State of the engine. Totals are since the start, times in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Version of the engine.
     pub version: String,
     /// Start of the engine, in milliseconds since the Unix epoch.
@@ -53,7 +53,7 @@ pub struct Stats {
 
 /// Messages that were read, and their outcomes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Messages {
+pub(crate) struct Messages {
     /// Messages that were read.
     pub received: u64,
     /// Bytes of the payloads of these messages.
@@ -75,7 +75,7 @@ pub struct Messages {
 
 /// Results and dead letters that were written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// Records that scripts made.
     pub records: u64,
     /// Payload bytes given to outputs, including dead letters.
@@ -84,7 +84,7 @@ pub struct Output {
 
 /// Durations in seconds; one value for each message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// Time in the queue for a guest.
     pub queue: Distribution,
     /// Time in the guest, with all messages that ran together, including transcoding.
@@ -95,7 +95,7 @@ pub struct Latency {
 
 /// Batches that wait for a guest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Queue {
+pub(crate) struct Queue {
     /// Number of waiting batches, or parts of batches.
     pub batches: usize,
     /// Time that the oldest of them has waited.
@@ -104,7 +104,7 @@ pub struct Queue {
 
 /// Use of the memory budget.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GateNow {
+pub(crate) struct GateNow {
     /// Bytes taken by messages in flight and their results.
     pub bytes: u64,
     /// Limit: `pipeline.max_in_flight`.
@@ -113,7 +113,7 @@ pub struct GateNow {
 
 /// State and history of the guests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Guests {
+pub(crate) struct Guests {
     /// Number of guests that are `starting`, `idle`, `busy`, `retiring`.
     pub states: BTreeMap<String, usize>,
     /// Guests that reached READY.
@@ -136,7 +136,7 @@ pub struct Guests {
 
 /// State of Kafka, as this process sees it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Kafka {
+pub(crate) struct Kafka {
     /// Partitions that are assigned to this process.
     pub partitions: Vec<Partition>,
     /// Number of these partitions that cannot be read; `not_ready` has the reason.
@@ -157,7 +157,7 @@ pub struct Kafka {
 
 /// Partition that is assigned to this process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Partition {
+pub(crate) struct Partition {
     /// Topic of the partition.
     pub topic: String,
     /// Number of the partition.
@@ -172,7 +172,7 @@ pub struct Partition {
 
 /// Connections of one client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     /// Whether any broker answers.
     pub up: bool,
     /// Requests that librdkafka sent again.
@@ -181,7 +181,7 @@ pub struct Link {
 
 /// Message that failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RecentFailure {
+pub(crate) struct RecentFailure {
     /// Time of the failure, in milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// Place of the message.
@@ -203,7 +203,7 @@ pub struct RecentFailure {
 
 /// Sources of the stats.
 #[derive(Debug)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
     /// Memory budget of the pipeline.
@@ -214,14 +214,14 @@ pub struct Observed {
 
 impl Observed {
     /// Returns the current stats.
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         Stats::new(&self.metrics, &self.budget, Facts::new(&self.running.get()))
     }
 }
 
 impl Stats {
     /// Returns the current stats of `pipeline`.
-    pub fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
+    pub(crate) fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();

@@ -11,17 +11,17 @@ impl Checker {
         })
     }
 
-    pub fn orders(&self) -> u64 {
+    pub(crate) fn orders(&self) -> u64 {
         self.orders.iter().map(Vec::len).sum::<usize>() as u64
     }
 
     /// Returns the number of orders that the test's own producer wrote more than once.
-    pub fn written_again(&self) -> u64 {
+    pub(crate) fn written_again(&self) -> u64 {
         self.each().filter(|(_, _, order)| order.copies > 1).count() as u64
     }
 
     /// Returns the number of orders of each kind.
-    pub fn kinds(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn kinds(&self) -> Vec<(&'static str, u64)> {
         let mut kinds: Vec<(&str, u64)> = Vec::new();
         for (_, _, order) in self.each() {
             match kinds
@@ -49,26 +49,26 @@ impl Checker {
         }
     }
 
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.missing().count() as u64
     }
 
-    pub fn unprocessed(&self) -> u64 {
+    pub(crate) fn unprocessed(&self) -> u64 {
         self.unprocessed.count
     }
 
-    pub fn disordered(&self) -> u64 {
+    pub(crate) fn disordered(&self) -> u64 {
         self.disordered.count
     }
 
     /// Returns the time of each order, and the milliseconds until its first result was in the topic.
-    pub fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
+    pub(crate) fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
         let arrived = self.each().filter(|(_, _, order)| order.arrivals > 0);
         arrived.map(|(_, _, order)| (order.at, order.delay))
     }
 
     /// Returns the longest time without any first arrival, in seconds.
-    pub fn longest_silence(&self) -> i64 {
+    pub(crate) fn longest_silence(&self) -> i64 {
         let after = self.arrivals.keys().zip(self.arrivals.keys().skip(1));
         after.map(|(one, next)| next - one - 1).max().unwrap_or(0)
     }
@@ -91,7 +91,7 @@ impl Checker {
     }
 
     /// Returns everything that is wrong.
-    pub fn problems(&self, form: Form, excuses: &Excuses) -> Vec<String> {
+    pub(crate) fn problems(&self, form: Form, excuses: &Excuses) -> Vec<String> {
         let mut problems = Vec::new();
         if self.lost() > 0 {
             problems.push(format!("{} lost: {:#?}", self.lost(), self.lost_ranges()));

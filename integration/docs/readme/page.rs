@@ -7,7 +7,7 @@ use std::process::Command;
 use support::root;
 
 /// Returns README.md and the pages in docs/.
-pub fn pages() -> Vec<PathBuf> {
+pub(super) fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).expect("docs/").flatten();
     let mut pages: Vec<PathBuf> = docs
         .map(|entry| entry.path())
@@ -20,7 +20,7 @@ pub fn pages() -> Vec<PathBuf> {
 }
 
 /// Fenced block of a page.
-pub struct Block {
+pub(super) struct Block {
     /// Place as `file:line`.
     pub place: String,
     pub mark: String,
@@ -29,7 +29,7 @@ pub struct Block {
     pub follows: bool,
 }
 
-pub fn blocks(page: &Path) -> Vec<Block> {
+pub(super) fn blocks(page: &Path) -> Vec<Block> {
     let text = fs::read_to_string(page).expect("a page");
     let mut blocks: Vec<Block> = Vec::new();
     let (mut open, mut follows) = (false, false);
@@ -57,13 +57,13 @@ pub fn blocks(page: &Path) -> Vec<Block> {
 }
 
 /// Command and its expected result.
-pub struct Example {
+pub(super) struct Example {
     pub text: String,
     pub stdout: Option<String>,
     pub code: i32,
 }
 
-pub fn commands(block: &Block) -> Vec<Example> {
+pub(super) fn commands(block: &Block) -> Vec<Example> {
     let mut commands: Vec<Example> = Vec::new();
     let mut open = false;
     for line in block.text.lines() {

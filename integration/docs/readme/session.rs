@@ -17,7 +17,7 @@ const END: &str =
     "trap 'kill $(jobs -p) 2>/dev/null; wait; scripts/kafka.sh stop --all 2>/dev/null' EXIT\n";
 
 /// Runs the commands until one has an unexpected exit code. Returns the result of each.
-pub fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
+pub(super) fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
     let shell = Shell::open();
     lend_kafka(&shell);
     let folder = shell.folder.path().join("session");

@@ -17,7 +17,7 @@ use crate::guest::error::StartError;
 use crate::guest::packages::{self, SOURCES};
 
 /// Builds the runtime for the packages of a requirements file, unless it exists.
-pub fn run(directory: &Path, requirements: &Path) -> u8 {
+pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
     let built = fs::read_to_string(requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))
         .and_then(|text| {

@@ -11,7 +11,7 @@ use super::Done;
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write(file: &Path, suites: &[(String, Vec<Done>)]) -> anyhow::Result<()> {
+pub(super) fn write(file: &Path, suites: &[(String, Vec<Done>)]) -> anyhow::Result<()> {
     let mut report = Report::new("nerodia test");
     for (name, done) in suites {
         let mut suite = TestSuite::new(name.as_str());

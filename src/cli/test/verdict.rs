@@ -13,7 +13,7 @@ use crate::message::{Message, Outcome, Outcomes, Record};
 
 /// Outcome of a message.
 #[derive(Debug, PartialEq)]
-pub enum Got {
+pub(super) enum Got {
     Outputs(Vec<Output>),
     Dropped,
     Failed {
@@ -26,7 +26,7 @@ pub enum Got {
 
 /// Result, with its own attributes and those of its message.
 #[derive(Debug, PartialEq)]
-pub struct Output {
+pub(super) struct Output {
     value: Value,
     key: Option<String>,
     topic: Option<String>,
@@ -34,7 +34,7 @@ pub struct Output {
 }
 
 impl Got {
-    pub fn new(executed: &Executed, message: &Message) -> Self {
+    pub(super) fn new(executed: &Executed, message: &Message) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record| Output::new(outcomes, record, message);
         match (outcomes.items.first(), stop) {
@@ -94,7 +94,7 @@ impl Output {
 ///
 /// # Errors
 /// The difference, for people.
-pub fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
+pub(super) fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
     let right = match (expected, got) {
         (Expected::Dropped, Got::Dropped) => true,
         (Expected::Error(expected), Got::Failed { kind, message, .. }) => {

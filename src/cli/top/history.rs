@@ -6,7 +6,7 @@ use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
 /// States of guests, as the engine calls them and in the order in which they are shown.
-pub const STATES: [&str; 4] = ["busy", "idle", "starting", "retiring"];
+pub(super) const STATES: [&str; 4] = ["busy", "idle", "starting", "retiring"];
 
 /// Period for rates and quantiles, as on the web page: a single second flickers, because results arrive in batches.
 const WINDOW_SECONDS: f64 = 5.0;
@@ -15,7 +15,7 @@ const POINTS: usize = 600;
 
 /// Everything that is known about a pipeline.
 #[derive(Debug, Default)]
-pub struct History {
+pub(super) struct History {
     /// Answers of the period, the newest last; all of one process.
     window: VecDeque<Stats>,
     /// Points, one for each request, the newest last; `None` where nothing is known.
@@ -28,7 +28,7 @@ pub struct History {
 
 /// Values that are drawn over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub(super) struct Point {
     /// Messages read per second.
     pub received: f64,
     /// Results per second.
@@ -42,7 +42,7 @@ pub struct Point {
 
 /// Rates, from two answers of one process.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rates {
+pub(super) struct Rates {
     /// Messages read per second.
     pub received: f64,
     /// Bytes of the payloads of these messages per second.
@@ -70,7 +70,7 @@ pub struct Rates {
 impl Rates {
     /// Returns the rates from `before` to `now`; `None` if these are answers of two processes, or no time is between
     /// them.
-    pub fn between(before: &Stats, now: &Stats) -> Option<Self> {
+    pub(super) fn between(before: &Stats, now: &Stats) -> Option<Self> {
         let time = now.uptime_seconds - before.uptime_seconds;
         if restarted(before, now) || time <= 0.0 {
             return None;
@@ -99,7 +99,7 @@ impl Rates {
 }
 
 /// Returns the number of messages that failed, dropped or not.
-pub fn failed(stats: &Stats) -> u64 {
+pub(super) fn failed(stats: &Stats) -> u64 {
     stats.messages.failed + stats.messages.failed_and_dropped
 }
 
@@ -113,7 +113,7 @@ fn restarted(before: &Stats, now: &Stats) -> bool {
 
 impl History {
     /// Adds an answer.
-    pub fn record(&mut self, now: Stats) {
+    pub(super) fn record(&mut self, now: Stats) {
         self.asked += 1;
         if let Some(before) = self.window.back() {
             if restarted(before, &now) {
@@ -148,7 +148,7 @@ impl History {
     }
 
     /// Notes that no answer came.
-    pub fn miss(&mut self) {
+    pub(super) fn miss(&mut self) {
         self.asked += 1;
         self.push(None);
     }
@@ -161,28 +161,28 @@ impl History {
     }
 
     /// Returns the number of requests whose points are kept.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.points.len()
     }
 
     /// Returns the last answer.
-    pub fn last(&self) -> Option<&Stats> {
+    pub(super) fn last(&self) -> Option<&Stats> {
         self.window.back()
     }
 
     /// Returns the current rates; `None` until there are two answers of one process.
-    pub fn rates(&self) -> Option<Rates> {
+    pub(super) fn rates(&self) -> Option<Rates> {
         Rates::between(self.window.front()?, self.window.back()?)
     }
 
     /// Returns the number of times that another process answered than before.
-    pub fn restarts(&self) -> u32 {
+    pub(super) fn restarts(&self) -> u32 {
         self.restarts
     }
 
     /// Returns `columns` values for the last `span` points, the newest at the end, and the number of points in a
     /// column. Each value is the mean of its points.
-    pub fn columns(
+    pub(super) fn columns(
         &self,
         columns: usize,
         span: usize,

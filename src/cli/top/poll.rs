@@ -8,13 +8,13 @@ use crate::cli::remote::{Remote, RemoteError};
 use crate::telemetry::stats::Stats;
 
 /// Answer, or the reason why there is none.
-pub type Answer = Result<Box<Stats>, RemoteError>;
+pub(super) type Answer = Result<Box<Stats>, RemoteError>;
 
 /// Requests the stats every `interval` until the receiver is gone.
 ///
 /// # Errors
 /// If the system cannot start a thread.
-pub fn start(remote: Remote, interval: Duration) -> std::io::Result<Receiver<Answer>> {
+pub(super) fn start(remote: Remote, interval: Duration) -> std::io::Result<Receiver<Answer>> {
     let (sender, receiver) = sync_channel(1);
     thread::Builder::new()
         .name("ask".to_owned())

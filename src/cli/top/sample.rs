@@ -6,7 +6,7 @@ use crate::telemetry::histogram::{Histogram, SECONDS};
 use crate::telemetry::stats::Stats;
 
 /// Returns the stats after a bit more than three minutes.
-pub fn stats() -> Stats {
+pub(super) fn stats() -> Stats {
     let spread = |value: f64| {
         let histogram = Histogram::new(SECONDS);
         histogram.observe(value, 90_000);
@@ -66,7 +66,7 @@ pub fn stats() -> Stats {
 }
 
 /// Returns the stats a second later, with more messages finished.
-pub fn later() -> Stats {
+pub(super) fn later() -> Stats {
     let mut stats = stats();
     stats.uptime_seconds += 1.0;
     stats.messages.received += 12_345;

@@ -13,7 +13,7 @@ const PAGE: usize = 10;
 
 /// State of the screen.
 #[derive(Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     /// URL of the pipeline.
     pub url: String,
     /// Interval of the requests.
@@ -36,7 +36,7 @@ pub struct Screen {
 
 /// State of the last request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Link {
+pub(super) enum Link {
     /// No request was made yet.
     Asking,
     /// The pipeline answered.
@@ -47,7 +47,7 @@ pub enum Link {
 
 /// List on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
+pub(super) enum Focus {
     /// List of the last failures.
     Failures,
     /// List of Kafka's partitions.
@@ -56,7 +56,7 @@ pub enum Focus {
 
 /// Overlay over the rest of the screen.
 #[derive(Debug)]
-pub enum Over {
+pub(super) enum Over {
     /// No overlay.
     Nothing,
     /// Help about the keys.
@@ -67,7 +67,7 @@ pub enum Over {
 
 /// Effect of a key on the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
+pub(super) enum After {
     /// The program continues.
     Stay,
     /// The program ends.
@@ -76,7 +76,7 @@ pub enum After {
 
 impl Screen {
     /// Creates the screen before the first answer.
-    pub fn new(url: String, interval: Duration) -> Self {
+    pub(super) fn new(url: String, interval: Duration) -> Self {
         Self {
             url,
             interval,
@@ -91,7 +91,7 @@ impl Screen {
     }
 
     /// Takes in an answer, or the reason why there is none.
-    pub fn answer(&mut self, answer: Answer) {
+    pub(super) fn answer(&mut self, answer: Answer) {
         if self.paused {
             return;
         }
@@ -111,7 +111,7 @@ impl Screen {
     }
 
     /// Returns the current rates; `None` without an answer, because the last known rates are then outdated.
-    pub fn rates(&self) -> Option<Rates> {
+    pub(super) fn rates(&self) -> Option<Rates> {
         match self.link {
             Link::Up => self.history.rates(),
             Link::Asking | Link::Down(..) => None,
@@ -119,7 +119,7 @@ impl Screen {
     }
 
     /// Handles a key.
-    pub fn key(&mut self, key: KeyEvent) -> After {
+    pub(super) fn key(&mut self, key: KeyEvent) -> After {
         if key.kind == KeyEventKind::Release {
             return After::Stay;
         }
@@ -177,14 +177,14 @@ impl Screen {
     }
 
     /// Returns the index of the selected failure.
-    pub fn selected_failure(&self) -> Option<usize> {
+    pub(super) fn selected_failure(&self) -> Option<usize> {
         let (at_ms, message) = self.selected.as_ref()?;
         let is_it = |one: &RecentFailure| one.at_ms == *at_ms && one.message == *message;
         self.failures().iter().position(is_it)
     }
 
     /// Returns the last failures, the newest first.
-    pub fn failures(&self) -> &[RecentFailure] {
+    pub(super) fn failures(&self) -> &[RecentFailure] {
         self.history
             .last()
             .map_or(&[], |stats| &stats.recent_failures)
@@ -196,7 +196,7 @@ impl Screen {
 }
 
 /// Returns whether there is anything to show about Kafka.
-pub fn uses_kafka(stats: &Stats) -> bool {
+pub(super) fn uses_kafka(stats: &Stats) -> bool {
     !stats.kafka.partitions.is_empty() || !stats.kafka.links.is_empty()
 }
 

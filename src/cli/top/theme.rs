@@ -4,20 +4,20 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// Colours of the screen.
 #[derive(Debug, Clone, Copy)]
-pub struct Theme {
+pub(super) struct Theme {
     colour: bool,
 }
 
 impl Theme {
     /// Returns the theme for the environment: without colours if `NO_COLOR` is set.
-    pub fn of_environment() -> Self {
+    pub(super) fn of_environment() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { colour: !refused }
     }
 
     /// Returns the theme without colours.
     #[cfg(test)]
-    pub fn plain() -> Self {
+    pub(super) fn plain() -> Self {
         Self { colour: false }
     }
 
@@ -30,62 +30,62 @@ impl Theme {
     }
 
     /// Style of what is in order.
-    pub fn good(self) -> Style {
+    pub(super) fn good(self) -> Style {
         self.ink(Color::Green).add_modifier(Modifier::BOLD)
     }
 
     /// Style of what is not in order.
-    pub fn bad(self) -> Style {
+    pub(super) fn bad(self) -> Style {
         self.ink(Color::Red).add_modifier(Modifier::BOLD)
     }
 
     /// Style of what should be noticed.
-    pub fn notable(self) -> Style {
+    pub(super) fn notable(self) -> Style {
         self.ink(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
     /// Style of inputs.
-    pub fn input(self) -> Style {
+    pub(super) fn input(self) -> Style {
         self.ink(Color::Cyan)
     }
 
     /// Style of outputs.
-    pub fn output(self) -> Style {
+    pub(super) fn output(self) -> Style {
         self.ink(Color::Green)
     }
 
     /// Style of durations.
-    pub fn time(self) -> Style {
+    pub(super) fn time(self) -> Style {
         self.ink(Color::Magenta)
     }
 
     /// Returns the style of a guest's state, by its index in `STATES`.
-    pub fn state(self, state: usize) -> Style {
+    pub(super) fn state(self, state: usize) -> Style {
         let colours = [Color::Green, Color::Blue, Color::Yellow, Color::Magenta];
         self.ink(colours.get(state).copied().unwrap_or(Color::Reset))
     }
 
     /// Style of headings, also on a rule, which is dim.
-    pub fn title(self) -> Style {
+    pub(super) fn title(self) -> Style {
         Style::new()
             .add_modifier(Modifier::BOLD)
             .remove_modifier(Modifier::DIM)
     }
 
     /// Style of the heading of the list that keys move.
-    pub fn focused(self) -> Style {
+    pub(super) fn focused(self) -> Style {
         self.ink(Color::Cyan)
             .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
             .remove_modifier(Modifier::DIM)
     }
 
     /// Style of the names of numbers, and of rules.
-    pub fn dim(self) -> Style {
+    pub(super) fn dim(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
     /// Style of the selected line.
-    pub fn selected(self) -> Style {
+    pub(super) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 }

@@ -23,7 +23,7 @@ const LEAST: (u16, u16) = (50, 16);
 const SPAN: usize = 180;
 
 /// Draws the screen.
-pub fn draw(frame: &mut Frame, screen: &mut Screen, theme: Theme) {
+pub(super) fn draw(frame: &mut Frame, screen: &mut Screen, theme: Theme) {
     let area = frame.area();
     match screen.history.last() {
         None => nothing_yet(frame, area, screen, theme),

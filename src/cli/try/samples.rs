@@ -14,7 +14,7 @@ use crate::input::stdin::lines::Lines;
 use crate::message::{Lane, Message};
 
 /// Messages, at most the requested number.
-pub struct Samples {
+pub(super) struct Samples {
     left: u64,
     source: Source,
 }
@@ -38,7 +38,11 @@ impl Samples {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn open(input: &InputConfig, file: Option<&Path>, count: u64) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        input: &InputConfig,
+        file: Option<&Path>,
+        count: u64,
+    ) -> anyhow::Result<Self> {
         let source = match input {
             InputConfig::Kafka(kafka) => Source::Kafka(Sample::open(kafka, count)?),
             InputConfig::Stdin(config) => {
@@ -77,7 +81,7 @@ impl Samples {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         if self.left == 0 {
             return Ok(None);
         }

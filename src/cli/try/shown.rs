@@ -16,7 +16,7 @@ const PREVIEW: usize = 2000;
 
 /// Style of the text.
 #[derive(Debug, Clone, Copy)]
-pub enum Style {
+pub(super) enum Style {
     /// Text for people.
     Text {
         /// Whether the text has colours, for a terminal.
@@ -28,7 +28,7 @@ pub enum Style {
 
 /// One message before and after processing.
 #[derive(Debug, Serialize)]
-pub struct Shown {
+pub(super) struct Shown {
     /// Place of the message, for people.
     place: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +125,7 @@ impl Payload {
 
 impl Shown {
     /// Describes the outcome of `message` of `lane`.
-    pub fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
+    pub(super) fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record: &Record| Payload::of_record(outcomes, record, message);
         let after = match (outcomes.items.first(), stop) {
@@ -156,17 +156,17 @@ impl Shown {
     }
 
     /// Returns whether the script dropped the message.
-    pub fn is_dropped(&self) -> bool {
+    pub(super) fn is_dropped(&self) -> bool {
         matches!(self.after, After::Dropped)
     }
 
     /// Returns whether the message failed.
-    pub fn is_failed(&self) -> bool {
+    pub(super) fn is_failed(&self) -> bool {
         matches!(self.after, After::Failed { .. })
     }
 
     /// Returns the text without the last newline.
-    pub fn text(&self, style: Style) -> String {
+    pub(super) fn text(&self, style: Style) -> String {
         match style {
             Style::Json => serde_json::to_string(self).unwrap_or_default(),
             Style::Text { colour } => self.for_people(Ink(colour)),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A message, and what the scripts are to make of it.
 #[derive(Clone, Debug)]
-pub struct TestCase {
+pub(crate) struct TestCase {
     /// What it shows.
     pub name: String,
     /// `file:line:column`.
@@ -23,7 +23,7 @@ pub struct TestCase {
 
 section! {
     /// What a message carries beside its value.
-    pub struct TestMeta {
+    pub(crate) struct TestMeta {
         /// Its key.
         key: Option<String>,
         /// Its topic.
@@ -41,7 +41,7 @@ section! {
 
 /// What is to become of a test's message.
 #[derive(Clone, Debug)]
-pub enum Expected {
+pub(crate) enum Expected {
     /// These results leave, in this order.
     Outputs(Vec<ExpectedOutput>),
     /// It fails, with this type or `type: beginning of the message`.
@@ -52,7 +52,7 @@ pub enum Expected {
 
 section! {
     /// A result, as far as a test looks at it.
-    pub struct ExpectedOutput {
+    pub(crate) struct ExpectedOutput {
         /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
         #[serde(deserialize_with = "json")]
         value: Option<Value>,

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use input::*;
-pub use output::*;
+pub(crate) use input::*;
+pub(crate) use output::*;
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KafkaClientConfig {
+pub(crate) struct KafkaClientConfig {
     /// `host:port` of some of its brokers; at least one.
     pub addresses: Vec<String>,
     /// The name that shows in the brokers' logs and quotas.
@@ -30,7 +30,7 @@ pub struct KafkaClientConfig {
 impl KafkaClientConfig {
     /// A client of the cluster at `address`, with nothing else said.
     #[cfg(test)]
-    pub fn at(address: impl Into<String>) -> Self {
+    pub(crate) fn at(address: impl Into<String>) -> Self {
         Self {
             addresses: vec![address.into()],
             client_id: "test".into(),
@@ -39,19 +39,19 @@ impl KafkaClientConfig {
     }
 
     /// All addresses, as librdkafka and people read them.
-    pub fn all_addresses(&self) -> String {
+    pub(crate) fn all_addresses(&self) -> String {
         self.addresses.join(",")
     }
 
     /// The value of a property, if it is handed on.
-    pub fn property(&self, name: &str) -> Option<&str> {
+    pub(crate) fn property(&self, name: &str) -> Option<&str> {
         let mut properties = self.properties.iter();
         let (_, value) = properties.find(|(property, _)| property == name)?;
         Some(value.expose())
     }
 
     /// Who the brokers take us for, in words. What does not print is escaped: it would go unnoticed.
-    pub fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         match &self.sasl {
             Some(sasl) => {
                 let shown = |c: char| match c.is_control() {
@@ -68,7 +68,7 @@ impl KafkaClientConfig {
 
 /// Encryption, and whom to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsConfig {
+pub(crate) struct TlsConfig {
     /// Certificate authorities to trust; `None` for the system's.
     pub root_cas: Option<Pem>,
     /// Ours, where the brokers ask for one.
@@ -79,7 +79,7 @@ pub struct TlsConfig {
 
 /// A certificate with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
+pub(crate) struct ClientCertificate {
     /// The certificate.
     pub certificate: Pem,
     /// Its key.
@@ -90,7 +90,7 @@ pub struct ClientCertificate {
 
 /// Something in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pem {
+pub(crate) enum Pem {
     /// In a file that exists.
     File(PathBuf),
     /// Written in the config.
@@ -99,7 +99,7 @@ pub enum Pem {
 
 /// User and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SaslConfig {
+pub(crate) struct SaslConfig {
     /// How they are shown; never `None`, with which nobody is asked.
     pub mechanism: SaslMechanism,
     /// Never empty.
@@ -110,7 +110,7 @@ pub struct SaslConfig {
 
 /// How user and password are shown to a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SaslMechanism {
+pub(crate) enum SaslMechanism {
     /// Not at all.
     #[serde(rename = "none")]
     None,
@@ -127,7 +127,7 @@ pub enum SaslMechanism {
 
 impl SaslMechanism {
     /// Kafka's name of it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Plain => "PLAIN",
@@ -139,16 +139,16 @@ impl SaslMechanism {
 
 /// A text that no log and no message shows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// `text` is a secret from now on.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The text, for who has to know it.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

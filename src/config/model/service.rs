@@ -14,7 +14,7 @@ use crate::config::texts::Parsed;
 /// How often a result may come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum DeliveryGuarantee {
+pub(crate) enum DeliveryGuarantee {
     /// Never less than once.
     AtLeastOnce,
     /// Once, by Kafka's transactions.
@@ -23,7 +23,7 @@ pub enum DeliveryGuarantee {
 
 section! {
     /// The web server.
-    pub struct HttpConfig {
+    pub(crate) struct HttpConfig {
         /// Whether there is one.
         enabled: bool = true,
         /// The address it listens on.
@@ -48,7 +48,7 @@ section! {
 
     /// What is logged, on standard error.
     #[derive(Copy)]
-    pub struct LoggerConfig {
+    pub(crate) struct LoggerConfig {
         /// The least important level that is logged: `off`, `error`, `warn`, `info`, `debug` or
         /// `trace`, in upper or lower case. Bento's `none`, `fatal` and `all` are accepted.
         #[serde(with = "Parsed")]
@@ -75,7 +75,7 @@ section! {
 
 /// The least important level logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// Nothing at all.
     Off,
     /// Data lost, or someone is needed.
@@ -93,7 +93,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// As `tracing` and its filters spell it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Error => "error",
@@ -135,7 +135,7 @@ impl fmt::Display for LogLevel {
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     #[default]
     Auto,

@@ -8,38 +8,38 @@ pub(in crate::config) struct FieldPath(Vec<String>);
 
 impl FieldPath {
     /// `path` has a dot between two names.
-    pub fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         Self(path.split('.').map(str::to_owned).collect())
     }
 
     /// The path of a field within this one.
-    pub fn field(&self, name: &str) -> Self {
+    pub(crate) fn field(&self, name: &str) -> Self {
         let mut names = self.0.clone();
         names.push(name.to_owned());
         Self(names)
     }
 
     /// The path of an item of this list.
-    pub fn item(&self, index: usize) -> Self {
+    pub(crate) fn item(&self, index: usize) -> Self {
         self.field(&index.to_string())
     }
 
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
     }
 
     /// The name of the field itself.
-    pub fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
 
     /// What its first `depth` names lead to.
-    pub fn part(&self, depth: usize) -> Self {
+    pub(crate) fn part(&self, depth: usize) -> Self {
         Self(self.0[..depth].to_vec())
     }
 
     /// Whether it is `other`, or within it.
-    pub fn is_within(&self, other: &Self) -> bool {
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
 }

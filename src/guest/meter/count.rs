@@ -3,20 +3,20 @@
 use wasm_encoder::{BlockType, Function, Instruction};
 
 /// Ticks between two checks of the clock: some microseconds of the interpreter's time.
-pub const TICKS: i32 = 4096;
+pub(super) const TICKS: i32 = 4096;
 /// Bytes below the stack pointer in which C code that calls nothing keeps its locals, without moving the pointer
 /// (`RedZoneSize` in LLVM's WebAssemblyFrameLowering.cpp). A call that is inserted there must leave those bytes alone.
-pub const RED_ZONE: i32 = 128;
+pub(super) const RED_ZONE: i32 = 128;
 /// Bytes that count as one pass of a loop when they are copied or filled at once.
-pub const BYTES_A_TICK: u32 = 1 << 10;
+pub(super) const BYTES_A_TICK: u32 = 1 << 10;
 /// Passes that are counted at once in a call of a function of the C library; a power of two. The remaining passes of a
 /// call are not counted: the caller's loops have as many passes between two checks of the clock as there are ticks, so
 /// that is a millisecond or two of the library's time.
-pub const PASSES_AT_ONCE: i32 = 256;
+pub(super) const PASSES_AT_ONCE: i32 = 256;
 
 /// Counter of a module, and the function that it calls when it is used up.
 #[derive(Debug, Clone, Copy)]
-pub struct Counter {
+pub(super) struct Counter {
     /// Global with the ticks that are left. The global after it is for scratch.
     pub global: u32,
     /// Function to call.
@@ -30,7 +30,7 @@ pub struct Counter {
 impl Counter {
     /// Adds instructions that subtract `ticks` from the counter, and that refill it and ask the host when it is used
     /// up.
-    pub fn take(&self, function: &mut Function, ticks: i32) {
+    pub(super) fn take(&self, function: &mut Function, ticks: i32) {
         for instruction in [
             Instruction::GlobalGet(self.global),
             Instruction::I32Const(ticks),
@@ -51,7 +51,7 @@ impl Counter {
 
     /// Adds instructions that count a pass in `local`, and subtract the ticks of `PASSES_AT_ONCE` passes together. For
     /// loops of a few instructions, such as `memcmp`'s: a local is in a register, and the counter is not.
-    pub fn take_now_and_then(&self, function: &mut Function, local: u32) {
+    pub(super) fn take_now_and_then(&self, function: &mut Function, local: u32) {
         for instruction in [
             Instruction::LocalGet(local),
             Instruction::I32Const(1),
@@ -70,7 +70,7 @@ impl Counter {
 
     /// Adds instructions that subtract the length on the stack from the counter, and leave it on the stack. They do not
     /// ask the host: the next [`take`](Self::take) does.
-    pub fn charge_length(&self, function: &mut Function) {
+    pub(super) fn charge_length(&self, function: &mut Function) {
         let scratch = self.global + 1; // a global, so that the function's own locals stay as they are
         for instruction in [
             Instruction::GlobalSet(scratch),

@@ -60,7 +60,7 @@ impl Target {
 }
 
 /// Facts about a module that gets a counter.
-pub struct Facts {
+pub(super) struct Facts {
     /// Counter of the module.
     pub counter: Counter,
     /// Facts about the C library, if the module is one.
@@ -70,7 +70,7 @@ pub struct Facts {
 }
 
 /// C library: a module whose loops are as short as `memcmp`'s, and which contains the allocator.
-pub struct Library {
+pub(super) struct Library {
     parameters: Vec<u32>,
     functions_imported: u32,
     spared: HashSet<u32>,
@@ -79,7 +79,7 @@ pub struct Library {
 
 /// Way in which a function's loops are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loops {
+pub(super) enum Loops {
     /// Each pass is counted by itself.
     Each,
     /// Passes are counted in an additional local of a function with this number of parameters.
@@ -92,7 +92,7 @@ pub enum Loops {
 
 impl Facts {
     /// Returns the facts about the module `data`, or `None` if it has no function that the counter may call.
-    pub fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
+    pub(super) fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
         let read = Read::of(parser, data)?;
         // The counter follows the module's own globals.
         let Some((function, target)) = read.target().filter(|_| read.globals_defined > 0) else {
@@ -116,7 +116,7 @@ impl Facts {
     }
 
     /// Returns how to count the loops of the function whose body is the next one in the module.
-    pub fn next_loops(&mut self) -> Loops {
+    pub(super) fn next_loops(&mut self) -> Loops {
         let function = self.next;
         self.next += 1;
         match &self.library {
@@ -138,7 +138,7 @@ impl Facts {
 /// Returns whether a function calls itself more than once, through other functions, without a loop. The hash function
 /// of slices does, for each of its three parts, so a slice of slices takes three times as long with each level. It is
 /// the only such function known.
-pub fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
+pub(super) fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
     let mut hashes = false;
     for operator in body.get_operators_reader()? {
         match operator? {

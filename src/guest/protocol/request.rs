@@ -11,7 +11,7 @@ use crate::message::{Attributes, Batch, Failure, Message};
 
 /// Result of encoding: the request has as many messages as can be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     /// Number of messages in the request, from the first on.
     pub count: usize,
     /// Reason why the next message cannot be sent at all.
@@ -19,7 +19,7 @@ pub struct Encoded {
 }
 
 /// Writes the request for `messages` into `encoder`.
-pub fn encode_request(
+pub(crate) fn encode_request(
     encoder: &mut Encoder,
     id: u32,
     batch: &Batch,

@@ -35,7 +35,10 @@ const ATTRIBUTES: usize = 4;
 ///
 /// # Errors
 /// [`Death::Protocol`] as soon as the bytes cannot be a response.
-pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Vec<u8>, Death>> {
+pub(crate) fn take_response(
+    outbox: &mut Vec<u8>,
+    max_frame: usize,
+) -> Option<Result<Vec<u8>, Death>> {
     let rubbish = |what: &str| Some(Err(Death::Protocol(what.into())));
     let header: &[u8; HEADER] = outbox.first_chunk()?;
     if header[0] != STATUS_OK {
@@ -60,7 +63,7 @@ pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Ve
 ///
 /// # Errors
 /// [`Death::Protocol`] if the frame is not such a response; `outcomes` is then unchanged.
-pub fn decode_response(
+pub(crate) fn decode_response(
     frame: &[u8],
     id: u32,
     count: usize,

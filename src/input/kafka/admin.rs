@@ -17,13 +17,13 @@ use crate::kafka::consumer::Consumer;
 
 /// Id of a topic. A topic that is deleted and created again under the same name has another id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TopicId(i64, i64);
+pub(super) struct TopicId(i64, i64);
 
 /// Returns the ids of those of `topics` that exist.
 ///
 /// # Errors
 /// If Kafka does not answer within `patience`.
-pub fn topic_ids<'a>(
+pub(super) fn topic_ids<'a>(
     consumer: &Consumer,
     topics: impl Iterator<Item = &'a str>,
     patience: Duration,
@@ -75,7 +75,7 @@ pub fn topic_ids<'a>(
 
 /// Returns the offset of a partition's oldest record according to the last fetch response that contained records. Sends
 /// no request.
-pub fn oldest(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
+pub(super) fn oldest(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
     let topic = CString::new(topic).ok()?;
     let (mut low, mut high) = (-1, -1);
     // SAFETY: the client lives as long as the consumer; the text and both numbers outlive the call.

@@ -11,7 +11,7 @@ use crate::message::{Attributes, MESSAGE_OVERHEAD, Message};
 
 /// Messages that will become a batch.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub(super) struct Draft {
     bytes: Vec<u8>,
     messages: Vec<Drafted>,
     cost: u64,
@@ -29,7 +29,7 @@ struct Drafted {
 
 impl Draft {
     /// Adds a message.
-    pub fn push(&mut self, message: &BorrowedMessage<'_>) {
+    pub(super) fn push(&mut self, message: &BorrowedMessage<'_>) {
         let before = self.bytes.len();
         let payload = message.payload().map(|payload| self.keep(payload));
         let key = message.key().map(|key| self.keep(key));
@@ -57,22 +57,22 @@ impl Draft {
     }
 
     /// Returns the number of messages.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// Returns whether there are no messages.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
     /// Returns the sum of the messages' [costs](Message::cost).
-    pub fn cost(&self) -> u64 {
+    pub(super) fn cost(&self) -> u64 {
         self.cost
     }
 
     /// Returns the messages.
-    pub fn finish(self) -> Vec<Message> {
+    pub(super) fn finish(self) -> Vec<Message> {
         let bytes = Bytes::from(self.bytes);
         let slice = |range: Range<usize>| bytes.slice(range);
         let message = |drafted: Drafted| {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 /// Facts from Kafka about a partition that is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Offset that the group has committed.
     pub committed: Option<i64>,
     /// Offset of the oldest record that is kept.
@@ -22,7 +22,7 @@ pub struct Facts {
 
 /// State of the topics when this process started, before it joined its group.
 #[derive(Debug, Clone)]
-pub struct AtStart {
+pub(crate) struct AtStart {
     /// Partitions that existed.
     pub partitions: HashSet<(String, i32)>,
     /// Topics of which the group had committed an offset.
@@ -36,7 +36,7 @@ impl AtStart {
     ///
     /// Offsets that the group commits later prove nothing: when several processes start together, each commits the
     /// beginnings of its own partitions at a different moment.
-    pub fn is_young(&self, topic: &str, partition: i32, named: bool) -> bool {
+    pub(crate) fn is_young(&self, topic: &str, partition: i32, named: bool) -> bool {
         let was_there = if named {
             self.committed.contains(topic)
         } else {
@@ -48,7 +48,7 @@ impl AtStart {
 
 /// Offset at which reading begins, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begin {
+pub(crate) struct Begin {
     /// Offset of the first record to read.
     pub offset: i64,
     /// Reason for this offset.
@@ -57,7 +57,7 @@ pub struct Begin {
 
 /// Reason why reading begins at an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The group has committed this offset.
     Committed,
     /// The group has committed no offset, and this is the oldest record.
@@ -71,7 +71,7 @@ pub enum Reason {
 }
 
 /// Decides where to begin a partition. `from_oldest` selects the oldest record where the group has committed no offset.
-pub fn begin(facts: Facts, from_oldest: bool) -> Begin {
+pub(crate) fn begin(facts: Facts, from_oldest: bool) -> Begin {
     let Facts {
         committed,
         low,

@@ -15,7 +15,7 @@ const ONCE_A: Duration = Duration::from_secs(60);
 /// Returns whether librdkafka could continue after the batch that this error of a partition reports: a batch with a
 /// wrong checksum, that cannot be decompressed, or of an unknown format. To continue would lose the contents of the
 /// batch, and commit them as read.
-pub fn is_of_data(error: &KafkaError) -> bool {
+pub(super) fn is_of_data(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -28,7 +28,7 @@ pub fn is_of_data(error: &KafkaError) -> bool {
 
 /// Partitions that cannot be read, with their reasons, and earlier warnings by place.
 #[derive(Debug, Default)]
-pub struct Blocked {
+pub(super) struct Blocked {
     lanes: BTreeMap<LaneId, Block>,
     /// Times of the last warnings, by place.
     warned: HashMap<String, Instant>,
@@ -47,7 +47,7 @@ struct Block {
 impl Blocked {
     /// Notes that the partition at `place` cannot be read. `stopped` says whether reading is suspended or tried again
     /// at once.
-    pub fn is_blocked(
+    pub(super) fn is_blocked(
         &mut self,
         lane: LaneId,
         place: &str,
@@ -65,7 +65,7 @@ impl Blocked {
     }
 
     /// Returns the lanes that were stopped for long enough and are to be tried again.
-    pub fn due_again(&mut self, now: Instant) -> Vec<LaneId> {
+    pub(super) fn due_again(&mut self, now: Instant) -> Vec<LaneId> {
         let mut lanes = Vec::new();
         for (lane, block) in &mut self.lanes {
             if block.stopped && now.duration_since(block.at) >= ONCE_A {
@@ -77,7 +77,7 @@ impl Blocked {
     }
 
     /// Returns whether a warning about `place` is due. If so, counts it as given.
-    pub fn may_warn(&mut self, place: &str, now: Instant) -> bool {
+    pub(super) fn may_warn(&mut self, place: &str, now: Instant) -> bool {
         let recent = |at: &Instant| now.duration_since(*at) < ONCE_A;
         self.warned.retain(|_, at| recent(at));
         if self.warned.contains_key(place) {
@@ -89,7 +89,7 @@ impl Blocked {
 
     /// Removes the lanes that are no longer blocked. `is_readable` returns, for each lane, `None` if it is gone, and
     /// true if its end is known, which librdkafka forgets when a fetch is refused.
-    pub fn look(&mut self, now: Instant, is_readable: impl Fn(LaneId) -> Option<bool>) {
+    pub(super) fn look(&mut self, now: Instant, is_readable: impl Fn(LaneId) -> Option<bool>) {
         self.lanes.retain(|&lane, block| {
             // Statistics from before the refused fetch may arrive after the error.
             let fresh = now.duration_since(block.at) < INTERVAL * 2;
@@ -101,12 +101,12 @@ impl Blocked {
     }
 
     /// Returns the number of blocked partitions.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.lanes.len()
     }
 
     /// Returns a description for people; `None` if all partitions can be read.
-    pub fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<String> {
         let first = self.lanes.values().next()?;
         let Block { place, reason, .. } = first;
         let others = match self.lanes.len() - 1 {

@@ -19,7 +19,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Component that commits the offsets of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Committer {
+pub(super) enum Committer {
     /// The polling thread.
     Input,
     /// The output, in its transactions. The polling thread commits only the beginnings of lanes, before it reads them.
@@ -30,7 +30,7 @@ pub enum Committer {
 
 impl Committer {
     /// Returns who commits for an input with this extent. `transactional`: the output writes in transactions.
-    pub fn of(extent: Extent, transactional: bool) -> Self {
+    pub(super) fn of(extent: Extent, transactional: bool) -> Self {
         match extent {
             Extent::ToEnd { commit: false } => Self::Nobody,
             _ if transactional => Self::Output,
@@ -41,7 +41,7 @@ impl Committer {
 
 /// State of the commits of the polling thread.
 #[derive(Debug)]
-pub struct Commits {
+pub(super) struct Commits {
     /// Component that commits.
     pub by: Committer,
     /// Number of requests whose answers are outstanding.
@@ -52,7 +52,7 @@ pub struct Commits {
 
 impl Commits {
     /// Creates the state before the first commit.
-    pub fn new(by: Committer, due: Instant) -> Self {
+    pub(super) fn new(by: Committer, due: Instant) -> Self {
         Self {
             by,
             under_way: 0,

@@ -2,13 +2,13 @@
 
 /// Offset of the last message that was taken from the queue of a lane's partition.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Cursor {
+pub(super) struct Cursor {
     last: Option<i64>,
 }
 
 /// Relation of a message from the queue to the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// The expected message, or the first message of a lane whose beginning is not known.
     Next,
     /// The message that was taken last, which must not be read again. librdkafka fetches it once more if a rebalance
@@ -24,7 +24,7 @@ pub enum Step {
 
 impl Cursor {
     /// Notes that a message with `offset` was taken from the queue. The lane begins at `begin`.
-    pub fn step(&mut self, begin: Option<i64>, offset: i64) -> Step {
+    pub(super) fn step(&mut self, begin: Option<i64>, offset: i64) -> Step {
         if self.last == Some(offset) {
             return Step::Again;
         }

@@ -7,7 +7,7 @@ use crate::kafka::statistics::PartitionEnd;
 
 /// Progress of this process in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
+pub(super) struct Progress {
     /// Offset after the last message that was delivered along with all messages before it; `None` if there is none.
     pub commit_point: Option<i64>,
     /// Offset of the oldest message in flight.
@@ -20,29 +20,33 @@ pub struct Progress {
 
 /// Latest statistics of librdkafka about partitions.
 #[derive(Debug, Default)]
-pub struct Ends(HashMap<(Arc<str>, i32), PartitionEnd>);
+pub(super) struct Ends(HashMap<(Arc<str>, i32), PartitionEnd>);
 
 impl Ends {
     /// Takes in the statistics of all partitions that librdkafka knows.
-    pub fn told(&mut self, ends: Vec<PartitionEnd>) {
+    pub(super) fn told(&mut self, ends: Vec<PartitionEnd>) {
         let named = |end: PartitionEnd| ((end.topic.as_str().into(), end.partition), end);
         self.0 = ends.into_iter().map(named).collect();
     }
 
     /// Forgets a partition that is read again: the statistics describe the earlier reading position.
-    pub fn forget(&mut self, topic: &str, partition: i32) {
+    pub(super) fn forget(&mut self, topic: &str, partition: i32) {
         self.0.remove(&(topic.into(), partition));
     }
 
     /// Returns the latest statistics of a partition.
-    pub fn of(&self, topic: &Arc<str>, partition: i32) -> Option<&PartitionEnd> {
+    pub(super) fn of(&self, topic: &Arc<str>, partition: i32) -> Option<&PartitionEnd> {
         self.0.get(&(Arc::clone(topic), partition))
     }
 }
 
 /// Returns the offset of the first message that is not delivered. `from_oldest` says where reading begins when nothing
 /// is committed.
-pub fn position(progress: Progress, told: Option<&PartitionEnd>, from_oldest: bool) -> Option<i64> {
+pub(super) fn position(
+    progress: Progress,
+    told: Option<&PartitionEnd>,
+    from_oldest: bool,
+) -> Option<i64> {
     let read_to = told.and_then(|told| told.read_to);
     if progress.idle && read_to.is_some() {
         // The records in between are no messages for this reader: markers of transactions, and aborted messages.
@@ -64,7 +68,11 @@ pub fn position(progress: Progress, told: Option<&PartitionEnd>, from_oldest: bo
 
 /// Returns the number of messages between `position` and the end, but at least those in flight: the known end may be
 /// old.
-pub fn lag(position: Option<i64>, progress: Progress, told: Option<&PartitionEnd>) -> Option<u64> {
+pub(super) fn lag(
+    position: Option<i64>,
+    progress: Progress,
+    told: Option<&PartitionEnd>,
+) -> Option<u64> {
     let end = told?.end?;
     let behind = u64::try_from(end - position?).unwrap_or(0);
     Some(behind.max(progress.under_way))

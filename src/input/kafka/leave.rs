@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// makes calls that concern its group.
 ///
 /// After a fatal error, librdkafka leaves when the consumer is dropped.
-pub fn leave(consumer: &Arc<Consumer>) {
+pub(super) fn leave(consumer: &Arc<Consumer>) {
     let (end, ended) = channel::<()>();
     let leaver = Arc::clone(consumer);
     let spawned = thread::Builder::new()

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Follows which messages of one lane are delivered.
 #[derive(Debug, Default)]
-pub struct Offsets {
+pub(crate) struct Offsets {
     /// Offset before which no message is undelivered: at first the beginning of the lane. `None` if unknown.
     floor: Option<i64>,
     /// Number of positions that were read.
@@ -23,7 +23,7 @@ pub struct Offsets {
 
 impl Offsets {
     /// Follows a lane whose first message has this offset, or a higher one.
-    pub fn beginning_at(offset: i64) -> Self {
+    pub(crate) fn beginning_at(offset: i64) -> Self {
         Self {
             floor: Some(offset),
             ..Self::default()
@@ -31,7 +31,7 @@ impl Offsets {
     }
 
     /// Notes that the next message was read and has `offset`.
-    pub fn read(&mut self, offset: i64) {
+    pub(crate) fn read(&mut self, offset: i64) {
         if self.floor.is_some_and(|floor| offset < floor) {
             self.floor = None; // the partition was truncated, and begins again
         }
@@ -43,7 +43,7 @@ impl Offsets {
     }
 
     /// Notes that `count` messages from `position` on were delivered.
-    pub fn deliver(&mut self, position: u64, count: u64) {
+    pub(crate) fn deliver(&mut self, position: u64, count: u64) {
         if count == 0 {
             return;
         }
@@ -61,25 +61,25 @@ impl Offsets {
     }
 
     /// Notes that no message before `offset` is unread. Has an effect only when everything that was read is delivered.
-    pub fn reach(&mut self, offset: i64) {
+    pub(crate) fn reach(&mut self, offset: i64) {
         if self.in_flight() == 0 && self.commit_point().is_none_or(|point| point < offset) {
             self.floor = Some(offset);
         }
     }
 
     /// Returns the position of the next message, which is the number of messages read.
-    pub fn next_position(&self) -> u64 {
+    pub(crate) fn next_position(&self) -> u64 {
         self.read
     }
 
     /// Returns the number of messages that were read and are not in the unbroken run yet.
-    pub fn in_flight(&self) -> u64 {
+    pub(crate) fn in_flight(&self) -> u64 {
         self.read - self.delivered
     }
 
     /// Returns the offset to commit: one more than that of the last message of the unbroken run, or where reading
     /// began, or what was [reached](Self::reach) after the last message. `None` if nothing is known yet.
-    pub fn commit_point(&self) -> Option<i64> {
+    pub(crate) fn commit_point(&self) -> Option<i64> {
         self.after_delivered().max(self.floor)
     }
 
@@ -90,7 +90,7 @@ impl Offsets {
     }
 
     /// Returns the offset of the oldest message that is not delivered.
-    pub fn oldest(&self) -> Option<i64> {
+    pub(crate) fn oldest(&self) -> Option<i64> {
         if self.in_flight() == 0 {
             return None;
         }

@@ -25,7 +25,7 @@ use crate::message::{Lane, LaneId};
 const RESERVE: u64 = 512 << 10;
 
 /// One partition, from its assignment until the member lets it go.
-pub struct Partition {
+pub(super) struct Partition {
     /// Lane of the partition, with its topic and number.
     pub lane: Arc<Lane>,
     /// Progress of delivery.
@@ -77,7 +77,7 @@ struct Pending {
 
 /// Rules for cutting batches.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut {
+pub(super) struct Cut {
     /// Most messages of a batch.
     pub count: usize,
     /// Time that a batch may wait until it is full.
@@ -88,7 +88,7 @@ pub struct Cut {
 
 /// Result of a read.
 #[derive(Debug)]
-pub enum Read {
+pub(super) enum Read {
     /// There is nothing to take now.
     Empty,
     /// A batch was passed on.
@@ -102,7 +102,7 @@ pub enum Read {
 impl Partition {
     /// Opens the partition whose messages belong to `lane`. Must be called before the partition is assigned, or its
     /// first messages would go to the consumer's own queue.
-    pub fn open(
+    pub(super) fn open(
         consumer: &Arc<Consumer>,
         waker: &Waker,
         lane: LaneId,
@@ -146,7 +146,7 @@ impl Partition {
     /// Sets where the lane begins: its first message has the offset of `begin`, or a higher one. `committed` is what
     /// the group has committed. If that differs and this pipeline commits at all (`commits`), nothing is read before
     /// the beginning is committed.
-    pub fn begin_at(&mut self, begin: Begin, committed: Option<i64>, commits: bool) {
+    pub(super) fn begin_at(&mut self, begin: Begin, committed: Option<i64>, commits: bool) {
         self.offsets = Offsets::beginning_at(begin.offset);
         self.begin = Some(begin.offset);
         self.committed = committed.filter(|&committed| committed == begin.offset);
@@ -155,14 +155,14 @@ impl Partition {
     }
 
     /// Notes that `offset` is committed, so that reading may start.
-    pub fn is_committed_at(&mut self, offset: i64) {
+    pub(super) fn is_committed_at(&mut self, offset: i64) {
         self.outdated |= self.held && self.refused;
         self.committed = Some(offset);
         (self.held, self.apart, self.refused) = (false, false, false);
     }
 
     /// Moves the partition to a new lane, and gives up what was read of it before.
-    pub fn into_lane(mut self, lane: LaneId) -> Self {
+    pub(super) fn into_lane(mut self, lane: LaneId) -> Self {
         self.abandon();
         let topic = self.lane.topic.clone().unwrap_or_default();
         self.ready.store(true, Ordering::Release);
@@ -182,7 +182,7 @@ impl Partition {
     }
 
     /// Takes one batch from the queue and passes it on, if there is one and the budget has room for it.
-    pub fn read(&mut self, cut: &Cut, intake: &Intake, now: Instant) -> Read {
+    pub(super) fn read(&mut self, cut: &Cut, intake: &Intake, now: Instant) -> Read {
         if self.closed || self.held || self.stopped || self.at_end {
             return Read::Empty;
         }
@@ -304,12 +304,12 @@ impl Partition {
     }
 
     /// Warns if records before the new commit point were deleted before they were read.
-    pub fn tell_deleted(&self, before: i64, now: i64) {
+    pub(super) fn tell_deleted(&self, before: i64, now: i64) {
         tell_jump(&self.consumer, &self.lane, before, now);
     }
 
     /// Notes that these messages were delivered.
-    pub fn deliver(&mut self, position: u64, count: usize, now: Instant) {
+    pub(super) fn deliver(&mut self, position: u64, count: usize, now: Instant) {
         self.offsets.deliver(position, count as u64);
         self.progress = now;
     }
@@ -320,7 +320,7 @@ impl Partition {
     /// The statistics are older than the queue. Two must have come since the queue reported the end, so that the later
     /// one was made after it; and nothing may have come into the queue since, because `end` might be newer than that
     /// message.
-    pub fn told_end(&mut self, end: Option<i64>) -> Option<(i64, i64)> {
+    pub(super) fn told_end(&mut self, end: Option<i64>) -> Option<(i64, i64)> {
         let seen = self.idle.as_mut()?;
         *seen += 1;
         let is_read = !self.closed && self.pending.is_none() && !self.ready.load(Ordering::Acquire);
@@ -334,60 +334,60 @@ impl Partition {
     }
 
     /// Returns whether a batch waits until it is full.
-    pub fn has_pending(&self) -> bool {
+    pub(super) fn has_pending(&self) -> bool {
         self.pending.is_some()
     }
 
     /// Returns the time at which a batch that is not full has waited long enough.
-    pub fn due(&self, period: Duration) -> Option<Instant> {
+    pub(super) fn due(&self, period: Duration) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.since + period)
     }
 
     /// Reads on after a broken batch was the reason to stop: the batch is tried again.
-    pub fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         self.stopped = false;
         self.ready.store(true, Ordering::Release);
     }
 
     /// Stops taking messages, and gives up a batch that was not passed on because it is not full.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.closed = true;
         self.pending = None;
     }
 
     /// Gives up the messages in flight.
-    pub fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         self.close();
         self.lane.abandon();
     }
 
     /// Returns whether everything that was passed on is answered or given up.
-    pub fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.lane.is_abandoned() || self.offsets.in_flight() == 0
     }
 
     /// Returns the offset to commit, unless it is committed or asked for already.
-    pub fn to_commit(&self) -> Option<i64> {
+    pub(super) fn to_commit(&self) -> Option<i64> {
         self.offsets
             .commit_point()
             .filter(|&point| self.asked != Some(point))
     }
 
     /// Returns whether everything that was delivered is committed.
-    pub fn is_committed(&self) -> bool {
+    pub(super) fn is_committed(&self) -> bool {
         self.offsets
             .commit_point()
             .is_none_or(|point| self.committed == Some(point))
     }
 
     /// Returns for how long nothing was delivered while messages are in flight.
-    pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn stuck_for(&self, now: Instant) -> Option<Duration> {
         let waiting = self.offsets.in_flight() > 0 && !self.lane.is_abandoned();
         waiting.then(|| now.duration_since(self.progress))
     }
 
     /// Returns whether this is the given partition of the given topic.
-    pub fn is(&self, topic: &str, partition: i32) -> bool {
+    pub(super) fn is(&self, topic: &str, partition: i32) -> bool {
         self.lane.partition == partition && self.lane.topic.as_deref() == Some(topic)
     }
 }

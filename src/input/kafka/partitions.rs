@@ -11,7 +11,7 @@ use crate::message::LaneId;
 
 /// Partitions of a member. As a slice, they are sorted by lane.
 #[derive(Default)]
-pub struct Partitions {
+pub(super) struct Partitions {
     list: Vec<Partition>,
     /// Number of lanes that were opened so far.
     lanes: u64,
@@ -37,26 +37,26 @@ impl DerefMut for Partitions {
 
 impl Partitions {
     /// Returns a new lane, which comes after all others.
-    pub fn next_lane(&mut self) -> LaneId {
+    pub(super) fn next_lane(&mut self) -> LaneId {
         let lane = LaneId(self.lanes);
         self.lanes += 1;
         lane
     }
 
     /// Adds a partition with the lane that [`next_lane`](Self::next_lane) returned last.
-    pub fn push(&mut self, partition: Partition) {
+    pub(super) fn push(&mut self, partition: Partition) {
         self.list.push(partition);
     }
 
     /// Takes out the partition at `index`, to read it again in another lane.
-    pub fn take(&mut self, index: usize, intake: &Intake) -> Partition {
+    pub(super) fn take(&mut self, index: usize, intake: &Intake) -> Partition {
         let partition = self.list.remove(index);
         intake.end(&partition.lane);
         partition
     }
 
     /// Removes the partitions that `which` selects, and gives up what is in flight of them.
-    pub fn remove(&mut self, intake: &Intake, which: impl Fn(&Partition) -> bool) {
+    pub(super) fn remove(&mut self, intake: &Intake, which: impl Fn(&Partition) -> bool) {
         self.list.retain(|partition| {
             let gone = which(partition);
             if gone {
@@ -69,18 +69,18 @@ impl Partitions {
     }
 
     /// The partition with the lane `lane`.
-    pub fn of_lane(&mut self, lane: LaneId) -> Option<&mut Partition> {
+    pub(super) fn of_lane(&mut self, lane: LaneId) -> Option<&mut Partition> {
         let index = self.list.binary_search_by_key(&lane, |one| one.lane.id);
         index.ok().map(|index| &mut self.list[index])
     }
 
     /// The partition with this number of this topic.
-    pub fn named(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
+    pub(super) fn named(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
         self.list.iter_mut().find(|one| one.is(topic, partition))
     }
 
     /// Topics of the partitions, each once.
-    pub fn topics(&self) -> Vec<Arc<str>> {
+    pub(super) fn topics(&self) -> Vec<Arc<str>> {
         let topics = self.list.iter().filter_map(|one| one.lane.topic.clone());
         let mut topics: Vec<Arc<str>> = topics.collect();
         topics.sort();
@@ -89,18 +89,18 @@ impl Partitions {
     }
 
     /// Indexes of all partitions, in the order in which they are to be read.
-    pub fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
         let (turn, count) = (self.turn, self.list.len());
         (0..count).map(move |step| (turn + step) % count)
     }
 
     /// The next turn begins with the partition at `index`.
-    pub fn begin_with(&mut self, index: usize) {
+    pub(super) fn begin_with(&mut self, index: usize) {
         self.turn = index;
     }
 
     /// Whether each partition that was ever assigned was seen at its end. `None` if none was ever assigned.
-    pub fn were_all_at_end(&mut self) -> Option<bool> {
+    pub(super) fn were_all_at_end(&mut self) -> Option<bool> {
         for partition in &self.list {
             let topic = partition.lane.topic.clone().unwrap_or_default();
             let place = (topic, partition.lane.partition);
@@ -111,7 +111,7 @@ impl Partitions {
     }
 
     /// When the first batch that waits to be full has waited for `period`.
-    pub fn due(&self, period: Duration) -> Option<Instant> {
+    pub(super) fn due(&self, period: Duration) -> Option<Instant> {
         self.list.iter().filter_map(|one| one.due(period)).min()
     }
 }

@@ -40,7 +40,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 const MOST_EVENTS: usize = 1000;
 
 /// State of the polling thread.
-pub struct Poller {
+pub(super) struct Poller {
     pub(super) config: KafkaInputConfig,
     pub(super) consumer: Arc<Consumer>,
     pub(super) waker: Waker,
@@ -100,7 +100,7 @@ impl Poller {
     }
 
     /// Runs until the engine wants the last commit.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
         let done = worked.unwrap_or_else(|panic| {
             // The engine ends, and the consumer with it. If it were closed by a drop, it could wait for an answer for

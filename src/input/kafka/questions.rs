@@ -10,7 +10,7 @@ use crate::kafka::consumer::Consumer;
 const IDS: Duration = Duration::from_secs(10);
 
 /// Questions that were asked, and the scout that answers them.
-pub struct Questions {
+pub(super) struct Questions {
     scout: Scout,
     /// Whether the scout knows what existed at the start.
     pub knows_start: bool,
@@ -25,7 +25,7 @@ pub struct Questions {
 
 impl Questions {
     /// Creates the state before any question to `scout`.
-    pub fn new(scout: Scout, now: Instant) -> Self {
+    pub(super) fn new(scout: Scout, now: Instant) -> Self {
         Self {
             scout,
             knows_start: false,
@@ -37,12 +37,16 @@ impl Questions {
     }
 
     /// Asks what existed before this process joins its group.
-    pub fn ask_start(&self, consumer: &Arc<Consumer>) {
+    pub(super) fn ask_start(&self, consumer: &Arc<Consumer>) {
         self.scout.ask(Question::Start(Arc::downgrade(consumer)));
     }
 
     /// Asks where `places` begin and end, or all partitions that the config names. Returns the number of the question.
-    pub fn ask_facts(&mut self, consumer: &Arc<Consumer>, places: Option<Vec<Place>>) -> u64 {
+    pub(super) fn ask_facts(
+        &mut self,
+        consumer: &Arc<Consumer>,
+        places: Option<Vec<Place>>,
+    ) -> u64 {
         self.count += 1;
         self.scout.ask(Question::Facts {
             id: self.count,
@@ -53,7 +57,7 @@ impl Questions {
     }
 
     /// Asks for the ids of `topics`, if it is time to.
-    pub fn ask_ids(
+    pub(super) fn ask_ids(
         &mut self,
         consumer: &Arc<Consumer>,
         topics: impl FnOnce() -> Vec<Arc<str>>,
@@ -71,7 +75,7 @@ impl Questions {
     }
 
     /// Returns the next answer that has arrived.
-    pub fn answer(&self) -> Option<Report> {
+    pub(super) fn answer(&self) -> Option<Report> {
         self.scout.report()
     }
 }

@@ -29,7 +29,7 @@ use crate::kafka::fence::Fence;
 use crate::kafka::member::Owed;
 
 /// Answer that the group waits for, and what must happen before it.
-pub enum Debt {
+pub(super) enum Debt {
     /// Partitions are taken when the scout has answered where they begin.
     Taking {
         /// Answer to the group.
@@ -56,7 +56,7 @@ impl Debt {
 }
 
 /// Standing of this member in its group.
-pub struct Group {
+pub(super) struct Group {
     /// Answer that the group waits for.
     pub debt: Option<Debt>,
     /// Whether the group did not know this member at the last check.

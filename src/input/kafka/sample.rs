@@ -28,7 +28,7 @@ use crate::message::{Lane, LaneId, Message};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Last messages of topics, taken evenly from their partitions.
-pub struct Sample {
+pub(crate) struct Sample {
     found: VecDeque<(Arc<Lane>, Message)>,
     /// Reason why there are fewer messages than requested.
     trouble: Option<anyhow::Error>,
@@ -48,7 +48,7 @@ impl Sample {
     ///
     /// # Errors
     /// If Kafka does not report what is in the topics.
-    pub fn open(config: &KafkaInputConfig, count: u64) -> anyhow::Result<Self> {
+    pub(crate) fn open(config: &KafkaInputConfig, count: u64) -> anyhow::Result<Self> {
         let config = KafkaInputConfig {
             // librdkafka requires a group name, although nothing is done with it.
             consumer_group: format!("{}-try", config.consumer_group),
@@ -109,7 +109,7 @@ impl Sample {
     ///
     /// # Errors
     /// After the last message, if Kafka could not be read to the end.
-    pub fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
+    pub(crate) fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         match (self.found.pop_front(), self.trouble.take()) {
             (Some(found), trouble) => {
                 self.trouble = trouble;

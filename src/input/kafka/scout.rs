@@ -27,10 +27,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TRIES: u32 = 10;
 
 /// Topic and partition.
-pub type Place = (Arc<str>, i32);
+pub(super) type Place = (Arc<str>, i32);
 
 /// Question of the polling thread.
-pub enum Question {
+pub(super) enum Question {
     /// What exists before this process joins its group? By that, younger partitions are recognized later.
     Start(Weak<Consumer>),
     /// Where do these partitions begin and end?
@@ -47,7 +47,7 @@ pub enum Question {
 }
 
 /// Answer of the scout.
-pub enum Report {
+pub(super) enum Report {
     /// Answer to [`Question::Start`]: the scout knows the state at the start, and uses it for later facts.
     Start,
     /// Answer to [`Question::Facts`].
@@ -65,7 +65,7 @@ pub enum Report {
 }
 
 /// Handle by which the polling thread uses the scout.
-pub struct Scout {
+pub(super) struct Scout {
     questions: Sender<Question>,
     reports: Receiver<Report>,
 }
@@ -75,7 +75,7 @@ impl Scout {
     ///
     /// # Errors
     /// If the system cannot start a thread.
-    pub fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
+    pub(super) fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
         let (questions, asked) = channel();
         let (told, reports) = channel();
         let mut work = Work {
@@ -99,13 +99,13 @@ impl Scout {
     }
 
     /// Sends a question. The answer comes as a report.
-    pub fn ask(&self, question: Question) {
+    pub(super) fn ask(&self, question: Question) {
         // The thread ends only when this value is dropped.
         let _ = self.questions.send(question);
     }
 
     /// Returns a report, if one has come.
-    pub fn report(&self) -> Option<Report> {
+    pub(super) fn report(&self) -> Option<Report> {
         self.reports.try_recv().ok()
     }
 }

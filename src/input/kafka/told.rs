@@ -27,7 +27,7 @@ const PARTITIONS: &str = "partitions";
 
 /// State that is needed for the reports.
 #[derive(Debug)]
-pub struct Told {
+pub(super) struct Told {
     pub waiting: Waiting,
     pub blocked: Blocked,
     /// Topics of the config that the brokers do not let this process read.
@@ -40,7 +40,7 @@ pub struct Told {
 
 impl Told {
     /// Creates the state before any event.
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             waiting: Waiting::default(),
             blocked: Blocked::default(),
@@ -53,7 +53,7 @@ impl Told {
 
     /// Notes that the brokers do not let this process read `topic`. Returns whether that is true of all topics in
     /// `config`. It is never true of a pattern: other topics may match it.
-    pub fn is_refused(&mut self, topic: &str, config: &KafkaInputConfig) -> bool {
+    pub(super) fn is_refused(&mut self, topic: &str, config: &KafkaInputConfig) -> bool {
         if config.topics.iter().any(|named| named == topic) {
             self.refused.insert(topic.to_owned());
         }
@@ -62,13 +62,13 @@ impl Told {
     }
 
     /// Notes that the brokers let this process read `topic`.
-    pub fn is_allowed(&mut self, topic: &str) {
+    pub(super) fn is_allowed(&mut self, topic: &str) {
         self.refused.remove(topic);
     }
 }
 
 /// Marks the group as ill: before the group was asked, it is not known whether this process will get partitions.
-pub fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
+pub(super) fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
     let named = config.instance_id.is_some();
     health.set_ill(GROUP, waiting::explain(&config.consumer_group, named));
 }

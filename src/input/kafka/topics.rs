@@ -7,7 +7,7 @@ use rdkafka::error::KafkaResult;
 use regex::Regex;
 
 /// Topics that a config names.
-pub struct Topics {
+pub(super) struct Topics {
     names: Vec<String>,
     expressions: Vec<Regex>,
 }
@@ -17,7 +17,7 @@ impl Topics {
     ///
     /// # Errors
     /// If the `regex` crate does not accept an expression. librdkafka may still accept it.
-    pub fn new(topics: &[String]) -> Result<Self, regex::Error> {
+    pub(super) fn new(topics: &[String]) -> Result<Self, regex::Error> {
         let (expressions, names): (Vec<_>, Vec<_>) = topics
             .iter()
             .cloned()
@@ -30,7 +30,7 @@ impl Topics {
     }
 
     /// Creates the topics of a config. If the `regex` crate does not accept an expression, all topics match.
-    pub fn or_all(topics: &[String]) -> Self {
+    pub(super) fn or_all(topics: &[String]) -> Self {
         Self::new(topics).unwrap_or_else(|_| Self {
             names: topics.to_vec(),
             expressions: vec![Regex::new("").expect("an expression")],
@@ -38,7 +38,7 @@ impl Topics {
     }
 
     /// Returns whether the config names `topic` itself. If not, the topic may match an expression.
-    pub fn is_named(&self, topic: &str) -> bool {
+    pub(super) fn is_named(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)
     }
 
@@ -46,7 +46,7 @@ impl Topics {
     ///
     /// # Errors
     /// If Kafka does not answer within `patience`.
-    pub fn partitions<C: ConsumerContext>(
+    pub(super) fn partitions<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         patience: Duration,

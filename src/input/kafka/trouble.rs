@@ -14,7 +14,7 @@ use crate::kafka::fence::Fenced;
 use crate::message::LaneId;
 
 /// Time without a delivery after which a partition with messages in flight is reported.
-pub const STUCK: Duration = Duration::from_secs(60);
+pub(super) const STUCK: Duration = Duration::from_secs(60);
 
 impl Poller {
     /// Handles an error of the client: one that it cannot survive, or one that it repeats by itself.

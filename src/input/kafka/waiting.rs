@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// State of the wait for the group's answer.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     since: Option<Instant>,
     warned: bool,
 }
@@ -18,29 +18,29 @@ pub struct Waiting {
 impl Waiting {
     /// Notes that the group was asked for partitions. If it is asked again meanwhile, the wait still counts from the
     /// first time.
-    pub fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }
 
     /// Notes that the group has answered.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         *self = Self::default();
     }
 
     /// Returns whether the answer is missing.
-    pub fn is_so(&self) -> bool {
+    pub(super) fn is_so(&self) -> bool {
         self.since.is_some()
     }
 
     /// Returns true once, when the wait has become long.
-    pub fn is_to_be_told(&mut self, now: Instant) -> bool {
+    pub(super) fn is_to_be_told(&mut self, now: Instant) -> bool {
         let long = |since| now.duration_since(since) >= PATIENCE;
         self.since.is_some_and(long) && !std::mem::replace(&mut self.warned, true)
     }
 }
 
 /// Returns, for people, what is waited for, and what they can do.
-pub fn explain(group: &str, named: bool) -> String {
+pub(super) fn explain(group: &str, named: bool) -> String {
     let reason = format!(
         "waiting for the consumer group \"{group}\" to assign partitions (up to session_timeout after a crash"
     );

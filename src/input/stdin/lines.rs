@@ -35,7 +35,7 @@ struct Overlong {
 }
 
 impl Lines {
-    pub fn new(config: StdinConfig) -> Self {
+    pub(crate) fn new(config: StdinConfig) -> Self {
         let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
         Self {
             delimiter: Finder::new(delimiter).into_owned(),
@@ -48,7 +48,7 @@ impl Lines {
     }
 
     /// Returns the space into which the next read may write.
-    pub fn room(&mut self) -> SpareCapacity<'_, u8> {
+    pub(crate) fn room(&mut self) -> SpareCapacity<'_, u8> {
         // Long lines double the buffer, so that reading one takes linear time.
         self.buffer.reserve(READ.max(self.buffer.len()));
         rustix::buffer::spare_capacity(&mut self.buffer)
@@ -56,13 +56,13 @@ impl Lines {
 
     /// Adds `bytes` as a read would.
     #[cfg(any(test, feature = "fuzzing"))]
-    pub fn bring(&mut self, bytes: &[u8]) {
+    pub(crate) fn bring(&mut self, bytes: &[u8]) {
         let _ = self.room();
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Returns the lines that are complete after the last read.
-    pub fn cut(&mut self) -> Vec<Message> {
+    pub(crate) fn cut(&mut self) -> Vec<Message> {
         let delimiter = self.delimiter.needle().len();
         let mut messages = Vec::new();
         let unsearched = &self.buffer[self.searched..];
@@ -87,7 +87,7 @@ impl Lines {
     }
 
     /// Returns the last line at the end of the input, which needs no delimiter.
-    pub fn finish(&mut self) -> Vec<Message> {
+    pub(crate) fn finish(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         if self.unfinished() > 0 {
             let last = Bytes::from(std::mem::take(&mut self.buffer));
@@ -97,7 +97,7 @@ impl Lines {
     }
 
     /// Returns how many bytes were read of a line whose end has not been read.
-    pub fn unfinished(&self) -> usize {
+    pub(crate) fn unfinished(&self) -> usize {
         let thrown = self.overlong.as_ref().map_or(0, |line| line.thrown);
         thrown + self.buffer.len()
     }

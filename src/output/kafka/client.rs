@@ -7,7 +7,7 @@ use crate::kafka::client;
 
 /// Rules for making batches, in addition to the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batches {
+pub(crate) struct Batches {
     /// Largest size of a batch with several records.
     pub bytes: usize,
     /// Whether each record has a batch of its own, so that a broker's refusal concerns exactly this record.
@@ -24,7 +24,7 @@ pub struct Batches {
 impl Batches {
     /// Returns the rules for an output with this `config`. A batch that is larger than the topic allows would be
     /// refused like a record, so the limits are the same.
-    pub fn of(config: &KafkaOutputConfig) -> Self {
+    pub(crate) fn of(config: &KafkaOutputConfig) -> Self {
         Self {
             bytes: config.max_message_bytes,
             alone: false,
@@ -35,7 +35,7 @@ impl Batches {
 
     /// Returns the rules with batches of half the size, and logs it: a batch was too large for a topic of the output
     /// with the own topic `topic`.
-    pub fn halved(self, topic: &str) -> Self {
+    pub(crate) fn halved(self, topic: &str) -> Self {
         let bytes = (self.bytes / 2).max(1);
         tracing::warn!(
             topic,
@@ -48,7 +48,7 @@ impl Batches {
 }
 
 /// Returns the producer's configuration.
-pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
+pub(super) fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let mut client = client::configure(&config.client);
     let partitioner = match config.partitioner {
         Partitioner::Murmur2 => "murmur2_random",

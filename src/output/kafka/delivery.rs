@@ -15,7 +15,7 @@ use crate::kafka::statistics;
 use crate::telemetry::metrics::Metrics;
 
 /// Context of a producer.
-pub struct ProducerCallbacks {
+pub(crate) struct ProducerCallbacks {
     link: Link,
     returns: Arc<Returns>,
 }
@@ -23,7 +23,7 @@ pub struct ProducerCallbacks {
 impl ProducerCallbacks {
     /// Creates the context of a producer with this `config`, called `name`. Records that it does not write go to
     /// `returns`.
-    pub fn new(
+    pub(crate) fn new(
         name: &'static str,
         config: &KafkaClientConfig,
         metrics: &Arc<Metrics>,
@@ -36,7 +36,7 @@ impl ProducerCallbacks {
     }
 
     /// Returns the state of the connections.
-    pub fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 }

@@ -6,7 +6,7 @@ use crate::kafka::link::Complaint;
 
 /// Explains why `topic` cannot be written to. `partition` is the one that the config names, and `complaint` the last
 /// error that the client reported.
-pub fn explain(
+pub(super) fn explain(
     code: Code,
     topic: &str,
     partition: Option<i32>,

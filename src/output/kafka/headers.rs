@@ -8,7 +8,7 @@ use crate::message::earlier::is_of_error;
 
 /// Headers of a record that is being made.
 #[derive(Default)]
-pub struct Headers {
+pub(super) struct Headers {
     /// Headers in librdkafka's form; `None` if there are none.
     pub headers: Option<OwnedHeaders>,
     /// Number of headers.
@@ -19,7 +19,7 @@ pub struct Headers {
 
 impl Headers {
     /// Adds a header.
-    pub fn add(&mut self, name: &str, value: Option<&[u8]>) {
+    pub(super) fn add(&mut self, name: &str, value: Option<&[u8]>) {
         let headers = self.headers.take().unwrap_or_default();
         self.headers = Some(headers.insert(Header { key: name, value }));
         self.count += 1;
@@ -27,13 +27,16 @@ impl Headers {
     }
 
     /// Adds several headers.
-    pub fn extend<'a>(&mut self, headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) {
+    pub(super) fn extend<'a>(
+        &mut self,
+        headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    ) {
         headers.for_each(|(name, value)| self.add(name, value));
     }
 }
 
 /// Removes the headers that describe a failure: on a result, a reader of dead letters would believe them.
-pub fn without_errors(
+pub(super) fn without_errors(
     headers: &[(String, Option<Bytes>)],
 ) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
     let others = headers.iter().filter(|(name, _)| !is_of_error(name));

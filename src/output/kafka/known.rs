@@ -17,7 +17,7 @@ type Place = (Arc<str>, i32, i64);
 
 /// Facts about messages, by their places.
 #[derive(Debug, Default)]
-pub struct Known {
+pub(super) struct Known {
     places: HashMap<Place, Fact>,
     /// Places, the oldest first.
     order: VecDeque<Place>,
@@ -31,7 +31,7 @@ struct Fact {
 
 /// Changes to a dead letter whose topic refused its first form.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct Mending {
+pub(crate) struct Mending {
     /// Largest allowed size.
     pub room: Option<usize>,
     /// Whether the letter has the time of writing instead of the message's timestamp.
@@ -42,14 +42,14 @@ pub struct Mending {
 
 impl Known {
     /// Notes that the message at `offset` fails because a record of it was refused.
-    pub fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
+    pub(super) fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
         self.fact(lane, offset).failure = Some(failure);
     }
 
     /// Notes that the dead letter of the message at `offset`, with this number of `bytes`, was refused because of
     /// `fault`, so that it is changed from now on. [`Lessons`](lessons::Lessons) are not enough for that: they are
     /// forgotten, perhaps before the letter is written again.
-    pub fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
+    pub(super) fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
         let mending = &mut self.fact(lane, offset).mending;
         match fault {
             Fault::Size => mending.room = Some(lessons::smaller(bytes)),
@@ -60,12 +60,12 @@ impl Known {
     }
 
     /// Returns the failure of the message at `offset`, if a record of it was refused.
-    pub fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
+    pub(super) fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
         self.find(lane, offset)?.failure.clone()
     }
 
     /// Returns the changes to the dead letter of the message at `offset`.
-    pub fn mending(&self, lane: &Lane, offset: i64) -> Mending {
+    pub(super) fn mending(&self, lane: &Lane, offset: i64) -> Mending {
         let fact = self.find(lane, offset);
         fact.map_or(Mending::default(), |fact| fact.mending)
     }

@@ -25,7 +25,7 @@ const QUARTERS: usize = 3;
 
 /// Lessons about the topics of one producer.
 #[derive(Debug, Default)]
-pub struct Lessons {
+pub(crate) struct Lessons {
     topics: HashMap<String, Topic>,
     /// Whether records are compressed. Then the size of one says nothing about others: it depends on the contents.
     compressed: bool,
@@ -43,7 +43,7 @@ struct Topic {
 
 /// Current time by two clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Now {
+pub(crate) struct Now {
     /// Time for measuring.
     pub instant: Instant,
     /// Milliseconds since 1970.
@@ -52,7 +52,7 @@ pub struct Now {
 
 impl Now {
     /// Reads both clocks.
-    pub fn ask() -> Self {
+    pub(crate) fn ask() -> Self {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             instant: Instant::now(),
@@ -70,7 +70,7 @@ fn fresh<T: Copy>(lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
 
 impl Lessons {
     /// Creates an empty memory.
-    pub fn new(compressed: bool) -> Self {
+    pub(crate) fn new(compressed: bool) -> Self {
         Self {
             topics: HashMap::new(),
             compressed,
@@ -78,12 +78,12 @@ impl Lessons {
     }
 
     /// Returns whether nothing was ever refused.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
 
     /// Notes that a record was refused because of `fault`.
-    pub fn learn(&mut self, report: &Report, fault: &Fault, now: Now) {
+    pub(crate) fn learn(&mut self, report: &Report, fault: &Fault, now: Now) {
         if self.topics.len() >= MOST && !self.topics.contains_key(&report.topic) {
             self.topics.clear();
         }
@@ -111,7 +111,7 @@ impl Lessons {
     }
 
     /// Returns the fault for which the topic would refuse a record.
-    pub fn against(&self, record: &Composed<'_>, now: Now) -> Option<Fault> {
+    pub(crate) fn against(&self, record: &Composed<'_>, now: Now) -> Option<Fault> {
         let topic = self.topics.get(record.topic)?;
         let keyless = fresh(topic.keyless.map(|since| ((), since)), now).is_some();
         if keyless && record.key.is_none() {
@@ -125,26 +125,26 @@ impl Lessons {
     }
 
     /// Returns whether `topic` refuses records without a key.
-    pub fn wants_key(&self, topic: &str, now: Now) -> bool {
+    pub(crate) fn wants_key(&self, topic: &str, now: Now) -> bool {
         let keyless = self.topics.get(topic).and_then(|topic| topic.keyless);
         fresh(keyless.map(|since| ((), since)), now).is_some()
     }
 
     /// Returns whether `topic` refuses this timestamp.
-    pub fn refuses_timestamp(&self, topic: &str, timestamp: i64, now: Now) -> bool {
+    pub(crate) fn refuses_timestamp(&self, topic: &str, timestamp: i64, now: Now) -> bool {
         let topic = self.topics.get(topic);
         topic.is_some_and(|topic| refuses(topic, timestamp, now))
     }
 
     /// Returns how large a record for `topic` with this number of `bytes` may be, if it is too large and can be cut.
-    pub fn room(&self, topic: &str, bytes: usize, now: Now) -> Option<usize> {
+    pub(crate) fn room(&self, topic: &str, bytes: usize, now: Now) -> Option<usize> {
         let least = fresh(self.topics.get(topic)?.bytes, now)?;
         (bytes >= least).then(|| smaller(least))
     }
 }
 
 /// Returns the next size to try for a record that was too large.
-pub fn smaller(bytes: usize) -> usize {
+pub(super) fn smaller(bytes: usize) -> usize {
     bytes / 4 * QUARTERS
 }
 

@@ -22,7 +22,7 @@ const LEAST_PAYLOAD: usize = 1024;
 const LENGTHS: usize = 10;
 
 /// Maker of dead letters for one topic.
-pub struct Letters {
+pub(crate) struct Letters {
     topic: String,
     partition: Option<i32>,
     max_bytes: usize,
@@ -65,7 +65,7 @@ const SHAPES: [Shape; 4] = [
 
 /// Message that failed.
 #[derive(Clone, Copy)]
-pub struct Dead<'a> {
+pub(crate) struct Dead<'a> {
     /// Batch with which the message was read.
     pub batch: &'a Batch,
     /// Message itself.
@@ -78,7 +78,7 @@ pub struct Dead<'a> {
 
 impl Letters {
     /// Creates the maker for letters that `config` describes.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    pub(crate) fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
             partition: config.partition,
@@ -93,7 +93,7 @@ impl Letters {
     ///
     /// # Errors
     /// If not even the letter's place and type fit.
-    pub fn letter<'a>(
+    pub(crate) fn letter<'a>(
         &'a self,
         dead: Dead<'a>,
         lessons: &Lessons,

@@ -11,7 +11,7 @@ use crate::config::KafkaOutputConfig;
 use crate::message::{Failure, Message, Overrides, Record};
 
 /// Maker of records from the script's results.
-pub struct Composer {
+pub(crate) struct Composer {
     topic: String,
     key: Option<String>,
     headers: Option<Vec<(String, String)>>,
@@ -20,13 +20,13 @@ pub struct Composer {
 }
 
 /// Returns a timestamp that librdkafka can write: it takes 0 for the current time, and the nearest value to that is 1.
-pub fn writable(timestamp: i64) -> i64 {
+pub(crate) fn writable(timestamp: i64) -> i64 {
     if timestamp == 0 { 1 } else { timestamp }
 }
 
 /// Record that is ready to be sent.
 #[derive(Debug)]
-pub struct Composed<'a> {
+pub(crate) struct Composed<'a> {
     /// Topic of the record.
     pub topic: &'a str,
     /// Payload; `None` for a tombstone.
@@ -45,7 +45,7 @@ pub struct Composed<'a> {
 
 impl Composer {
     /// Creates the maker for records that `config` describes.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    pub(crate) fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
             key: config.key.clone(),
@@ -59,7 +59,7 @@ impl Composer {
     ///
     /// # Errors
     /// If the record is larger than the config allows.
-    pub fn compose<'a>(
+    pub(crate) fn compose<'a>(
         &'a self,
         message: &'a Message,
         payload: &'a [u8],

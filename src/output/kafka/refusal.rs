@@ -14,7 +14,7 @@ use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
 
 /// Rule for messages with a record that cannot be written.
-pub enum Refusals {
+pub(crate) enum Refusals {
     /// The message has failed, as if its script had, and takes this route.
     Policy(FailureRoute, Recipient<Notice>),
     /// The output cannot continue: the record is a dead letter already.
@@ -22,7 +22,7 @@ pub enum Refusals {
 }
 
 /// Work that is left for the slice.
-pub enum Left {
+pub(crate) enum Left {
     /// No work.
     Nothing,
     /// These dead letters are for the same output that refused the records.
@@ -35,12 +35,12 @@ pub enum Left {
 
 impl Refusals {
     /// Returns whether the first refusal ends the pipeline, so that nothing after it may be written.
-    pub fn are_the_end(&self) -> bool {
+    pub(crate) fn are_the_end(&self) -> bool {
         matches!(self, Self::Policy(FailureRoute::Stop, _))
     }
 
     /// Handles the refused messages of a slice, in their order, by the failure route. `ack` is the slice's ack.
-    pub fn handle(
+    pub(crate) fn handle(
         &self,
         processed: &Processed,
         ack: &Ack,

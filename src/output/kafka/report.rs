@@ -11,7 +11,7 @@ use crate::kafka::header;
 
 /// Report about a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Index in the slice of the record's message.
     pub message: usize,
     /// Index of the record among the message's records.
@@ -34,7 +34,11 @@ pub struct Report {
 
 impl Report {
     /// Creates the report about a record whose delivery failed.
-    pub fn of_delivery(ticket: &Ticket, error: &KafkaError, sent: &BorrowedMessage<'_>) -> Self {
+    pub(crate) fn of_delivery(
+        ticket: &Ticket,
+        error: &KafkaError,
+        sent: &BorrowedMessage<'_>,
+    ) -> Self {
         let (mut count, mut headers) = (0, 0);
         header::for_each(sent, |name, value| {
             count += 1;
@@ -56,7 +60,7 @@ impl Report {
     }
 
     /// Creates the report about a record that librdkafka did not accept.
-    pub fn of_sending(
+    pub(crate) fn of_sending(
         message: usize,
         record: usize,
         error: &KafkaError,

@@ -12,11 +12,11 @@ use crate::message::ack::Ack;
 
 /// Records of a slice that are sent again, by message and index in the message: each to the partition that it had
 /// before, or it could be written after records that it preceded.
-pub type Only = BTreeMap<(usize, usize), Option<i32>>;
+pub(super) type Only = BTreeMap<(usize, usize), Option<i32>>;
 
 /// Slice in flight, shared by all of its records. When the last of them is reported, it ends the ack, or is returned.
 #[derive(Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Outcomes that were sent.
     pub processed: Arc<Processed>,
     /// Ack of the slice; `None` within a transaction, whose commit ends the acks.
@@ -33,7 +33,7 @@ pub struct Sent {
 impl Sent {
     /// Creates a slice that is about to be sent. Records that are not written go to `returns`, together with those to
     /// send `later`.
-    pub fn new(
+    pub(crate) fn new(
         processed: Arc<Processed>,
         ack: Option<Ack>,
         returns: &Arc<Returns>,
@@ -51,17 +51,17 @@ impl Sent {
     }
 
     /// Returns the slice's ack.
-    pub fn ack(&self) -> Option<&Ack> {
+    pub(crate) fn ack(&self) -> Option<&Ack> {
         self.ack.as_ref()
     }
 
     /// Withholds the ack: the slice must not count as delivered, whatever is reported.
-    pub fn withhold(&self) {
+    pub(crate) fn withhold(&self) {
         self.withheld.store(true, Ordering::Relaxed);
     }
 
     /// Notes that a record of the slice was not written.
-    pub fn report(&self, report: Report) {
+    pub(crate) fn report(&self, report: Report) {
         lock(&self.reports).push(report);
         // At once, and not when all records are reported: a producer that has given up leaves later records in its
         // queue.
@@ -108,7 +108,7 @@ impl Drop for Sent {
 
 /// Record in flight: identifies the record in its report.
 #[derive(Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// Slice of the record.
     pub sent: Arc<Sent>,
     /// Index in the slice of the record's message.
@@ -121,7 +121,7 @@ pub struct Ticket {
 
 /// Slice with records that were not written.
 #[derive(Debug)]
-pub struct Returned {
+pub(crate) struct Returned {
     number: u64,
     /// Outcomes that were sent.
     pub processed: Arc<Processed>,
@@ -134,11 +134,11 @@ pub struct Returned {
 /// Notice that a record was not written, or that this producer will write no more.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
-pub struct Troubled;
+pub(crate) struct Troubled;
 
 /// Collection of slices with records that were not written.
 #[derive(Debug, Default)]
-pub struct Returns {
+pub(crate) struct Returns {
     list: Mutex<Vec<Returned>>,
     /// Whether a record was not written since the last look.
     troubled: AtomicBool,
@@ -152,27 +152,27 @@ pub struct Returns {
 
 impl Returns {
     /// Notifies `actor` from now on.
-    pub fn tell(&self, actor: Recipient<Troubled>) {
+    pub(crate) fn tell(&self, actor: Recipient<Troubled>) {
         let _ = self.actor.set(actor); // an actor starts once
     }
 
     /// Returns whether a record was not written since the last [`take`](Self::take).
-    pub fn is_troubled(&self) -> bool {
+    pub(crate) fn is_troubled(&self) -> bool {
         self.troubled.load(Ordering::Acquire)
     }
 
     /// Returns whether all records that were sent are reported, and their reports handled.
-    pub fn are_all_here(&self) -> bool {
+    pub(crate) fn are_all_here(&self) -> bool {
         self.on_their_way.load(Ordering::Acquire) == 0
     }
 
     /// Takes the returned slices, in the order in which they were sent.
-    pub fn take(&self) -> Vec<Returned> {
+    pub(crate) fn take(&self) -> Vec<Returned> {
         self.take_more(Vec::new())
     }
 
     /// Takes the returned slices, together with those that were taken `before`.
-    pub fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
+    pub(crate) fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
         self.troubled.store(false, Ordering::Release);
         let mut returned = before;
         returned.append(&mut lock(&self.list));
@@ -187,7 +187,7 @@ impl Returns {
     }
 
     /// Notifies the actor that it has to look at the returned slices.
-    pub fn tell_actor(&self) {
+    pub(crate) fn tell_actor(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Troubled);
         }

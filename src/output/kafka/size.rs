@@ -22,12 +22,12 @@ fn sized(bytes: Option<usize>) -> usize {
 }
 
 /// Returns the size of one header.
-pub fn header(name: usize, value: Option<usize>) -> usize {
+pub(super) fn header(name: usize, value: Option<usize>) -> usize {
     sized(Some(name)) + sized(value)
 }
 
 /// Returns the size of a batch with one record of these sizes; its `header_count` headers take `headers` bytes.
-pub fn alone(
+pub(super) fn alone(
     key: Option<usize>,
     payload: Option<usize>,
     header_count: usize,

@@ -24,7 +24,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(15);
 const MOST_REFUSED: usize = 10_000;
 
 /// Topics of one output.
-pub struct Topics {
+pub(super) struct Topics {
     own: String,
     names: HashSet<String>,
     patterns: RegexSet,
@@ -37,7 +37,7 @@ pub struct Topics {
 
 impl Topics {
     /// Creates the topics that `config` allows. Patterns are anchored at the start, as they are for inputs.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    pub(super) fn new(config: &KafkaOutputConfig) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = config
             .topics_allowed
             .iter()
@@ -54,7 +54,7 @@ impl Topics {
 
     /// Notes that a topic does not exist any more, or may not be written any more. It is asked for again after some
     /// time.
-    pub fn refuse(&mut self, topic: &str, failure: &Failure) {
+    pub(super) fn refuse(&mut self, topic: &str, failure: &Failure) {
         if self.refused.len() >= MOST_REFUSED {
             self.refused.clear();
         }
@@ -70,7 +70,7 @@ impl Topics {
 
     /// Checks whether a record may be written to `topic`. The first time that a script chooses a topic, the cluster is
     /// asked whether it exists: records for a topic that does not exist would delay all others.
-    pub fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
+    pub(super) fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
         if topic == self.own || self.known.contains(topic) {
             return Ok(());
         }

@@ -51,7 +51,7 @@ const CONFIRMATION: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Actor that writes records in transactions. See the module's documentation.
-pub struct Transactions {
+pub(crate) struct Transactions {
     config: KafkaOutputConfig,
     /// Producer; `None` until the actor has started, and after it has ended.
     producer: Option<Producer>,

@@ -17,7 +17,7 @@ use crate::message::Failure;
 
 /// Fault for which a broker refuses a record.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The topic is compacted, and the record has no key.
     Keyless,
     /// The timestamp is too far in the past or in the future.
@@ -34,7 +34,7 @@ pub enum Fault {
 
 /// Verdict on a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The record's message fails.
     Refused(Fault),
     /// The record is sent again: another record of its batch is to blame, or an earlier record was refused.
@@ -52,7 +52,7 @@ pub enum Verdict {
 
 /// Circumstances in which the records were sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Sending<'a> {
+pub(super) struct Sending<'a> {
     /// Topic of the output itself.
     pub own: &'a str,
     /// Whether the producer gave up because a batch was refused, so that later records are to be sent again.
@@ -68,7 +68,7 @@ pub struct Sending<'a> {
 const FEW: usize = 32;
 
 /// Decides about each of these records, which are all that were reported since the last time.
-pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
+pub(super) fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     let place = |report: &Report| (report.topic.clone(), report.partition);
     let told_apart: HashSet<_> = reports
         .iter()
@@ -120,7 +120,7 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
 }
 
 /// Returns whether an error stays however often a write is repeated, whatever is written.
-pub fn is_final(code: Code) -> bool {
+pub(super) fn is_final(code: Code) -> bool {
     matches!(
         code,
         Code::UnknownTopicOrPartition
@@ -144,7 +144,7 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
 }
 
 /// Returns whether a refused dead letter can be changed so that its topic accepts it.
-pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
+pub(super) fn can_be_mended(fault: &Fault, report: &Report) -> bool {
     match fault {
         Fault::Size => true,
         Fault::Keyless => !report.has_key,
@@ -155,7 +155,7 @@ pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
 }
 
 /// Returns the failure of a message with a refused record.
-pub fn failure(fault: &Fault, report: &Report) -> Failure {
+pub(super) fn failure(fault: &Fault, report: &Report) -> Failure {
     let Report {
         topic,
         text,

@@ -21,7 +21,7 @@ use crate::message::{Failure, Outcome};
 use crate::telemetry::metrics::Metrics;
 
 /// Writer of results and dead letters of one output.
-pub struct Writer {
+pub(crate) struct Writer {
     results: Composer,
     letters: Letters,
     topics: Topics,
@@ -36,11 +36,11 @@ pub struct Writer {
 }
 
 /// Messages with a record that cannot be written, by index, and their failures.
-pub type Refused = Vec<(usize, Failure)>;
+pub(crate) type Refused = Vec<(usize, Failure)>;
 
 impl Writer {
     /// Creates a writer for results that `results` describes, and for failures that `letters` describes.
-    pub fn new(
+    pub(crate) fn new(
         results: &KafkaOutputConfig,
         letters: &KafkaOutputConfig,
         metrics: Arc<Metrics>,
@@ -57,7 +57,7 @@ impl Writer {
     }
 
     /// Notes that a broker refused a record: similar records are not sent for some time.
-    pub fn learn(&mut self, report: &Report, fault: &Fault) {
+    pub(crate) fn learn(&mut self, report: &Report, fault: &Fault) {
         match fault {
             Fault::NoTopic | Fault::NotAllowed => {
                 let failure = verdict::failure(fault, report);
@@ -69,7 +69,12 @@ impl Writer {
 
     /// Writes all records of a slice, or `only` some. Records that the producer does not accept are reported. A request
     /// for a topic takes time: if the lane is given up meanwhile, the rest is not written, and the slice is withheld.
-    pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
+    pub(crate) fn write(
+        &mut self,
+        producer: &Producer,
+        sent: &Arc<Sent>,
+        only: Option<&Only>,
+    ) -> Refused {
         let Self {
             results,
             letters,

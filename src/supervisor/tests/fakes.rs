@@ -15,26 +15,26 @@ use crate::guest::{Execute, Executed, Limits, Link, MakeGuests, Start, Started, 
 use crate::message::{Outcome, Outcomes, Record};
 
 /// Message that is answered with its own payload as the result.
-pub const GOOD: &[u8] = b"good";
+pub(super) const GOOD: &[u8] = b"good";
 /// Message like [`GOOD`] that is answered after some time.
-pub const SLOW: &[u8] = b"slow";
+pub(super) const SLOW: &[u8] = b"slow";
 /// Message of which the guest dies.
-pub const EXIT: &[u8] = b"exit";
+pub(super) const EXIT: &[u8] = b"exit";
 /// Message of which the guest's thread panics: its mailbox is closed.
-pub const PANIC: &[u8] = b"panic";
+pub(super) const PANIC: &[u8] = b"panic";
 /// Message of which the guest's thread never answers and never ends.
-pub const HANG: &[u8] = b"hang";
+pub(super) const HANG: &[u8] = b"hang";
 /// Message that is answered when nothing waits for it any more. The thread then ends.
-pub const LATE: &[u8] = b"late";
+pub(super) const LATE: &[u8] = b"late";
 /// Message of which the guest answers for none of its messages, but reports that it is complete.
-pub const NONE: &[u8] = b"none";
+pub(super) const NONE: &[u8] = b"none";
 /// Message of which the guest answers for more messages than it was given.
-pub const MANY: &[u8] = b"many";
+pub(super) const MANY: &[u8] = b"many";
 /// Message of which the guest answers for the messages before it, and reports that it is complete.
-pub const SHORT: &[u8] = b"short";
+pub(super) const SHORT: &[u8] = b"short";
 
 /// Time that [`SLOW`] and [`LATE`] take: longer than any wait with [`limits`].
-pub const WHILE: Duration = Duration::from_millis(2000);
+pub(super) const WHILE: Duration = Duration::from_millis(2000);
 
 /// Returns limits with which the wait for an answer is as short as possible: little more than a second.
 fn limits() -> Limits {
@@ -49,7 +49,7 @@ fn limits() -> Limits {
 }
 
 /// Maker of fake guests.
-pub struct Fakes {
+pub(super) struct Fakes {
     limits: Limits,
     script_hash: Arc<str>,
     /// Result of [`Start`].
@@ -59,7 +59,7 @@ pub struct Fakes {
 }
 
 impl Fakes {
-    pub fn new(start: Result<(), StartError>) -> Arc<Self> {
+    pub(super) fn new(start: Result<(), StartError>) -> Arc<Self> {
         Arc::new(Self {
             limits: limits(),
             script_hash: "fake".into(),
@@ -123,7 +123,7 @@ impl Handler<Start> for Fake {
 }
 
 /// When an answer comes, if one comes.
-pub enum Reply {
+pub(super) enum Reply {
     After(Duration, Executed),
     Gone,
     Never,

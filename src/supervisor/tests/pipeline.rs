@@ -26,7 +26,7 @@ const HANG: Duration = Duration::from_secs(120);
 
 /// Record of what the actors sent.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(super) struct Seen {
     /// Lane and offset of each result, in the order in which they left.
     pub results: Vec<(u64, i64)>,
     /// Lane, offset and type of each dead letter.
@@ -91,7 +91,7 @@ impl Handler<Notice> for Around {
 }
 
 /// The actors under test, and what they sent.
-pub struct Pipeline {
+pub(super) struct Pipeline {
     pub supervisor: Addr<Supervisor>,
     pub metrics: Arc<Metrics>,
     budget: MemoryBudget,
@@ -102,7 +102,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Creates a pipeline with `guests` of `fakes`; `clock` is the clock of the waits for them.
-    pub fn new(fakes: Arc<Fakes>, guests: usize, clock: Clock) -> Self {
+    pub(super) fn new(fakes: Arc<Fakes>, guests: usize, clock: Clock) -> Self {
         let seen = Arc::<Mutex<Seen>>::default();
         let around = |letters| {
             let seen = Arc::clone(&seen);
@@ -141,7 +141,7 @@ impl Pipeline {
     }
 
     /// Sends a batch of `lane` with these payloads.
-    pub fn send(&mut self, lane: u64, payloads: &[&'static [u8]]) {
+    pub(super) fn send(&mut self, lane: u64, payloads: &[&'static [u8]]) {
         let (lane, position) = self.lanes.entry(lane).or_insert_with(|| {
             let lane = Lane::of_partition(LaneId(lane), "topic".into(), lane as i32);
             (Arc::new(lane), 0)
@@ -169,13 +169,13 @@ impl Pipeline {
     }
 
     /// Waits until everything that was sent is acknowledged.
-    pub async fn drained(&self) {
+    pub(super) async fn drained(&self) {
         let drained = tokio::time::timeout(HANG, self.budget.drained()).await;
         drained.unwrap_or_else(|_| panic!("it hangs: {:?}", self.seen.lock().unwrap()));
     }
 
     /// Waits until the record has `enough`.
-    pub async fn until(&self, enough: impl Fn(&Seen) -> bool) {
+    pub(super) async fn until(&self, enough: impl Fn(&Seen) -> bool) {
         let told = async {
             while !enough(&self.seen.lock().unwrap()) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -186,13 +186,13 @@ impl Pipeline {
     }
 
     /// Lets guests of `fakes` take over.
-    pub async fn reload(&self, fakes: Arc<Fakes>) -> Result<(), StartError> {
+    pub(super) async fn reload(&self, fakes: Arc<Fakes>) -> Result<(), StartError> {
         let scripts = NewScripts(successor(fakes, self.guests));
         self.supervisor.send(scripts).await.expect("it lives")
     }
 
     /// Returns the record so far, once all actors have had their turn.
-    pub async fn seen(&self) -> Seen {
+    pub(super) async fn seen(&self) -> Seen {
         tokio::time::sleep(Duration::from_millis(20)).await;
         std::mem::take(&mut *self.seen.lock().unwrap())
     }

@@ -27,7 +27,7 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
-    pub fn kind(&self) -> MetricType {
+    pub(super) fn kind(&self) -> MetricType {
         match self {
             Self::Counter(_) | Self::CounterF(_) | Self::Counters(_) => MetricType::Counter,
             Self::Gauge(_) | Self::Gauges(_) | Self::Partitions(_) => MetricType::Gauge,

@@ -22,7 +22,7 @@ const REFUSAL: &str = "this web server listens on this machine alone, and answer
 pub(super) struct OwnName(String);
 
 impl OwnName {
-    pub fn of(address: &str) -> Self {
+    pub(super) fn of(address: &str) -> Self {
         Self(name_of(address).to_ascii_lowercase())
     }
 

@@ -15,7 +15,7 @@ use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
 /// Draws messages in and results out, now and over time.
-pub fn throughput(
+pub(super) fn throughput(
     frame: &mut Frame,
     area: Rect,
     rates: Option<&Rates>,
@@ -77,7 +77,7 @@ fn flow(
 
 /// Draws `value` over time, the newest at the right, and returns the maximum. `most` is the upper end; if it is `None`,
 /// the maximum is.
-pub fn spark(
+pub(super) fn spark(
     frame: &mut Frame,
     area: Rect,
     screen: &Screen,
@@ -105,7 +105,7 @@ pub fn spark(
 }
 
 /// Draws the latency, the queue, and the part of the memory budget that is in use.
-pub fn latency(
+pub(super) fn latency(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,

@@ -14,7 +14,7 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::stats::Stats;
 
 /// Draws the panel.
-pub fn draw(
+pub(super) fn draw(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,

@@ -21,7 +21,7 @@ const LEAST_PLACE: usize = 12;
 const NEWS_SECONDS: f64 = 60.0;
 
 /// Returns the state of the pipeline in a word or two.
-pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
+pub(super) fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     let (text, style) = match screen.link {
         Link::Down(..) => ("✖ no answer", theme.bad()),
         _ if screen.paused => ("‖ paused", theme.notable()),
@@ -32,7 +32,7 @@ pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
 }
 
 /// Returns what should be noticed, one line each.
-pub fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
     let mut notices = Vec::new();
     match &screen.link {
         Link::Down(why, _) => {
@@ -55,7 +55,7 @@ pub fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static
 }
 
 /// Draws the first lines.
-pub fn draw(
+pub(super) fn draw(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,
@@ -172,7 +172,7 @@ fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
 }
 
 /// Draws the last line.
-pub fn keys(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
+pub(super) fn keys(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let other = match screen.focus {
         Focus::Failures => "partitions",
         Focus::Partitions => "failures",

@@ -24,7 +24,13 @@ fn lag(partitions: &[Partition]) -> String {
 }
 
 /// Draws commits, rebalances, retries, and the lag of each partition.
-pub fn kafka(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
+pub(super) fn kafka(
+    frame: &mut Frame,
+    area: Rect,
+    stats: &Stats,
+    screen: &mut Screen,
+    theme: Theme,
+) {
     let kafka = &stats.kafka;
     let title = Line::from(vec![
         heading("Kafka", Focus::Partitions, screen, theme),
@@ -89,7 +95,13 @@ fn partitions(
 }
 
 /// Draws the last failures, the newest first.
-pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
+pub(super) fn failures(
+    frame: &mut Frame,
+    area: Rect,
+    stats: &Stats,
+    screen: &Screen,
+    theme: Theme,
+) {
     let by_type = format::by_name(&stats.messages.failures_by_type);
     let room = (area.width as usize).saturating_sub(11);
     let title = Line::from(vec![
@@ -139,7 +151,7 @@ pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, t
 }
 
 /// Returns the age of a failure, by the engine's own clock.
-pub fn age(stats: &Stats, failure: &RecentFailure) -> String {
+pub(super) fn age(stats: &Stats, failure: &RecentFailure) -> String {
     let now = stats.started_at_ms as f64 + stats.uptime_seconds * 1e3;
     let seconds = ((now - failure.at_ms as f64) / 1e3).max(0.0);
     match seconds {

@@ -33,7 +33,7 @@ const NOTES: [&str; 6] = [
 ];
 
 /// Draws the overlay, if there is one.
-pub fn draw(frame: &mut Frame, area: Rect, screen: &mut Screen, theme: Theme) {
+pub(super) fn draw(frame: &mut Frame, area: Rect, screen: &mut Screen, theme: Theme) {
     match &screen.over {
         Over::Nothing => {}
         Over::Help => {

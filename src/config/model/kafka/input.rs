@@ -13,7 +13,7 @@ use crate::message::MAX_BATCH;
 
 section! {
     /// Topics read as a member of a consumer group.
-    pub struct KafkaInputConfig {
+    pub(crate) struct KafkaInputConfig {
         /// How to reach the cluster.
         #[serde(skip)]
         client: KafkaClientConfig,
@@ -76,7 +76,11 @@ section! {
 
 impl KafkaInputConfig {
     /// An endless input with the defaults of the config's fields.
-    pub fn new(client: KafkaClientConfig, topics: Vec<String>, consumer_group: String) -> Self {
+    pub(crate) fn new(
+        client: KafkaClientConfig,
+        topics: Vec<String>,
+        consumer_group: String,
+    ) -> Self {
         Self {
             client,
             topics,
@@ -88,7 +92,7 @@ impl KafkaInputConfig {
 
 section! {
     /// How messages are put together for the guests.
-    pub struct BatchingConfig {
+    pub(crate) struct BatchingConfig {
         /// The most messages of a batch, at most 1024; 0 for as many as there may be.
         #[schemars(extend("maximum" = MAX_BATCH))]
         count: usize = MAX_BATCH,
@@ -107,7 +111,7 @@ section! {
     }
 
     /// Membership in the consumer group.
-    pub struct GroupConfig {
+    pub(crate) struct GroupConfig {
         /// How the members of the group share the partitions: `classic`, which every Kafka has, or `consumer` (KIP-848,
         /// Kafka 4.0 and newer), where the brokers do it. All members of a group must use the same; a running group is
         /// moved from one to the other by restarting its members one by one.
@@ -133,7 +137,7 @@ section! {
 /// How the members of a group share the partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum GroupProtocol {
+pub(crate) enum GroupProtocol {
     /// One of the members decides, and all of them join again for it.
     Classic,
     /// The brokers decide (KIP-848).
@@ -142,7 +146,7 @@ pub enum GroupProtocol {
 
 /// Where an input was written: in the config's own `input.kafka`, or elsewhere in it and on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// The field with the addresses.
     pub client: &'static str,
     /// The field or the argument with the topics.
@@ -160,7 +164,7 @@ impl Default for Named {
 
 /// How far topics are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// What comes, for ever.
     #[default]
     Endless,

@@ -12,11 +12,11 @@ use crate::config::section::section;
 use crate::config::texts::{Size, Span};
 
 /// Bytes that librdkafka's limit on a message leaves for what is around it: ours is checked before.
-pub const ENVELOPE: usize = 1024;
+pub(crate) const ENVELOPE: usize = 1024;
 
 section! {
     /// A topic to write to.
-    pub struct KafkaOutputConfig {
+    pub(crate) struct KafkaOutputConfig {
         /// How to reach the cluster.
         #[serde(skip)]
         client: KafkaClientConfig,
@@ -121,7 +121,7 @@ fn partition<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i32>, D::Error
 
 /// Which partition a key goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Partitioner {
+pub(crate) enum Partitioner {
     /// Java's: keys land where Java's producers put them.
     #[serde(rename = "murmur2_hash")]
     Murmur2,
@@ -139,7 +139,7 @@ pub enum Partitioner {
 /// How batches are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Compression {
+pub(crate) enum Compression {
     /// Not at all.
     None,
     /// zlib.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// Partition, and the part of it that was already searched.
 #[derive(Debug)]
-pub struct Span {
+pub(super) struct Span {
     /// First offset of the partition.
     low: i64,
     /// Offset from which on the partition was searched.
@@ -17,7 +17,7 @@ pub struct Span {
 
 impl Span {
     /// Creates a span from `low` to before `end`, of which nothing was searched.
-    pub fn new(low: i64, end: i64) -> Self {
+    pub(super) fn new(low: i64, end: i64) -> Self {
         Self {
             low,
             seen: end.max(low),
@@ -32,7 +32,7 @@ impl Span {
 
 /// Returns the offsets to search next in each partition, for `missing` more messages; `None` where there is nothing to
 /// search. The steps in a partition grow, since many offsets may hold few messages.
-pub fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
+pub(super) fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
     let left: Vec<u64> = spans.iter().map(Span::left).collect();
     let shares = shares(&left, missing);
     let step = |(span, share): (&mut Span, u64)| {
@@ -51,7 +51,7 @@ pub fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
 }
 
 /// Divides `count` as evenly as possible among partitions with these numbers of messages.
-pub fn shares(there: &[u64], count: u64) -> Vec<u64> {
+pub(super) fn shares(there: &[u64], count: u64) -> Vec<u64> {
     let mut order: VecDeque<usize> = (0..there.len()).collect();
     order.make_contiguous().sort_by_key(|&index| there[index]);
     let mut shares = vec![0; there.len()];

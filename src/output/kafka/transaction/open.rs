@@ -22,7 +22,7 @@ pub(super) struct Open {
 
 impl Open {
     /// Notes that everything of the lane before `offset` was finished in this transaction, or earlier.
-    pub fn pass(&mut self, lane: &Lane, offset: i64) {
+    pub(super) fn pass(&mut self, lane: &Lane, offset: i64) {
         if let Some(topic) = &lane.topic {
             let partition = (Arc::clone(topic), lane.partition);
             self.offsets.insert(partition, offset);
@@ -30,14 +30,14 @@ impl Open {
     }
 
     /// Returns whether a lane of the transaction was given up: it belongs to another member, or is read again.
-    pub fn has_lost_a_lane(&self) -> bool {
+    pub(super) fn has_lost_a_lane(&self) -> bool {
         let mut lanes = self.acks.iter().map(|(lane, _)| lane);
         lanes.any(|lane| lane.is_abandoned())
             || self.advances.iter().any(|lane| lane.is_abandoned())
     }
 
     /// Gives up the transaction's lanes: the input reads them again.
-    pub fn abandon(self) {
+    pub(super) fn abandon(self) {
         for (lane, _) in &self.acks {
             lane.abandon();
         }
