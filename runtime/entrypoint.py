@@ -1476,7 +1476,7 @@ def serve(pipeline, surroundings, collect):
         identity, payloads, deferred, metas = marshal.loads(frame)
         uncollected += len(frame)
         del frame
-        # A list that exists while scripts run, with contents that the host knows: code that changes all lists changes it.
+        # A list that exists while scripts run, with known contents: code that changes every list changes it too.
         account = ["request", identity, len(payloads)]
         answers = surroundings.answers(pipeline, payloads, deferred, metas)
         body = response(account, answers, pipeline.max_frame)

@@ -19,7 +19,7 @@ Examples:
   nerodia lint configs/*.yaml
   nerodia lint -c pipeline.yaml
 
-All problems of all files are told, each with file, line and column.
+All problems of all files are reported, each with file, line and column.
 Exit codes: 0 nothing found, 2 problems.")]
 pub struct Lint {
     /// Config files
