@@ -1,7 +1,7 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-One file for every runtime: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it
-compiled once. Either then calls `main()`. The frames are described in docs/protocol.md; in short, over file descriptors
+Every runtime uses this file: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it
+compiled once. Both then call `main()`. The frames are described in docs/protocol.md; in short, over file descriptors
 0 and 1:
 
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
@@ -10,10 +10,10 @@ compiled once. Either then calls `main()`. The frames are described in docs/prot
     guest -> host   response  status byte, u32 big-endian length, marshal:
                               (account, answered, dropped, results, extras)
 
-`results` holds one value a message, `None` for one that leaves nothing; whatever is rarer than "one value
-that marshal can carry" is told in `extras`, so that the usual message costs one list item and no more.
-Scripts share the interpreter with what is here, and some look through all of its objects (`gc.get_objects()`). So
-what is counted is counted in ints, which nobody can reach, and the host compares.
+`results` holds one value per message, `None` for one without a result; everything rarer than "one value
+that marshal can write" is in `extras`, so that the usual message costs only one list item.
+Scripts share the interpreter with this code, and some go through all of its objects (`gc.get_objects()`). So counts
+are kept in ints, which scripts cannot reach, and the host compares them.
 """
 
 import ast
@@ -26,19 +26,19 @@ import os
 import re
 import sys
 
-# Scripts share `builtins` and may change them; functions that are made from here on have these.
+# Scripts share `builtins` and may change them; functions that are defined after this line use this copy.
 __builtins__ = vars(builtins).copy()
 
 PROTOCOL = 2
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
-MAX_DEPTH = 900  # likewise
-MAX_COMPILED = 1 << 19  # what READY may have of compiled scripts: the host takes a line of twice that
-COLLECT_AFTER = 4 << 20  # bytes of requests: what of them stays in circles is freed then
+MAX_DEPTH = 900  # the host's limit, too
+MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that
+COLLECT_AFTER = 4 << 20  # bytes of requests after which objects that they left in cycles are freed
 
 
 class Null:
-    """The type of `null`: what a script sets `root` to when it wants the JSON value null, not a drop."""
+    """Type of `null`, to which a script sets `root` if it wants the JSON value null, not a drop."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ null = Null()
 
 
 class Tombstone:
-    """The type of what `tombstone()` gives."""
+    """Type of the result of `tombstone()`."""
 
     __slots__ = ()
 
@@ -65,8 +65,8 @@ TOMBSTONE = Tombstone()
 
 
 def tombstone():
-    """What a script sets `root` to, or emits, for a record without payload: Kafka's sign that its key is
-    deleted. It leaves as it is; later scripts do not see it."""
+    """Returns what a script assigns to `root`, or emits, for a record without payload: Kafka's sign that its key is
+    deleted. It is written unchanged; later scripts do not see it."""
     return TOMBSTONE
 
 
@@ -76,7 +76,7 @@ def tombstone():
 
 
 def problem(stage, error, message=None, line=None, column=None, module=None):
-    """Why a script cannot start: one entry of the FAILED frame's `problems`."""
+    """Returns one entry of the FAILED frame's `problems`: the reason why a script cannot start."""
     return {
         "stage": stage,
         "type": type(error).__name__,
@@ -88,7 +88,7 @@ def problem(stage, error, message=None, line=None, column=None, module=None):
 
 
 class CannotStart(Exception):
-    """A script or its imports cannot start, for these reasons."""
+    """Error of scripts or imports that cannot start, with the reasons."""
 
     def __init__(self, *problems):
         super().__init__(problems)
@@ -96,21 +96,21 @@ class CannotStart(Exception):
 
 
 class NotPlain(Exception):
-    """The script cannot be run as a function without a chance that it notices."""
+    """Error of a script that might notice if it were run as a function."""
 
 
-# Names that look into, or make code run in, the namespace they stand in.
+# Names that read, or run code in, the namespace in which they are used.
 INTROSPECTION = frozenset(
     "globals locals vars dir exec eval compile __import__ breakpoint super".split()
 )
-# Modules that look at the frame of their caller or at a function's code, or lead to such names.
+# Modules that read the frame of their caller or a function's code, or lead to such names.
 FRAME_MODULES = frozenset(
     """
     __main__ _sys bdb builtins cProfile code dis doctest entrypoint gc importlib inspect pdb profile pydoc sys trace
     traceback warnings
     """.split()
 )
-# Attributes that lead to a frame or to its namespace, and what evaluates text in the namespace of a function.
+# Attributes that lead to a frame or to its namespace, and those that evaluate text in a function's namespace.
 FRAME_ATTRIBUTES = frozenset(
     """
     ag_frame cr_frame f_back f_builtins f_code f_globals f_locals get_type_hints gi_frame tb_frame _getframe
@@ -121,20 +121,20 @@ UNSUPPORTED = (
     ast.AsyncFor,
     ast.AsyncFunctionDef,
     ast.AsyncWith,
-    ast.ClassDef,  # class bodies look names up in another way inside functions
+    ast.ClassDef,  # class bodies look up names in another way inside functions
     ast.Delete,
     ast.Global,
     ast.Nonlocal,
     ast.TypeAlias,
 )
 FUNCTIONS = (ast.FunctionDef, ast.Lambda)
-# CPython puts these into the scope they stand in; a generator expression stays a function.
+# CPython inlines these into the scope around them; a generator expression stays a function.
 INLINED = (ast.ListComp, ast.SetComp, ast.DictComp)
 COMPREHENSIONS = (*INLINED, ast.GeneratorExp)
 
 
 def bound_names(node):
-    """Names that `node` and what is below it bind, nested functions' and comprehensions' own included."""
+    """Returns the names that `node` and its descendants bind, including nested functions and comprehensions."""
     names = set()
     for child in ast.walk(node):
         names |= binds_itself(child)
@@ -144,7 +144,7 @@ def bound_names(node):
 
 
 def own_names(nodes):
-    """Names that `nodes` bind in the scope they stand in: not those of functions and comprehensions below."""
+    """Returns the names that `nodes` bind in their own scope: not those of nested functions and comprehensions."""
     names, left = set(), list(nodes)
     while left:
         node = left.pop()
@@ -157,7 +157,7 @@ def own_names(nodes):
 
 
 def binds_itself(node):
-    """Names that `node` binds in its scope, without what is below it."""
+    """Returns the names that `node` itself binds in its scope, without its descendants."""
     if isinstance(node, ast.Name):
         return set() if isinstance(node.ctx, ast.Load) else {node.id}
     if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
@@ -170,7 +170,7 @@ def binds_itself(node):
 
 
 def parameters_of(function):
-    """The `ast.arg` of each parameter."""
+    """Returns the `ast.arg` of each parameter."""
     given = function.args
     every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
     return [parameter for parameter in every if parameter is not None]
@@ -184,7 +184,7 @@ def annotations_of(function):
 
 
 def evaluated_outside(function):
-    """What of a function is evaluated where it stands, in that order."""
+    """Returns the parts of a function that are evaluated at its definition, in that order."""
     decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
     defaults = [*function.args.defaults, *function.args.kw_defaults]
     defaults = [default for default in defaults if default is not None]
@@ -194,9 +194,9 @@ def evaluated_outside(function):
 class Assignments:
     """Proves that every name a script assigns is assigned before it is read.
 
-    At top level an unassigned name is looked up among the imports and builtins (`sum = sum(this)` works
-    there); in a function it is an UnboundLocalError. Where the proof fails the script runs with `exec`.
-    States are sets of names that are surely bound; `None` stands for a place that is never reached.
+    At top level an unassigned name is searched among the imports and builtins (`sum = sum(this)` works
+    there); in a function it is an UnboundLocalError. If the proof fails, the script runs with `exec`.
+    States are sets of names that are certainly bound; `None` stands for a place that is never reached.
     `given` are names that are bound from outside and stay globals.
     """
 
@@ -207,7 +207,7 @@ class Assignments:
         self.deleted = {
             node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name
         }
-        self.nested = 0  # functions and comprehensions around what is being read
+        self.nested = 0  # number of functions and comprehensions around the current node
         self.block(tree.body, bound)
 
     def block(self, statements, bound):
@@ -222,7 +222,7 @@ class Assignments:
         return method(node, bound) if method else self.simple(node, bound)
 
     def simple(self, node, bound):
-        """Statements without blocks: reads first, then what they bind."""
+        """Handles statements without blocks: first their reads, then the names that they bind."""
         if isinstance(node, ast.Assign):
             self.reads(node.value, bound)  # before its targets
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -234,7 +234,7 @@ class Assignments:
         return bound | self.binds(node)
 
     def reads(self, node, bound):
-        """Every name read below `node` must be bound, whether it is read now or by a closure later."""
+        """Checks that every name that `node` reads is bound, whether it is read now or by a closure later."""
         if isinstance(node, FUNCTIONS):
             self.reads_function(node, bound)
             return
@@ -242,12 +242,12 @@ class Assignments:
             self.reads_comprehension(node, bound)
             return
         if isinstance(node, ast.NamedExpr):
-            # Bound from here on only if it is surely evaluated; that is decided by `binds`.
+            # Bound from here on only if it is certainly evaluated; `binds` decides that.
             self.reads(node.value, bound)
             bound.add(node.target.id)
             return
         if isinstance(node, ast.Dict) and any(isinstance(c, ast.NamedExpr) for c in ast.walk(node)):
-            raise NotPlain  # keys and values take turns
+            raise NotPlain  # keys and values are evaluated in turn
         if isinstance(node, (ast.BoolOp, ast.IfExp, ast.Compare)):
             for child in ast.iter_child_nodes(node):
                 self.reads(child, set(bound))
@@ -262,10 +262,10 @@ class Assignments:
             self.reads(child, bound)
 
     def reads_function(self, node, bound):
-        """Decorators, defaults and annotations are evaluated outside, its body inside."""
+        """Handles a function: decorators, defaults and annotations are evaluated outside, its body inside."""
         for annotation in annotations_of(node):
             for child in ast.walk(annotation):
-                # Text is evaluated among the globals, where the script's names are not.
+                # Text is evaluated in the globals, which do not have the script's names.
                 if isinstance(child, ast.NamedExpr) or is_text(child):
                     raise NotPlain
         if getattr(node, "type_params", None):
@@ -275,8 +275,8 @@ class Assignments:
         body = [node.body] if isinstance(node, ast.Lambda) else node.body
         own = {parameter.arg for parameter in parameters_of(node)} | own_names(body)
         if isinstance(node, ast.FunctionDef) and not node.decorator_list:
-            own.add(node.name)  # nobody can call it before it has its name
-        # It may be called when the name of an exception is deleted again.
+            own.add(node.name)  # no code can call it before it has its name
+        # It may be called after the name of an exception was deleted.
         inner = (bound - self.deleted) | own
         self.nested += 1
         for part in body:
@@ -284,12 +284,12 @@ class Assignments:
         self.nested -= 1
 
     def reads_comprehension(self, node, bound):
-        """Its first iterable is evaluated outside; `:=` inside binds outside, at no sure moment."""
+        """Handles a comprehension: its first iterable is evaluated outside; `:=` binds outside, at an unknown time."""
         if any(isinstance(child, ast.NamedExpr) for child in ast.walk(node)):
             raise NotPlain
         targets = set().union(*(bound_names(generator.target) for generator in node.generators))
         if self.nested and isinstance(node, INLINED) and targets & self.variables:
-            # CPython confuses the variable of the outermost function with that of the comprehension
+            # CPython confuses the variable of the outermost function with the comprehension's
             # (gh-121377, gh-156664).
             raise NotPlain
         first = node.generators[0].iter
@@ -306,7 +306,7 @@ class Assignments:
         self.nested -= 1
 
     def binds(self, node):
-        """Names that `node` binds at top level whenever it completes."""
+        """Returns the names that `node` binds at top level whenever it completes."""
         names = set()
         if isinstance(node, FUNCTIONS + COMPREHENSIONS):
             return names
@@ -379,7 +379,7 @@ class Assignments:
             if state is not None and handler.name:
                 state.discard(handler.name)
             ends.append(state)
-        # `finally` runs in the state of whatever was not reached.
+        # `finally` may run before anything in the body has bound a name.
         final = self.block(node.finalbody, set(bound))
         if final is None:
             return None
@@ -394,7 +394,7 @@ class Assignments:
         self.reads(node.subject, bound)
         ends = [set(bound)]
         for case in node.cases:
-            self.reads(case.pattern, set(bound))  # it binds when all of it has matched
+            self.reads(case.pattern, set(bound))  # it binds names when the whole pattern has matched
             state = bound | bound_names(case.pattern)
             if case.guard:
                 self.reads(case.guard, state)
@@ -415,19 +415,19 @@ def is_text(node):
 
 
 def is_bare_text(statement):
-    """Whether it is a docstring, or a comment in the form of one."""
+    """Returns whether a statement is a docstring, or a comment in the form of one."""
     return isinstance(statement, ast.Expr) and is_text(statement.value)
 
 
 def leads_to_frames(text):
-    """Whether `text`, a name or a string, has the name of such an attribute in it: `getattr(f, "__globals__")` and
+    """Returns whether `text`, a name or a string, contains such an attribute's name: `getattr(f, "__globals__")` and
     `"{0.__globals__}".format(f)` are the same as `f.__globals__`."""
     words = re.findall(r"\w+", text)
     return any(is_dunder(word) or word in FRAME_ATTRIBUTES for word in words)
 
 
 def reaches_frames(tree, imported):
-    """Whether a script can look at the frame it runs in, and so come to everything that is in the guest."""
+    """Returns whether a script can reach the frame in which it runs, and so everything in the guest."""
     modules = set(imported)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and (node.id in INTROSPECTION or is_dunder(node.id)):
@@ -441,20 +441,20 @@ def reaches_frames(tree, imported):
             return True  # `os.sys`
         elif is_text(node) and leads_to_frames(node.value):
             return True
-    # `import importlib.util` leads there as well, and nobody knows what a star stands for.
+    # `import importlib.util` also leads there, and the names that a star stands for are unknown.
     names = {part for name in modules if name for part in name.split(".")}
     return any(name == "*" or name in FRAME_MODULES or leads_to_frames(name) for name in names)
 
 
 def refuse_unsupported(tree):
-    """Also where it is never reached: `global` and `del` say what the names of a whole function are."""
+    """Refuses these nodes even if they are never reached: `global` and `del` affect the names of a whole function."""
     for node in ast.walk(tree):
         if isinstance(node, UNSUPPORTED) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             raise NotPlain
 
 
 def without_prefix(code, prefix):
-    """Gives nested functions the qualified names they have at top level: `f`, not `<module>.<locals>.f`."""
+    """Gives nested functions the qualified names that they have at top level: `f`, not `<module>.<locals>.f`."""
     constants = tuple(
         without_prefix(constant, prefix) if isinstance(constant, type(code)) else constant
         for constant in code.co_consts
@@ -475,7 +475,7 @@ def import_or_raise(module, attribute):
 
 
 class Absent:
-    """Says of modules of the standard library that this runtime does not have why they are not found."""
+    """Gives the reason why modules of the standard library that this runtime does not have are not found."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -485,10 +485,10 @@ class Absent:
 
 
 class Stage:
-    """One script, ready to run. `run(this, meta, emit)` gives `root`.
+    """One script, ready to run. `run(this, meta, emit)` returns `root`.
 
-    `compiled` is what another guest's stage gave for the same `spec`; compiling takes most of a start, and writes
-    to much of the memory that guests would share.
+    `compiled` is the compiled form of another guest's stage with the same `spec`; compiling takes most of a start, and
+    writes to much of the memory that guests would share.
     """
 
     def __init__(self, index, spec, compiled=None):
@@ -498,7 +498,7 @@ class Stage:
         self.line_offset = spec.get("line_offset", 0)
         self.source = spec["script"]
         self.compiled = compiled or self.compile(spec.get("imports", ()))
-        # Plain values and code, so that marshal can carry it.
+        # Plain values and code, so that marshal can write it.
         (
             self.uses_meta,
             self.uses_emit,
@@ -522,19 +522,19 @@ class Stage:
         self.run = self.as_function(*codes) if self.is_function else self.as_module(*codes)
 
     def compile(self, modules):
-        """What only the text decides, `modules` being the names it is given."""
+        """Determines what depends only on the text; `modules` are the names that the script is given."""
         tree = self.parse()
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         introspects = bool(names & INTROSPECTION)
         uses_meta = "meta" in names or introspects
         uses_emit = "emit" in names or introspects
-        # A script that fills `root` in without ever assigning it whole starts from an empty object.
+        # A script that sets parts of `root` without ever assigning `root` itself starts from an empty object.
         stored = any(
             isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
             for node in ast.walk(tree)
         )
         fills_root = "root" in names and not stored
-        # A stage hands values on that may hold the `null` it was given.
+        # A stage passes on values that may contain the `null` it was given.
         uses_null = "null" in names or introspects
         imports = list(self.imports(tree))
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
@@ -547,7 +547,7 @@ class Stage:
             is_function = True
         except (NotPlain, RecursionError) as why:
             if not isinstance(why, NotPlain):
-                tree = self.parse()  # lines may be counted up already
+                tree = self.parse()  # line numbers may be increased already
             ast.increment_lineno(tree, self.line_offset)
             codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
             is_function = False
@@ -566,7 +566,7 @@ class Stage:
         return tree
 
     def inject(self, imports, problems):
-        """Makes each of `imports` available by name, as the import statement would."""
+        """Makes each of `imports` available by name, as an import statement would."""
         for name in imports:
             try:
                 importlib.import_module(name)
@@ -578,7 +578,7 @@ class Stage:
 
     @staticmethod
     def imports(tree):
-        """(module, attribute or None, is it at top level, line, bytes before it) for all that is imported."""
+        """Yields (module, attribute or None, is it at top level, line, bytes before it) for each import."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 imports = [(alias.name, None, alias) for alias in node.names]
@@ -591,7 +591,7 @@ class Stage:
                 yield name, attribute, node in tree.body, at.lineno, at.col_offset
 
     def preload(self, imports, problems):
-        """Imports at start what the script imports: an unknown module is a config error, not a failed
+        """Imports at the start what the script imports: an unknown module is a config error, not a failed
         message, and the first message does not wait for it."""
         for name, attribute, at_top, lineno, offset in imports:
             try:
@@ -599,14 +599,14 @@ class Stage:
             except Exception as error:
                 if attribute and any(name == seen["import"] for seen in problems):
                     continue  # the module itself cannot be imported
-                # Below top level it may be guarded, or never reached.
+                # Below top level the import may be guarded, or never reached.
                 if at_top:
                     line = self.source.split("\n")[lineno - 1].encode()
                     column = len(line[:offset].decode()) + 1
                     problems.append(problem(self.index, error, None, lineno, column, name))
 
     def remember_source(self):
-        """Lets tracebacks show the user's own lines, numbered as in the user's file, which may have several
+        """Makes tracebacks show the user's own lines, numbered as in the user's file, which may have several
         scripts in it."""
         linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
         source = io.StringIO(self.source).readlines()
@@ -617,7 +617,7 @@ class Stage:
         linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def compile_function(self, tree, parameters, fills_root):
-        """The code that imports and the code that defines the function; and what the first copies out of modules,
+        """Returns the code that imports and the code that defines the function; and what the first copies from modules,
         as (module, attribute, name)."""
         body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
         hoisted = set().union(*map(bound_names, imports))
@@ -653,7 +653,7 @@ class Stage:
         return self.namespace.pop("<module>")
 
     def is_outdated(self):
-        """Whether a name that was imported `from` a module is another by now: a script may set the module up."""
+        """Returns whether a name imported `from` a module has changed there: a script may change the module."""
         for module, attribute, name in self.copies:
             if getattr(sys.modules.get(module), attribute, UNSET) is not self.namespace[name]:
                 return True
@@ -663,8 +663,8 @@ class Stage:
         exec(self.do_imports, self.namespace)
 
     def hoist_imports(self, tree, given):
-        """Takes unconditional imports out of the body, if nothing else binds their names: they would give
-        every message the same module again. Gives the rest, and the imports.
+        """Moves unconditional imports out of the body, if nothing else binds their names: they would give
+        every message the same module again. Returns the rest, and the imports.
 
         What is imported `from` a module may depend on what the script did to it before."""
         body, imports = [], []
@@ -678,7 +678,7 @@ class Stage:
             if names & given or any(bound_names(other) & names for other in others):
                 body.append(node)
                 continue
-            # A name read before its import stands must not be found early.
+            # A name that is read before its import must not be found early.
             before = (child for earlier in tree.body[:position] for child in ast.walk(earlier))
             if any(isinstance(child, ast.Name) and child.id in names for child in before):
                 raise NotPlain
@@ -686,7 +686,7 @@ class Stage:
         return body, imports
 
     def forget(self):
-        """Empties the namespaces that were used: a function in one refers to it, and such a circle would live,
+        """Empties the namespaces that were used: a function in one refers to it, and such a cycle would live,
         with `this`, until the next collection."""
         for namespace in self.used:
             namespace.clear()
@@ -709,8 +709,8 @@ class Stage:
 
 
 def without_hooks(run):
-    """`run`, and an end to tracing and profiling: a hook runs in whatever is called next, and Python takes it away if it
-    fails there, so that nobody knows afterwards whom it failed."""
+    """Returns `run` with an end to tracing and profiling: a hook runs in the next call of any code, and is removed if
+    it fails there, so that afterwards the message for which it failed is unknown."""
     tracing, profiling, trace, profile = sys.gettrace, sys.getprofile, sys.settrace, sys.setprofile
 
     def run_alone(this, *given):
@@ -730,7 +730,7 @@ def without_hooks(run):
 
 
 # ---------------------------------------------------------------------------------------------------
-# What scripts of one guest share
+# State that the scripts of one guest share
 # ---------------------------------------------------------------------------------------------------
 
 
@@ -739,32 +739,32 @@ NO_TOOLS = [None] * len(TOOLS)
 
 
 class Surroundings:
-    """What all messages of a guest stand on, and one of them can change for the others: builtins, hooks, limits,
-    where `print` goes, decimal arithmetic, what a warning does, names that were imported from modules.
+    """State that all messages of a guest share and that one of them can change for others: builtins, hooks, limits,
+    the stream of `print`, decimal arithmetic, the effect of warnings, names that were imported from modules.
 
-    It is looked at once a request. If it was changed, nobody knows for which messages: only the first one's answer
-    counts, what was changed is put right, and from then on it is looked at after each message. So no message meets
-    what another left here, and where nobody does such things a message costs nothing.
+    It is checked once per request. If it was changed, the messages that met it are unknown: only the first answer
+    counts, the state is restored, and from then on it is checked after each message. So no message is affected by
+    what another one left here, and if no script does such things, a message costs nothing.
     """
 
     def __init__(self, stages):
         self.copying = tuple(stage for stage in stages if stage.copies)
-        # Most scripts come by no way to any of it, and are not looked after.
+        # Most scripts cannot reach any of it, so nothing is restored after them.
         self.reachable = any(stage.reaches_frames for stage in stages)
         self.watched = self.reachable or any(stage.has_modules for stage in stages)
         self.careful = False
         self.recursion = sys.getrecursionlimit()
         self.log = sys.stderr
         self.names = self.builtins = self.values = self.filters = self.decimal = self.arithmetic = None
-        # A copy counts a reference in each object, and those lie all over the snapshot: 0.5 MB more of it would be
+        # A copy counts a reference in each object, and these are all over the snapshot: 0.5 MB more of it would be
         # resident in every guest. So only what a script can reach is copied.
         if self.reachable:
             self.names = vars(builtins)
             self.builtins = self.names.copy()
-            self.values = [*self.builtins.values()]  # compared in a quarter of the time
+            self.values = [*self.builtins.values()]  # a comparison of lists takes a quarter of the time
         if not self.watched:
             return
-        # What a script imports at top level is imported by now. Other modules can be asked later than others use them.
+        # Modules that scripts import at top level are imported by now; those that are imported later are not watched.
         if warnings := sys.modules.get("warnings"):
             self.filters = warnings.filters[:]
         if decimal := sys.modules.get("decimal"):
@@ -805,13 +805,13 @@ class Surroundings:
 
     def restore(self):
         if self.reachable:
-            self.names.clear()  # so that they come in the same order again
+            self.names.clear()  # so that they get the same order again
             self.names.update(self.builtins)
         for unset in (sys.settrace, sys.setprofile):
             try:
                 unset(None)
             except BaseException:
-                unset(None)  # the hook was told, and failed; Python has taken it away
+                unset(None)  # the hook was called, and failed; Python has removed it
         sys.setrecursionlimit(self.recursion)
         sys.set_int_max_str_digits(MAX_INT_DIGITS)
         for tool in filter(sys.monitoring.get_tool, TOOLS):
@@ -829,7 +829,7 @@ class Surroundings:
             stage.import_again()
 
     def answers(self, pipeline, payloads, deferred, metas):
-        """Runs a request's messages and gives (how many count, how many of them are dropped, results, extras)."""
+        """Runs a request's messages and returns (how many count, how many of them are dropped, results, extras)."""
         if self.careful:
             return self.one_by_one(pipeline, payloads, deferred, metas)
         dropped, results, extras = pipeline.batch(payloads, deferred, metas)
@@ -839,12 +839,12 @@ class Surroundings:
         return first(1, len(payloads), dropped, results, extras)
 
     def is_changed(self):
-        """Puts right what was changed, and says whether there was something."""
+        """Restores what was changed, and returns whether there was a change."""
         try:
             if not self.changed():
                 return False
         except BaseException:
-            pass  # a hook is in the way, or a name of Python's own is not there
+            pass  # a hook of the script interferes, or a name of Python's own is missing
         self.restore()
         return True
 
@@ -861,9 +861,9 @@ class Surroundings:
 
 
 def first(count, answered, dropped, results, extras):
-    """The same answers for the first `count` messages alone."""
+    """Returns only the answers for the first `count` messages."""
     if len(results) != answered or empty(results) != dropped + len(extras):
-        return answered, dropped, results, extras  # a script had its hands in it; the host sees that
+        return answered, dropped, results, extras  # a script has changed it; the host notices that
     results, extras = results[:count], [extra for extra in extras if extra[0] < count]
     return count, empty(results) - len(extras), results, extras
 
@@ -878,7 +878,7 @@ def empty(results):
 
 
 def as_json(value):
-    """For values that marshal cannot carry faithfully: subclasses of dict, list, str, int, and enums."""
+    """Converts values that marshal cannot write exactly: subclasses of dict, list, str, int, and enums."""
 
     def default(item):
         if item is null:
@@ -896,7 +896,7 @@ def as_json(value):
 
 
 def depth(text):
-    """How deep a JSON text is nested: `[]` is 1 deep."""
+    """Returns the nesting depth of a JSON text: `[]` has depth 1."""
     deepest = now = 0
     for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)):
         now += 1 if bracket in b"[{" else -1
@@ -905,7 +905,7 @@ def depth(text):
 
 
 def without_null(value):
-    """What the next stage gets: JSON's null is `None` there, inside a value as well."""
+    """Returns the value for the next stage, in which JSON's null is `None`, inside a value as well."""
     if value is null:
         return None
     if type(value) is dict:
@@ -916,7 +916,7 @@ def without_null(value):
 
 
 def encoded(value):
-    """`value` as the pair (its form, bytes): 0 for marshal, 1 for ready JSON, 2 for a tombstone."""
+    """Returns `value` as the pair (form, bytes): 0 for marshal, 1 for ready JSON, 2 for a tombstone."""
     if value is null:
         return 1, b"null"
     if value is TOMBSTONE:
@@ -927,19 +927,19 @@ def encoded(value):
         return 1, as_json(value)
 
 
-# What `traceback` makes of frames, and of the last lines of some exceptions. It reads lines of source and parses them, which
-# takes a hundred times as long as the failure itself; a script that fails does so at the same few places, over and over.
+# Results of `traceback` for frames, and for the last lines of some exceptions. It reads and parses source lines, which
+# takes a hundred times as long as the failure itself; a script that fails usually does so at the same few places.
 RENDERED = {}
 MOST_RENDERED = 128
 MOST_FRAMES = 20
-# Their last lines may suggest a name, or are more than one line.
+# Exceptions whose last lines may suggest a name, or are more than one line.
 ELABORATE = (AttributeError, BaseExceptionGroup, ImportError, NameError, SyntaxError)
 CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def remembered(key, alive, render):
-    """`render()`, or what it gave for the same `key`; `alive` are the objects whose ids are in the key."""
+    """Returns `render()`, or its earlier result for this `key`; `alive` are the objects whose ids are in the key."""
     found = RENDERED.get(key)
     if found is None:
         if len(RENDERED) >= MOST_RENDERED:
@@ -949,7 +949,7 @@ def remembered(key, alive, render):
 
 
 def whole(traceback, error, first):
-    """The text as `traceback` makes it, whatever it takes."""
+    """Returns the text as `traceback` makes it, at any cost."""
     try:
         every = traceback.TracebackException(type(error), error, first, limit=-MOST_FRAMES, compact=True)
         return "".join(every.format())
@@ -958,7 +958,7 @@ def whole(traceback, error, first):
 
 
 def rendered(traceback, error, first):
-    """The text that `traceback` gives `error` for the frames from `first` on."""
+    """Returns the text that `traceback` makes of `error` for the frames from `first` on."""
     parts, seen = [], set()
     while True:
         if isinstance(error, BaseExceptionGroup):  # a tree of its own
@@ -976,7 +976,7 @@ def rendered(traceback, error, first):
 
 
 def rendered_alone(traceback, error, first):
-    """The text without that of the exceptions before it."""
+    """Returns the text without that of earlier exceptions in the chain."""
     codes, places, frame, last = [], [], first, None
     while frame is not None:
         last = frame.tb_frame
@@ -987,7 +987,7 @@ def rendered_alone(traceback, error, first):
     key = (*map(id, codes), *places)
 
     def frames():
-        # Of any exception: the frames do not depend on it.
+        # With any exception: the frames do not depend on it.
         stack = traceback.TracebackException(Exception, None, first, limit=-MOST_FRAMES).stack
         return "" if not stack else "".join(["Traceback (most recent call last):\n", *stack.format()])
 
@@ -1012,7 +1012,7 @@ def rendered_alone(traceback, error, first):
 
 
 def suggested(error, key, codes, frame, ending):
-    """The last line of an exception that may suggest another name, by what the suggestion depends on."""
+    """Returns the last line of an exception that may suggest a name; the key is what the suggestion depends on."""
     kind, by = type(error), ()
     if isinstance(error, AttributeError):
         by = type(error.obj)
@@ -1024,7 +1024,7 @@ def suggested(error, key, codes, frame, ending):
 
 
 def failure(index, stages, error, limit=100):
-    """The extra that tells of an exception: type, message, line in the script, traceback."""
+    """Returns the extra for an exception: type, message, line in the script, traceback."""
     files = {stage.file: stage for stage in stages}
     position, number, frame = None, 0, error.__traceback__
     first = None
@@ -1053,14 +1053,14 @@ def failure(index, stages, error, limit=100):
 
 
 def clip(text, most=8192):
-    """At most so many bytes of UTF-8."""
+    """Returns at most this many bytes of UTF-8."""
     if len(text) <= most and text.isascii():
         return text
     return text[:most].encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def header_pairs(headers):
-    """Headers as a list of (name, bytes | None), from a dict (a list value repeats the name) or pairs."""
+    """Returns headers as a list of (name, bytes | None), from a dict (a list value repeats the name) or pairs."""
     if headers is None:
         return []
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -1076,7 +1076,7 @@ def header_pairs(headers):
 
 
 def plain_text(text):
-    """An exact `str` that UTF-8 has: marshal takes no subclass, and Kafka no lone surrogate."""
+    """Returns an exact `str` that is valid in UTF-8: marshal accepts no subclass, and Kafka no lone surrogate."""
     return text.encode().decode()
 
 
@@ -1112,7 +1112,7 @@ CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp"
 
 
 def new_meta(fields):
-    """The `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
+    """Returns the `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
     key, topic, partition, offset, timestamp, pairs = fields
     return {
         "key": as_text(key),
@@ -1138,7 +1138,7 @@ def headers_of(pairs):
 
 
 def headed(meta, given):
-    """`meta` for the next stage, a dict of its own, with the attributes in `given`."""
+    """Returns `meta` for the next stage, a dict of its own, with the attributes in `given`."""
     meta = {**meta, **given}
     if "headers" in meta:
         meta["headers"] = headers_of(header_pairs(meta["headers"]))
@@ -1155,7 +1155,7 @@ def as_text(value):
 
 
 def special(index, root):
-    """The extra for what leaves although no value says it: `null` and `tombstone()`."""
+    """Returns the extra for results that no value expresses: `null` and `tombstone()`."""
     return index, "null" if root is null else "tombstone"
 
 
@@ -1165,7 +1165,7 @@ UNSET = object()
 class Pipeline:
     """All stages of a guest, and the ways to run messages through them.
 
-    Each way gives how many messages leave nothing at all, a result for each message, and the extras.
+    Each way returns how many messages have no result at all, a result for each message, and the extras.
     """
 
     def __init__(self, stages, options):
@@ -1178,7 +1178,7 @@ class Pipeline:
     def batch(self, payloads, deferred, metas):
         if not deferred:
             return self.run(payloads, metas)
-        # What the host leaves to Python: documents with lone surrogates in their strings.
+        # Documents that the host leaves to Python: those with lone surrogates in their strings.
         payloads, broken = list(payloads), {}
         for index in deferred:
             try:
@@ -1242,8 +1242,8 @@ class Pipeline:
         return dropped, results, extras
 
     def batch_with_outputs(self, payloads, metas):
-        """Scripts that use `meta` or `emit`: a message may leave as any number of outputs. One that leaves once,
-        with the attributes it came with, is a result like any other."""
+        """Runs scripts that use `meta` or `emit`: a message may have any number of outputs. A message with one output,
+        and with its original attributes, has a result like any other."""
         dropped, results, extras = 0, [], []
         for index, this in enumerate(payloads):
             try:
@@ -1269,8 +1269,8 @@ class Pipeline:
         return dropped, results, extras
 
     def through(self, number, this, meta, overrides, outputs):
-        """Runs `this` through the stages from `number` on. What they emit is appended to `outputs` as (form, bytes,
-        attributes); what leaves last is returned, with what it overrides."""
+        """Runs `this` through the stages from `number` on. Emitted values are appended to `outputs` as (form, bytes,
+        attributes); the last result is returned, with its overrides."""
         if this is TOMBSTONE:
             return this, overrides
         stage = self.stages[number]
@@ -1289,7 +1289,7 @@ class Pipeline:
         return self.through(number + 1, this, headed(meta, meta), overrides, outputs)
 
     def emitter(self, number, before, meta, overrides, outputs):
-        """`emit` for the stage `number`, whose message came with these."""
+        """Returns `emit` for the stage `number`, with what belongs to its message."""
 
         def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
             given = checked = {}
@@ -1299,7 +1299,7 @@ class Pipeline:
                 checked = {name: CHECKS[name](item) for name, item in given.items()}
             if value is None:
                 return
-            # A copy: what the script does to `value` afterwards must not change what it emitted.
+            # A copy: later changes of `value` by the script must not change what it emitted.
             form, data = encoded(value)
             now = changed(before, meta) if before else {}
             now = {**overrides, **now, **checked}
@@ -1315,12 +1315,12 @@ class Pipeline:
 
 
 def settable(meta):
-    """What a script can set in `meta`, in the order of `CHECKS`."""
+    """Returns what a script can set in `meta`, in the order of `CHECKS`."""
     return meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp")
 
 
 def as_it_came(meta):
-    """What a script can set in `meta`, to be compared with what is there when it has run."""
+    """Returns what a script can set in `meta`, for a comparison after the script has run."""
     key, topic, headers, timestamp = settable(meta)
     if headers is not None:
         headers = {name: item[:] if type(item) is list else item for name, item in headers.items()} if headers else {}
@@ -1328,7 +1328,7 @@ def as_it_came(meta):
 
 
 def changed(before, meta):
-    """What a script set in `meta`, checked; a name it deleted counts as set to None."""
+    """Returns what a script set in `meta`, checked; a name that it deleted counts as set to None."""
     now = settable(meta)
     if now == before:
         return {}
@@ -1339,7 +1339,7 @@ def changed(before, meta):
 
 
 def chosen(overrides):
-    """`overrides` as the host reads them. It follows no reference to what holds others, so nothing of it is shared."""
+    """Returns `overrides` for the host. It follows no reference to a container, so no container may occur twice."""
     return [
         (name, [(*pair,) for pair in item] if name == "headers" else item)
         for name, item in overrides.items()
@@ -1347,8 +1347,8 @@ def chosen(overrides):
 
 
 def response(account, answers, max_frame):
-    """The response's body. Answers for fewer messages than were asked where all do not fit one frame; the
-    host asks again for the rest."""
+    """Returns the response's body. Answers for fewer messages than requested if not all fit one frame; the
+    host requests the rest again."""
     answered, dropped, results, extras = answers
     try:
         body = marshal.dumps((account, answered, dropped, results, extras), 4)
@@ -1362,7 +1362,7 @@ def response(account, answers, max_frame):
                 try:
                     extras.append((index, "json", as_json(value)))
                 except BaseException as error:
-                    error.__context__ = None  # marshal's refusal, which is ours alone
+                    error.__context__ = None  # marshal's error, which does not concern the user
                     extras.append(failure(index, (), error))
         body = marshal.dumps((account, answered, dropped, results, extras), 4)
     if len(body) <= max_frame:
@@ -1403,8 +1403,8 @@ def read_frame():
 
 
 def settle():
-    """Makes the process a script sees: no arguments, no environment, no way onto the protocol by
-    accident, and randomness of its own although the interpreter may come from a snapshot."""
+    """Sets up the process that a script sees: no arguments, no environment, no access to the protocol by
+    accident, and its own random numbers although the interpreter may come from a snapshot."""
     sys.argv[:] = [""]
     os.environ.clear()
     sys.stdout = sys.__stdout__ = sys.stderr
@@ -1416,7 +1416,7 @@ def settle():
 
 
 def start(hello):
-    """Makes every stage: the stages, and the problems of those that cannot start."""
+    """Makes every stage. Returns the stages, and the problems of those that cannot start."""
     problems, stages = [], []
     specs = hello["stages"]
     for index, (spec, compiled) in enumerate(zip(specs, hello.get("compiled") or [None] * len(specs))):
@@ -1430,7 +1430,7 @@ def start(hello):
 
 
 def for_others(stages):
-    """The compiled stages, as READY and other guests' hellos have them."""
+    """Returns the compiled stages, in the form that READY and other guests' hellos have."""
     return [marshal.dumps(stage.compiled).hex() for stage in stages]
 
 
@@ -1454,7 +1454,7 @@ def main():
     gc = importlib.import_module("gc")
     gc.collect()
     gc.freeze()
-    # Batches make many containers and few cycles.
+    # Batches create many containers and few cycles.
     gc.set_threshold(50_000, 10, 10)
     ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
     if not hello.get("compiled"):
@@ -1466,7 +1466,7 @@ def main():
 
 
 def serve(pipeline, surroundings, collect):
-    """Answers requests until the host hangs up."""
+    """Answers requests until the host closes the connection."""
     uncollected = 0
     while True:
         try:
@@ -1476,7 +1476,7 @@ def serve(pipeline, surroundings, collect):
         identity, payloads, deferred, metas = marshal.loads(frame)
         uncollected += len(frame)
         del frame
-        # A list that is there while the scripts run, and that the host knows: what becomes of every list becomes of it.
+        # A list that exists while scripts run, with known contents: code that changes every list changes it too.
         account = ["request", identity, len(payloads)]
         answers = surroundings.answers(pipeline, payloads, deferred, metas)
         body = response(account, answers, pipeline.max_frame)
@@ -1484,7 +1484,7 @@ def serve(pipeline, surroundings, collect):
         for stage in pipeline.stages:
             stage.forget()
         if uncollected > COLLECT_AFTER:
-            # A function that calls itself and an exception that is kept make circles, which keep their message.
+            # Recursive functions and stored exceptions create cycles, which keep their message in memory.
             collect()
             uncollected = 0
         surroundings.log.flush()

@@ -15,7 +15,7 @@ Examples:
   nerodia eval 'root = this if this[\"status\"] == \"active\" else None' < users.jsonl
   nerodia eval -i math 'root = math.sqrt(this)' <<< 2
 
-`this` is the line's JSON value (or its text, if it is no JSON), `root` what leaves; `None` drops the line.
+`this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
 pub(super) struct Eval {
     /// The Python script

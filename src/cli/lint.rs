@@ -20,7 +20,7 @@ Examples:
   nerodia lint -c pipeline.yaml
   nerodia lint --print pipeline.yaml --set guests.min=0 | nerodia run -c -
 
-All problems of all files are told, each with file, line and column.
+All problems of all files are reported, each with file, line and column.
 Exit codes: 0 nothing found, 2 problems.")]
 pub(super) struct Lint {
     /// Config files

@@ -13,9 +13,9 @@ Examples:
   nerodia ready --url http://10.0.0.7:4195 || echo 'not now'
   HEALTHCHECK CMD [\"nerodia\", \"ready\"]
 
-Ready is who would process messages that come now. A pipeline that reads Kafka answers by itself, any other if its
+A pipeline is ready if it would process messages that arrive now. It has a web server if it reads Kafka, or if its
 config sets `http.address`.
-Exit codes: 0 ready, 1 not ready (why is on standard error) or no answer, 2 usage.")]
+Exit codes: 0 ready, 1 not ready (standard error has the reason) or no answer, 2 usage.")]
 pub(super) struct Ready {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]

@@ -12,19 +12,19 @@ use crate::config::{
 };
 use crate::telemetry::metrics::Metrics;
 
-/// Run dead letters through the mended script again
+/// Run dead letters through the corrected script again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  What would come out, without writing or committing anything:
+  Show the results, without writing or committing anything:
     nerodia replay -c pipeline.yaml --from orders.dead --dry-run
-  The same for good:
+  Run the replay:
     nerodia replay -c pipeline.yaml --from orders.dead
 
-Reads the dead letters that are there when it starts and that no replay has read before, runs them as the pipeline
-would, and ends. Results go to the pipeline's output; what fails again goes back as a new dead letter, with its
-attempts added up. It has no web server: the pipeline may run beside it. How far replays have read is kept under the
-pipeline's consumer group with `-replay` behind it.
+Reads the dead letters that exist at the start and that no replay has read before, runs them as the pipeline would,
+and ends. Results go to the pipeline's output; a message that fails again becomes a new dead letter, with all of its
+attempts. A replay has no web server, so the pipeline may run at the same time. The position of replays is stored under
+the pipeline's consumer group with the suffix `-replay`.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
 pub(super) struct Replay {
@@ -34,7 +34,7 @@ pub(super) struct Replay {
     /// The topic of dead letters [default: that of `dead_letter.kafka`]
     #[arg(long, value_name = "TOPIC")]
     from: Option<String>,
-    /// Show on standard output what would come out, and on standard error what would fail; write nothing to Kafka
+    /// Show results on standard output and failures on standard error; write nothing to Kafka
     #[arg(long)]
     dry_run: bool,
     /// Override a field of the config, such as logger.level=warn; may be repeated

@@ -23,12 +23,12 @@ Examples:
   echo '[11, 6, 20, 5]' | nerodia run -c configs/sum.yaml
   nerodia run -c pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
 
-A signal stops the input and waits for what is in flight, at most for shutdown_timeout; a second one ends
-at once. Messages that fail become dead letters: JSON lines on standard error, unless the config says where
-they go.
+A signal stops the input and waits for messages in flight, at most for shutdown_timeout; a second one ends
+at once. Messages that fail become dead letters: JSON lines on standard error, unless the config names another
+destination.
 
-SIGHUP, or a change under --watch, has new scripts and limits take over between two batches. A config that is
-not sound is refused, and the old one goes on.
+SIGHUP, or a change with --watch, lets new scripts and limits take over between two batches. A config with problems
+is refused, and the old one stays in use.
 
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
 pub(super) struct Run {
@@ -38,10 +38,10 @@ pub(super) struct Run {
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Take on a changed config or script by itself, as SIGHUP asks for
+    /// Reload the config when it or a script changes, as after SIGHUP
     #[arg(long)]
     watch: bool,
-    /// How long to try to reach Kafka at the start; once it runs, a pipeline tries for ever
+    /// How long to try to reach Kafka at the start; a running pipeline tries for ever
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     connect_timeout: Duration,
 }

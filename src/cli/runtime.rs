@@ -14,7 +14,7 @@ use crate::guest::packages;
 use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{self, KNOWN, RuntimeError};
 
-/// List, check and prepare the runtimes that guests are made from
+/// List, check and prepare the runtimes from which guests are made
 #[derive(Debug, Args)]
 pub(super) struct Runtime {
     #[command(subcommand)]
@@ -23,9 +23,9 @@ pub(super) struct Runtime {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what is installed and whether it is compiled
+    /// Show which runtimes are installed and whether they are compiled
     List,
-    /// Compare what is installed with its checksums
+    /// Compare installed runtimes with their checksums
     Verify {
         /// Runtimes; all that are installed if none is named
         names: Vec<String>,
@@ -47,7 +47,7 @@ Python 3 with venv, and what pip needs to reach its index; running does not.")]
     Compile {
         /// Runtimes; all that are installed if none is named
         names: Vec<String>,
-        /// Compile although it is done
+        /// Compile again even if it is already compiled
         #[arg(long)]
         force: bool,
     },

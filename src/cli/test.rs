@@ -27,14 +27,14 @@ Examples:
   nerodia test configs/*.yaml
   nerodia test pipeline.yaml --junit report.xml
 
-Tests stand under `tests:` in the config, or in a file beside it: pipeline.test.yaml for pipeline.yaml.
+Tests are under `tests:` in the config, or in a file of their own: pipeline.test.yaml for pipeline.yaml.
 
   tests:
     - name: adds them up
       input: [11, 6, 20, 5]
       output: 42
 
-In place of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
+Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
 Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
 pub(super) struct Test {
     /// Config files
@@ -43,7 +43,7 @@ pub(super) struct Test {
     /// Override a field of every config; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Write a JUnit report too
+    /// Also write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }

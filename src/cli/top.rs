@@ -43,14 +43,14 @@ Examples:
   nerodia top
   nerodia top --url http://10.0.0.7:4195 --interval 5s
 
-A pipeline that reads Kafka answers by itself, any other if its config sets `http.address`. It is waited for, also
-when it restarts. Nothing is changed. Keys: q leaves, ? lists all. NO_COLOR is honoured.
+A pipeline has a web server if it reads Kafka, or if its config sets `http.address`. `top` waits for it, also when it
+restarts, and changes nothing. Keys: q leaves, ? lists all. NO_COLOR is honoured.
 Exit codes: 0 left, 1 the terminal failed, 2 usage.")]
 pub(super) struct Top {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     url: String,
-    /// How often it is asked
+    /// Interval of the requests
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
     interval: Duration,
 }

@@ -29,21 +29,21 @@ Examples:
   nerodia try -c pipeline.yaml --from-kafka orders.dead --json
   echo '{\"price\": 12}' | nerodia try -c pipeline.yaml
 
-Each message is shown with what the scripts make of it in a real guest: its results, `dropped`, or the failure. Lines
-are cut as the config's `input.stdin` says. From Kafka come the last messages, evenly from all partitions; no group is
-joined, nothing is committed.
-Exit codes: 0 all came through or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
+Shows each message with its outcome in a real guest: its results, `dropped`, or the failure. Lines are cut as the
+config's `input.stdin` says. From Kafka it reads the last messages, evenly from all partitions, joins no group and
+commits nothing.
+Exit codes: 0 all succeeded or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
 pub(super) struct Try {
     /// The pipeline's config file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// Read messages from a file, one a line; without --from-file and --from-kafka, from standard input
+    /// Read messages from a file, one per line; without --from-file and --from-kafka, from standard input
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// Read the last messages of a topic, or of those of the config's own Kafka input
+    /// Read the last messages of a topic, or of the topics of the config's own Kafka input
     #[arg(long, value_name = "TOPIC", num_args = 0..=1, conflicts_with = "from_file")]
     from_kafka: Option<Option<String>>,
-    /// Most messages
+    /// Limit on the number of messages
     #[arg(long, value_name = "N", default_value_t = 10)]
     count: u64,
     /// Show each message as a line of JSON, with payloads in full
