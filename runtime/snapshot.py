@@ -11,7 +11,7 @@ Consequences:
 - Everything that is drawn, read or measured at build time is the same in every guest, for ever. `reset` renews it.
 - Pages that are never written are shared by all guests: hence the `gc.freeze` at the end.
 
-Only a build imports this file; `entrypoint.py` is what both runtimes have in common.
+Only a build imports this file; `entrypoint` is what both runtimes have in common.
 """
 
 # Modules that every guest uses come first, so that they are close together: a guest then touches fewer pages.

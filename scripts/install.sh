@@ -24,7 +24,9 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 
 runtimes="cpython-3.14 cpython-3.12"
 runtime=$root/runtime
-sources="entrypoint.py snapshot.py guest.wit requirements.txt"
+parts="common.py analysis.py scripts.py surroundings.py outcomes.py loop.py" # of runtime/entrypoint, in this order
+# shellcheck disable=SC2086  # one word a part
+sources="$(printf 'entrypoint/%s ' $parts)snapshot.py guest.wit requirements.txt"
 work=""
 
 main() {
@@ -115,7 +117,7 @@ install() {
 build_cpython_3_14() {
   build_component cpython-3.14 ""
   # shellcheck disable=SC2086  # one word a file
-  { (cd "$work/out" && sums_of cpython-3.14.wasm) && (cd "$work/app" && sums_of $sources); } >"$work/sums"
+  { (cd "$work/out" && sums_of cpython-3.14.wasm) && (cd "$work/sources" && sums_of $sources); } >"$work/sums"
   put_in_place cpython-3.14
 }
 
@@ -139,6 +141,15 @@ put_in_place() {
   mv "$work/sums" "$runtime/$1.wasm.sha256sum"
 }
 
+# Prints the module `entrypoint`; src/guest/bytecode.rs joins its parts in the same way.
+join_entrypoint() {
+  local part between=""
+  for part in $parts; do
+    printf '%s' "$between" && cat "entrypoint/$part"
+    between=$'\n\n'
+  done
+}
+
 # build_component NAME REQUIREMENTS makes $work/out/NAME.wasm, with the packages of a requirements file, if one is
 # given.
 build_component() {
@@ -159,8 +170,9 @@ build_component() {
   # Packages run while the component is built, in the sandbox, and may write to each folder of `-p`. So these folders
   # hold only copies of what is needed, and the result goes to a place to which none of them leads. The sources are
   # copied too: the checksums belong to exactly what was built, and CPython writes its caches next to the copy.
-  mkdir "$work/app" "$work/site" "$work/out"
-  for file in $sources; do cp "$runtime/$file" "$work/app/"; done
+  mkdir "$work/sources" "$work/sources/entrypoint" "$work/app" "$work/site" "$work/out"
+  for file in $sources; do cp "$runtime/$file" "$work/sources/$file"; done
+  (cd "$work/sources" && cp snapshot.py guest.wit "$work/app/" && join_entrypoint >"$work/app/entrypoint.py")
   cp -R "$(site_packages "$python")/tzdata" "$work/site/"
   say "$name: building the component (10 to 30 s)"
   # VIRTUAL_ENV: without it, the build would use the packages of whichever python3 comes first on PATH.

@@ -51,7 +51,7 @@ shell_scripts() {
 }
 
 python_compiles() {
-  python3 - runtime/*.py scripts/*.py integration/*/*.py <<'PYTHON'
+  python3 - runtime/*.py runtime/entrypoint/*.py scripts/*.py integration/*/*.py <<'PYTHON'
 import sys
 
 for name in sys.argv[1:]:

@@ -18,8 +18,30 @@ use super::log::{GuestLog, LineRate};
 use super::stdio::Stdio;
 use super::store::State;
 
-/// Text of the guests' program.
-pub(crate) const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
+/// Path of a part of the guests' program in the repository, and its text.
+macro_rules! part {
+    ($name:literal) => {
+        (
+            concat!("runtime/entrypoint/", $name),
+            include_str!(concat!("../../runtime/entrypoint/", $name)),
+        )
+    };
+}
+
+/// Parts of the guests' program, in the order in which they are joined.
+pub(crate) const PARTS: [(&str, &str); 6] = [
+    part!("common.py"),
+    part!("analysis.py"),
+    part!("scripts.py"),
+    part!("surroundings.py"),
+    part!("outcomes.py"),
+    part!("loop.py"),
+];
+
+/// Returns the text of the guests' program. `scripts/install.sh` joins its parts in the same way.
+pub(crate) fn entrypoint() -> String {
+    PARTS.map(|(_, text)| text).join("\n\n")
+}
 
 /// Program that the artifact runs to compile the text, which is its last argument. Tracebacks name the same file as if
 /// Python had got the text itself.
@@ -83,7 +105,7 @@ fn run(
     engine: &Engine,
     program: &InstancePre<State>,
 ) -> Result<Vec<u8>, BytecodeError> {
-    let arguments = command::arguments([COMPILER.to_owned(), ENTRYPOINT.to_owned()]);
+    let arguments = command::arguments([COMPILER.to_owned(), entrypoint()]);
     let log = GuestLog::new(0, MOST_LOG, LineRate::default());
     let stdio = Stdio::new(Bytes::new(), MOST_BYTES, log);
     let call = |store| command::call(program, store);

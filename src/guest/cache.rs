@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::artifact::{hex, sha256_of};
-use super::bytecode::{COMPILER, ENTRYPOINT};
+use super::bytecode::{COMPILER, entrypoint};
 use super::meter;
 
 /// Name of an entry.
@@ -91,7 +91,7 @@ impl Key {
 
     /// Creates the key for the bytecode of the guests' program, for the same runtime and engine.
     pub(crate) fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
-        let texts = [COMPILER, ENTRYPOINT];
+        let texts = [COMPILER, &entrypoint()];
         Self::new(Kind::Bytecode, name, artifact_sha256, engine, &texts)
     }
 

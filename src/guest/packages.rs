@@ -7,10 +7,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::artifact::hex;
-use super::bytecode::ENTRYPOINT;
+use super::bytecode::PARTS;
 
-/// Sources of the build, by their paths in the repository.
-pub(crate) const SOURCES: [(&str, &str); 7] = [
+/// Sources of the build besides the guests' program, by their paths in the repository.
+const SOURCES: [(&str, &str); 6] = [
     (
         "scripts/install.sh",
         include_str!("../../scripts/install.sh"),
@@ -20,7 +20,6 @@ pub(crate) const SOURCES: [(&str, &str); 7] = [
         "scripts/packages.py",
         include_str!("../../scripts/packages.py"),
     ),
-    ("runtime/entrypoint.py", ENTRYPOINT),
     (
         "runtime/snapshot.py",
         include_str!("../../runtime/snapshot.py"),
@@ -32,16 +31,19 @@ pub(crate) const SOURCES: [(&str, &str); 7] = [
     ),
 ];
 
+/// Returns all sources of the build, with their paths in the repository.
+pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCES.into_iter().chain(PARTS)
+}
+
 /// Prefix of the names of such runtimes.
 const PREFIX: &str = "packages-";
 
 /// Returns the name of the runtime with the packages of a requirements file with the text `requirements`.
 pub(crate) fn runtime_name(requirements: &str) -> String {
     let mut hasher = Sha256::new();
-    let runtime = SOURCES
-        .iter()
-        .filter(|(name, _)| name.starts_with("runtime/"));
-    for text in runtime.map(|(_, text)| *text).chain([requirements]) {
+    let runtime = sources().filter(|(name, _)| name.starts_with("runtime/"));
+    for text in runtime.map(|(_, text)| text).chain([requirements]) {
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text);
     }

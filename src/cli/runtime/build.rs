@@ -14,7 +14,7 @@ use crate::engine::scripts;
 use crate::guest::Guest;
 use crate::guest::artifact::Artifact;
 use crate::guest::error::StartError;
-use crate::guest::packages::{self, SOURCES};
+use crate::guest::packages;
 
 /// Builds the runtime for the packages of a requirements file, unless it exists.
 pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
@@ -78,7 +78,7 @@ fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()
         .prefix(".build-")
         .tempdir_in(directory)
         .with_context(place)?;
-    for (file, text) in SOURCES {
+    for (file, text) in packages::sources() {
         let file = work.path().join(file);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).with_context(place)?;

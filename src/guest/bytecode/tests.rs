@@ -124,6 +124,7 @@ fn no_guest_is_given_the_text() {
         "{program}"
     );
     // The text defines `main`, and leaves the call to the loader and to the snapshot.
-    assert!(ENTRYPOINT.contains("\ndef main():\n"));
-    assert!(!ENTRYPOINT.contains("\nmain()") && !ENTRYPOINT.contains("__main__\":"));
+    let entrypoint = entrypoint();
+    assert!(entrypoint.contains("\ndef main():\n"));
+    assert!(!entrypoint.contains("\nmain()") && !entrypoint.contains("__main__\":"));
 }

@@ -183,7 +183,8 @@ impl Poller {
 /// Commits `offsets` without waiting. The answer comes to the context's `commit_callback` when the consumer is polled.
 ///
 /// `rdkafka`'s own asynchronous commit (0.39) never calls it: librdkafka answers such a commit only to a callback in
-/// its configuration, and `rdkafka` sets none since it uses events. So this function names the queue for the answer.
+/// its configuration, and `rdkafka` sets none since it uses events. So this function names the queue for the answer,
+/// until a release of `rdkafka` does (rust-rdkafka issue 856, pull request 857).
 fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> KafkaResult<()> {
     let client = consumer.client().native_ptr();
     // SAFETY: the client lives as long as the consumer. The queue is reference-counted: this reference is released, and

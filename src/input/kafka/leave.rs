@@ -1,7 +1,7 @@
 //! Leaving the group with a consumer that is no longer needed.
 //!
 //! Before librdkafka (2.12) leaves, it asks for all partitions back, by an event as for any revocation. Two things can
-//! block that for ever, and both have been seen:
+//! block that for ever, and both have been seen (and are known: librdkafka issues 4041 and 4884):
 //!
 //! - An event without an answer, for example an assignment that came just before.
 //! - An answer that comes too late. Earlier events may still be delivered when the group's handler has ended, and a
