@@ -190,7 +190,7 @@ struct Writing {
 }
 
 impl Meter {
-    /// Writes a body with its counting instructions, `but_its_end` or completely.
+    /// Writes a body with its counting instructions; with `but_its_end`, without its last instruction.
     fn write(
         &mut self,
         function: &mut Function,

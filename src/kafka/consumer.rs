@@ -40,9 +40,9 @@ pub(crate) struct ConsumerCallbacks {
     /// State of the connections.
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
-    /// Whether the consumer leaves its group: see `leave`.
+    /// Whether the consumer is leaving its group: see `leave`.
     leaving: AtomicBool,
-    /// Whether librdkafka has asked for an answer since the consumer leaves.
+    /// Whether librdkafka has asked for an answer since the consumer began to leave its group.
     asked: AtomicBool,
     told: AtomicU64,
 }
@@ -74,7 +74,7 @@ impl ConsumerCallbacks {
         self.leaving.store(true, Ordering::Release);
     }
 
-    /// Returns whether a rebalance has come since the consumer leaves.
+    /// Returns whether a rebalance has come since the consumer began to leave its group.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }

@@ -70,9 +70,9 @@ impl Message {
         self.attributes.as_deref()?.earlier.as_deref()
     }
 
-    /// Turns a dead letter back into the original message: removes the headers that describe the failure, and replaces
-    /// the letter's key and timestamp by the original ones that these headers give. A letter with only a part of its
-    /// message is rejected, because a script could mistake the part for the whole.
+    /// Turns a dead letter back into the original message: removes the headers that describe the failure, restores the
+    /// timestamp that they give, removes a made-up key, and notes the original place and attempts. A letter with only a
+    /// part of its message is rejected, because a script could mistake the part for the whole.
     pub(crate) fn reopen(&mut self) {
         let Some(attributes) = self.attributes.as_deref_mut() else {
             return;
