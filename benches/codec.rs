@@ -1,4 +1,4 @@
-//! The codec's two directions, on the two documents that the design's figures speak of.
+//! Benchmark of the codec's two directions, on the two documents to which the design's figures refer.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use nerodia::codec::{Encoder, Reader, Scratch};
 
 const SMALL: &str = "[11, 6, 20, 5]";
 
-/// An order of 485 bytes.
+/// Order of 485 bytes.
 const ORDER: &str = concat!(
     r#"{"id":"ord-000183470","customer":{"id":48213,"name":"Zoë Müller","email":"zoe.mueller@example.com","vip":false},"#,
     r#""items":[{"sku":"KB-2201-DE","name":"Keyboard, mechanical","qty":1,"price":129.9},"#,
@@ -36,7 +36,7 @@ fn benches(criterion: &mut Criterion) {
         };
         encode();
         group.bench_function("encode", |bencher| bencher.iter(&mut encode));
-        // What a guest sends back is much like it: keys as references, strings as they are.
+        // A guest's answer is very similar: keys as references, strings unchanged.
         let frame = encoder.as_bytes().to_vec();
         let mut scratch = Scratch::default();
         let mut out = Vec::new();

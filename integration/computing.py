@@ -28,7 +28,7 @@ check("sorted", sorted(words, key=lambda word: (len(word), word[::-1])))
 check("heap", heapq.nsmallest(500, words))
 check("re", re.findall(r"(\w)(?:\w*)\1\b", text))
 check("big", [3**4000 % 10**300, math.factorial(700), math.isqrt(7**900), math.comb(900, 400), int(str(7**2500)) // 3**99])
-# Nothing of libm here: its last digit is not the same everywhere.
+# Nothing of libm here: its last digit differs between machines.
 check("floats", [math.fsum(draw.random() for _ in range(3000)), math.hypot(*(draw.random() for _ in range(9)))])
 check("text of floats", [repr(float) for float in struct.unpack("<1500d", draw.randbytes(12000))])
 with decimal.localcontext() as context:

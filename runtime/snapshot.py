@@ -1,20 +1,20 @@
-"""Makes `cpython-3.14`: the componentize-py app whose interpreter state becomes the component.
+"""App for componentize-py, whose interpreter state becomes the component `cpython-3.14`.
 
 componentize-py runs this file's top level once, at build time, in the very CPython that ends up in the component, and
-keeps the memory as it is afterwards. A guest starts from that memory: `WitWorld.run` is its whole life.
+keeps the resulting memory. A guest starts from that memory: `WitWorld.run` is its whole life.
 
-What follows from that:
+Consequences:
 
 - A guest has no file system, so it can import only what is in memory. `_carry_standard_library` therefore compiles
   every module of the standard library and keeps the code, and `_Carried` serves it. The usual modules are imported
   here, so that a script's `import json` costs a dictionary look-up.
-- Whatever is drawn, read or measured at build time is the same in every guest, for ever. `reset` makes it fresh.
-- Pages that nobody writes to are shared by all guests: hence the `gc.freeze` at the end.
+- Everything that is drawn, read or measured at build time is the same in every guest, for ever. `reset` renews it.
+- Pages that are never written are shared by all guests: hence the `gc.freeze` at the end.
 
-Only a build imports this file; `entrypoint.py` is what both runtimes have in common.
+Only a build imports this file; `entrypoint` is what both runtimes have in common.
 """
 
-# First what every guest runs through, so that it lies together: a guest then touches fewer pages.
+# Modules that every guest uses come first, so that they are close together: a guest then touches fewer pages.
 import json
 import linecache
 import marshal
@@ -26,8 +26,8 @@ import wit_world  # made by componentize-py from guest.wit
 def _rehearse():
     """Does what a guest does up to its first answers, a few times.
 
-    What CPython makes of it on the way (interned strings, caches, bytecode for the types it has seen) is in the
-    snapshot then, and lies together, so a guest touches and changes fewer pages.
+    What CPython creates during that (interned strings, caches, bytecode for the types it has seen) is then in the
+    snapshot, close together, so a guest touches and changes fewer pages.
     """
     script = "total = 0\nfor item in this['items']:\n    total += item['price']\nroot = {'total': total}\n"
     hello = {"stages": [{"name": "rehearsal", "script": script}], "options": {}}
@@ -60,7 +60,7 @@ from importlib.resources.abc import Traversable, TraversableResources  # noqa: E
 STANDARD_LIBRARY = "/python"  # where componentize-py mounts it while it builds
 PACKAGES = "/packages"  # where tracebacks say that a package's files are
 
-# Not carried: what lacks the C parts that it is made of, what is for another system, and CPython's own tooling.
+# Left out: modules whose C parts are missing, modules for other systems, and CPython's own tools.
 LEFT_OUT = frozenset(
     """
     bz2 ctypes curses lzma multiprocessing ssl tkinter turtle turtledemo
@@ -69,7 +69,7 @@ LEFT_OUT = frozenset(
     """.split()
 )
 
-# Imported while building. The rest of the standard library is compiled and waits in memory.
+# Imported during the build. The rest of the standard library is compiled and kept in memory.
 USUAL = """
     abc argparse array ast base64 binascii bisect calendar cmath codecs collections collections.abc colorsys
     configparser contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib dis email.message
@@ -86,7 +86,7 @@ USUAL = """
 
 
 class _Carried:
-    """Finds and loads the modules that the component carries: name → (is it a package, marshalled code)."""
+    """Finds and loads the modules in the component: name → (is it a package, marshalled code)."""
 
     def __init__(self):
         self.modules = {}
@@ -109,7 +109,7 @@ class _Carried:
     def exec_module(self, module):
         exec(self.get_code(module.__name__), module.__dict__)
 
-    # What runpy, pkgutil, inspect and linecache ask of a loader.
+    # Methods that runpy, pkgutil, inspect and linecache call on a loader.
 
     def is_package(self, name):
         return self._get(name)[0]
@@ -120,7 +120,7 @@ class _Carried:
     def get_source(self, name):
         return None
 
-    # What packages read beside their modules: pkgutil.get_data and importlib.resources.
+    # Access to other files of packages, for pkgutil.get_data and importlib.resources.
 
     def get_data(self, path):
         try:
@@ -140,13 +140,13 @@ class _Carried:
 
 
 def _carry_standard_library(carried):
-    """Compiles every module of the standard library and keeps it, then lets imports look there and nowhere else."""
+    """Compiles every module of the standard library and keeps it, then makes imports search only there."""
     for name, is_package, file in _modules_below(STANDARD_LIBRARY, ""):
         with open(file, "rb") as source:
             code = compile(source.read(), file, "exec", dont_inherit=True)
         carried.modules[name] = (is_package, marshal.dumps(code))
     sys.meta_path.insert(sys.meta_path.index(PathFinder), carried)
-    # What was imported before knows a loader that reads files, which a guest has not: `importlib.reload` would fail.
+    # Modules imported earlier have a loader that reads files, which guests do not have: `importlib.reload` would fail.
     for name in carried.modules.keys() & sys.modules.keys():
         module = sys.modules[name]
         module.__spec__ = carried.find_spec(name)
@@ -154,14 +154,14 @@ def _carry_standard_library(carried):
 
 
 def _modules_below(folder, prefix, left_out=LEFT_OUT):
-    """(module name, is it a package, file) for every module in `folder`."""
+    """Yields (module name, is it a package, file) for every module in `folder`."""
     for entry in sorted(os.listdir(folder)):
         path, stem = f"{folder}/{entry}", entry.removesuffix(".py")
         if stem in ("__init__", "__main__") or (not prefix and stem in left_out):
             continue
         if stem != entry:
             yield prefix + stem, False, path
-        elif os.path.exists(f"{path}/__init__.py"):  # so no site-packages and no folder of headers
+        elif os.path.exists(f"{path}/__init__.py"):  # which excludes site-packages and folders of headers
             yield prefix + stem, True, f"{path}/__init__.py"
             yield from _modules_below(path, f"{prefix}{stem}.", left_out)
 
@@ -207,9 +207,9 @@ class _Resources(TraversableResources):
 
 
 def _carry_packages(carried):
-    """Carries what `nerodia runtime build` installed, and imports the top of each package.
+    """Keeps what `nerodia runtime build` installed, and imports the top of each package.
 
-    The files are there only while it builds; what a package reads later, it reads from memory.
+    The files exist only during the build; what a package reads later, it reads from memory.
     """
     folder = next((folder for folder in sys.path if os.path.exists(f"{folder}/nerodia-packages")), None)
     if folder is None:
@@ -228,7 +228,7 @@ def _carry_packages(carried):
         if "." not in name:
             tops.append(name)
     for name in tops:
-        importlib.import_module(name)  # from memory already: what cannot be imported so fails here and not in a guest
+        importlib.import_module(name)  # already from memory: one that cannot be imported fails here and not in a guest
 
 
 def _carry_time_zones():
@@ -256,19 +256,19 @@ def _carry_time_zones():
 
 
 def reset():
-    """Makes fresh what the snapshot froze. Called in every guest, before anything of the script's.
+    """Renews what the snapshot froze. Called in every guest, before any code of the script.
 
     `uuid`, `secrets` and `os.urandom` ask the host every time; `tempfile` and `uuid1` draw on first use, which is never
     here; the secret of `hash(str)` is the interpreter's and stays.
     """
     random.seed()
-    logging._startTime = time.time_ns()  # what `relativeCreated` counts from
+    logging._startTime = time.time_ns()  # start of `relativeCreated`
     os.environ.clear()
 
 
 def _forget_the_build():
-    """Removes what tells of folders that a guest does not have."""
-    os.environ.clear()  # unsets them for the C library as well
+    """Removes information about folders that a guest does not have."""
+    os.environ.clear()  # also unsets them for the C library
     sys.argv = [""]
     sys.path.clear()
     sys.path_importer_cache.clear()

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Measures Kafka to Kafka beside a bare forwarder (rdkafka, nothing done to the messages) and beside standard input to
-# standard output, in one run: processor time a message, messages a second, memory, and one, two and three processes of a
-# group. It takes some 5 minutes on two cores and wants the machine to itself. Starts a broker of its own. Linux only.
+# Measures Kafka to Kafka, compared with a bare forwarder (rdkafka, nothing done to the messages) and with standard
+# input to standard output, in one run: processor time per message, messages per second, memory, and one, two and three
+# processes of a group. It takes some 5 minutes on two cores and needs an otherwise idle machine. It starts a broker of
+# its own. Linux only.
 #
 #   scripts/bench-kafka.sh               builds the release, then measures
-#   scripts/bench-kafka.sh --no-build    measures target/release as it is
-#   scripts/bench-kafka.sh --write       writes integration/bench/KAFKA.md too
+#   scripts/bench-kafka.sh --no-build    measures target/release without building it
+#   scripts/bench-kafka.sh --write       also writes integration/bench/KAFKA.md
 #   scripts/bench-kafka.sh --join        how long each partition stands still when a third member joins, in both protocols
-#   scripts/bench-kafka.sh --outages     how long after 5 s, 60 s and 10 minutes without a broker all is ready (13 minutes)
-#   scripts/bench-kafka.sh --refusals    100,000 records of which 1 % is refused: results, dead letters, what one costs
+#   scripts/bench-kafka.sh --outages     time until all is ready after 5 s, 60 s and 10 min without a broker (13 min)
+#   scripts/bench-kafka.sh --refusals    100,000 records, 1 % of them refused: results, dead letters, the cost of one
 #   scripts/bench-kafka.sh --help        all options
 set -euo pipefail
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Measures Nerodia beside a bare CPython loop and prints tables: speed, first output, memory, and what was wanted.
-# It takes some 8 minutes on two cores and wants the machine to itself. Linux only.
+# Measures Nerodia, compared with a bare CPython loop, and prints tables: speed, first output, memory, and the goals. It
+# takes some 8 minutes on two cores and needs an otherwise idle machine. Linux only.
 #
 #   scripts/bench.sh               builds the release, then measures
-#   scripts/bench.sh --telemetry   what counting and being asked costs, and nothing else
-#   scripts/bench.sh --before DIR  what has changed since another checkout, in which all is built, and nothing else
-#   scripts/bench.sh --no-build    measures what is in target/release as it is
-#   scripts/bench.sh --quick       a short look
-#   scripts/bench.sh --peers       Bytewax too, from PyPI
-#   scripts/bench.sh --write       writes RESULTS.md, BEFORE.md or TELEMETRY.md in integration/bench too
+#   scripts/bench.sh --telemetry   only the cost of counting and of requests to the web server
+#   scripts/bench.sh --before DIR  only the changes since another checkout, in which everything is built
+#   scripts/bench.sh --no-build    measures target/release without building it
+#   scripts/bench.sh --quick       a short run
+#   scripts/bench.sh --peers       also Bytewax, from PyPI
+#   scripts/bench.sh --write       also writes RESULTS.md, BEFORE.md or TELEMETRY.md in integration/bench
 #   scripts/bench.sh --help        all options
 set -euo pipefail
 
@@ -16,7 +16,7 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$root/scripts/lib.sh"
 
-# What counts nothing is built first: both come to the same place.
+# The program that counts nothing is built first: both programs are built to the same path.
 uncounted=${CARGO_TARGET_DIR:-$root/target}/release/nerodia-uncounted
 case " $* " in
   *" --no-build "* | *" --help "* | *" -h "*) ;;

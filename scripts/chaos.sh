@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Three Nerodia processes of one group and three Kafka brokers, any of which is killed, ended, stopped or started at any
-# moment, for 20 minutes, while topics come and go, messages take seconds and brokers refuse results: nothing may be lost,
-# changed or out of order, and with exactly_once nothing come twice. Linux only.
+# Runs three Nerodia processes of one group and three Kafka brokers, any of which is killed, ended, stopped or started
+# at any moment, for 20 minutes, while topics come and go, messages take seconds and brokers refuse results. Nothing may
+# be lost, changed or out of order, and with exactly_once nothing may come twice. Linux only.
 #
 #   scripts/chaos.sh                            at_least_once, exactly_once and consumer_protocol (the group's, KIP-848)
 #   scripts/chaos.sh --form at_least_once       one of them
-#   scripts/chaos.sh --lasts 2m                 a short look
-#   scripts/chaos.sh --seed 17                  the same chances as a run that printed this number
-#   scripts/chaos.sh --rate 3000                so many orders a second, in place of 600
-#   scripts/chaos.sh --without refused,slow     leaves faults out: refused, gone, slow, topics, partitions, deaths, newest
-#   scripts/chaos.sh --write                    writes integration/chaos/RESULTS.md too
-#   scripts/chaos.sh --keep                     keeps the processes' logs, as a run that fails does
+#   scripts/chaos.sh --lasts 2m                 a short run
+#   scripts/chaos.sh --seed 17                  the same random choices as a run that printed this number
+#   scripts/chaos.sh --rate 3000                orders per second, instead of 600
+#   scripts/chaos.sh --without refused,slow     without faults: refused, gone, slow, topics, partitions, deaths, newest
+#   scripts/chaos.sh --write                    also writes integration/chaos/RESULTS.md
+#   scripts/chaos.sh --keep                     keeps the processes' logs, as a failed run does
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)

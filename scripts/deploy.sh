@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Checks what stands in configs/deploy, with the tools of those who read it: systemd's own for the unit, Kubernetes'
-# schemas for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline; that the lines of
-# docs/operating.md install it; and that it fits together. What it needs goes into target/deploy: Python packages of
-# pinned versions (PyPI), and promtool (out of Debian's package, which is not installed). A tool that cannot be had is
-# told, and its check left out.
+# Checks the files in configs/deploy, with the tools of their readers: systemd's own for the unit, Kubernetes' schemas
+# for the manifests, Prometheus' promtool for the alerts, `nerodia lint` for the pipeline. Also checks that the commands
+# of docs/operating.md install them, and that they fit together. What the checks need goes into target/deploy: Python
+# packages of pinned versions (PyPI), and promtool (out of Debian's package, which is not installed). If a tool is
+# unavailable, this is reported, and its check is skipped.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -17,7 +17,7 @@ case $target in /*) ;; *) target=$root/$target ;; esac # as cargo understands it
 tools=$target/deploy
 venv=$tools/venv
 
-# Everything is made beside its place, and moved there when it is whole.
+# Everything is made in another place, and moved when it is complete.
 install_packages_of_python() {
   if cmp -s "$checks/requirements.txt" "$venv/requirements.txt"; then return; fi
   say "installing $(grep -c == "$checks/requirements.txt") Python packages for the checks"
@@ -43,7 +43,7 @@ unpack_promtool() {
   mkdir -p "$new"
   (
     cd "$new"
-    # The lists of packages are not there in a fresh container, and only root may fetch them.
+    # A fresh container has no package lists, and only root may fetch them.
     apt-get -qq download prometheus 2>/dev/null || { apt-get -qq update && apt-get -qq download prometheus; }
     dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
     mv usr/bin/promtool "$tools/promtool"
@@ -54,7 +54,7 @@ unpack_promtool() {
   rm -rf "$new"
 }
 
-# The program that the unit starts is not on this machine.
+# The program that the unit starts is not installed on this machine.
 check_unit() {
   if ! have systemd-analyze && have apt-get && [ "$(id -u)" = 0 ]; then apt_install " systemd-analyze" " systemd"; fi
   if ! have systemd-analyze; then
@@ -63,12 +63,12 @@ check_unit() {
   fi
   local said
   sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$deploy/nerodia.service" >"$work/nerodia.service"
-  # Of an unknown or a wrong setting it only warns.
+  # systemd-analyze only warns about unknown or wrong settings.
   said=$(systemd-analyze verify --man=no --recursive-errors=no "$work/nerodia.service" 2>&1) ||
     die "systemd-analyze verify: $said"
   said=$(printf '%s' "$said" | grep -F nerodia.service || true)
   [ -z "$said" ] || die "systemd-analyze verify: $said"
-  # An exposure of 2.0 of 10 at most.
+  # The exposure may be at most 2.0 of 10.
   systemd-analyze security --offline=yes --threshold=20 "$work/nerodia.service" >"$work/exposure" ||
     die "the unit is exposed: $(cat "$work/exposure")"
 }
@@ -96,7 +96,7 @@ check_pipeline() {
     KAFKA_USER=user KAFKA_PASSWORD=password "$root/scripts/nerodia" lint - 2>&1) || die "kubernetes.yaml: $said"
 }
 
-# The lines of docs/operating.md that install it, into a folder in place of `/`; then what they installed.
+# Runs the commands of docs/operating.md that install it, with a folder instead of `/`; then what they installed.
 check_installation() {
   local installed=$work/installed lines said
   lines=$(documented docs/operating.md "install -" | sed -E "s# /(opt|etc)/# $installed/\1/#g")

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Hands the codec, replies and first lines of guests, input lines and configs what libFuzzer comes up with, guided by what
-# code it reaches, and compares how scripts run as functions and at top level. Nothing may panic, grow, hang or differ.
-# What reaches something new is kept in fuzz/corpus, to be committed; `cargo test` runs all of that. Linux only.
+# Gives libFuzzer's inputs to the codec, to replies and first lines of guests, to input lines and to configs; libFuzzer
+# is guided by the code that it reaches. Also compares scripts that run as functions and at top level. Nothing may
+# panic, grow without bound, hang or differ. Inputs that reach new code are kept in fuzz/corpus, to be committed; `cargo
+# test` runs all of them. Linux only.
 #
 #   scripts/fuzz.sh                    10 minutes for each target
-#   scripts/fuzz.sh --minutes 60       an hour for each
+#   scripts/fuzz.sh --minutes 60       an hour for each target
 #   scripts/fuzz.sh config             one target: json, marshal, response, handshake, lines, config or scripts
-#   scripts/fuzz.sh config FILE        this one input, such as a run that failed has left
-#   scripts/fuzz.sh --seed 17          the same chances, where one process can have them
+#   scripts/fuzz.sh config FILE        this one input, such as one that a failed run has left
+#   scripts/fuzz.sh --seed 17          the same random choices, as far as one process can repeat them
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -56,13 +57,13 @@ case $target in /*) ;; *) target=$root/$target ;; esac
 work=$target/fuzz
 mkdir -p "$work"
 
-# Prints what libFuzzer says of one figure, or nothing.
+# Prints one of libFuzzer's figures, or nothing.
 figure() { sed -n "s/^stat::$1: *//p" "$2"; }
 
-# What has been reached and done so far, by libFuzzer's last line.
+# Prints the progress so far, from libFuzzer's last line.
 progress() { grep -o '#[0-9]*.*cov: [0-9]*.*corp: [0-9]*.*exec/s: [0-9]*' "$1" | tail -n 1 || true; }
 
-# native NAME: fuzzes for the time given; what was found, if anything, is told with how to repeat it.
+# native NAME: fuzzes for the given time. Reports a finding, if there is one, with the command that repeats it.
 fuzz_native() {
   local name=$1 program=$target/release/$1 log=$work/$1.log grown=$work/corpus/$1 code=0 pid next end
   mkdir -p "$grown" "$work/findings" "fuzz/corpus/$name"
@@ -91,12 +92,12 @@ fuzz_native() {
   say "$name: $(figure number_of_executed_units "$log") inputs, $(find "fuzz/corpus/$name" -type f | wc -l) kept in fuzz/corpus/$name"
 }
 
-# Of all inputs the fewest and shortest that reach every branch that any of them reaches.
+# Keeps the fewest and shortest of all inputs that reach every branch that any of them reaches.
 keep() {
   local name=$1 program=$2 fresh=$work/$1.fresh # targets may run side by side
   rm -rf "$fresh"
   mkdir -p "$fresh"
-  # A crash is no part of a corpus: the test that replays it would fail until it is mended.
+  # A crash does not belong to a corpus: the test that replays it would fail until the bug is fixed.
   "$program" -merge=1 -use_counters=0 -max_len=8192 -timeout=10 "$fresh" "fuzz/corpus/$name" "$work/corpus/$name" \
     >"$work/$name.merge.log" 2>&1 || die "the corpus of $name cannot be reduced: see $work/$name.merge.log"
   [ -n "$(ls "$fresh")" ] || die "the corpus of $name would be empty: see $work/$name.merge.log"
@@ -120,7 +121,7 @@ trap 'exit 143' TERM HUP
 case "$targets" in
   scripts) ;;
   *)
-    # Only the crates of this repository are instrumented: nothing else is built anew.
+    # Only the crates of this repository are instrumented, so nothing else is built again.
     RUSTC_WORKSPACE_WRAPPER=$root/fuzz/rustc.sh \
       cargo build --release --locked --package nerodia-fuzz --features libfuzzer --bins >&2
     ;;

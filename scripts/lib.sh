@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# What the scripts share. It is sourced, after `root` was set to the repository's folder.
-# It keeps to what bash 3.2 knows: macOS has no newer one.
+# Functions that the scripts share. This file is sourced, after `root` was set to the repository's folder. It uses only
+# what bash 3.2 has, because macOS has no newer one.
 
 say() { printf '%s\n' "nerodia: $*" >&2; }
 
@@ -9,13 +9,13 @@ die() {
   exit 1
 }
 
-# For a check that cannot be done here.
+# Ends the script if a check cannot be done on this machine.
 skip() { say "skipped: $*" && exit 0; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Every tool that the script's work needs is there, or this ends the script: `require rust c python npm`.
-# On Debian as root the packages are installed. Elsewhere nothing is done but to say what to do.
+# Checks that every tool is there, or ends the script: `require rust c python npm`. On Debian, as root, the packages are
+# installed; elsewhere the script only prints what to do.
 require() {
   find_cargo
   local tool missing=""
@@ -24,7 +24,7 @@ require() {
   done
   [ -n "$missing" ] || return 0
   case "$missing " in
-    # No distribution is sure to have a new enough Rust, so nothing is installed for it, nor without it.
+    # No distribution is sure to have a recent enough Rust, so nothing is installed in that case.
     *" rust "*) die "$(rust_advice)" ;;
   esac
   install_packages "$missing"
@@ -35,7 +35,7 @@ require() {
 
 RUST_NEEDED=1.95 # the newest `rust-version` among Cargo.lock's crates
 
-# rustup puts cargo where only login shells look.
+# rustup puts cargo in a folder that only login shells search.
 find_cargo() {
   local bin="${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin"
   if ! have cargo && [ -x "$bin/cargo" ]; then PATH="$bin:$PATH"; fi
@@ -63,24 +63,25 @@ has_c() { have cc; }
 
 has_cmake() { have cmake; }
 
-# What librdkafka is built with, and what it uses for TLS and compression.
+# Checks for what librdkafka's build needs, and for its libraries for TLS and compression.
 has_librdkafka() {
   have c++ && have make && have pkg-config && pkg-config --exists libssl libcrypto zlib
 }
 
-# Debian splits venv off: `import venv` works there without ensurepip, and then every venv fails.
+# On Debian, venv is a package of its own: without it `import venv` works without ensurepip, and every venv fails.
 has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; }
 
 has_npm() { have npm; }
 
-# What `cargo build` needs, by what is in Cargo.lock: librdkafka is built with make, cmake only if a crate wants it.
+# Prints what `cargo build` needs, from Cargo.lock: librdkafka is built with make; cmake is needed only if a crate uses
+# it.
 build_tools() {
   echo rust c
   if grep -q '^name = "rdkafka-sys"$' "$root/Cargo.lock"; then echo librdkafka; fi
   if grep -q '^name = "cmake"$' "$root/Cargo.lock"; then echo cmake; fi
 }
 
-# apt_install " c npm" " gcc libc6-dev npm" installs the packages of what is missing, or says how.
+# apt_install " c npm" " gcc libc6-dev npm" installs the packages for missing tools, or prints how to.
 apt_install() {
   local missing="$1" packages="$2"
   if [ "$(id -u)" != 0 ]; then
@@ -122,8 +123,8 @@ packages_for() {
   done
 }
 
-# documented FILE BEGINNING prints the commands that begin so, out of FILE's blocks marked `sh elsewhere: …`, which are
-# run by the script named there: without comments, and each on one line.
+# documented FILE BEGINNING prints the commands that begin with BEGINNING, out of FILE's blocks marked `sh elsewhere:
+# …`, which the named script runs: without comments, and each on one line.
 documented() {
   # shellcheck disable=SC2016  # Markdown's backquotes
   sed -n '/^```sh elsewhere:/,/^```$/{/^```/d;p;}' "$root/$1" |
@@ -132,7 +133,7 @@ documented() {
     die "$1 has no command that begins with '$2'"
 }
 
-# until_true SECONDS COMMAND… tries it again until it succeeds, silently; fails when the time is over.
+# until_true SECONDS COMMAND… repeats the command silently until it succeeds; fails when the time is over.
 until_true() {
   local end=$((SECONDS + $1))
   shift
@@ -142,7 +143,8 @@ until_true() {
   done
 }
 
-# What scripts/bench.sh and scripts/soak.sh measure: the release, built anew unless --no-build is among the arguments.
+# Prepares what scripts/bench.sh and scripts/soak.sh measure: the release, built again unless the arguments have
+# --no-build.
 prepare_measuring() {
   program=${CARGO_TARGET_DIR:-$root/target}/release/nerodia
   export NERODIA_RUNTIME_DIR=${NERODIA_RUNTIME_DIR:-$root/runtime}

@@ -1,4 +1,4 @@
-"""The packages of a requirements file, as wheels alone: for scripts/install.sh --packages.
+"""Installs the packages of a requirements file, only as wheels: for scripts/install.sh --packages.
 
     packages.py check FILE              reads FILE and prints what pip may be given of it; exit code 2, with file and
                                         line, for a line that could make pip do more than fetch wheels
@@ -13,7 +13,7 @@ import re
 import runpy
 import sys
 
-# A name, extras, and what pip calls a version specifier or a marker.
+# A name, extras, and pip's version specifier or marker.
 PACKAGE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(?P<rest>[(<>=!~;].*)?")
 HASHES = re.compile(r"(\s+--hash[=\s]\s*[a-z0-9]+:[0-9a-f]+)*$")
 ARCHIVES = (".whl", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".lzma", ".tlz", ".egg")
@@ -31,7 +31,7 @@ def logical_lines(text):
         line = line.rstrip("\r")
         if not pending:
             first = number
-        # As pip has it: a comment ends a continued line.
+        # As in pip: a comment ends a continued line.
         if line.endswith("\\") and not line.lstrip().startswith("#"):
             pending += line[:-1] + " "
             continue
@@ -43,7 +43,7 @@ def logical_lines(text):
 
 
 def problem(line):
-    """What is wrong with a line, or None."""
+    """Returns what is wrong with a line, or None."""
     if "${" in line:
         return "variables are not replaced here: write what is meant"
     if line.startswith("-"):
@@ -75,7 +75,7 @@ def check(path):
             wrong = "only ASCII may stand here"
         if wrong is not None:
             return f"{path}:{number}: {wrong}\n  {line}"
-        # At its own line, so that pip's messages have the right numbers.
+        # On its own line, so that pip's messages have the right numbers.
         lines += [""] * (number - at) + [line]
         at = number + 1
     print("\n".join(lines))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check and every test, on both runtimes, and ends at the first that fails.
 #
-#   scripts/test.sh          all there is, as CI runs it
+#   scripts/test.sh          everything, as CI runs it
 #   scripts/test.sh quick    before a commit: format, clippy, unit tests, and one test of each part of the program
 set -euo pipefail
 
@@ -43,7 +43,7 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/kafka/*.sh scripts/web.sh scripts/deploy.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/kafka/*.sh scripts/web.sh scripts/deny.sh scripts/deploy.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
   # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
@@ -51,7 +51,7 @@ shell_scripts() {
 }
 
 python_compiles() {
-  python3 - runtime/*.py scripts/*.py integration/*/*.py <<'PYTHON'
+  python3 - runtime/*.py runtime/entrypoint/*.py scripts/*.py integration/*/*.py <<'PYTHON'
 import sys
 
 for name in sys.argv[1:]:
@@ -60,21 +60,32 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
-# With what is private: this documentation is for those who work on the program.
+# Including private items: this documentation is for developers.
 documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps --document-private-items; }
 
-# With this crate's debug assertions, which the shipped program lacks, and without optimization, which takes a third of the
-# time; the dependencies stay as they are. Of the library alone, so target/release/nerodia stays the shipped one, which the
-# other tests run.
+# With the debug assertions of this crate, which the shipped program does not have, and without optimization, which
+# takes a third of the time; the dependencies are not built again. Only the library, so target/release/nerodia stays the
+# shipped program, which the other tests run.
 unit_tests() {
   cargo test --release --locked --lib \
     --config profile.release.package.nerodia.debug-assertions=true \
     --config profile.release.package.nerodia.opt-level=0
 }
 
-# tests_of TARGET THREADS: most tests of Kafka wait, for a session or a broker, so that twice as many run as there are
-# processors. Those of chaos want all processors, one after the other.
+# tests_of TARGET THREADS. Those of chaos want all processors, one after the other.
 tests_of() { cargo test --release --locked --test "$1" -- --test-threads="$2"; }
+
+# Most tests of Kafka wait, for a session or a broker: so twice as many of them run as there are processors, and those of
+# the command line run beside them. What they print is shown when both have ended.
+two_targets() {
+  local log=${CARGO_TARGET_DIR:-target}/kafka-tests.log status=0
+  cargo test --release --locked --no-run --test cli --test kafka
+  tests_of kafka "$((2 * threads))" >"$log" 2>&1 &
+  tests_of cli "$threads" || status=$?
+  wait $! || status=$?
+  cat "$log"
+  return "$status"
+}
 
 clippy() { cargo clippy --release --locked --workspace --all-targets -- -D warnings; }
 
@@ -93,7 +104,7 @@ smoke_tests() {
   output=$(cargo test --release --locked --test cli --test ui --test kafka -- --exact $smoke | tee /dev/stderr)
   passed=$(grep -c ' \.\.\. ok$' <<<"$output") || true
   wanted=$(wc -w <<<"$smoke")
-  # A name that fits no test runs none, and fails nothing.
+  # A name that matches no test runs none, without an error.
   [ "$passed" = "$wanted" ] || { say "error: $passed of $wanted smoke tests ran" && return 1; }
 }
 
@@ -114,13 +125,14 @@ fi
 # shellcheck disable=SC2046  # one word a tool
 require $(build_tools) python npm
 threads=$(getconf _NPROCESSORS_ONLN)
-# The cheap ones first. All of cargo's use one profile: Wasmtime takes minutes to build.
+# The quick ones first. All cargo commands use one profile, because Wasmtime takes minutes to build.
 step "format" cargo fmt --all --check
 step "shell scripts" shell_scripts
 step "Python sources" python_compiles
 step "runtimes" scripts/install.sh --all
 step "Kafka" scripts/kafka.sh install
 step "web" scripts/web.sh
+step "dependencies" scripts/deny.sh
 step "clippy" clippy
 step "documentation" documentation
 step "configs of docker/" scripts/nerodia lint docker/orders.yaml docker/producer.yaml docker/viewer.yaml
@@ -128,11 +140,9 @@ step "tests of the configs" scripts/nerodia test configs/*.yaml
 step "deployment files" scripts/deploy.sh
 step "the unit in systemd" integration/deploy/systemd.sh
 step "unit tests" unit_tests
-step "unit tests of what is shipped" cargo test --release --locked --lib --bins
 step "tests of the documentation in the code" cargo test --release --locked --doc
-step "tests of the command line" tests_of cli "$threads"
+step "tests of the command line and of Kafka" two_targets
 step "tests of the pages" tests_of docs "$threads"
 step "tests of the web server and top" tests_of ui "$threads"
-step "tests of Kafka" tests_of kafka "$((2 * threads))"
 step "chaos" tests_of chaos 1
 passed=yes

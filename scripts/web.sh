@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what looks at the web server in the tests: Prometheus' own parser (PyPI) and a driver for Chromium (npm), both
-# under target/web or beside their test, and Chromium itself (Debian's package, as root). Without Chromium the test of the
-# page says so and is left out. And tmux, the terminal in which `nerodia top` is tested.
+# Installs what the tests of the web server need: Prometheus' own parser (PyPI) and a driver for Chromium (npm), both in
+# target/web or next to their test, and Chromium itself (Debian's package, as root). Without Chromium the test of the
+# page reports that, and is skipped. Also installs tmux, the terminal in which `nerodia top` is tested.
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)

@@ -1,9 +1,9 @@
 //! The config: YAML, environment and `--set` in, a [`Config`] that cannot be wrong out.
 //!
 //! ```text
-//! text ─▶ tree ─▶ --set ─▶ ${NAME} ─▶ schema ─▶ raw shape ─▶ Config
-//!         │ every key and value      │ unknown fields,  │ ranges, clashes,
-//!         │ knows its place          │ wrong types      │ scripts read
+//! text ─▶ tree ─▶ --set ─▶ ${NAME} ─▶ walk beside the schema ─▶ raw shape ─▶ Config
+//!         │ every key and value      │ unknown fields, types,  │ clashes and ranges,
+//!         │ knows its place          │ durations, sizes        │ scripts read
 //!         └──────────── all problems of a step at once, each with its line ──▶ Diagnostics
 //! ```
 //!
@@ -14,11 +14,14 @@
 //! | `tree` | YAML in which everything knows its place |
 //! | `overrides`, `env` | what changes the tree |
 //! | `secrets` | what no message shows |
-//! | `raw` | the shape a user writes, with defaults and manual |
-//! | `schema`, `reference` | that shape for editors and for readers |
-//! | `shape`, `foreign` | checks the tree has it; explains what is Bento's alone |
-//! | `validate` | from raw to [`Config`] |
 //! | `model`, `script` | the [`Config`], its scripts and where their lines stand |
+//! | `raw` | what a user writes where the model has it in another form |
+//! | `section` | how a section of either is declared |
+//! | `texts` | durations, sizes and other values that are written as text |
+//! | `schema`, `reference` | what a user writes, for editors and for readers |
+//! | `walk`, `misshapen`, `foreign` | checks the tree beside the schema; explains what is Bento's alone |
+//! | `validate` | from raw to [`Config`] |
+//! | `print` | the tree again, as it takes effect |
 //!
 //! `serde-saphyr` would be less code, but ends at the first problem, and a place in a script could
 //! not be found again in the YAML.
@@ -27,36 +30,33 @@ mod diagnostics;
 mod env;
 mod foreign;
 mod load;
+mod misshapen;
 mod model;
 mod overrides;
+mod print;
 mod raw;
 mod reference;
 mod running;
 mod schema;
 mod script;
 mod secrets;
-mod shape;
+mod section;
 mod source;
 mod suggest;
+mod texts;
 mod tree;
-mod units;
 mod validate;
+mod walk;
 
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
-pub use load::{Loaded, Source};
-pub use model::{
-    ClientCertificate, Compression, Config, DeliveryGuarantee, ENVELOPE, Expected, ExpectedOutput,
-    Extent, GenerateConfig, GenerateSource, GroupProtocol, GuestsConfig, HttpConfig, InputConfig,
-    KafkaClientConfig, KafkaInputConfig, KafkaOutputConfig, LogFormat, LogLevel, LoggerConfig,
-    MaxFailures, Named, OnError, OutputConfig, Partitioner, Pem, PipelineConfig, RUNTIMES,
-    RecycleConfig, SaslConfig, SaslMechanism, Secret, StdinConfig, StdoutCodec, StdoutConfig,
-    TestCase, TlsConfig,
-};
-pub use reference::reference;
-pub use running::Running;
-pub use schema::schema;
-pub use script::{ScriptOrigin, Stage};
-pub use source::{Location, SourceText};
+pub(crate) use diagnostics::{Diagnostic, Diagnostics};
+pub(crate) use load::{Loaded, Source};
+pub(crate) use model::*;
+pub(crate) use reference::reference;
+pub(crate) use running::Running;
+pub(crate) use schema::schema;
+pub(crate) use script::Stage;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use source::Location;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What the actors tell the engine, and what it may be asked for.
+//! Messages between the actors and the engine: what they report to it, and what it can be asked for.
 //!
 //! An actor holds a [`Recipient`] of [`Notice`]s instead of the engine itself, so no part of the pipeline depends on the
 //! engine that assembles it.
@@ -11,84 +11,84 @@ use crate::config::MaxFailures;
 use crate::guest::error::StartError;
 use crate::message::Failure;
 
-/// Something that the engine acts on: it starts or ends the pipeline.
+/// Event on which the engine acts: it starts or ends the pipeline.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub enum Notice {
-    /// The first guest is ready, so the scripts can start. Only now is anything read.
+pub(crate) enum Notice {
+    /// The first guest is ready, so the scripts can start. The engine starts the input only now.
     GuestsReady,
-    /// The source of the input has ended, or cannot be read any more. All that it had read has been passed on.
+    /// The input's source has ended, or cannot be read any more. Everything that it had read has been passed on.
     InputEnded(anyhow::Result<()>),
     /// This many messages were dropped without an answer: an actor died with them.
     Lost(usize),
-    /// An output cannot go on.
+    /// An output cannot continue.
     OutputEnded(OutputError),
     /// A message failed, and the pipeline ends before it. It is not committed, so the next start begins with it.
     MessageFailed {
-        /// Which message, for people.
+        /// Place of the message, for people.
         place: String,
-        /// Why it failed.
+        /// Reason of the failure.
         failure: Box<Failure>,
     },
-    /// More messages fail than `pipeline.max_failures` allows.
+    /// More messages failed than `pipeline.max_failures` allows.
     TooManyFailures(TooManyFailures),
     /// Guests cannot start.
     CannotStart(StartError),
-    /// This many threads of guests do not answer and cannot be ended.
+    /// This many guest threads do not answer and cannot be ended.
     ThreadsStuck(u32),
     /// The actor with this name has ended although the pipeline has not: it panicked.
     ActorEnded(&'static str),
 }
 
-/// Why an output cannot go on.
+/// Reason why an output cannot continue.
 #[derive(Debug)]
-pub enum OutputError {
+pub(crate) enum OutputError {
     /// A write to standard output or standard error failed.
     Write(io::Error),
-    /// The reason in words.
+    /// Another reason, in words.
     Failed(String),
 }
 
-/// More messages failed than may.
+/// Report that more messages failed than `pipeline.max_failures` allows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TooManyFailures {
+pub(crate) struct TooManyFailures {
     /// How many of the last `limit.of` messages failed.
     pub failed: usize,
     /// The limit that was exceeded.
     pub limit: MaxFailures,
-    /// The most frequent type of error among them.
+    /// Most frequent type of error among the failures.
     pub error: String,
-    /// The place in the script that it came from, if it has one.
+    /// Place in the script that raised the most frequent error, if it has one.
     pub at: Option<String>,
     /// How many messages failed with that type at that place.
     pub count: usize,
 }
 
-/// Tells the engine that an actor has ended when the actor that holds it is dropped. A panic ends an actor, and without
-/// this nothing else would notice.
-pub struct DeathGuard {
+/// Notifies the engine that an actor has ended, when the actor that holds this value is dropped. A panic ends an actor,
+/// and without the guard nothing else would notice.
+pub(crate) struct DeathGuard {
     actor: &'static str,
     engine: Recipient<Notice>,
 }
 
 impl DeathGuard {
-    /// A guard for the actor called `actor`.
-    pub fn new(actor: &'static str, engine: Recipient<Notice>) -> Self {
+    /// Creates a guard for the actor named `actor`.
+    pub(crate) fn new(actor: &'static str, engine: Recipient<Notice>) -> Self {
         Self { actor, engine }
     }
 }
 
 impl Drop for DeathGuard {
     fn drop(&mut self) {
-        // After the end of the pipeline the engine ignores this.
+        // The engine ignores this after the end of the pipeline.
         self.engine.do_send(Notice::ActorEnded(self.actor));
     }
 }
 
-/// A request to load the config again, by its origin.
+/// Request to load the config again, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "Reloaded")]
-pub enum Reload {
+pub(crate) enum Reload {
     /// The process received SIGHUP.
     Signal,
     /// One of the config's files changed.
@@ -97,13 +97,13 @@ pub enum Reload {
     Request,
 }
 
-/// The result of a [`Reload`].
+/// Result of a [`Reload`].
 #[derive(Debug, Clone, PartialEq, Eq, MessageResponse)]
-pub enum Reloaded {
-    /// The new config runs: the next batch is for its scripts.
+pub(crate) enum Reloaded {
+    /// The new config is in use: the next batch is for its scripts.
     Taken,
     /// The config is the same as before.
     Unchanged,
-    /// The old config goes on, for this reason.
+    /// The old config stays in use, for this reason.
     Refused(String),
 }

@@ -1,12 +1,12 @@
-//! Starts the actors, from the output back to the input, and ends them: drain, fatal errors, exit code.
+//! Engine: starts the actors, from the output back to the input, and ends them (drain, fatal errors, exit code).
 
-pub mod assemble;
+pub(crate) mod assemble;
 mod config_files;
 mod notices;
-pub mod problems;
-pub mod reload;
-pub mod scripts;
-pub mod shutdown;
+pub(crate) mod problems;
+pub(crate) mod reload;
+pub(crate) mod scripts;
+pub(crate) mod shutdown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,32 +18,33 @@ use crate::input::{Commit, Drain, Input};
 use crate::message::budget::MemoryBudget;
 use crate::telemetry::metrics::Metrics;
 
-/// All permits are home: everything read has been dealt with.
+/// Message of the engine to itself: all permits are released, so everything that was read is answered for.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Drained;
 
 type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
 
-/// The actor that outlives all others. Ends the actix system with the pipeline's [`End`].
-pub struct Engine {
+/// Actor that outlives all others. It ends the actix system with the pipeline's [`End`].
+pub(crate) struct Engine {
     budget: MemoryBudget,
     metrics: Arc<Metrics>,
     shutdown_timeout: Duration,
-    /// Taken when the first guest is ready.
+    /// Function that starts the input, taken when the first guest is ready.
     start_input: Option<StartInput>,
     input: Option<Addr<Input>>,
     end: shutdown::EndCell,
     draining: bool,
     finished: bool,
-    /// What went wrong while draining; it decides the end when the drain is over.
+    /// Error that happened during the drain; it decides the end when the drain is over.
     error: Option<anyhow::Error>,
-    /// The pipeline cannot go on: how it ends when the input has let go of what it holds.
+    /// End of a pipeline that cannot continue, set while the input releases what it holds.
     leaving: Option<End>,
 }
 
 impl Engine {
-    /// An engine that calls `start_input` when the first guest is ready, and leaves the pipeline's end in `end`.
+    /// Creates an engine that calls `start_input` when the first guest is ready, and puts the pipeline's end into
+    /// `end`.
     fn new(
         budget: MemoryBudget,
         metrics: Arc<Metrics>,
@@ -66,14 +67,14 @@ impl Engine {
     }
 
     fn finish(&mut self, end: End) {
-        // The first end counts: what follows from it is no news.
+        // Only the first end counts: later ones are its consequences.
         self.finished = true;
         if self.end.set(end) {
             System::current().stop();
         }
     }
 
-    /// Stops reading and waits until everything that was read has been dealt with: the input answers with
+    /// Stops reading and waits until everything that was read is answered for: the input answers with
     /// [`Notice::InputEnded`](crate::control::Notice::InputEnded).
     fn drain(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.draining, true) {
@@ -98,18 +99,18 @@ impl Engine {
         });
     }
 
-    /// The pipeline cannot go on, so nothing is waited for that is under way. But what was delivered is committed and
-    /// the input's group is left, or its partitions would wait for this process for a whole session.
+    /// Ends a pipeline that cannot continue, without waiting for messages in flight. Delivered messages are still
+    /// committed and the input leaves its group, or its partitions would wait a whole session for this process.
     fn leave(&mut self, end: End, ctx: &mut Context<Self>) {
         if self.leaving.is_some() {
-            return; // what follows from the first is no news
+            return; // later ends are consequences of the first
         }
         let Some(input) = self.input.clone() else {
             self.finish(end); // nothing was read
             return;
         };
         self.leaving = Some(end);
-        // The source may be in the middle of something, and the commit may need a broker that is away.
+        // The source may be busy, and the commit may need a broker that is away.
         ctx.run_later(self.shutdown_timeout, |engine, _| engine.left());
         if !std::mem::replace(&mut self.draining, true) {
             input.do_send(Drain);
@@ -130,11 +131,11 @@ impl Engine {
 
     fn lose(&mut self, count: usize) {
         self.error.get_or_insert_with(|| {
-            anyhow::anyhow!("{count} messages were lost inside the engine: this is a bug of it")
+            anyhow::anyhow!("{count} messages were lost inside the engine: a bug of the engine")
         });
     }
 
-    /// The end that the messages so far lead to.
+    /// Returns the end that follows from the messages so far.
     fn end(&mut self) -> End {
         match self.error.take() {
             Some(error) => End::Failed(error),
@@ -172,7 +173,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if !self.finished {
             self.finish(End::Failed(anyhow::anyhow!(
-                "the engine panicked (see above): a bug of it"
+                "the engine panicked (see above): a bug of the engine"
             )));
         }
     }

@@ -1,8 +1,8 @@
-//! What fuzzers check. Each function takes any bytes, makes of them what its part of the engine may be given, and
-//! panics if a promise is broken.
+//! Checks for fuzzers. Each function takes any bytes, turns them into input for its part of the engine, and panics if
+//! the engine breaks a promise.
 //!
-//! The programs in `fuzz/` hand them what libFuzzer comes up with (`scripts/fuzz.sh`). `cargo test` hands them the
-//! corpus that those left behind, and mutations of it. No other build has this module.
+//! The programs in `fuzz/` call them with libFuzzer's inputs (`scripts/fuzz.sh`). `cargo test` calls them with the
+//! corpus of those programs, and with mutations of it. No other build contains this module.
 
 mod config;
 mod handshake;
@@ -25,7 +25,7 @@ pub use response::response;
 #[cfg(test)]
 pub(crate) use {lines::check as check_lines, marshal::read_all};
 
-/// Takes the first byte off, 0 if there is none: a parameter.
+/// Takes the first byte as a parameter; returns 0 if there is none.
 fn parameter(data: &mut &[u8]) -> usize {
     match data.split_first() {
         Some((&first, rest)) => {

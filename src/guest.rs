@@ -1,29 +1,29 @@
-//! A guest: one sandboxed CPython, and the actor that runs batches in it.
+//! Guest: one sandboxed CPython, and the actor that runs batches in it.
 //!
-//! The actor has a thread of its own (`SyncArbiter` with one thread), because a script burns that thread's
-//! time; JSON is transcoded there too, so that it is done in parallel. It holds a current-thread tokio
-//! runtime, since the sandbox waits (for input, for `time.sleep`) asynchronously.
+//! The actor has a thread of its own (`SyncArbiter` with one thread), because a script uses that thread's time; JSON is
+//! transcoded there too, so that this is done in parallel. The actor holds a current-thread tokio runtime, since the
+//! sandbox waits (for input, for `time.sleep`) asynchronously.
 
 mod alive;
-pub mod artifact;
-pub mod bytecode;
-pub mod cache;
-pub mod command;
-pub mod deadline;
-pub mod error;
-pub mod handshake;
-pub mod instance;
-pub mod link;
-pub mod log;
-pub mod meter;
-pub mod pace;
-pub mod packages;
-pub mod paths;
-pub mod protocol;
-pub mod runtime;
-pub mod spec;
-pub mod stdio;
-pub mod store;
+pub(crate) mod artifact;
+pub(crate) mod bytecode;
+pub(crate) mod cache;
+pub(crate) mod command;
+pub(crate) mod deadline;
+pub(crate) mod error;
+pub(crate) mod handshake;
+pub(crate) mod instance;
+pub(crate) mod link;
+pub(crate) mod log;
+pub(crate) mod meter;
+pub(crate) mod pace;
+pub(crate) mod packages;
+pub(crate) mod paths;
+pub(crate) mod protocol;
+pub(crate) mod runtime;
+pub(crate) mod spec;
+pub(crate) mod stdio;
+pub(crate) mod store;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,26 +38,26 @@ use self::error::{Death, StartError};
 use self::handshake::Hello;
 use self::instance::Instance;
 use self::link::Thread;
-pub use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
+pub(crate) use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
 use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
-pub use self::spec::{GuestSpec, Limits};
+pub(crate) use self::spec::{GuestSpec, Limits};
 use crate::clock::cpu;
 use crate::codec::{Encoder, Scratch};
 use crate::message::{Batch, Outcome, Outcomes, Slice};
 
-/// Results that a guest keeps before it hands them on, although its work is not at its end.
+/// Bytes of results after which a guest passes them on, although its work is not done.
 const YIELD_BYTES: usize = 256 << 10;
-/// Time after which it does so.
-pub const YIELD_AFTER: Duration = Duration::from_millis(100);
+/// Time after which a guest passes its results on, although its work is not done.
+pub(crate) const YIELD_AFTER: Duration = Duration::from_millis(100);
 
-/// The actor. See the module's documentation.
-pub struct Guest {
+/// Actor that runs batches in one guest. See the module's documentation.
+pub(crate) struct Guest {
     number: usize,
     spec: Arc<GuestSpec>,
-    /// How much it logs, in all its lives.
+    /// Rate of log lines, for all instances of this guest.
     lines: LineRate,
-    /// Is gone when the thread is.
+    /// Held by the actor: dropped when its thread ends.
     _thread: Arc<Thread>,
     waiting: tokio::runtime::Runtime,
     encoder: Encoder,
@@ -66,11 +66,11 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Starts the actor of guest `number` on a thread of its own. It is made alive by [`Start`].
+    /// Starts the actor of guest `number` on a thread of its own. [`Start`] then starts the interpreter.
     ///
     /// # Errors
-    /// If the system has no thread to spare.
-    pub fn spawn(
+    /// If the system cannot start a thread.
+    pub(crate) fn spawn(
         number: usize,
         spec: Arc<GuestSpec>,
         lines: LineRate,
@@ -78,7 +78,7 @@ impl Guest {
         let builder = move || thread::Builder::new().name(format!("guest-{number}"));
         let alive = Arc::new(Thread);
         let thread = Arc::downgrade(&alive);
-        // The actor has the one that counts; this one is given away with the first.
+        // The actor must hold the only strong reference. The closure gives it to the first actor that it makes.
         let alive = Mutex::new(Some(alive));
         let guest = move || Self {
             _thread: alive
@@ -89,7 +89,7 @@ impl Guest {
             lines: lines.clone(),
             ..Self::new(number, spec.clone())
         };
-        // `SyncArbiter` panics where a thread cannot be had.
+        // `SyncArbiter` panics if a thread cannot be started.
         catch_unwind(AssertUnwindSafe(|| {
             SyncArbiter::start_with_thread_builder(1, builder, guest)
         }))
@@ -97,8 +97,8 @@ impl Guest {
         .map_err(|_| StartError::NoThread)
     }
 
-    /// A guest that is not alive yet, without an actor around it.
-    pub fn new(number: usize, spec: Arc<GuestSpec>) -> Self {
+    /// Creates a guest without a running interpreter and without an actor.
+    pub(crate) fn new(number: usize, spec: Arc<GuestSpec>) -> Self {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -115,13 +115,13 @@ impl Guest {
         }
     }
 
-    /// Makes it live; blocks until READY.
+    /// Starts the interpreter; blocks until READY.
     ///
     /// # Errors
-    /// Why it is not.
-    pub fn start(&mut self) -> Result<Started, StartError> {
+    /// The reason why it did not reach READY.
+    pub(crate) fn start(&mut self) -> Result<Started, StartError> {
         let began = Instant::now();
-        // The old instance's memory is free before the new one's is taken.
+        // Frees the old instance's memory before the new one takes its own.
         self.alive = None;
         let Limits {
             start_timeout,
@@ -141,7 +141,7 @@ impl Guest {
         }
         let compiled = std::mem::take(&mut ready.compiled);
         if compiled.len() == self.spec.stages.len() {
-            // Another guest may have been quicker; both are the same.
+            // Another guest may have set this earlier; both values are the same.
             let _ = self.spec.compiled.set(compiled);
         }
         let memory = instance.memory().bytes();
@@ -171,7 +171,7 @@ impl Guest {
             if next == end {
                 break Stop::Complete;
             }
-            // With one request at least: a thread that had to wait for its core has something to hand on, too.
+            // After at least one request, so that a thread that had to wait for its core also has something to pass on.
             if next > first && (cost >= YIELD_BYTES || began.elapsed() >= YIELD_AFTER) {
                 break Stop::Yielded;
             }
@@ -184,7 +184,7 @@ impl Guest {
                     cost += outcomes.data.len() - data;
                     next += answered;
                     if let Some(death) = self.alive.as_ref().and_then(Alive::over).cloned() {
-                        // Whoever runs next had no part in it.
+                        // The guest ended between two requests, so no later message is to blame.
                         self.alive = None;
                         break Stop::Died {
                             death,
@@ -211,7 +211,7 @@ impl Guest {
         }
     }
 
-    /// Runs some messages of `batch` from `next` on, at most up to `limit`. Gives how many.
+    /// Runs some messages of `batch` from `next` on, at most up to `limit`. Returns how many.
     fn request(
         &mut self,
         batch: &Batch,
@@ -244,7 +244,7 @@ impl Guest {
             );
             let answered = answer.map_err(|death| Stop::Died {
                 death,
-                // What was answered before the fatal message counts.
+                // Messages that were answered before the fatal one are not suspects.
                 suspects: count - (outcomes.items.len() - had),
                 single: count == 1,
                 fresh,

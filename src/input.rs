@@ -1,14 +1,14 @@
-//! Where messages come from.
+//! Inputs: the sources of messages.
 //!
-//! A source runs on a thread of its own and may block. It cuts what it reads into batches and hands them to
-//! its [`Feed`], which waits for memory; when it has ended, its thread tells the engine. The
-//! [`Input`] actor stands for it among the actors: it hears every ack, and stops the source by its
-//! [`Control`]. Kafka's source hears the acks too, since it has positions to commit.
+//! A source runs on a thread of its own and may block. It cuts what it reads into batches and passes them to its
+//! [`Feed`], which waits for memory; when the source has ended, its thread notifies the engine. The [`Input`] actor
+//! represents the source among the actors: it receives every ack, and stops the source by its [`Control`]. Kafka's
+//! source gets the acks too, since it has positions to commit.
 
-pub mod generate;
+pub(crate) mod generate;
 mod intake;
-pub mod kafka;
-pub mod stdin;
+pub(crate) mod kafka;
+pub(crate) mod stdin;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use actix::prelude::*;
 
 use tokio::sync::oneshot;
 
-pub use self::intake::{Feed, Intake};
+pub(crate) use self::intake::{Feed, Intake};
 use crate::config::InputConfig;
 use crate::control::Notice;
 use crate::kafka::session::Session;
@@ -28,65 +28,67 @@ use crate::resequencer::LaneEnded;
 use crate::supervisor::Run;
 use crate::telemetry::metrics::Metrics;
 
-/// Something that can be read from.
-pub trait Source: Send + 'static {
-    /// Name of its thread.
+/// Origin of messages, read on a thread of its own.
+pub(crate) trait Source: Send + 'static {
+    /// Name of the source's thread.
     const NAME: &'static str;
 
-    /// Reads until the end, or until it is told to [stop](Control::stop). What it has read by then it hands on.
+    /// Reads until the end of the input or until [`Control::stop`] is called, and passes on everything that it has
+    /// read.
     ///
     /// # Errors
-    /// If it cannot be read any more.
+    /// If the source cannot be read any more.
     fn run(self, feed: Feed) -> anyhow::Result<()>;
 }
 
-/// The actor's hold on a source, which runs on another thread.
-pub trait Control: Send {
-    /// Read no more; wakes the source wherever it waits. Called once.
+/// Handle by which the actor controls a source, which runs on another thread.
+pub(crate) trait Control: Send {
+    /// Stops reading, and wakes the source wherever it waits. Called once.
     fn stop(&self);
 
-    /// The commit point may pass these messages. Standard input and generated messages have none.
+    /// Moves the commit point past these messages. Standard input and generated messages have no commit point.
     fn delivered(&self, _acked: Acked) {}
 
-    /// All messages are dealt with: store the commit point, let go of what is held, and answer.
+    /// Ends the source after all messages are answered for: stores the commit point, releases what it holds, and
+    /// reports the result to `done`.
     fn finish(&self, done: oneshot::Sender<anyhow::Result<()>>) {
-        let _ = done.send(Ok(())); // who asked may have gone
+        let _ = done.send(Ok(())); // the caller may have gone
     }
 }
 
-/// Read no more. The engine hears when the source has handed on what it had read.
+/// Order to stop reading. The engine is notified when the source has passed on what it had read.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
-pub struct Drain;
+pub(crate) struct Drain;
 
-/// Everything that was read has been dealt with. Answered when the commit point is stored, with how many
-/// messages were lost.
+/// Order to store the commit point, after everything that was read is answered for. The answer is the number of
+/// messages that were lost.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "anyhow::Result<usize>")]
-pub struct Commit;
+pub(crate) struct Commit;
 
-/// The actor. See the module's documentation.
-pub struct Input {
+/// Actor that represents a source among the other actors. See the module's documentation.
+pub(crate) struct Input {
     control: Box<dyn Control>,
     lost: usize,
     metrics: Arc<Metrics>,
     engine: Recipient<Notice>,
-    /// An actor ends when nothing can send to it any more, and a source that has ended drops its way to the supervisor,
-    /// which still has messages to run.
+    /// Keeps the supervisor alive: an actor ends when nothing can send to it any more, and a source that has ended
+    /// drops its own recipient while the supervisor still has messages to run.
     _work: Recipient<Run>,
 }
 
-/// What an input passes its messages to.
-pub struct Downstream {
-    /// The memory that messages in flight may take.
+/// Receivers of what an input produces.
+pub(crate) struct Downstream {
+    /// Bound on the memory of messages in flight.
     pub budget: MemoryBudget,
-    /// The actor that has batches run.
+    /// Actor that has batches run.
     pub work: Recipient<Run>,
-    /// The actor that keeps the order of each lane.
+    /// Actor that keeps the order of each lane.
     pub lane_ended: Recipient<LaneEnded>,
-    /// The engine.
+    /// Engine that starts and ends the pipeline.
     pub engine: Recipient<Notice>,
-    /// What is counted.
+    /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
 }
 
@@ -94,8 +96,8 @@ impl Input {
     /// Starts the input that `config` describes. With a `session`, the output commits the offsets.
     ///
     /// # Errors
-    /// If the system, or Kafka's library, refuses what its source needs.
-    pub fn start(
+    /// If the system or librdkafka refuses what the source needs.
+    pub(crate) fn start(
         config: &InputConfig,
         downstream: Downstream,
         session: Option<&Session>,
@@ -121,7 +123,7 @@ impl Input {
     }
 }
 
-/// Starts the actor on an arbiter of its own, and `source` when the actor is there to hear its acks.
+/// Starts the actor on an arbiter of its own, then `source`, when the actor can already receive its acks.
 fn start(
     control: Box<dyn Control>,
     downstream: Downstream,
@@ -158,7 +160,7 @@ fn start(
     })
 }
 
-/// Starts the actor of a source that has one lane, which runs on a thread of its own.
+/// Starts the actor of a source that has one lane and runs on a thread of its own.
 fn start_reading<S: Source>(
     source: S,
     control: impl Control + 'static,
@@ -173,7 +175,8 @@ fn start_reading<S: Source>(
     })
 }
 
-/// Runs `source` on a thread. Whatever happens there, the engine is not left to wait for it for ever.
+/// Runs `source` on a thread. A panic, or a thread that cannot be started, also notifies the engine, which would
+/// otherwise wait for ever.
 fn spawn(name: &str, engine: Recipient<Notice>, source: impl FnOnce() + Send + 'static) {
     let reading = {
         let engine = engine.clone();

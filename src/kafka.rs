@@ -1,15 +1,15 @@
-//! What Kafka inputs and outputs share: the client's configuration, the check at the start, what a client says
-//! of its connections, and being fenced.
+//! Parts that Kafka inputs and outputs share: the client's configuration, the check at the start, the state of
+//! connections, and fencing.
 
-pub mod client;
-pub mod connect;
-pub mod consumer;
-pub mod fence;
-pub mod header;
-pub mod link;
-pub mod member;
+pub(crate) mod client;
+pub(crate) mod connect;
+pub(crate) mod consumer;
+pub(crate) mod fence;
+pub(crate) mod header;
+pub(crate) mod link;
+pub(crate) mod member;
 mod password;
 mod reach;
-pub mod session;
-pub mod statistics;
+pub(crate) mod session;
+pub(crate) mod statistics;
 mod stranded;

@@ -1,10 +1,10 @@
-//! Holds the order of the modules: each uses only those below it.
+//! Test of the order of the modules: each uses only those below it.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From what starts everything to what knows nothing else.
+/// Modules in their order: the first starts everything, the last uses no other module.
 const ORDER: [&str; 14] = [
     "cli",
     "engine",
@@ -22,7 +22,7 @@ const ORDER: [&str; 14] = [
     "clock",
 ];
 
-/// The module of the crate's root that the file `path` belongs to.
+/// Returns the module of the crate's root to which the file `path` belongs.
 fn module_of(path: &Path) -> String {
     let first = path
         .components()
@@ -32,7 +32,7 @@ fn module_of(path: &Path) -> String {
     first.display().to_string()
 }
 
-/// The modules of the crate's root that `source` names outside of comments and tests.
+/// Returns the modules of the crate's root that `source` names outside of comments and tests.
 fn used_by(source: &str) -> BTreeSet<&str> {
     let product = source
         .split("#[cfg(test)]\nmod tests")
@@ -50,12 +50,12 @@ fn used_by(source: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What each use that breaks the order looks like, for the file at `path` with this `source`.
+/// Returns a description of each use that breaks the order, for the file at `path` with this `source`.
 fn violations(path: &Path, source: &str) -> Vec<String> {
     let module = module_of(path);
     let place = |name: &str| ORDER.iter().position(|other| *other == name);
     let Some(own) = place(&module) else {
-        return Vec::new(); // lib.rs, main.rs and what exists for tests
+        return Vec::new(); // lib.rs, main.rs and files that exist for tests
     };
     let used = used_by(source).into_iter();
     used.filter(|name| place(name).is_none_or(|other| other < own))

@@ -9,26 +9,26 @@
 //!
 //! # Layout
 //!
-//! In the order in which a message meets them. A module uses only modules that stand below it in this list and what all
-//! of them share; a test (`layers.rs`) holds that.
+//! The modules, in the order in which a message meets them. A module uses only modules that are below it in this list
+//! and those that all of them share; a test (`layers.rs`) checks that.
 //!
 //! * `cli`: the commands.
 //! * `engine`: assembles the actors from the output back to the input, and ends them.
 //! * `input`: Kafka, standard input and generated messages, cut into batches.
 //! * `supervisor`: the queue of work; scaling, restart and replay of guests.
-//! * `resequencer`: puts results back in order and sends failures where the config says.
-//! * `output`: where results and dead letters go.
+//! * `resequencer`: puts results back in order and sends failures along their route.
+//! * `output`: the destinations of results and dead letters.
 //!
-//! What they share, from the most specific to the most general:
+//! Shared modules, from the most specific to the most general:
 //!
 //! * `kafka`: what Kafka inputs and outputs have in common.
 //! * `telemetry`: metrics, logs and the web server.
-//! * `control`: what actors tell the engine.
+//! * `control`: messages between the actors and the engine.
 //! * `config`: YAML in, a config that cannot be wrong out.
-//! * `guest`: one interpreter in its sandbox, and the protocol spoken with it.
-//! * `message`: what flows, the bound on its memory, and the acks.
+//! * `guest`: one interpreter in its sandbox, and the protocol between it and the host.
+//! * `message`: the data that flows, the bound on its memory, and the acks.
 //! * `codec`: JSON to Python's marshal format and back.
-//! * `clock`: time by which deadlines are kept, which stands still while the process is stopped.
+//! * `clock`: the time for deadlines, which stands still while the process is stopped.
 
 #![warn(missing_docs)]
 
@@ -44,7 +44,7 @@ mod supervisor;
 mod kafka;
 mod telemetry;
 
-pub mod config;
+mod config;
 mod control;
 mod guest;
 mod message;

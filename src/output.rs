@@ -1,12 +1,12 @@
-//! Where results go.
+//! Outputs: the destinations of results and dead letters.
 //!
-//! An output takes [`Deliver`] messages in order, writes their records, and ends
-//! each ack when the records are where they should be. It has an arbiter of its own, so that it may block.
+//! An output takes [`Deliver`] messages in order, writes their records, and ends each ack when the records are where
+//! they should be. It has an arbiter of its own, so that it may block.
 
-pub mod dead_letter;
+pub(crate) mod dead_letter;
 mod discard;
-pub mod kafka;
-pub mod lines;
+pub(crate) mod kafka;
+pub(crate) mod lines;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -28,46 +28,46 @@ use crate::message::ack::Ack;
 use crate::message::budget::MemoryBudget;
 use crate::telemetry::metrics::Metrics;
 
-/// Results, or failures to be written as dead letters, for an output, in the order of their lane.
+/// Order to an output to write results, or failures as dead letters. Slices of a lane come in the lane's order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Deliver {
-    /// Records, and failures; of each message only what concerns this output, else [`Outcome::Dropped`].
+pub(crate) struct Deliver {
+    /// Outcomes to write. What does not concern this output is replaced by [`Outcome::Dropped`].
     ///
     /// [`Outcome::Dropped`]: crate::message::Outcome::Dropped
     pub processed: Processed,
-    /// To be ended when everything is written.
+    /// Ack to end when everything is written.
     pub ack: Ack,
 }
 
-/// The way of messages that failed.
+/// Route of messages that failed.
 #[derive(Clone)]
-pub enum FailureRoute {
-    /// They go to an output of their own.
+pub(crate) enum FailureRoute {
+    /// Failed messages go to an output of their own.
     DeadLetters(Recipient<Deliver>),
-    /// They go to the output of the results, which writes both in one transaction.
+    /// Failed messages go to the output of the results, which writes both in one transaction.
     WithResults,
-    /// They are dropped, as `pipeline.on_error: drop` says.
+    /// Failed messages are dropped, because of `pipeline.on_error: drop`.
     Drop,
-    /// The pipeline ends before the first of them.
+    /// The pipeline ends before the first failed message.
     Stop,
 }
 
-/// What outputs are started with.
-pub struct Outputs<'a> {
-    /// Hears when an output cannot go on.
+/// Parts with which outputs are started.
+pub(crate) struct Outputs<'a> {
+    /// Engine, which is notified when an output cannot continue.
     pub engine: &'a Recipient<Notice>,
-    /// What is counted.
+    /// Counters of the pipeline.
     pub metrics: &'a Arc<Metrics>,
 }
 
 impl Outputs<'_> {
-    /// Starts the output for results that `config` describes, on an arbiter of its own. What it cannot write
-    /// has failed: `policy` says what becomes of it.
+    /// Starts the output for results that `config` describes, on an arbiter of its own. Messages whose records it
+    /// cannot write have failed, and take the route `policy`.
     ///
     /// # Errors
-    /// If Kafka's library does not take the config.
-    pub fn results(
+    /// If librdkafka does not accept the config.
+    pub(crate) fn results(
         &self,
         config: &OutputConfig,
         policy: &FailureRoute,
@@ -78,9 +78,9 @@ impl Outputs<'_> {
         )
     }
 
-    /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an
-    /// arbiter of its own. `policy` says what becomes of what it cannot write.
-    pub fn transactions(
+    /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an arbiter
+    /// of its own. Messages whose records it cannot write take the route `policy`.
+    pub(crate) fn transactions(
         &self,
         config: &KafkaOutputConfig,
         dead_letter: Option<&KafkaOutputConfig>,
@@ -100,7 +100,8 @@ impl Outputs<'_> {
         let mut batches = Batches::of(config);
         if let Some(letters) = dead_letter {
             let (results, letters) = (config.max_message_bytes, letters.max_message_bytes);
-            // One record may be as large as either topic takes, and a batch of several no larger than both do.
+            // One record may be as large as the larger of the two limits, and a batch of several records as large as
+            // the smaller.
             producer.max_message_bytes = results.max(letters);
             batches.bytes = results.min(letters);
         }
@@ -122,13 +123,13 @@ impl Outputs<'_> {
     /// Starts the output for dead letters that `config` describes, on an arbiter of its own.
     ///
     /// # Errors
-    /// If Kafka's library does not take the config.
-    pub fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
+    /// If librdkafka does not accept the config.
+    pub(crate) fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
         self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
-    /// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
-    pub fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
+    /// Starts the dead-letter output for a config without one: JSON lines on standard error.
+    pub(crate) fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
         self.lines(std::io::stderr(), StdoutCodec::Lines)
     }
 

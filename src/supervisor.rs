@@ -1,21 +1,20 @@
-//! The queue of work, the guests, and their lives: scaling, restart, recycling.
+//! Supervisor: the queue of work, the guests, and their lives (scaling, restart, recycling).
 //!
-//! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: every
-//! guest that died becomes a new one that has said READY, and the work it held stays here until it is
-//! answered. The decisions are pure and stand in [`scaling`], [`restart`], [`replay`] and
-//! [`generations`]; this file hands out the work, `answers` takes what comes of it, `population` makes the guests
-//! more or fewer, `lives` starts and replaces them, `patience` says when one is given up, and `reload` has guests with
-//! new scripts take over.
+//! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: each guest that
+//! died is replaced by a new one that has said READY, and the work it held stays here until it is answered. The
+//! decisions are pure functions in [`scaling`], [`restart`], [`replay`] and [`generations`]. This file gives out the
+//! work, `answers` handles the answers, `population` changes the number of guests, `lives` starts and replaces guests,
+//! `patience` decides when a guest is given up, and `reload` lets guests with new scripts take over.
 
 mod answers;
-pub mod generations;
+pub(crate) mod generations;
 mod lives;
 mod patience;
 mod population;
 mod reload;
-pub mod replay;
-pub mod restart;
-pub mod scaling;
+pub(crate) mod replay;
+pub(crate) mod restart;
+pub(crate) mod scaling;
 mod slot;
 
 use std::collections::BTreeMap;
@@ -28,7 +27,7 @@ use actix::prelude::*;
 use self::generations::Generations;
 use self::patience::Abandoned;
 use self::reload::Candidate;
-pub use self::reload::{GuestPlan, NewScripts};
+pub(crate) use self::reload::{GuestPlan, NewScripts};
 use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
 use self::slot::{Slot, State};
@@ -39,27 +38,27 @@ use crate::message::budget::MemoryBudget;
 use crate::message::{Batch, Processed};
 use crate::telemetry::metrics::Metrics;
 
-/// Starts that may fail in a row, with no guest ready, before the engine gives up.
+/// Failed starts in a row, with no guest ready, after which the engine gives up.
 const MOST_FAILED_STARTS: u32 = 4;
 
-/// When guests are replaced although they are well.
+/// Limits at which a healthy guest is replaced.
 #[derive(Debug, Clone, Copy)]
-pub struct Recycle {
-    /// After this many messages.
+pub(crate) struct Recycle {
+    /// Number of messages.
     pub messages: Option<u64>,
-    /// When a guest has this many bytes of memory: WebAssembly memory never shrinks.
+    /// Bytes of memory: WebAssembly memory never shrinks.
     pub memory: u64,
 }
 
-/// A batch to run.
+/// Request to run a batch.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Run(pub Arc<Batch>);
+pub(crate) struct Run(pub Arc<Batch>);
 
-/// The actor. See the module's documentation.
-pub struct Supervisor {
+/// Actor that gives work to guests and manages their lives. See the module's documentation.
+pub(crate) struct Supervisor {
     generations: Generations<Arc<dyn MakeGuests>>,
-    /// New scripts whose first guest is on its way to READY.
+    /// New scripts whose first guest is not READY yet.
     candidate: Option<Candidate>,
     bounds: Bounds,
     recycle: Recycle,
@@ -67,42 +66,42 @@ pub struct Supervisor {
     metrics: Arc<Metrics>,
     results: Recipient<Processed>,
     engine: Recipient<Notice>,
-    /// By which guests are waited for.
+    /// Clock for the waits for guests.
     clock: Clock,
     queue: BTreeMap<Turn, Work>,
     arrivals: u64,
-    /// Batches that a guest has begun, by arrival.
+    /// Number of batches that a guest has begun, by arrival.
     begun: u64,
-    /// By the number of the guest. Numbers grow, so the oldest guest is the first.
+    /// Slots by the number of the guest. Numbers grow, so the oldest guest is the first.
     slots: BTreeMap<usize, Slot>,
     next_number: usize,
-    /// Failed starts since a guest last reached READY.
+    /// Number of failed starts since a guest last reached READY.
     failed_starts: u32,
     abandoned: Abandoned,
     alarm: Option<SpawnHandle>,
-    /// Waits until the budget lets work go on.
+    /// Task that waits until the budget allows work again.
     held_back: Option<SpawnHandle>,
     _guard: DeathGuard,
 }
 
-/// What a supervisor is given.
-pub struct Parts {
-    /// What the first guests are made from.
+/// Parts from which a supervisor is made.
+pub(crate) struct Parts {
+    /// Plan of the first guests.
     pub first: GuestPlan,
-    /// The bound on memory.
+    /// Bound on the memory of messages in flight.
     pub budget: MemoryBudget,
-    /// What is counted.
+    /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
-    /// Where the engine is told that the first guest is ready, and what cannot be repaired.
+    /// Engine, which is notified when the first guest is ready, and of errors that cannot be repaired.
     pub engine: Recipient<Notice>,
-    /// By which guests are waited for.
+    /// Clock for the waits for guests.
     pub clock: Clock,
 }
 
 impl Supervisor {
-    /// A supervisor without guests that sends outcomes to `results`. When it is started itself, it starts
-    /// `min` of them, and at least one: that one shows that the scripts can start.
-    pub fn new(parts: Parts, results: Recipient<Processed>) -> Self {
+    /// Creates a supervisor without guests that sends outcomes to `results`. When the actor is started, it starts one
+    /// guest, which shows that the scripts can start, and later as many as `min`.
+    pub(crate) fn new(parts: Parts, results: Recipient<Processed>) -> Self {
         let Parts {
             first,
             budget,
@@ -138,7 +137,7 @@ impl Supervisor {
         }
     }
 
-    /// Hands out work, scales, and sets the alarm for the next time something may be due.
+    /// Gives out work, scales, and sets the alarm for the next time that something may be due.
     fn act(&mut self, ctx: &mut Context<Self>) {
         self.dispatch(ctx);
         self.end_old_generations(ctx);
@@ -171,7 +170,7 @@ impl Supervisor {
         }
     }
 
-    /// The oldest work for which a guest is idle, and the number of that guest.
+    /// Returns the oldest work for which a guest is idle, and the number of that guest.
     fn next_run(&mut self) -> Option<(Turn, usize)> {
         for (generation, batches) in self.generations.spans() {
             let turn = loop {
@@ -197,7 +196,7 @@ impl Supervisor {
         let arrival = work.turn().0;
         let slot = self.slots.get_mut(&guest);
         let Some((slot, link)) = slot.and_then(|slot| {
-            // A copy: each has a place of its own in the guest's mailbox.
+            // A copy of the recipient: each copy has a place of its own in the guest's mailbox.
             let link = slot.guest.as_ref()?.execute.clone();
             Some((slot, link))
         }) else {
@@ -223,7 +222,7 @@ impl Supervisor {
     }
 }
 
-/// The oldest work that waits, of these batches by arrival.
+/// Returns the oldest queued work of these batches, which are given by arrival.
 fn oldest_of(queue: &BTreeMap<Turn, Work>, batches: Range<u64>) -> Option<(&Turn, &Work)> {
     queue.range((batches.start, 0)..(batches.end, 0)).next()
 }
@@ -232,7 +231,7 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // Bounded by the budget, not by the mailbox.
+        // The budget bounds the mailbox, not a capacity.
         ctx.set_mailbox_capacity(0);
         self.scale_up(Reason::Start, ctx);
         self.act(ctx);

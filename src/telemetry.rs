@@ -1,19 +1,18 @@
-//! What the engine tells of itself.
+//! Telemetry: metrics, events, logs and the web server.
 //!
 //! ```text
 //! actors ─▶ events ─▶ log
 //!             └─────▶ metrics ─▶ stats ─▶ http: /stats, /metrics, the page, `nerodia top`
 //! ```
 
-pub mod events;
-pub mod exposition;
-pub mod facts;
-pub mod failures;
-pub mod health;
-pub mod histogram;
-pub mod http;
-pub mod limit;
-pub mod logs;
-pub mod metrics;
-pub mod process;
-pub mod stats;
+pub(crate) mod events;
+pub(crate) mod exposition;
+pub(crate) mod facts;
+pub(crate) mod failures;
+pub(crate) mod health;
+pub(crate) mod histogram;
+pub(crate) mod http;
+pub(crate) mod logs;
+pub(crate) mod metrics;
+pub(crate) mod process;
+pub(crate) mod stats;

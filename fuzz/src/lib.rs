@@ -1,4 +1,4 @@
-//! What all fuzz targets share: memory has a budget, and whoever goes beyond it is a finding.
+//! Common part of all fuzz targets: memory has a budget, and a target that exceeds it is a finding.
 //!
 //! libFuzzer's own limit counts pages that were touched; a `Vec` that reserves two gigabytes because four bytes of a
 //! guest say so touches none. So allocations are counted where they are made.
@@ -6,9 +6,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What any input may take: tables, buffers and texts of problems.
+/// Bytes that any input may take: tables, buffers and texts of problems.
 const FIXED: usize = 16 << 20;
-/// What each byte of it may take beyond that.
+/// Bytes that each byte of the input may take in addition.
 const OF_A_BYTE: usize = 4 << 10;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -19,7 +19,7 @@ struct Counting;
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-// SAFETY: all is handed on to the system's allocator as it came; only sizes are counted.
+// SAFETY: every call is passed on to the system's allocator unchanged; only sizes are counted.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 /// Runs one target on one input, within the budget of memory.
 ///
 /// # Panics
-/// If the target does, or takes more than the budget.
+/// If the target panics, or takes more than the budget.
 pub fn bounded(target: fn(&[u8]), data: &[u8]) {
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-"""Measures this checkout beside another one of Nerodia, pair by pair: what a change has cost.
+"""Measures this checkout of Nerodia and another one, pair by pair: the cost of a change.
 
 Both run from a file system in memory. Of a file on disk Linux maps whole folios, and their size depends on how the file
 came into the page cache: the same guest then has 9 MB resident, or 11.
@@ -28,7 +28,7 @@ from contenders import (
 from measure import MB, Contender, Memory
 from report import Goal, table
 
-# Nothing may be worse than it was by more than this.
+# Factor by which a figure may be worse than before.
 BOUND = 1.02
 IN_MEMORY = Path("/dev/shm")
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass
 class Checkout:
-    """What is built in a checkout, copied into memory."""
+    """Programs that were built in a checkout, copied into memory."""
 
     program: str
     environment: dict[str, str]
@@ -59,7 +59,7 @@ class Checkout:
 
 @dataclass
 class Pairs:
-    """A figure of both, once a round."""
+    """One figure of both checkouts, once per round."""
 
     what: str
     unit: str
@@ -85,7 +85,7 @@ class Pairs:
 
 @dataclass
 class Comparison:
-    """`rounds` is as for the other parts of the benchmark."""
+    """`rounds` has the same meaning as in the other parts of the benchmark."""
 
     before: Checkout
     now: Checkout
@@ -115,7 +115,7 @@ class Comparison:
         return f"## Before and now\n\n{text}\n\n{table(head, rows)}", [pairs.goal() for pairs in found]
 
     def in_turn(self, what: str, rounds: int, run: Callable[[Checkout], T]) -> list[tuple[T, T]]:
-        """(before, now) of each round. Each is the first in every second one; one more round is run and not counted."""
+        """Returns (before, now) for each round. They take turns in going first; one more round is not counted."""
         pairs = []
         for number in range(rounds + 1):
             self.progress(f"{what}, round {number} of {rounds}")
@@ -148,7 +148,7 @@ class Comparison:
         return Pairs(what, "ms", before, now)
 
     def memory(self, runtime: str, source: Path) -> list[Pairs]:
-        """With one guest, and what each further one adds."""
+        """Memory with one guest, and the addition for each further one."""
 
         def run(checkout: Checkout) -> tuple[Memory, Memory]:
             one, many = (checkout.contender(ORDERS, runtime, guests) for guests in (1, MANY_GUESTS))

@@ -1,4 +1,4 @@
-"""Measures Nerodia beside a bare CPython loop: see scripts/bench.sh."""
+"""Measures Nerodia and a bare CPython loop: see scripts/bench.sh."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ STARTS = 20
 
 @dataclass
 class Series:
-    """What the rounds gave for one contender."""
+    """Measurements of all rounds for one contender."""
 
     empty: list[Usage] = field(default_factory=list)
     loaded: list[Usage] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Series:
         return statistics.median(usage.wall for usage in self.empty)
 
     def cpu(self, messages: int) -> float:
-        """Microseconds a message, start-up left out."""
+        """Returns microseconds per message, without the start-up."""
         loaded, empty = (statistics.median(usage.cpu for usage in runs) for runs in (self.loaded, self.empty))
         return (loaded - empty) / messages * 1e6
 
@@ -57,7 +57,7 @@ class Series:
         return (loaded - self.start_up()) / messages * 1e6
 
     def spread(self) -> float:
-        """How far the rounds' processor times lie apart, as a share of their median."""
+        """Returns the range of the rounds' processor times, as a share of their median."""
         cpu = [usage.cpu for usage in self.loaded]
         return (max(cpu) - min(cpu)) / statistics.median(cpu)
 
@@ -125,7 +125,7 @@ def parse() -> argparse.Namespace:
 
 
 def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
-    """This checkout beside another one."""
+    """Measures this checkout and another one."""
     other = options.before.resolve()
     with tempfile.TemporaryDirectory(prefix="nerodia-bench-", dir=before.IN_MEMORY) as folder:
         memory = Path(folder)
@@ -145,7 +145,7 @@ def free_address() -> str:
 
 @dataclass
 class Bench:
-    """Each part gives its text and the goals it has figures for."""
+    """Parts of the benchmark. Each returns its text, and the goals for which it has figures."""
 
     options: argparse.Namespace
     work: Path
@@ -206,7 +206,7 @@ class Bench:
         return results
 
     def scaling(self) -> tuple[str, list[Goal]]:
-        """What two cores are worth, whatever runs on them."""
+        """Measures the gain by a second core, whatever runs on it."""
         progress("two native loops at once")
         loop, source = native(self.python, ORDERS), self.input(ORDERS)
         gains = [2 * measure.run(loop, source).wall / measure.two_at_once(loop, source) for _ in range(3)]
@@ -220,7 +220,7 @@ class Bench:
         return text, []
 
     def telemetry(self, kind: Kind) -> tuple[str, list[Goal]]:
-        """What it costs to count, and to be asked."""
+        """Measures the cost of counting, and of requests to the web server."""
         messages, rounds = self.messages(kind) // 3, 6 * self.options.rounds
         source, address = write(self.work / "input", kind, messages), free_address()
         uncounted = watched(self.options.uncounted, kind, None)
@@ -234,7 +234,8 @@ class Bench:
         }
         names = list(runs)
         cpu: dict[str, list[float]] = {name: [] for name in names}
-        # The differences are small, and the machine is not the same for long: short runs, many, each the first in turn.
+        # The differences are small, and the machine's speed changes over time: many short runs, each contender first in
+        # turn.
         for number in range(rounds):
             progress(f"telemetry, {kind.name}, round {number + 1} of {rounds}")
             first = number % len(names)
@@ -278,7 +279,7 @@ class Bench:
         )
 
     def starts(self, runtime: str) -> list[float]:
-        """Milliseconds, sorted."""
+        """Returns milliseconds, sorted."""
         contender = nerodia(self.options.program, SUMS, runtime, 1)
         return sorted(measure.first_output(contender, b"[11, 6, 20, 5]\n") * 1e3 for _ in range(STARTS))
 

@@ -1,4 +1,4 @@
-"""The same work as a Bytewax dataflow: `SCRIPT=… python3 -m bytewax.run bytewax_flow.py < lines > lines`."""
+"""Does the same work as a Bytewax dataflow: `SCRIPT=… python3 -m bytewax.run bytewax_flow.py < lines > lines`."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What is measured: the documents, the programs that process them, and that all give the same results."""
+"""The documents, the programs that process them, and a check that all programs give the same results."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ BYTEWAX = "bytewax==0.21.1"
 
 @dataclass
 class Kind:
-    """A document and the script that it goes through."""
+    """A document and the script that processes it."""
 
     name: str
     script: str
@@ -65,7 +65,7 @@ def counted(guests: int) -> str:
 
 
 def watched(program: str, kind: Kind, address: str | None) -> Contender:
-    """With a web server, if it has an address."""
+    """Returns Nerodia as a contender; with a web server if an address is given."""
     contender = nerodia(program, kind, DEFAULT_RUNTIME, 1)
     server = f"http.address={address}" if address else "http.enabled=false"
     return replace(contender, command=[*contender.command, "--set", server])
@@ -81,7 +81,7 @@ def _script(kind: Kind) -> str:
 
 
 def install_bytewax(work: Path, python: str) -> str:
-    """Gives the Python that has it."""
+    """Returns a Python that has Bytewax."""
     venv = work / "venv"
     subprocess.run([python, "-m", "venv", venv], check=True, stdout=sys.stderr)
     pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", BYTEWAX]
@@ -90,7 +90,7 @@ def install_bytewax(work: Path, python: str) -> str:
 
 
 def fastest_python(work: Path) -> str:
-    """Of python3 here and the system's: a build without optimisations, as pyenv makes them, would flatter Nerodia."""
+    """Returns the faster of two python3: a build without optimisations, as pyenv makes it, would flatter Nerodia."""
     found = filter(None, [shutil.which("python3"), shutil.which("python3", path="/usr/bin")])
     pythons = sorted({said_by([python, "-c", "import sys; print(sys.executable)"]) for python in found})
     if len(pythons) == 1:
@@ -101,7 +101,7 @@ def fastest_python(work: Path) -> str:
 
 
 def check_results(contenders: list[Contender], sample: Path) -> None:
-    """Only programs that do the same can be compared."""
+    """Checks that all programs do the same, because only then they can be compared."""
     first, *others = contenders
     expected = _results(first, sample)
     for contender in others:

@@ -14,19 +14,19 @@ POOL = 10_000  # different orders; after them only the id is new
 
 
 def order_tails() -> list[bytes]:
-    """Orders as JSON lines, each without its beginning `{"id":N`."""
+    """Returns orders as JSON lines, each without its beginning `{"id":N`."""
     draw = random.Random(SEED)
     return [_order_tail(draw) for _ in range(POOL)]
 
 
 def orders() -> Iterator[bytes]:
-    """Orders without end, numbered from 0."""
+    """Yields orders without end, numbered from 0."""
     for number, tail in zip(itertools.count(), itertools.cycle(order_tails())):
         yield b'{"id":%d%s' % (number, tail)
 
 
 def sums() -> Iterator[bytes]:
-    """The README's line without end."""
+    """Repeats the README's line without end."""
     return itertools.repeat(b"[11, 6, 20, 5]\n")
 
 

@@ -19,14 +19,14 @@ from report import machine, said_by, table
 ROOT = HERE.parent.parent
 PARTITIONS = 12
 WANTED = 1.2
-# Orders a second that come while lag is measured, and for how long.
+# Orders per second that come while lag is measured, and for how long.
 TRAFFIC = 20_000
 TRAFFIC_SECONDS = 15
 
 
 @dataclass
 class Moved:
-    """What it took to move all messages from one topic to another."""
+    """Cost of moving all messages from one topic to another."""
 
     cpu: float
     wall: float
@@ -35,7 +35,7 @@ class Moved:
 
 @dataclass
 class Lag:
-    """Orders that had no result yet, looked at again and again while more came."""
+    """Number of orders without a result, measured repeatedly while more came."""
 
     median: float
     worst: int
@@ -46,7 +46,7 @@ def progress(text: str) -> None:
 
 
 class Cluster:
-    """A broker of this run's own."""
+    """Broker that only this run uses."""
 
     def __init__(self, plain: Path) -> None:
         self.plain = str(plain)
@@ -70,7 +70,7 @@ class Cluster:
 
     @contextmanager
     def filling(self, topic: str, source: Path, rate: int) -> Iterator[subprocess.Popen[bytes]]:
-        """Orders come to `topic` steadily."""
+        """Writes orders to `topic` at a steady rate."""
         pace = [sys.executable, __file__, "--pace", str(rate), "--seconds", str(TRAFFIC_SECONDS), str(source)]
         with (
             subprocess.Popen(pace, stdout=subprocess.PIPE) as lines,
@@ -127,7 +127,7 @@ class Bench:
         return commands
 
     def lag(self, processes: int) -> Lag:
-        """Of a group of so many processes, from when each has partitions."""
+        """Measures a group of this many processes, from the time when each has partitions."""
         source, target = self.cluster.topic(f"live-{self.topics}"), self.fresh()
         samples = []
         with running(self.commands(source, target, processes)) as group:
@@ -173,7 +173,7 @@ class Bench:
 
 @contextmanager
 def running(commands: list[list[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """None of them outlives the measurement."""
+    """Starts commands, and ends them with the measurement."""
     started = [subprocess.Popen(command) for command in commands]
     try:
         yield started
@@ -185,7 +185,7 @@ def running(commands: list[list[str]]) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 def pace(source: str, rate: int, seconds: float) -> None:
-    """Lines of `source` to standard output, so many a second."""
+    """Writes lines of `source` to standard output at this rate per second."""
     began, sent = time.monotonic(), 0
     with open(source, "rb") as lines:
         while (elapsed := time.monotonic() - began) < seconds:

@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass
 class Usage:
-    """Seconds."""
+    """Times, in seconds."""
 
     wall: float
     cpu: float
@@ -41,7 +41,7 @@ class Usage:
 
 @dataclass
 class Memory:
-    """Bytes resident."""
+    """Resident memory, in bytes."""
 
     peak: float
     steady: float
@@ -50,7 +50,7 @@ class Memory:
 
 
 def run(contender: Contender, source: Path) -> Usage:
-    """Feeds it `source`, throws its output away. The processor time is that of its whole process tree."""
+    """Runs a program with `source` as input, and discards its output. The processor time is that of the process tree."""
     began = time.perf_counter()
     with _started(contender, source, subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -60,16 +60,16 @@ def run(contender: Contender, source: Path) -> Usage:
 
 
 def run_asked(contender: Contender, source: Path, urls: list[str]) -> Usage:
-    """As `run`, while all of `urls` are asked every second, as monitors do."""
+    """Does the same as `run`, while all of `urls` are requested every second, as monitors do."""
     answers = dict.fromkeys(urls, 0)
     over = threading.Event()
-    # No proxy knows of what runs here.
+    # No proxy can reach what runs here.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def ask() -> None:
         while not over.is_set():
             for url in urls:
-                # It has to start first, and ends in between.
+                # The server must start first, and may end meanwhile.
                 with suppress(OSError, http.client.HTTPException), opener.open(url, timeout=5) as answer:
                     answers[url] += bool(answer.read())
             over.wait(1 if any(answers.values()) else 0.05)
@@ -87,7 +87,7 @@ def run_asked(contender: Contender, source: Path, urls: list[str]) -> Usage:
 
 
 def two_at_once(contender: Contender, source: Path) -> float:
-    """Seconds until two of it are done, each with all of `source`."""
+    """Returns the seconds until two processes are done, each with all of `source`."""
     began = time.perf_counter()
     with _started(contender, source, subprocess.DEVNULL) as one, _started(contender, source, subprocess.DEVNULL) as two:
         one.wait()
@@ -101,7 +101,7 @@ def output(contender: Contender, source: Path) -> bytes:
 
 
 def first_output(contender: Contender, message: bytes) -> float:
-    """Seconds from before it is started to its first byte of output. Its input stays open meanwhile."""
+    """Returns the seconds from before the start to the first byte of output. The input stays open meanwhile."""
     began = time.perf_counter()
     with subprocess.Popen(
         contender.command,
@@ -122,7 +122,7 @@ def first_output(contender: Contender, message: bytes) -> float:
 
 
 def memory(contender: Contender, source: Path) -> Memory:
-    """Samples it while it works. What is steady is the median of the second half of the samples."""
+    """Samples the memory of a running program. The steady value is the median of the second half of the samples."""
     samples: list[dict[str, int]] = []
     busiest = 0
     with _started(contender, source, subprocess.DEVNULL) as process:
@@ -141,7 +141,7 @@ def memory(contender: Contender, source: Path) -> Memory:
 
 
 def read_anew(files: Iterable[Path]) -> None:
-    """Has the kernel forget its pages of these files, as if the machine had just started."""
+    """Makes the kernel forget its pages of these files, as if the machine had just started."""
     for path in files:
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -149,7 +149,7 @@ def read_anew(files: Iterable[Path]) -> None:
 
 
 def busy_seconds() -> float:
-    """What all processors of the machine have worked since it started."""
+    """Returns the time that all processors of the machine have worked since its start."""
     user, nice, system, _idle, _waiting, irq, soft_irq = map(int, Path("/proc/stat").read_text().split()[1:8])
     return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
 
@@ -173,7 +173,7 @@ def _started(contender: Contender, source: Path, stdout: int) -> Iterator[subpro
 
 
 def _status(pid: int) -> dict[str, int]:
-    """What /proc knows of its memory, in bytes; nothing once it has ended."""
+    """Returns a process's memory from /proc, in bytes; nothing after it has ended."""
     try:
         text = "".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("status", "smaps_rollup"))
     except (FileNotFoundError, ProcessLookupError):
@@ -182,7 +182,7 @@ def _status(pid: int) -> dict[str, int]:
 
 
 def _guests_at_work(pid: int) -> int:
-    """Guests whose threads have worked for 50 ms or more: starting takes far less."""
+    """Returns the guests whose threads have worked for 50 ms or more: a start takes far less."""
     least = 0.05 * os.sysconf("SC_CLK_TCK")
     count = 0
     for task in Path(f"/proc/{pid}/task").glob("*/stat"):

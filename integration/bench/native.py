@@ -1,4 +1,4 @@
-"""The bare loop that Nerodia is measured beside: `python3 native.py SCRIPT < lines > lines`."""
+"""The bare loop with which Nerodia is compared: `python3 native.py SCRIPT < lines > lines`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-//! Plain Kafka clients for the benchmark: what moving messages costs when nothing is done to them.
+//! Plain Kafka clients for the benchmark: the cost of moving messages when nothing is done to them.
 //!
 //!     plain produce ADDRESSES TOPIC < lines     one message a line, keyed by its number
 //!     plain forward ADDRESSES FROM TO GROUP     from one topic to another, to its end, headers and keys kept
@@ -38,7 +38,7 @@ fn client(addresses: &str) -> ClientConfig {
     config
 }
 
-/// As the engine's own output: idempotent, Java's partitioner, no limit but memory.
+/// Creates a producer like the engine's own output: idempotent, with Java's partitioner, and no limit except memory.
 fn producer(addresses: &str) -> Producer {
     let mut config = client(addresses);
     config
@@ -91,7 +91,7 @@ fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
         loop {
             match consumer.fetch_watermarks(topic, partition, PATIENCE) {
                 Ok((_, end)) => return (partition, end),
-                // A topic that was just made may have no leader yet.
+                // A new topic may have no leader yet.
                 Err(error) => assert!(began.elapsed() < PATIENCE, "{topic} {partition}: {error}"),
             }
             std::thread::sleep(Duration::from_millis(50));

@@ -1,4 +1,4 @@
-"""Puts the figures into tables that read well on a terminal and in Markdown."""
+"""Formats the figures as tables that are readable on a terminal and in Markdown."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Goal:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """The first column is text, the others are figures."""
+    """Returns a table whose first column is text; the others are figures."""
     widths = [max(map(len, column)) for column in zip(head, *rows)]
 
     def line(cells: list[str]) -> str:

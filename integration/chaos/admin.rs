@@ -1,4 +1,5 @@
-//! What is asked of the brokers, and done to topics, in the middle of chaos: nothing here fails, it is tried again later.
+//! Requests to the brokers, and changes of topics, during the chaos: none of them fails the test; they are tried again
+//! later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use support::{Cluster, kafka_sh};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients of its own.
-pub struct Admin {
+/// Clients that only this module uses.
+pub(crate) struct Admin {
     admin: AdminClient<DefaultClientContext>,
     consumer: BaseConsumer,
     addresses: String,
@@ -23,7 +24,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    pub fn new(cluster: &Cluster) -> Self {
+    pub(crate) fn new(cluster: &Cluster) -> Self {
         Self {
             admin: cluster.client().create().expect("an admin client"),
             consumer: cluster.client().create().expect("a consumer"),
@@ -34,8 +35,8 @@ impl Admin {
         }
     }
 
-    /// Makes a topic, unless it is there; whether it is.
-    pub fn make(&self, topic: &str, partitions: i32) -> bool {
+    /// Creates a topic if it does not exist. Returns whether it exists.
+    pub(crate) fn make(&self, topic: &str, partitions: i32) -> bool {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(3))
             .set("min.insync.replicas", "2");
         let made = self
@@ -45,8 +46,8 @@ impl Admin {
             && self.partitions(topic) == Some(partitions)
     }
 
-    /// Gives a topic more partitions, unless it has them; whether it has.
-    pub fn grow(&self, topic: &str, partitions: i32) -> bool {
+    /// Gives a topic more partitions if it has fewer. Returns whether it has them.
+    pub(crate) fn grow(&self, topic: &str, partitions: i32) -> bool {
         let count = usize::try_from(partitions).expect("some");
         let new = NewPartitions::new(topic, count);
         let grown = self
@@ -56,15 +57,15 @@ impl Admin {
             && self.partitions(topic) == Some(partitions)
     }
 
-    /// Deletes a topic, unless it is gone; whether it is.
-    pub fn delete(&self, topic: &str) -> bool {
+    /// Deletes a topic if it exists. Returns whether it is gone.
+    pub(crate) fn delete(&self, topic: &str) -> bool {
         let deleted = self
             .runtime
             .block_on(self.admin.delete_topics(&[topic], &options()));
         is_done(&deleted, RDKafkaErrorCode::UnknownTopicOrPartition)
     }
 
-    /// How many partitions a topic has, if each has a leader.
+    /// Returns the number of partitions of a topic, if each has a leader.
     fn partitions(&self, topic: &str) -> Option<i32> {
         let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE).ok()?;
         let topic = metadata.topics().iter().find(|one| one.name() == topic)?;
@@ -73,8 +74,8 @@ impl Admin {
         led.then_some(count)
     }
 
-    /// The end of each partition of a topic.
-    pub fn ends(&self, topic: &str) -> Option<BTreeMap<i32, i64>> {
+    /// Returns the end of each partition of a topic.
+    pub(crate) fn ends(&self, topic: &str) -> Option<BTreeMap<i32, i64>> {
         let end = |partition| {
             let marks = self.consumer.fetch_watermarks(topic, partition, PATIENCE);
             marks.ok().map(|(_, end)| (partition, end))
@@ -82,8 +83,8 @@ impl Admin {
         (0..self.partitions(topic)?).map(end).collect()
     }
 
-    /// The position of a group in each partition of a topic, where it has one.
-    pub fn positions(&self, group: &str, topic: &str) -> Option<BTreeMap<i32, Option<i64>>> {
+    /// Returns the position of a group in each partition of a topic, if it has one.
+    pub(crate) fn positions(&self, group: &str, topic: &str) -> Option<BTreeMap<i32, Option<i64>>> {
         let mut config = rdkafka::ClientConfig::new();
         config
             .set("bootstrap.servers", &self.addresses)
@@ -104,8 +105,8 @@ impl Admin {
         Some(list.elements().into_iter().map(position).collect())
     }
 
-    /// Whether a group has committed all of a topic.
-    pub fn is_committed(&self, group: &str, topic: &str) -> bool {
+    /// Returns whether a group has committed all of a topic.
+    pub(crate) fn is_committed(&self, group: &str, topic: &str) -> bool {
         let (Some(ends), Some(positions)) = (self.ends(topic), self.positions(group, topic)) else {
             return false;
         };
@@ -114,8 +115,8 @@ impl Admin {
     }
 }
 
-/// In the new protocol the session is the group's.
-pub fn shorten_session(cluster: &Cluster, group: &str) {
+/// Shortens the session timeout of a group. In the new protocol it is a property of the group.
+pub(crate) fn shorten_session(cluster: &Cluster, group: &str) {
     kafka_sh(&[
         "tool",
         "ConfigCommand",
@@ -137,7 +138,7 @@ fn options() -> AdminOptions {
         .request_timeout(Some(PATIENCE))
 }
 
-/// Done now, or at a try before of which no answer came.
+/// Returns whether the change is made, now or by an earlier try that got no answer.
 fn is_done(results: &KafkaResult<Vec<TopicResult>>, already: RDKafkaErrorCode) -> bool {
     results.as_ref().is_ok_and(|results| {
         let done = |one: &TopicResult| match one {

@@ -1,4 +1,4 @@
-//! The judge: reads all topics as any consumer would, and knows nothing of the engine.
+//! Checker: reads all topics as any consumer would, and knows nothing of the engine.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,21 +16,22 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-/// No more examples of one kind of problem than this.
+/// Most examples of one kind of problem.
 const EXAMPLES: usize = 5;
 
-/// What has come of each order.
+/// Results of all orders.
 #[derive(Default)]
-pub struct Checker {
-    /// Of each input partition, by number.
+pub(crate) struct Checker {
+    /// Orders of each input partition, by number.
     orders: Vec<Vec<Order>>,
-    /// Which partition that is, and which place it has there.
+    /// Topic and partition of each input partition, by its index in `orders`.
     streams: Vec<(String, i32)>,
     places: HashMap<(String, i32), usize>,
-    /// The last number whose first arrival was seen: by place, its partition, input partition and, of dead letters, kind.
-    /// Those of one kind are in order, and no others: what a broker refuses is known later than what a script does.
+    /// Number of the last order whose first arrival was seen, by place, its partition, input partition and, for dead
+    /// letters, kind. Only orders of one kind are in order: what a broker refuses is known later than what a script
+    /// refuses.
     last: HashMap<(Place, i32, usize, Option<Kind>), i64>,
-    /// Between which times a chosen topic went: see [`Deleted`].
+    /// Times between which a chosen topic was deleted: see [`Deleted`].
     gone: [Option<(i64, i64)>; GONE],
     pub owners: Owners,
     pub results: u64,
@@ -38,8 +39,8 @@ pub struct Checker {
     pub duplicates: u64,
     unprocessed: Problems,
     disordered: Problems,
-    /// The same, of dead letters of what brokers have refused. Outside of transactions a refusal is known when the messages
-    /// after it may be written already, and they are in other partitions: docs/kafka.md promises no order of these.
+    /// Disorder among dead letters of what brokers have refused. Outside of transactions a refusal may be known only
+    /// after later messages are written, and these are in other partitions: docs/kafka.md promises no order for them.
     late_refusals: Problems,
     old: Problems,
     input: Problems,
@@ -48,13 +49,13 @@ pub struct Checker {
 }
 
 struct Order {
-    /// When it was made, in milliseconds since the epoch.
+    /// Time at which the order was made, in milliseconds since the epoch.
     at: i64,
     kind: Kind,
-    /// How often it lies in the input: an idempotent producer that lost all its brokers may write the last ones again.
+    /// Number of copies in the input: an idempotent producer that lost all its brokers may write the last orders again.
     copies: u32,
     arrivals: u32,
-    /// From when it was made till its first arrival.
+    /// Time from the order's creation to its first arrival.
     delay: i64,
 }
 
@@ -74,13 +75,13 @@ impl Problems {
 }
 
 impl Checker {
-    /// What was written is what lies in the input, not what the producer believes.
-    pub fn read_input(&mut self, cluster: &Cluster, topic: &str) {
+    /// Reads the orders from the input, because the producer may be wrong about what was written.
+    pub(crate) fn read_input(&mut self, cluster: &Cluster, topic: &str) {
         cluster.for_each(topic, |record| self.order(topic, &record));
     }
 
-    /// What lay in an input topic when it was deleted.
-    pub fn take_input(&mut self, records: &[Record]) {
+    /// Takes in the records of an input topic from before it was deleted.
+    pub(crate) fn take_input(&mut self, records: &[Record]) {
         for record in records {
             let value = record.value();
             self.order(value["t"].as_str().unwrap_or_default(), record);
@@ -126,8 +127,9 @@ impl Checker {
         })
     }
 
-    /// Everything that was written: results where they belong, dead letters, and nothing where nothing can be.
-    pub fn read_output(
+    /// Checks everything that was written: results in their topics, dead letters, and nothing in a topic that refuses
+    /// everything.
+    pub(crate) fn read_output(
         &mut self,
         cluster: &Cluster,
         pipeline: &Pipeline,
@@ -213,7 +215,7 @@ impl Checker {
         }
     }
 
-    /// Which order, if this is what is to be made from it, and where that is to be.
+    /// Returns the order from which this record is made, if the record and its topic are as expected.
     fn made_from(&self, record: &Record, value: &Value, place: Place) -> Option<(usize, i64)> {
         let topic = value["t"].as_str()?;
         let partition = i32::try_from(value["p"].as_i64()?).ok()?;
@@ -227,7 +229,7 @@ impl Checker {
         };
         let sent = id.headers();
         let right = if place == Place::Dead {
-            // As it came, and why.
+            // The original order, and the reason of its failure.
             value["at"] == order.at
                 && value["items"].is_array()
                 && record.headers.starts_with(&sent)
@@ -246,7 +248,7 @@ impl Checker {
         right.then_some((stream, n))
     }
 
-    /// Whether an order may become a dead letter that was written then.
+    /// Returns whether an order may become a dead letter that was written at this time.
     fn may_die(&self, order: &Order, letter: &Record) -> bool {
         match order.kind {
             Kind::Gone(index) => self.gone[index]

@@ -1,4 +1,4 @@
-//! What befalls the brokers.
+//! Faults of the brokers.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,22 +11,22 @@ use super::order::now;
 use super::plan::{Fault, Plan};
 use super::timeline::Timeline;
 
-/// How long after an outage the cluster may still be busy with it: leaders, coordinators, sessions.
+/// Time after an outage in which the cluster may still be busy with it: leaders, coordinators, sessions.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
-/// How long a record for a topic that was deleted may wait for it: librdkafka takes it for one that was just made and that
-/// not all brokers know yet (`topic.metadata.propagation.max.ms`, 30 s). The output waits with it.
+/// Time for which a record may wait for a topic that was deleted: librdkafka takes the topic for a new one that not all
+/// brokers know yet (`topic.metadata.propagation.max.ms`, 30 s). The output waits with it.
 const GONE_FOR_SURE: Duration = Duration::from_secs(40);
 
-/// The brokers, and when they were not well.
-pub struct Brokers<'a> {
+/// Brokers of the cluster, and their outages.
+pub(crate) struct Brokers<'a> {
     cluster: &'a Cluster,
     timeline: &'a Timeline,
-    /// From when till when; the last may be going on.
+    /// Begin and end of each outage; the last one may still continue.
     outages: Mutex<Vec<(Instant, Option<Instant>)>>,
-    /// The same in milliseconds since the epoch, those that are over.
+    /// Begin and end of past outages, in milliseconds since the epoch.
     past: Mutex<Vec<(i64, i64)>>,
-    /// When topics that scripts choose were deleted.
+    /// Times at which topics that scripts choose were deleted.
     deletions: Mutex<Vec<Instant>>,
     pub kills: AtomicU32,
     pub pauses: AtomicU32,
@@ -34,7 +34,7 @@ pub struct Brokers<'a> {
 }
 
 impl<'a> Brokers<'a> {
-    pub fn new(cluster: &'a Cluster, timeline: &'a Timeline) -> Self {
+    pub(crate) fn new(cluster: &'a Cluster, timeline: &'a Timeline) -> Self {
         Self {
             cluster,
             timeline,
@@ -47,8 +47,8 @@ impl<'a> Brokers<'a> {
         }
     }
 
-    /// Does what the plan says, one fault after the other.
-    pub fn follow(&self, plan: &Plan, began: Instant) {
+    /// Carries out the faults of the plan, one after the other.
+    pub(crate) fn follow(&self, plan: &Plan, began: Instant) {
         for &(at, fault) in &plan.brokers {
             thread::sleep(at.saturating_sub(began.elapsed()));
             self.outages.lock().unwrap().push((Instant::now(), None));
@@ -83,7 +83,7 @@ impl<'a> Brokers<'a> {
                 let all = 1..=self.cluster.brokers;
                 all.for_each(|broker| self.cluster.broker("kill", broker));
                 thread::sleep(down);
-                // One alone is not waited for: it cannot be ready before the others are.
+                // No wait for the single broker: it cannot be ready before the others are.
                 self.cluster.broker("start", 1);
                 self.cluster.make_whole();
                 self.note("all brokers are back".into());
@@ -96,18 +96,18 @@ impl<'a> Brokers<'a> {
         self.note(format!("broker {broker} is back"));
     }
 
-    /// Once chaos is over.
-    pub fn start_all(&self) {
+    /// Starts all brokers, after the chaos.
+    pub(crate) fn start_all(&self) {
         self.cluster.make_whole();
     }
 
-    /// A topic that scripts choose is deleted now.
-    pub fn note_deletion(&self) {
+    /// Notes that a topic that scripts choose is deleted now.
+    pub(crate) fn note_deletion(&self) {
         self.deletions.lock().unwrap().push(Instant::now());
     }
 
-    /// Whether all brokers were well all the time since then, and took what was written.
-    pub fn were_well(&self, since: Instant) -> bool {
+    /// Returns whether all brokers were up all the time since then, and accepted what was written.
+    pub(crate) fn were_well(&self, since: Instant) -> bool {
         let outages = self.outages.lock().unwrap();
         let deletions = self.deletions.lock().unwrap();
         outages
@@ -116,14 +116,14 @@ impl<'a> Brokers<'a> {
             && deletions.iter().all(|at| *at + GONE_FOR_SURE < since)
     }
 
-    /// Whether all brokers run at this moment.
-    pub fn are_up(&self) -> bool {
+    /// Returns whether all brokers are running now.
+    pub(crate) fn are_up(&self) -> bool {
         let outages = self.outages.lock().unwrap();
         outages.last().is_none_or(|(_, till)| till.is_some())
     }
 
-    /// When they were not, in milliseconds since the epoch.
-    pub fn outages(&self) -> Vec<(i64, i64)> {
+    /// Returns the outages, in milliseconds since the epoch.
+    pub(crate) fn outages(&self) -> Vec<(i64, i64)> {
         self.past.lock().unwrap().clone()
     }
 

@@ -1,4 +1,4 @@
-//! The processes, and what befalls them. What is waited for stands in `waits`.
+//! Processes of the group, and what happens to them. Module `waits` contains the waits.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,48 +17,48 @@ use super::plan::Random;
 use super::process::{Ended, Process};
 use super::timeline::Timeline;
 
-pub const PROCESSES: usize = 3;
-pub const SHUTDOWN: Duration = Duration::from_secs(10);
-/// What ending may take beyond `shutdown_timeout`, on a busy machine.
+pub(crate) const PROCESSES: usize = 3;
+pub(crate) const SHUTDOWN: Duration = Duration::from_secs(10);
+/// Time that an end may take in addition to `shutdown_timeout`, on a busy machine.
 const SLACK: Duration = Duration::from_secs(20);
 
-/// All processes, those that were as well.
-pub struct Fleet<'a> {
+/// All processes, including those that have ended.
+pub(crate) struct Fleet<'a> {
     pub pipeline: &'a Pipeline,
     pub timeline: &'a Timeline,
     folder: tempfile::TempDir,
     pub slots: Vec<Slot>,
     pub counts: Counts,
-    /// Who was stopped, from when till when.
+    /// Processes that were stopped (SIGSTOP), with begin and end.
     pub pauses: Vec<Pause>,
     pub problems: Vec<String>,
 }
 
-/// How often what happened.
+/// Counts of what happened.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub starts: u32,
     pub kills: u32,
     pub terms: u32,
-    /// Stopped for longer than the group waits for them; they do not know that others have their partitions.
+    /// Processes that were stopped for longer than the group waits; they do not know that others have their partitions.
     pub pauses: u32,
-    /// Of those that were ended: by exit code, or -15 for those that had not started yet.
+    /// Ends of processes that were asked to end, by exit code, or -15 for those that had not started yet.
     pub codes: HashMap<i32, u32>,
-    /// Ended after `shutdown_timeout`, while Kafka was away or guests were killed.
+    /// Ends after `shutdown_timeout`, while Kafka was away or guests were killed.
     pub late: u32,
-    /// Gave up at the start since Kafka was away.
+    /// Processes that gave up at the start because Kafka was away.
     pub unreachable: u32,
 }
 
-/// The place of one process at a time.
+/// Slot for one process at a time.
 #[derive(Default)]
-pub struct Slot {
+pub(crate) struct Slot {
     pub running: Option<Process>,
     starts: u32,
 }
 
 impl<'a> Fleet<'a> {
-    pub fn new(pipeline: &'a Pipeline, timeline: &'a Timeline) -> Self {
+    pub(crate) fn new(pipeline: &'a Pipeline, timeline: &'a Timeline) -> Self {
         let folder = tempfile::Builder::new().prefix("nerodia-chaos-").tempdir();
         Self {
             pipeline,
@@ -71,7 +71,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    pub fn start(&mut self, index: usize) {
+    pub(crate) fn start(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.starts += 1;
         let name = format!("process-{}-{}", index + 1, slot.starts);
@@ -83,7 +83,7 @@ impl<'a> Fleet<'a> {
         fs::write(&config, self.pipeline.config(index + 1, &name)).expect("written");
         let mut command = nerodia(["run", "-c"]).arg(&config);
         if self.pipeline.wanted.deaths {
-            // So long that what sleeps comes to its end now and then.
+            // Long enough that scripts that sleep sometimes finish.
             command = command.env("NERODIA_TEST_KILL_GUESTS_AFTER", "4s");
         }
         let child = command.spawn_logging_to(&log);
@@ -99,7 +99,7 @@ impl<'a> Fleet<'a> {
         });
     }
 
-    pub fn start_all(&mut self, brokers: Option<&Brokers<'_>>) {
+    pub(crate) fn start_all(&mut self, brokers: Option<&Brokers<'_>>) {
         for index in 0..PROCESSES {
             let running = &self.slots[index].running;
             if running.as_ref().is_none_or(|one| one.sent.is_some()) {
@@ -109,7 +109,7 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Waits for one that was told to end; it is judged later, by `reap`, unless it hangs.
+    /// Waits for a process that was asked to end; `reap` judges it later, unless it hangs.
     fn await_end(&mut self, index: usize, brokers: Option<&Brokers<'_>>) {
         let Some(process) = &mut self.slots[index].running else {
             return;
@@ -124,7 +124,7 @@ impl<'a> Fleet<'a> {
         self.reap(index, brokers);
     }
 
-    pub fn send(&mut self, index: usize, signal: Signal) {
+    pub(crate) fn send(&mut self, index: usize, signal: Signal) {
         let Some(process) = &mut self.slots[index].running else {
             return;
         };
@@ -166,8 +166,8 @@ impl<'a> Fleet<'a> {
             .for_each(|one| one.resume(timeline));
     }
 
-    /// Every few seconds one is killed, ended or started; now and then one is stopped for a while.
-    pub fn churn(&mut self, mut random: Random, brokers: &Brokers<'_>, over: &AtomicBool) {
+    /// Kills, ends or starts a process every few seconds, and sometimes stops one for some time.
+    pub(crate) fn churn(&mut self, mut random: Random, brokers: &Brokers<'_>, over: &AtomicBool) {
         let seconds = Duration::from_secs;
         let mut due = Instant::now() + seconds(2);
         while !over.load(Ordering::Relaxed) {
@@ -185,7 +185,7 @@ impl<'a> Fleet<'a> {
                 running.is_some_and(|one| one.sent.is_none() && one.paused.is_none())
             });
             let up: Vec<usize> = up.collect();
-            // The more are down, the likelier one is started.
+            // The more processes are down, the more likely one is started.
             let start = random.below(PROCESSES as u64 + 1) < 2 * down.len() as u64;
             if start {
                 self.start(random.pick(&down));
@@ -205,11 +205,11 @@ impl<'a> Fleet<'a> {
         self.resume_those_due(end);
     }
 
-    pub fn reap_all(&mut self, brokers: Option<&Brokers<'_>>) {
+    pub(crate) fn reap_all(&mut self, brokers: Option<&Brokers<'_>>) {
         (0..PROCESSES).for_each(|index| self.reap(index, brokers));
     }
 
-    /// Judges one that has ended, or hangs.
+    /// Judges a process that has ended, or that hangs.
     fn reap(&mut self, index: usize, brokers: Option<&Brokers<'_>>) {
         let Some(process) = &mut self.slots[index].running else {
             return;
@@ -250,8 +250,8 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Lines with this text in all logs.
-    pub fn logged(&self, text: &str) -> usize {
+    /// Returns the number of lines with this text in all logs.
+    pub(crate) fn logged(&self, text: &str) -> usize {
         let files = fs::read_dir(self.folder.path()).expect("our folder");
         let files = files.map(|file| file.expect("a file").path());
         let logs = files.filter(|path| path.extension().is_some_and(|one| one == "log"));
@@ -260,7 +260,7 @@ impl<'a> Fleet<'a> {
             .sum()
     }
 
-    pub fn keep_logs(&mut self) -> PathBuf {
+    pub(crate) fn keep_logs(&mut self) -> PathBuf {
         self.folder.disable_cleanup(true);
         self.folder.path().to_owned()
     }

@@ -1,12 +1,12 @@
-//! On what a run ran.
+//! Description of the machine of a run.
 
 use std::fs;
 use std::process::Command;
 
 use support::root;
 
-/// `(name, value)`, for the head of a report.
-pub fn machine() -> Vec<(&'static str, String)> {
+/// Returns pairs of name and value, for the head of a report.
+pub(crate) fn machine() -> Vec<(&'static str, String)> {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;

@@ -1,15 +1,17 @@
-//! Nothing is lost, changed or out of order, whatever dies: three Nerodia processes of one group and three brokers,
-//! any of which is killed, ended, stopped or started at any moment, and guests as well. Meanwhile topics are made and
-//! deleted, partitions are added, some messages take seconds, and some results are what brokers refuse.
+//! Checks that nothing is lost, changed or out of order, whatever dies: there are three Nerodia processes of one group
+//! and three brokers, any of which is killed, ended, stopped or started at any moment, and guests are killed as well.
+//! Meanwhile topics are created and deleted, partitions are added, some messages take seconds, and brokers refuse some
+//! results.
 //!
-//! By itself this is the short form. `scripts/chaos.sh` runs the long one, by the environment:
+//! Without settings this is the short form. `scripts/chaos.sh` runs the long one, by these variables of the
+//! environment:
 //!
-//! - `NERODIA_CHAOS`: how long the chaos lasts; `30s` without it
-//! - `NERODIA_CHAOS_SEED`: the number that all chance comes from; a new one without it. Every run prints its own.
-//! - `NERODIA_CHAOS_RATE`: orders a second; 600 without it
-//! - `NERODIA_CHAOS_WITHOUT`: faults that are left out, with commas between them: see `plan::Wanted`
+//! - `NERODIA_CHAOS`: duration of the chaos; `30s` without it
+//! - `NERODIA_CHAOS_SEED`: seed of all random choices; a new one without it. Every run prints its seed.
+//! - `NERODIA_CHAOS_RATE`: orders per second; 600 without it
+//! - `NERODIA_CHAOS_WITHOUT`: faults that are left out, separated by commas: see `plan::Wanted`
 //! - `NERODIA_CHAOS_REPORT`: the file to which a report is written
-//! - `NERODIA_CHAOS_KEEP`: keep all logs, also when all is well
+//! - `NERODIA_CHAOS_KEEP`: keep all logs, even if there is no problem
 
 mod admin;
 mod checker;
@@ -48,17 +50,18 @@ use topics::Topics;
 
 /// Partitions of the main topic that are written to, and of the output.
 pub const PARTITIONS: i32 = 6;
-/// How long the group may commit nothing once all is well again. What has piled up takes as long as the machine needs.
+/// Time without any commit after which the run gives up, once everything is up again. Work that has queued up takes as
+/// long as the machine needs.
 const CATCH_UP: Duration = Duration::from_secs(240);
 
-/// What is promised, and how the group shares its partitions.
+/// Promise of delivery, and the way in which the group shares its partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Results may come twice.
+    /// At least once: results may come twice.
     AtLeastOnce,
-    /// No result comes twice, and members are static.
+    /// Exactly once: no result comes twice, and members are static.
     ExactlyOnce,
-    /// At least once, and the brokers share the partitions out (KIP-848).
+    /// At least once, and the brokers assign the partitions (KIP-848).
     ConsumerProtocol,
 }
 
@@ -87,7 +90,7 @@ fn variable<T>(name: &str, otherwise: T, parse: impl Fn(&str) -> Option<T>) -> T
 }
 
 fn run(form: Form) {
-    // The machine is one run's: two would only starve each other.
+    // One run at a time: two runs would only take the machine from each other.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME
         .lock()
@@ -99,7 +102,7 @@ fn run(form: Form) {
     let seed = variable("NERODIA_CHAOS_SEED", Random::any_seed(), |text| {
         text.parse().ok()
     });
-    // What piles up while Kafka is away is to be through in a minute, on two slow cores too.
+    // Work that queues up while Kafka is away should be done within a minute, even on two slow cores.
     let rate = variable("NERODIA_CHAOS_RATE", 600, |text| text.parse().ok());
     let wanted = variable("NERODIA_CHAOS_WITHOUT", Wanted::all(), Wanted::without);
     let timeline = Timeline::start();
@@ -224,7 +227,7 @@ fn run(form: Form) {
     );
 }
 
-/// What lies in the topics before there is a group: with `start_from_oldest: false` nobody reads it.
+/// Writes records to the topics before the group exists: with `start_from_oldest: false` they are not read.
 fn write_old(cluster: &Cluster, pipeline: &Pipeline) {
     for (topic, partitions) in [(&pipeline.main, PARTITIONS), (&pipeline.grows, GROWS_FROM)] {
         let old = (0..partitions).flat_map(|partition| {

@@ -1,4 +1,4 @@
-//! What an order is, and what is to become of it.
+//! Orders, and their expected results.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,40 +8,40 @@ use super::plan::Wanted;
 
 /// Keys of a partition; no other partition has them.
 const KEYS: i64 = 50;
-/// One order of a partition in so many makes its script sleep.
+/// Number of orders of a partition per slow one, whose script sleeps.
 const SLOW_EVERY: i64 = 6000;
-/// Chosen topics that are deleted while it runs.
-pub const GONE: usize = 2;
-/// Behind what any topic takes that looks at timestamps: the year 58,700, as of one who took microseconds.
+/// Number of chosen topics that are deleted during the run.
+pub(crate) const GONE: usize = 2;
+/// Timestamp later than any topic with a check of timestamps accepts: the year 58,700, as if written in microseconds.
 const FAR_FUTURE: i64 = 1_790_000_000_000_000;
 
-/// What its script makes of an order.
+/// Kind of an order, which decides its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A result for the output's own topic.
+pub(crate) enum Kind {
+    /// Result for the output's own topic.
     Plain,
-    /// A result for a topic that the script chooses.
+    /// Result for a topic that the script chooses.
     Chosen,
-    /// The same, and that topic is deleted while it runs.
+    /// Result for a chosen topic that is deleted during the run.
     Gone(usize),
-    /// An exception.
+    /// Exception of the script.
     Poison,
-    /// A timestamp that the topic refuses.
+    /// Result with a timestamp that the topic refuses.
     FarFuture,
-    /// No key, for a compacted topic.
+    /// Result without a key, for a compacted topic.
     Keyless,
-    /// More than the topic takes.
+    /// Result that is larger than the topic allows.
     TooLarge,
 }
 
-/// Where what is made of an order lies.
+/// Place of what is made from an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub(crate) enum Place {
     Output,
     Chosen,
     Gone(usize),
     Dead,
-    /// What refuses all that is sent to it.
+    /// Topic that refuses everything.
     Nowhere,
 }
 
@@ -57,8 +57,8 @@ impl Kind {
         Self::TooLarge,
     ];
 
-    /// The kind of the n-th order of a partition.
-    pub fn of(n: i64, wanted: &Wanted) -> Self {
+    /// Returns the kind of the n-th order of a partition.
+    pub(crate) fn of(n: i64, wanted: &Wanted) -> Self {
         let kind = match n % 1000 {
             7 => Self::Poison,
             107 => Self::FarFuture,
@@ -76,7 +76,7 @@ impl Kind {
         }
     }
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Chosen => "chosen",
@@ -89,20 +89,20 @@ impl Kind {
         }
     }
 
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether a broker refuses what is made of it, rather than the script.
-    pub fn is_refused(self) -> bool {
+    /// Returns whether a broker refuses the result, rather than the script.
+    pub(crate) fn is_refused(self) -> bool {
         match self {
             Self::FarFuture | Self::Keyless | Self::TooLarge | Self::Gone(_) => true,
             Self::Plain | Self::Chosen | Self::Poison => false,
         }
     }
 
-    /// Where its result lies; that of an order for a topic that is gone may be a dead letter as well.
-    pub fn place(self) -> Place {
+    /// Returns the place of the result; an order for a deleted topic may also become a dead letter.
+    pub(crate) fn place(self) -> Place {
         match self {
             Self::Plain => Place::Output,
             Self::Chosen => Place::Chosen,
@@ -112,23 +112,23 @@ impl Kind {
     }
 }
 
-/// Which order: topic, partition, number within it.
+/// Identity of an order: topic, partition, number within the partition.
 #[derive(Debug, Clone, Copy)]
-pub struct Id<'a> {
+pub(crate) struct Id<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub n: i64,
 }
 
-/// `(name, value)`, as headers are sent.
-pub type Headers = Vec<(String, Option<Vec<u8>>)>;
+/// Name and value of each header, as headers are sent.
+pub(crate) type Headers = Vec<(String, Option<Vec<u8>>)>;
 
 impl Id<'_> {
-    pub fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         format!("{}-p{}-k{}", self.topic, self.partition, self.n % KEYS)
     }
 
-    pub fn headers(self) -> Headers {
+    pub(crate) fn headers(self) -> Headers {
         vec![
             ("n".into(), Some(self.n.to_string().into_bytes())),
             ("none".into(), None),
@@ -136,8 +136,8 @@ impl Id<'_> {
         ]
     }
 
-    /// The order as it is written.
-    pub fn payload(self, wanted: &Wanted) -> Value {
+    /// Returns the order as it is written.
+    pub(crate) fn payload(self, wanted: &Wanted) -> Value {
         let Self {
             topic,
             partition,
@@ -152,38 +152,38 @@ impl Id<'_> {
             ],
             "text": "so that an order has about three hundred bytes, as those of the benchmark",
         });
-        // One after the other, so that at most moments, and in most rebalances, one is under way.
+        // One after the other, so that at most moments, and in most rebalances, one slow order is in flight.
         if wanted.slow && (n + 1000 * i64::from(partition)) % SLOW_EVERY == SLOW_EVERY / 10 {
             order["slow"] = (2 + n / SLOW_EVERY % 6).into();
         }
         order
     }
 
-    /// What was there before the group was, and which nobody is to read.
-    pub fn old(self) -> Value {
+    /// Returns an order from before the group, which must not be read.
+    pub(crate) fn old(self) -> Value {
         json!({ "t": self.topic, "p": self.partition, "n": -1, "at": now(), "kind": "old" })
     }
 
-    /// What is made of it, without who made it and when.
-    pub fn result(self, at: i64) -> Value {
+    /// Returns the result of the order, without the process that made it and the time.
+    pub(crate) fn result(self, at: i64) -> Value {
         json!({ "t": self.topic, "p": self.partition, "n": self.n, "at": at, "twice": 2 * self.n })
     }
 }
 
 /// Topics that scripts choose.
 #[derive(Debug, Clone)]
-pub struct Choices {
+pub(crate) struct Choices {
     pub chosen: String,
     pub gone: [String; GONE],
-    /// Takes no timestamp of tomorrow.
+    /// Topic that refuses timestamps of the next day.
     pub strict: String,
     pub compacted: String,
-    /// Takes no record of more than 2000 bytes.
+    /// Topic that refuses records of more than 2000 bytes.
     pub small: String,
 }
 
 impl Choices {
-    pub fn all(&self) -> Vec<&str> {
+    pub(crate) fn all(&self) -> Vec<&str> {
         let Self {
             chosen,
             gone: [first, second],
@@ -194,8 +194,8 @@ impl Choices {
         vec![chosen, first, second, strict, compacted, small]
     }
 
-    /// The script of the process `by`.
-    pub fn script(&self, by: &str) -> String {
+    /// Returns the script of the process `by`.
+    pub(crate) fn script(&self, by: &str) -> String {
         let Self {
             chosen,
             gone: [first, second],
@@ -230,8 +230,8 @@ elif kind == "too large":
     }
 }
 
-/// Milliseconds since the epoch.
-pub fn now() -> i64 {
+/// Returns the current time in milliseconds since the epoch.
+pub(crate) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("after 1970").as_millis() as i64
 }

@@ -1,58 +1,58 @@
-//! Who wrote what, in which order: whether a partition was given to another member before it was let go.
+//! Owners of partitions over time: whether a partition was given to another member before its owner let it go.
 //!
-//! From outside the group that shows in one way: results of the former owner that lie behind the first of the new one.
-//! Each result says which process made it, and when its script ran. That the former owner may have the partition again
-//! later is no fault; then its scripts ran later as well.
+//! From outside the group that is visible in one way: results of the former owner after the first result of the new
+//! one. Each result says which process made it, and when its script ran. The former owner may have the partition again
+//! later, which is no error; then its scripts ran later as well.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use super::order::Place;
 
-/// A partition cannot go to another member and back in less: a rebalance takes a heartbeat, 1 s here.
+/// Least time in which a partition can go to another member and come back: a rebalance takes a heartbeat, here 1 s.
 const FASTEST_RETURN: i64 = 500;
-/// For how long after it goes on, a process that was stopped may not know that its partitions are another's: results
-/// that it has handed to Kafka's client by then are sent. (With transactions they are refused.)
+/// Time after a stopped process continues, in which it may not know that another process has its partitions: results
+/// that it had given to Kafka's client by then are sent. (With transactions they are refused.)
 const AFTER_A_PAUSE: i64 = 10_000;
-/// How long a member may be cut off before the group gives its partitions away, and come back after that.
+/// Time for which a member may be cut off before the group assigns its partitions to others, and return after that.
 const AFTER_AN_OUTAGE: i64 = 40_000;
 
-/// A process was stopped (SIGSTOP), from when and for how long: milliseconds since the epoch.
+/// A stop of a process (SIGSTOP), with begin and duration in milliseconds since the epoch.
 #[derive(Debug, Clone)]
-pub struct Pause {
+pub(crate) struct Pause {
     pub name: String,
     pub from: i64,
     pub lasts: i64,
 }
 
-/// What excuses a process that writes what is no longer its own.
+/// Excuses for a process that writes for a partition that it no longer has.
 #[derive(Debug, Default, Clone)]
-pub struct Excuses {
+pub(crate) struct Excuses {
     pub pauses: Vec<Pause>,
-    /// Brokers that were not there, from when till when.
+    /// Begin and end of outages of brokers.
     pub outages: Vec<(i64, i64)>,
 }
 
-/// Where results of one input partition lie in their order: place, output partition, input partition.
+/// Results of one input partition that are in order: place, output partition, input partition.
 type Lane = (Place, i32, usize);
 
-/// One process has a partition, as far as one output partition shows.
+/// Time in which one process has a partition, as one output partition shows it.
 #[derive(Debug)]
 struct Tenure {
     by: String,
-    /// When its first script ran, and its first result was there.
+    /// Time at which its first script ran, and its first result was in the topic.
     ran: i64,
     appended: i64,
 }
 
-/// Results that came when another had the partition already.
+/// Result that came when another process already had the partition.
 #[derive(Debug, Clone)]
-pub struct Late {
+pub(crate) struct Late {
     pub by: String,
     pub owner: String,
     pub ran: i64,
     pub appended: i64,
-    /// The result, for people.
+    /// Description of the result, for people.
     pub what: String,
 }
 
@@ -72,19 +72,19 @@ impl fmt::Display for Late {
     }
 }
 
-/// Follows the results in their order.
+/// Observer of the results in their order.
 #[derive(Debug, Default)]
-pub struct Owners {
+pub(crate) struct Owners {
     tenures: HashMap<Lane, Tenure>,
     former: HashMap<Lane, Vec<String>>,
     late: Vec<Late>,
-    /// How often one process followed another.
+    /// Number of times that one process followed another.
     pub handovers: u64,
 }
 
 impl Owners {
-    /// One more result in its place.
-    pub fn saw(
+    /// Adds one more result.
+    pub(crate) fn saw(
         &mut self,
         lane: Lane,
         by: &str,
@@ -122,8 +122,8 @@ impl Owners {
         self.handovers += 1;
     }
 
-    /// Those that nothing excuses, and how many are excused.
-    pub fn late(&self, excuses: &Excuses) -> (Vec<&Late>, usize) {
+    /// Returns the late results without an excuse, and the number of those with one.
+    pub(crate) fn late(&self, excuses: &Excuses) -> (Vec<&Late>, usize) {
         let late: Vec<&Late> = self
             .late
             .iter()
@@ -165,7 +165,7 @@ fn a_result_behind_the_next_owners_first_is_late() {
         late
     };
     let none = Excuses::default();
-    // One after the other, and back again.
+    // One owner after the other, and back again.
     let well = [
         ("a", 10, 20),
         ("a", 30, 40),
@@ -174,7 +174,7 @@ fn a_result_behind_the_next_owners_first_is_late() {
         ("b", 9000, 9010),
     ];
     assert!(late(&well, &none).is_empty());
-    // Its script ran before the next owner's first.
+    // The script of the late result ran before the next owner's first script.
     assert_eq!(
         late(
             &[("a", 10, 20), ("b", 50, 60), ("a", 40, 70), ("b", 80, 90)],
@@ -182,7 +182,7 @@ fn a_result_behind_the_next_owners_first_is_late() {
         ),
         [70]
     );
-    // Both go on, side by side.
+    // Both owners continue, side by side.
     assert_eq!(
         late(
             &[("a", 10, 20), ("b", 50, 60), ("a", 65, 70), ("b", 80, 90)],

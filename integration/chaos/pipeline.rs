@@ -1,4 +1,4 @@
-//! What all processes run, and between which topics.
+//! Pipeline that all processes run, and its topics.
 
 use serde_json::json;
 use support::{Cluster, unique};
@@ -8,24 +8,24 @@ use super::order::{Choices, GONE};
 use super::plan::Wanted;
 use crate::{Form, PARTITIONS};
 
-/// Partitions of the main topic that nobody ever writes to.
-pub const IDLE: i32 = 2;
-/// With how many partitions the topic begins that gets more.
-pub const GROWS_FROM: i32 = 2;
+/// Partitions of the main topic to which nothing is ever written.
+pub(crate) const IDLE: i32 = 2;
+/// Number of partitions at the start of the topic that gets more.
+pub(crate) const GROWS_FROM: i32 = 2;
 
-/// The topics, and how they are read and written.
+/// Topics of the pipeline, and how they are read and written.
 #[derive(Debug, Clone)]
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     pub form: Form,
     pub wanted: Wanted,
     pub addresses: String,
     pub group: String,
-    /// What all input topics begin with; those of the output do not.
+    /// Prefix of the names of all input topics; the names of output topics do not have it.
     pub prefix: String,
     pub main: String,
-    /// Gets partitions while it runs.
+    /// Topic that gets partitions during the run.
     pub grows: String,
-    /// Nobody writes to it.
+    /// Topic to which nothing is written.
     pub idle: String,
     pub output: String,
     pub dead: String,
@@ -33,11 +33,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// With topics of its own.
-    pub fn new(cluster: &Cluster, form: Form, wanted: Wanted) -> Self {
+    /// Creates a pipeline with topics of its own.
+    pub(crate) fn new(cluster: &Cluster, form: Form, wanted: Wanted) -> Self {
         let run = unique("chaos");
         let safe = [("min.insync.replicas", "2")];
-        // What is appended is stamped by the brokers, so that the checker can tell how long it took.
+        // The brokers set the timestamps of records, so that the checker can tell how long they took.
         let stamped = [
             ("min.insync.replicas", "2"),
             ("message.timestamp.type", "LogAppendTime"),
@@ -75,12 +75,12 @@ impl Pipeline {
         }
     }
 
-    /// The config of the process `by` in this slot. JSON is YAML.
-    pub fn config(&self, slot: usize, by: &str) -> String {
+    /// Returns the config of the process `by` in this slot. JSON is YAML.
+    pub(crate) fn config(&self, slot: usize, by: &str) -> String {
         let addresses: Vec<&str> = self.addresses.split(',').collect();
         let mut group = json!({ "rebalance_timeout": "5s" });
         match self.form {
-            // There, the brokers decide: see `admin`.
+            // In this protocol the brokers decide: see `admin`.
             Form::ConsumerProtocol => group["protocol"] = "consumer".into(),
             Form::AtLeastOnce | Form::ExactlyOnce => {
                 group["session_timeout"] = "6s".into();
@@ -107,7 +107,7 @@ impl Pipeline {
             "delivery": self.form.delivery(),
         });
         if self.form == Form::ExactlyOnce {
-            // Of the group, since the brokers remember it for longer than a run.
+            // Unique for the group, since the brokers remember the id for longer than a run.
             config["input"]["kafka"]["instance_id"] = format!("{}-{slot}", self.group).into();
         }
         config.to_string()

@@ -1,17 +1,17 @@
-//! What is to happen, out of one number.
+//! Plan of a run, made from one number.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// SplitMix64: a run is repeated by its seed, as far as machines can be.
+/// SplitMix64: a seed repeats a run, as far as that is possible with machines.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn any_seed() -> u64 {
+    pub(crate) fn any_seed() -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.expect("after 1970").as_micros() as u64 % 1_000_000
     }
@@ -24,43 +24,43 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
+    /// Returns a number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn pick<T: Copy>(&mut self, among: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
         among[self.below(among.len() as u64) as usize]
     }
 
-    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
         let range = (most - least).as_millis() as u64;
         least + Duration::from_millis(self.below(range + 1))
     }
 }
 
-/// Which faults there are beside those of processes and brokers; all, unless some are named that are to be left out.
+/// Faults in addition to those of processes and brokers; all of them, except those that are left out.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Records that brokers refuse.
     pub refused: bool,
-    /// Topics that scripts choose, deleted while it runs.
+    /// Topics that scripts choose, deleted during the run.
     pub gone: bool,
     /// Messages that take seconds.
     pub slow: bool,
-    /// Input topics made and deleted.
+    /// Input topics that are created and deleted.
     pub topics: bool,
-    /// Partitions added.
+    /// Partitions that are added.
     pub partitions: bool,
-    /// Guests, brokers, processes that die.
+    /// Guests, brokers and processes that die.
     pub deaths: bool,
-    /// `start_from_oldest: false`.
+    /// Input with `start_from_oldest: false`.
     pub newest: bool,
 }
 
 impl Wanted {
-    /// All of them.
-    pub fn all() -> Self {
+    /// Returns all faults.
+    pub(crate) fn all() -> Self {
         Self {
             refused: true,
             gone: true,
@@ -72,8 +72,8 @@ impl Wanted {
         }
     }
 
-    /// All but those named, with commas between them.
-    pub fn without(names: &str) -> Option<Self> {
+    /// Returns all faults except those named, separated by commas.
+    pub(crate) fn without(names: &str) -> Option<Self> {
         let mut wanted = Self::all();
         for name in names.split(',').filter(|name| !name.is_empty()) {
             *match name {
@@ -91,43 +91,43 @@ impl Wanted {
     }
 }
 
-/// What brokers suffer.
+/// Fault of brokers.
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
-    /// One is killed, and started again after a while.
+pub(crate) enum Fault {
+    /// One broker is killed, and started again after some time.
     Kill(i16, Duration),
-    /// One is stopped (SIGSTOP) and goes on after a while: it does not know that it was away.
+    /// One broker is stopped (SIGSTOP) and continues after some time: it does not know that it was away.
     Pause(i16, Duration),
-    /// All are killed, and started again after a while.
+    /// All brokers are killed, and started again after some time.
     AllDown(Duration),
 }
 
-/// What becomes of topics.
+/// Change of topics.
 #[derive(Debug, Clone, Copy)]
-pub enum Change {
-    /// One more for the input, deleted some time later, once all of it is committed.
+pub(crate) enum Change {
+    /// An input topic is created, and deleted some time later, when all of it is committed.
     Make(Duration),
-    /// One of the input's has a partition more.
+    /// An input topic gets one more partition.
     Grow,
-    /// One that scripts choose is deleted.
+    /// A topic that scripts choose is deleted.
     Delete(usize),
 }
 
-/// A run of chaos.
+/// Plan of a run.
 #[derive(Debug)]
-pub struct Plan {
-    /// When what befalls the brokers.
+pub(crate) struct Plan {
+    /// Faults of the brokers, with their times.
     pub brokers: Vec<(Duration, Fault)>,
-    /// When what becomes of topics.
+    /// Changes of topics, with their times.
     pub topics: Vec<(Duration, Change)>,
-    /// The chance of what befalls the processes.
+    /// Random numbers for the processes.
     pub processes: Random,
 }
 
 impl Plan {
-    /// For chaos that lasts so long: a broker is killed each minute, once one is stopped and once all are down.
-    /// A run shorter than five minutes has shorter outages.
-    pub fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
+    /// Creates a plan for chaos of this duration: a broker is killed each minute, once one is stopped and once all are
+    /// down. A run shorter than five minutes has shorter outages.
+    pub(crate) fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
         let mut random = Random::new(seed);
         let processes = Random::new(random.next());
         let topics = topics(lasts, Random::new(random.next()), wanted);
@@ -173,8 +173,8 @@ fn outages(lasts: Duration, mut random: Random) -> Vec<(Duration, Fault)> {
     brokers
 }
 
-/// A topic is made about twice a minute and a partition added about once; the chosen ones go at a third and at two
-/// thirds, so that there are results in them before.
+/// Returns the changes of topics. About twice a minute a topic is created, and about once a partition added; the chosen
+/// topics are deleted after one third and after two thirds, so that they contain results before that.
 fn topics(lasts: Duration, mut random: Random, wanted: &Wanted) -> Vec<(Duration, Change)> {
     let mut topics = Vec::new();
     let mut at = seconds(4);

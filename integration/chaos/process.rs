@@ -1,4 +1,4 @@
-//! One process: how it was started, what it was sent, and whether it ended as it should.
+//! One process: how it was started, which signals it got, and whether it ended as it should.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -11,60 +11,60 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::faults::Brokers;
 use super::timeline::Timeline;
 
-/// A process, and what befell it.
-pub struct Process {
+/// Process of the group, with its signals.
+pub(crate) struct Process {
     pub child: Child,
     pub log: PathBuf,
-    /// What it was last sent.
+    /// Last signal that was sent, and when.
     pub sent: Option<(Signal, Instant)>,
     pub started: Instant,
-    /// Stopped until then.
+    /// Time until which the process is stopped.
     pub paused: Option<Instant>,
 }
 
-/// How a process ended that was asked to, or might end by itself.
+/// Way in which a process ended that was asked to end, or that may end by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It was killed: nothing can be asked of it.
+pub(crate) enum Ended {
+    /// The process was killed: it cannot be judged.
     Killed,
     Well(i32),
-    /// After `shutdown_timeout`, while Kafka was away or guests were killed.
+    /// The process ended after `shutdown_timeout`, while Kafka was away or guests were killed.
     Late(i32),
-    /// It gave up at the start since Kafka was away.
+    /// The process gave up at the start because Kafka was away.
     Unreachable,
 }
 
 impl Process {
-    pub fn signal(&self, signal: Signal) {
-        // One that has ended meanwhile is judged later.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // A process that has ended meanwhile is judged later.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
-    /// Whether it went on; it must have been stopped.
-    pub fn resume(&mut self, timeline: &Timeline) {
+    /// Continues the process, which must have been stopped.
+    pub(crate) fn resume(&mut self, timeline: &Timeline) {
         if self.paused.take().is_some() {
             self.signal(Signal::CONT);
             timeline.note(format!("{} goes on", self.name()));
         }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let stem = self.log.file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
     }
 
-    /// Whether it has been given partitions.
-    pub fn has_partitions(&self) -> bool {
+    /// Returns whether partitions were assigned to the process.
+    pub(crate) fn has_partitions(&self) -> bool {
         fs::read_to_string(&self.log).is_ok_and(|log| log.contains("partitions assigned"))
     }
 
-    /// What its log ends with, without what is said every second.
-    pub fn tail(&self) -> String {
+    /// Returns the end of its log, without the lines that come every second.
+    pub(crate) fn tail(&self) -> String {
         tail(&self.log)
     }
 
-    /// Whether it may have ended so. Without `brokers` they were well.
-    pub fn judge(
+    /// Returns whether the process may have ended like this. Without `brokers` they were well.
+    pub(crate) fn judge(
         &self,
         status: ExitStatus,
         brokers: Option<&Brokers<'_>>,
@@ -87,7 +87,7 @@ impl Process {
             (Some(_), 0, None) => Ok(Ended::Well(code)),
             // There were dead letters.
             (Some(_), 1, None) if log.contains("pipeline ended") => Ok(Ended::Well(code)),
-            // Before it listens to signals, nothing is read either.
+            // Before it handles signals, it reads nothing.
             (Some(_), -15, _) if !log.contains("partitions assigned") => Ok(Ended::Well(code)),
             (Some(at), 1, Some(error))
                 if error.contains("shutdown_timeout passed") && (!well(at) || ran_again(&log)) =>
@@ -103,8 +103,8 @@ impl Process {
     }
 }
 
-/// Whether a guest was killed while the process waited for what was in flight. What it ran was run again then, and an order
-/// of seconds takes longer than the process may wait, if that befalls it twice.
+/// Returns whether a guest was killed while the process waited for messages in flight. These messages then run again,
+/// and an order that takes seconds takes longer than the process may wait, if that happens to it twice.
 fn ran_again(log: &str) -> bool {
     log.split_once("shutting down: ")
         .is_some_and(|(_, since)| since.contains("the test hook ended it"))

@@ -1,4 +1,4 @@
-//! A steady stream of orders, whatever the brokers suffer.
+//! Producer of a steady stream of orders, whatever happens to the brokers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +21,9 @@ use super::plan::Wanted;
 struct Stream {
     topic: String,
     partition: i32,
-    /// How many orders it was sent.
+    /// Number of orders that were sent to it.
     sent: i64,
-    /// How many of them the brokers have.
+    /// Number of these orders that the brokers have.
     written: i64,
     open: bool,
 }
@@ -44,13 +44,13 @@ struct Reports {
 }
 
 impl ClientContext for Reports {
-    // Outages are what this is about.
+    // Outages are the purpose of this test.
     fn error(&self, _: rdkafka::error::KafkaError, _: &str) {}
     fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
 }
 
 impl ProducerContext for Reports {
-    /// The stream.
+    /// Index of the stream.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, stream: usize) {
@@ -64,17 +64,17 @@ impl ProducerContext for Reports {
     }
 }
 
-/// The producer while it produces.
-pub struct Load {
+/// Producer that is running.
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     streams: Arc<Streams>,
-    /// How many orders never will be written.
+    /// Thread of the producer; returns the number of orders that will never be written.
     thread: JoinHandle<u64>,
 }
 
 impl Load {
-    /// Writes so many orders a second, one partition after the other, once there are some.
-    pub fn start(cluster: &Cluster, rate: u64, wanted: &Wanted) -> Self {
+    /// Starts to write orders at this rate per second, to one partition after the other, as soon as there are any.
+    pub(crate) fn start(cluster: &Cluster, rate: u64, wanted: &Wanted) -> Self {
         let mut config = cluster.client();
         config
             .set("enable.idempotence", "true")
@@ -82,9 +82,9 @@ impl Load {
             .set("message.timeout.ms", "0")
             .set("socket.timeout.ms", "10000")
             .set("linger.ms", "5")
-            // Partitions are added while it runs.
+            // Partitions are added during the run.
             .set("topic.metadata.refresh.interval.ms", "2000")
-            // While nothing can be written, no more than this waits.
+            // Most messages that wait while nothing can be written.
             .set("queue.buffering.max.messages", "20000");
         let streams = Arc::<Streams>::default();
         let reports = Reports {
@@ -105,8 +105,8 @@ impl Load {
         }
     }
 
-    /// From now on these are written to as well.
-    pub fn open(&self, topic: &str, partitions: std::ops::Range<i32>) {
+    /// Also writes to these partitions from now on.
+    pub(crate) fn open(&self, topic: &str, partitions: std::ops::Range<i32>) {
         let stream = |partition| Stream {
             topic: topic.into(),
             partition,
@@ -117,22 +117,22 @@ impl Load {
         self.streams.lock().extend(partitions.map(stream));
     }
 
-    /// From now on nothing is written there.
-    pub fn close(&self, topic: &str) {
+    /// Writes no more to this topic.
+    pub(crate) fn close(&self, topic: &str) {
         let mut streams = self.streams.lock();
         let those = streams.iter_mut().filter(|stream| stream.topic == topic);
         those.for_each(|stream| stream.open = false);
     }
 
-    /// Whether all that was sent to a topic is there.
-    pub fn is_written(&self, topic: &str) -> bool {
+    /// Returns whether everything that was sent to a topic is written.
+    pub(crate) fn is_written(&self, topic: &str) -> bool {
         let streams = self.streams.lock();
         let mut those = streams.iter().filter(|stream| stream.topic == topic);
         those.all(|stream| stream.written == stream.sent)
     }
 
-    /// Stops, and waits until all is written: how many were, and how many never will be.
-    pub fn finish(self) -> (u64, u64) {
+    /// Stops, and waits until everything is written. Returns how many orders are written, and how many never will be.
+    pub(crate) fn finish(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         let failed = self.thread.join().expect("the producer does not panic");
         let written: i64 = self.streams.lock().iter().map(|one| one.written).sum();
@@ -164,7 +164,7 @@ fn produce(
         }
         due += TICK;
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        // What an outage held up is not made up for: that would be a flood, not a stream.
+        // Orders that an outage delayed are not made up for: that would be a flood, not a stream.
         due = due.max(Instant::now() - TICK);
     }
     producer
@@ -173,7 +173,7 @@ fn produce(
     producer.context().failed.load(Ordering::Relaxed)
 }
 
-/// The next order of a stream. (Its number counts only once librdkafka has it.)
+/// Sends the next order of a stream. (Its number counts only when librdkafka has accepted it.)
 fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
     let streams = &producer.context().streams;
     let (topic, partition, n) = {
@@ -182,7 +182,7 @@ fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
         if !stream.open {
             return;
         }
-        // Counted before, so that a topic never seems to be written while an order is on its way.
+        // Counted before it is sent, so that a topic never seems to be written while an order is in flight.
         stream.sent += 1;
         (stream.topic.clone(), stream.partition, stream.sent - 1)
     };
@@ -206,8 +206,9 @@ fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
         .key(key.as_str())
         .payload(payload.as_str())
         .headers(headers);
-    /// Longer than all brokers are away. librdkafka 2.12 can come out of that without any broker in its list, and then it
-    /// never writes again: a metadata response stops the timer that another thread has just set to bootstrap anew.
+    /// Longer than all brokers are away. After that, librdkafka 2.12 can be left without any broker in its list, and
+    /// then it never writes again: a metadata response stops the timer that another thread has just set for a new
+    /// bootstrap.
     const STUCK: Duration = Duration::from_secs(300);
     let began = Instant::now();
     while let Err((error, back)) = producer.send(record) {
@@ -216,7 +217,7 @@ fn send(producer: &ThreadedProducer<Reports>, index: usize, wanted: &Wanted) {
                 assert!(began.elapsed() < STUCK, "the test's own producer is stuck");
                 thread::sleep(Duration::from_millis(5));
             }
-            // Just added, and this client does not know yet.
+            // The partition is new, and this client does not know it yet.
             Some(RDKafkaErrorCode::UnknownPartition) => {
                 streams.lock()[index].sent -= 1;
                 return;

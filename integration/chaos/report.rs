@@ -1,4 +1,4 @@
-//! What a run came to, as a section of a page.
+//! Report about a run, as a section of a page.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use indicatif::HumanCount;
+
 use super::checker::Checker;
 use super::faults::Brokers;
 use super::fleet::Fleet;
@@ -14,27 +16,27 @@ use super::machine::machine;
 use super::owners::Excuses;
 use crate::Form;
 
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     pub form: Form,
     pub seed: u64,
     pub lasts: Duration,
     pub rate: u64,
-    /// Until all was committed, once all was well again; `None` if it was not.
+    /// Time until everything was committed, once everything was up again; `None` if it was not.
     pub caught_up: Option<Duration>,
     pub checker: &'a Checker,
     pub excuses: &'a Excuses,
     pub fleet: &'a Fleet<'a>,
     pub brokers: &'a Brokers<'a>,
-    /// Made, deleted again, and partitions added.
+    /// Number of topics created, of topics deleted, and of partitions added.
     pub topics: [u32; 3],
-    /// Topics that scripts chose.
+    /// Number of deleted topics that scripts chose.
     pub deleted: usize,
     pub problems: &'a [String],
 }
 
 impl Report<'_> {
-    /// Writes it into a page, in the place of the last one of this form.
-    pub fn write(&self, file: &Path) {
+    /// Writes the report into a page, in the place of the last one of this form.
+    pub(crate) fn write(&self, file: &Path) {
         let page = fs::read_to_string(file).unwrap_or_default();
         let mut sections: BTreeMap<&str, String> = page
             .split("\n## ")
@@ -73,7 +75,7 @@ impl fmt::Display for Report<'_> {
             f,
             "- run: {} of chaos at {} orders a second, seed {}",
             humantime::format_duration(self.lasts),
-            thousands(self.rate),
+            HumanCount(self.rate),
             self.seed
         )?;
         writeln!(
@@ -91,7 +93,7 @@ impl fmt::Display for Report<'_> {
         writeln!(
             f,
             "- guests: {} died; the group: {} rebalances in which partitions were given, {} in which they were taken",
-            thousands(fleet.logged("guest died") as u64),
+            HumanCount(fleet.logged("guest died") as u64),
             fleet.logged("partitions assigned"),
             fleet.logged("partitions revoked"),
         )?;
@@ -112,7 +114,7 @@ impl fmt::Display for Report<'_> {
         let kinds = checker.kinds();
         let kinds = kinds
             .iter()
-            .map(|(name, count)| format!("{name} {}", thousands(*count)));
+            .map(|(name, count)| format!("{name} {}", HumanCount(*count)));
         writeln!(
             f,
             "- orders by kind: {}",
@@ -123,30 +125,30 @@ impl fmt::Display for Report<'_> {
             f,
             "- {} times the results of one process followed those of another; behind the first of the next one came {}, \
              and {excused} of processes or brokers that were stopped",
-            thousands(checker.owners.handovers),
+            HumanCount(checker.owners.handovers),
             late.len()
         )?;
         writeln!(
             f,
             "- orders: {} ({} of them written twice); results: {}; dead letters: {}",
-            thousands(checker.orders()),
+            HumanCount(checker.orders()),
             checker.written_again(),
-            thousands(checker.results),
-            thousands(checker.dead_letters)
+            HumanCount(checker.results),
+            HumanCount(checker.dead_letters)
         )?;
         writeln!(
             f,
             "- **{verdict}: {} lost, {} unprocessed, {} out of order among first arrivals, {} duplicates** ({:.2} %)",
-            thousands(checker.lost()),
-            thousands(checker.unprocessed()),
-            thousands(checker.disordered()),
-            thousands(twice),
+            HumanCount(checker.lost()),
+            HumanCount(checker.unprocessed()),
+            HumanCount(checker.disordered()),
+            HumanCount(twice),
             100.0 * twice as f64 / checker.orders().max(1) as f64
         )?;
         writeln!(
             f,
             "- most first arrivals in a second: {}; longest time without any: {} s; {}",
-            thousands(checker.arrivals.values().copied().max().unwrap_or(0)),
+            HumanCount(checker.arrivals.values().copied().max().unwrap_or(0)),
             checker.longest_silence(),
             match self.caught_up {
                 Some(time) => format!(
@@ -177,7 +179,7 @@ impl fmt::Display for Report<'_> {
                 f,
                 "| {:<6} | {:>6} | {:>6.2} | {:>5.1} | {:>5.1} |",
                 minute + 1,
-                thousands(delays.len() as u64),
+                HumanCount(delays.len() as u64),
                 at(0.5),
                 at(0.99),
                 at(1.0)
@@ -197,16 +199,4 @@ fn codes(codes: &std::collections::HashMap<i32, u32>) -> String {
         code => format!("{code}: {count}"),
     });
     shown.collect::<Vec<_>>().join(", ")
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,21 +1,21 @@
-//! What happened, and when: shown as it happens, since a test that hangs shows nothing else.
+//! Timeline: events with their times, printed when they happen, since a test that hangs prints nothing else.
 
 use std::time::{Duration, Instant};
 
-/// Notes things down. Cheap to clone.
+/// Printer of events. Cheap to clone.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     began: Instant,
 }
 
 impl Timeline {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             began: Instant::now(),
         }
     }
 
-    pub fn note(&self, what: impl AsRef<str>) {
+    pub(crate) fn note(&self, what: impl AsRef<str>) {
         let now = std::time::SystemTime::now();
         let clock = humantime::format_rfc3339_millis(now).to_string();
         eprintln!(
@@ -26,8 +26,8 @@ impl Timeline {
         );
     }
 
-    /// The time since it began.
-    pub fn at(&self) -> Duration {
+    /// Returns the time since the start.
+    pub(crate) fn at(&self) -> Duration {
         self.began.elapsed()
     }
 }

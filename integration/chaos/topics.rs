@@ -1,4 +1,4 @@
-//! What becomes of topics while all runs.
+//! Changes of topics during the run.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,40 +15,41 @@ use super::plan::{Change, Plan};
 use super::producer::Load;
 use super::timeline::Timeline;
 
-/// The most partitions that the topic gets which grows.
+/// Most partitions of the topic that gets more.
 const GROWS_TO: i32 = 8;
-/// Partitions of a topic that is made.
+/// Partitions of a topic that is created during the run.
 const MADE_WITH: i32 = 2;
 
-/// A topic of the input that was made while it ran.
+/// Input topic that was created during the run.
 struct Made {
     topic: String,
     there: bool,
-    /// When it is to end.
+    /// Time at which it is to be deleted.
     ends: Instant,
     closed: bool,
 }
 
-/// A topic that scripts chose, as it was when it was deleted.
-pub struct Deleted {
+/// Chosen topic, in its state when it was deleted.
+pub(crate) struct Deleted {
     pub records: Vec<Record>,
-    /// What was ordered before this may have been in it all the same: between the last look and the deletion.
+    /// Time when all brokers know of the deletion: the result of an earlier order may have been in the topic, written
+    /// after the last look at it.
     pub at: i64,
-    /// No dead letter may tell before this that it is gone.
+    /// Time before which no dead letter may say that the topic is gone.
     pub from: i64,
 }
 
-/// The topics, and what is known of those that are not there any more.
-pub struct Topics<'a> {
+/// Topics of the run, and what is known about deleted ones.
+pub(crate) struct Topics<'a> {
     cluster: &'a Cluster,
     pipeline: &'a Pipeline,
     load: &'a Load,
     brokers: &'a Brokers<'a>,
     timeline: &'a Timeline,
-    /// What lay in input topics when they were deleted.
+    /// Records that input topics contained when they were deleted.
     pub orders: Mutex<Vec<Record>>,
     pub deleted: Mutex<[Option<Deleted>; GONE]>,
-    /// Input topics that are there.
+    /// Existing input topics.
     pub inputs: Mutex<Vec<String>>,
     pub made: AtomicU32,
     pub ended: AtomicU32,
@@ -56,7 +57,7 @@ pub struct Topics<'a> {
 }
 
 impl<'a> Topics<'a> {
-    pub fn new(
+    pub(crate) fn new(
         cluster: &'a Cluster,
         pipeline: &'a Pipeline,
         load: &'a Load,
@@ -79,8 +80,8 @@ impl<'a> Topics<'a> {
         }
     }
 
-    /// Does what the plan says until it is over. What brokers will not do now is tried again.
-    pub fn follow(&self, plan: &Plan, began: Instant, over: &AtomicBool) {
+    /// Carries out the plan until it is over. What brokers refuse to do now is tried again.
+    pub(crate) fn follow(&self, plan: &Plan, began: Instant, over: &AtomicBool) {
         let admin = Admin::new(self.cluster);
         let mut due: Vec<_> = plan.topics.iter().rev().copied().collect();
         let mut made: Vec<Made> = Vec::new();
@@ -116,7 +117,7 @@ impl<'a> Topics<'a> {
         }
     }
 
-    /// Takes a topic one step through its life; whether that is over.
+    /// Moves a topic one step through its life. Returns whether that is over.
     fn lead(&self, admin: &Admin, one: &mut Made) -> bool {
         let topic = &one.topic;
         if !one.there {
@@ -135,7 +136,7 @@ impl<'a> Topics<'a> {
             self.load.close(topic);
             one.closed = true;
         }
-        // Only what all of it is committed of: what is deleted unread is not lost by the engine.
+        // Only when all of it is committed: what is deleted unread is not lost by the engine.
         if !self.load.is_written(topic)
             || !self.brokers.are_up()
             || !admin.is_committed(&self.pipeline.group, topic)
@@ -144,7 +145,7 @@ impl<'a> Topics<'a> {
         }
         let mut records = Vec::new();
         self.cluster.for_each(topic, |record| records.push(record));
-        // From here on nobody else reads it, also when the brokers take several tries.
+        // From here on only this thread reads it, even if the brokers need several tries.
         self.inputs.lock().unwrap().retain(|other| other != topic);
         self.orders.lock().unwrap().extend(records);
         while !admin.delete(topic) {
@@ -169,7 +170,7 @@ impl<'a> Topics<'a> {
     }
 
     fn delete_chosen(&self, admin: &Admin, index: usize) -> bool {
-        /// What brokers may need until each of them knows.
+        /// Time that brokers may need until each of them knows the change.
         const SPREADS: i64 = 5000;
         if !self.brokers.are_up() {
             return false;

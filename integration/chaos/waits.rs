@@ -1,4 +1,4 @@
-//! What the run waits for, before chaos and after it.
+//! Waits of the run, before the chaos and after it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use super::faults::Brokers;
 use super::fleet::{Fleet, PROCESSES};
 use crate::Form;
 
-/// How long the group may keep members that were asked to end: static ones, for their session.
+/// Time for which the group may keep static members that were asked to end: their session.
 const SESSION: Duration = Duration::from_secs(30);
-/// The same for those that say that they leave: what the brokers need to hear it.
+/// Time for which the group may keep members that report that they leave: what the brokers need to process it.
 const LEAVES: Duration = Duration::from_secs(4);
 
 impl Fleet<'_> {
-    /// Until each process has a share of the partitions: the group is whole.
-    pub fn await_members(&mut self, brokers: Option<&Brokers<'_>>) {
+    /// Waits until each process has a share of the partitions, so that the group is complete.
+    pub(crate) fn await_members(&mut self, brokers: Option<&Brokers<'_>>) {
         eventually("each process has partitions", || {
             self.reap_all(brokers);
             let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
@@ -28,9 +28,9 @@ impl Fleet<'_> {
         });
     }
 
-    /// Until the group has a position in each partition of a topic, so that what is written from now on is its: or for
-    /// as long as that should take.
-    pub fn await_positions(&mut self, admin: &Admin, topic: &str) {
+    /// Waits until the group has a position in each partition of a topic, so that later messages are read; or for as
+    /// long as that should take.
+    pub(crate) fn await_positions(&mut self, admin: &Admin, topic: &str) {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(15) {
             self.reap_all(None);
@@ -45,8 +45,8 @@ impl Fleet<'_> {
             .note("the group has partitions, but committed no position in which it begins");
     }
 
-    /// Until the first results are there: then chaos may begin.
-    pub fn await_results(&mut self, cluster: &Cluster) {
+    /// Waits until the first results are there: then chaos may begin.
+    pub(crate) fn await_results(&mut self, cluster: &Cluster) {
         eventually("there are results", || {
             self.reap_all(None);
             let count = cluster.count(&self.pipeline.output);
@@ -57,8 +57,8 @@ impl Fleet<'_> {
         self.timeline.note("results come");
     }
 
-    /// Until all of these topics is committed; if nothing more is committed for so long, what is not.
-    pub fn await_committed(
+    /// Waits until all of these topics is committed. If nothing more is committed for some time, returns what is not.
+    pub(crate) fn await_committed(
         &mut self,
         cluster: &Cluster,
         topics: &[String],
@@ -70,7 +70,7 @@ impl Fleet<'_> {
         loop {
             self.reap_all(Some(brokers));
             for index in 0..PROCESSES {
-                // One that gave up before Kafka was back.
+                // A process that gave up before Kafka was back.
                 if self.slots[index].running.is_none() {
                     self.start(index);
                 }
@@ -104,8 +104,8 @@ impl Fleet<'_> {
         }
     }
 
-    /// All is well and done, so they must end at once and well, and leave the group.
-    pub fn end_all(&mut self, cluster: &Cluster, brokers: &Brokers<'_>) {
+    /// Ends all processes. Everything is up and done, so they must end at once and without errors, and leave the group.
+    pub(crate) fn end_all(&mut self, cluster: &Cluster, brokers: &Brokers<'_>) {
         (0..PROCESSES).for_each(|index| self.send(index, Signal::TERM));
         while self.slots.iter().any(|slot| slot.running.is_some()) {
             self.reap_all(Some(brokers));
@@ -133,7 +133,7 @@ impl Fleet<'_> {
     }
 }
 
-/// The members of a group, by Kafka's own tool.
+/// Returns the members of a group, from Kafka's own tool.
 fn members(cluster: &Cluster, group: &str) -> Vec<String> {
     let told = kafka_sh(&[
         "tool",

@@ -1,19 +1,18 @@
-//! Every way for a guest to die: one message does it among ten thousand good ones.
+//! Every way for a guest to die: one message causes it among ten thousand good ones.
 //!
-//! Each time all others must come through, in order and exact, and the one must be a dead letter that names
-//! the reason, within bounded memory.
+//! Each time all others must succeed, exact and in order, and the one must become a dead letter that names the reason,
+//! within bounded memory.
 
-use std::path::Path;
 use std::time::Duration;
 
-use support::{Ran, eval, nerodia, on_each_runtime};
+use support::{Ran, eval, on_each_runtime};
 
 const MESSAGES: usize = 10_000;
 const POISON: usize = 5_000;
 
-/// Runs `body` for the poison message alone, in four guests, to end in one of `kinds`.
+/// Runs `body` for the poison message alone, in four guests. It must end in one of `kinds`.
 fn poisoned(runtime: &str, body: &str, kinds: &[&str]) -> Ran {
-    // What does not take too long must not seem to on a busy machine.
+    // A message that does not take too long must not seem to do so on a busy machine.
     let timeout = if kinds.contains(&"Timeout") {
         "1s"
     } else {
@@ -38,7 +37,7 @@ fn poisoned(runtime: &str, body: &str, kinds: &[&str]) -> Ran {
         .run()
 }
 
-/// Fails unless one message became a dead letter of one of `kinds`, and all others came through.
+/// Fails unless one message became a dead letter of one of `kinds`, and all others succeeded.
 #[track_caller]
 fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
     let ran = ran.expect(1);
@@ -60,7 +59,7 @@ fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
     );
     assert_eq!(letter["offset"], POISON);
     assert_eq!(letter["payload"], "\"poison\"");
-    // Four guests of at most 256 MiB, of which one is large, and what is in flight.
+    // Four guests of at most 256 MiB, one of which is large, and the messages in flight.
     assert!(ran.peak_rss < 600 << 10, "{} KiB resident", ran.peak_rss);
     letter
 }
@@ -76,7 +75,7 @@ fn burning(runtime: &str) {
 }
 
 on_each_runtime!(burning_in_c_code);
-/// Wherever it burns: in the interpreter, in the C code of a module, in the C library.
+/// Checks a computation without end in the interpreter, in the C code of a module, and in the C library.
 fn burning_in_c_code(runtime: &str) {
     for body in [
         "sum(range(10**12))",
@@ -98,11 +97,11 @@ fn burning_in_c_code(runtime: &str) {
 }
 
 on_each_runtime!(burning_in_c_code_that_is_given_much);
-/// C code that is given much at once, and ends with it: comparing, searching, copying, parsing. However little of the
-/// script's own there is between two such calls, the time is looked at while they run.
+/// Checks C code that gets much data at once, and ends with it: comparing, searching, copying, parsing. However little
+/// the script itself does between two such calls, the time is checked while they run.
 fn burning_in_c_code_that_is_given_much(runtime: &str) {
     for body in [
-        // The C library's own loops.
+        // Loops of the C library itself.
         "a = bytes(5_000_000); b = bytes(4_999_999) + b'x'\nwhile True: a == b",
         "a = bytes(20_000_000); b = bytes(19_999_999) + b'x'\nwhile True: a == b",
         "a = bytes(50_000_000); b = bytes(49_999_999) + b'x'\nwhile True: a == b",
@@ -120,7 +119,7 @@ fn burning_in_c_code_that_is_given_much(runtime: &str) {
         "import time; a = 'x' * 10_000_000\nwhile True: time.strftime(a)",
         "import locale; a = 'x' * 5_000_000\nwhile True: locale.strcoll(a, a)",
         "import os; a = 'x' * 10_000_000\nwhile True: os.putenv('A', a)",
-        // Python's.
+        // Loops of Python's C code.
         "import sys; sys.set_int_max_str_digits(0); int('9' * 3_000_000)",
         "a = (1 << 40_000_000) - 1\nwhile True: a * a",
         "pow(3, (1 << 100_000) - 1, (1 << 100_000) - 3)",
@@ -142,11 +141,11 @@ fn burning_in_c_code_that_is_given_much(runtime: &str) {
     }
 }
 
-/// Fails unless a message that does `body` is found to take too long, soon enough, and named so.
+/// Fails unless a message that runs `body` is found to take too long, soon enough, and with that name.
 #[track_caller]
 fn times_out(runtime: &str, body: &str) {
     const TIMEOUT: Duration = Duration::from_millis(500);
-    // Twice the time and a bit for each of its two tries, and ample for the start of three guests.
+    // Twice the time and some more for each of its two tries, and ample time for the start of three guests.
     const MOST: Duration = Duration::from_secs(6);
     let script = format!(
         "root = this\nif this == 1:\n    {}",
@@ -166,7 +165,7 @@ fn times_out(runtime: &str, body: &str) {
         .collect();
     assert_eq!(kinds, ["Timeout"], "{body}");
     assert_eq!(letters[0]["offset"], 1, "{body}");
-    // What it worked, not what it waited for a processor: a slow machine has no part in it.
+    // Processor time and not elapsed time, so that a slow machine makes no difference.
     println!("{:?} of work: {body:?}", ran.cpu);
     assert!(ran.cpu < MOST, "{:?} of work: {body}", ran.cpu);
 }
@@ -195,7 +194,7 @@ fn more_memory_than_allowed(runtime: &str) {
 on_each_runtime!(recursing);
 fn recursing(runtime: &str) {
     dies(runtime, "def f(): return f()\nf()", &["RecursionError"]);
-    // In C code: an error or a crash, by version.
+    // In C code: an error or a crash, depending on the version.
     dies(
         runtime,
         "x = []\nfor i in range(100_000): x = [x]\nrepr(x)",
@@ -209,7 +208,8 @@ fn recursing(runtime: &str) {
 }
 
 on_each_runtime!(recursing_through_c_code);
-/// A function that calls itself through C code has CPython's limit, or that of its C stack, which is small in 3.12.
+/// Checks that a function that calls itself through C code meets CPython's limit, or that of its C stack, which is
+/// small in 3.12.
 fn recursing_through_c_code(runtime: &str) {
     let script = "import functools
 @functools.lru_cache(None)
@@ -238,7 +238,7 @@ root = f(this)";
 }
 
 on_each_runtime!(recursing_where_python_has_no_limit);
-/// Where CPython has no limit the C stack ends, and the death says so.
+/// Checks that the C stack ends where CPython has no limit, and that the death says so.
 fn recursing_where_python_has_no_limit(runtime: &str) {
     let body = "x = 0\nfor i in range(200_000): x = slice(x, 0, 0)\nhash(x)";
     let kinds = ["StackOverflow"];
@@ -265,8 +265,8 @@ fn rubbish_on_the_reply_port(runtime: &str) {
 }
 
 on_each_runtime!(reaching_for_every_list);
-/// Scripts share the interpreter with what answers for them, and can look through all of its objects. What they do
-/// to the outcomes of others is found, and done again without them.
+/// Scripts share the interpreter with the code that answers for them, and can go through all of its objects. Checks
+/// that changes to the outcomes of other messages are detected, and that these messages are run again.
 fn reaching_for_every_list(runtime: &str) {
     for deed in [
         "o.clear()",
@@ -299,7 +299,7 @@ on_each_runtime!(more_output_than_allowed);
 fn more_output_than_allowed(runtime: &str) {
     dies(runtime, "root = 'x' * 9_000_000", &["OutputTooLarge"]);
     dies(runtime, "root = ['\\x00' * 2_000_000]", &["OutputTooLarge"]);
-    // Shares one list a million times over; as JSON it would take terabytes.
+    // Contains one list a million times; as JSON it would take terabytes.
     dies(
         runtime,
         "for i in range(40): root = [root, root]",
@@ -341,7 +341,7 @@ fn each_of_many(runtime: &str) {
 }
 
 on_each_runtime!(memory_left_behind_is_not_the_next_message_s_fault);
-/// What one message leaves behind must not be another one's death.
+/// Checks that what one message leaves in memory does not cause the failure of another.
 fn memory_left_behind_is_not_the_next_message_s_fault(runtime: &str) {
     let script =
         "import json\njson.kept = getattr(json, 'kept', []) + [bytearray(20_000_000)]\nroot = this";
@@ -349,157 +349,4 @@ fn memory_left_behind_is_not_the_next_message_s_fault(runtime: &str) {
     let ran = eval(runtime, script).stdin(input.as_str()).run().expect(0);
     let expected: Vec<String> = (0..60).map(|i| i.to_string()).collect();
     assert_eq!(ran.lines(), expected);
-}
-
-/// A command that imports what makes a runtime interruptible. As a guest it does `instructions`. Asked to compile the
-/// program of its guests, which takes one argument more, it writes `compiled`.
-fn module(compiled: &[u8], instructions: &[wasm_encoder::Instruction<'_>]) -> Vec<u8> {
-    use wasm_encoder::*;
-    /// Where the number of arguments is put, and something that is not looked at.
-    const ARGUMENTS: i32 = 0;
-    const IGNORED: i32 = 4;
-    /// Where the one piece to write is described, and where it is.
-    const PIECE: i32 = 8;
-    const COMPILED: i32 = 16;
-    let mut types = TypeSection::new();
-    types.ty().function([], [ValType::I32]);
-    types.ty().function([], []);
-    types.ty().function([ValType::I32; 2], [ValType::I32]);
-    types.ty().function([ValType::I32; 4], [ValType::I32]);
-    let mut imports = ImportSection::new();
-    for (name, of_type) in [("sched_yield", 0), ("args_sizes_get", 2), ("fd_write", 3)] {
-        let function = EntityType::Function(of_type);
-        imports.import("wasi_snapshot_preview1", name, function);
-    }
-    let mut functions = FunctionSection::new();
-    functions.function(1);
-    let mut memories = MemorySection::new();
-    memories.memory(MemoryType {
-        minimum: 1,
-        maximum: None,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
-    let mut globals = GlobalSection::new();
-    let global = GlobalType {
-        val_type: ValType::I32,
-        mutable: true,
-        shared: false,
-    };
-    globals.global(global, &ConstExpr::i32_const(1 << 15));
-    let mut exports = ExportSection::new();
-    exports.export("memory", ExportKind::Memory, 0);
-    exports.export("_start", ExportKind::Func, 3);
-    let count = MemArg {
-        offset: 0,
-        align: 2,
-        memory_index: 0,
-    };
-    let compile = [
-        Instruction::I32Const(ARGUMENTS),
-        Instruction::I32Const(IGNORED),
-        Instruction::Call(1),
-        Instruction::Drop,
-        Instruction::I32Const(ARGUMENTS),
-        Instruction::I32Load(count),
-        Instruction::I32Const(6),
-        Instruction::I32Eq,
-        Instruction::If(BlockType::Empty),
-        Instruction::I32Const(1),
-        Instruction::I32Const(PIECE),
-        Instruction::I32Const(1),
-        Instruction::I32Const(IGNORED),
-        Instruction::Call(2),
-        Instruction::Drop,
-        Instruction::Return,
-        Instruction::End,
-    ];
-    let mut start = Function::new([]);
-    for instruction in compile.iter().chain(instructions) {
-        start.instruction(instruction);
-    }
-    start.instruction(&Instruction::End);
-    let mut code = CodeSection::new();
-    code.function(&start);
-    let mut data = DataSection::new();
-    let length = i32::try_from(compiled.len()).unwrap();
-    let piece = [COMPILED.to_le_bytes(), length.to_le_bytes()].concat();
-    data.active(0, &ConstExpr::i32_const(PIECE), piece);
-    data.active(0, &ConstExpr::i32_const(COMPILED), compiled.iter().copied());
-    let mut module = Module::new();
-    module
-        .section(&types)
-        .section(&imports)
-        .section(&functions)
-        .section(&memories)
-        .section(&globals)
-        .section(&exports)
-        .section(&code)
-        .section(&data);
-    module.finish()
-}
-
-fn with_runtime(directory: &Path, wasm: &[u8]) -> Ran {
-    use sha2::Digest;
-    let sum: String = sha2::Sha256::digest(wasm)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    std::fs::write(directory.join("cpython-3.12.wasm"), wasm).unwrap();
-    std::fs::write(
-        directory.join("cpython-3.12.wasm.sha256sum"),
-        format!("{sum}  x\n"),
-    )
-    .unwrap();
-    nerodia(["eval", "root = this"])
-        .set("logger.level=info")
-        .set("guests.runtime=cpython-3.12")
-        .set("guests.start_timeout=200ms")
-        .env("NERODIA_RUNTIME_DIR", directory)
-        .stdin("1\n2\n")
-        .run()
-}
-
-#[test]
-fn never_ready() {
-    use wasm_encoder::{BlockType, Instruction};
-    let directory = tempfile::tempdir().unwrap();
-    let burning: &[Instruction<'_>] = &[
-        Instruction::Loop(BlockType::Empty),
-        Instruction::Br(0),
-        Instruction::End,
-    ];
-    let cases: [(&[Instruction<'_>], &str); 3] = [
-        (burning, "no READY within 200ms"),
-        (&[Instruction::Unreachable], "unreachable"),
-        (&[], "exited with code 0"),
-    ];
-    for (instructions, why) in cases {
-        let ran = with_runtime(directory.path(), &module(b"c", instructions)).expect(1);
-        assert!(ran.stderr.contains("guests cannot start"), "{}", ran.stderr);
-        assert!(ran.stderr.contains(why), "{}", ran.stderr);
-        assert_eq!(ran.text(), "", "nothing leaves unprocessed");
-        assert_eq!(
-            ran.logged("guest did not start").len(),
-            3,
-            "tried again, with back-off, then gave up"
-        );
-    }
-}
-
-#[test]
-fn a_runtime_that_cannot_compile_what_guests_run() {
-    let directory = tempfile::tempdir().unwrap();
-    for compiled in [&b""[..], b"Traceback"] {
-        let ran = with_runtime(directory.path(), &module(compiled, &[])).expect(2);
-        for part in [
-            "cpython-3.12.wasm does not compile the program that guests run",
-            &format!("{} bytes that are no bytecode", compiled.len()),
-            "run scripts/install.sh",
-        ] {
-            assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
-        }
-        assert_eq!(ran.text(), "", "nothing leaves unprocessed");
-    }
 }

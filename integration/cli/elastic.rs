@@ -1,18 +1,18 @@
-//! Guests come with the load and go without it, and the log says why.
+//! Tests that the number of guests follows the load, and that the log gives the reasons.
 
 use serde_json::Value;
 use support::{Running, alone, nerodia, on_each_runtime};
 
-/// A pipeline whose script takes some milliseconds, so that work waits.
+/// Pipeline whose script takes some milliseconds, so that work waits.
 struct Elastic {
     running: Running,
-    /// Changes in the number of guests that were looked at.
+    /// Number of changes in the number of guests that were already examined.
     seen: usize,
-    /// The number that comes next.
+    /// Next number to send.
     next: usize,
 }
 
-/// A change in the number of guests, from the log.
+/// Change in the number of guests, from the log.
 struct Scaling {
     up: bool,
     reason: String,
@@ -45,7 +45,8 @@ impl Elastic {
         self.next = numbers.end;
     }
 
-    /// Waits for the change after which there are `guests`; the reasons and numbers of it and those before it.
+    /// Waits for the change after which there are `guests`. Returns the reasons and numbers of it and of the changes
+    /// before.
     #[track_caller]
     fn until(&mut self, up: bool, guests: u64) -> Vec<(String, u64)> {
         let seen = self.seen;
@@ -98,7 +99,7 @@ fn assert_changes(changes: &[(String, u64)], expected: &[(&str, u64)]) {
 
 on_each_runtime!(from_min_to_max_and_back);
 fn from_min_to_max_and_back(runtime: &str) {
-    // Guests have to start while the work lasts.
+    // Guests must start while the work lasts.
     let _alone = alone();
     let mut elastic = Elastic::start(runtime, 1, 3);
     elastic.burst(600);
@@ -106,7 +107,7 @@ fn from_min_to_max_and_back(runtime: &str) {
     assert_changes(&up, &[("start", 1), ("work_waits", 2), ("work_waits", 3)]);
     let down = elastic.until(false, 1);
     assert_changes(&down, &[("idle", 2), ("idle", 1)]);
-    // And again: what has shrunk grows.
+    // Again: what has shrunk grows.
     elastic.burst(600);
     elastic.until(true, 3);
     elastic.end();
@@ -115,7 +116,7 @@ fn from_min_to_max_and_back(runtime: &str) {
 on_each_runtime!(from_none_at_all_the_first_message_is_answered);
 fn from_none_at_all_the_first_message_is_answered(runtime: &str) {
     let mut elastic = Elastic::start(runtime, 0, 2);
-    // The first one shows that the script can start, and goes again.
+    // The first guest shows that the script can start, and is ended again.
     for reason in ["start", "first_work", "first_work"] {
         let up = elastic.until(true, 1);
         assert_changes(&up, &[(reason, 1)]);

@@ -1,13 +1,13 @@
-//! What one message leaves behind in its guest decides nothing for another, and nobody dies of it.
+//! Tests that what one message leaves in its guest does not affect another, and kills no guest.
 
 use support::{eval, on_each_runtime};
 
 const MESSAGES: usize = 60;
 const LEAVES: usize = 40;
 
-/// Each does something to the interpreter for one message, and shows for all what it met.
+/// Scripts that change the interpreter for one message, and show what all messages find.
 const LEFTOVERS: &[(&str, &str)] = &[
-    // Hooks that run in whatever comes next.
+    // Hooks that run in later code.
     (
         "import sys\ndef f(): return 1\nroot = f()\nif leaves: sys.settrace(lambda *a: 1 / 0)",
         "1",
@@ -37,7 +37,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
         "import sys\nroot = len(str(10 ** 2000))\nif leaves: sys.set_int_max_str_digits(700)",
         "2001",
     ),
-    // What all names and all arithmetic stand on.
+    // Things on which all names and all arithmetic depend.
     (
         "import builtins\nroot = [len([1]), hasattr(builtins, 'more')]\nif leaves:\n    builtins.len = None\n    builtins.more = 1",
         "[1,false]",
@@ -58,7 +58,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
         "import warnings\nwarnings.warn('deprecated')\nroot = 1\nif leaves: warnings.simplefilter('error')",
         "1",
     ),
-    // What is printed, and to what.
+    // Printing, and the stream for it.
     (
         "import sys\nprint('seen')\nroot = 1\nif leaves: sys.stderr.close()",
         "1",
@@ -86,8 +86,8 @@ fn what_a_message_leaves_behind_decides_nothing_for_others(runtime: &str) {
 }
 
 on_each_runtime!(names_out_of_modules_are_those_of_now);
-/// A function may copy a name out of a module once, as long as that stays what it is. (Messages of one request share
-/// their modules, so those before the one that changes it may be run again after it.)
+/// Checks that a function may copy a name out of a module once, as long as the name does not change. (Messages of one
+/// request share their modules, so those before the one that changes it may be run again after it.)
 fn names_out_of_modules_are_those_of_now(runtime: &str) {
     let script = "import colorsys\nfrom colorsys import ONE_SIXTH as x\nroot = x\nif this == 40: colorsys.ONE_SIXTH = 5";
     let input: String = (0..MESSAGES).map(|i| format!("{i}\n")).collect();

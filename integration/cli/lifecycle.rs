@@ -1,4 +1,4 @@
-//! How a pipeline lives and ends: lines in, signals, closed pipes, slow readers.
+//! Life and end of a pipeline: lines in, signals, closed pipes, slow readers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::thread;
@@ -72,7 +72,8 @@ fn a_lone_line_is_answered_while_the_input_stays_open(runtime: &str) {
     assert_eq!(running.finish().0, Some(0));
 }
 
-/// What was read when the signal came is answered, in order and whole; then it ends well.
+/// Checks that everything that was read when the signal came is answered, in order and complete, and that the exit code
+/// is 0.
 #[test]
 fn a_signal_ends_it_when_all_that_was_read_is_answered() {
     for signal in [Signal::TERM, Signal::INT] {
@@ -81,7 +82,7 @@ fn a_signal_ends_it_when_all_that_was_read_is_answered() {
             .start();
         let mut stdin = running.take_input();
         let writing = thread::spawn(move || {
-            // Until nobody reads any more.
+            // Until the other end is closed.
             for number in 0u64.. {
                 if writeln!(stdin, "{number}").is_err() {
                     break;
@@ -103,7 +104,7 @@ fn a_signal_ends_it_when_all_that_was_read_is_answered() {
     }
 }
 
-/// A pipeline whose only message is being worked on and takes longer than any patience.
+/// Starts a pipeline whose only message is being run and takes longer than any wait.
 fn asleep(shutdown_timeout: &str) -> Running {
     let mut running = eval(RUNTIMES[0], "import time\nprint('begun')\ntime.sleep(600)")
         .set("guests.timeout=10m")
@@ -135,7 +136,7 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn a_signal_while_nothing_happens() {
     let mut running = eval(RUNTIMES[0], "root = this").start();
-    // One write, so that the read that brings the line brings the half as well.
+    // One write, so that the read that brings the line also brings the half line.
     running.feed("1\nhalf a line");
     running.await_results(1);
     let (code, log) = running.terminate();
@@ -143,7 +144,7 @@ fn a_signal_while_nothing_happens() {
     assert!(log.contains("in the middle of a line"), "{log}");
 }
 
-/// `| head -1`
+/// The case `| head -1`.
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
     let (running, output) = pipeline(
@@ -198,7 +199,7 @@ fn an_output_that_cannot_be_written_is_an_error() {
     );
 }
 
-/// A reader that does not read stops the input, and the engine's memory does not grow.
+/// Checks that a reader that does not read stops the input, and that the engine's memory does not grow.
 #[test]
 fn a_slow_reader_holds_the_input_back() {
     const LINES: usize = 100_000;
@@ -224,7 +225,8 @@ fn a_slow_reader_holds_the_input_back() {
     assert_eq!(running.wait().0, Some(0));
 }
 
-/// Results a thousand times as large as their messages, all of which fit the gate: the reader decides how many are made.
+/// Results that are a thousand times as large as their messages, all of which fit the memory budget: the reader's speed
+/// decides how many are made.
 #[test]
 fn a_slow_reader_holds_large_results_back() {
     const LINES: usize = 5_000;
@@ -241,7 +243,7 @@ fn a_slow_reader_holds_large_results_back() {
     assert_eq!(running.wait().0, Some(0));
 }
 
-/// Lines that trickle in while a slow script holds them up cost what they are, not a buffer each.
+/// Checks that single lines that a slow script delays take only their own memory, not a buffer each.
 #[test]
 fn many_small_reads_do_not_keep_a_buffer_each() {
     let mut running = eval(
@@ -253,7 +255,7 @@ fn many_small_reads_do_not_keep_a_buffer_each() {
     .start();
     for number in 0..5_000 {
         running.feed_lines([number]);
-        thread::sleep(Duration::from_micros(200)); // each is a read of its own
+        thread::sleep(Duration::from_micros(200)); // each line is a read of its own
     }
     let rss = running.resident();
     assert!(rss < 100 << 10, "{rss} KiB resident");

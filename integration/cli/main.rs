@@ -1,13 +1,15 @@
-//! The command line and what runs without Kafka: the built program, on both runtimes.
+//! Tests of the command line and of everything that runs without Kafka: the built program, on both runtimes.
 
 mod dying;
 mod elastic;
+mod function_mode;
 mod leftovers;
 mod lifecycle;
 mod order;
 mod outputs;
 mod packages;
 mod pauses;
+mod printing;
 mod problems;
 mod reload;
 mod sandbox;
@@ -16,4 +18,5 @@ mod scripts;
 mod setup;
 mod trying;
 mod unit_tests;
+mod unready;
 mod values;

@@ -1,4 +1,4 @@
-//! Every message once and in order, while guests are killed at random and their number changes.
+//! Tests that every message comes once and in order, while guests are killed at random and their number changes.
 
 use std::io::Write as _;
 use std::thread;
@@ -9,7 +9,7 @@ use support::{RUNTIMES, nerodia, on_each_runtime};
 on_each_runtime!(every_number_once_while_guests_are_killed_at_random);
 /// Sends numbers through guests that the test hook kills at random moments.
 fn every_number_once_while_guests_are_killed_at_random(runtime: &str) {
-    // A start of the other runtime takes longer, so that fewer messages are as hard on it.
+    // A start of the other runtime takes longer, so a lower rate is as hard for it.
     let (messages, kill_after) = if runtime == RUNTIMES[0] {
         (1_000_000, "20ms")
     } else {
@@ -20,7 +20,7 @@ fn every_number_once_while_guests_are_killed_at_random(runtime: &str) {
         .set(format!("guests.runtime={runtime}"))
         .set("guests.min=1")
         .set("pipeline.threads=8")
-        // Eight that start at once on a busy machine are no sign of anything.
+        // Eight guests that start at once on a busy machine may take long without an error.
         .set("guests.start_timeout=2m")
         .env("NERODIA_TEST_KILL_GUESTS_AFTER", kill_after)
         .start();

@@ -1,4 +1,4 @@
-//! Where results and failures go, and what makes messages: the parts of a config beside the script.
+//! Tests of outputs, dead letters and generated messages: the parts of a config other than the script.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -67,7 +67,7 @@ pipeline: { processors: [ { python: { script: 'root = [this, meta[\"offset\"]]' 
     let ran = pipeline(config).run().expect(0);
     let expected: Vec<String> = (0..7).map(|n| format!("[[1,2],{n}]")).collect();
     assert_eq!(ran.lines(), expected);
-    // Three at once, three after an interval, the last one after another.
+    // Three at once, three after an interval, the last one after another interval.
     assert!(ran.took >= Duration::from_millis(200), "{:?}", ran.took);
 }
 
@@ -97,7 +97,7 @@ guests: {{ runtime: {runtime}, recycle: {{ after_messages: 3000 }} }}
     assert_eq!(ran.logged("pipeline ended")[0]["guest_deaths"], 0);
 }
 
-/// A bound below what an interpreter needs from the start must not have it replaced for ever.
+/// Checks that a limit below what an interpreter needs at its start does not cause endless replacements.
 #[test]
 fn a_guest_is_not_replaced_for_what_every_guest_has() {
     let config = "
@@ -110,7 +110,7 @@ guests: { recycle: { memory: 1MiB } }
     assert!(ran.logged("recycling guest").is_empty(), "{}", ran.stderr);
 }
 
-/// The program with its standard error closed: what it logs reaches nobody, and nothing else changes.
+/// Runs the program with its standard error closed: the log is lost, and nothing else may change.
 fn without_stderr(arguments: &[&str], input: &str) -> (Option<i32>, String) {
     let mut child = std::process::Command::new("bash")
         .args(["-c", "exec \"$0\" \"$@\" 2> >(exec 0<&-)"])
@@ -122,7 +122,7 @@ fn without_stderr(arguments: &[&str], input: &str) -> (Option<i32>, String) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("bash is a prerequisite");
-    // The reader of its standard error is gone before it has anything to say.
+    // The reader of its standard error is gone before it writes anything.
     std::thread::sleep(Duration::from_millis(200));
     let mut stdin = child.stdin.take().expect("piped");
     let _ = stdin.write_all(input.as_bytes());
@@ -143,7 +143,7 @@ fn a_closed_standard_error_changes_nothing() {
     assert_eq!(code, Some(2));
 }
 
-/// `nerodia … | head -1` of what prints much.
+/// The case `nerodia … | head -1`, with a command that prints much.
 #[test]
 fn a_closed_standard_output_is_no_panic() {
     for arguments in [
@@ -197,7 +197,7 @@ fn a_tombstone_leaves_without_a_payload_and_past_later_scripts(runtime: &str) {
         ran.stderr
     );
     assert_eq!(ran.code, Some(0));
-    // It is no JSON value.
+    // A tombstone is not a JSON value.
     let ran = eval(runtime, "root = [tombstone()]").stdin("1\n").run();
     assert!(
         ran.stderr.contains("Tombstone is not JSON serializable"),
@@ -207,7 +207,7 @@ fn a_tombstone_leaves_without_a_payload_and_past_later_scripts(runtime: &str) {
 }
 
 on_each_runtime!(too_many_failures_end_the_pipeline);
-/// Nearly everything fails: the pipeline ends before all of it has.
+/// Nearly all messages fail: the pipeline ends before it has run all of them.
 fn too_many_failures_end_the_pipeline(runtime: &str) {
     let config = "
 pipeline:

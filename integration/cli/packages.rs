@@ -1,4 +1,4 @@
-//! Guests with Python packages: built once, imported, and ready at once.
+//! Tests of guests with Python packages: built once, imported, and ready at once.
 
 use std::fs;
 use std::path::Path;
@@ -46,9 +46,9 @@ fn well_known_packages_are_there_and_their_files_too() {
     lint.expect(0);
 }
 
-/// Makes a wheel whose code makes links where the runtime could be written, in each folder that it can write to. They lead
-/// out of the folder that the runtime is built in, to beside the finished ones. Where a link cannot be made in the folders
-/// of `-p`, which are /0 and so on, the build fails: the test would show nothing.
+/// Makes a wheel whose code makes links to where the runtime could be written, in each folder that it can write to. The
+/// links lead out of the folder in which the runtime is built, to the finished runtimes. If a link cannot be made in
+/// the folders of `-p`, which are /0 and so on, the build fails: the test would show nothing.
 const LINKING: &str = r#"
 import sys, zipfile
 where, name = sys.argv[1:]
@@ -70,7 +70,7 @@ with zipfile.ZipFile(where + '/nerodia_test_links-1.0-py3-none-any.whl', 'w') as
     wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
 "#;
 
-/// The name of the runtime that the requirements in `folder` make, as the program gives it.
+/// Returns the name of the runtime for the requirements in `folder`, as the program prints it.
 fn runtime_name(folder: &Path) -> String {
     let config = folder.join("pipeline.yaml");
     let text = "pipeline: { processors: [{ python: { script: root = this, packages: requirements.txt } }] }";
@@ -81,8 +81,8 @@ fn runtime_name(folder: &Path) -> String {
     name.unwrap_or_else(|| panic!("{}", lint.stderr)).to_owned()
 }
 
-/// A package's code runs while the runtime is built, in the sandbox. It may write to what is mounted there, links
-/// included; the runtime must not be written through them.
+/// A package's code runs while the runtime is built, in the sandbox. It may write to what is mounted there, including
+/// links. Checks that the runtime is not written through them.
 #[test]
 fn a_package_cannot_have_the_runtime_written_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,17 +1,18 @@
-//! The process is stopped while its guests are at work, as by `docker pause`, a frozen cgroup, or a machine that moves.
+//! Tests that stop the process while its guests are busy, as `docker pause`, a frozen cgroup, or a machine that moves
+//! does.
 
 use std::thread;
 use std::time::Duration;
 
 use support::{Signal, alone, eval, on_each_runtime};
 
-/// Longer than the guests of this test are waited for.
+/// Longer than this test's pipeline waits for its guests.
 const PAUSE: Duration = Duration::from_secs(10);
 
 on_each_runtime!(a_pause_ends_nothing);
-/// "A pause of the process (12 guests busy) ends nothing": no message is convicted, no thread is given up.
+/// Checks "A pause of the process (12 guests busy) ends nothing": no message is convicted, no thread is given up.
 fn a_pause_ends_nothing(runtime: &str) {
-    // Twelve guests have to start within a second.
+    // Twelve guests must start within a second.
     let alone = alone();
     let mut running = eval(runtime, "import time\ntime.sleep(0.3)\nroot = this")
         .set("pipeline.threads=12")
@@ -22,7 +23,7 @@ fn a_pause_ends_nothing(runtime: &str) {
         .start();
     running.feed_lines(0..200);
     running.end_input();
-    // All are at work when the first result is there.
+    // All guests are busy when the first result is there.
     running.await_results(1);
     drop(alone);
     for _ in 0..2 {

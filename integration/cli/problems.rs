@@ -6,7 +6,7 @@ use std::path::Path;
 use support::{RUNTIMES, Ran, nerodia, on_each_runtime, root};
 use tempfile::TempDir;
 
-/// A folder with a config in it.
+/// Returns a folder with a config in it.
 fn folder(config: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("bad.yaml"), config).expect("a file");
@@ -20,7 +20,7 @@ fn run(folder: &Path) -> Ran {
         .run()
 }
 
-/// Fails unless `run` and `lint` both refuse `config` with exit code 2 and say all of `parts`.
+/// Fails unless `run` and `lint` both refuse `config` with exit code 2 and print all of `parts`.
 #[track_caller]
 fn refused(config: &str, parts: &[&str]) {
     let folder = folder(config);
@@ -81,7 +81,7 @@ fn a_script_file_that_is_not_there() {
     );
 }
 
-/// A sound script and a Kafka input with `fields` as well.
+/// Returns a config with a correct script and a Kafka input with `fields`.
 fn with_kafka(fields: &str) -> String {
     with_script("root = this")
         + &format!("input:\n  kafka:\n    addresses: [localhost]\n    topics: [t]\n    {fields}\n")
@@ -221,7 +221,7 @@ fn wrong_usage() {
     }
 }
 
-/// A runtime directory of its own, with the default runtime in it by a link, and a cache of its own.
+/// Returns a runtime directory with a link to the default runtime, and a cache of its own.
 fn runtime_folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["cpython-3.14.wasm", "cpython-3.14.wasm.sha256sum"] {
@@ -251,7 +251,7 @@ fn a_runtime_that_is_missing_or_corrupt() {
         }
         assert_eq!(ran.text(), "");
     };
-    // One bit is another.
+    // With one bit changed.
     let mut bytes = fs::read(&artifact).expect("it is installed");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -262,7 +262,7 @@ fn a_runtime_that_is_missing_or_corrupt() {
         "SHA-256",
         "scripts/install.sh",
     ]);
-    // Cut short.
+    // Truncated.
     fs::write(&artifact, &bytes[..1000]).expect("a file");
     told(&["cpython-3.14.wasm is corrupt", "scripts/install.sh"]);
     fs::remove_file(&sums).expect("a link");
@@ -393,7 +393,7 @@ fn bytecode_in_the_cache_that_is_corrupt_or_missing() {
         assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
     }
     assert!(listed().contains("corrupt"), "{}", listed());
-    // What the help says: it is made anew, and the machine code is not.
+    // As the help says: the bytecode is made again, and the machine code is not.
     fs::remove_file(&code).expect("it was made");
     assert!(listed().contains("not compiled yet"), "{}", listed());
     let ran = eval().expect(0);

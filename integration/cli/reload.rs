@@ -1,4 +1,5 @@
-//! Another config while messages flow: nothing lost, nothing twice, in order, each with one version of the script.
+//! Tests of another config while messages flow: nothing is lost, twice or out of order, and each message gets one
+//! version of the script.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,12 +13,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Nerodia, Running, Signal, get, nerodia, port, put, request};
 
-/// `nerodia run` of this config.
+/// Returns the command `nerodia run` with this config.
 fn pipeline(config: &Path) -> Nerodia {
     nerodia(["run", "-c"]).arg(config)
 }
 
-/// Numbers, as fast as they are taken, until told to end.
+/// Writer of numbers, as fast as they are read, until it is told to end.
 struct Load {
     enough: Arc<AtomicBool>,
     writer: JoinHandle<u64>,
@@ -35,7 +36,7 @@ impl Load {
                     .collect();
                 stdin.write_all(lines.as_bytes()).expect("it reads");
                 next += 50;
-                // Some ten thousand a second: batches, and what is written can be kept here.
+                // Some ten thousand a second: enough for batches, and few enough to keep the results.
                 thread::sleep(Duration::from_millis(4));
             }
             next
@@ -43,14 +44,14 @@ impl Load {
         Self { enough, writer }
     }
 
-    /// How many numbers there were.
+    /// Ends the load, and returns how many numbers there were.
     fn end(self) -> u64 {
         self.enough.store(true, Ordering::Relaxed);
         self.writer.join().expect("it reads to the end")
     }
 }
 
-/// The last result.
+/// Returns the last result.
 fn last(running: &Running) -> Option<Value> {
     let last = running.last()?;
     Some(serde_json::from_str(&last).expect("JSON"))
@@ -64,7 +65,7 @@ fn versioned(version: usize) -> String {
     )
 }
 
-/// Reloads a hundred times, ten of them tried with something broken before; gives the results.
+/// Reloads a hundred times, ten times after a try with a broken script. Returns the results.
 fn reload_a_hundred_times(kill_guests: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("pipeline.yaml");
@@ -121,7 +122,7 @@ fn reload_a_hundred_times(kill_guests: bool) {
     println!(
         "{written} messages, resident {resident_before} KiB after 20 reloads, {resident_after} KiB after 100"
     );
-    // Between two and four guests of some 10 MB each run at these moments.
+    // Between two and four guests with some 10 MB each are running at these moments.
     assert!(
         resident_after < resident_before + 48 * 1024,
         "{resident_before} KiB, then {resident_after}"
@@ -189,13 +190,13 @@ fn watched_files_are_taken_on_and_broken_ones_refused() {
     put(&script, "root = 3\nif True\n    root = 4\n");
     run.await_said("steps.py:2:8", 1);
     ask(&mut run, 2);
-    // Not again and again, although it is tried again.
+    // The refusal is not repeated, although the reload is tried again.
     thread::sleep(Duration::from_secs(3));
     assert_eq!(run.said("is refused"), 1);
     put(&script, "root = 5\n");
     run.await_said("config reloaded", 2);
     ask(&mut run, 5);
-    // A config that names a script that comes later.
+    // A config that names a script that is created later.
     put(
         &config,
         "pipeline:\n  processors:\n    - python:\n        file: later.py\n",
@@ -205,7 +206,7 @@ fn watched_files_are_taken_on_and_broken_ones_refused() {
     put(&folder.path().join("later.py"), "root = 6\n");
     run.await_said("config reloaded", 3);
     ask(&mut run, 6);
-    // As Kubernetes changes a ConfigMap: behind a link to a folder.
+    // As Kubernetes changes a ConfigMap: through a link to a folder.
     let mount = tempfile::tempdir().expect("a folder");
     for (name, answer) in [("one", 7), ("two", 8)] {
         fs::create_dir(mount.path().join(name)).expect("a folder");

@@ -1,10 +1,10 @@
-//! What a script sees of the host: nothing but real clocks and randomness.
+//! Tests of what a script can see of the host: only real clocks and randomness.
 
 use std::collections::BTreeSet;
 
 use support::{eval, on_each_runtime, root};
 
-/// Runs `expression` in a guest and gives its value, or the exception's name.
+/// Runs `expression` in a guest. Returns its value, or the exception's name.
 fn see(runtime: &str, expression: &str) -> serde_json::Value {
     let script = format!(
         "import os, sys, socket, subprocess, pathlib, glob\ntry:\n    root = {expression}\n    \
@@ -53,7 +53,7 @@ fn no_files_network_processes_environment_or_arguments(runtime: &str) {
     for host in ["etc", "home", "proc", "root", "work"] {
         assert!(!shown.contains(&format!("\"{host}\"")), "{shown}");
     }
-    // The interpreter's own library at most; nothing that the host's file system has.
+    // At most the interpreter's own library; nothing of the host's file system.
     let files = see(runtime, "sorted(glob.glob('/**/*', recursive=True))[:2000]");
     for file in files.as_array().into_iter().flatten() {
         let file = file.as_str().unwrap();
@@ -69,7 +69,7 @@ fn guests_draw_different_random_numbers(runtime: &str) {
     let script = "import random, uuid, secrets, os, tempfile\n\
                   root = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), secrets.token_hex(8), os.urandom(8).hex()]";
     let mut seen = BTreeSet::new();
-    // A new process, and within it a new guest after each restart.
+    // A new process, and in it a new guest after each restart.
     for _ in 0..2 {
         let script = format!("{script}\nif this % 2:\n    os._exit(1)");
         let ran = eval(runtime, &script)
@@ -87,7 +87,7 @@ fn guests_draw_different_random_numbers(runtime: &str) {
 }
 
 on_each_runtime!(guests_that_live_at_the_same_time_draw_different_numbers);
-/// Snapshots that were not seeded anew would draw the same numbers in the same order.
+/// Snapshots without a new seed would draw the same numbers in the same order.
 fn guests_that_live_at_the_same_time_draw_different_numbers(runtime: &str) {
     let script =
         "import random, time, uuid\ntime.sleep(0.05)\nroot = [random.random(), str(uuid.uuid4())]";
@@ -121,7 +121,7 @@ fn clocks_are_the_host_s(runtime: &str) {
 }
 
 on_each_runtime!(the_standard_library_is_there);
-/// Every module that a runtime can carry is importable, and no other is missed.
+/// Checks that every module that a runtime can contain can be imported, and that no other is missing.
 fn the_standard_library_is_there(runtime: &str) {
     let version = runtime.trim_start_matches("cpython-");
     let list =
@@ -170,7 +170,7 @@ fn the_guests_program_is_run_and_not_compiled() {
         arguments[4].len() < 300 && arguments.len() == 5,
         "{arguments:?}"
     );
-    // What stands below a script is what would be there if it were compiled.
+    // The frames below a script are the same as if it were compiled in place.
     let stack = "[(f.filename, f.name) for f in __import__('traceback').extract_stack()][:3]";
     assert_eq!(
         see("cpython-3.12", stack),

@@ -1,19 +1,19 @@
-//! The short form of `integration/fuzz/scripts.py`: generated scripts mean the same as a function and at top level.
+//! Short form of `integration/fuzz/scripts.py`: generated scripts mean the same as a function and at top level.
 //!
-//! Guests make the scripts and compare, since no other Python of the machine need be of their version.
+//! Guests make the scripts and compare the results, since the machine may have no other Python of their version.
 
 use support::{Ran, eval, on_each_runtime, root};
 
 const SCRIPTS: usize = 300;
 
-/// Runs both ways what `input` has: numbers to make a script of, or scripts.
+/// Runs `input` in both ways: it has numbers from which scripts are made, or scripts.
 fn compared(runtime: &str, input: String) -> Ran {
     let part = |name: &str| {
         let file = root().join("integration/fuzz/scripts").join(name);
         std::fs::read_to_string(file).expect("it is in the repository")
     };
     let driver = part("generate.py") + &part("compare.py");
-    // A generated script may call itself in many ways; how long that takes is no concern of this test.
+    // A generated script may call itself in many ways; the time for that does not matter in this test.
     eval(runtime, &driver)
         .set("guests.timeout=120s")
         .stdin(input)
@@ -22,7 +22,7 @@ fn compared(runtime: &str, input: String) -> Ran {
 
 on_each_runtime!(generated_scripts_mean_the_same_both_ways);
 fn generated_scripts_mean_the_same_both_ways(runtime: &str) {
-    // The same in each run, so that nothing fails that did not fail where it was changed. `scripts.py` goes further.
+    // The same scripts in each run, so that a failure is caused by the change that is tested. `scripts.py` tries more.
     let seed: usize = std::env::var("NERODIA_FUZZ_SEED").map_or(20_000, |seed| {
         seed.parse().expect("NERODIA_FUZZ_SEED is a number")
     });
@@ -38,12 +38,12 @@ fn generated_scripts_mean_the_same_both_ways(runtime: &str) {
         }
     }
     assert_eq!(ran.lines().len(), SCRIPTS);
-    // If few ran as functions, nothing would have been compared.
+    // If few scripts ran as functions, nothing would have been compared.
     assert!(functions > SCRIPTS / 10, "{functions}");
 }
 
 on_each_runtime!(a_difference_is_seen);
-/// The comparison can fail: this script puts a name together at run time, which nothing forbids.
+/// Checks that the comparison can fail: this script builds a name at run time, which nothing forbids.
 fn a_difference_is_seen(runtime: &str) {
     let script = "import os\nframe = getattr(getattr(os, 's' + 'ys'), '_get' + 'frame')(0)\nroot = len(getattr(frame, 'f_' + 'globals').keys() & {'this'})";
     let input = format!("{}\n", serde_json::json!(script));

@@ -1,4 +1,4 @@
-//! `scripts/install.sh`: what goes wrong leaves nothing behind, and what is there is left alone.
+//! Tests of `scripts/install.sh`: errors leave nothing behind, and installed files are not changed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 const NAME: &str = "cpython-3.12";
 
-/// A repository with the scripts and the pinned sums, no runtime, and an `npm` that does `npm`.
+/// Repository with the scripts and the pinned checksums, no runtime, and a fake `npm` that runs `npm`.
 struct Repository {
     folder: TempDir,
 }
@@ -55,7 +55,7 @@ impl Repository {
         self.folder.path().join("runtime")
     }
 
-    /// What the runtime folder holds beside the pinned sum.
+    /// Returns the contents of the runtime folder except the pinned checksum.
     fn left(&self) -> Vec<String> {
         let names = fs::read_dir(self.runtime()).expect("a folder").flatten();
         names
@@ -130,7 +130,7 @@ fn an_interrupt_leaves_nothing_half_done() {
     use std::os::unix::process::CommandExt;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let repository = Repository::new("touch half.tgz; sleep 60");
-        // A group of its own, as a terminal's Ctrl-C reaches all of it.
+        // A process group of its own, because a terminal's Ctrl-C reaches a whole group.
         let mut command = repository.install(&[NAME]);
         let mut child: Child = command.process_group(0).spawn().expect("bash");
         eventually("it is under way", || is_under_way(&repository.runtime()));
@@ -142,7 +142,7 @@ fn an_interrupt_leaves_nothing_half_done() {
     }
 }
 
-/// Whether the fake `npm` has begun its work.
+/// Returns whether the fake `npm` has begun its work.
 fn is_under_way(runtime: &Path) -> bool {
     let folders = fs::read_dir(runtime).expect("a folder").flatten();
     folders
@@ -150,7 +150,7 @@ fn is_under_way(runtime: &Path) -> bool {
         .any(|entry| entry.path().join("half.tgz").exists())
 }
 
-/// The repository's own runtimes are installed: nothing is asked of any network, and nothing changes.
+/// Checks that installed runtimes need no network, and are not changed.
 #[test]
 fn what_is_there_is_left_alone_without_a_network() {
     let root = root();
@@ -176,7 +176,7 @@ fn what_is_there_is_left_alone_without_a_network() {
     assert_eq!(before, after);
 }
 
-/// Lines that would have pip fetch or build something else than wheels, each in the second line of a file.
+/// Lines that would make pip fetch or build something other than wheels, each in the second line of a file.
 #[test]
 fn a_requirement_that_is_more_than_a_name_is_refused_with_its_place() {
     let repository = Repository::new("exit 1");
@@ -257,7 +257,7 @@ c
     );
 }
 
-/// Makes `asking-1.0`, a wheel that needs what it is told.
+/// Makes `asking-1.0`, a wheel that requires what its argument says.
 const WHEEL: &str = r"
 import sys, zipfile
 of = 'asking-1.0.dist-info/'
@@ -268,7 +268,7 @@ with zipfile.ZipFile(sys.argv[1] + '/asking-1.0-py3-none-any.whl', 'w') as wheel
     wheel.writestr(of + 'RECORD', ''.join(name + ',,\n' for name in [*wheel.namelist(), of + 'RECORD']))
 ";
 
-/// A wheel may ask for a folder or an archive by its address. To build that would run its code, here.
+/// A wheel may require a folder or an archive by its address. To build that would run its code on this machine.
 #[test]
 fn what_a_wheel_asks_for_is_not_built_either() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -315,7 +315,7 @@ fn what_a_wheel_asks_for_is_not_built_either() {
     assert!(!built.exists(), "its code ran here: {text}");
     assert!(!output.status.success(), "{text}");
     assert!(text.contains("has to be built"), "{text}");
-    // One that asks for nothing is installed.
+    // A wheel that requires nothing is installed.
     let output = install("");
     assert!(output.status.success(), "{}", said(&output));
     assert!(here.join("packages/asking.py").exists());

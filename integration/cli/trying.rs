@@ -1,4 +1,4 @@
-//! `nerodia try`: messages before and after, from a file and standard input. From Kafka: `kafka/trying.rs`.
+//! Tests of `nerodia try` with messages from a file and standard input. For messages from Kafka, see `kafka/trying.rs`.
 
 use std::fs;
 
@@ -172,7 +172,7 @@ fn what_is_wrong_is_usage_or_config() {
     assert!(script.stdout.is_empty());
 }
 
-/// A dict of headers keeps those of one name together; a list keeps its order.
+/// A dict of headers keeps headers with the same name together; a list keeps its order.
 #[test]
 fn headers_of_a_list_keep_their_order() {
     let folder = written(&[("a.yaml", CONFIG)]);

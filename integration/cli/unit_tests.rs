@@ -1,4 +1,4 @@
-//! `nerodia test`: unit tests in configs and beside them, in real guests.
+//! Tests of `nerodia test`: unit tests in configs and in files of their own, in real guests.
 
 use std::fs;
 

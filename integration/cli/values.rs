@@ -1,4 +1,4 @@
-//! Values are exact: what goes through `root = this` is what Python's own `json` reads.
+//! Values are exact: the output of `root = this` is what Python's own `json` reads.
 
 use std::process::{Command, Stdio};
 
@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{eval, on_each_runtime, root};
 
-/// A JSON text, as people and programs write it; some are nested deep.
+/// Generates a JSON text as people and programs write it; some are nested deep.
 fn document() -> impl Strategy<Value = String> {
-    // Beside lone surrogates the runtimes' own `json` reads, one of which stops at some 500 levels.
+    // Documents with lone surrogates are read by the runtimes' own `json`, one of which stops at some 500 levels.
     prop_oneof![
         9 => shallow(),
         1 => (shallow(), 1..400usize)
@@ -46,7 +46,7 @@ fn shallow() -> impl Strategy<Value = String> {
     })
 }
 
-/// A JSON string with all kinds of escapes, lone surrogates included.
+/// Generates a JSON string with all kinds of escapes, including lone surrogates.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-z _]{0,12}",
@@ -64,7 +64,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
 }
 
-/// Python's own view of lines of JSON: type-exact, so that 1, 1.0 and true differ.
+/// Returns lines of JSON as Python reads them, with exact types, so that 1, 1.0 and true differ.
 fn as_python_reads(lines: &[u8]) -> Vec<String> {
     const READER: &str = "import json, sys\nsys.set_int_max_str_digits(0)\nsys.setrecursionlimit(100000)\n\
         for line in sys.stdin.buffer:\n    print(ascii(json.loads(line)))";
@@ -115,7 +115,7 @@ fn what_goes_through_is_what_python_reads(runtime: &str) {
     }
 }
 
-/// What `script` makes of `null`: its output, or the error's type and message.
+/// Returns the output of `script` for `null`, or the error's type and message.
 fn result_of(runtime: &str, script: &str) -> String {
     let ran = eval(runtime, script).stdin("null\n").run();
     match ran.dead_letters().first() {
@@ -266,7 +266,7 @@ fn payloads_that_are_no_json_are_text_or_bytes(runtime: &str) {
         r#"["bytes","b'\\xff\\xfe'"]"#,
         r#"["NoneType","None"]"#,
         r#"["int","5"]"#,
-        r#"["int","1"]"#, // a byte order mark, as json.loads(bytes) takes it
+        r#"["int","1"]"#, // a byte order mark, as json.loads(bytes) accepts it
     ];
     assert_eq!(ran.lines(), expected);
 }
@@ -286,7 +286,7 @@ fn nested_too_deep_is_an_error_and_the_deepest_allowed_is_not(runtime: &str) {
 }
 
 on_each_runtime!(long_computations_come_out_as_outside_of_the_sandbox);
-/// Long loops in C are interrupted in the sandbox all the time: what they compute must not know.
+/// Long loops in C are interrupted in the sandbox all the time. Checks that this does not affect their results.
 fn long_computations_come_out_as_outside_of_the_sandbox(runtime: &str) {
     let file = root().join("integration/computing.py");
     let script = std::fs::read_to_string(&file).expect("a script");
@@ -308,5 +308,51 @@ fn long_computations_come_out_as_outside_of_the_sandbox(runtime: &str) {
     for line in ran.lines() {
         let seen: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(seen, expected);
+    }
+}
+
+on_each_runtime!(integers_of_many_digits_go_every_way);
+fn integers_of_many_digits_go_every_way(runtime: &str) {
+    let digits = "7".repeat(10_000);
+    let longer = "7".repeat(10_001);
+    for script in [
+        "root = this",
+        "import collections\nroot = [collections.Counter(a=this)]",
+        "root = str(this)",
+        "emit(this)",
+    ] {
+        let ran = eval(runtime, script)
+            .stdin(format!("{digits}\n"))
+            .run()
+            .expect(0);
+        assert!(ran.text().contains(&digits), "{script}");
+    }
+    // A document with a lone surrogate is read by Python's own json.
+    let ran = eval(runtime, "root = this")
+        .stdin(format!("[\"\\ud800\", {digits}]\n"))
+        .run()
+        .expect(0);
+    assert!(ran.text().contains(&digits));
+    let input = format!("[\"\\ud800\", {longer}]\n{longer}\n5\n");
+    let ran = eval(runtime, "root = this").stdin(input).run().expect(1);
+    assert_eq!(ran.lines(), ["5"]);
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "TooBig");
+    }
+}
+
+on_each_runtime!(deep_documents_beside_lone_surrogates_fail_alone_if_at_all);
+/// Checks that deep documents with lone surrogates, which Python's own json reads, fail alone: one runtime's json stops
+/// at fewer levels than the host.
+fn deep_documents_beside_lone_surrogates_fail_alone_if_at_all(runtime: &str) {
+    let deep = |levels: usize| format!("{}\"\\ud800\"{}\n", "[".repeat(levels), "]".repeat(levels));
+    let ran = eval(runtime, "root = this")
+        .stdin(deep(300) + &deep(900) + "5\n")
+        .run();
+    assert_eq!(ran.lines().first(), Some(&deep(300).trim_end()));
+    assert_eq!(ran.lines().last(), Some(&"5"));
+    for letter in ran.dead_letters() {
+        assert_eq!(letter["error"]["type"], "RecursionError");
+        assert_eq!(letter["error"]["attempts"], 1, "no guest died");
     }
 }

@@ -1,4 +1,4 @@
-"""Whether the files in configs/deploy fit together, and the program: what no schema can tell.
+"""Checks that the files in configs/deploy fit together and fit the program, which no schema can check.
 
     check.py                 looks; says what does not fit, with exit code 1
     check.py config          prints the pipeline that kubernetes.yaml carries
@@ -32,13 +32,13 @@ def seconds(duration):
 
 
 def shutdown_timeout(config):
-    """What the config says, else the default in the reference."""
+    """Returns the value in the config, else the default in the reference."""
     row = re.search(r"\| `shutdown_timeout` \| duration \| `(\w+)`", (ROOT / "docs/config.md").read_text())
     return seconds(config.get("shutdown_timeout", row[1]))
 
 
 def metrics():
-    """The series that there are, and the labels of each, by docs/metrics.md."""
+    """Returns the existing series, with the labels of each, from docs/metrics.md."""
     row = re.compile(r"^\| `(\w+)` \| (\w+) \| ([\w, ]*) \|", re.M)
     series = {}
     for name, kind, labels in row.findall((ROOT / "docs/metrics.md").read_text()):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs configs/deploy/nerodia.service in a real systemd, from Kafka to Kafka: by the commands of docs/operating.md, and
-# then it looks whether what stands around them is so. Takes a minute. Root's namespaces are needed, and a machine
-# without a systemd of its own, as containers are; elsewhere it says why it does nothing.
+# Runs configs/deploy/nerodia.service in a real systemd, from Kafka to Kafka, with the commands of docs/operating.md,
+# and checks that the page's text around them is true. Takes a minute. Needs root's namespaces, and a machine without a
+# systemd of its own, such as a container; elsewhere it prints why it does nothing.
 #
-# This systemd is the first process of a namespace, and its files are a copy on write of this machine's, gone at the
-# end, without the units that are enabled here. It shares the network, so it reaches the Kafka out here, and the
-# groups of processes (cgroups), which are removed at the end. It has no devices, and cannot set the kernel or its
-# clock.
+# This systemd is the first process of a namespace. Its files are a copy on write of this machine's, which is removed at
+# the end, and does not have the units that are enabled here. It shares the network, so it reaches the Kafka outside,
+# and the groups of processes (cgroups), which are removed at the end. It has no devices, and cannot set the kernel or
+# its clock.
 set -euo pipefail
 
 here=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -67,13 +67,14 @@ start_systemd() {
   wait_until 60 inside systemctl is-active --quiet basic.target
 }
 
-# in_namespaces FUNCTION: this process becomes one that runs it in namespaces of its own, and that ends with its parent.
+# in_namespaces FUNCTION: this process becomes one that runs FUNCTION in namespaces of its own, and ends with its
+# parent.
 in_namespaces() {
   exec setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --cgroup --fork --kill-child \
     bash -euc "$(declare -f copy_of_the_machine become_systemd); $1"
 }
 
-# The working folder is then the root of one.
+# Makes the working folder the root of a copy of the machine.
 copy_of_the_machine() {
   mount -t tmpfs tmpfs "$copy"
   mkdir "$copy/written" "$copy/work" "$copy/root"
@@ -81,7 +82,7 @@ copy_of_the_machine() {
   cd "$copy/root"
   mount -t tmpfs tmpfs run
   mount -t tmpfs tmpfs tmp
-  # Should it lie there, or on a disk of its own.
+  # In case it is in there, or on a disk of its own.
   mkdir -p "./$root"
   mount --rbind -o ro "$root" "./$root"
   mount -t proc proc proc
@@ -105,7 +106,7 @@ become_systemd() {
   copy_of_the_machine
   : >etc/machine-id
   rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires
-  # Not chroot: who is in one cannot make namespaces of users, as PrivateUsers wants.
+  # Not chroot: a process in a chroot cannot make user namespaces, which PrivateUsers needs.
   pivot_root . .
   umount -l .
   exec setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time,-sys_boot \
@@ -123,7 +124,7 @@ inside() {
     bash -euc 'cd "$1"; shift; "$@"' - "$root" "$@"
 }
 
-# documented_inside BEGINNING runs the page's commands that begin so.
+# documented_inside BEGINNING runs the page's commands that begin with BEGINNING.
 documented_inside() {
   local command
   documented "$page" "$1" >"$work/now"
@@ -136,7 +137,7 @@ documented_inside() {
 installed() {
   documented_inside "install "
   inside tee /etc/nerodia/pipeline.env <"$work/kafka" >/dev/null
-  # As the page advises: without it, the partitions of one that was killed wait for its session to end.
+  # As the page recommends: without it, the partitions of a killed process wait for its session to end.
   inside sed -i 's/^\( *\)consumer_group:.*/&\n\1instance_id: one/' /etc/nerodia/pipeline.yaml
   documented_inside "systemctl daemon-reload"
   documented_inside "systemctl enable"
@@ -144,7 +145,7 @@ installed() {
   ok "installed by the page's commands, it prices orders"
 }
 
-# As the unit says: a user of its own without rights, and a folder that is nobody else's.
+# As in the unit: a user of its own without rights, and a folder that other users cannot read.
 confined() {
   local status folder
   status=$(inside cat "/proc/$(property MainPID)/status")
@@ -189,7 +190,7 @@ stopped_after_a_dead_letter() {
   ok "stopped after a dead letter, it is failed until that is cleared"
 }
 
-# What was built is read by another user than the one who built them.
+# Checks that the service's user can read a runtime that another user built.
 with_packages() {
   printf 'jmespath==1.0.1\n' | inside tee /etc/nerodia/requirements.txt >/dev/null
   documented_inside "NERODIA_RUNTIME_DIR="
@@ -208,13 +209,14 @@ without_writable_executable_memory() {
   inside systemctl daemon-reload
   inside systemctl start nerodia || true
   wait_until 60 is_failed
-  # Of exit code 2 there is no second try.
+  # After exit code 2 there is no second try.
   [ "$(property ExecMainStatus) $(property NRestarts)" = "2 0" ] || die "it did not end with exit code 2: $(state)"
   logged "MemoryDenyWriteExecute" || die "it does not say why: $(state)"
   ok "with MemoryDenyWriteExecute it ends with exit code 2, once, and says why"
 }
 
-# priced ORDER RESULT: an order comes out so. Others may come again before it: one that was killed had not committed all.
+# priced ORDER RESULT checks that an order has this result. Others may come again before it, if a killed process had not
+# committed them.
 priced() {
   produce "$1"
   until grep -qxF -e "$2" "$work/results"; do
@@ -238,10 +240,10 @@ is_active() { [ "$(property ActiveState)" = active ]; }
 
 is_failed() { [ "$(property ActiveState)" = failed ]; }
 
-# grep reads all: it is no failure of journalctl's that the text was found early.
+# grep reads everything, so that journalctl does not fail when the text is found early.
 logged() { inside journalctl -q -o cat -u nerodia | grep -F -e "$1" >/dev/null; }
 
-# For a message of what is wrong.
+# Prints the state, for error messages.
 state() {
   inside systemctl status --no-pager --full nerodia 2>&1 || true
   inside journalctl -q -o cat --no-pager -n 20 -u nerodia 2>&1 || true
@@ -255,7 +257,7 @@ ok() { say "ok: $* ($SECONDS s)"; }
 clean_up() {
   code=$?
   trap - EXIT INT TERM HUP
-  # With it go its child, all that this started, and their files.
+  # Its child, everything that the child started, and their files end with it.
   if [ -n "$boot" ]; then
     kill -KILL "$boot" || true
     wait "$boot" || true
@@ -269,8 +271,8 @@ clean_up() {
   exit "$code"
 }
 
-# They are empty when the last of its processes has ended. Of other programs' none has such a name, for no other
-# systemd is here.
+# The cgroups are empty when the last process has ended. Other programs' cgroups do not have these names, since there is
+# no other systemd on this machine.
 remove_its_cgroups() {
   local left
   for _ in $(seq 50); do

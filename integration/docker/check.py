@@ -20,7 +20,7 @@ def price(n):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at-least", type=int, default=1, help="orders that must be there")
-    # Partitions come in no common order: what was made last may be there before what was made just before it.
+    # Partitions have no common order: the newest order may be there before the one made just before it.
     parser.add_argument("--unsettled", type=int, default=0, help="how many of the newest may still be missing")
     options = parser.parse_args()
     times, wrong, other = {}, [], 0

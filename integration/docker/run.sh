@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the image and runs docker/'s compose files for real, with an engine of its own and, where no registry can be
-# reached, with base images made here. As root on Debian; elsewhere it says why it does nothing. Takes 13 to 20
+# Builds the image and runs the compose files in docker/, with an engine of its own and, where no registry can be
+# reached, with base images made here. Runs as root on Debian; elsewhere it prints why it does nothing. Takes 13 to 20
 # minutes, most of them for the build.
 #
 #   integration/docker/run.sh                builds the image, then checks it and the compose files
-#   integration/docker/run.sh --program BIN  an image of that program and the runtimes in runtime/, for a short look
-#   integration/docker/run.sh --keep         leaves all that it made in target/docker, for the next time
+#   integration/docker/run.sh --program BIN  an image of that program and the runtimes in runtime/, for a short run
+#   integration/docker/run.sh --keep         keeps everything that it made in target/docker, for the next time
 #
-# Everything is in target/docker, and gone at the end but for --keep.
+# Everything is in target/docker, and is removed at the end unless --keep is given.
 set -euo pipefail
 
 here=$(cd -P "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -47,8 +47,8 @@ main() {
   say "$passed checks passed"
 }
 
-# The documents' commands are run as they stand, but for what this engine is: an old one, without compose, in whose
-# builds the package registries are reached by the machine's own network.
+# Runs the documents' commands unchanged, except for the differences of this engine: it is an old one, without compose,
+# and its builds reach the package registries through the machine's own network.
 docker() {
   case "$1" in
     build) /usr/bin/docker build --network host "${@:2}" ;;
@@ -77,7 +77,7 @@ get_tools() {
 }
 
 start_engine() {
-  # The nice ones leave the machine to others; what the engine starts is nice as well.
+  # With a low priority, which the engine's processes inherit, so that the machine stays usable.
   nice -n 15 dockerd -H "$DOCKER_HOST" --storage-driver=overlay2 --data-root "$work/data" --exec-root "$work/exec" \
     -p "$work/pid" </dev/null >"$work/dockerd.log" 2>&1 &
   until_true 30 docker info || skip "no engine can start here: $(tail -n 1 "$work/dockerd.log")"
@@ -86,7 +86,8 @@ start_engine() {
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# Pulled where there is a registry, else made out of Debian's packages, this machine's Rust and scripts/kafka.sh's jars.
+# Pulls the base images if there is a registry; otherwise makes them from Debian's packages, this machine's Rust and the
+# jars of scripts/kafka.sh.
 base_images() {
   if [ -z "$keep" ] && timeout 60 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
     say "base images are pulled"
@@ -97,7 +98,7 @@ base_images() {
   has_image apache/kafka:4.3.1 || kafka_image
 }
 
-# How this machine reaches its package registries: its certificates, apt's settings and resolver are the image's too.
+# The image has this machine's access to its package registries: its certificates, apt's settings and resolver.
 debian_image() {
   say "making debian:bookworm-slim"
   local folder=$work/debian setting
@@ -149,7 +150,7 @@ build() {
       >"$work/build.log" 2>&1 ||
       { tail -n 30 "$work/build.log" >&2 && die "the image could not be built; see $work/build.log"; }
   else
-    # From where the program is built on, the Dockerfile's own words.
+    # From the point after the build, with the Dockerfile's own instructions.
     local folder=$work/prebuilt
     rm -rf "$folder"
     mkdir -p "$folder/target/release" "$folder/runtime" "$folder/docker"
@@ -165,7 +166,7 @@ build() {
   say "built in $((SECONDS - started)) s; size: $(docker images --format '{{.Size}}' nerodia)"
 }
 
-# As docs and compose files run it.
+# Runs a container as the docs and compose files do.
 locked() { docker run --read-only --cap-drop ALL --security-opt no-new-privileges "$@"; }
 
 check_image() {
@@ -222,21 +223,21 @@ PIPELINE
   return $result
 }
 
-# What another processor does is done where the image's compiled runtime is not to be seen.
+# Checks the case of another processor: the image's compiled runtime is hidden.
 compiles_elsewhere() {
   [ "$(echo 7 | locked -i --rm --tmpfs /opt/nerodia/runtime/.cache nerodia eval 'root = this' 2>/dev/null)" = 7 ]
 }
 
 viewed() { compose -f "$1" logs --no-color --no-log-prefix viewer 2>/dev/null; }
 
-# containers SERVICE: their ids. The label is compose's own.
+# containers SERVICE prints their ids. The label is compose's own.
 containers() {
   docker ps -q -f "label=com.docker.compose.project=$project" -f "label=com.docker.compose.service=$1"
 }
 
 log_of() { docker logs "$(containers viewer)" 2>/dev/null; }
 
-# right N UNSETTLED: N orders at least are there, at the right price, none missing
+# right N UNSETTLED: checks that there are at least N orders, at the right price, and that none is missing.
 right() { log_of | python3 "$here/check.py" --at-least "$1" --unsettled "$2" >/dev/null; }
 
 status() { docker inspect -f "$2" "$(containers "$1" | head -n 1)"; }
@@ -247,7 +248,7 @@ start_compose() {
   export ORDERS_INTERVAL=5ms
   local command
   command=$(documented docker/README.md "docker compose -f $1 up")
-  # The image is there, and the terminal goes on.
+  # The image exists already, and the terminal must not block.
   (cd "$root" && eval "${command/up --build/up -d --no-build}") >"$work/compose.log" 2>&1 ||
     { cat "$work/compose.log" >&2 && die "compose could not start $1"; }
 }
@@ -263,7 +264,7 @@ eval_documented() {
   (cd "$root" && eval "$command") >>"$work/compose.log" 2>&1 || { cat "$work/compose.log" >&2 && die "$command"; }
 }
 
-# Only a terminal of its own is shown it.
+# The command shows it only in a terminal of its own.
 shows_top() {
   local command
   command=$(documented docker/README.md "docker compose -f docker/compose.yaml exec")
@@ -294,7 +295,7 @@ check_compose() {
   eval_documented "docker compose -f docker/compose.yaml kill -s HUP"
   check "SIGHUP is for its config" until_true 20 is_asked_to_reload
 
-  # As a crash is: `docker kill` counts as a wish to stop, after which the engine starts nothing again.
+  # Like a crash: after `docker kill`, the engine would not restart the container.
   local before
   before=$(priced)
   kill -KILL "$(status nerodia '{{.State.Pid}}')"
@@ -313,7 +314,7 @@ check_compose() {
 
 is_restarted() { [ "$(status nerodia '{{.RestartCount}}')" -ge 1 ] && is_healthy nerodia; }
 
-# partitions CONTAINER: how many it has, by its own /stats, asked from the network it is in.
+# partitions CONTAINER prints how many it has, from its own /stats, over its network.
 partitions() {
   local address
   address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1")
@@ -353,7 +354,7 @@ clean_up() {
     kill "$pid" 2>/dev/null || true
     until_true 60 gone "$pid" || true
   fi
-  # What a daemon leaves mounted.
+  # Removes mounts that the daemon left.
   local mount
   while read -r mount; do umount -l "$mount" 2>/dev/null || true; done \
     < <(awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | sort -r)

@@ -1,13 +1,13 @@
-//! Every config in `configs/`, run in both runtimes by the very command that its opening comment gives.
+//! Runs every config in `configs/` in both runtimes, by the very command in its opening comment.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use support::{Shell, nerodia, on_each_runtime, root};
 
-/// What one config's command must come to.
+/// Expected result of one config's command.
 struct Example {
-    /// Of the file, without `.yaml`.
+    /// Name of the file, without `.yaml`.
     name: &'static str,
     code: i32,
     stdout: &'static str,
@@ -99,7 +99,7 @@ const EXAMPLES: &[Example] = &[
     ),
 ];
 
-/// Those that need more than their command: they are linted here, and run where there is what they need.
+/// Configs that need more than their command: they are only linted here, and run where their needs are met.
 const LINTED: &[&str] = &["kafka"];
 
 #[test]
@@ -153,7 +153,7 @@ fn names_of_all() -> impl Iterator<Item = &'static str> {
     run.chain(LINTED.iter().copied())
 }
 
-/// The one indented line of a config's opening comment.
+/// Returns the one indented line of a config's opening comment.
 fn command(name: &str) -> String {
     let path = root().join(format!("configs/{name}.yaml"));
     let text = fs::read_to_string(&path).expect("it is in the folder");
@@ -170,7 +170,7 @@ fn command(name: &str) -> String {
     }
 }
 
-/// Type, place and payload of the dead letters on standard error.
+/// Returns type, place and payload of the dead letters on standard error.
 fn letters(stderr: &str) -> Vec<[String; 3]> {
     let objects = stderr
         .lines()

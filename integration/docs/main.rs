@@ -1,4 +1,4 @@
-//! What the documentation and the example configs say is so.
+//! Tests that the documentation and the example configs are true.
 
 mod examples;
 mod readme;

@@ -1,20 +1,21 @@
-//! What the documentation says is so: every command in README.md, docs/ and docker/README.md is run, every config in them
+//! Tests of the documentation: every command in README.md, docs/ and docker/README.md is run, and every config in them
 //! is checked.
 //!
-//! The conventions, for authors of pages:
+//! Conventions for authors of pages:
 //!
-//! * Commands stand in blocks marked `sh`. Each is run on its own, from the repository's folder.
-//! * Those in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by a
-//!   reader: what one sets, writes or starts with `&` is there for the next. At the end of the page the shell ends what
-//!   it started, and a Kafka of `scripts/kafka.sh start` is stopped. 4195 in them stands for a port that is free.
-//! * Those in a block marked `sh elsewhere: SCRIPT` need what a test cannot have, such as a systemd or an engine for
-//!   containers. SCRIPT takes them out of the page and runs them.
+//! * Commands are in blocks marked `sh`. Each is run on its own, from the repository's folder.
+//! * The commands in the blocks of a page that are marked `sh session` are run one after the other in one shell, as by
+//!   a reader: what one sets, writes or starts with `&` exists for the next. At the end of the page the shell ends what
+//!   it started, and a Kafka of `scripts/kafka.sh start` is stopped. 4195 in these commands stands for a port that is
+//!   free.
+//! * The commands in a block marked `sh elsewhere: SCRIPT` need what a test cannot have, such as systemd or a container
+//!   engine. SCRIPT takes them out of the page and runs them.
 //! * A block of any other mark shows no command.
-//! * `# → text` after a command, or on the lines below it, is all that it prints on standard output. So is a
-//!   block marked `text` right below. Without either, what it prints is not looked at.
+//! * `# → text` after a command, or on the lines below it, is everything that the command prints on standard output. So
+//!   is a block marked `text` directly below. Without either, the output is not checked.
 //! * `# exit code 1` after a command is its exit code; without it, 0.
-//! * A block marked `json` right below is one of the lines on its standard error, as a JSON value.
-//! * A block marked `yaml` that has a `pipeline` is a whole config.
+//! * A block marked `json` directly below is one of the lines on its standard error, as a JSON value.
+//! * A block marked `yaml` that has a `pipeline` is a complete config.
 
 mod page;
 mod session;
@@ -28,13 +29,13 @@ use support::{Answer, Shell, nerodia, root};
 /// Commands that are not run, by their first word, with the reason.
 const NOT_RUN: &[(&str, &str)] = &[("scripts/test.sh", "it runs this test")];
 
-/// The mark of blocks whose commands are one session.
+/// Mark of blocks whose commands are one session.
 const SESSION: &str = "sh session";
 
-/// What the mark of a block begins with whose commands are run by the script that it names.
+/// Prefix of the mark of blocks whose commands are run by the script that the mark names.
 const ELSEWHERE: &str = "sh elsewhere: ";
 
-/// What commands begin with, which a block of another mark does not show.
+/// First words of commands, which a block with another mark must not show.
 const COMMANDS: &[&str] = &[
     "cargo ",
     "curl ",
@@ -71,7 +72,7 @@ fn every_command_does_what_the_page_says() {
     assert!(ran > 10, "only {ran} commands were found");
 }
 
-/// The script is there and takes commands from the page.
+/// Checks that the script exists and takes commands from the page.
 fn assert_takes_commands(script: &str, page: &Path, block: &Block) {
     let text = fs::read_to_string(root().join(script)).unwrap_or_default();
     let page = page.strip_prefix(root()).expect("a page of ours");
@@ -147,12 +148,12 @@ fn every_session_goes_as_the_page_says() {
     assert!(ran > 10, "only {ran} commands were found");
 }
 
-/// The block right below one.
+/// Returns the block directly below another one.
 fn below(blocks: &[Block], index: usize) -> Option<&Block> {
     blocks.get(index + 1).filter(|below| below.follows)
 }
 
-/// Compares what a command came to with what the page says.
+/// Compares the result of a command with what the page says.
 fn check(block: &Block, command: &Example, below: Option<&Block>, answer: &Answer) {
     let shown = format!("{}: {}\n{answer:#?}", block.place, command.text);
     assert_eq!(answer.code, Some(command.code), "{shown}");

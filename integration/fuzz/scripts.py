@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks for scripts that mean something else as a function than at top level.
+"""Searches for scripts that behave differently as a function and at top level.
 
 Guests of the built engine make the scripts, each out of a number, run them both ways, and compare all that can be
 seen: results, what is emitted, exceptions with their tracebacks, and what became of `this`.
@@ -32,7 +32,7 @@ def driver():
 
 
 def compare(engine, runtime, seeds):
-    """For each number (number, did it run as a function, difference or None); and those that took too long."""
+    """Returns (number, did it run as a function, difference or None) for each number; and those that took too long."""
     command = [engine, "eval", "--set", f"guests.runtime={runtime}", "--set", "logger.level=error"]
     command += ["--set", "guests.timeout=5s", driver()]
     environment = {**os.environ, "NERODIA_RUNTIME_DIR": str(ROOT / "runtime")}

@@ -1,4 +1,4 @@
-//! What scripts choose of a result: its key, headers, timestamp, topic, and how many there are.
+//! Tests of what scripts choose for a result: its key, headers, timestamp, topic, and the number of results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -111,7 +111,7 @@ root = {'n': this['n']}
             (numbers(std::slice::from_ref(letter))[0], kind)
         })
         .collect();
-    // What a script fails at and what the output refuses come by two ways.
+    // Failures of the script and refusals by the output come by different ways.
     kinds.sort_unstable();
     assert_eq!(
         kinds,
@@ -132,8 +132,8 @@ root = {'n': this['n']}
     }
 }
 
-/// A timestamp that no broker takes (it allows an hour from now) fails its message alone. One from before 1970 is
-/// written.
+/// Checks that a timestamp that brokers refuse (they allow an hour from now) fails only its own message. One from
+/// before 1970 is written.
 #[test]
 fn timestamps_that_brokers_refuse() {
     let cluster = Cluster::shared();
@@ -198,7 +198,7 @@ root = {'n': 99} if this['last'] else None
     );
 }
 
-/// Keys land where Java's own producer puts them.
+/// Checks that keys go to the partitions that Java's own producer chooses.
 #[test]
 fn java_partitioner() {
     const PARTITIONS: i32 = 12;

@@ -1,5 +1,5 @@
-//! What no waiting mends at an output ends the engine: it commits what was delivered, leaves the group, and says which
-//! message could not be written. A topic that a script chose is no such thing.
+//! An output error that no wait repairs ends the engine: it commits what was delivered, leaves the group, and names the
+//! message that could not be written. A missing topic that a script chose is not such an error.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::json;
 use support::{Cluster, Pipeline, Record, errors, kafka_sh, numbers, unique};
 
-/// Nobody waits for a session to time out: the group has no member left.
+/// Checks that the group has no member left, so that no other member waits for a session to time out.
 #[test]
 fn an_output_that_cannot_go_on_leaves_the_group_and_names_the_message() {
     let cluster = Cluster::shared();
@@ -43,7 +43,7 @@ fn an_output_that_cannot_go_on_leaves_the_group_and_names_the_message() {
     }
 }
 
-/// The same without a static name, which keeps a member's place whether it has left or not.
+/// Checks the same without a static name, which keeps a member's place whether it has left or not.
 #[test]
 fn an_output_that_cannot_go_on_has_no_member_in_the_group() {
     let cluster = Cluster::shared();
@@ -60,7 +60,8 @@ fn an_output_that_cannot_go_on_has_no_member_in_the_group() {
     );
 }
 
-/// A topic that a script chose is deleted while it is written to: its messages become dead letters, others go on.
+/// A topic that a script chose is deleted while it is written to. Checks that its messages become dead letters, and
+/// that others continue.
 #[test]
 fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
     let cluster = Cluster::shared();
@@ -106,7 +107,8 @@ fn a_chosen_topic_that_is_deleted_costs_its_messages_alone() {
     }
 }
 
-/// Kafka's default is that brokers make a topic when a producer asks for it. A message that names one makes none.
+/// By Kafka's default, brokers create a topic when a producer asks for it. Checks that a message that names one creates
+/// none.
 #[test]
 fn a_broker_that_makes_topics_is_not_made_to() {
     let cluster = Cluster::start("auto", 1, &[]);
@@ -125,7 +127,7 @@ fn a_broker_that_makes_topics_is_not_made_to() {
         }
     };
     let record = |n: u64| Record::json(&json!({ "n": n, "topic": name(n) }));
-    // Each twice: the first question could make it, and the second message find it.
+    // Each twice: the first request could create the topic, and the second message find it.
     cluster.produce(&pipeline.input, (0..5).chain(0..5).map(record));
     let mut running = pipeline.start();
     pipeline.await_all_committed(&cluster, &mut running);

@@ -1,5 +1,5 @@
-//! Answers that real brokers give rarely, from librdkafka's mock cluster: what they ask for is tried again, and each
-//! message is processed.
+//! Answers that real brokers give rarely, from librdkafka's mock cluster: the requests are repeated, and each message
+//! is processed.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use support::{Cluster, Pipeline, Record, counts};
 const PARTITIONS: i32 = 4;
 const COUNT: u64 = 6_000;
 
-/// When the program meets the errors.
+/// Time at which the program gets the errors.
 #[derive(PartialEq)]
 enum Met {
     /// From its first request on.
@@ -22,7 +22,8 @@ enum Met {
     AsAMember,
 }
 
-/// Messages to a program that meets `errors`, and tells so if it is `told`; how often each came.
+/// Sends messages through a program that gets `errors`, and logs them if it is `told` to. Returns how often each
+/// message came.
 fn through(
     name: &str,
     api: Api,
@@ -41,13 +42,13 @@ fn through(
         Pipeline::with_topics(&cluster, &cluster, name, topics, "root = {'n': this['n']}")
             .with("input.kafka.instance_id", "one")
             .with("http", json!({ "enabled": false }))
-            // The mock takes batches whose forerunner it has refused, which no broker does; librdkafka takes the success of
-            // the later one for that of both (`rd_kafka_dr_implicit_ack`).
+            // The mock accepts batches after one that it has refused, which no broker does; librdkafka takes the
+            // success of the later one for that of both (`rd_kafka_dr_implicit_ack`).
             .with("output.kafka.max_in_flight", 1);
     let record =
         |n: u64| Record::json(&json!({ "n": n })).partition((n % PARTITIONS as u64) as i32);
     cluster.produce(&pipeline.input, (0..COUNT).map(record));
-    // From here on only the program writes, reads and commits, so that it is the one who meets them.
+    // From here on only the program writes, reads and commits, so that it is the program that gets the errors.
     if met == Met::AtTheStart {
         mock.request_errors(api, errors);
     }
@@ -56,7 +57,7 @@ fn through(
         mock.request_errors(api, errors);
     }
     if let Some(told) = told {
-        // Not each request comes before all is committed.
+        // Not every such request comes before everything is committed.
         running.await_logged(told, 1);
     }
     pipeline.await_all_committed(&cluster, &mut running);
@@ -130,14 +131,14 @@ fn commits_are_refused_for_a_while() {
 const FENCED: [Error; 1] = [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID];
 const REJOINING: Option<&str> = Some("joining again");
 
-/// A lone static member that is fenced joins again.
+/// Checks that a single static member that is fenced joins again.
 #[test]
 fn fenced_by_nobody() {
     let met = Met::AsAMember;
     through("fenced", Api::Heartbeat, &FENCED, met, REJOINING);
 }
 
-/// So does one that did not take its partitions yet.
+/// Checks the same for a member that has not taken its partitions yet.
 #[test]
 fn fenced_by_nobody_at_the_start() {
     let met = Met::AtTheStart;

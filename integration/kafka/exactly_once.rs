@@ -1,4 +1,4 @@
-//! `delivery: exactly_once`: who reads committed messages sees each result once, whatever is killed.
+//! Tests of `delivery: exactly_once`: a reader of committed messages sees each result once, whatever is killed.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn each_result_comes_once_though_the_process_is_killed_again_and_again() {
     let cluster = Cluster::shared();
     let pipeline = pipeline(cluster, "once");
     cluster.produce(&pipeline.input, numbered(0..ALL));
-    // What is under way is less than a transaction, so that every kill finds one open.
+    // What is in flight is less than a transaction, so that every kill finds an open one.
     let slow = pipeline
         .clone()
         .script(&format!("import time\ntime.sleep(0.0005)\n{SCRIPT}"));
@@ -110,8 +110,8 @@ fn a_second_process_of_the_same_name_ends_one_of_them_and_nothing_twice() {
     assert_each_once(cluster, &pipeline, ALL);
 }
 
-/// librdkafka goes on waiting for the broker that was the group's coordinator, though another one is (its issues 5456 and
-/// 5511).
+/// librdkafka continues to wait for the broker that was the group's coordinator, although another one is now (its
+/// issues 5456 and 5511).
 #[test]
 fn any_broker_may_go_also_the_groups_coordinator() {
     let cluster = Cluster::start("coordinator", 3, &[]);

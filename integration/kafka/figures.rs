@@ -1,7 +1,7 @@
-//! Figures of the Kafka path, printed and not judged by time: `scripts/bench-kafka.sh --join`, `--outages` and
-//! `--refusals`.
+//! Figures of the Kafka path, which are printed and not judged by time: `scripts/bench-kafka.sh --join`, `--outages`
+//! and `--refusals`.
 //!
-//! What they count is asserted; how long something took on this machine at this hour is not.
+//! Counts are asserted; durations on this machine at this hour are not.
 
 use support::{Cluster, Pipeline, unique};
 
@@ -9,7 +9,7 @@ mod join;
 mod outages;
 mod refusals;
 
-/// A pipeline whose results bear the broker's time.
+/// Returns a pipeline whose results have the broker's time.
 fn stamped_pipeline(cluster: &Cluster, name: &str, partitions: i32, script: &str) -> Pipeline {
     let stamped = [("message.timestamp.type", "LogAppendTime")];
     let topics = [

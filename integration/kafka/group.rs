@@ -1,4 +1,4 @@
-//! The consumer group: members that end under load, that join, that leave.
+//! Tests of the consumer group: members that end under load, that join, that leave.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,14 +13,14 @@ use support::{
 
 const PARTITIONS: i32 = 12;
 
-/// Writes numbered messages, each partition's in order, until it is told to stop.
+/// Writer of numbered messages, in order for each partition, until it is told to stop.
 struct Traffic {
     stop: AtomicBool,
     sent: AtomicU64,
 }
 
 impl Traffic {
-    /// Runs `test` while messages flow to `topic`, about `rate` a second; gives how many there were.
+    /// Runs `test` while messages flow to `topic`, about `rate` per second. Returns how many there were.
     fn during(cluster: &Cluster, topic: &str, rate: u64, test: impl FnOnce(&Self)) -> u64 {
         let traffic = Self {
             stop: AtomicBool::new(false),
@@ -28,7 +28,7 @@ impl Traffic {
         };
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| traffic.write(cluster, topic, rate));
-            // Also when the test fails, or its end would be waited for.
+            // Also when the test fails; otherwise the thread would never end.
             let stop = StopAtEnd(&traffic.stop);
             test(&traffic);
             drop(stop);
@@ -47,7 +47,7 @@ impl Traffic {
         let began = Instant::now();
         while !self.stop.load(Ordering::Relaxed) {
             let due = began.elapsed().as_millis() as u64 * rate / 1000;
-            // After a pause of the machine, not all of it at once.
+            // After a pause of the machine, not all of them at once.
             for n in self.sent.load(Ordering::Relaxed)..due {
                 send(&producer, topic, &numbered(n));
                 self.sent.store(n + 1, Ordering::Relaxed);
@@ -73,7 +73,7 @@ fn numbered(n: u64) -> Record {
         .key(format!("lane-{lane}"))
 }
 
-/// Each message of `0..sent` is there once, those of a partition in their order.
+/// Checks that each message of `0..sent` is there once, and those of a partition in order.
 fn assert_each_once_in_order(cluster: &Cluster, topic: &str, sent: u64) {
     let mut seen = vec![0u8; sent as usize];
     let mut last: BTreeMap<u64, u64> = BTreeMap::new();
@@ -113,12 +113,12 @@ fn await_more(cluster: &Cluster, topic: &str, more: i64, running: &mut Running) 
     });
 }
 
-/// "SIGTERM under load: everything in flight delivered and committed within `shutdown_timeout`; a restart brings no
-/// duplicates."
+/// Checks "SIGTERM under load: everything in flight delivered and committed within `shutdown_timeout`; a restart brings
+/// no duplicates."
 #[test]
 fn terminated_and_started_again() {
     let cluster = Cluster::shared();
-    // A long time between commits, so that the last one is the one that counts.
+    // A long time between commits, so that the last commit decides.
     let pipeline = copy(cluster, "term").with("input.kafka.commit_period", "1m");
     let mut took = Vec::new();
     let sent = Traffic::during(cluster, &pipeline.input, 20_000, |_| {
@@ -150,7 +150,7 @@ fn terminated_and_started_again() {
     assert_eq!(cluster.count(pipeline.dead()), 0);
 }
 
-/// A signal at any moment: while it checks the cluster, starts guests, joins the group, reads its first messages.
+/// Sends a signal at any moment: while it checks the cluster, starts guests, joins the group, reads its first messages.
 #[test]
 fn terminated_at_any_moment() {
     let cluster = Cluster::shared();
@@ -163,7 +163,7 @@ fn terminated_at_any_moment() {
         running.signal(Signal::TERM);
         let began = Instant::now();
         let (code, log) = running.wait();
-        // Before it listens to signals, the signal's own effect is the end.
+        // Before it handles signals, the signal's default action ends it.
         assert!(
             matches!(code, Some(0) | None),
             "{code:?} after {wait} ms: {log}"
@@ -182,7 +182,7 @@ fn terminated_at_any_moment() {
     assert_each_once_in_order(cluster, &pipeline.output, SENT);
 }
 
-/// A last process brings what is missing, and commits it at its end.
+/// Starts a last process, which brings the missing results and commits them at its end.
 fn assert_the_rest_comes(cluster: &Cluster, pipeline: &Pipeline, sent: u64) {
     let mut running = pipeline.start();
     running.eventually("all results", || {
@@ -199,7 +199,7 @@ fn assert_the_rest_comes(cluster: &Cluster, pipeline: &Pipeline, sent: u64) {
     assert_each_once_in_order(cluster, &pipeline.output, sent);
 }
 
-/// Partitions in a line `partitions assigned`.
+/// Returns the partitions in a line `partitions assigned`.
 fn assigned(line: &Value) -> Vec<String> {
     let names = line["partitions"].as_str().expect("names");
     names.split_whitespace().map(str::to_owned).collect()
@@ -233,7 +233,7 @@ fn await_partitions(running: &mut [&mut Running], each: usize) {
     });
 }
 
-/// Joining moves no more partitions than needed, and nothing is lost, doubled or out of order on the way.
+/// Checks that joining moves no more partitions than needed, and that nothing is lost, twice or out of order.
 #[test]
 fn joining_and_leaving() {
     let cluster = Cluster::shared();
@@ -256,7 +256,7 @@ fn joining_and_leaving() {
         await_partitions(&mut [&mut first, &mut second, &mut third], 4);
         moved.push(all_revoked(&first.log()) + all_revoked(&second.log()) - before);
         await_more(cluster, &pipeline.output, 2_000, &mut third);
-        // Of those that stayed none was given again.
+        // No partition that stayed was assigned again.
         let log = first.log();
         let names = all_assigned(&log);
         let mut once = names.clone();
@@ -264,7 +264,7 @@ fn joining_and_leaving() {
         once.dedup();
         assert_eq!(once.len(), names.len(), "given twice: {log}");
 
-        // One leaves: the two others take its four, and give none.
+        // One member leaves: the two others take its four partitions, and give none.
         let before = all_revoked(&second.log()) + all_revoked(&third.log());
         let (code, log) = first.terminate();
         assert_eq!(code, Some(0), "{log}");
@@ -287,7 +287,7 @@ fn joining_and_leaving() {
     assert_the_rest_comes(cluster, &pipeline, sent);
 }
 
-/// With `instance_id`, a restart within the session moves no partition at all.
+/// Checks that, with `instance_id`, a restart within the session moves no partition at all.
 #[test]
 fn a_static_member_comes_back() {
     let cluster = Cluster::shared();
@@ -307,7 +307,7 @@ fn a_static_member_comes_back() {
     has.sort_unstable();
     assert_eq!(has, had, "the same partitions");
     pipeline.await_all_committed(cluster, &mut second);
-    // Of the first one's, nothing moved but for the second's first coming.
+    // Nothing of the first member's moved, except when the second one came for the first time.
     let log = first.log();
     assert_eq!(
         (all_assigned(&log).len(), all_revoked(&log)),
@@ -315,7 +315,8 @@ fn a_static_member_comes_back() {
         "{log}"
     );
 
-    // A client by the same name that is soon gone, as the brokers can make one of our own second try: we come again.
+    // A client with the same name that is soon gone, like one that the brokers can make of our own second try: the
+    // member comes back.
     let ghost: BaseConsumer = cluster
         .client()
         .set("group.id", &pipeline.group)
@@ -334,7 +335,7 @@ fn a_static_member_comes_back() {
     cluster.produce(&pipeline.input, (1_200..2_400).map(numbered));
     pipeline.await_all_committed(cluster, &mut second);
 
-    // Another process by the same name: one of the two ends and says why.
+    // Another process with the same name: one of the two ends and gives the reason.
     let mut thief = named("two").start();
     let (code, log) = second.wait();
     assert_eq!(code, Some(1), "{log}");

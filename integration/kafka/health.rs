@@ -1,5 +1,5 @@
-//! `/ready` and the metrics say what is so: outages, idle connections, groups that have not answered, partitions that
-//! cannot be read, and how far the others are.
+//! Tests that `/ready` and the metrics are true: outages, idle connections, groups that have not answered, partitions
+//! that cannot be read, and the progress of the others.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -14,7 +14,7 @@ use support::{Cluster, PATIENCE, Pipeline, Running, eventually, logged, numbered
 
 const COPY: &str = "root = {'n': this['n']}";
 
-/// The reasons at `/ready`: none if it is.
+/// Returns the reasons at `/ready`: `None` if it is ready.
 fn reasons(running: &Running) -> Option<Value> {
     let (status, body) = running.web().get("/ready").expect("it listens");
     let answer: Value = serde_json::from_str(&body).expect("JSON");
@@ -22,7 +22,7 @@ fn reasons(running: &Running) -> Option<Value> {
     answer.get("reasons").cloned()
 }
 
-/// The reason of this part, when it is there.
+/// Waits for the reason of this part, and returns it.
 #[track_caller]
 fn await_reason(running: &mut Running, part: &str) -> String {
     running.until(&format!("{part} is not ready"), |running| {
@@ -32,7 +32,7 @@ fn await_reason(running: &mut Running, part: &str) -> String {
     })
 }
 
-/// The value of a series of `/metrics`, written as there.
+/// Returns the value of a series of `/metrics`, which is written as there.
 fn metric(running: &Running, series: &str) -> Option<f64> {
     running.web().metric(series)
 }
@@ -55,7 +55,7 @@ fn await_count(running: &mut Running, cluster: &Cluster, topic: &str, count: i64
 
 const LINKS: [&str; 3] = ["input", "output", "dead_letter"];
 
-/// With no message at all: it is well again as soon as Kafka is.
+/// Checks, without any message, that it is well again as soon as Kafka is.
 #[test]
 fn an_outage_is_over_when_the_brokers_are_back() {
     let cluster = Cluster::start("outage", 1, &[]);
@@ -109,7 +109,7 @@ fn idle_connections_that_brokers_close_are_no_outage() {
     assert_eq!(logged(&log, "cannot reach Kafka").len(), 0);
 }
 
-/// A producer that is made anew, since the old one's transaction was given up meanwhile, begins well.
+/// Checks that a new producer, which replaces one whose transaction was given up meanwhile, begins well.
 #[test]
 fn a_producer_that_is_made_anew_is_well() {
     let cluster = Cluster::start("renewed", 1, &[]);
@@ -122,7 +122,7 @@ fn a_producer_that_is_made_anew_is_well() {
     let pipeline = pipeline.listening();
     let mut running = pipeline.start_and_join();
     running.await_ready();
-    // One transaction is open when the broker goes.
+    // One transaction is open when the broker goes away.
     cluster.produce(&pipeline.input, (0..500).map(numbered));
     await_metric(&mut running, "nerodia_received_messages_total", 500.0);
     cluster.broker("kill", 1);
@@ -139,13 +139,13 @@ fn a_producer_that_is_made_anew_is_well() {
     assert_eq!(code, Some(0), "{log}");
 }
 
-/// The first segment of a partition.
+/// Returns the first segment of a partition.
 fn segment(cluster: &Cluster, topic: &str, partition: i32) -> PathBuf {
     let folder = cluster.folder(1).join(format!("data/{topic}-{partition}"));
     folder.join("00000000000000000000.log")
 }
 
-/// Where in a segment its batch with this number begins, and how long it is.
+/// Returns where in a segment its batch with this number begins, and how long it is.
 fn batch(segment: &[u8], number: usize) -> (usize, usize) {
     let mut at = 0;
     for _ in 0..number {
@@ -154,23 +154,23 @@ fn batch(segment: &[u8], number: usize) -> (usize, usize) {
     (at, length(segment, at))
 }
 
-/// Offset and length come before what the length counts.
+/// Returns the length of a batch: offset and length come before the bytes that the length counts.
 fn length(segment: &[u8], at: usize) -> usize {
     let bytes = segment[at + 8..at + 12].try_into().expect("four bytes");
     12 + u32::from_be_bytes(bytes) as usize
 }
 
-/// A batch that a disk has changed stops its partition before it, and no other.
+/// Checks that a batch that a disk has changed stops its partition before it, and no other partition.
 #[test]
 fn a_broken_batch_is_not_passed_over() {
     let cluster = Cluster::start("broken", 1, &[]);
     let pipeline = Pipeline::new(&cluster, "broken", 2, COPY).listening();
     for n in 0..9 {
-        // A batch each.
+        // One batch each.
         cluster.produce(&pipeline.input, [numbered(n).partition(0)]);
     }
     cluster.produce(&pipeline.input, (10..20).map(|n| numbered(n).partition(1)));
-    // Of a running broker: one that is started after a kill looks for what is broken, and cuts the log off there.
+    // On a running broker: one that is started after a kill looks for broken batches, and truncates the log there.
     let path = segment(&cluster, &pipeline.input, 0);
     let bytes = std::fs::read(&path).expect("the segment");
     let (at, length) = batch(&bytes, 4);
@@ -194,7 +194,7 @@ fn a_broken_batch_is_not_passed_over() {
     );
     let errors = "nerodia_kafka_partition_errors_total{error=\"BadMessage\"}";
     assert!(metric(&running, errors) >= Some(1.0));
-    // The other goes on.
+    // The other partition continues.
     cluster.produce(&pipeline.input, (20..30).map(|n| numbered(n).partition(1)));
     await_count(&mut running, &cluster, &pipeline.output, 4 + 20);
     running.eventually("what was delivered is committed", || {
@@ -204,7 +204,7 @@ fn a_broken_batch_is_not_passed_over() {
     });
     sleep(Duration::from_secs(3));
     assert_eq!(cluster.count(&pipeline.output), 4 + 20);
-    // The batch is as it was again, and is read at the next try.
+    // The batch has its original bytes again, and is read at the next try.
     let file = OpenOptions::new()
         .write(true)
         .open(&path)
@@ -221,7 +221,7 @@ fn a_broken_batch_is_not_passed_over() {
     assert_eq!(numbers, (0..9).chain(10..30).collect::<Vec<_>>());
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    let warned = logged(&log, "a partition is stopped before what is broken");
+    let warned = logged(&log, "a partition is stopped before a broken batch");
     assert!(!warned.is_empty(), "{log}");
     for line in &warned {
         assert_eq!(line["topic"], pipeline.input.as_str());
@@ -229,7 +229,8 @@ fn a_broken_batch_is_not_passed_over() {
     }
 }
 
-/// After a crash the group waits for the dead member. Until then it is not ready, and says why.
+/// After a crash the group waits for the dead member. Checks that the pipeline is not ready until then, and gives the
+/// reason.
 #[test]
 fn a_group_that_has_not_answered() {
     let cluster = Cluster::shared();
@@ -279,7 +280,8 @@ fn a_group_that_has_not_answered() {
     }
 }
 
-/// Lag is there before anything is delivered, and 0 when all is; markers of transactions are no messages.
+/// Checks that there is a lag before anything is delivered, and that it is 0 at the end; markers of transactions are no
+/// messages.
 #[test]
 fn lag_is_what_is_left() {
     let cluster = Cluster::shared();
@@ -301,7 +303,7 @@ fn lag_is_what_is_left() {
     });
     assert!(seen.is_sorted_by(|one, next| one >= next), "{seen:?}");
     assert!(seen[0] > 0.0, "{seen:?}");
-    // What is rolled back, and the markers, are offsets with nothing to read.
+    // Messages that are rolled back, and the markers, have offsets with nothing to read.
     let producer = cluster.transactional_producer("lag");
     for commit in [true, false] {
         producer.begin_transaction().expect("begun");

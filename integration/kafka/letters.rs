@@ -1,5 +1,5 @@
-//! A dead letter can always be written: what its topic does not take of it is cut or replaced, and `nerodia replay` runs
-//! the message that it was.
+//! Tests that a dead letter can always be written: what its topic does not accept is cut or replaced, and `nerodia
+//! replay` runs the original message.
 
 use serde_json::json;
 use support::{Cluster, Pipeline, Record, nerodia, on_each_delivery, recently};
@@ -7,7 +7,7 @@ use support::{Cluster, Pipeline, Record, nerodia, on_each_delivery, recently};
 const WEEK: i64 = 7 * 86_400_000;
 
 on_each_delivery!(a_strict_topic_gets_what_it_takes);
-/// Of a topic that takes neither what has no key, nor what is old or ahead of its time, nor what is large.
+/// The topic refuses records without a key, with old or future timestamps, and large ones.
 fn a_strict_topic_gets_what_it_takes(delivery: &str) {
     let cluster = Cluster::shared();
     let mut pipeline = Pipeline::new(cluster, "letters", 1, "raise ValueError('no')")
@@ -74,7 +74,7 @@ fn a_strict_topic_gets_what_it_takes(delivery: &str) {
     let kept = letters[2].payload.as_deref().expect("a payload");
     assert!(kept.len() > 5_000 && whole > kept.len(), "{}", kept.len());
 
-    // What was cut is not run; the others are what they were.
+    // Letters that were cut are not run; the others are the original messages.
     let script = "root = [this['n'], meta['key'], meta['timestamp']]";
     let file = pipeline.script(script).file();
     let args = ["replay", "--dry-run", "-c"].map(Into::into).into_iter();
@@ -92,7 +92,8 @@ fn a_strict_topic_gets_what_it_takes(delivery: &str) {
     );
 }
 
-/// Whatever a topic takes by default has room in a dead letter of such a topic, with what is added; what is larger is cut.
+/// Checks that every message that a topic accepts by default fits a dead letter in such a topic, with the added
+/// headers; larger ones are cut.
 #[test]
 fn by_default_the_largest_message_of_a_topic_becomes_a_dead_letter() {
     let cluster = Cluster::shared();

@@ -1,4 +1,5 @@
-//! Kafka to Kafka, against real brokers. Tests share one broker; those that kill, stop or configure brokers have their own.
+//! Tests from Kafka to Kafka, against real brokers. They share one broker; those that kill, stop or configure brokers
+//! have their own.
 
 mod choices;
 mod ending;

@@ -1,4 +1,5 @@
-//! A group member and the answers that it owes: what overtakes them, and what a second process does.
+//! Tests of a group member and the answers that it owes: what may happen before they are given, and the effect of a
+//! second process.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use support::{
 
 use crate::topics;
 
-/// How often each number came.
+/// Returns how often each number came.
 fn came(cluster: &Cluster, topic: &str) -> BTreeMap<u64, u32> {
     counts(&cluster.read(topic))
 }
@@ -19,7 +20,7 @@ fn each_once(count: u64) -> BTreeMap<u64, u32> {
     (0..count).map(|n| (n, 1)).collect()
 }
 
-/// Message `n` in partition `n`, whose script takes long where `n` is 0 or 1.
+/// Script for message `n` in partition `n`, which takes long if `n` is 0 or 1.
 const SLOW: &str = "\
 import time
 if this['n'] < 2 and this['slow']:
@@ -31,7 +32,7 @@ fn record(n: u64, slow: u64) -> Record {
     Record::json(&json!({ "n": n, "slow": slow })).partition((n % 2) as i32)
 }
 
-/// Two partitions, and messages that take long for as long as a rebalance may.
+/// Returns a pipeline with two partitions, and messages that take as long as a rebalance may.
 fn patient(cluster: &Cluster, name: &str, delivery: &str) -> Pipeline {
     Pipeline::new(cluster, name, 2, SLOW)
         .with("delivery", delivery)
@@ -40,7 +41,7 @@ fn patient(cluster: &Cluster, name: &str, delivery: &str) -> Pipeline {
         .with("input.kafka.group.rebalance_timeout", "60s")
 }
 
-/// Waits until `count` results are there, `what` they are called.
+/// Waits until there are `count` results; `what` describes them.
 fn await_results(
     cluster: &Cluster,
     pipeline: &Pipeline,
@@ -54,12 +55,12 @@ fn await_results(
     });
 }
 
-/// `running` has messages in flight that take long, and others that are done.
+/// Waits until `running` has messages in flight that take long, and others that are done.
 fn await_in_flight(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running) {
     await_results(cluster, pipeline, running, 2, "all but the slow ones");
 }
 
-/// All four results come, and both members end well.
+/// Waits for all four results, and checks that both members end without errors.
 #[track_caller]
 fn end_with_all_results(
     cluster: &Cluster,
@@ -74,8 +75,9 @@ fn end_with_all_results(
     }
 }
 
-/// A topic that fits the pattern is created while a revocation waits for its answer: librdkafka joins again by itself, and
-/// the partition that this process is finishing goes to another one. It must give up what it has in flight of it.
+/// A topic that matches the pattern is created while a revocation waits for its answer: librdkafka joins again by
+/// itself, and the partition that this process is finishing goes to another one. Checks that the process gives up
+/// messages of it in flight.
 #[test]
 fn a_topic_appears_while_a_revocation_waits() {
     let cluster = Cluster::shared();
@@ -102,8 +104,8 @@ fn a_topic_appears_while_a_revocation_waits() {
 }
 
 on_each_delivery!(a_session_is_lost_while_a_revocation_waits);
-/// The process stands still for longer than its session while a revocation waits: the partition is another's, and what is
-/// in flight of it is given up, not finished late.
+/// The process stands still for longer than its session while a revocation waits. Checks that the partition goes to
+/// another process, and that messages of it in flight are given up, not finished late.
 fn a_session_is_lost_while_a_revocation_waits(delivery: &str) {
     let cluster = Cluster::shared();
     let pipeline = patient(cluster, "silent", delivery);
@@ -132,7 +134,7 @@ fn a_session_is_lost_while_a_revocation_waits(delivery: &str) {
     assert_eq!(came(cluster, &pipeline.output), each_once(4), "{delivery}");
 }
 
-/// What is left of a transaction is committed at once when the pipeline ends, however long it might have lasted.
+/// Checks that an open transaction is committed at once when the pipeline ends, however long it might have lasted.
 #[test]
 fn a_transaction_does_not_hold_up_the_end() {
     let cluster = Cluster::shared();
@@ -143,7 +145,7 @@ fn a_transaction_does_not_hold_up_the_end() {
         .with("shutdown_timeout", "10s");
     let running = pipeline.start_and_join();
     cluster.produce(&pipeline.input, (0..20).map(|n| record(n, 0)));
-    std::thread::sleep(Duration::from_secs(2)); // written by now, and not committed for long
+    std::thread::sleep(Duration::from_secs(2)); // written by now, and not committed for a long time
     let began = Instant::now();
     let (code, log) = running.terminate();
     println!("ended after {:?}", began.elapsed());
@@ -154,7 +156,7 @@ fn a_transaction_does_not_hold_up_the_end() {
 }
 
 on_each_delivery!(the_consumer_protocol);
-/// The brokers share the partitions (KIP-848): members come, go, and are killed.
+/// The brokers assign the partitions (KIP-848), and members come, go, and are killed.
 fn the_consumer_protocol(delivery: &str) {
     const ALL: u64 = 6_000;
     let cluster = Cluster::shared();
@@ -189,7 +191,7 @@ fn the_consumer_protocol(delivery: &str) {
     assert_eq!(cluster.members(&pipeline.group), Vec::<String>::new());
 }
 
-/// `running` has let go of some partitions to the other member, and still runs.
+/// Waits until `running` has let some partitions go to the other member, and still runs.
 fn first_of(
     running: &mut Running,
     pipeline: &Pipeline,
@@ -200,7 +202,8 @@ fn first_of(
     (None, running.log())
 }
 
-/// A dry run looks at dead letters without a group: it takes nothing away from a replay, or from another dry run.
+/// Checks that a dry run reads dead letters without a group: it takes nothing away from a replay, or from another dry
+/// run.
 #[test]
 fn a_dry_run_joins_no_group() {
     let cluster = Cluster::shared();
@@ -210,7 +213,7 @@ fn a_dry_run_joins_no_group() {
     pipeline.await_all_committed(cluster, &mut running);
     assert_eq!(running.terminate().0, Some(1));
     assert_eq!(cluster.count(pipeline.dead()), 10);
-    // Somebody replays, and takes long over the first.
+    // A replay is running, and takes long for its first message.
     let replays = format!("{}-replay", pipeline.group);
     let member: rdkafka::consumer::BaseConsumer = cluster
         .client()

@@ -1,4 +1,4 @@
-//! What messages may be: tombstones, large ones, compressed ones, with headers of any kind.
+//! Tests of unusual messages: tombstones, large ones, compressed ones, with headers of any kind.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ else:
     assert_eq!(results[3].value()["key"], Value::Null);
     assert_eq!(results[3].key, None);
 
-    // A tombstone whose script fails is a tombstone among the dead letters too.
+    // A tombstone whose script fails is also a tombstone among the dead letters.
     let failing = Pipeline::new(cluster, "tombstone-fails", 1, "root = this['n']");
     let tombstone = Record {
         payload: None,
@@ -69,7 +69,7 @@ else:
     );
 }
 
-/// Every compression in, and out: what lies in the output's log is what was asked for.
+/// Checks every compression, in and out: the output's log has the requested one.
 #[test]
 fn compressions() {
     let cluster = Cluster::shared();
@@ -98,7 +98,7 @@ fn compressions() {
         files.extend([pipeline.input, pipeline.output]);
     }
     if std::env::var_os("KAFKA_ADDRESSES").is_some() {
-        return; // somebody else's broker: its files are not at hand
+        return; // a broker of another machine: its files cannot be read
     }
     let data = cluster.folder(1).join("data");
     let paths: Vec<String> = files
@@ -148,7 +148,7 @@ fn messages_of_8_mb() {
     let large = |n: u8| {
         let mut bytes = vec![b'x'; SIZE];
         bytes[0] = b'0' + n;
-        // No UTF-8 but in the odd ones: those reach the script as bytes, and leave as they are.
+        // Only the odd ones are not UTF-8: these reach the script as bytes, and leave unchanged.
         if n.is_multiple_of(2) {
             bytes[SIZE - 1] = 0xff;
         }
@@ -171,7 +171,7 @@ fn messages_of_8_mb() {
     }
 }
 
-/// A result that is too large is the message's failure; a dead letter that is too large is cut.
+/// Checks that a result that is too large fails its message, and that a dead letter that is too large is cut.
 #[test]
 fn too_large() {
     let cluster = Cluster::shared();
@@ -197,14 +197,14 @@ fn too_large() {
         .expect("a text");
     assert!(message.contains("max_message_bytes"), "{message}");
 
-    // Of several results of a message, none leaves if one is too large.
+    // If one of several results of a message is too large, none is written.
     let script = "emit({'n': this['n']})\nemit('x' * this['size'])\nroot = {'n': this['n']}";
     let several = Pipeline::new(cluster, "several-large", 1, script);
     several.run(cluster, [record(0, 2_000_000)], 1);
     assert_eq!(cluster.count(&several.output), 0);
     assert_eq!(cluster.count(several.dead()), 1);
 
-    // Without dead letters: ends before it.
+    // Without dead letters the pipeline ends before it.
     let stop =
         Pipeline::new(cluster, "large-stop", 1, "root = 'x' * this['size']").without_dead_letters();
     cluster.produce(
@@ -223,7 +223,7 @@ fn too_large() {
         assert_eq!(cluster.count(&stop.output), 1);
     }
 
-    // Thrown away, if so asked.
+    // It is dropped, if the config says so.
     let drop = stop.clone().with("pipeline.on_error", "drop");
     let mut running = drop.start();
     drop.await_all_committed(cluster, &mut running);
@@ -239,7 +239,7 @@ fn too_large() {
     assert_eq!((letters.len(), size), (3, Some("2000000")));
 }
 
-/// A result that the config lets through and the topic does not is the message's failure, too.
+/// Checks that a result that the config allows and the topic does not also fails its message.
 #[test]
 fn larger_than_the_topic_takes() {
     let cluster = Cluster::shared();
@@ -262,7 +262,8 @@ fn produce_raw(cluster: &Cluster, topic: &str, headers: &[(&[u8], Option<&[u8]>)
         cluster.client().create().expect("a producer");
     let name = std::ffi::CString::new(topic).expect("a name");
     let payload = b"{\"n\": 1}";
-    // SAFETY: all pointers live until the calls return; librdkafka copies the payload and takes the headers.
+    // SAFETY: all pointers live until the calls return; librdkafka copies the payload and takes ownership of the
+    // headers.
     let error = unsafe {
         let list = native::rd_kafka_headers_new(headers.len());
         for (name, value) in headers {
@@ -297,7 +298,8 @@ fn produce_raw(cluster: &Cluster, topic: &str, headers: &[(&[u8], Option<&[u8]>)
     producer.flush(PATIENCE).expect("written");
 }
 
-/// Repeated and binary headers, and names that are not UTF-8, empty or have a zero in them: none stops the pipeline.
+/// Checks that repeated and binary headers, and names that are not UTF-8, empty or contain a zero, do not stop the
+/// pipeline.
 #[test]
 fn strange_headers() {
     let cluster = Cluster::shared();

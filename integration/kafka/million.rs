@@ -1,4 +1,4 @@
-//! Kafka to Kafka, against a real broker: every promise that needs no fault from outside.
+//! Tests from Kafka to Kafka, against a real broker: every promise that needs no fault from outside.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use support::{Cluster, Pipeline, Record};
 const MILLION: u64 = 1_000_000;
 const PARTITIONS: i32 = 12;
 
-/// Timestamps of long ago would have the broker delete the messages.
+/// Start of the timestamps: old ones would make the broker delete the messages.
 static START: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("after 1970").as_millis() as i64 - 10_000_000
@@ -27,7 +27,7 @@ fn numbered(n: u64) -> Record {
         .header("empty", Some(b""))
 }
 
-/// "Each result once, in order within its partition, headers and keys exact."
+/// Checks "Each result once, in order within its partition, headers and keys exact."
 fn a_million_come_through(guests: u32) {
     let cluster = Cluster::shared();
     let pipeline = Pipeline::new(
@@ -54,7 +54,7 @@ fn a_million_come_through(guests: u32) {
             (&record.key, &record.headers, record.timestamp),
             (&sent.key, &sent.headers, sent.timestamp)
         );
-        // Of one input partition, in one output partition.
+        // Results of one input partition in one output partition.
         let lane = (record.partition, n % PARTITIONS as u64);
         if let Some(before) = last.insert(lane, n) {
             assert!(before < n, "{n} came after {before}");

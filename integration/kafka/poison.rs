@@ -1,4 +1,4 @@
-//! Messages that crash, hang or raise: what becomes of them, of those beside them, and of the position.
+//! Tests of messages that crash, hang or raise: what becomes of them, of their neighbours, and of the position.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -24,10 +24,10 @@ root = {'n': this['n']}
 
 static START: LazyLock<i64> = LazyLock::new(recently);
 
-/// Message `n`, every `every`th of which is poison, of each way in turn.
+/// Returns message `n`. One in `every` is poison, of each kind in turn.
 fn message(n: u64, every: u64) -> Record {
     let record = match way(n, every) {
-        // Not what `json.dumps` would write: the bytes have to be the original's.
+        // Not what `json.dumps` would write: the bytes must be those of the original.
         Some(way) => Record::bytes(format!(
             "{{ \"n\" : {n},\"way\":\"{way}\", \"\u{e4}\": 1.0e0 }}\n"
         )),
@@ -40,7 +40,7 @@ fn message(n: u64, every: u64) -> Record {
         .header("trace", Some(n.to_string().as_bytes()))
         .header("trace", Some(&[0xff, 0x00]))
         .header("none", None)
-        // What a message claims about an error before is not taken for the place it came from.
+        // The message's own claim about an earlier error is not taken for the place from which it came.
         .header("nerodia-error-type", Some(b"Old"))
 }
 
@@ -53,8 +53,8 @@ fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {
     numbers
 }
 
-/// "100 messages that crash, hang or raise, spread over 100,000: 100 dead letters, 99,900 results, offsets at the
-/// end."
+/// Checks "100 messages that crash, hang or raise, spread over 100,000: 100 dead letters, 99,900 results, offsets at
+/// the end."
 #[test]
 fn a_hundred_of_a_hundred_thousand() {
     const ALL: u64 = 100_000;
@@ -66,7 +66,7 @@ fn a_hundred_of_a_hundred_thousand() {
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);
     let (code, log) = running.terminate();
-    // Some messages failed, and that is what the exit code says.
+    // The exit code says that some messages failed.
     assert_eq!(code, Some(1), "{log}");
     let ended = &logged(&log, "pipeline ended")[0];
     assert_eq!(
@@ -134,7 +134,8 @@ fn a_hundred_of_a_hundred_thousand() {
     assert!(scripts.iter().all(|hash| hash.len() == 16));
 }
 
-/// "Without `dead_letter`: ends with 1, names topic, partition and offset, and starts again at that very message."
+/// Checks "Without `dead_letter`: ends with 1, names topic, partition and offset, and starts again at that very
+/// message."
 #[test]
 fn without_dead_letter_it_ends_before_the_first() {
     const POISON: i64 = 1_500;
@@ -143,7 +144,7 @@ fn without_dead_letter_it_ends_before_the_first() {
         let pipeline = Pipeline::new(cluster, &format!("stop-{way}"), 2, SCRIPT)
             .without_dead_letters()
             .with("guests.timeout", "300ms");
-        // In partition 1 all are sound; in 0 there are two in a row that are not.
+        // All messages of partition 1 are good; partition 0 has two bad ones in a row.
         let records = (0..6_000u64).map(|n| {
             let offset = (n / 2) as i64;
             let poison = n % 2 == 0 && (offset == POISON || offset == POISON + 1);
@@ -178,7 +179,7 @@ fn without_dead_letter_it_ends_before_the_first() {
                     .collect::<Vec<_>>()
             );
         }
-        // The script is mended.
+        // The script is corrected.
         let mended = pipeline.script("root = {'n': this['n']}");
         let mut running = mended.start();
         mended.await_all_committed(cluster, &mut running);
@@ -191,7 +192,7 @@ fn without_dead_letter_it_ends_before_the_first() {
     }
 }
 
-/// "Killed (-9) between dead letter and commit: nothing lost."
+/// Checks "Killed (-9) between dead letter and commit: nothing lost."
 #[test]
 fn killed_between_dead_letter_and_commit() {
     const ALL: u64 = 4_000;
@@ -232,7 +233,7 @@ fn killed_between_dead_letter_and_commit() {
         (0..ALL).filter(|&n| way(n, EVERY).is_some()).collect()
     );
     assert_eq!(results.intersection(&dead).count(), 0);
-    // Those that came before the end and again afterwards are one and the same, place and all.
+    // Dead letters that came before the end and again afterwards are the same, including their places.
     let mut places: BTreeMap<u64, BTreeSet<_>> = BTreeMap::new();
     for letter in &letters {
         let place = ["topic", "partition", "offset"].map(|name| {
@@ -246,14 +247,14 @@ fn killed_between_dead_letter_and_commit() {
     assert!(letters.len() > dead.len(), "they did come twice");
 }
 
-/// To a pipeline that reads them as its input, dead letters are messages like others: what they say of themselves is
-/// believed in a replay alone.
+/// A pipeline that reads dead letters as its input treats them as ordinary messages. Checks that their headers are
+/// interpreted only in a replay.
 #[test]
 fn a_dead_letter_that_is_an_input_has_its_own_place() {
     let cluster = Cluster::shared();
     let first = Pipeline::new(cluster, "first", 1, SCRIPT);
     cluster.produce(&first.input, (0..10).map(|n| message(n, 4).partition(0)));
-    // Ways 0 (raise) at 2 and 1 (exit) at 6; the others have none.
+    // Kinds 0 (raise) at 2 and 1 (exit) at 6; the others have none.
     let mut running = first.start();
     first.await_all_committed(cluster, &mut running);
     assert_eq!(running.terminate().0, Some(1));
@@ -275,7 +276,7 @@ fn a_dead_letter_that_is_an_input_has_its_own_place() {
     }
 }
 
-/// Poison that floods: more in a row than there are guests, and nothing else.
+/// Only poison: more messages in a row than there are guests.
 #[test]
 fn nothing_but_poison() {
     let cluster = Cluster::shared();
@@ -307,7 +308,8 @@ fn nothing_but_poison() {
     );
 }
 
-/// A script that fails at everything: most of the topic is left as it is, and is read again by a mended one.
+/// A script that fails for everything. Checks that most of the topic stays unread, and that a corrected script reads
+/// it.
 #[test]
 fn too_many_failures_leave_the_rest_of_the_topic() {
     const ALL: u64 = 60_000;
@@ -328,7 +330,7 @@ fn too_many_failures_leave_the_rest_of_the_topic() {
     );
     let letters = numbers(&cluster.read(pipeline.dead()));
     assert!(letters.len() < ALL as usize / 2, "{}", letters.len());
-    // What is committed has its dead letter; the other way round there may be more.
+    // Everything that is committed has its dead letter; there may be more dead letters than that.
     let committed: i64 = cluster
         .committed(&pipeline.group, &pipeline.input)
         .values()

@@ -1,4 +1,4 @@
-//! Where reading begins, and where it has got to: whatever ends a process, and whatever becomes of a topic.
+//! Tests of where reading begins and continues, whatever ends a process, and whatever happens to a topic.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use support::{
 
 use crate::topics;
 
-/// The numbers that came out, sorted.
+/// Returns the numbers that came out, sorted.
 fn came(cluster: &Cluster, topic: &str) -> Vec<u64> {
     let mut numbers = numbers(&cluster.read(topic));
     numbers.sort_unstable();
@@ -22,12 +22,12 @@ fn range(from: u64, to: u64) -> Vec<u64> {
     (from..to).collect()
 }
 
-/// From the newest message on, with two partitions.
+/// Returns a pipeline with two partitions that reads from the newest message on.
 fn newest(cluster: &Cluster, name: &str, script: &str) -> Pipeline {
     Pipeline::new(cluster, name, 2, script).with("input.kafka.start_from_oldest", false)
 }
 
-/// Waits until the group has an offset of each partition.
+/// Waits until the group has an offset for each partition.
 fn await_begun(cluster: &Cluster, pipeline: &Pipeline, running: &mut Running, partitions: usize) {
     running.eventually("the beginnings are committed", || {
         let committed = cluster.committed(&pipeline.group, &pipeline.input);
@@ -58,8 +58,8 @@ fn what_is_written_between_an_idle_process_and_the_next_one_is_read() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// Each of them commits the beginnings of its own partitions at another moment: to the others these are no sign of a group
-/// that was there before.
+/// Each process commits the beginnings of its own partitions at another moment. Checks that the others do not take
+/// these for offsets of an earlier group.
 #[test]
 fn processes_that_start_together_all_begin_at_the_end() {
     let cluster = Cluster::shared();
@@ -146,7 +146,7 @@ fn a_batch_that_waits_at_the_end_is_read_by_the_next_process() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// The brokers abort a transaction that takes too long: here that of the first messages.
+/// Brokers abort a transaction that takes too long: here that of the first messages.
 #[test]
 fn an_aborted_first_transaction_is_read_again() {
     let cluster = Cluster::shared();
@@ -170,7 +170,7 @@ fn an_aborted_first_transaction_is_read_again() {
         (written > 0).then_some(()).ok_or_else(|| "none".into())
     });
     running.signal(Signal::STOP);
-    std::thread::sleep(Duration::from_secs(23)); // the brokers look every 10 s
+    std::thread::sleep(Duration::from_secs(23)); // the brokers check every 10 s
     running.signal(Signal::CONT);
     await_numbers(cluster, &pipeline, &mut running, &range(0, 100));
     let (code, log) = running.terminate();
@@ -179,7 +179,8 @@ fn an_aborted_first_transaction_is_read_again() {
 }
 
 on_each_delivery!(the_lag_behind_transactions_is_zero);
-/// Between the last message and the end lie markers of transactions: they are no messages, and no lag.
+/// Between the last message and the end there are markers of transactions. Checks that they are neither messages nor
+/// lag.
 fn the_lag_behind_transactions_is_zero(delivery: &str) {
     let cluster = Cluster::shared();
     let pipeline = Pipeline::new(cluster, "markers", 3, "root = this")
@@ -205,7 +206,8 @@ fn the_lag_behind_transactions_is_zero(delivery: &str) {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// What the group has committed was deleted, and nothing comes after it: said once, and committed where reading goes on.
+/// The record at the committed offset was deleted, and none follows. Checks that this is logged once, and that the new
+/// position is committed.
 #[test]
 fn a_deleted_position_of_a_quiet_partition() {
     let cluster = Cluster::shared();
@@ -233,7 +235,7 @@ fn a_deleted_position_of_a_quiet_partition() {
     }
 }
 
-/// The same while it runs: retention overtakes a pipeline that stands still.
+/// Checks the same while it runs: retention overtakes a pipeline that stands still.
 #[test]
 fn records_deleted_while_it_runs() {
     let cluster = Cluster::shared();
@@ -251,14 +253,14 @@ fn records_deleted_while_it_runs() {
     assert_eq!(code, Some(0), "{log}");
     let came = came(cluster, &pipeline.output);
     assert_eq!(came[came.len() - 10..], range(500, 510), "{log}");
-    // What was fetched before it stood still may have come through.
+    // What was fetched before it stood still may have been processed.
     let lost = 510 - came.len() as u64;
     let told = logged(&log, "records were deleted before they were read");
     let counted: u64 = told.iter().filter_map(|line| line["count"].as_u64()).sum();
     assert_eq!(counted, lost, "{log}");
 }
 
-/// Offsets that the group had and Kafka has forgotten: what is read again is said.
+/// The group had offsets that Kafka has forgotten. Checks that the log says what is read again.
 #[test]
 fn without_offsets_it_says_how_much_it_reads() {
     let cluster = Cluster::shared();
@@ -279,7 +281,7 @@ fn without_offsets_it_says_how_much_it_reads() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// What is younger than the pipeline is read from its beginning.
+/// Checks that partitions and topics that are younger than the pipeline are read from their beginning.
 #[test]
 fn partitions_and_topics_that_appear_while_it_runs() {
     let cluster = Cluster::shared();
@@ -302,7 +304,7 @@ fn partitions_and_topics_that_appear_while_it_runs() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-/// A topic that is deleted and made anew at once, with more records than had been read of the old one.
+/// A topic is deleted and created again at once, with more records than had been read of the old one.
 #[test]
 fn a_topic_that_is_made_anew() {
     let cluster = Cluster::shared();

@@ -1,4 +1,5 @@
-//! What is read of topics: those that a pattern names, from the newest message on, and what transactions and retention leave.
+//! Tests of reading topics: those that a pattern names, from the newest message on, and the gaps that transactions and
+//! retention leave.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ fn topics_by_pattern() {
     cluster.produce(&other, [numbered(0)]);
     let mut running = pipeline.start();
     running.await_logged("partitions assigned", 1);
-    // One that is made later is found, and read from its beginning.
+    // A topic that is created later is found, and read from its beginning.
     topics.push(cluster.topic(&format!("{stem}-later"), 2));
     topics.push(plain);
     for topic in &topics {
@@ -86,7 +87,7 @@ fn from_the_newest() {
     assert_eq!(running.terminate().0, Some(0));
     let first = numbers(&cluster.read(&pipeline.output))[0];
     assert!(first > 100, "{first} is an old one");
-    // What comes while it does not run is not new any more, but comes after the position.
+    // Messages that come while it does not run are no longer new, but come after the position.
     cluster.produce(&pipeline.input, [numbered(n + 1)]);
     let mut running = pipeline.start();
     pipeline.await_all_committed(cluster, &mut running);
@@ -97,7 +98,7 @@ fn from_the_newest() {
     );
 }
 
-/// Markers of transactions are offsets without a message; what was rolled back is not seen.
+/// Markers of transactions are offsets without a message; messages that were rolled back are not read.
 #[test]
 fn transactions_in_the_input() {
     let cluster = Cluster::shared();
@@ -156,7 +157,7 @@ fn transactions_in_the_input() {
     expected.sort_unstable();
     assert_eq!(results, expected);
 
-    // Killed and started again in the midst of gaps, with the positions that it committed.
+    // Killed and started again in the middle of gaps, with the positions that it committed.
     let more: Vec<u64> = (1_000..1_010).collect();
     producer.begin_transaction().expect("begun");
     for &n in &more {
@@ -177,7 +178,8 @@ fn transactions_in_the_input() {
     assert_eq!(cluster.count(&pipeline.output) as usize, committed + 10);
 }
 
-/// The position was deleted while nobody ran (retention): it begins at the oldest message and says so.
+/// The record at the position was deleted while no process ran (retention). Checks that reading begins at the oldest
+/// message, and that this is logged.
 #[test]
 fn positions_that_are_no_longer_there() {
     let cluster = Cluster::shared();
@@ -200,7 +202,8 @@ fn positions_that_are_no_longer_there() {
     assert_eq!(warned[0]["count"], 20);
 }
 
-/// A batch that waits to be full keeps no more room than it needs: others of its kind wait beside it, not behind it.
+/// Checks that a batch that is not full keeps only the memory that it needs, so that many such batches can wait at the
+/// same time.
 #[test]
 fn many_partitions_with_few_messages_wait_together() {
     const PARTITIONS: i32 = 40;
@@ -223,7 +226,7 @@ fn many_partitions_with_few_messages_wait_together() {
             .then_some(())
             .ok_or(format!("{count}"))
     });
-    // With room for sixteen at a time there were three rounds.
+    // With space for sixteen at a time there would be three rounds.
     let spread = first.get().expect("a first one").elapsed();
     assert!(spread < PERIOD, "{spread:?} from the first to the last");
     running.terminate();

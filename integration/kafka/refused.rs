@@ -1,23 +1,23 @@
-//! What brokers refuse about one record costs that message alone: it becomes a dead letter, and all others are written,
-//! once and in order.
+//! Tests that a record that brokers refuse costs only its own message: that becomes a dead letter, and all others are
+//! written, once and in order.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use support::{Cluster, Pipeline, Record, nerodia, numbers, on_each_delivery, recently};
 
-/// Does as the message says: a result of its own size, timestamp and topic.
+/// Script that makes what the message asks for: a result with its own size, timestamp and topic.
 const SCRIPT: &str = "\
 if 'time' in this: meta['timestamp'] = this['time']
 if 'topic' in this: meta['topic'] = this['topic']
 root = {'n': this['n'], 'pad': 'x' * this.get('size', 0)}
 ";
-/// The same without what is refused.
+/// Script without anything that is refused.
 const MENDED: &str = "root = {'n': this['n']}";
 const PARTITIONS: u64 = 2;
 const YEAR: i64 = 365 * 86_400_000;
 
-/// What a broker has against a message, of which one in a hundred is of each sort; `None` for the others.
+/// Returns the fault of message `n`; one in a hundred has each fault, and the others have `None`.
 fn sort(n: u64) -> Option<&'static str> {
     match n % 100 {
         13 | 14 => Some("InvalidTimestamp"),
@@ -44,7 +44,7 @@ fn message(n: u64) -> Record {
     }
 }
 
-/// A topic that refuses each sort of message.
+/// Creates a topic that refuses each of these faults.
 fn strict(cluster: &Cluster) -> String {
     let config = [
         ("cleanup.policy", "compact"),
@@ -59,7 +59,7 @@ fn number(record: &Record) -> u64 {
     record.value()["n"].as_u64().expect("a number")
 }
 
-/// A pipeline that writes to such a topic, with these fields of `output.kafka`.
+/// Returns a pipeline that writes to such a topic, with these fields of `output.kafka`.
 fn to_strict(cluster: &Cluster, name: &str, output: &Value) -> Pipeline {
     let mut pipeline = Pipeline::new(cluster, name, PARTITIONS as i32, SCRIPT)
         .with("output.kafka.topics_allowed", json!(["^not"]));
@@ -118,10 +118,10 @@ fn one_in_a_hundred_of_every_sort(delivery: &str) {
     assert!(replayed.stderr.contains(&summary), "{}", replayed.stderr);
 }
 
-/// Compressed, a size says nothing about the size of others.
+/// When records are compressed, the size of one says nothing about the size of others.
 #[test]
 fn one_in_a_hundred_of_every_sort_compressed_and_in_small_batches() {
-    // What is too large compresses well, and is written.
+    // Records that are too large compress well, and are written.
     const ALL: u64 = 1_000;
     let cluster = Cluster::shared();
     let output = json!({ "compression": "lz4", "properties": { "batch.num.messages": 7 } });
@@ -140,8 +140,8 @@ fn one_in_a_hundred_of_every_sort_compressed_and_in_small_batches() {
     }
 }
 
-/// A backlog of small messages makes batches as large as the topic takes, and no larger: by the field that the pages
-/// advise, and by what the output finds out if it is not set.
+/// Checks that a backlog of small messages makes batches as large as the topic allows, and no larger: by the field that
+/// the pages recommend, and by what the output learns if that is not set.
 #[test]
 fn no_batch_is_larger_than_its_topic_takes() {
     const ALL: u64 = 20_000;

@@ -1,4 +1,4 @@
-//! `nerodia replay`: dead letters through the mended script.
+//! Tests of `nerodia replay`: dead letters through the corrected script.
 
 use std::net::TcpListener;
 
@@ -30,7 +30,7 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
     assert_eq!(cluster.count(&pipeline.output), 3);
     assert_eq!(cluster.count(pipeline.dead()), 3);
 
-    // The pipeline may run beside it, and has the address of its web server.
+    // The pipeline may be running, and has the address of its web server.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
     let mended = pipeline.clone().script(MENDED);
@@ -42,7 +42,7 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
         nerodia(args.chain(more.iter().map(Into::into))).run()
     };
 
-    // A dry run shows it, and changes nothing, however often.
+    // A dry run shows it, and changes nothing, however often it runs.
     for _ in 0..2 {
         let dry = replay(&["--dry-run"]);
         assert_eq!(dry.text(), "{\"n\":30,\"share\":null}\n", "{}", dry.stderr);
@@ -73,11 +73,11 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
     let [thirty] = thirty[..] else {
         panic!("{results:?}");
     };
-    // As if it had come through at first.
+    // As if it had succeeded at first.
     assert_eq!(thirty.key.as_deref(), Some(&b"key-3"[..]));
     assert_eq!(thirty.headers, [("trace".to_owned(), Some(b"3".to_vec()))]);
 
-    // What failed again went back, and still says where it first came from.
+    // What failed again was written back, and still says from where it first came.
     let letters = cluster.read(pipeline.dead());
     assert_eq!(letters.len(), 5);
     for (letter, offset) in letters[3..].iter().zip(["1", "4"]) {
@@ -93,7 +93,7 @@ fn what_failed_comes_through_the_mended_script_and_what_fails_again_goes_back() 
         assert_eq!(names.count(), 1);
     }
 
-    // The next replay reads only what came since.
+    // The next replay reads only what came since then.
     let again = replay(&[]);
     assert!(
         again.stderr.contains("2 dead letters read"),
@@ -128,7 +128,8 @@ const ADDS_A_HEADER: &str = "\
 meta['headers'] = {**meta['headers'], 'version': '2'}
 root = {'at': [meta['topic'], meta['partition'], meta['offset']], 'headers': sorted(meta['headers'])}";
 
-/// A header of a result tells of no failure, and the script is run as if the message had never failed.
+/// Checks that a result has no header that describes a failure, and that the script runs as if the message had never
+/// failed.
 #[test]
 fn a_replay_runs_the_message_that_was() {
     let cluster = Cluster::shared();
@@ -220,7 +221,7 @@ fn a_replay_runs_the_message_that_was() {
     );
 }
 
-/// Whoever writes to an input may write these headers. They say nothing but in a replay.
+/// Every client that may write to an input may write these headers. Checks that they have a meaning only in a replay.
 #[test]
 fn nobody_makes_the_engine_say_where_a_failure_was() {
     let cluster = Cluster::shared();
@@ -259,7 +260,7 @@ fn nobody_makes_the_engine_say_where_a_failure_was() {
     let [result] = &cluster.read(&pipeline.output)[..] else {
         panic!("one result");
     };
-    // They are headers like others to the script, and are gone from its result all the same.
+    // For the script they are ordinary headers, but its result does not have them.
     assert_eq!(result.value()["at"], json!([pipeline.input, 0, 1]));
     assert_eq!(result.value()["headers"].as_array().map(Vec::len), Some(5));
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Encryption, users and permissions: what is right works, what is wrong is told in one line, and no password is seen.
+//! Tests of encryption, users and permissions: correct ones work, wrong ones are reported in one line, and no password
+//! is shown.
 
 use std::sync::LazyLock;
 
@@ -14,7 +15,7 @@ fn fact(name: &str) -> &'static str {
     &CLUSTER.facts[name]
 }
 
-/// A pipeline whose three clients reach the cluster by these addresses, with these settings.
+/// Returns a pipeline whose three clients reach the cluster by these addresses, with these settings.
 fn pipeline(name: &str, addresses: &str, tls: &Value, sasl: &Value) -> Pipeline {
     let pipeline = Pipeline::new(&CLUSTER, name, 1, "root = this if this['ok'] else 1 / 0")
         .with("logger.level", "trace")
@@ -82,7 +83,7 @@ fn assert_works(pipeline: &Pipeline) {
     assert_no_secret(lint.text());
 }
 
-/// One line, with all of `parts`, and exit code 1.
+/// Checks that the pipeline prints one line with all of `parts`, and ends with exit code 1.
 #[track_caller]
 fn assert_refused(pipeline: &Pipeline, parts: &[&str]) -> String {
     let (code, log) = pipeline.start().wait();
@@ -155,7 +156,7 @@ fn wrong_passwords_and_unknown_users() {
             assert_refused(&pipeline, &parts);
         }
     }
-    // Each place is checked, and named.
+    // Each section of the config is checked, and named.
     for place in ["output", "dead_letter"] {
         let field = format!("{place}.kafka.sasl");
         let pipeline = pipeline("wrong", addresses, &ca(), &right("PLAIN"))
@@ -164,7 +165,7 @@ fn wrong_passwords_and_unknown_users() {
     }
 }
 
-/// Who signed the broker's certificate is not trusted; the other end speaks another protocol.
+/// Tries a broker whose certificate is signed by an unknown authority, and an endpoint that uses another protocol.
 #[test]
 fn other_ends_of_the_line() {
     let (tls, sasl) = (fact("KAFKA_TLS_ADDRESSES"), fact("KAFKA_SASL_ADDRESSES"));
@@ -183,7 +184,7 @@ fn other_ends_of_the_line() {
     assert_refused(&user_without_tls, &[sasl, "input.kafka.tls"]);
     let user_to_plain = pipeline("user-to-plain", plain, &none, &right("PLAIN"));
     assert_refused(&user_to_plain, &[plain, "input.kafka.sasl"]);
-    // Certificates of the brokers are not looked at, if so asked.
+    // The brokers' certificates are not checked, if the config says so.
     let skip = json!({ "enabled": true, "skip_cert_verify": true });
     assert_works(&pipeline("skip", sasl, &skip, &right("SCRAM-SHA-512")));
 }
@@ -215,27 +216,27 @@ fn users_who_may_not() {
         [Record::json(&json!({ "n": 0, "ok": true })).timestamp(recently())],
     );
     let user = "the user `limited`";
-    // Neither topic nor group.
+    // Permission for neither the topic nor the group.
     let topic = format!("`{}`", pipeline.input);
     assert_refused(&pipeline, &[addresses, user, &topic, "describe"]);
-    // The topic may be seen, but not read; the group is allowed.
+    // Permission to see the topic, but not to read it; the group is allowed.
     allow(&["--topic", &pipeline.input], &["Describe"]);
     let own = pipeline
         .clone()
         .with("input.kafka.consumer_group", "limited-own");
     allow(&["--group", "limited-own"], &["Read"]);
     assert_refused(&own, &[addresses, user, "read", "input.kafka.topics"]);
-    // The topic may be read, but there is no right to the group.
+    // Permission to read the topic, but none for the group.
     allow(&["--topic", &pipeline.input], &["Read"]);
     let group = format!("`{}`", pipeline.group);
     assert_refused(&pipeline, &[addresses, user, &group, "consumer_group"]);
-    // The output may be seen, but not written.
+    // Permission to see the output, but not to write it.
     let topic = format!("`{}`", own.output);
     let own = own.with("output.kafka.sasl", limited);
     allow(&["--topic", &own.output], &["Describe"]);
     assert_refused(&own, &[&topic, "permission to write"]);
     assert_eq!(CLUSTER.committed("limited-own", &own.input)[&0], 0);
-    // With all of it, it works.
+    // With all permissions, it works.
     allow(&["--topic", &own.output], &["Write"]);
     let mut running = own.start();
     running.eventually("the result", || {
@@ -247,7 +248,7 @@ fn users_who_may_not() {
     assert_no_secret(&log);
 }
 
-/// White space that nobody sees at the end of a password or a user is told, and nothing else of the password.
+/// Checks that white space at the end of a password or a user is reported, and nothing else of the password.
 #[test]
 fn white_space_in_what_is_refused() {
     let addresses = fact("KAFKA_SASL_ADDRESSES");
@@ -274,7 +275,8 @@ fn white_space_in_what_is_refused() {
     assert!(!log.contains("Client stats"), "{log}");
 }
 
-/// One topic of an expression may not be read: the others are, and so is that one from the grant on.
+/// One topic that matches an expression may not be read. Checks that the others are read, and this one after permission
+/// is given.
 #[test]
 fn one_topic_of_an_expression_may_not_be_read() {
     let addresses = fact("KAFKA_SASL_ADDRESSES");
@@ -311,7 +313,7 @@ fn one_topic_of_an_expression_may_not_be_read() {
         let told = status == 503 && body.contains(&forbidden);
         told.then_some(()).ok_or(body)
     });
-    let warned = running.logged("a partition cannot be read: trying on");
+    let warned = running.logged("a partition cannot be read: trying again");
     assert!(!warned.is_empty(), "{}", running.log());
     assert!(
         warned
@@ -328,7 +330,7 @@ fn one_topic_of_an_expression_may_not_be_read() {
     assert_no_secret(&log);
 }
 
-/// A config with a mistake is shown with the line the mistake is on; not so what is secret there.
+/// A config with an error is shown with the line of the error. Checks that secrets in that line are not.
 #[test]
 fn no_secret_in_what_lint_shows() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -347,7 +349,7 @@ fn no_secret_in_what_lint_shows() {
         assert_no_secret(&ran.stderr);
         assert_no_secret(ran.text());
     }
-    // `--set` as well.
+    // Also with `--set`.
     let set = format!("input.kafka.sasl.password=[{WRONG}]");
     let ran = nerodia(["lint", "-c"]).arg(&path).set(set).run().expect(2);
     assert_no_secret(&ran.stderr);

@@ -1,4 +1,4 @@
-//! Outputs and scripts that are slow: memory is bounded, the member stays in its group, and nothing comes twice.
+//! Tests of slow outputs and scripts: memory is bounded, the member stays in its group, and nothing comes twice.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use support::{Cluster, Pipeline, Record, logged, recently, resident};
 
 const PARTITIONS: i32 = 4;
 const MIB: u64 = 1024; // in KiB
-/// `pipeline.max_in_flight`: messages under way, and their results as much again.
+/// Value of `pipeline.max_in_flight`: messages in flight, and as much again for their results.
 const IN_FLIGHT: u64 = 16 * MIB;
-/// What the client has read ahead: `queued.max.messages.kbytes` of each partition, and an answer of the broker's as
-/// large (`fetch.max.bytes` in the config).
+/// Memory that the client has read ahead: `queued.max.messages.kbytes` of each partition, and an answer of the broker
+/// of the same size (`fetch.max.bytes` in the config).
 const READ_AHEAD: u64 = PARTITIONS as u64 * MIB + 2 * 4 * MIB;
-/// The guests take and give back, and so does the allocator.
+/// Slack for guests, which take and release memory, and for the allocator.
 const SLACK: u64 = 20 * MIB;
 
-/// How long the output is away: 20 s are longer than the session and the poll interval.
+/// Returns the duration of the output's outage: 20 s are longer than the session and the poll interval.
 fn pause() -> Duration {
     let long = std::env::var_os("NERODIA_LONG").is_some();
     Duration::from_secs(if long { 180 } else { 20 })
 }
 
-/// "Slow output (a paused broker) for 3 minutes with a fast input: host memory bounded by the configured figure, the
-/// member stays in its group."
+/// Checks "Slow output (a paused broker) for 3 minutes with a fast input: host memory bounded by the configured figure,
+/// the member stays in its group."
 #[test]
 fn a_paused_output() {
     let input = Cluster::shared();
@@ -47,7 +47,7 @@ fn a_paused_output() {
             .key(format!("lane {}", n % PARTITIONS as u64))
             .timestamp(recently())
     };
-    // Some traffic first, so that guests and clients have what they need.
+    // Some messages first, so that guests and clients have the memory that they need.
     const WARM: u64 = 40_000;
     const ALL: u64 = 400_000;
     input.produce(&pipeline.input, (0..WARM).map(record));
@@ -118,7 +118,7 @@ fn each_once(cluster: &Cluster, topic: &str, all: u64) {
     assert!(seen.iter().all(|&seen| seen), "lost");
 }
 
-/// A pipeline whose messages say for how many seconds they are worked on.
+/// Returns a pipeline whose messages say for how many seconds the script sleeps.
 fn sleepy(cluster: &Cluster, name: &str) -> Pipeline {
     let script = "import time\ntime.sleep(this['sleep'])\nroot = this";
     Pipeline::new(cluster, name, 2, script)
@@ -130,7 +130,7 @@ fn sleeping(n: i32, seconds: u32) -> Record {
     Record::json(&json!({ "n": n, "sleep": seconds })).partition(n % 2)
 }
 
-/// "A script that takes 20 s a message with max.poll.interval.ms at 10 s: stays in the group too."
+/// Checks "A script that takes 20 s a message with max.poll.interval.ms at 10 s: stays in the group too."
 #[test]
 fn a_slow_script() {
     let cluster = Cluster::shared();
@@ -157,7 +157,8 @@ fn a_slow_script() {
     assert_eq!(cluster.count(pipeline.dead()), 0);
 }
 
-/// A script of 20 s does not keep partitions from others that join, nor does it come twice.
+/// Checks that a script of 20 s does not keep partitions from members that join, and that its results do not come
+/// twice.
 #[test]
 fn a_slow_script_and_another_member() {
     let cluster = Cluster::shared();

@@ -1,4 +1,4 @@
-//! Starts that fail, starts that have to wait, and brokers that go away later.
+//! Tests of starts that fail, starts that must wait, and brokers that go away later.
 
 use std::time::{Duration, Instant};
 
@@ -7,19 +7,19 @@ use support::{Cluster, Pipeline, errors, logged, nerodia, numbered, numbers};
 
 const COPY: &str = "root = {'n': this['n']}";
 
-/// A port of this machine at which nobody listens.
+/// Returns a port of this machine at which nothing listens.
 fn closed_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }
 
-/// One line with all of `parts`, exit code 1, in time.
+/// Checks that the pipeline prints one line with all of `parts`, and ends in time with exit code 1.
 #[track_caller]
 fn assert_fails(pipeline: &Pipeline, parts: &[&str]) {
     let began = Instant::now();
     let pipeline = pipeline.clone().arg("--connect-timeout").arg("3s");
     let (code, log) = pipeline.start().wait();
-    // A machine may be slow, but it did not try for the default of 30 s.
+    // A machine may be slow, but the program did not try for the default of 30 s.
     assert!(began.elapsed() < Duration::from_secs(20), "{log}");
     let errors = errors(&log);
     assert_eq!((code, errors.len()), (Some(1), 1), "{log}");
@@ -38,7 +38,7 @@ fn a_broker_that_is_not_there() {
         let pipeline = Pipeline::new(cluster, "closed", 1, COPY).with(&field, json!([address]));
         assert_fails(&pipeline, &[&address, &field, "running"]);
     }
-    // Somebody listens there, who never says a word.
+    // A server that listens and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let field = "input.kafka.addresses";
@@ -54,7 +54,7 @@ fn a_host_that_is_not_there() {
     assert_fails(&pipeline, &[address, "input.kafka.addresses", "host"]);
 }
 
-/// One of several addresses is enough.
+/// Checks that one of several addresses is enough.
 #[test]
 fn one_address_of_several_is_right() {
     let cluster = Cluster::shared();
@@ -101,13 +101,13 @@ fn no_group() {
     }
 }
 
-/// "A broker that comes up 5 s after the start: works." Then all brokers go away for a while, twice: by a crash, and
-/// by silence.
+/// Checks "A broker that comes up 5 s after the start: works." Then all brokers go away for some time, twice: by a
+/// crash, and by silence.
 #[test]
 fn brokers_that_come_late_and_go_away() {
     const ALL: u64 = 3_000;
     let cluster = Cluster::start("away", 1, &[]);
-    // On a busy machine the broker itself takes longer to start than the default waits.
+    // On a busy machine the broker itself takes longer to start than the default wait.
     let pipeline = Pipeline::new(&cluster, "away", 2, COPY)
         .arg("--connect-timeout")
         .arg("3m");
@@ -136,7 +136,7 @@ fn brokers_that_come_late_and_go_away() {
 
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    // Each outage is told of, once a client, and its end too.
+    // Each outage is logged once for each client, and so is its end.
     let logged = |text| logged(&log, text).len();
     println!(
         "told {} times that Kafka is away, {} times that it is back",
@@ -150,14 +150,14 @@ fn brokers_that_come_late_and_go_away() {
     println!("{twice} came twice");
     numbers.dedup();
     assert_eq!(numbers, (0..=ALL).collect::<Vec<_>>());
-    // Who was away from the group for too long reads again what was not committed; that is told, and nothing else is.
+    // A process that was away from the group for too long reads again what was not committed; only that is logged.
     assert!(
         twice == 0 || logged("partitions revoked") > 0 || logged("not committed") > 0,
         "{twice} came twice:\n{log}"
     );
 }
 
-/// Asked to end while no broker is there: it says what is not delivered, and ends in time.
+/// Asks the program to end while no broker is there. Checks that it reports what is not delivered, and ends in time.
 #[test]
 fn terminated_while_brokers_are_away() {
     let cluster = Cluster::start("gone", 1, &[]);
@@ -171,6 +171,6 @@ fn terminated_while_brokers_are_away() {
     let (code, log) = running.terminate();
     println!("{code:?} after {:?}: {:?}", began.elapsed(), errors(&log));
     assert!(began.elapsed() < Duration::from_secs(20), "{log}");
-    // All was committed, so nothing is amiss.
+    // Everything was committed, so there is no error.
     assert_eq!(code, Some(0), "{log}");
 }

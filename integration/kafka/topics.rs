@@ -1,4 +1,4 @@
-//! What becomes of topics and offsets while a pipeline uses them.
+//! Changes of topics and offsets while a pipeline uses them.
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -19,8 +19,8 @@ fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(PATIENCE))
 }
 
-/// Makes a topic of this very name; one that was just deleted may be in the way for a moment.
-pub fn create(cluster: &Cluster, name: &str, partitions: i32) {
+/// Creates a topic with exactly this name; one that was just deleted may prevent that for a moment.
+pub(crate) fn create(cluster: &Cluster, name: &str, partitions: i32) {
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
     eventually("the topic is made", || {
         let made = wait(admin(cluster).create_topics([&topic], &options()));
@@ -31,20 +31,20 @@ pub fn create(cluster: &Cluster, name: &str, partitions: i32) {
     });
 }
 
-pub fn grow(cluster: &Cluster, name: &str, partitions: usize) {
+pub(crate) fn grow(cluster: &Cluster, name: &str, partitions: usize) {
     let partitions = NewPartitions::new(name, partitions);
     let grown = wait(admin(cluster).create_partitions([&partitions], &options()));
     assert!(grown.expect("an answer")[0].is_ok());
 }
 
-pub fn delete(cluster: &Cluster, name: &str) {
+pub(crate) fn delete(cluster: &Cluster, name: &str) {
     let deleted = wait(admin(cluster).delete_topics(&[name], &options()));
     assert!(deleted.expect("an answer")[0].is_ok());
 }
 
-/// As if the offsets of a group that is not there had been kept for too long. The brokers refuse for as long as they know
-/// of a member.
-pub fn forget_offsets(cluster: &Cluster, group: &str) {
+/// Deletes the offsets of a group without members, as if they had been kept for too long. The brokers refuse as long as
+/// they know of a member.
+pub(crate) fn forget_offsets(cluster: &Cluster, group: &str) {
     eventually("the group is deleted", || {
         let deleted = wait(admin(cluster).delete_groups(&[group], &options()));
         match deleted.expect("an answer").remove(0) {

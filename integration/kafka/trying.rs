@@ -1,4 +1,4 @@
-//! `nerodia try --from-kafka`: messages before and after, without a trace.
+//! Tests of `nerodia try --from-kafka`: messages before and after, without any trace in Kafka.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn objects(text: &str) -> Vec<Value> {
     objects.collect::<Result<_, _>>().expect("lines of JSON")
 }
 
-/// `nerodia try --json` with messages from Kafka.
+/// Returns the command `nerodia try --json` with messages from Kafka.
 fn try_from_kafka(config: &Path) -> Nerodia {
     nerodia(["try", "--json", "-c"])
         .arg(config)
@@ -31,7 +31,7 @@ fn kafka_is_read_without_a_trace() {
             .partition(n % 3)
     });
     cluster.produce(&pipeline.input, records);
-    // A member that is there all the while, and has no need to notice.
+    // A member that is there all the time, and must not notice anything.
     let mut running = pipeline.start_and_join();
     pipeline.await_all_committed(cluster, &mut running);
     let members = cluster.members(&pipeline.group);
@@ -71,7 +71,7 @@ fn kafka_is_read_without_a_trace() {
     assert_eq!(one["outputs"][0]["key"], "mine");
     assert_eq!(one["outputs"][0]["headers"], json!([["trace", "abc"]]));
 
-    // All of another topic, which has less than asked for.
+    // All messages of another topic, which has fewer than requested.
     let ran = try_from_kafka(file.path())
         .arg(&pipeline.input)
         .arg("--count")
@@ -140,7 +140,7 @@ fn kafka_is_read_without_a_trace() {
     );
 }
 
-/// Offsets only bound the number of messages: markers and aborted messages have some too.
+/// Offsets are only an upper bound for the number of messages: markers and aborted messages have some too.
 #[test]
 fn topics_that_were_written_with_transactions() {
     let cluster = Cluster::shared();
@@ -151,7 +151,7 @@ fn topics_that_were_written_with_transactions() {
         let record = Record::json(&json!(round)).partition(round % 2);
         send(&producer, &pipeline.input, &record);
         producer.flush(PATIENCE).expect("written");
-        // The last ones are aborted: at the end of the topic there is nothing to be seen.
+        // The last messages are aborted: at the end of the topic there is nothing to see.
         if round < 18 {
             producer.commit_transaction(PATIENCE).expect("committed");
         } else {

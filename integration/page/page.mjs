@@ -1,4 +1,4 @@
-// Looks at the page of a running engine as a person would: with a browser.
+// Checks the page of a running engine as a person would: with a browser.
 //
 //     node page.mjs --url http://127.0.0.1:4195 [--shots DIR] [--restart]
 //
@@ -17,7 +17,7 @@ const FLAGS = [
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
 const STATES = ["ready", "not ready", "unreachable"];
-/** So many looks at a page under load, each of which must agree with one answer. */
+/** Number of checks of a page under load, each of which must agree with one answer. */
 const LOOKS = 5;
 const RESTART_MS = 60_000;
 
@@ -33,13 +33,13 @@ function check(holds, otherwise) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Opens the page and keeps what it hears from the server and says on the console. */
+/** Opens the page and records the server's answers and the console's messages. */
 async function open(browser, url) {
   const page = await browser.newPage({ viewport: WIDE });
   const heard = { answers: [], pending: [], complaints: [], strangers: [], away: false };
   page.on("response", (response) => {
     if (new URL(response.url()).pathname !== "/stats" || !response.ok()) return;
-    // A body is lost if the server goes away while it is sent; then the page has not got it either.
+    // A body is lost if the server ends while it is sent; then the page does not have it either.
     heard.pending.push(response.json().then((answer) => heard.answers.push(answer), () => {}));
   });
   page.on("console", (message) => {
@@ -64,7 +64,7 @@ async function until(what, ms, holds) {
 
 const at = (answer, path) => path.split(".").reduce((part, name) => part?.[name], answer);
 
-/** All numbers of the page at one moment are those of one answer. */
+/** Checks that all numbers of the page at one moment are those of one answer. */
 async function numbersAgree({ page, heard }) {
   const shown = await page.evaluate(() => [...document.querySelectorAll("[data-stat]")].map(({ dataset, textContent }) => [dataset.stat, dataset.value, textContent]));
   await Promise.all(heard.pending);
@@ -79,7 +79,7 @@ async function numbersAgree({ page, heard }) {
   return [shown.length, received];
 }
 
-/** What a person reads: no number that cannot be, and none below 0. */
+/** Checks what a person reads: no impossible number, and none below 0. */
 async function sane(page) {
   const text = await page.locator("body").evaluate((body) => {
     const theirs = new Set([...body.querySelectorAll("#failures, #failures-by-type, .detail, #stages, #partitions td:first-child, script, style")]);

@@ -1,4 +1,4 @@
-"""Runs a pipeline for minutes while its guests crash, and shows what its memory does: see scripts/soak.sh."""
+"""Runs a pipeline for minutes while its guests crash, and shows the curve of its memory: see scripts/soak.sh."""
 
 import argparse
 import os
@@ -44,7 +44,7 @@ class Feeder(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Reads the results: every id once and in order, but for those that crash."""
+    """Reads the results: every id once and in order, except those that crash."""
 
     def __init__(self, pipe, crashing):
         super().__init__(name="reader")
@@ -70,7 +70,7 @@ def resident(pid):
 
 
 def chart(samples):
-    """One bar for each tenth of a minute, over the range from 0 to the largest."""
+    """Returns one bar for each tenth of a minute, over the range from 0 to the largest value."""
     width = 6
     tops = [max(samples[start : start + width]) for start in range(0, len(samples), width)]
     return "".join(BARS[min(int(top / max(tops) * len(BARS)), len(BARS) - 1)] for top in tops)

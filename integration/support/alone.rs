@@ -1,108 +1,73 @@
 //! Tests that need the machine for themselves.
 //!
-//! The tests of a target run side by side. A few judge how soon something happens: beside others that take all processors
-//! they would fail without a fault of the program. Such a test calls [`alone`]; it waits until no other test of its
-//! process runs the program, and others wait for its end.
+//! Tests run side by side, those of several targets too. A few judge how soon something happens: beside others that take all
+//! processors they would fail without a fault of the program. Such a test calls [`alone`]; it waits until no other test
+//! runs the program, and others wait for its end.
+//!
+//! Two locked files hold this, so that it holds between processes: a test that runs the program shares the room, a test that
+//! is alone has it for itself. Each takes the turnstile first, so a test that waits to be alone lets no other one in.
 
-use std::cell::Cell;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::cell::RefCell;
+use std::fs::File;
 use std::thread;
 
-#[derive(Default)]
-struct Tests {
-    /// Tests that run the program.
-    running: usize,
-    /// Tests that wait to be alone. No other begins meanwhile, or there would always be one.
-    waiting: usize,
-    /// Whether a test is alone.
-    alone: bool,
-}
-
-static TESTS: Mutex<Tests> = Mutex::new(Tests {
-    running: 0,
-    waiting: 0,
-    alone: false,
-});
-static CHANGED: Condvar = Condvar::new();
-
-fn tests() -> MutexGuard<'static, Tests> {
-    TESTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn wait_while(mut busy: impl FnMut(&Tests) -> bool) -> MutexGuard<'static, Tests> {
-    CHANGED
-        .wait_while(tests(), |tests| busy(tests))
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// What the test of this thread has entered as.
-#[derive(Clone, Copy, PartialEq)]
-enum Entered {
-    Not,
-    Beside,
-    Alone,
-}
-
-/// Ends with the thread, which is the test's own.
-struct Here(Cell<Entered>);
-
-impl Here {
-    fn leave(&self) {
-        match self.0.replace(Entered::Not) {
-            Entered::Not => {}
-            Entered::Beside => tests().running -= 1,
-            Entered::Alone => tests().alone = false,
-        }
-        CHANGED.notify_all();
-    }
-}
-
-impl Drop for Here {
-    fn drop(&mut self) {
-        self.leave();
-    }
-}
-
 thread_local! {
-    static HERE: Here = const { Here(Cell::new(Entered::Not)) };
+    /// The lock on the room, held until the thread ends, which is the test's own.
+    static ROOM: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
-/// Waits while another test is alone, or waits for it; for the first program that a test runs.
+/// The file `name` beside the test's own program: all targets are in one folder.
+fn file(name: &str) -> File {
+    let program = std::env::current_exe().expect("a test knows its own program");
+    let path = program.with_file_name(format!("nerodia-tests.{name}"));
+    let file = File::options().create(true).append(true).open(&path);
+    file.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn turnstile() -> File {
+    let turnstile = file("turnstile");
+    turnstile.lock().expect("a file of ours can be locked");
+    turnstile
+}
+
+/// Waits while another test is alone, or waits to be; for the first program that a test runs.
 pub(crate) fn enter() {
-    // The harness names the threads of tests. Those that a test starts have no name, and belong to a test that is in.
+    // The harness names the threads of tests. Threads that a test starts have no name, and belong to a test that has
+    // entered.
     if thread::current().name().is_none() {
         return;
     }
-    HERE.with(|here| {
-        if here.0.get() == Entered::Not {
-            wait_while(|tests| tests.alone || tests.waiting > 0).running += 1;
-            here.0.set(Entered::Beside);
-        }
+    ROOM.with_borrow_mut(|room| {
+        room.get_or_insert_with(|| {
+            let _passed = turnstile();
+            let room = file("room");
+            room.lock_shared().expect("a file of ours can be locked");
+            room
+        });
     });
 }
 
 /// A test that is alone, until this is dropped.
-pub struct Alone(());
+pub struct Alone {
+    _turnstile: File,
+}
 
-/// Waits until no other test of this process runs the program, and keeps others from it.
+/// Waits until no other test runs the program, and keeps others from it.
 #[must_use]
 pub fn alone() -> Alone {
-    HERE.with(|here| {
-        // With `--test-threads=1` the tests before it ran in this thread.
-        here.leave();
-        tests().waiting += 1;
-        let mut tests = wait_while(|tests| tests.alone || tests.running > 0);
-        tests.waiting -= 1;
-        tests.alone = true;
-        here.0.set(Entered::Alone);
-    });
-    Alone(())
+    // With `--test-threads=1` the tests before it ran in this thread, and left their lock here.
+    ROOM.take();
+    let turnstile = turnstile();
+    let room = file("room");
+    room.lock().expect("a file of ours can be locked");
+    ROOM.set(Some(room));
+    Alone {
+        _turnstile: turnstile,
+    }
 }
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        HERE.with(Here::leave);
+        ROOM.take();
     }
 }

@@ -1,5 +1,5 @@
-//! A real Kafka for the tests, and plain clients of it. Nothing here is the engine's code: what a test says of
-//! its results is what any consumer sees.
+//! A real Kafka for the tests, with plain clients. Nothing here is the engine's code: what a test checks is what any
+//! consumer sees.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::OpenOptions;
@@ -19,23 +19,23 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::record::{Record, record, send};
 use crate::{root, target, unique};
 
-/// The longest time that a client waits for an answer of Kafka.
+/// Longest time that a client waits for an answer of Kafka.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Kafka, which ends with this value; the shared one ends with the process.
+/// Kafka cluster, which ends with this value; the shared one ends with the process.
 pub struct Cluster {
     pub name: String,
-    /// What `scripts/kafka.sh start` printed.
+    /// Output of `scripts/kafka.sh start`.
     pub facts: HashMap<String, String>,
     pub brokers: i16,
 }
 
-/// Where `scripts/kafka.sh` has its clusters.
+/// Returns the folder in which `scripts/kafka.sh` has its clusters.
 fn kafka_folder() -> PathBuf {
     std::env::var("NERODIA_KAFKA_DIR").map_or(target().join("kafka"), Into::into)
 }
 
-/// `scripts/kafka.sh ARGS…`; what it printed. Fails the test if it fails.
+/// Runs `scripts/kafka.sh ARGS…` and returns its output. Fails the test if the script fails.
 pub fn kafka_sh(args: &[&str]) -> String {
     let run = Command::new("bash")
         .arg(root().join("scripts/kafka.sh"))
@@ -48,7 +48,7 @@ pub fn kafka_sh(args: &[&str]) -> String {
     String::from_utf8(run.stdout).expect("UTF-8")
 }
 
-/// Starts the brokers of a cluster that do not run; gives what is known of it then.
+/// Starts the brokers of a cluster that are not running. Returns the script's output.
 fn start(name: &str, brokers: i16, options: &[&str]) -> String {
     let (owner, brokers) = (std::process::id().to_string(), brokers.to_string());
     let args = [
@@ -60,7 +60,7 @@ fn start(name: &str, brokers: i16, options: &[&str]) -> String {
         "--owner",
         &owner,
     ];
-    // One at a time: several that start together on two processors take longer than each is waited for.
+    // One cluster at a time: if several start together on two processors, each start takes longer than its limit.
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     kafka_sh(&[&args[..], options].concat())
@@ -69,7 +69,7 @@ fn start(name: &str, brokers: i16, options: &[&str]) -> String {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if !self.name.is_empty() {
-            // Without a panic: the test may have failed already. What is left ends with the process.
+            // Without a panic: the test may have failed already. Brokers that are left end with the process.
             let _ = Command::new("bash")
                 .arg(root().join("scripts/kafka.sh"))
                 .args(["stop", "--name", &self.name])
@@ -80,7 +80,7 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// One broker, shared by all tests of the process; or that of `KAFKA_ADDRESSES`.
+    /// Returns one broker, shared by all tests of the process; or the cluster of `KAFKA_ADDRESSES`.
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<Cluster> =
             LazyLock::new(|| match std::env::var("KAFKA_ADDRESSES") {
@@ -90,7 +90,7 @@ impl Cluster {
         &SHARED
     }
 
-    /// One that runs already.
+    /// Returns a cluster that already runs.
     pub fn at(addresses: String) -> Self {
         Self {
             name: String::new(),
@@ -99,7 +99,7 @@ impl Cluster {
         }
     }
 
-    /// Starts a cluster of its own for a test that kills, stops or configures brokers. No other test has its name.
+    /// Starts a cluster for a test that kills, stops or configures brokers. No other test has its name.
     pub fn start(name: &str, brokers: i16, options: &[&str]) -> Self {
         let facts = start(name, brokers, options);
         let facts = facts.lines().filter_map(|line| line.split_once('='));
@@ -112,50 +112,51 @@ impl Cluster {
         }
     }
 
-    /// Starts all brokers that do not run, at once. One of them must run: of a cluster without any, a new one is made.
+    /// Starts all brokers that are not running, at once. At least one must run: otherwise the script creates a new
+    /// cluster.
     pub fn make_whole(&self) {
         start(&self.name, self.brokers, &[]);
     }
 
-    /// `kill`, `pause`, `resume` or `start` for one broker, from 1 on.
+    /// Does `kill`, `pause`, `resume` or `start` for one broker, counted from 1.
     pub fn broker(&self, what: &str, number: i16) {
         kafka_sh(&["broker", what, &number.to_string(), "--name", &self.name]);
     }
 
-    /// Starts a broker anew with one more `property` in its config, or another value for it.
+    /// Restarts a broker with one more `property` in its config, or with another value for it.
     pub fn configure(&self, number: i16, property: &str) {
         self.broker("kill", number);
         let config = self.folder(number).join("config");
         let mut config = OpenOptions::new().append(true).open(config).expect("it");
-        // Of two values Kafka takes the last.
+        // If there are two values, Kafka takes the last.
         writeln!(config, "{property}").expect("written");
         self.broker("start", number);
     }
 
-    /// Where a broker has its `config` and its `data`.
+    /// Returns the folder with a broker's `config` and `data`.
     pub fn folder(&self, number: i16) -> PathBuf {
         let cluster = kafka_folder().join(&self.name);
         cluster.join(format!("broker-{number}"))
     }
 
-    /// Where clients find the brokers, with commas between them.
+    /// Returns the addresses of the brokers, separated by commas.
     pub fn addresses(&self) -> &str {
         &self.facts["KAFKA_ADDRESSES"]
     }
 
-    /// The settings of a plain client.
+    /// Returns the settings of a plain client.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.addresses());
         config
     }
 
-    /// A topic of its own for a test.
+    /// Creates a topic for one test.
     pub fn topic(&self, name: &str, partitions: i32) -> String {
         self.topic_with(name, partitions, &[])
     }
 
-    /// A topic of its own with these settings.
+    /// Creates a topic with these settings for one test.
     pub fn topic_with(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> String {
         let name = unique(name);
         let admin: AdminClient<DefaultClientContext> =
@@ -200,12 +201,12 @@ impl Cluster {
         }
     }
 
-    /// Writes records and waits until all are there.
+    /// Writes records and waits until all are written.
     pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
         self.produce_with(topic, &[], records);
     }
 
-    /// The same, by a producer with these properties.
+    /// Writes records with a producer that has these properties, and waits until all are written.
     pub fn produce_with(
         &self,
         topic: &str,
@@ -231,7 +232,7 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("{sent} records to {topic}: {error}"));
     }
 
-    /// A producer that is ready to begin with transactions, under an id that begins with `name`.
+    /// Returns a producer that is ready to begin a transaction, with an id that begins with `name`.
     pub fn transactional_producer(&self, name: &str) -> ThreadedProducer<DefaultProducerContext> {
         let producer: ThreadedProducer<DefaultProducerContext> = self
             .client()
@@ -242,14 +243,14 @@ impl Cluster {
         producer
     }
 
-    /// All that read_committed consumers see in a topic, in the order of its partitions.
+    /// Returns everything that read_committed consumers see in a topic, in the order of its partitions.
     pub fn read(&self, topic: &str) -> Vec<Record> {
         let mut records = Vec::new();
         self.for_each(topic, |record| records.push(record));
         records
     }
 
-    /// Hands over all records of a topic, partition by partition in their order.
+    /// Calls `with` for all records of a topic, partition by partition in their order.
     pub fn for_each(&self, topic: &str, mut with: impl FnMut(Record)) {
         let mut config = self.client();
         config
@@ -269,7 +270,7 @@ impl Cluster {
         consumer
             .assign(&assignment)
             .expect("partitions can be assigned");
-        /// A topic may be read while brokers are away for a minute.
+        /// Time without progress after which the test fails. A topic may be read while brokers are away for a minute.
         const STALLED: Duration = Duration::from_secs(180);
         let mut left = partitions.len();
         let mut last = Instant::now();
@@ -301,7 +302,7 @@ impl Cluster {
         topics.map(|partition| partition.id()).collect()
     }
 
-    /// The end of each partition of a topic.
+    /// Returns the end of each partition of a topic.
     pub fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");
         let end = |partition| {
@@ -321,12 +322,12 @@ impl Cluster {
             .collect()
     }
 
-    /// How many offsets there are in a topic.
+    /// Returns the number of offsets in a topic.
     pub fn count(&self, topic: &str) -> i64 {
         self.ends(topic).values().sum()
     }
 
-    /// Deletes what is before an offset, as retention does.
+    /// Deletes the records before an offset, as retention does.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         let admin: AdminClient<DefaultClientContext> =
             self.client().create().expect("an admin client");
@@ -343,7 +344,7 @@ impl Cluster {
             .expect("records can be deleted");
     }
 
-    /// The ids of a group's members, sorted.
+    /// Returns the ids of a group's members, sorted.
     pub fn members(&self, group: &str) -> Vec<String> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");
         let groups = consumer
@@ -356,7 +357,7 @@ impl Cluster {
         ids
     }
 
-    /// What a group has committed, of each partition of a topic.
+    /// Returns the offsets that a group has committed for each partition of a topic.
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
         let mut config = self.client();
         config.set("group.id", group);
@@ -365,7 +366,7 @@ impl Cluster {
         for partition in self.partitions(&consumer, topic) {
             list.add_partition(topic, partition);
         }
-        // A broker that has just become the group's coordinator says so for a moment.
+        // A broker that has just become the group's coordinator refuses for a moment.
         let began = Instant::now();
         let list = loop {
             match consumer.committed_offsets(list.clone(), PATIENCE) {

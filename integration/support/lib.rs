@@ -1,11 +1,11 @@
-//! What the integration tests share: the built program, a pipeline that runs, a Kafka of their own, and waiting.
+//! Common part of the integration tests: the built program, a running pipeline, a Kafka of their own, and waits.
 //!
-//! A test puts a run together with [`nerodia`] (or [`eval`], or [`Pipeline`] for Kafka). [`Nerodia::run`] runs it to its
-//! end and gives what came of it, as a [`Ran`]. [`Nerodia::start`] gives a [`Running`]: a test feeds it, waits for a line
-//! of its log or a result, asks its web server for statistics, and ends it.
+//! A test describes a run with [`nerodia`] (or [`eval`], or [`Pipeline`] for Kafka). [`Nerodia::run`] runs it to its
+//! end and returns the result, a [`Ran`]. [`Nerodia::start`] returns a [`Running`]: a test writes to its input, waits
+//! for a line of its log or a result, asks its web server for statistics, and ends it.
 //!
-//! It is a crate of its own, and no module, so that each target of `integration/` uses the part that it needs, and is built
-//! with what was built once.
+//! It is a crate of its own and not a module, so that each target of `integration/` uses the part that it needs, and is
+//! linked with what was built once.
 
 mod alone;
 mod cluster;

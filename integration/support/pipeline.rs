@@ -1,11 +1,11 @@
-//! A pipeline from Kafka to Kafka as a test runs it: the program itself, with a config of its own.
+//! Pipeline from Kafka to Kafka as a test runs it: the program itself, with a config of its own.
 
 use serde_json::{Value, json};
 
 use crate::running::Running;
 use crate::{Cluster, Record, nerodia, port, unique};
 
-/// A pipeline from one topic to another, with dead letters to a third.
+/// Pipeline from one topic to another, with dead letters to a third.
 #[derive(Clone)]
 pub struct Pipeline {
     pub group: String,
@@ -18,12 +18,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// With topics of its own.
+    /// Creates a pipeline with topics of its own.
     pub fn new(cluster: &Cluster, name: &str, partitions: i32, script: &str) -> Self {
         Self::between(cluster, cluster, name, partitions, script)
     }
 
-    /// From one cluster to another, where the dead letters are as well.
+    /// Creates a pipeline from one cluster to another, which also has the dead letters.
     pub fn between(
         from: &Cluster,
         to: &Cluster,
@@ -39,7 +39,7 @@ impl Pipeline {
         Self::with_topics(from, to, &unique(name), topics, script)
     }
 
-    /// With these topics: input, output, dead letters.
+    /// Creates a pipeline with these topics: input, output, dead letters.
     pub fn with_topics(
         from: &Cluster,
         to: &Cluster,
@@ -68,7 +68,7 @@ impl Pipeline {
         }
     }
 
-    /// With `value` at `path` of the config, as in `guests.timeout`.
+    /// Sets `path` of the config, such as `guests.timeout`, to `value`.
     pub fn with(mut self, path: &str, value: impl Into<Value>) -> Self {
         let mut at = &mut self.config;
         for name in path.split('.') {
@@ -81,24 +81,24 @@ impl Pipeline {
         self
     }
 
-    /// With another script.
+    /// Sets another script.
     pub fn script(self, script: &str) -> Self {
         self.with("pipeline.processors.0.python.script", script)
     }
 
-    /// Reading another topic than its own.
+    /// Sets another topic to read.
     pub fn reading(mut self, topic: &str) -> Self {
         self.input = topic.into();
         self.with("input.kafka.topics", json!([topic]))
     }
 
-    /// Without dead letters: the first failure ends it.
+    /// Removes the dead letters, so that the first failure ends the pipeline.
     pub fn without_dead_letters(mut self) -> Self {
         self.dead = None;
         self.without("dead_letter")
     }
 
-    /// Without the section of this name.
+    /// Removes the section of this name.
     pub fn without(mut self, section: &str) -> Self {
         self.config
             .as_object_mut()
@@ -107,18 +107,18 @@ impl Pipeline {
         self
     }
 
-    /// With another argument for `nerodia run`.
+    /// Adds an argument for `nerodia run`.
     pub fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// The topic of the dead letters.
+    /// Returns the topic of the dead letters.
     pub fn dead(&self) -> &str {
         self.dead.as_deref().expect("it has dead letters")
     }
 
-    /// With a web server at a free port: see [`Running::web`].
+    /// Adds a web server at a free port: see [`Running::web`].
     pub fn listening(self) -> Self {
         let port = port();
         let mut listening = self.with("http.address", format!("127.0.0.1:{port}"));
@@ -126,7 +126,7 @@ impl Pipeline {
         listening
     }
 
-    /// The config in a file.
+    /// Returns a file with the config.
     pub fn file(&self) -> tempfile::NamedTempFile {
         let file = tempfile::Builder::new()
             .suffix(".yaml")
@@ -152,7 +152,7 @@ impl Pipeline {
         command.keeps(config).start()
     }
 
-    /// Starts it and waits until it is in its group: before it listens to signals, they are its end.
+    /// Starts the program and waits until it has joined its group: before it handles signals, a signal would end it.
     #[track_caller]
     pub fn start_and_join(&self) -> Running {
         let mut running = self.start();
@@ -160,7 +160,7 @@ impl Pipeline {
         running
     }
 
-    /// Runs over `records`, to the end of its input, and ends with `code`. Gives its log.
+    /// Processes `records`, to the end of the input, and checks the exit code `code`. Returns the log.
     #[track_caller]
     pub fn run(
         &self,
@@ -176,7 +176,7 @@ impl Pipeline {
         log
     }
 
-    /// Waits until all of the input is committed, as `running` should see to.
+    /// Waits until all of the input is committed, which `running` should do.
     #[track_caller]
     pub fn await_all_committed(&self, cluster: &Cluster, running: &mut Running) {
         let ends = cluster.ends(&self.input);

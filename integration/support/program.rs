@@ -1,4 +1,4 @@
-//! The built program, run with input, limits and a deadline of its own.
+//! The built program, run with input, limits and a deadline.
 
 use std::env;
 use std::ffi::OsStr;
@@ -17,9 +17,9 @@ use crate::running::Running;
 use crate::wait::HANG;
 use crate::{port, processor_time, resident, root};
 
-/// The built program.
+/// Returns the path of the built program.
 pub fn program() -> PathBuf {
-    // Cargo names it to the tests that it runs. One that is run by hand stands beside it.
+    // Cargo passes the path to the tests that it runs. If a test is run by hand, the program is in the folder above it.
     env::var_os("CARGO_BIN_EXE_nerodia").map_or_else(
         || {
             let test = env::current_exe().expect("a test");
@@ -30,7 +30,7 @@ pub fn program() -> PathBuf {
     )
 }
 
-/// A run of the program that is being put together.
+/// Description of a run of the program.
 pub struct Nerodia {
     command: Command,
     input: Vec<u8>,
@@ -38,20 +38,20 @@ pub struct Nerodia {
     config: Option<NamedTempFile>,
 }
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
-    /// Most memory it had resident, in KiB.
+    /// Most resident memory, in KiB.
     pub peak_rss: u64,
-    /// Processor time that it used, to a hundredth of a second: no other process adds to it.
+    /// Processor time, to a hundredth of a second: no other process adds to it.
     pub cpu: Duration,
     pub took: Duration,
 }
 
-/// `nerodia ARGS…`, in the repository.
+/// Describes a run of `nerodia ARGS…` in the repository.
 pub fn nerodia<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Nerodia {
     let mut command = Command::new(program());
     command
@@ -67,14 +67,14 @@ pub fn nerodia<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Nerodia {
     }
 }
 
-/// `nerodia run -c FILE`, where the file has this config.
+/// Describes a run of `nerodia run -c FILE`, where the file has this config.
 pub fn pipeline(config: &str) -> Nerodia {
     let file = NamedTempFile::with_suffix(".yaml").expect("a file");
     std::fs::write(file.path(), config).expect("written");
     nerodia(["run", "-c"]).arg(file.path()).keeps(file)
 }
 
-/// `nerodia eval SCRIPT` in a guest of `runtime`.
+/// Describes a run of `nerodia eval SCRIPT` in a guest of `runtime`.
 pub fn eval(runtime: &str, script: &str) -> Nerodia {
     nerodia([
         "eval",
@@ -87,55 +87,55 @@ pub fn eval(runtime: &str, script: &str) -> Nerodia {
 }
 
 impl Nerodia {
-    /// With another argument.
+    /// Adds an argument.
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
     }
 
-    /// `--set PATH=VALUE`
+    /// Adds `--set PATH=VALUE`.
     pub fn set(self, assignment: impl AsRef<OsStr>) -> Self {
         self.arg("--set").arg(assignment)
     }
 
-    /// With a variable of the environment.
+    /// Sets a variable of the environment.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// In another folder than the repository.
+    /// Sets another folder than the repository.
     pub fn dir(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);
         self
     }
 
-    /// With this on its standard input.
+    /// Sets the standard input.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
     }
 
-    /// Also serves `/ready`, `/metrics`, `/stats` and the page, at a free port: see [`Running::web`].
+    /// Adds a web server with `/ready`, `/metrics`, `/stats` and the page, at a free port: see [`Running::web`].
     pub fn listening(mut self) -> Self {
         let port = port();
         self.port = Some(port);
         self.set(format!("http.address=127.0.0.1:{port}"))
     }
 
-    /// Says at which port its config has it listen: see [`Running::web`].
+    /// Notes the port at which its own config makes it listen: see [`Running::web`].
     pub fn listens_at(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Keeps the file for as long as it runs.
+    /// Keeps the file for as long as the program runs.
     pub(crate) fn keeps(mut self, config: NamedTempFile) -> Self {
         self.config = Some(config);
         self
     }
 
-    /// Starts it with its log in a file, and without input and output.
+    /// Starts the program with its log in a file, and without input and output.
     pub fn spawn_logging_to(mut self, log: &Path) -> Child {
         let log = File::create(log).expect("a file to log to");
         enter();
@@ -146,14 +146,14 @@ impl Nerodia {
         self.command.spawn().expect("the program is built")
     }
 
-    /// Starts it. All that it writes is read at once; its input stays open after what [`Self::stdin`] gave.
+    /// Starts the program. All of its output is read at once; its input stays open after the bytes of [`Self::stdin`].
     pub fn start(self) -> Running {
         let (mut running, output) = self.start_unread();
         running.collect(output);
         running
     }
 
-    /// Starts it, with an output that the test reads, or does not read.
+    /// Starts the program with an output that the test reads, or does not read.
     pub fn start_unread(mut self) -> (Running, ChildStdout) {
         let child = self.spawn(Stdio::piped());
         let (mut running, output) = Running::new(child, self.port, self.config);
@@ -170,12 +170,12 @@ impl Nerodia {
         self.command.spawn().expect("the program is built")
     }
 
-    /// Runs it to its end. Fails the test if it hangs.
+    /// Runs the program to its end. Fails the test if it hangs.
     pub fn run(self) -> Ran {
         self.run_with(Stdio::piped())
     }
 
-    /// The same, with its standard output in a file.
+    /// Runs the program to its end, with its standard output in a file.
     pub fn run_writing_to(self, output: File) -> Ran {
         self.run_with(output.into())
     }
@@ -186,7 +186,7 @@ impl Nerodia {
         let began = Instant::now();
         let mut child = self.spawn(output);
         let mut stdin = child.stdin.take().expect("piped");
-        // It may end before it has read everything.
+        // The program may end before it has read everything.
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = child.stdout.take().map(reading);
         let stderr = reading(child.stderr.take().expect("piped"));
@@ -223,7 +223,7 @@ fn reading(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// What was seen of a process until its end.
+/// Observations of a process until its end.
 #[derive(Default)]
 struct Watched {
     ended: bool,
@@ -249,27 +249,27 @@ fn watch(child: &mut Child, began: Instant) -> Watched {
 }
 
 impl Ran {
-    /// Standard output as text.
+    /// Returns standard output as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("UTF-8")
     }
 
-    /// Standard output's lines.
+    /// Returns the lines of standard output.
     pub fn lines(&self) -> Vec<&str> {
         self.text().lines().collect()
     }
 
-    /// The dead letters among the lines of standard error.
+    /// Returns the dead letters among the lines of standard error.
     pub fn dead_letters(&self) -> Vec<serde_json::Value> {
         dead_letters(&self.stderr)
     }
 
-    /// The log lines with this message.
+    /// Returns the log lines with this message.
     pub fn logged(&self, message: &str) -> Vec<serde_json::Value> {
         logged(&self.stderr, message)
     }
 
-    /// Fails the test, showing what was said, unless it ended with `code`.
+    /// Fails the test, and prints standard error, unless the program ended with `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(

@@ -8,7 +8,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use serde_json::json;
 
-/// A message as it lies in a topic.
+/// Message as it is in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     pub partition: i32,
@@ -60,7 +60,7 @@ impl Record {
         serde_json::from_str(self.text()).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The last header of this name, as text.
+    /// Returns the last header of this name, as text.
     pub fn header_text(&self, name: &str) -> Option<&str> {
         let (_, value) = self
             .headers
@@ -71,13 +71,13 @@ impl Record {
     }
 }
 
-/// Milliseconds since 1970, some seconds ago: a broker deletes what is old.
+/// Returns the time some seconds ago, in milliseconds since 1970: a broker deletes old records.
 pub fn recently() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("after 1970").as_millis() as i64 - 100_000
 }
 
-/// Hands a record to a producer, which may have to make room for it.
+/// Gives a record to a producer, which may need to wait for space.
 pub fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, record: &Record) {
     let mut out = BaseRecord::<[u8], [u8]>::to(topic);
     out.key = record.key.as_deref();
@@ -118,18 +118,18 @@ pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
     }
 }
 
-/// A message with this number: `{"n": 5}`, of these days.
+/// Returns a message with this number, `{"n": 5}`, and a recent timestamp.
 pub fn numbered(n: u64) -> Record {
     Record::json(&json!({ "n": n })).timestamp(recently())
 }
 
-/// The numbers of messages, in their order.
+/// Returns the numbers of messages, in their order.
 pub fn numbers(records: &[Record]) -> Vec<u64> {
     let number = |record: &Record| record.value()["n"].as_u64().expect("a number");
     records.iter().map(number).collect()
 }
 
-/// How often each number came.
+/// Returns how often each number came.
 pub fn counts(records: &[Record]) -> BTreeMap<u64, u32> {
     let mut counts = BTreeMap::new();
     for n in numbers(records) {

@@ -1,4 +1,4 @@
-//! The program while it runs.
+//! The running program.
 
 use std::fmt::Display;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -15,7 +15,7 @@ use crate::log::{logged, tail};
 use crate::wait::{Look, eventually, wait_for_exit};
 use crate::{resident, send_signal};
 
-/// The program while it runs; killed when it is dropped.
+/// Running program, which is killed when this value is dropped.
 pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -55,12 +55,12 @@ impl Running {
         self.child.id()
     }
 
-    /// Memory that it has resident now, in KiB.
+    /// Returns the current resident memory, in KiB.
     pub fn resident(&self) -> u64 {
         resident(self.pid(), "VmRSS:").expect("it runs")
     }
 
-    /// Writes to its standard input, which stays open.
+    /// Writes to the program's standard input, which stays open.
     pub fn feed(&mut self, input: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("its input is open");
         stdin.write_all(input.as_ref()).expect("it reads");
@@ -72,32 +72,32 @@ impl Running {
         self.feed(lines);
     }
 
-    /// Ends its standard input.
+    /// Ends the program's standard input.
     pub fn end_input(&mut self) {
         self.stdin = None;
     }
 
-    /// Its standard input, for a thread of the test.
+    /// Takes the program's standard input, for a thread of the test.
     pub fn take_input(&mut self) -> ChildStdin {
         self.stdin.take().expect("its input is open")
     }
 
-    /// Lines of standard output so far.
+    /// Returns the lines of standard output so far.
     pub fn results(&self) -> Vec<String> {
         self.results.get().clone()
     }
 
-    /// How many lines of standard output there are so far.
+    /// Returns the number of lines of standard output so far.
     pub fn count(&self) -> usize {
         self.results.get().len()
     }
 
-    /// The last line of standard output.
+    /// Returns the last line of standard output.
     pub fn last(&self) -> Option<String> {
         self.results.get().last().cloned()
     }
 
-    /// Waits until there are so many lines of standard output, and gives them all.
+    /// Waits until standard output has this number of lines, and returns all of them.
     #[track_caller]
     pub fn await_results(&mut self, count: usize) -> Vec<String> {
         self.until(&format!("{count} results"), |running| {
@@ -107,33 +107,34 @@ impl Running {
         self.results()
     }
 
-    /// All of standard error so far.
+    /// Returns all of standard error so far.
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// The lines of the log with this message.
+    /// Returns the lines of the log with this message.
     pub fn logged(&self, message: &str) -> Vec<Value> {
         logged(&self.log(), message)
     }
 
-    /// How many lines of the log have this text anywhere.
+    /// Returns the number of lines of the log that contain this text.
     pub fn said(&self, text: &str) -> usize {
         let log = self.log.get();
         log.iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Waits until `look` finds what it looks for; fails the test if the program ends before.
+    /// Waits until `look` finds what it looks for; fails the test if the program ends before that.
     #[track_caller]
     pub fn eventually<L: Look>(&mut self, what: &str, mut look: impl FnMut() -> L) -> L::Found {
         self.until(what, |_| look())
     }
 
-    /// The same, of what this program wrote and said.
+    /// Waits until `look` finds what it looks for in what the program wrote; fails the test if the program ends before
+    /// that.
     #[track_caller]
     pub fn until<L: Look>(&mut self, what: &str, mut look: impl FnMut(&Self) -> L) -> L::Found {
         eventually(what, || {
-            // In this order: what the program does last counts.
+            // In this order, so that what the program writes last is found.
             let ended = self.child.try_wait().expect("it is our child");
             let found = look(self).look();
             if let (Err(state), Some(status)) = (&found, ended) {
@@ -155,7 +156,7 @@ impl Running {
         );
     }
 
-    /// Waits until there are `count` lines with this text anywhere in the log.
+    /// Waits until there are `count` lines that contain this text in the log.
     #[track_caller]
     pub fn await_said(&mut self, text: &str, count: usize) {
         self.until(&format!("{count} times {text:?} in the log"), |running| {
@@ -164,13 +165,13 @@ impl Running {
         });
     }
 
-    /// Its web server, if it was started [`listening`](crate::Nerodia::listening).
+    /// Returns the web server of a program that was started [`listening`](crate::Nerodia::listening).
     pub fn web(&self) -> Web {
         let port = self.port.expect("it was started `listening`");
         Web { port }
     }
 
-    /// Waits until `/ready` says so.
+    /// Waits until `/ready` reports that the pipeline is ready.
     #[track_caller]
     pub fn await_ready(&mut self) {
         let web = self.web();
@@ -180,7 +181,7 @@ impl Running {
         });
     }
 
-    /// What `/stats` says.
+    /// Returns the answer of `/stats`.
     pub fn stats(&self) -> Value {
         self.web().stats().expect("it listens")
     }
@@ -189,20 +190,20 @@ impl Running {
         send_signal(&self.child, signal);
     }
 
-    /// Ends it as a service is ended; gives the exit code and the log.
+    /// Ends the program as a service is ended. Returns the exit code and the log.
     #[track_caller]
     pub fn terminate(self) -> (Option<i32>, String) {
         self.signal(Signal::TERM);
         self.wait()
     }
 
-    /// `kill -9`
+    /// Kills the program (`kill -9`).
     pub fn kill(mut self) {
         self.child.kill().expect("it is our child");
         self.child.wait().expect("it is our child");
     }
 
-    /// Ends its input and waits for its end; gives the exit code, the results and the log.
+    /// Ends the program's input and waits for its end. Returns the exit code, the results and the log.
     #[track_caller]
     pub fn finish(mut self) -> (Option<i32>, Vec<String>, String) {
         self.end_input();
@@ -210,7 +211,7 @@ impl Running {
         (code, self.results(), self.log())
     }
 
-    /// Waits for its end; gives the exit code and the log.
+    /// Waits for the program's end. Returns the exit code and the log.
     #[track_caller]
     pub fn wait(mut self) -> (Option<i32>, String) {
         let code = self.await_end();
@@ -236,7 +237,7 @@ impl Drop for Running {
     }
 }
 
-/// The lines of a pipe so far, which a thread reads.
+/// Lines of a pipe so far, which a thread reads.
 #[derive(Default)]
 struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
@@ -270,7 +271,7 @@ impl Lines {
         self.get().join("\n")
     }
 
-    /// Waits until all is read; the process has ended.
+    /// Waits until everything is read; the process must have ended.
     fn end(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("reading does not panic");

@@ -1,12 +1,12 @@
 //! Tests that are made once for each runtime, or for each promise of delivery.
 
-/// Both runtimes; every promise holds for each. The default one comes first.
+/// Both runtimes; every promise is for both. The default one comes first.
 pub const RUNTIMES: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
 
-/// Makes a test for each runtime of a function that takes the runtime's name.
+/// Makes a test for each runtime from a function that takes the runtime's name.
 ///
-/// `on_each_runtime!(burning)` makes `burning::cpython_3_14` and `burning::cpython_3_12`: each runs, passes and fails by
-/// itself. It stands above the function, as `#[test]` would.
+/// `on_each_runtime!(burning)` makes `burning::cpython_3_14` and `burning::cpython_3_12`, which run, pass and fail
+/// separately. It is written above the function, where `#[test]` would be.
 #[macro_export]
 macro_rules! on_each_runtime {
     ($case:ident) => {
@@ -24,7 +24,7 @@ macro_rules! on_each_runtime {
     };
 }
 
-/// Makes a test for each `delivery` of a function that takes it: `case::at_least_once` and `case::exactly_once`.
+/// Makes a test for each `delivery` from a function that takes it: `case::at_least_once` and `case::exactly_once`.
 #[macro_export]
 macro_rules! on_each_delivery {
     ($case:ident) => {

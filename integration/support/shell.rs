@@ -1,4 +1,4 @@
-//! Runs command lines as a reader of the documentation would, in a folder that looks like the repository.
+//! Shell that runs command lines as a reader of the documentation would, in a folder that looks like the repository.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,15 +14,15 @@ use tempfile::TempDir;
 use crate::alone::enter;
 use crate::{program, root, wait_for_exit};
 
-/// A folder with everything the repository has, by links, where commands may leave files behind.
+/// Folder with links to everything in the repository, in which commands may leave files.
 ///
-/// `scripts/nerodia` finds the program that the tests were built with there, and finds it up to date: a test must
+/// `scripts/nerodia` finds in it the program with which the tests were built, and takes it as up to date: a test must
 /// not start a build. Plain `nerodia` works too.
 pub struct Shell {
     pub folder: TempDir,
 }
 
-/// What a command line came to.
+/// Result of a command line.
 #[derive(Debug)]
 pub struct Answer {
     pub code: Option<i32>,
@@ -42,7 +42,7 @@ impl Shell {
         let release = folder.path().join("target/release");
         fs::create_dir_all(&release).expect("a folder");
         symlink(program(), release.join("nerodia")).expect("a link");
-        // As new as no source can be.
+        // Newer than any source.
         let stamp = File::create(release.join(".nerodia-set-up")).expect("a file");
         stamp
             .set_modified(SystemTime::now() + Duration::from_secs(86_400))
@@ -50,7 +50,7 @@ impl Shell {
         Self { folder }
     }
 
-    /// Runs `command` in bash, with nothing on its standard input.
+    /// Runs `command` in bash, with an empty standard input.
     pub fn run(&self, command: &str) -> Answer {
         let target = self.folder.path().join("target");
         let path = std::env::var("PATH").unwrap_or_default();
@@ -64,7 +64,7 @@ impl Shell {
             )
             .env("CARGO_TARGET_DIR", &target)
             .env_remove("NERODIA_LOG")
-            // Its clusters are its own: at the end a session stops all of them.
+            // The shell has clusters of its own: at the end a session stops all of them.
             .env_remove("NERODIA_KAFKA_DIR")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -93,7 +93,7 @@ fn reading(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 
 fn wait(child: &mut Child, command: &str) -> Option<i32> {
     let Some(status) = wait_for_exit(child) else {
-        // With all that it started; it may have an end of its own to make.
+        // With all processes that it started; the shell may have commands for its end.
         kill_process_group(Pid::from_child(child), Signal::TERM).expect("it is our child");
         child.wait().expect("it is our child");
         panic!("hangs: {command}");

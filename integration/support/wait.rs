@@ -1,13 +1,13 @@
-//! Waiting, with one limit for all: a hang is what it finds, and no measure of speed.
+//! Waits, with one limit for all of them: the limit only detects a hang, and is no measure of speed.
 
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest time that a test waits for the program, or for anything to become so.
+/// Longest time that a test waits for the program, or for a condition to become true.
 pub const HANG: Duration = Duration::from_secs(240);
 
-/// An answer to whether something is so already: a `bool`, an `Option`, or a `Result` that says what is so instead.
+/// Answer to whether a condition is true: a `bool`, an `Option`, or a `Result` whose error describes the current state.
 pub trait Look {
     type Found;
     fn look(self) -> Result<Self::Found, String>;
@@ -34,11 +34,11 @@ impl<T> Look for Result<T, String> {
     }
 }
 
-/// Waits until `look` finds what it looks for, and gives it. Fails the test, with what it found instead, after [`HANG`].
+/// Waits until `look` finds what it looks for, and returns it. After [`HANG`], fails the test with the last state.
 #[track_caller]
 pub fn eventually<L: Look>(what: &str, mut look: impl FnMut() -> L) -> L::Found {
     let began = Instant::now();
-    // What comes soon is seen soon, and what takes long is not asked for all the time.
+    // Something that comes soon is noticed soon, and something that takes long is not checked all the time.
     let mut pause = Duration::from_millis(5);
     loop {
         match look().look() {
@@ -50,7 +50,7 @@ pub fn eventually<L: Look>(what: &str, mut look: impl FnMut() -> L) -> L::Found 
     }
 }
 
-/// Waits for the end of a process; `None` if it does not end within [`HANG`].
+/// Waits for the end of a process. Returns `None` if it does not end within [`HANG`].
 pub fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
     let began = Instant::now();
     while began.elapsed() < HANG {

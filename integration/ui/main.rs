@@ -1,4 +1,4 @@
-//! What people look at while it runs: the web server and its page, and `nerodia top`.
+//! Tests of what people look at during a run: the web server with its page, and `nerodia top`.
 
 mod top;
 mod web;

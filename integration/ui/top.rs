@@ -1,6 +1,6 @@
-//! `nerodia top` in a real terminal: tmux, beside a pipeline under load whose guests die.
+//! Tests of `nerodia top` in a real terminal (tmux), with a pipeline under load whose guests die.
 //!
-//! What the terminal showed is left in `target/top`.
+//! The contents of the terminal are stored in `target/top`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use support::{Running, eventually, nerodia, port, program, target, written};
 
-/// A tmux server of its own with one window; ends with the test.
+/// Terminal: a tmux server with one window, which ends with the test.
 struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    /// Runs `command` in a shell in it, which stays afterwards.
+    /// Runs `command` in a shell in the terminal; the shell stays afterwards.
     fn open(name: &str, width: u16, height: u16) -> Self {
         let terminal = Self {
             socket: format!("nerodia-{name}-{}", std::process::id()),
@@ -55,7 +55,7 @@ impl Terminal {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// A line for the shell.
+    /// Types a line for the shell.
     fn types(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.key("Enter");
@@ -69,7 +69,7 @@ impl Terminal {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// What is shown as soon as it is as it should be.
+    /// Waits until the contents are as expected, and returns them.
     #[track_caller]
     fn await_shown(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         eventually(what, || {
@@ -78,7 +78,7 @@ impl Terminal {
         })
     }
 
-    /// Leaves what is shown, for people.
+    /// Stores the contents of the terminal, for people.
     fn keep(&self, name: &str) -> String {
         let shown = self.shown();
         let folder = folder();
@@ -105,7 +105,7 @@ fn folder() -> PathBuf {
     target().join("top")
 }
 
-/// Some fail, some hang, and how long they take goes up and down.
+/// Script in which some messages fail, some hang, and the duration goes up and down.
 const SCRIPT: &str = "\
 import time
 
@@ -132,7 +132,7 @@ guests: { timeout: 300ms, idle_timeout: 1s }
 http: { show_payloads: true }
 ";
 
-/// A pipeline that makes its own messages, and whose guests are killed now and then.
+/// Starts a pipeline that makes its own messages, and whose guests are sometimes killed.
 fn pipeline(port: u16) -> Running {
     let folder = written(&[("pipeline.yaml", CONFIG), ("prices.py", SCRIPT)]);
     let mut running = nerodia(["run", "-c", "pipeline.yaml"])
@@ -145,14 +145,14 @@ fn pipeline(port: u16) -> Running {
     running
 }
 
-/// `nerodia top` for that port, as the shell runs it; its exit code is printed after it.
+/// Returns the command `nerodia top` for that port; its exit code is printed after it.
 fn top(port: u16) -> String {
     let program = program();
     let program = program.display();
     format!("{program} top --url http://127.0.0.1:{port} --interval 500ms; echo \"left with $?.\"")
 }
 
-/// The number after `name` in what is shown.
+/// Returns the number after `name` in the contents.
 fn number(shown: &str, name: &str) -> Option<u64> {
     let rest = shown.split_once(name)?.1.trim_start();
     let digits = rest
@@ -190,7 +190,7 @@ fn live_through_a_restart_of_the_engine() {
         shown.contains("Timeout") && shown.contains("Killed") && !shown.contains("scalings  none")
     });
     assert!(number(&shown, "starts").is_some_and(|starts| starts > 1));
-    // Long enough for the charts to have something: what is kept is for people.
+    // Long enough for the charts to have some contents: the stored contents are for people.
     thread::sleep(Duration::from_secs(8));
     terminal.keep("80x24");
 
@@ -234,7 +234,7 @@ fn live_through_a_restart_of_the_engine() {
     );
 
     terminal.key("q");
-    // Not what was typed, which is seen again as well.
+    // Not the typed text, which is also visible.
     let shown = terminal.await_shown("the exit code", |shown| shown.contains("left with 0."));
     assert!(
         !shown.contains("Throughput"),
@@ -243,7 +243,7 @@ fn live_through_a_restart_of_the_engine() {
     is_sane(&terminal);
 }
 
-/// What is typed is seen, lines end as they should.
+/// Checks that typed text is visible, and that lines end as they should.
 fn is_sane(terminal: &Terminal) {
     terminal.types("stty -a | grep -o '[-]*icanon\\|[-]*echo '; echo sane");
     let shown = terminal.await_shown("an answer of stty", |shown| shown.contains("\nsane"));
@@ -256,7 +256,7 @@ fn is_sane(terminal: &Terminal) {
 #[test]
 fn a_signal_restores_the_terminal() {
     let terminal = Terminal::open("signal", 80, 24);
-    // Nobody listens there: it says so and waits.
+    // Nothing listens there: the program reports that and waits.
     let port = port();
     terminal.types(&top(port));
     terminal.await_shown("what to do", |shown| {

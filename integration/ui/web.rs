@@ -1,4 +1,4 @@
-//! The web server: health, metrics as Prometheus' own parser reads them, and the page in a real browser.
+//! Tests of the web server: health, metrics as Prometheus' own parser reads them, and the page in a real browser.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::{Ran, get, nerodia, port, root, tail, target};
 
-/// Samples by their name and labels, as Prometheus' own Python library reads the text.
+/// Returns samples by their name and labels, as Prometheus' own Python library reads the text.
 fn parsed(metrics: &str) -> HashMap<String, f64> {
     let python = target().join("web/venv/bin/python");
     assert!(
@@ -42,7 +42,7 @@ fn parsed(metrics: &str) -> HashMap<String, f64> {
     samples.into_iter().collect()
 }
 
-/// "Under a soak of 1,000,000 messages the counters equal what the checker counted, to the message."
+/// Checks "Under a soak of 1,000,000 messages the counters equal what the checker counted, to the message."
 #[test]
 fn counters_are_exact() {
     const ALL: u64 = 1_000_000;
@@ -93,7 +93,7 @@ fn counters_are_exact() {
         ("nerodia_failures_total,type=ValueError", thousand),
         ("nerodia_output_records_total", lines),
         ("nerodia_message_seconds_count", ALL),
-        // Each message once, however often what is left of its batch waits again.
+        // Each message once, however often the rest of its batch waits again.
         ("nerodia_queue_wait_seconds_count", ALL),
         ("nerodia_guest_run_seconds_count", ALL),
         ("nerodia_gate_bytes", 0),
@@ -131,7 +131,7 @@ fn ready_when_it_is() {
     );
 }
 
-/// `nerodia ready`
+/// Runs `nerodia ready`.
 fn ask_ready(port: u16) -> Ran {
     nerodia(["ready", "--url", &format!("127.0.0.1:{port}")]).run()
 }
@@ -142,7 +142,7 @@ fn asking_at_no_url_is_wrong_usage() {
     assert_eq!(ran.expect(2).stdout, b"");
 }
 
-/// Scripts that never come to READY: the reason is there while it tries.
+/// Scripts that never reach READY: checks that the reason is available during the tries.
 #[test]
 fn not_ready_says_why() {
     let mut running = nerodia(["run", "-c", "configs/sum.yaml"])
@@ -208,7 +208,7 @@ fn an_address_in_use() {
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
-/// The page under load, with guests that die and a restart of the engine, in Chromium.
+/// Checks the page under load, with guests that die and a restart of the engine, in Chromium.
 #[test]
 fn the_page() {
     let port = port();
@@ -225,7 +225,7 @@ fn the_page() {
             .start();
         let mut stdin = running.take_input();
         thread::spawn(move || {
-            // More than one guest can do, and less, each for some seconds, until it is killed.
+            // For some seconds more than one guest can process, then less, until the program is killed.
             let mut numbers = 0u64..;
             for tick in 0.. {
                 let count = if tick / 60 % 2 == 0 { 250 } else { 10 };
@@ -288,11 +288,11 @@ fn the_page() {
     assert!(second.is_some(), "it came back");
 }
 
-/// A client that sends half a request and waits takes no more than a few of the process' descriptors.
+/// Checks that a client that sends half a request and waits takes no more than a few of the process' file descriptors.
 #[test]
 fn half_sent_requests_do_not_take_all_descriptors() {
     if !cfg!(target_os = "linux") {
-        return; // others do not tell what a process has open
+        return; // other systems do not show the open files of a process
     }
     let mut running = nerodia(["run", "-c", "configs/sum.yaml"])
         .listening()
@@ -312,11 +312,11 @@ fn half_sent_requests_do_not_take_all_descriptors() {
     thread::sleep(Duration::from_millis(500));
     let taken = open().saturating_sub(before);
     assert!((1..=70).contains(&taken), "{taken} of {}", halves.len());
-    // They are sent away after a while, and others have their turn.
+    // Their connections are closed after some time, and other clients get theirs.
     running.await_ready();
 }
 
-/// A page of the web whose name resolves to this machine reads nothing.
+/// Checks that a page of the web whose name resolves to this machine cannot read anything.
 #[test]
 fn only_requests_for_this_machine_are_answered() {
     let mut running = nerodia(["run", "-c", "configs/sum.yaml"])
@@ -339,7 +339,7 @@ fn only_requests_for_this_machine_are_answered() {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).expect("an answer");
             let status = answer.split(' ').nth(1).expect("a status");
-            // Whether it is ready is another question.
+            // This test does not check whether the pipeline is ready.
             let status = if status == "503" { "200" } else { status };
             assert_eq!(status, expected, "{host} {path}");
         }

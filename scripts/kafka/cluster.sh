@@ -2,9 +2,9 @@
 # A cluster: its folder, ports, configuration and brokers.
 #
 #   NAME/options            "BROKERS yes|no", the number and whether it is secure
-#   NAME/port               the first of the 16 ports it may use; 4 a broker: plain, controller, TLS, SASL
+#   NAME/port               the first of the 16 ports it may use; 4 per broker: plain, controller, TLS, SASL
 #   NAME/owners, watchdog   of --owner
-#   NAME/kept               it was stopped with KEEP=1
+#   NAME/kept               exists if it was stopped with KEEP=1
 #   NAME/broker-N/          config, data, log, pid
 
 ports_of_cluster=16
@@ -31,7 +31,7 @@ only_name() {
 
 load() { [ -f "$run/options" ] && read -r brokers secure <"$run/options"; }
 
-# One at a time changes a cluster. The lock is outside of the folder, which comes and goes.
+# Only one process at a time changes a cluster. The lock is outside the folder, which may be removed and created again.
 lock() {
   mkdir -p "$kafka/.locks"
   exec {cluster_lock}>"$kafka/.locks/$name"
@@ -61,7 +61,7 @@ addresses() {
   echo "${all#,}"
 }
 
-# Of the brokers that can answer: a client that finds a paused one first would wait for it.
+# Prints the addresses of the brokers that can answer: a client that finds a paused one first would wait for it.
 working_addresses() {
   local i all=""
   for i in $(each_broker); do
@@ -91,8 +91,9 @@ create() {
   echo "$brokers $secure" >"$run/options"
 }
 
-# A free block below the ports that the system gives to connections. The file that names it is the claim, since a
-# broker takes a while to listen; other folders' clusters cannot see it, so where the search begins is left to chance.
+# Claims a free block of ports below those that the system gives to connections. The file with the number is the claim,
+# since a broker takes some time until it listens. Clusters of other folders cannot see it, so the search begins at
+# random.
 claim_ports() {
   local lock used file low first=20000 blocks start try base
   exec {lock}>"$kafka/.locks/.ports"
@@ -117,7 +118,7 @@ claim_ports() {
   exec {lock}>&-
 }
 
-# Expects `used`.
+# Needs `used`.
 is_free_block() {
   local port
   for ((port = $1; port < $1 + ports_of_cluster; port++)); do
@@ -125,7 +126,7 @@ is_free_block() {
   done
 }
 
-# Of both IP versions; 0A is LISTEN.
+# Prints the ports of both IP versions; 0A is LISTEN.
 listening_ports() {
   local local_address state all=""
   while read -r _ local_address _ state _; do
@@ -163,7 +164,7 @@ write_config() {
 
 listeners() { echo "PLAINTEXT://$(address "$1" 0),CONTROLLER://$(address "$1" 1)"; }
 
-# All at once, each by a JVM of its own.
+# Formats all brokers at once, each with a JVM of its own.
 format() {
   local id i users=() formatting=()
   id=N$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)
@@ -180,7 +181,7 @@ format() {
   done
 }
 
-# find_broker N sets `pid`, also of one that is paused.
+# find_broker N sets `pid`, also for a paused broker.
 find_broker() { running_pid "$run/broker-$1/pid" "$run/broker-$1/config"; }
 
 works() {
@@ -207,7 +208,7 @@ describe_broker() {
   fi
 }
 
-# Does nothing to one that runs, but that a paused one goes on.
+# Starts a broker. A running one is not changed, except that a paused one continues.
 start_broker() {
   local folder=$run/broker-$1 pid
   if find_broker "$1"; then
@@ -218,7 +219,7 @@ start_broker() {
   daemon "$folder/log" "$folder/pid" "${java[@]}" kafka.Kafka "$folder/config"
 }
 
-# signal_broker N KILL|STOP|CONT, and returns when it has had its effect.
+# signal_broker N KILL|STOP|CONT returns when the signal has had its effect.
 signal_broker() {
   local pid
   find_broker "$1" || die "broker $1 of $name does not run. Run: scripts/kafka.sh broker start $1 --name $name"
@@ -237,10 +238,11 @@ has_majority() {
   [ "$count" -gt $((brokers / 2)) ]
 }
 
-# wait_until_ready N…: an admin client sees each of these brokers. One that dies meanwhile ends it at once.
+# wait_until_ready N… waits until an admin client sees each of these brokers. If one dies meanwhile, the wait ends at
+# once.
 wait_until_ready() {
   local i end=$((SECONDS + patience))
-  # A broker listens to clients once it has caught up and is not fenced: before that, no JVM need be started to ask.
+  # A broker listens to clients once it has caught up and is not fenced: before that, no JVM need be started to check.
   for i in "$@"; do
     until listens "$i"; do
       still_starting "$@"
@@ -256,7 +258,7 @@ listens() {
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
 }
 
-# Expects `end`.
+# Needs `end`.
 still_starting() {
   local i pid
   for i in "$@"; do
@@ -267,12 +269,12 @@ still_starting() {
 
 asking="" # the processes of is_ready, for clean_up
 
-# An admin client sees these brokers, which it does not when they are fenced, and can list topics.
+# Checks that an admin client sees these brokers, which it does not when they are fenced, and can list topics.
 is_ready() {
   local servers seen=$run/seen.$$ listing topics i found=yes
   servers=$(working_addresses 2>/dev/null) || return 1
   java_command tool -XX:TieredStopAtLevel=1 -Dkafka.log.level=OFF
-  # A client whose brokers die asks on for a minute.
+  # A client whose brokers die would continue to ask for a minute.
   java=(timeout 20 "${java[@]}")
   "${java[@]}" org.apache.kafka.tools.ClusterTool list-endpoints --bootstrap-server "$servers" </dev/null >"$seen" 2>&1 &
   listing=$!
@@ -297,7 +299,7 @@ show_log() {
   tail -n 30 "$run/broker-$1/log" >&2
 }
 
-# With KEEP=1 in an orderly way, and its data stays. Else there is nothing to be orderly for.
+# Stops the cluster. With KEEP=1 the brokers shut down in order, and the data is kept; otherwise they are killed.
 stop_cluster() {
   local i pid end=$((SECONDS + 20))
   load || brokers=3 # of a start that was killed before it wrote them
@@ -313,7 +315,7 @@ stop_cluster() {
   done 2>/dev/null
   for i in $(each_broker); do
     while find_broker "$i"; do
-      # The last of three has no one left to agree with, and may not end by itself.
+      # The last of three brokers has no majority, and may not end by itself.
       if [ "$SECONDS" -ge "$end" ]; then kill -KILL "$pid" 2>/dev/null || true; fi
       sleep 0.02
     done
@@ -327,7 +329,7 @@ stop_cluster() {
   fi
 }
 
-# Set while a `start` could leave half a cluster.
+# Set while an interrupted `start` could leave an incomplete cluster.
 undo=""
 
 clean_up() {
@@ -340,7 +342,7 @@ clean_up() {
     for i in $(each_broker); do
       if find_broker "$i"; then signal_broker "$i" KILL; fi
     done
-    # What KEEP=1 kept stays kept.
+    # Data that KEEP=1 has kept is not removed.
     [ -f "$run/kept" ] || rm -rf "$run/options" "$run/port" "$run"/broker-*/data
     say "$name: the start was undone; its logs are kept until the next one: $run/broker-*/log"
   fi

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What a broker needs: Java, the jars, and archives of loaded classes, with which a JVM starts in half the time.
+# What a broker needs: Java, the jars, and archives of loaded classes, which halve the start time of a JVM.
 
-# Java and Maven only when something is to be fetched or run.
+# Java and Maven are needed only when something is to be fetched or run.
 install() {
   need java
   if is_installed; then return; fi
@@ -16,21 +16,23 @@ install() {
     new=$jars.new
     rm -rf "$new"
     mkdir "$new"
-    # -C: a jar whose checksum is not the registry's ends it.
+    # -C: ends with an error if a jar's checksum is not the registry's.
     mvn -q -B -C -f "$root/scripts/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
       -DoutputDirectory="$new" </dev/null >"$new/maven.log" 2>&1 ||
       { cat "$new/maven.log" >&2 && die "Maven could not fetch the jars; what it said stands above. Nothing was kept."; }
     cp "$root/scripts/kafka/pom.xml" "$new/"
     rm -rf "$jars"
     mv "$new" "$jars"
-    # A process of its own, since what it sets is another cluster's. Without the archives all works, but slower.
+    # A process of its own, since it sets variables for another cluster. Without the archives everything works, but
+    # slower.
     "$BASH" "$root/scripts/kafka.sh" archive </dev/null >&2 || say "no archive could be made: brokers and tools start slower"
     say "installed in $SECONDS s"
   fi
   exec {lock}>&-
 }
 
-# The pom beside the jars is the one that they were fetched with. It is moved into place with them, so they are whole.
+# The pom next to the jars is the one with which they were fetched. It is moved into place with them, so they are
+# complete.
 is_installed() { cmp -s "$root/scripts/kafka/pom.xml" "$jars/pom.xml"; }
 
 has_java() {
@@ -45,7 +47,7 @@ has_mvn() { have mvn; }
 
 has_openssl() { have openssl; }
 
-# `require` of lib.sh knows the tools that the program is built with; these are only this script's.
+# `require` of lib.sh knows the tools that the build needs; these are needed only by this script.
 need() {
   "has_$1" && return
   local packages
@@ -57,20 +59,21 @@ need() {
   "has_$1" || die "$1 is still missing after its packages were installed"
 }
 
-# In an order that no locale changes: an archive fits only the class path that it was made with.
+# In an order that does not depend on the locale: an archive fits only the class path with which it was made.
 class_path() {
   local LC_ALL=C all
   all=$(printf '%s:' "$jars"/*.jar)
   echo "${all%:}"
 }
 
-# java_command broker|tool OPTIONS… sets `java`, to which the main class and its arguments are to be added.
+# java_command broker|tool OPTIONS… sets `java`; the main class and its arguments must be added.
 java_command() {
   local kind=$1
   shift
   java=(java -Xmx512m -XX:+UseSerialGC -XX:-UsePerfData "$@")
   java+=("-Dlog4j2.configurationFile=$root/scripts/kafka/log4j2.properties")
-  # The JVM would warn on standard output, of an archive that another Java made for one: it does without.
+  # Otherwise the JVM would warn on standard output about an archive that another Java made; it works without the
+  # archive.
   java+=(-Xlog:disable -Xlog:all=error:stderr)
   if [ -n "${archive:-}" ]; then
     java+=("-XX:ArchiveClassesAtExit=$archive")
@@ -80,7 +83,8 @@ java_command() {
   java+=(-cp "$(class_path)")
 }
 
-# Makes the archives out of what a broker and a tool load while they work. Expects the jars, and the lock of install.
+# Makes the archives from the classes that a broker and a tool load while they work. Needs the jars, and the lock of
+# install.
 archive() {
   local with=no pid
   if has_openssl; then with=yes; fi
@@ -100,7 +104,7 @@ archive() {
   stop_cluster 2>/dev/null
 }
 
-# org.apache.kafka.tools.X for X, and for the few that are elsewhere.
+# Prints org.apache.kafka.tools.X for X; a few tools are in other packages.
 class_of() {
   case "$1" in
     ConfigCommand) echo "kafka.admin.$1" ;;

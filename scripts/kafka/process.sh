@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The processes: a number in a pid file is only believed when the process's command line is that of its broker.
-# What is asked again and again while we wait is answered without another process: the brokers need the machine.
+# Processes: a number in a pid file counts only if the process's command line is that of its broker. Checks that a wait
+# repeats start no other process, because the brokers need the machine.
 
-# words_of PID sets `words` to its command line. A zombie has none. Nor has a process that is just becoming another
-# program (setsid becomes java): that one is asked again, for a second.
+# words_of PID sets `words` to its command line. A zombie has none, and neither has a process that is about to become
+# another program (setsid becomes java): that one is checked again, for a second.
 words_of() {
   local state started try
   for try in {1..100}; do
@@ -22,7 +22,7 @@ is_alive() {
   words_of "$1"
 }
 
-# runs_with PID ARGUMENT: its last argument is that one.
+# runs_with PID ARGUMENT succeeds if the process's last argument is ARGUMENT.
 runs_with() {
   local words
   words_of "$1" && [ "${words[-1]}" = "$2" ]
@@ -34,11 +34,12 @@ running_pid() {
   { read -r pid <"$1"; } 2>/dev/null && [ -n "$pid" ] && runs_with "$pid" "$2"
 }
 
-# state_of PID sets `state`, a letter, and `started`, which tells a process from a later one with the same number.
+# state_of PID sets `state`, a letter, and `started`, which distinguishes a process from a later one with the same
+# number.
 state_of() {
   local line
   { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # The second word is the program's name, in which there may be blanks and parentheses.
+  # The second word is the program's name, which may contain blanks and parentheses.
   read -ra line <<<"${line##*) }"
   state=${line[0]}
   started=${line[19]}
@@ -49,8 +50,8 @@ is_paused() {
   state_of "$1" && [ "$state" = T ]
 }
 
-# Starts a command that outlives us and holds nothing of ours: no terminal, no pipe that someone reads to its end, no
-# lock. Its number goes into a file: daemon LOG PIDFILE COMMAND…, whose last argument is its alone.
+# daemon LOG PIDFILE COMMAND… starts a command that outlives this script and holds nothing of it: no terminal, no pipe
+# that is read to its end, no lock. Its number goes into PIDFILE. The command's last argument must be unique.
 daemon() {
   local log=$1 pid_file=$2 pid
   shift 2
@@ -60,7 +61,7 @@ daemon() {
     cd /
     for fd in "/proc/$BASHPID/fd/"*; do
       fd=${fd##*/}
-      # 255 is the script as bash reads it, which exec closes.
+      # 255 is the script as bash reads it; exec closes it.
       case "$fd" in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" ;; esac
     done
     exec setsid "$@"
@@ -68,11 +69,11 @@ daemon() {
   pid=$!
   disown "$pid"
   echo "$pid" >"$pid_file"
-  # Until the command is there, its command line is ours.
+  # Until the command runs, the process has this script's command line.
   until runs_with "$pid" "${*: -1}" || ! is_alive "$pid"; do sleep 0.01; done
 }
 
-# adopt PID: the cluster lives as long as that process. Without a PID, until `stop`.
+# adopt PID: the cluster lives as long as that process; without a PID, until `stop`.
 adopt() {
   local pid state started
   if [ -z "$1" ]; then
@@ -87,7 +88,7 @@ adopt() {
   fi
 }
 
-# Is one of the owners left?
+# Succeeds if one of the owners is still alive.
 is_owned() {
   local owner since state started
   while read -r owner since; do
@@ -97,14 +98,15 @@ is_owned() {
   return 1
 } 2>/dev/null
 
-# The watchdog.
+# Watches the owners, as the watchdog.
 watch() {
   local pid
   choose "$(basename "$1")"
   while [ -d "$run" ]; do
     if ! is_owned; then
       lock
-      # While we waited for the lock, the cluster may have been stopped, or made anew, or started with a further owner.
+      # While this waited for the lock, the cluster may have been stopped, created again, or started with a further
+      # owner.
       if ! { read -r pid <"$run/watchdog"; } 2>/dev/null || [ "$pid" != $$ ]; then return; fi
       if ! is_owned; then
         say "$name: its owner is gone"

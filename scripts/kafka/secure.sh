@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What --secure adds: certificates and users. They are for tests and guard nothing, so the passwords are no secret.
+# Additions of --secure: certificates and users. They are for tests and protect nothing, so the passwords are no secret.
 
 user=nerodia password=nerodia-password
 limited_user=limited limited_password=limited-password
 
-# A CA, and by it a server's and a client's certificate.
+# Makes a CA, and with it a server's and a client's certificate.
 make_certificates() {
   (cd "$run" && umask 077 && make_ca && make_certificate server serverAuth "IP:127.0.0.1,DNS:localhost" &&
     make_certificate client clientAuth "DNS:nerodia-client" && cat server.key server.pem >server-keystore.pem) \
@@ -14,7 +14,7 @@ make_certificates() {
   }
 }
 
-# In PKCS #8, the only form that Kafka reads. Elliptic: an RSA key can take a second.
+# Makes a key in PKCS #8, the only form that Kafka reads. Elliptic, because an RSA key can take a second.
 make_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key"; }
 
 make_ca() {

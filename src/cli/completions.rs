@@ -10,13 +10,13 @@ use super::{Cli, WELL, console};
 #[command(after_help = "\
 Example:
   nerodia completions bash > /etc/bash_completion.d/nerodia")]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     shell: Shell,
 }
 
 impl Completions {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "nerodia", &mut script);
         console::say(String::from_utf8_lossy(&script).trim_end());

@@ -1,17 +1,17 @@
 //! Text for people on the two output streams, which may be closed at any time.
 //!
-//! The standard library's `println!` and `eprintln!` panic then. What cannot be told to anybody is no reason
-//! to fail, and a reader who has seen enough (`| head -1`) is none either.
+//! In that case the standard library's `println!` and `eprintln!` panic. A closed stream is no reason to fail, and
+//! neither is a reader that has seen enough (`| head -1`).
 
 use std::fmt::Display;
 use std::io::Write;
 
 /// Writes a line to standard output.
-pub fn say(line: impl Display) {
+pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Writes a line to standard error.
-pub fn complain(line: impl Display) {
+pub(super) fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! `nerodia eval`: a script on the command line, as people use jq.
+//! `nerodia eval`: runs a script from the command line, as people use jq.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ Examples:
   nerodia eval 'root = this if this[\"status\"] == \"active\" else None' < users.jsonl
   nerodia eval -i math 'root = math.sqrt(this)' <<< 2
 
-`this` is the line's JSON value (or its text, if it is no JSON), `root` what leaves; `None` drops the line.
+`this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
-pub struct Eval {
+pub(super) struct Eval {
     /// The Python script
     script: String,
     /// Make a module available by name; may be repeated
@@ -29,7 +29,7 @@ pub struct Eval {
 }
 
 impl Eval {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         match Config::for_script(&self.script, &self.imports, &self.set) {
             Ok(loaded) => run::run(loaded.config, Duration::ZERO),
             Err(problems) => {

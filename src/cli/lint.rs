@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{MISUSED, WELL, progress, report, run};
+use super::{MISUSED, WELL, console, progress, report, run};
 use crate::config::{Config, Loaded};
 use crate::engine::{problems, scripts};
 use crate::guest::Guest;
@@ -18,10 +18,11 @@ use crate::guest::runtime::Runtime;
 Examples:
   nerodia lint configs/*.yaml
   nerodia lint -c pipeline.yaml
+  nerodia lint --print pipeline.yaml --set guests.min=0 | nerodia run -c -
 
-All problems of all files are told, each with file, line and column.
+All problems of all files are reported, each with file, line and column.
 Exit codes: 0 nothing found, 2 problems.")]
-pub struct Lint {
+pub(super) struct Lint {
     /// Config files
     #[arg(value_name = "FILE", required_unless_present = "config")]
     files: Vec<PathBuf>,
@@ -31,16 +32,28 @@ pub struct Lint {
     /// Override a field of every config; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// Print each config without problems as it takes effect, with all defaults, variables and --set
+    #[arg(long)]
+    print: bool,
 }
 
 impl Lint {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut runtimes = HashMap::new();
         let mut sound = true;
         for path in self.files.into_iter().chain(self.config) {
-            match run::load(path, &self.set) {
-                Ok(Loaded { config, warnings }) => {
+            let loaded = run::source(path).and_then(|source| {
+                let loaded = Config::load(source.clone(), &self.set, &run::variable)?;
+                Ok((source, loaded))
+            });
+            match loaded {
+                Ok((source, Loaded { config, warnings })) => {
                     report::diagnostics(&warnings);
+                    if self.print
+                        && let Ok(yaml) = Config::print(source, &self.set, &run::variable)
+                    {
+                        console::say(yaml.trim_end());
+                    }
                     sound &= scripts_start(&config, &mut runtimes);
                 }
                 Err(problems) => {
@@ -53,7 +66,7 @@ impl Lint {
     }
 }
 
-/// Starts a guest with the config's scripts; tells what is wrong with them.
+/// Starts a guest with the config's scripts, and reports what is wrong with them.
 fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runtime>>>) -> bool {
     let name = &config.guests.runtime;
     let runtime =

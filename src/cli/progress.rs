@@ -1,4 +1,4 @@
-//! Opening a runtime, with something to look at while it is compiled.
+//! Opening of a runtime, with a progress display while it is compiled.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::guest::cache::Cache;
 use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{Runtime, RuntimeError};
 
-/// Opens runtime `name`; tells on standard error that it is compiled, if it is.
+/// Opens runtime `name`. Reports on standard error if it is compiled.
 ///
 /// # Errors
 /// [`RuntimeError`]
-pub fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
+pub(super) fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
     let mut bar = None;
     let cache = Cache::new(cache_directories());
     let runtime = Runtime::open(&runtime_directory(), name, &cache, || {
@@ -35,7 +35,7 @@ impl Compiling {
             console::complain(format_args!("nerodia: {text} (some seconds)"));
             return Self(None);
         }
-        // Cranelift does not say how far it is.
+        // Cranelift does not report its progress.
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
         let bar = ProgressBar::new_spinner().with_message(text);
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));

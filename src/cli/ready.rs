@@ -1,4 +1,4 @@
-//! `nerodia ready`: whether a running pipeline is ready, for health checks of containers that have no curl.
+//! `nerodia ready`: asks whether a running pipeline is ready, for health checks of containers without curl.
 
 use clap::Args;
 
@@ -13,17 +13,17 @@ Examples:
   nerodia ready --url http://10.0.0.7:4195 || echo 'not now'
   HEALTHCHECK CMD [\"nerodia\", \"ready\"]
 
-Ready is who would process messages that come now. A pipeline that reads Kafka answers by itself, any other if its
+A pipeline is ready if it would process messages that arrive now. It has a web server if it reads Kafka, or if its
 config sets `http.address`.
-Exit codes: 0 ready, 1 not ready (why is on standard error) or no answer, 2 usage.")]
-pub struct Ready {
+Exit codes: 0 ready, 1 not ready (standard error has the reason) or no answer, 2 usage.")]
+pub(super) struct Ready {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     url: String,
 }
 
 impl Ready {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let remote = Remote::new(&self.url);
         match remote.readiness() {
             Ok(Readiness { ready: true, .. }) => {

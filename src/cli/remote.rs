@@ -1,4 +1,4 @@
-//! Asking a pipeline that runs, over HTTP.
+//! Requests to a running pipeline, over HTTP.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,59 +9,59 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::telemetry::stats::Stats;
 
-/// Where a pipeline's web server is unless its config says otherwise.
-pub const DEFAULT_URL: &str = "http://127.0.0.1:4195";
+/// URL of a pipeline's web server unless its config says otherwise.
+pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:4195";
 
-/// An answer that takes longer is none.
+/// Time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A pipeline's web server.
+/// Web server of a pipeline.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub(super) struct Remote {
     agent: Agent,
     url: String,
 }
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
+pub(super) enum RemoteError {
     /// The address itself is wrong.
-    #[error("`{0}` is no URL to ask; it is written like {DEFAULT_URL}")]
+    #[error("`{0}` is not a URL; write it like {DEFAULT_URL}")]
     Url(String),
-    /// Nobody listens there.
+    /// Nothing listens at the address.
     #[error("nothing listens there")]
     Refused,
-    /// No answer in time.
+    /// No answer came in time.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Late,
-    /// An answer, but not that of Nerodia.
-    #[error("what answers there is no Nerodia: {0}")]
+    /// The answer is not that of Nerodia.
+    #[error("the server there is not Nerodia: {0}")]
     Stranger(String),
-    /// Anything else.
+    /// Another error.
     #[error("{0}")]
     Other(String),
 }
 
-/// What `/ready` says.
+/// Answer of `/ready`.
 #[derive(Debug, Deserialize)]
-pub struct Readiness {
-    /// Whether messages that come now would be processed.
+pub(super) struct Readiness {
+    /// Whether messages that arrive now would be processed.
     pub ready: bool,
-    /// Why not: which part, and what is wrong.
+    /// Parts that are not ready, with the reasons.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,
 }
 
 impl Remote {
-    /// At `url`; `host:port` will do.
-    pub fn new(url: &str) -> Self {
+    /// Creates a client for the server at `url`, which may also have the form `host:port`.
+    pub(super) fn new(url: &str) -> Self {
         let scheme = if url.contains("://") { "" } else { "http://" };
         let tls = TlsConfig::builder()
             .provider(TlsProvider::NativeTls)
             .root_certs(RootCerts::PlatformVerifier);
         let config = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
-            // 503 is an answer, with the reasons in it.
+            // 503 is an answer, and contains the reasons.
             .http_status_as_error(false)
             // A container's `HTTP_PROXY` is not for its own health check.
             .proxy(None)
@@ -72,24 +72,24 @@ impl Remote {
         }
     }
 
-    /// The URL that is asked.
-    pub fn url(&self) -> &str {
+    /// Returns the URL of the server.
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// What `/ready` says.
+    /// Returns the answer of `/ready`.
     ///
     /// # Errors
-    /// If there is no answer, or not that of Nerodia.
-    pub fn readiness(&self) -> Result<Readiness, RemoteError> {
+    /// If there is no answer, or it is not that of Nerodia.
+    pub(super) fn readiness(&self) -> Result<Readiness, RemoteError> {
         self.ask("/ready")
     }
 
-    /// What `/stats` says.
+    /// Returns the answer of `/stats`.
     ///
     /// # Errors
-    /// If there is no answer, or not that of Nerodia.
-    pub fn stats(&self) -> Result<Stats, RemoteError> {
+    /// If there is no answer, or it is not that of Nerodia.
+    pub(super) fn stats(&self) -> Result<Stats, RemoteError> {
         self.ask("/stats")
     }
 
@@ -124,8 +124,8 @@ impl Remote {
 }
 
 impl RemoteError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
+    /// Returns what the user can do about the error.
+    pub(super) fn help(&self) -> &'static str {
         match self {
             Self::Url(_) => "give the address of the pipeline's web server with --url",
             Self::Refused | Self::Late => {
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers one request with `answer`.
+    /// Starts a server that answers one request with `answer`.
     fn answering(answer: &'static str) -> Remote {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! `nerodia replay`: dead letters through the script again.
+//! `nerodia replay`: runs dead letters through the script again.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,29 +12,29 @@ use crate::config::{
 };
 use crate::telemetry::metrics::Metrics;
 
-/// Run dead letters through the mended script again
+/// Run dead letters through the corrected script again
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  What would come out, without writing or committing anything:
+  Show the results, without writing or committing anything:
     nerodia replay -c pipeline.yaml --from orders.dead --dry-run
-  The same for good:
+  Run the replay:
     nerodia replay -c pipeline.yaml --from orders.dead
 
-Reads the dead letters that are there when it starts and that no replay has read before, runs them as the pipeline
-would, and ends. Results go to the pipeline's output; what fails again goes back as a new dead letter, with its
-attempts added up. It has no web server: the pipeline may run beside it. How far replays have read is kept under the
-pipeline's consumer group with `-replay` behind it.
+Reads the dead letters that exist at the start and that no replay has read before, runs them as the pipeline would,
+and ends. Results go to the pipeline's output; a message that fails again becomes a new dead letter, with all of its
+attempts. A replay has no web server, so the pipeline may run at the same time. The position of replays is stored under
+the pipeline's consumer group with the suffix `-replay`.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
-pub struct Replay {
+pub(super) struct Replay {
     /// The pipeline's config file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
     /// The topic of dead letters [default: that of `dead_letter.kafka`]
     #[arg(long, value_name = "TOPIC")]
     from: Option<String>,
-    /// Show on standard output what would come out, and on standard error what would fail; write nothing to Kafka
+    /// Show results on standard output and failures on standard error; write nothing to Kafka
     #[arg(long)]
     dry_run: bool,
     /// Override a field of the config, such as logger.level=warn; may be repeated
@@ -46,7 +46,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut config = match run::load(self.config, &self.set) {
             Ok(Loaded { config, .. }) => config,
             Err(problems) => {
@@ -83,9 +83,9 @@ impl Replay {
                 output.transactional_id = None;
             }
         }
-        // A dead letter that is dropped would be gone.
+        // A dead letter that is dropped would be lost.
         config.pipeline.on_error = OnError::DeadLetter;
-        // The pipeline whose config this is may run beside it, and has the address.
+        // The pipeline with this config may be running, and has the address.
         config.http.enabled = false;
         let dry_run = self.dry_run;
         run::run_and(config, self.connect_timeout, None, |metrics| {
@@ -94,7 +94,7 @@ impl Replay {
     }
 }
 
-/// The input that reads the topic `from` to its end.
+/// Returns the input that reads the topic `from` to its end.
 fn letters_of(
     config: &Config,
     letters: &KafkaOutputConfig,
@@ -130,7 +130,7 @@ fn summarize(metrics: &Metrics, from: &str, dry_run: bool) {
     } else {
         ("came out", "failed again and went back")
     };
-    // Whoever reads the output may have left, as `head` does.
+    // The reader of the output may have closed it, as `head` does.
     let early = if Metrics::get(&metrics.delivered) < read {
         "; it ended before all of that was written"
     } else {

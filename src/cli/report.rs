@@ -1,4 +1,4 @@
-//! What went wrong, told on standard error as people and editors expect it.
+//! Reports of problems on standard error, in the form that people and editors expect.
 
 use std::io::IsTerminal;
 
@@ -6,16 +6,16 @@ use super::console;
 use crate::config::{Diagnostic, Diagnostics};
 use crate::guest::runtime::RuntimeError;
 
-/// Prints problems; in colour on a terminal.
-pub fn diagnostics(problems: &Diagnostics) {
+/// Prints problems, in colour on a terminal.
+pub(super) fn diagnostics(problems: &Diagnostics) {
     if !problems.is_empty() {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         console::complain(problems.render(colour).trim_end());
     }
 }
 
-/// A runtime that cannot be used, with what to do.
-pub fn runtime_problem(error: &RuntimeError) -> Diagnostics {
+/// Returns the problem of a runtime that cannot be used, with what the user can do about it.
+pub(super) fn runtime_problem(error: &RuntimeError) -> Diagnostics {
     Diagnostic::error(error.to_string())
         .help(error.help())
         .into()

@@ -23,31 +23,31 @@ Examples:
   echo '[11, 6, 20, 5]' | nerodia run -c configs/sum.yaml
   nerodia run -c pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
 
-A signal stops the input and waits for what is in flight, at most for shutdown_timeout; a second one ends
-at once. Messages that fail become dead letters: JSON lines on standard error, unless the config says where
-they go.
+A signal stops the input and waits for messages in flight, at most for shutdown_timeout; a second one ends
+at once. Messages that fail become dead letters: JSON lines on standard error, unless the config names another
+destination.
 
-SIGHUP, or a change under --watch, has new scripts and limits take over between two batches. A config that is
-not sound is refused, and the old one goes on.
+SIGHUP, or a change with --watch, lets new scripts and limits take over between two batches. A config with problems
+is refused, and the old one stays in use.
 
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
-pub struct Run {
+pub(super) struct Run {
     /// The pipeline's config file; `-` reads it from standard input
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Take on a changed config or script by itself, as SIGHUP asks for
+    /// Reload the config when it or a script changes, as after SIGHUP
     #[arg(long)]
     watch: bool,
-    /// How long to try to reach Kafka at the start; once it runs, a pipeline tries for ever
+    /// How long to try to reach Kafka at the start; a running pipeline tries for ever
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     connect_timeout: Duration,
 }
 
 impl Run {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let reloading = if self.config.as_os_str() != "-" {
             Some(self.reloading())
         } else if self.watch {
@@ -80,27 +80,36 @@ impl Run {
 }
 
 /// Loads a config file.
-pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
-    let source = if path.as_os_str() == "-" {
+pub(super) fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
+    Config::load(source(path)?, set, &variable)
+}
+
+/// A variable of the environment.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A config file, or standard input for `-`.
+pub(super) fn source(path: PathBuf) -> Result<Source, Diagnostics> {
+    if path.as_os_str() == "-" {
         let mut text = String::new();
         if let Err(error) = std::io::stdin().read_to_string(&mut text) {
             let problem = format!("cannot read the config from standard input: {error}");
             return Err(Diagnostic::error(problem).into());
         }
-        Source::Stdin(text)
+        Ok(Source::Stdin(text))
     } else {
-        Source::File(path)
-    };
-    Config::load(source, set, &|name| std::env::var(name).ok())
+        Ok(Source::File(path))
+    }
 }
 
-/// Runs a pipeline and gives the exit code.
-pub fn run(config: Config, connect_timeout: Duration) -> u8 {
+/// Runs a pipeline and returns the exit code.
+pub(super) fn run(config: Config, connect_timeout: Duration) -> u8 {
     run_and(config, connect_timeout, None, |_| {})
 }
 
-/// Runs a pipeline, tells `then` what was counted, and gives the exit code.
-pub fn run_and(
+/// Runs a pipeline, passes its counters to `then`, and returns the exit code.
+pub(super) fn run_and(
     config: Config,
     connect_timeout: Duration,
     reloading: Option<Reloading>,
@@ -145,7 +154,7 @@ fn summarize(metrics: &Metrics) {
     );
 }
 
-/// `Exit=1 Timeout=3`; nothing for none.
+/// Returns the totals in the form `Exit=1 Timeout=3`; `None` if there are none.
 fn by_name(totals: &ByName) -> Option<String> {
     let totals = totals.totals();
     let shown = totals.iter().map(|(name, total)| format!("{name}={total}"));

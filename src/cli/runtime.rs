@@ -1,4 +1,4 @@
-//! `nerodia runtime`: lists, checks and prepares the runtimes that guests are made from.
+//! `nerodia runtime`: lists, checks and prepares the runtimes from which guests are made.
 
 mod build;
 
@@ -14,18 +14,18 @@ use crate::guest::packages;
 use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{self, KNOWN, RuntimeError};
 
-/// List, check and prepare the runtimes that guests are made from
+/// List, check and prepare the runtimes from which guests are made
 #[derive(Debug, Args)]
-pub struct Runtime {
+pub(super) struct Runtime {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what is installed and whether it is compiled
+    /// Show which runtimes are installed and whether they are compiled
     List,
-    /// Compare what is installed with its checksums
+    /// Compare installed runtimes with their checksums
     Verify {
         /// Runtimes; all that are installed if none is named
         names: Vec<String>,
@@ -47,14 +47,14 @@ Python 3 with venv, and what pip needs to reach its index; running does not.")]
     Compile {
         /// Runtimes; all that are installed if none is named
         names: Vec<String>,
-        /// Compile although it is done
+        /// Compile again even if it is already compiled
         #[arg(long)]
         force: bool,
     },
 }
 
 impl Runtime {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let directory = runtime_directory();
         match self.command {
             Command::List => list(&directory),
@@ -103,7 +103,7 @@ fn list(directory: &Path) -> u8 {
     WELL
 }
 
-/// The runtimes that `build` made, in the order of their names.
+/// Returns the runtimes that `build` made, in the order of their names.
 fn with_packages(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -122,7 +122,7 @@ fn with_packages(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Whether all that is compiled of runtime `name` is in `cache`.
+/// Returns whether all compiled files of runtime `name` are in `cache`.
 fn is_compiled(name: &str, artifact: &Artifact, cache: &Cache) -> Result<bool, RuntimeError> {
     for key in runtime::entries(name, artifact)? {
         if cache.find(&key)?.is_none() {
@@ -141,7 +141,7 @@ fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-/// Does `work` for each named runtime, or for each installed one; tells all problems.
+/// Does `work` for each named runtime, or for each installed one, and reports all problems.
 fn each(
     directory: &Path,
     names: Vec<String>,

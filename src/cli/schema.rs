@@ -1,4 +1,4 @@
-//! `nerodia schema`: the config's shape, for editors and for readers.
+//! `nerodia schema`: prints the form of configs, for editors and for readers.
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ Examples:
   nerodia schema > nerodia.schema.json
   # and as the first line of a config:
   # yaml-language-server: $schema=nerodia.schema.json")]
-pub struct Schema {
+pub(super) struct Schema {
     /// Print the reference page (docs/config.md) instead
     #[arg(long)]
     markdown: bool,
@@ -23,7 +23,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         if self.markdown {
             console::say(config::reference().trim_end());
         } else if self.metrics {

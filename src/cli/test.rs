@@ -1,4 +1,4 @@
-//! `nerodia test`: the unit tests that stand in configs, run in real guests.
+//! `nerodia test`: runs the unit tests that configs contain, in real guests.
 
 mod junit;
 mod verdict;
@@ -17,7 +17,7 @@ use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{Config, TestCase};
 use crate::message::{Attributes, Lane, LaneId, Message};
 
-/// What a file with tests beside a config is called: `orders.test.yaml` for `orders.yaml`.
+/// Suffix of a file with the tests of another config: `orders.test.yaml` for `orders.yaml`.
 const BESIDE: &str = ".test.yaml";
 
 /// Run the unit tests of configs, in real guests
@@ -27,39 +27,39 @@ Examples:
   nerodia test configs/*.yaml
   nerodia test pipeline.yaml --junit report.xml
 
-Tests stand under `tests:` in the config, or in a file beside it: pipeline.test.yaml for pipeline.yaml.
+Tests are under `tests:` in the config, or in a file of their own: pipeline.test.yaml for pipeline.yaml.
 
   tests:
     - name: adds them up
       input: [11, 6, 20, 5]
       output: 42
 
-In place of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
+Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
 Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
-pub struct Test {
+pub(super) struct Test {
     /// Config files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Override a field of every config; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Write a JUnit report too
+    /// Also write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
-/// A test that was run.
+/// Test that was run.
 pub(super) struct Done {
     test: TestCase,
-    /// Why it failed, for people.
+    /// Reason why the test failed, for people.
     failure: Option<String>,
     took: Duration,
 }
 
 impl Test {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let mut suites = Vec::new();
-        // A glob finds the tests beside a config, too: they are run once, with it.
+        // A glob also finds the files with tests of another config: they are run once, with that config.
         let configs: BTreeSet<PathBuf> = self.files.iter().map(|file| config_of(file)).collect();
         for path in configs {
             let suite = load(&path, &self.set).and_then(|(config, tests)| {
@@ -101,7 +101,7 @@ fn config_of(file: &Path) -> PathBuf {
     }
 }
 
-/// A config, with its tests and those beside it.
+/// Loads a config, with its own tests and those from its test file.
 fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused> {
     let read = |path: PathBuf, set: &[String]| {
         run::load(path, set).map_err(|problems| {
@@ -113,7 +113,7 @@ fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused>
     let mut tests = std::mem::take(&mut config.tests);
     let beside = path.with_extension("test.yaml");
     if beside.exists() {
-        // It is read as a config, which needs a script.
+        // A test file is loaded as a config, which must have a script.
         let script = "pipeline.processors.0.python.script=root = this".to_owned();
         tests.extend(read(beside, &[script])?.config.tests);
     }

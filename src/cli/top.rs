@@ -1,4 +1,4 @@
-//! `nerodia top`: a running pipeline, live in a terminal.
+//! `nerodia top`: shows a running pipeline live in a terminal.
 
 mod format;
 mod history;
@@ -29,11 +29,11 @@ use self::theme::Theme;
 use super::remote::{DEFAULT_URL, Remote};
 use super::{FAILED, MISUSED, WELL, console};
 
-/// So long a key is waited for before answers and signals are looked at.
+/// Time to wait for a key before answers and signals are checked.
 const TICK: Duration = Duration::from_millis(50);
-/// So long after a signal the loop may take to end by itself.
+/// Time after a signal in which the loop may end by itself.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
-/// Asked more often, it would show that it is looked at.
+/// Shortest interval of requests: more requests would disturb the pipeline.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watch a running pipeline in the terminal
@@ -43,20 +43,20 @@ Examples:
   nerodia top
   nerodia top --url http://10.0.0.7:4195 --interval 5s
 
-A pipeline that reads Kafka answers by itself, any other if its config sets `http.address`. It is waited for, also
-when it restarts. Nothing is changed. Keys: q leaves, ? lists all. NO_COLOR is honoured.
+A pipeline has a web server if it reads Kafka, or if its config sets `http.address`. `top` waits for it, also when it
+restarts, and changes nothing. Keys: q leaves, ? lists all. NO_COLOR is honoured.
 Exit codes: 0 left, 1 the terminal failed, 2 usage.")]
-pub struct Top {
+pub(super) struct Top {
     /// The pipeline's web server
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     url: String,
-    /// How often it is asked
+    /// Interval of the requests
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
     interval: Duration,
 }
 
 impl Top {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         if !std::io::stdout().is_terminal() {
             console::complain(
                 "error: `nerodia top` draws on a terminal, and standard output is none",
@@ -88,7 +88,7 @@ impl Top {
     }
 }
 
-/// Draws, and does what keys say, until one or a signal ends it.
+/// Draws, and does what keys say, until a key or a signal ends the loop.
 fn go_on(
     terminal: &mut DefaultTerminal,
     screen: &mut Screen,
@@ -101,7 +101,7 @@ fn go_on(
         if std::mem::take(&mut stale) {
             terminal.draw(|frame| view::draw(frame, screen, theme))?;
         }
-        // Keys that are held down must not keep answers waiting, nor the other way round.
+        // Keys that are held down must not delay answers, and answers must not delay keys.
         let until = Instant::now() + TICK;
         while event::poll(until.saturating_duration_since(Instant::now()))? {
             stale = true;
@@ -119,7 +119,7 @@ fn go_on(
     Ok(())
 }
 
-/// Becomes true at a signal that would end the process, and leave the terminal as it is.
+/// Returns a flag that becomes true at a signal that would otherwise end the process and leave the terminal changed.
 fn end_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let ended = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&ended);
@@ -143,7 +143,7 @@ fn end_signal() -> anyhow::Result<Arc<AtomicBool>> {
             });
             if heard.is_ok() {
                 set.store(true, Ordering::Relaxed);
-                // Where the terminal is gone, crossterm waits for keys in a loop of its own that nothing ends.
+                // If the terminal is gone, crossterm waits for keys in a loop that nothing ends.
                 thread::sleep(LAST_CHANCE);
                 ratatui::restore();
                 process::exit(i32::from(WELL));

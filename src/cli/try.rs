@@ -1,4 +1,4 @@
-//! `nerodia try`: some messages before and after, without a pipeline around.
+//! `nerodia try`: shows some messages before and after processing, without running a pipeline.
 
 mod samples;
 mod shown;
@@ -29,21 +29,21 @@ Examples:
   nerodia try -c pipeline.yaml --from-kafka orders.dead --json
   echo '{\"price\": 12}' | nerodia try -c pipeline.yaml
 
-Each message is shown with what the scripts make of it in a real guest: its results, `dropped`, or the failure. Lines
-are cut as the config's `input.stdin` says. From Kafka come the last messages, evenly from all partitions; no group is
-joined, nothing is committed.
-Exit codes: 0 all came through or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
-pub struct Try {
+Shows each message with its outcome in a real guest: its results, `dropped`, or the failure. Lines are cut as the
+config's `input.stdin` says. From Kafka it reads the last messages, evenly from all partitions, joins no group and
+commits nothing.
+Exit codes: 0 all succeeded or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
+pub(super) struct Try {
     /// The pipeline's config file
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// Read messages from a file, one a line; without --from-file and --from-kafka, from standard input
+    /// Read messages from a file, one per line; without --from-file and --from-kafka, from standard input
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// Read the last messages of a topic, or of those of the config's own Kafka input
+    /// Read the last messages of a topic, or of the topics of the config's own Kafka input
     #[arg(long, value_name = "TOPIC", num_args = 0..=1, conflicts_with = "from_file")]
     from_kafka: Option<Option<String>>,
-    /// Most messages
+    /// Limit on the number of messages
     #[arg(long, value_name = "N", default_value_t = 10)]
     count: u64,
     /// Show each message as a line of JSON, with payloads in full
@@ -57,18 +57,18 @@ pub struct Try {
     connect_timeout: Duration,
 }
 
-/// How many there were of each kind.
+/// Number of messages of each kind.
 #[derive(Debug, Default)]
 struct Totals {
     all: u64,
     dropped: u64,
     failed: u64,
-    /// There may have been more: they could not be read.
+    /// Whether there may have been more messages, which could not be read.
     broken: bool,
 }
 
 impl Try {
-    pub fn execute(self) -> u8 {
+    pub(super) fn execute(self) -> u8 {
         let style = if self.json {
             Style::Json
         } else {
@@ -97,7 +97,7 @@ impl Try {
         }
     }
 
-    /// Shows all; or gives the exit code, when why was told.
+    /// Shows all messages. Returns the exit code if there was an error, which has been reported.
     fn show(&self, style: Style) -> Result<Totals, u8> {
         let told = |problems| {
             report::diagnostics(&problems);
@@ -112,7 +112,7 @@ impl Try {
         config.input = self
             .input(&config)
             .map_err(|problem| told(problem.into()))?;
-        // Nothing is written, so nothing is asked of where it would go.
+        // Nothing is written, so the outputs are not checked.
         config.output = OutputConfig::Drop;
         config.dead_letter = None;
         let complained =
@@ -131,7 +131,7 @@ impl Try {
             }
         })?;
         let shown = tryout::with(&config, async |tryout| {
-            // Before anything is read: a script that cannot start is told at once.
+            // First, so that a script that cannot start is reported before anything is read.
             tryout.guest().await?;
             let mut totals = Totals::default();
             loop {
@@ -156,7 +156,7 @@ impl Try {
         shown.map_err(|Refused| MISUSED)
     }
 
-    /// Where the samples are from, as an input.
+    /// Returns the source of the messages as an input.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
             return Ok(InputConfig::Stdin(match &config.input {
@@ -193,7 +193,7 @@ impl Try {
             }
         };
         if let Some(topic) = topic {
-            // What the config writes as dead letters is read as such, as `nerodia replay` does.
+            // The topic to which the config writes dead letters is read as dead letters, as in `nerodia replay`.
             kafka.letters = matches!(&config.dead_letter,
                 Some(OutputConfig::Kafka(letters)) if letters.topic == *topic);
             kafka.topics = vec![topic.clone()];

@@ -1,4 +1,4 @@
-//! A guest to try messages in, one by one, outside of any pipeline.
+//! Guest in which messages are tried one by one, without a pipeline.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use crate::message::ack::AckSink;
 use crate::message::budget::MemoryBudget;
 use crate::message::{Batch, Lane, Message, Slice};
 
-/// What is wrong was told.
+/// Error that has already been reported.
 #[derive(Debug)]
-pub struct Refused;
+pub(super) struct Refused;
 
 /// One guest that runs one message after the other.
-pub struct TryOut {
+pub(super) struct TryOut {
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
 }
 
-/// Does `work` with a tryout for the scripts of `config`; tells what goes wrong.
+/// Runs `work` with a guest for the scripts of `config`, and reports errors.
 ///
 /// # Errors
 /// If the runtime cannot be used, or `work` fails.
-pub fn with<T>(
+pub(super) fn with<T>(
     config: &Config,
     work: impl AsyncFnOnce(&mut TryOut) -> anyhow::Result<T>,
 ) -> Result<T, Refused> {
@@ -38,7 +38,7 @@ pub fn with<T>(
         Refused
     })?;
     let spec = scripts::spec(config, Arc::new(runtime));
-    // Guests are actors.
+    // Guests are actors, so they need a system.
     let done = System::new().block_on(async {
         let mut tryout = TryOut { spec, guest: None };
         work(&mut tryout).await
@@ -53,11 +53,11 @@ pub fn with<T>(
 }
 
 impl TryOut {
-    /// Runs `message`, in a fresh guest if the one before died. What it was run as comes back with what became of it.
+    /// Runs `message`, in a fresh guest if the one before died. Returns the batch in which it ran, and its outcome.
     ///
     /// # Errors
     /// If no guest can start.
-    pub async fn run(
+    pub(super) async fn run(
         &mut self,
         lane: Arc<Lane>,
         message: Message,
@@ -79,11 +79,12 @@ impl TryOut {
         Ok((batch, executed))
     }
 
-    /// The guest, started if there is none. Without any message, it tells whether the scripts can start.
+    /// Returns the guest, which is started if there is none. Without any message, this shows whether the scripts can
+    /// start.
     ///
     /// # Errors
-    /// If it cannot start.
-    pub async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
+    /// If the guest cannot start.
+    pub(super) async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
         if let Some(guest) = &self.guest {
             return Ok(guest.clone());
         }

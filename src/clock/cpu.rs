@@ -2,13 +2,13 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Processor time that the process has used.
-pub fn process_seconds() -> f64 {
+/// Returns the processor time that the process has used.
+pub(crate) fn process_seconds() -> f64 {
     seconds(ClockId::ProcessCPUTime)
 }
 
-/// Processor time that the calling thread has used.
-pub fn thread_seconds() -> f64 {
+/// Returns the processor time that the calling thread has used.
+pub(crate) fn thread_seconds() -> f64 {
     if cfg!(feature = "uncounted") {
         return 0.0;
     }

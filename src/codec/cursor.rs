@@ -1,14 +1,13 @@
-//! Steps through a frame: bytes, lengths, type codes, and the table of references.
+//! Cursor in a frame: reads bytes, lengths, type codes, and the table of references.
 //!
-//! Every read of the frame is here, and checked.
+//! All reads of the frame are in this file, and are checked.
 //!
 //! # References
 //!
-//! CPython writes each object that more than one thing refers to with `FLAG_REF`, and `r` with its
-//! index when it comes again: interned strings, small integers and constant tuples, but also
-//! whatever a script shares. No object is built here, so the table holds where each one starts, and
-//! a reference is followed by reading there again. The first pass over an object enters it in the
-//! table; a repeat must not.
+//! CPython writes each object to which more than one thing refers with `FLAG_REF`, and `r` with its index when the
+//! object comes again: interned strings, small integers and constant tuples, but also everything that a script shares.
+//! No object is built here, so the table holds where each one starts, and a reference is followed by reading there
+//! again. The first pass over an object enters it in the table; a repeated pass must not.
 
 use super::decode::Reader;
 use super::error::FrameError;
@@ -18,12 +17,12 @@ use super::wire::{ELLIPSIS, FALSE, FLAG_REF, NONE, NULL, REF, STOP_ITERATION, TR
 /// Index of an object that is not in the table of references.
 pub(super) const NO_REF: u32 = u32::MAX;
 
-/// An entry in the table of references.
+/// Entry in the table of references.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reference {
-    /// Where the object's type code stands.
+    /// Position of the object's type code.
     pub(super) at: u32,
-    /// Being written at this moment: a reference to it would never end.
+    /// Whether the object is being written now: a reference to it would never end.
     pub(super) active: bool,
 }
 
@@ -61,7 +60,7 @@ impl<'a> Reader<'a, '_> {
         Ok(index)
     }
 
-    /// Reads the index of a reference; it is valid.
+    /// Reads the index of a reference, and checks that it is valid.
     #[inline]
     pub(super) fn index(&mut self) -> Result<usize, FrameError> {
         let index = u32::from_le_bytes(self.array()?) as usize;
@@ -72,7 +71,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Goes to where an object of the table starts and reads its type code.
+    /// Moves to the start of an object of the table and reads its type code.
     pub(super) fn jump(&mut self, index: usize) -> Result<u8, FrameError> {
         self.pos = self.scratch.refs[index].at as usize;
         Ok(self.byte()? & !FLAG_REF)
@@ -139,7 +138,7 @@ impl<'a> Reader<'a, '_> {
         self.take(length)
     }
 
-    /// Reads the content of a long integer: whether it is negative, and its digits.
+    /// Reads the content of a long integer. Returns whether it is negative, and its digits.
     pub(super) fn long(&mut self) -> Result<(bool, &'a [u8]), FrameError> {
         let count = self.i32()?;
         let digits = self.take((count.unsigned_abs() as usize).saturating_mul(2))?;

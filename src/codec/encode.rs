@@ -1,7 +1,7 @@
 //! Request bodies: JSON payloads as marshal objects.
 //!
-//! A payload is written as its value if it is JSON, else as text or bytes. What was begun and turns
-//! out to be none is taken back without a trace.
+//! A payload is written as its value if it is JSON, else as text or bytes. The output of a payload that turned out not
+//! to be JSON is discarded.
 
 use std::mem;
 
@@ -13,19 +13,19 @@ use super::number;
 use super::objects::{write_head, write_str};
 use super::wire::{BYTES, LIST, MAX_LEN, NONE, SMALL_TUPLE, TUPLE};
 
-/// What a payload was, and so what [`Encoder::payload`] wrote for it.
+/// Kind of a payload, which decides what [`Encoder::payload`] writes for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload {
     /// JSON: its value.
     Json,
     /// Empty: `None`.
     Empty,
-    /// UTF-8 but no JSON: the text as `str`.
+    /// UTF-8 but not JSON: the text as `str`.
     Text,
     /// Not UTF-8: the payload as `bytes`.
     Bytes,
-    /// JSON with a lone surrogate (`"\ud800"`), which Python can hold and Rust cannot: the text as
-    /// `str`, for the guest to parse with `json.loads`.
+    /// JSON with a lone surrogate (`"\ud800"`), which Python can hold and Rust cannot: the text as `str`, which the
+    /// guest parses with `json.loads`.
     Deferred,
     /// JSON nested deeper than the limit: `None` was written, and the message must fail.
     TooDeep,
@@ -34,24 +34,24 @@ pub enum Payload {
     TooBig,
 }
 
-/// Writes one request body. Made once and [cleared](Encoder::clear) for each frame: it keeps its
+/// Writer of request bodies. It is made once and [cleared](Encoder::clear) for each frame, so that it keeps its
 /// allocations.
 #[derive(Debug)]
 pub struct Encoder {
     pub(super) out: Vec<u8>,
     pub(super) keys: KeyTable,
-    /// Containers around the current value, outermost first.
+    /// Containers around the current value, the outermost first.
     pub(super) open: Vec<Open>,
-    /// Where `jiter` unescapes strings.
+    /// Buffer in which `jiter` unescapes strings.
     tape: Vec<u8>,
     pub(super) max_depth: usize,
 }
 
 impl Encoder {
-    /// An encoder for payloads nested at most `max_depth` deep (a scalar is 0 deep, `[]` is 1).
+    /// Creates an encoder for payloads with a nesting of at most `max_depth` (a scalar has depth 0, `[]` has depth 1).
     ///
-    /// The guest's loader refuses more than 1500 levels under WASI, those around the payload
-    /// included; stay well below, for its stack is small.
+    /// The guest's loader refuses more than 1500 levels under WASI, including those around the payload; `max_depth`
+    /// must stay well below that, because its stack is small.
     #[must_use]
     pub fn new(max_depth: usize) -> Self {
         Self {
@@ -63,24 +63,24 @@ impl Encoder {
         }
     }
 
-    /// Begins a new frame: forgets all that was written.
+    /// Begins a new frame: discards everything that was written.
     pub fn clear(&mut self) {
         self.rollback((0, 0));
     }
 
-    /// The frame so far.
+    /// Returns the frame so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.out
     }
 
-    /// Length of the frame so far.
+    /// Returns the length of the frame so far.
     #[must_use]
     pub fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// Whether nothing was written.
+    /// Returns whether nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
@@ -125,11 +125,11 @@ impl Encoder {
         self.out.extend_from_slice(b);
     }
 
-    /// Writes one message payload as one object, whatever it holds.
+    /// Writes one message payload as one object, whatever it contains.
     ///
-    /// JSON is RFC 8259: `NaN` and `Infinity` are not, so a payload with them is text. As in
-    /// Python, a byte order mark before JSON is skipped, `-0` is the integer 0, a float beyond the
-    /// range of doubles is an infinity, and the last of several equal keys wins.
+    /// JSON is that of RFC 8259: `NaN` and `Infinity` do not belong to it, so a payload with them is text. As in
+    /// Python, a byte order mark before JSON is skipped, `-0` is the integer 0, a float beyond the range of doubles is
+    /// an infinity, and the last of several equal keys wins.
     pub fn payload(&mut self, payload: &[u8]) -> Payload {
         if payload.is_empty() {
             self.none();
@@ -139,7 +139,7 @@ impl Encoder {
             self.none();
             return Payload::TooBig;
         }
-        // `json.loads(bytes)` takes a mark too, and some producers write one.
+        // `json.loads(bytes)` accepts a mark too, and some producers write one.
         let json = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
         let mark = (self.out.len(), self.keys.len());
         let error = match self.document(json) {
@@ -168,7 +168,7 @@ impl Encoder {
         }
     }
 
-    /// Leaves a payload to the guest if, but for lone surrogates, it is JSON.
+    /// Leaves a payload to the guest if it is JSON except for lone surrogates.
     #[cold]
     fn defer(&mut self, json: &[u8]) -> Option<Payload> {
         let mark = (self.out.len(), self.keys.len());
@@ -200,8 +200,8 @@ impl Encoder {
         }
     }
 
-    /// Takes back what was written since the output and the key table had these lengths. Keys
-    /// first written in the part that goes must not be referred to any more.
+    /// Removes what was written since the output and the key table had these lengths. Later output must not refer to
+    /// keys that were first written in the removed part.
     fn rollback(&mut self, (len, keys): (usize, usize)) {
         self.out.truncate(len);
         self.keys.rollback(keys);

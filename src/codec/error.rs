@@ -1,38 +1,38 @@
 //! Two kinds of failure that must never be confused.
 //!
-//! An [`OutputError`] concerns one value: that message fails, the rest of the frame is sound. A
-//! [`FrameError`] means the guest did not speak the protocol: nothing of the frame can be trusted.
-//! [`Reader::value`](super::Reader::value) returns the first inside the second's `Ok`, so `?` takes
-//! care of the frame and leaves the value to be matched.
+//! An [`OutputError`] concerns one value: its message fails, and the rest of the frame is intact. A [`FrameError`]
+//! means that the guest broke the protocol: nothing of the frame can be trusted.
+//! [`Reader::value`](super::Reader::value) returns the first inside the second's `Ok`, so `?` handles the frame's error
+//! and leaves the value's to a match.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Bytes from the guest that are no marshal data, or not of the expected shape.
+/// Error of bytes from the guest that are not marshal data, or do not have the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed frame at byte {offset}: {reason}")]
 pub struct FrameError {
-    /// Where in the frame.
+    /// Position in the frame.
     pub offset: usize,
-    /// What is wrong there.
+    /// Description of the error.
     pub reason: &'static str,
 }
 
-/// Why a Python value cannot leave as JSON.
+/// Kind of reason why a Python value cannot be written as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputErrorKind {
-    /// A value or key of a type that JSON does not have.
+    /// Value or key of a type that JSON does not have.
     TypeError,
-    /// NaN, an infinity, a circular reference or an integer of too many digits.
+    /// NaN, an infinity, a circular reference, or an integer with too many digits.
     ValueError,
-    /// Nested too deeply.
+    /// Value that is nested too deeply.
     RecursionError,
-    /// Longer than the limit for one output.
+    /// Value that is longer than the limit for one output.
     OutputTooLarge,
 }
 
 impl fmt::Display for OutputErrorKind {
-    /// The name as Python would print it.
+    /// Writes the name as Python would print it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TypeError => "TypeError",
@@ -43,13 +43,13 @@ impl fmt::Display for OutputErrorKind {
     }
 }
 
-/// A Python value that cannot leave as JSON, in the words of `json.dumps(…, allow_nan=False)`.
+/// Error of a Python value that cannot be written as JSON, in the words of `json.dumps(…, allow_nan=False)`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct OutputError {
-    /// The exception that Python would raise.
+    /// Exception that Python would raise.
     pub kind: OutputErrorKind,
-    /// Its message.
+    /// Message of the exception.
     pub message: Cow<'static, str>,
 }
 
@@ -109,8 +109,8 @@ impl OutputError {
     }
 }
 
-/// Either failure, while a value is being written. Boxed, since it is returned much more often
-/// than it occurs.
+/// Failure of either kind while a value is being written. Boxed, since the result type is returned much more often than
+/// a failure occurs.
 #[derive(Debug)]
 pub(super) enum Stop {
     Frame(Box<FrameError>),

@@ -1,8 +1,7 @@
-//! Object keys shared across a batch.
+//! Object keys that the documents of a batch share.
 //!
-//! The documents of a batch mostly have the same keys. The first appearance of a key carries
-//! `FLAG_REF`, later ones are five bytes that name it, and the guest makes one string of it, whose
-//! hash it computes once.
+//! The documents of a batch usually have the same keys. The first appearance of a key carries `FLAG_REF`, later ones
+//! are five bytes that refer to it, and the guest makes one string of it, whose hash it computes once.
 
 use std::hash::Hasher;
 
@@ -10,43 +9,43 @@ use rustc_hash::FxHasher;
 
 /// Slots of the table; a power of two.
 const SLOTS: usize = 4096;
-/// Most keys shared in one frame. Half the slots, so that probes stay short.
+/// Most keys that are shared in one frame: half of the slots, so that probes stay short.
 const MAX_KEYS: usize = SLOTS / 2;
-/// Longest key shared: one length byte.
+/// Longest key that is shared: its length is one byte.
 const MAX_KEY_LEN: usize = 255;
-/// How many slots a key may take. A bound, not a search to the end: whoever makes keys collide on
-/// purpose only makes them travel unshared, and lookups cost the same.
+/// Most slots that a key may try. This is a bound and not a search to the end: keys that collide on purpose are only
+/// written unshared, and lookups cost the same.
 const PROBES: usize = 4;
 
-/// What to write for a key.
+/// Decision how to write a key.
 pub(super) enum Lookup {
-    /// Seen before: its index in the guest's table of references.
+    /// The key was written before: its index in the guest's table of references.
     Known(u32),
-    /// New, and now in the table: must be written with `FLAG_REF`, at the end of the output.
+    /// The key is new, and now in the table: it must be written with `FLAG_REF`, at the end of the output.
     New,
-    /// Travels unshared.
+    /// The key is written unshared.
     Unshared,
 }
 
-/// The keys written so far in this frame, in the order of the guest's table of references.
+/// Keys written so far in this frame, in the order of the guest's table of references.
 ///
-/// Only keys are ever written with `FLAG_REF`, so an entry's place here *is* its index there.
+/// Only keys are ever written with `FLAG_REF`, so an entry's index here *is* its index in the guest's table.
 #[derive(Debug)]
 pub(super) struct KeyTable {
     entries: Vec<Entry>,
-    /// Index of the key looked up last.
+    /// Index of the key that was looked up last.
     last: u16,
-    /// Index into `entries` plus one; zero is empty.
+    /// Indexes into `entries` plus one; zero is an empty slot.
     slots: Box<[u16; SLOTS]>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Where the key's text stands in the output.
+    /// Position of the key's text in the output.
     at: u32,
     len: u8,
     slot: u16,
-    /// Index of the key that came after this one the last time: a good guess at what comes now.
+    /// Index of the key that came after this one the last time, which is probably the next key.
     next: u16,
 }
 
@@ -59,26 +58,25 @@ impl KeyTable {
         }
     }
 
-    /// Number of keys, to return to with [`KeyTable::rollback`].
+    /// Returns the number of keys, to return to with [`KeyTable::rollback`].
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Forgets all keys but the first `len`.
+    /// Removes all keys except the first `len`.
     ///
-    /// Entries leave in the reverse of the order they came, so no probe that is still needed has
-    /// ever passed over a slot that is emptied here.
+    /// Entries are removed in the reverse order of their arrival, so no probe that is still needed has ever passed a
+    /// slot that is emptied here.
     pub(super) fn rollback(&mut self, len: usize) {
         for entry in self.entries.drain(len..) {
             self.slots[usize::from(entry.slot)] = 0;
         }
     }
 
-    /// Looks `key` up among those in `out`, and enters it if there is room. If it is new, it must
-    /// be written next.
+    /// Looks `key` up among those in `out`, and enters it if there is space. If it is new, it must be written next.
     #[inline]
     pub(super) fn lookup(&mut self, key: &str, out: &[u8]) -> Lookup {
-        // Documents of one kind have their keys in one order, so the guess is mostly right.
+        // Documents of one kind have their keys in one order, so the guess is usually right.
         if let Some(last) = self.entries.get(usize::from(self.last))
             && self.is_entry(last.next, key, out)
         {
@@ -116,7 +114,7 @@ impl KeyTable {
         })
     }
 
-    /// Notes which key came after which.
+    /// Notes that this key came after the last one.
     fn follows(&mut self, index: u16) {
         if let Some(last) = self.entries.get_mut(usize::from(self.last)) {
             last.next = index;
@@ -125,7 +123,7 @@ impl KeyTable {
     }
 
     fn enter(&mut self, key: &str, slot: usize, end: usize) -> Lookup {
-        // Its text comes after the type code and a length of one byte, or four if not ASCII.
+        // The text comes after the type code and a length of one byte, or of four if the key is not ASCII.
         let at = end + if key.is_ascii() { 2 } else { 5 };
         let (Ok(at), Ok(len)) = (u32::try_from(at), u8::try_from(key.len())) else {
             return Lookup::Unshared;

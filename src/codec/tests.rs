@@ -9,14 +9,14 @@ use super::{Encoder, OutputErrorKind, Payload, Reader, Scratch, Top};
 
 const MAX_DEPTH: usize = 200;
 
-/// One payload as a frame of its own.
+/// Returns the frame of one payload.
 fn encode(payload: impl AsRef<[u8]>) -> (Payload, Vec<u8>) {
     let mut encoder = Encoder::new(MAX_DEPTH);
     let kind = encoder.payload(payload.as_ref());
     (kind, encoder.as_bytes().to_vec())
 }
 
-/// The only value of a frame.
+/// Returns the only value of a frame.
 fn decode(frame: &[u8]) -> Result<(Top, String), (OutputErrorKind, String)> {
     let mut scratch = Scratch::default();
     let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);

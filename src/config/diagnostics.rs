@@ -1,6 +1,7 @@
 //! Problems in what a user wrote, shown as rustc shows them: what, where, the line, what to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -8,7 +9,7 @@ use super::source::Location;
 
 /// Whether a problem keeps the pipeline from running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It cannot run.
     Error,
     /// It runs, perhaps not as meant.
@@ -16,18 +17,8 @@ pub enum Severity {
 }
 
 /// One problem, with its place and what to do about it.
-///
-/// ```
-/// use nerodia::config::{Diagnostic, SourceText};
-///
-/// let source = SourceText::file("sum.yaml", "guests: { min: 9 }");
-/// let problem = Diagnostic::error("`guests.min` is 9, more than there may be guests")
-///     .at(source.location(1, 16, 1))
-///     .help("raise `pipeline.threads`");
-/// assert!(problem.to_string().contains("--> sum.yaml:1:16"));
-/// ```
 #[derive(Clone, Debug)]
-pub struct Diagnostic {
+pub(crate) struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong.
@@ -42,12 +33,12 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A problem that keeps the pipeline from running.
-    pub fn error(message: impl Into<String>) -> Self {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message.into())
     }
 
     /// Something worth knowing.
-    pub fn warning(message: impl Into<String>) -> Self {
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message.into())
     }
 
@@ -63,91 +54,69 @@ impl Diagnostic {
 
     /// Says where it is.
     #[must_use]
-    pub fn at(mut self, location: impl Into<Option<Location>>) -> Self {
+    pub(crate) fn at(mut self, location: impl Into<Option<Location>>) -> Self {
         self.location = location.into();
         self
     }
 
     /// Says what to do.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Shows one more place, with what it is.
     #[must_use]
-    pub fn related(mut self, location: Location, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, location: Location, label: impl Into<String>) -> Self {
         self.related.push((location, label.into()));
         self
     }
 
     /// The text to print, without a final newline; `colour` for terminals.
-    pub fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_title(level.primary_title(&self.message));
-        if let Some(location) = &self.location {
-            group = self.place(group, location);
-        }
-        for (location, label) in &self.related {
-            // Those in the same text stand beside the main one, see `place`.
-            if !self.beside(location) {
-                group = snippet(group, location, AnnotationKind::Context, Some(label), &[]);
-            }
+        let main = self.location.iter();
+        let main = main.map(|at| (at, AnnotationKind::Primary, None));
+        let related = self.related.iter();
+        let related = related.map(|(at, what)| (at, AnnotationKind::Context, Some(what.as_str())));
+        let mut places: Vec<Place<'_>> = main.chain(related).collect();
+        while let Some((first, ..)) = places.first() {
+            // Those in one text are shown beside each other.
+            let source = Arc::clone(first.source());
+            let beside = |(at, ..): &Place<'_>| Arc::ptr_eq(at.source(), &source);
+            let (here, elsewhere) = places.into_iter().partition(beside);
+            group = snippet(group, here);
+            places = elsewhere;
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
+        let renderer = match colour {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
         };
         renderer.render(&[group])
     }
-
-    fn place<'a>(&'a self, group: Group<'a>, location: &'a Location) -> Group<'a> {
-        let beside: Vec<_> = self
-            .related
-            .iter()
-            .filter(|(other, _)| self.beside(other))
-            .collect();
-        snippet(group, location, AnnotationKind::Primary, None, &beside)
-    }
-
-    fn beside(&self, other: &Location) -> bool {
-        self.location.as_ref().is_some_and(|main| {
-            std::sync::Arc::ptr_eq(main.source(), other.source()) && !other.source().is_argument()
-        })
-    }
 }
 
-fn snippet<'a>(
-    group: Group<'a>,
-    location: &'a Location,
-    kind: AnnotationKind,
-    label: Option<&'a str>,
-    beside: &[&'a (Location, String)],
-) -> Group<'a> {
-    if location.source().is_argument() {
-        return group.element(Origin::path(location.file()));
+/// A place to show, how, and what it is.
+type Place<'a> = (&'a Location, AnnotationKind, Option<&'a str>);
+
+/// Shows places in one text.
+fn snippet<'a>(group: Group<'a>, places: Vec<Place<'a>>) -> Group<'a> {
+    let source = places[0].0.source();
+    if source.is_argument() {
+        return group.element(Origin::path(source.name()));
     }
-    let mut annotations = vec![kind.span(location.range_shown()).label(label)];
-    for (other, label) in beside {
-        annotations.push(
-            AnnotationKind::Context
-                .span(other.range_shown())
-                .label(label.as_str()),
-        );
-    }
-    group.element(
-        Snippet::source(location.source().shown())
-            .path(location.file())
-            .annotations(annotations),
-    )
+    let places = places.into_iter();
+    let annotations = places.map(|(at, kind, label)| kind.span(at.range_shown()).label(label));
+    let snippet = Snippet::source(source.shown()).path(source.name());
+    group.element(snippet.annotations(annotations))
 }
 
 /// As [`Diagnostic::render`] without colour.
@@ -159,38 +128,29 @@ impl fmt::Display for Diagnostic {
 
 /// All problems found at once.
 #[derive(Clone, Debug, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub(crate) struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Adds one.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Each, in the order of the text.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
-    }
-
     /// Whether one of them keeps the pipeline from running.
-    pub fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.iter().any(|one| one.severity == Severity::Error)
     }
 
     /// The text to print, an empty line between problems, without a final newline.
-    pub fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let texts: Vec<_> = self.iter().map(|one| one.render(colour)).collect();
         texts.join("\n\n")
+    }
+
+    /// Those that keep the pipeline from running.
+    pub(super) fn into_errors(mut self) -> Self {
+        self.0.retain(|one| one.severity == Severity::Error);
+        self
     }
 
     /// Puts them in the order of the text, so that one reads them beside the file.
@@ -234,17 +194,11 @@ impl IntoIterator for Diagnostics {
     }
 }
 
-impl<'a> IntoIterator for &'a Diagnostics {
-    type Item = &'a Diagnostic;
-    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+/// In the order of the text.
+impl std::ops::Deref for Diagnostics {
+    type Target = [Diagnostic];
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl FromIterator<Diagnostic> for Diagnostics {
-    fn from_iter<T: IntoIterator<Item = Diagnostic>>(iter: T) -> Self {
-        Self(iter.into_iter().collect())
+    fn deref(&self) -> &[Diagnostic] {
+        &self.0
     }
 }

@@ -100,6 +100,29 @@ fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
     out
 }
 
+/// The text as it has to be written so that no variable is put in. `${{NAME}}` itself cannot be written.
+pub(super) fn escape(text: &str) -> String {
+    let expressions = Expressions::of(text);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (start, _) in text.match_indices("${") {
+        if start >= at
+            && let Some(length) = expressions.length_at(start)
+        {
+            let expression = &text[start + 1..start + length];
+            out.push_str(&text[at..start]);
+            out.push_str(&format!("${{{expression}}}"));
+            at = start + length;
+        }
+    }
+    out + &text[at..]
+}
+
+/// Whether a text is made of variables alone, without defaults or text around them.
+pub(super) fn is_variables(text: &str) -> bool {
+    text.contains("${") && expand(text, &|_| None, &mut Vec::new()).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +162,13 @@ mod tests {
             ("${A${A}", "${A1"),
         ] {
             assert_eq!(expanded(text), (expected.to_owned(), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_comes_back() {
+        for text in ["", "a", "${A}", "x${A}y${B:${C}}", "$A ${ ${é}"] {
+            assert_eq!(expanded(&escape(text)), (text.to_owned(), vec![]), "{text}");
         }
     }
 

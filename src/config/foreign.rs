@@ -1,22 +1,11 @@
 //! What Bento has and Nerodia has not: better told by name than as an unknown field.
 
 use super::diagnostics::Diagnostic;
-use super::tree::segments;
-
-/// What a mapping's fields are the names of, if they are.
-pub(super) fn component(pointer: &str) -> Option<&'static str> {
-    match pointer {
-        "/input" => Some("input"),
-        "/output" | "/dead_letter" => Some("output"),
-        "/input/stdin/scanner" => Some("scanner"),
-        _ => None,
-    }
-}
+use super::tree::FieldPath;
 
 /// The problem with a field that is Bento's, or a natural guess.
-pub(super) fn explain(pointer: &str, field: &str) -> Option<Diagnostic> {
-    let parents: Vec<_> = segments(pointer).collect();
-    let parents: Vec<_> = parents.iter().map(String::as_str).collect();
+pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
+    let parents = within.names();
     let (message, help) = match (parents.as_slice(), field) {
         (["pipeline", "processors", _], name) => {
             // A slip in the one name there is stays a slip.
@@ -89,8 +78,7 @@ pub(super) fn explain(pointer: &str, field: &str) -> Option<Diagnostic> {
 }
 
 /// What to do about a choice that is Bento's alone.
-pub(super) fn choice(pointer: &str, written: &str) -> Option<&'static str> {
-    let field = pointer.rsplit('/').next()?;
+pub(super) fn choice(field: &str, written: &str) -> Option<&'static str> {
     Some(match (field, written) {
         ("partitioner", "manual") => "write the partition itself as `partition`",
         ("partitioner", "round_robin") => "write `random`, which spreads messages as evenly",
@@ -98,5 +86,17 @@ pub(super) fn choice(pointer: &str, written: &str) -> Option<&'static str> {
             "this engine has `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`"
         }
         _ => return None,
+    })
+}
+
+/// The problem with a time that is written as Bento's cron has it. `@every 1s` is no more than a duration.
+pub(super) fn cron(text: &str) -> Option<Diagnostic> {
+    let written = text.trim();
+    let is_cron = written.split_whitespace().count() >= 5
+        || (written.starts_with('@') && !written.starts_with("@every "));
+    is_cron.then(|| {
+        let message = format!("`{written}` is a cron expression, which this engine does not run");
+        Diagnostic::error(message)
+            .help("write the time between two batches, for example `interval: 1m`")
     })
 }

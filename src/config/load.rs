@@ -4,22 +4,25 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Deserialize as _;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::model::{Config, InputConfig};
 use super::source::SourceText;
 use super::tree::{Data, Node, parse};
-use super::{env, overrides, raw, secrets, shape, validate};
+use super::validate::validate;
+use super::walk::walk;
+use super::{env, overrides, print, raw, secrets};
 
 /// Where a config comes from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// A file; scripts named in it are found from its folder.
     File(PathBuf),
     /// Text read from standard input (`-c -`), which then cannot be the pipeline's input as well.
     Stdin(String),
     /// Text from elsewhere, shown under a name.
+    #[cfg(any(test, feature = "fuzzing"))]
     Inline {
         /// The name in messages.
         name: String,
@@ -28,9 +31,31 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The tree of its text, and the folder that paths in it are relative to.
+    fn tree(self) -> Result<(Node, PathBuf), Diagnostics> {
+        let (text, base) = match self {
+            Self::File(path) => {
+                let text = read(&path).map_err(|problem| match problem.location {
+                    Some(_) => problem,
+                    None => {
+                        Diagnostic::error(format!("cannot read the config: {}", problem.message))
+                            .help("`nerodia eval 'root = this'` runs a script without a config")
+                    }
+                })?;
+                (text, path.parent().map(Path::to_owned).unwrap_or_default())
+            }
+            Self::Stdin(text) => (SourceText::file("<stdin>", text), PathBuf::new()),
+            #[cfg(any(test, feature = "fuzzing"))]
+            Self::Inline { name, text } => (SourceText::file(name, text), PathBuf::new()),
+        };
+        Ok((root(&text)?, base))
+    }
+}
+
 /// A config, and what is worth knowing about it.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The config.
     pub config: Config,
     /// Fields without effect and the like.
@@ -46,27 +71,14 @@ impl Config {
     ///
     /// All problems at once, in the order of the text. Only malformed YAML is told alone: behind
     /// it nothing can be trusted.
-    pub fn load(
+    pub(crate) fn load(
         source: Source,
         overrides: &[String],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, Diagnostics> {
         let from_stdin = matches!(source, Source::Stdin(_));
-        let (text, base) = match source {
-            Source::File(path) => {
-                let text = read(&path).map_err(|problem| match problem.location {
-                    Some(_) => problem,
-                    None => {
-                        Diagnostic::error(format!("cannot read the config: {}", problem.message))
-                            .help("`nerodia eval 'root = this'` runs a script without a config")
-                    }
-                })?;
-                (text, path.parent().map(Path::to_owned).unwrap_or_default())
-            }
-            Source::Stdin(text) => (SourceText::file("<stdin>", text), PathBuf::new()),
-            Source::Inline { name, text } => (SourceText::file(name, text), PathBuf::new()),
-        };
-        let loaded = resolve(root(&text)?, &base, overrides, env)?;
+        let (root, base) = source.tree()?;
+        let loaded = resolve(root, &base, overrides, env)?;
         if from_stdin && matches!(loaded.config.input, InputConfig::Stdin(_)) {
             let problem =
                 Diagnostic::error("standard input cannot be both the config and the input");
@@ -77,6 +89,22 @@ impl Config {
         Ok(loaded)
     }
 
+    /// A config as it takes effect, as YAML: with all defaults, the variables and `overrides`, without secrets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub(crate) fn print(
+        source: Source,
+        overrides: &[String],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String, Diagnostics> {
+        let (mut root, base) = source.tree()?;
+        resolve(root.clone(), &base, overrides, env)?;
+        change(&mut root, overrides, env);
+        Ok(print::print(&root))
+    }
+
     /// The config of `nerodia eval`: one script from standard input to standard output.
     ///
     /// Places in the script are `<eval>:line:column`; an import is told as `--import NAME`.
@@ -84,7 +112,7 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::load`].
-    pub fn for_script(
+    pub(crate) fn for_script(
         script: &str,
         imports: &[String],
         overrides: &[String],
@@ -119,53 +147,38 @@ fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     Err(Diagnostic::error(message).at(root.at).help(help).into())
 }
 
+/// Puts in what does not stand in the text; tells what is wrong with that.
+fn change(root: &mut Node, overrides: &[String], env: env::Env<'_>) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    overrides::apply(root, overrides, &mut problems);
+    env::interpolate(root, env, &mut problems);
+    problems
+}
+
 fn resolve(
     mut root: Node,
     base: &Path,
     overrides: &[String],
     env: env::Env<'_>,
 ) -> Result<Loaded, Diagnostics> {
-    let mut problems = Diagnostics::default();
-    overrides::apply(&mut root, overrides, &mut problems);
-    env::interpolate(&mut root, env, &mut problems);
-    let mut data = root.to_json();
-    let mut doubtful = Vec::new();
-    for shape::Misshapen { pointer, problem } in shape::check(&root, &data) {
-        problems.push(problem);
-        // The rest is still worth checking: one run tells all that is wrong.
-        remove(&mut data, &pointer);
-        doubtful.push(pointer);
-    }
-    let loaded = match serde_json::from_value::<raw::Config>(data) {
-        Ok(raw) => validate::validate(raw, &root, base, &doubtful),
+    let mut problems = change(&mut root, overrides, env);
+    let walked = walk(&root, &mut problems);
+    let config = match raw::Config::deserialize(&walked.data) {
+        Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),
         // The schema let through what the type does not take: a bug of ours.
         Err(error) => {
             let message = format!("the config cannot be read: {error}");
-            Err(Diagnostic::error(message).at(root.at.clone()).into())
+            problems.push(Diagnostic::error(message).at(root.at.clone()));
+            None
         }
     };
-    match loaded {
-        Ok(loaded) if problems.is_empty() => return Ok(loaded),
-        Ok(_) => {}
-        Err(more) => problems.extend(more),
-    }
     problems.sort();
-    Err(problems)
-}
-
-/// Takes a field out; of a list all, so that the places of the others stay what they were.
-fn remove(data: &mut Value, pointer: &str) {
-    let Some((parent, field)) = pointer.rsplit_once('/') else {
-        *data = Value::Object(serde_json::Map::new());
-        return;
-    };
-    match data.pointer_mut(parent) {
-        Some(Value::Object(fields)) => {
-            fields.shift_remove(&field.replace("~1", "/").replace("~0", "~"));
-        }
-        Some(Value::Array(_)) => remove(data, parent),
-        // Gone already, with something around it.
-        _ => {}
+    match config {
+        Some(config) if !problems.has_errors() => Ok(Loaded {
+            config,
+            warnings: problems,
+        }),
+        _ => Err(problems.into_errors()),
     }
 }
 

@@ -1,31 +1,39 @@
 //! The config that cannot be wrong: what the engine is built from.
 //!
-//! Limits are in range, scripts are read, exactly one input and one output are chosen. What a
-//! field is for stands in `raw.rs`, where users meet it.
+//! Limits are in range, scripts are read, exactly one input and one output are chosen. Sections that need no more than
+//! that are written as they are used: their doc comments are the manual. The others are made from those in `raw`, where
+//! users meet them.
 
+mod case;
 mod kafka;
-mod tests;
+mod service;
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-pub use kafka::*;
-pub use tests::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use crate::guest::runtime::KNOWN as RUNTIMES;
+pub(crate) use case::*;
+pub(crate) use kafka::*;
+pub(crate) use service::*;
 
 use super::script::Stage;
-
-/// The runtimes that can be chosen; the first is the default.
-pub const RUNTIMES: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
+use super::section::section;
+use super::texts::{Parsed, Size, Span};
 
 /// A whole pipeline.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where messages come from.
     pub input: InputConfig,
     /// What happens to them.
     pub pipeline: PipelineConfig,
     /// Where results go.
     pub output: OutputConfig,
-    /// Where failed messages go; `None`: JSON lines on standard error, but a Kafka input stops.
+    /// Where failed messages go, if that is an output.
     pub dead_letter: Option<OutputConfig>,
     /// How often a result may come out. Exactly once only from Kafka to Kafka.
     pub delivery: DeliveryGuarantee,
@@ -41,9 +49,44 @@ pub struct Config {
     pub tests: Vec<TestCase>,
 }
 
+impl Config {
+    /// What becomes of a message that fails.
+    pub(crate) fn failure_policy(&self) -> FailurePolicy<'_> {
+        match (self.pipeline.on_error, &self.dead_letter, &self.input) {
+            (OnError::Drop, _, _) => FailurePolicy::Drop,
+            (OnError::DeadLetter, Some(output), _) => match self.delivery {
+                DeliveryGuarantee::AtLeastOnce => FailurePolicy::DeadLetters(output),
+                DeliveryGuarantee::ExactlyOnce => FailurePolicy::DeadLettersInTransaction(output),
+            },
+            // Nothing reads the standard error of a service, and the message can be read again.
+            (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
+                if kafka.extent == Extent::Endless =>
+            {
+                FailurePolicy::Stop
+            }
+            (OnError::DeadLetter, None, _) => FailurePolicy::Stderr,
+        }
+    }
+}
+
+/// What becomes of a message that fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum FailurePolicy<'a> {
+    /// It is dropped, as asked for by name.
+    Drop,
+    /// It goes to this output.
+    DeadLetters(&'a OutputConfig),
+    /// It goes to this output, in the transaction that has the results as well.
+    DeadLettersInTransaction(&'a OutputConfig),
+    /// It is written to standard error, as a line of JSON.
+    Stderr,
+    /// It ends the pipeline. Its position is not committed.
+    Stop,
+}
+
 /// Where messages come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum InputConfig {
+pub(crate) enum InputConfig {
     /// Lines of standard input.
     Stdin(StdinConfig),
     /// Messages made by a script or from a literal.
@@ -54,7 +97,7 @@ pub enum InputConfig {
 
 /// Lines of standard input.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StdinConfig {
+pub(crate) struct StdinConfig {
     /// The longest line in bytes; a longer one becomes a dead letter.
     pub max_line: usize,
     /// What ends a line; `None` for a newline, with or without a carriage return before it.
@@ -66,7 +109,7 @@ pub struct StdinConfig {
 
 /// Messages made here.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GenerateConfig {
+pub(crate) struct GenerateConfig {
     /// What a message is.
     pub source: GenerateSource,
     /// The time between two batches; zero for as fast as possible.
@@ -79,7 +122,7 @@ pub struct GenerateConfig {
 
 /// What `generate` makes messages of.
 #[derive(Clone, Debug, PartialEq)]
-pub enum GenerateSource {
+pub(crate) enum GenerateSource {
     /// The `root` of a script.
     Script(Stage),
     /// A literal as JSON text, with its numbers as they were written.
@@ -88,7 +131,7 @@ pub enum GenerateSource {
 
 /// What happens to messages.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PipelineConfig {
+pub(crate) struct PipelineConfig {
     /// The scripts, one after the other; at least one.
     pub stages: Vec<Stage>,
     /// The most guests; at least 1.
@@ -101,18 +144,22 @@ pub struct PipelineConfig {
     pub max_failures: Option<MaxFailures>,
 }
 
-/// How many messages may fail.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MaxFailures {
-    /// This share of them; at least 0, less than 1.
-    pub share: f64,
-    /// Of the last so many; at least 1.
-    pub of: usize,
+section! {
+    /// How many messages may fail.
+    #[derive(Copy)]
+    pub(crate) struct MaxFailures {
+        /// The share of messages that may fail, from 0 to less than 1.
+        share: f64 = 0.9,
+        /// Of how many messages, the last ones. The share is looked at when there are so many; a reload begins anew.
+        #[schemars(range(min = 1))]
+        of: usize = 1000,
+    }
 }
 
 /// What happens to a failed message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnError {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnError {
     /// It goes to the dead-letter output.
     DeadLetter,
     /// It is dropped, as asked for by name.
@@ -121,7 +168,7 @@ pub enum OnError {
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq)]
-pub enum OutputConfig {
+pub(crate) enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
     /// Nowhere.
@@ -130,129 +177,120 @@ pub enum OutputConfig {
     Kafka(Box<KafkaOutputConfig>),
 }
 
-/// Standard output.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StdoutConfig {
-    /// What follows each message.
-    pub codec: StdoutCodec,
+section! {
+    /// Standard output.
+    pub(crate) struct StdoutConfig {
+        /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X.
+        #[serde(with = "Parsed")]
+        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;")]
+        #[schemars(extend("x-reads" = "codec"))]
+        codec: StdoutCodec,
+    }
 }
 
 /// What follows each message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StdoutCodec {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StdoutCodec {
     /// A newline.
+    #[default]
     Lines,
     /// Nothing.
     AllBytes,
-    /// These bytes; never empty.
-    Delim(Vec<u8>),
+    /// This text; never empty.
+    Delim(String),
 }
 
 impl StdoutCodec {
     /// The bytes to write after each message.
-    pub fn terminator(&self) -> &[u8] {
+    pub(crate) fn terminator(&self) -> &[u8] {
         match self {
             Self::Lines => b"\n",
             Self::AllBytes => b"",
-            Self::Delim(bytes) => bytes,
+            Self::Delim(text) => text.as_bytes(),
         }
     }
 }
 
-/// The sandboxed interpreters and their limits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GuestsConfig {
-    /// One of [`RUNTIMES`].
-    pub runtime: String,
-    /// How few guests there may be; 0 is allowed, more than `max_guests` is not.
-    pub min: usize,
-    /// The memory of one guest, in bytes.
-    pub memory: u64,
-    /// The time for one message.
-    pub timeout: Duration,
-    /// The time to READY.
-    pub start_timeout: Duration,
-    /// How long an idle guest stays.
-    pub idle_timeout: Duration,
-    /// The most bytes of results of one message.
-    pub max_output: u64,
-    /// The most bytes of log of one message.
-    pub max_log: u64,
-    /// When a guest is replaced.
-    pub recycle: RecycleConfig,
+/// The error says what to write.
+impl FromStr for StdoutCodec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("delim:")) {
+            (_, Some(delimiter)) if !delimiter.is_empty() => Ok(Self::Delim(delimiter.into())),
+            ("lines", _) => Ok(Self::Lines),
+            // On a stream the two are one; Bento has both names.
+            ("all-bytes" | "append", _) => Ok(Self::AllBytes),
+            _ => Err("choose `lines`, `all-bytes`, or `delim:X` for X behind each message".into()),
+        }
+    }
 }
 
-/// When a guest is replaced by a fresh one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecycleConfig {
-    /// After so many messages.
-    pub after_messages: Option<u64>,
-    /// Once it holds more bytes than this.
-    pub memory: u64,
-}
-
-/// The web server.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpConfig {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// `host:port`.
-    pub address: String,
-    /// The config asks for it; else it is there only if its address is free.
-    pub asked: bool,
-    /// Whether failures are shown with the beginnings of their messages.
-    pub show_payloads: bool,
-    /// What who wants to change anything over HTTP has to know; without one, nobody may. Never empty.
-    pub token: Option<String>,
-}
-
-/// What is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoggerConfig {
-    /// The least important level logged.
-    pub level: LogLevel,
-    /// How lines are written.
-    pub format: LogFormat,
-}
-
-/// The least important level logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Nothing at all.
-    Off,
-    /// Data lost, or someone is needed.
-    Error,
-    /// It healed.
-    Warn,
-    /// What the engine does.
-    Info,
-    /// Why it does it.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl LogLevel {
-    /// As `tracing` and its filters spell it.
-    pub fn as_str(self) -> &'static str {
+impl fmt::Display for StdoutCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Off => "off",
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
+            Self::Lines => f.write_str("lines"),
+            Self::AllBytes => f.write_str("all-bytes"),
+            Self::Delim(text) => write!(f, "delim:{text}"),
         }
     }
 }
 
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
+section! {
+    /// The sandboxed Python interpreters.
+    pub(crate) struct GuestsConfig {
+        /// Which CPython they are made from; `nerodia runtime list` shows which are installed.
+        #[schemars(extend("enum" = RUNTIMES))]
+        runtime: String = RUNTIMES[0].into(),
+        /// How few guests there may be; with 0 the first message after a pause starts one. The most is
+        /// `pipeline.threads`.
+        min: usize = 1,
+        /// The memory one guest may use. A script that needs more gets Python's `MemoryError`.
+        #[serde(with = "Size")]
+        #[schemars(example = &"512MiB")]
+        memory: u64 = 256 << 20,
+        /// The time a script may take for one message, working or sleeping. A guest that takes longer
+        /// is replaced, and the message becomes a dead letter.
+        #[serde(with = "Span")]
+        #[schemars(example = &"250ms", extend("x-above-zero" = true))]
+        timeout: Duration = Duration::from_secs(1),
+        /// The time a guest may take to start.
+        #[serde(with = "Span")]
+        #[schemars(extend("x-above-zero" = true))]
+        start_timeout: Duration = Duration::from_secs(10),
+        /// How long a guest that is not needed stays, down to `min`.
+        #[serde(with = "Span")]
+        #[schemars(example = &"5m")]
+        idle_timeout: Duration = Duration::from_secs(30),
+        /// The most bytes the results of one message may have; with more it becomes a dead letter.
+        #[serde(with = "Size")]
+        max_output: u64 = 8 << 20,
+        /// The most bytes of log (`print`, standard error) one message may write. With more the guest is
+        /// replaced, and the message becomes a dead letter.
+        #[serde(with = "Size")]
+        max_log: u64 = 1 << 20,
+        /// When a guest is replaced by a fresh one, without a pause.
+        recycle: RecycleConfig,
+    }
+}
+
+impl GuestsConfig {
+    /// Beyond how many bytes a guest is replaced.
+    pub(crate) fn recycle_above(&self) -> u64 {
+        self.recycle.memory.unwrap_or(self.memory / 2)
+    }
+}
+
+section! {
+    /// When a guest is replaced by a fresh one.
+    pub(crate) struct RecycleConfig {
+        /// After so many messages. Without it: never for that reason.
+        #[schemars(range(min = 1), example = 1_000_000)]
+        after_messages: Option<u64>,
+        /// Once it holds more memory than this between two batches, and half as much again as it had at
+        /// the start. Without it: half of `guests.memory`.
+        #[serde(with = "Size")]
+        #[schemars(example = &"128MiB")]
+        memory: Option<u64>,
+    }
 }

@@ -60,14 +60,7 @@ fn segments(path: &str) -> Vec<&str> {
 }
 
 fn scalar(text: &str, style: Style, at: Location) -> Node {
-    let data = Data::Scalar(Scalar {
-        text: text.to_owned(),
-        written: None,
-        style,
-        tag: None,
-        end: (1, 0),
-        secret: false,
-    });
+    let data = Data::Scalar(Scalar::new(text, style));
     Node { at, data }
 }
 
@@ -97,8 +90,7 @@ fn insert(
             Some(_) => Data::List(Vec::new()),
             None => Data::Map(Vec::new()),
         };
-        let at = at.clone();
-        *node = Node { at, data };
+        (node.at, node.data) = (at.clone(), data);
     }
     let child = match (&mut node.data, index) {
         (Data::Map(entries), _) => entry(entries, segment, at),
@@ -110,18 +102,15 @@ fn insert(
         }
         (Data::List(items), Some(index)) => {
             let (last, were) = (items.len(), if items.len() == 1 { "item" } else { "items" });
-            return Err(format!(
-                "`{walked}` has {last} {were}, so there is no {index}"
-            ));
+            let why = format!("has {last} {were}, so there is no {index}");
+            return Err(format!("`{walked}` {why}"));
         }
         (Data::List(_), None) => {
             return Err(format!("`{walked}` is a list, and `{segment}` is no index"));
         }
         (Data::Scalar(scalar), _) => {
-            return Err(format!(
-                "`{walked}` is {}, so it has no `{segment}`",
-                scalar.describe()
-            ));
+            let is = scalar.describe();
+            return Err(format!("`{walked}` is {is}, so it has no `{segment}`"));
         }
     };
     if !walked.is_empty() {

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::misshapen::expected;
 use super::schema::SCHEMA;
-use super::shape::expected;
 
 const INTRODUCTION: &str = "\
 # Config reference
 
-<!-- Made by `nerodia schema --markdown` from the doc comments in src/config/raw; a test holds it up to date. -->
+<!-- Made by `nerodia schema --markdown` from the doc comments in src/config; a test holds it up to date. -->
 
 A config is one YAML document. Every field has a default but for the scripts and for those of
 Kafka that are called mandatory. Fields and their meaning are Bento's where Bento has them.
@@ -27,7 +27,7 @@ Kafka that are called mandatory. Fields and their meaning are Bento's where Bent
 ";
 
 /// The config reference as Markdown: a table for each section.
-pub fn reference() -> String {
+pub(crate) fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, &mut Vec::new(), &SCHEMA, "");
     page
@@ -45,11 +45,9 @@ fn section(page: &mut String, told: &mut Told, schema: &Value, path: &str) {
     if !path.is_empty() {
         let depth = path.matches('.').count().min(3);
         let _ = write!(page, "\n{} `{path}`\n", "#".repeat(depth + 2));
-    }
-    if !path.is_empty()
-        && let Some(text) = schema["description"].as_str()
-    {
-        let _ = write!(page, "\n{text}\n");
+        if let Some(text) = schema["description"].as_str() {
+            let _ = write!(page, "\n{text}\n");
+        }
     }
     if fields.is_empty() {
         return;
@@ -68,26 +66,28 @@ fn section(page: &mut String, told: &mut Told, schema: &Value, path: &str) {
         row(page, path, name, field);
     }
     for (name, field) in fields {
-        let below = join(path, name);
-        if is_section(field) {
-            section(page, told, field, &below);
-        } else if is_section(&field["items"]) {
-            section(page, told, &field["items"], &format!("{below}[]"));
+        if let Some((below, schema)) = below(path, name, field) {
+            section(page, told, schema, &below);
         }
+    }
+}
+
+/// The section that a field is, or a list of, and its path.
+fn below<'a>(path: &str, name: &str, field: &'a Value) -> Option<(String, &'a Value)> {
+    let dot = if path.is_empty() { "" } else { "." };
+    let is_section = |schema: &Value| schema["properties"].is_object();
+    let items = &field["items"];
+    match (is_section(field), is_section(items)) {
+        (true, _) => Some((format!("{path}{dot}{name}"), field)),
+        (_, true) => Some((format!("{path}{dot}{name}[]"), items)),
+        _ => None,
     }
 }
 
 fn row(page: &mut String, path: &str, name: &str, field: &Value) {
     let kind = kind(field);
-    let linked = if is_section(field) {
-        Some(join(path, name))
-    } else if is_section(&field["items"]) {
-        Some(format!("{}[]", join(path, name)))
-    } else {
-        None
-    };
-    let name = match linked {
-        Some(target) => format!("[`{name}`](#{})", anchor(&target)),
+    let name = match below(path, name, field) {
+        Some((target, _)) => format!("[`{name}`](#{})", anchor(&target)),
         None => format!("`{name}`"),
     };
     let default = match &field["default"] {
@@ -102,7 +102,8 @@ fn row(page: &mut String, path: &str, name: &str, field: &Value) {
         .replace("\n\n", " ");
     let examples: Vec<_> = match &field["examples"] {
         Value::Array(examples) if field["x-type"].is_null() => {
-            examples.iter().map(example).collect()
+            let examples = examples.iter();
+            examples.map(|one| format!("`{}`", plain(one))).collect()
         }
         _ => Vec::new(),
     };
@@ -119,10 +120,6 @@ fn anchor(path: &str) -> String {
     path.chars()
         .filter(|c| c.is_alphanumeric() || *c == '_')
         .collect()
-}
-
-fn example(value: &Value) -> String {
-    format!("`{}`", plain(value))
 }
 
 /// As YAML, without quotes: the examples need none.
@@ -158,24 +155,8 @@ fn kind(field: &Value) -> String {
     if kind == "list" {
         let items = expected(&field["items"]);
         let items = items.strip_prefix("a ").unwrap_or(&items);
-        let items = if items == "mapping" {
-            "mappings"
-        } else {
-            items
-        };
-        return format!("list of {items}");
+        let plural = if items == "mapping" { "s" } else { "" };
+        return format!("list of {items}{plural}");
     }
     kind.to_owned()
-}
-
-fn is_section(field: &Value) -> bool {
-    field["properties"].is_object()
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
 }

@@ -6,21 +6,21 @@ use super::model::Config;
 
 /// The config that runs. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Running(Arc<Mutex<Arc<Config>>>);
+pub(crate) struct Running(Arc<Mutex<Arc<Config>>>);
 
 impl Running {
     /// `config` runs.
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self(Arc::new(Mutex::new(Arc::new(config))))
     }
 
     /// What runs now.
-    pub fn get(&self) -> Arc<Config> {
+    pub(crate) fn get(&self) -> Arc<Config> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// `config` runs from now on.
-    pub fn replace(&self, config: Config) {
+    pub(crate) fn replace(&self, config: Config) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 }

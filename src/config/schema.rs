@@ -1,38 +1,76 @@
-//! The JSON Schema of the config, made from the raw shape.
+//! The JSON Schema of the config, made from its types.
 //!
-//! The engine checks configs against the very schema that editors get, so the two cannot differ.
+//! The engine checks configs against the very schema that editors get, so the two cannot differ. What only the engine
+//! knows of a field stands there as well, under names that begin with `x-`, which JSON Schema passes over:
+//!
+//! | name | meaning |
+//! | --- | --- |
+//! | `x-type` | a `duration` or a `size`; `x-above-zero` and `x-pause` say more of a duration |
+//! | `x-reads` | what its text is read as: a log `level`, a `codec` |
+//! | `x-as-written` | any scalar, taken as the text that is written |
+//! | `x-component` | its fields are the `input`s, `output`s or `scanner`s there are |
+//! | `x-ignored` | it is there for Bento's configs alone: `true` warns of it, `"quietly"` does not |
+//! | `x-alias-of` | Bento's word for that field beside it |
 
 use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::raw;
 
 /// The schema without what only editors need.
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    // Inlined: our types are small, and a message about a field finds its schema by its path.
-    let settings =
-        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<raw::Config>();
+    // Inlined: our types are small, and a field is found by its path.
+    let mut schema = inlined::<raw::Config>();
     RecursiveTransform(tidy).transform(&mut schema);
     schema.into()
 });
+
+fn inlined<T: JsonSchema>() -> Schema {
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// Adds to a section the fields of `T`, which Bento has and the model has not.
+pub(super) fn bento<T: JsonSchema>(section: &mut Schema) {
+    let mut more = inlined::<T>();
+    let (Some(Value::Object(fields)), Some(Value::Object(more))) =
+        (section.get_mut("properties"), more.get_mut("properties"))
+    else {
+        return;
+    };
+    for (name, mut field) in std::mem::take(more) {
+        if field["x-alias-of"].is_null() && field["x-ignored"].is_null() {
+            field["x-ignored"] = json!(true);
+        }
+        fields.insert(name, field);
+    }
+}
+
+/// The types a value may have, by JSON Schema's names; none for any.
+pub(super) fn types(schema: &Value) -> Vec<&str> {
+    match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// The JSON Schema for editors: every field with its manual, its default and examples.
 ///
 /// In a YAML file, `# yaml-language-server: $schema=nerodia.schema.json` on the first line makes
 /// editors use it.
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut schema = SCHEMA.clone();
     loosen(&mut schema);
     schema
 }
 
-fn tidy(schema: &mut schemars::Schema) {
+fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
@@ -44,6 +82,29 @@ fn tidy(schema: &mut schemars::Schema) {
         .is_some_and(|kind| kind.to_string().contains("integer"))
     {
         object.entry("maximum").or_insert(json!(i64::MAX));
+    }
+    // A field left out is told by leaving it out, not by `null`.
+    if let Some(Value::Array(mut either)) = object.remove("anyOf")
+        && let Value::Object(some) = either.swap_remove(0)
+    {
+        for (key, value) in some {
+            object.entry(key).or_insert(value);
+        }
+    }
+    // The meanings of choices are for this code; a reader has that of the field.
+    if let Some(Value::Array(choices)) = object.remove("oneOf") {
+        let choices: Vec<_> = choices.iter().map(|one| one["const"].clone()).collect();
+        object.insert("type".into(), json!("string"));
+        object.entry("enum").or_insert(json!(choices));
+    }
+    if let Some(Value::Object(fields)) = object.get_mut("properties") {
+        // What is Bento's alone stands behind what works, also where two structs make one section.
+        let (ours, bentos): (Vec<_>, Vec<_>) = std::mem::take(fields)
+            .into_iter()
+            .partition(|(_, field)| field["x-ignored"] != true && field["x-alias-of"].is_null());
+        fields.extend(ours.into_iter().chain(bentos));
+        object.insert("additionalProperties".into(), json!(false));
+        object.remove("unevaluatedProperties");
     }
     // A field left out is told by leaving it out.
     if object.get("default").is_some_and(Value::is_null) {
@@ -62,46 +123,34 @@ fn tidy(schema: &mut schemars::Schema) {
 /// Allows what the engine makes fit before it checks: a `null` for anything (a field left out), and
 /// `${NAME}` for anything but a mapping or a list.
 fn loosen(schema: &mut Value) {
-    let Value::Object(object) = schema else {
-        return;
-    };
-    for key in ["properties", "items"] {
-        match object.get_mut(key) {
-            Some(Value::Object(fields)) if key == "properties" => {
-                for field in fields.values_mut() {
-                    loosen(field);
-                    allow_null_and_variables(field);
-                }
-            }
-            Some(items) => loosen(items),
-            None => {}
-        }
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, field) in fields.into_iter().flatten() {
+        loosen(field);
+        allow_null_and_variables(field);
+    }
+    if let Some(items) = schema.get_mut("items") {
+        loosen(items);
     }
     // A mapping with names of the user's own.
-    if let Some(values) = object.get_mut("additionalProperties") {
+    if let Some(values) = schema.get_mut("additionalProperties") {
         allow_null_and_variables(values);
     }
 }
 
 fn allow_null_and_variables(field: &mut Value) {
+    let types = types(field);
+    let is = |kind| types.contains(&kind);
+    let scalar = !is("object") && !is("array");
+    let strict = scalar && (!is("string") || !field["enum"].is_null());
+    let null = (!is("null")).then_some("null");
+    let types = json!(types.iter().copied().chain(null).collect::<Vec<_>>());
     let Value::Object(object) = field else {
         return;
     };
-    let mut types: Vec<String> = match object.get("type") {
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(several)) => several
-            .iter()
-            .filter_map(|one| Some(one.as_str()?.to_owned()))
-            .collect(),
-        _ => return,
-    };
-    let scalar = !types.iter().any(|one| one == "object" || one == "array");
-    let text = types.iter().any(|one| one == "string");
-    if !types.iter().any(|one| one == "null") {
-        types.push("null".into());
+    if object.contains_key("type") {
+        object.insert("type".into(), types);
     }
-    object.insert("type".into(), json!(types));
-    if !scalar || (text && !object.contains_key("enum")) {
+    if !strict || !object.contains_key("type") {
         return;
     }
     // The strict half moves into an alternative; what explains the field stays beside it.
@@ -121,6 +170,10 @@ fn allow_null_and_variables(field: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::diagnostics::Diagnostics;
+    use crate::config::source::SourceText;
+    use crate::config::tree::parse;
+    use crate::config::walk::walk;
 
     #[test]
     fn is_a_schema_in_which_every_field_is_described() {
@@ -135,6 +188,59 @@ mod tests {
             }
         }
         described(&SCHEMA, "");
+    }
+
+    /// The walk over the tree and a validator of JSON Schema have one opinion of a shape.
+    #[test]
+    fn editors_refuse_what_the_engine_refuses() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        for (fits, yaml) in [
+            (true, include_str!("../../configs/kafka.yaml")),
+            (true, include_str!("../../configs/generate.yaml")),
+            (
+                true,
+                "input: { stdin: , label: x }\nguests: { min: , memory: 64MiB, timeout: 1s }",
+            ),
+            (
+                true,
+                "output: { kafka: { max_msg_bytes: 1, partition: '', properties: { a: 1, b: x, c: true } } }",
+            ),
+            (
+                true,
+                "logger: { level: WARN, format: logfmt, static_fields: [1] }\nbuffer: { none: {} }",
+            ),
+            (
+                true,
+                "tests: [ { name: a, input: ~, output: [1], outputs: [ { value: 1 } ], meta: { offset: 3 } } ]",
+            ),
+            (false, "loggr: 1"),
+            (false, "input: { nats: {} }"),
+            (false, "logger: { level: 1 }"),
+            (false, "logger: { format: xml }"),
+            (false, "guests: { min: -1 }"),
+            (false, "guests: { runtime: cpython-2.7 }"),
+            (false, "guests: { timeout: 5 }"),
+            (false, "guests: { recycle: [] }"),
+            (false, "guests: { recycle: { after_messages: 0 } }"),
+            (false, "http: { debug_endpoints: 1 }"),
+            (false, "pipeline: { processors: [ python ] }"),
+            (
+                false,
+                "pipeline: { processors: [ { python: { imports: [1] } } ] }",
+            ),
+            (false, "pipeline: { max_failures: { share: x } }"),
+            (false, "input: { kafka: { batching: { count: 1025 } } }"),
+            (false, "input: { kafka: { sasl: { mechanism: GSSAPI } } }"),
+            (false, "output: { kafka: { partition: -1 } }"),
+            (false, "output: { kafka: { headers: { a: 1 } } }"),
+            (false, "output: { kafka: { properties: { a: [] } } }"),
+        ] {
+            let tree = parse(&SourceText::file("t.yaml", yaml)).unwrap().unwrap();
+            let walked = walk(&tree, &mut Diagnostics::default());
+            assert_eq!(walked.misshapen.is_empty(), fits, "{yaml}");
+            let json = serde_json::from_str(&tree.to_json_text().unwrap()).unwrap();
+            assert_eq!(validator.is_valid(&json), fits, "{yaml}");
+        }
     }
 
     #[test]

@@ -1,19 +1,15 @@
 //! Scripts, and where each of their characters stands in what the user wrote.
 
-mod mapping;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostics::Diagnostic;
 use super::source::{Location, SourceText};
-use super::tree::{Node, Scalar};
+use super::tree::{Node, Scalar, Style};
 
-use mapping::Mapping;
-
-/// One Python script of a pipeline.
-#[derive(Clone, Debug)]
-pub struct Stage {
+/// One Python script of a pipeline. It equals one with the same Python from the same lines of the same file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
     /// The user's name for it.
     pub label: Option<String>,
     /// The Python.
@@ -22,58 +18,58 @@ pub struct Stage {
     pub imports: Vec<String>,
     /// Where the script stands.
     pub origin: ScriptOrigin,
-    /// Where each of `imports` stands.
-    pub(super) imports_at: Vec<Location>,
-}
-
-/// The same Python, from the same lines of the same file.
-impl PartialEq for Stage {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            label,
-            script,
-            imports,
-            origin,
-            imports_at: _,
-        } = self;
-        let place = |origin: &ScriptOrigin| {
-            (
-                origin.display_name().to_owned(),
-                origin.position(1, 1).line(),
-            )
-        };
-        (label, script, imports, place(origin))
-            == (
-                &other.label,
-                &other.script,
-                &other.imports,
-                place(&other.origin),
-            )
-    }
 }
 
 impl Stage {
     /// Where a module of `imports` stands, or else the first line of the script.
-    pub fn import_position(&self, module: &str) -> Location {
+    pub(crate) fn import_position(&self, module: &str) -> Location {
         self.imports
             .iter()
             .position(|one| one == module)
-            .and_then(|index| self.imports_at.get(index).cloned())
+            .and_then(|index| self.origin.imports.get(index).cloned())
             .unwrap_or_else(|| self.origin.position(1, 1))
     }
 }
 
 /// Where a script stands: a block in a config file, a file of its own, a command line argument.
 #[derive(Clone, Debug)]
-pub struct ScriptOrigin {
+pub(crate) struct ScriptOrigin {
     source: Arc<SourceText>,
-    mapping: Arc<Mapping>,
+    lines: Lines,
+    /// Where each module stands that the script may import.
+    pub(super) imports: Vec<Location>,
+}
+
+impl PartialEq for ScriptOrigin {
+    fn eq(&self, other: &Self) -> bool {
+        let begin = |origin: &Self| origin.position(1, 1).line();
+        (self.display_name(), begin(self)) == (other.display_name(), begin(other))
+    }
+}
+
+/// How places in a script relate to places in its source.
+#[derive(Clone, Debug)]
+enum Lines {
+    /// The script is the source.
+    Same,
+    /// The script is in the source as it is: its lines follow each other, each with something before it.
+    Indented {
+        /// The source line of the script's first line.
+        first: usize,
+        /// What is before each line, in characters.
+        indents: Vec<usize>,
+    },
+    /// Its text is not there as it is: it is folded, or has escapes. What is told is where it begins.
+    Start(Location),
 }
 
 impl ScriptOrigin {
     fn whole(source: Arc<SourceText>) -> Self {
-        let mapping = Arc::new(Mapping::Same);
-        Self { source, mapping }
+        Self {
+            source,
+            lines: Lines::Same,
+            imports: Vec::new(),
+        }
     }
 
     /// A script in the config itself.
@@ -82,13 +78,15 @@ impl ScriptOrigin {
         if source.is_argument() || source.is_script() {
             return Self::whole(source);
         }
-        let mapping = Arc::new(Mapping::of_scalar(
-            &source,
-            node.at.line(),
-            node.at.column(),
-            scalar,
-        ));
-        Self { source, mapping }
+        let lines = match scalar.style {
+            Style::Literal => block(&source, node.at.line(), &scalar.text),
+            _ => line(&node.at, &scalar.text),
+        };
+        let lines = lines.unwrap_or_else(|| Lines::Start(node.at.clone()));
+        Self {
+            lines,
+            ..Self::whole(source)
+        }
     }
 
     /// A script in a file; `written` is its path as the user wrote it, `base` the folder it is
@@ -107,23 +105,69 @@ impl ScriptOrigin {
 
     /// Where a character of the script stands; `line` and `column` count from 1, in characters.
     ///
-    /// Exact for block scalars and files; in the other ways to write text in YAML a place between
-    /// two words may be a little off.
-    pub fn position(&self, line: usize, column: usize) -> Location {
-        let (line, column) = self.mapping.position(line.max(1), column.max(1));
-        self.source.location(line, column, 1)
+    /// Exact for files, for literal blocks (`|`) and for a line without escapes. A script that is written in another
+    /// way is told by its beginning.
+    pub(crate) fn position(&self, line: usize, column: usize) -> Location {
+        let (line, column) = (line.max(1), column.max(1));
+        match &self.lines {
+            Lines::Same => self.source.location(line, column, 1),
+            Lines::Indented { first, indents } => {
+                let indent = indents.get(line - 1).copied().unwrap_or_default();
+                self.source.location(first + line - 1, indent + column, 1)
+            }
+            Lines::Start(at) => at.clone(),
+        }
     }
 
     /// The file name for Python tracebacks: the config file's, the script file's, `<eval>`.
     ///
     /// Lines in a traceback are the script's own; [`ScriptOrigin::position`] says which lines of
     /// the file they are.
-    pub fn display_name(&self) -> &str {
+    pub(crate) fn display_name(&self) -> &str {
         self.source.name()
     }
 
     /// The text the script stands in.
-    pub fn source(&self) -> &Arc<SourceText> {
+    #[cfg(test)]
+    pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 }
+
+/// The lines of a literal block, whose header may be on an earlier `line`, behind an anchor or a tag.
+///
+/// The parser says where the block's text begins, not which of the blank lines before it are part of it. So the first
+/// lines are looked for that have the script's text.
+fn block(source: &SourceText, line: usize, script: &str) -> Option<Lines> {
+    let blank = script.split('\n').take_while(|line| line.is_empty());
+    let earliest = line.saturating_sub(blank.count()).max(1);
+    (earliest..=line + 1).find_map(|first| {
+        let lines = (first..).zip(script.split('\n'));
+        let indents = lines.map(|(number, text)| {
+            if text.is_empty() {
+                return Some(0);
+            }
+            let indent = source.line(number)?.strip_suffix(text)?;
+            indent.chars().all(|c| c == ' ').then_some(indent.len())
+        });
+        let indents = indents.collect::<Option<Vec<_>>>()?;
+        Some(Lines::Indented { first, indents })
+    })
+}
+
+/// A script of one line that stands where its scalar does, perhaps behind a quote, an anchor or a tag.
+fn line(at: &Location, script: &str) -> Option<Lines> {
+    let source = at.source();
+    let before = at.range().start;
+    let written = &source.text()[before..source.line_end(before)];
+    let found = written.find(script).filter(|_| !script.is_empty())?;
+    let indent = at.column() - 1 + written[..found].chars().count();
+    Some(Lines::Indented {
+        first: at.line(),
+        indents: vec![indent],
+    })
+}
+
+#[cfg(test)]
+#[path = "script/place_tests.rs"]
+mod tests;

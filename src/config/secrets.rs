@@ -1,10 +1,12 @@
 //! Passwords, keys and tokens: what no message shows, though it stands on the line that is shown.
 //!
-//! A text that was read into a tree is hidden where the tree has secrets, exactly. Any other text
-//! (malformed YAML, a `--set` argument) is hidden where it looks like one, by [`pattern`]: rather
+//! A text that was read into a tree is hidden where the tree has secrets, exactly. Of any other text
+//! (malformed YAML, a `--set` argument) whole lines are hidden, from the name of a secret on: rather
 //! too much than too little.
 
-mod pattern;
+mod lines;
+
+pub(super) use lines::hide as hidden_by_line;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,11 +35,6 @@ pub(super) fn is_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
         || matches!(last, "pass" | "pwd" | "pw" | "psk")
         || nearest(last, ["password"]).is_some()
-}
-
-/// The text with what looks like a secret hidden, character for character.
-pub(super) fn hidden_by_pattern(text: &str) -> String {
-    stars(text, &pattern::find(text))
 }
 
 /// Marks the secrets of a tree, and hides them in the text it was read from.
@@ -81,7 +78,7 @@ impl Found {
                         scalar.tag = Some("str".into());
                     }
                 }
-                if around.secret || scalar.text.contains(pattern::PRIVATE_KEY) {
+                if around.secret || scalar.text.contains(lines::PRIVATE_KEY) {
                     self.add(&node.at, extent(&node.at, scalar));
                 }
             }
@@ -110,7 +107,7 @@ impl Found {
             || (around.certificates && key == "key")
             || is_misplaced(key, value);
         // `password:hunter2` is all key, and so is what follows the comma in `password: hunt, er2`.
-        let shown = hidden_by_pattern(key);
+        let shown = hidden_by_line(key);
         let rest = line_of_secret == Some(key_at.line()) && is_bare(key_at, value);
         if around.secret || rest {
             *key = "*".repeat(key.chars().count());

@@ -10,7 +10,7 @@ use super::secrets;
 ///
 /// Shared by everything that points into it, so that a problem found long after loading (a script
 /// that does not compile, say) can still show the line it is on.
-pub struct SourceText {
+pub(crate) struct SourceText {
     name: String,
     text: String,
     kind: Kind,
@@ -31,7 +31,7 @@ enum Kind {
 
 impl SourceText {
     /// The text of a file, or of something with lines like one (standard input, `<eval>`).
-    pub fn file(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+    pub(crate) fn file(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Self::new(name.into(), text.into(), Kind::File)
     }
 
@@ -42,7 +42,7 @@ impl SourceText {
 
     /// The value of a command line argument, which is told by its name: all of it, as typed.
     pub(super) fn argument(option: &str, argument: &str, value: &str) -> Arc<Self> {
-        let argument = secrets::hidden_by_pattern(argument);
+        let argument = secrets::hidden_by_line(argument);
         let line = argument.lines().next().unwrap_or_default();
         let cut = if line.len() < argument.len() {
             "…"
@@ -80,12 +80,12 @@ impl SourceText {
     }
 
     /// The name shown to the user: the path as given, `<stdin>`, `<eval>`, `--set a.b=c`.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The whole text.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -94,7 +94,7 @@ impl SourceText {
         self.shown.get_or_init(|| match self.kind {
             // Code is no place for them, and full of what looks like one.
             Kind::Script => self.text.clone(),
-            Kind::File | Kind::Argument => secrets::hidden_by_pattern(&self.text),
+            Kind::File | Kind::Argument => secrets::hidden_by_line(&self.text),
         })
     }
 
@@ -104,13 +104,13 @@ impl SourceText {
     }
 
     /// A line, counted from 1, without its line ending.
-    pub fn line(&self, number: usize) -> Option<&str> {
+    pub(crate) fn line(&self, number: usize) -> Option<&str> {
         let start = *self.line_starts.get(number.checked_sub(1)?)?;
         Some(&self.text[start..self.line_end(start)])
     }
 
     /// How many lines there are; a text that ends with a newline counts the empty one behind it.
-    pub fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.line_starts.len()
     }
 
@@ -118,7 +118,12 @@ impl SourceText {
     ///
     /// The empty line behind a final newline is the end of the line before: it is where a reader
     /// of the file sees it end.
-    pub fn location(self: &Arc<Self>, line: usize, column: usize, length: usize) -> Location {
+    pub(crate) fn location(
+        self: &Arc<Self>,
+        line: usize,
+        column: usize,
+        length: usize,
+    ) -> Location {
         let behind = line > 1 && line >= self.lines() && self.line(line).is_none_or(str::is_empty);
         let after_newline = self.lines() > 1 && self.line(self.lines()).is_none_or(str::is_empty);
         let last = self.lines() - usize::from(after_newline);
@@ -135,7 +140,7 @@ impl SourceText {
     }
 
     /// The place of a byte offset.
-    pub fn location_at(self: &Arc<Self>, offset: usize) -> Location {
+    pub(crate) fn location_at(self: &Arc<Self>, offset: usize) -> Location {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts[line - 1];
@@ -180,7 +185,7 @@ impl fmt::Debug for SourceText {
 
 /// A place in a text.
 #[derive(Clone)]
-pub struct Location {
+pub(crate) struct Location {
     source: Arc<SourceText>,
     line: usize,
     column: usize,
@@ -189,22 +194,22 @@ pub struct Location {
 
 impl Location {
     /// The text this is a place in.
-    pub fn source(&self) -> &Arc<SourceText> {
+    pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 
     /// The name of the text: a path, `<stdin>`, `<eval>`, `--set a.b=c`.
-    pub fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         self.source.name()
     }
 
     /// The line, counted from 1.
-    pub fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.line
     }
 
     /// The column, counted in characters from 1.
-    pub fn column(&self) -> usize {
+    pub(crate) fn column(&self) -> usize {
         self.column
     }
 
@@ -250,15 +255,6 @@ impl fmt::Debug for Location {
         write!(f, "Location({self})")
     }
 }
-
-impl PartialEq for Location {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.source, &other.source)
-            && (self.line, self.column) == (other.line, other.column)
-    }
-}
-
-impl Eq for Location {}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 //! Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
 
 mod kafka;
+mod print;
 mod secrets;
 mod wrong;
 mod wrong_kafka;
@@ -197,10 +198,7 @@ fn codecs() {
     };
     assert_eq!(output("").terminator(), b"\n");
     assert_eq!(output("{codec: all-bytes}").terminator(), b"");
-    assert_eq!(
-        output("{codec: 'delim:;'}"),
-        StdoutCodec::Delim(b";".to_vec())
-    );
+    assert_eq!(output("{codec: 'delim:;'}"), StdoutCodec::Delim(";".into()));
     let config = good(&format!(
         "{SCRIPT}input: {{ stdin: {{ codec: 'delim:ab' }} }}\ndead_letter: {{ drop: }}"
     ));

@@ -4,6 +4,7 @@
 //! everything else and a problem with it is told with its place.
 
 mod parse;
+mod path;
 mod scalar;
 
 use serde_json::Value;
@@ -11,7 +12,8 @@ use serde_json::Value;
 use super::source::Location;
 
 pub(super) use parse::parse;
-pub(super) use scalar::{Scalar, Style};
+pub(super) use path::FieldPath;
+pub(super) use scalar::{Scalar, Style, is_plain_text};
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -36,17 +38,17 @@ pub(super) struct Entry {
 
 impl Node {
     /// An empty mapping: what an empty config is.
-    pub fn empty(at: Location) -> Self {
+    pub(super) fn empty(at: Location) -> Self {
         let data = Data::Map(Vec::new());
         Self { at, data }
     }
 
-    pub fn is_null(&self) -> bool {
+    pub(super) fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar(scalar) if scalar.is_null())
     }
 
     /// What it is, in the words of an error message.
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match &self.data {
             Data::Scalar(scalar) => scalar.describe(),
             Data::List(_) => "a list".into(),
@@ -54,177 +56,77 @@ impl Node {
         }
     }
 
-    pub fn scalar(&self) -> Option<&Scalar> {
+    pub(super) fn scalar(&self) -> Option<&Scalar> {
         match &self.data {
             Data::Scalar(scalar) => Some(scalar),
             Data::List(_) | Data::Map(_) => None,
         }
     }
 
-    fn child(&self, segment: &str) -> Option<Child<'_>> {
+    fn child(&self, name: &str) -> Option<(&Node, &Location)> {
         match &self.data {
             Data::Scalar(_) => None,
             Data::List(items) => {
-                let node = items.get(segment.parse::<usize>().ok()?)?;
-                Some(Child { key_at: None, node })
+                let item = items.get(name.parse::<usize>().ok()?)?;
+                Some((item, &item.at))
             }
-            Data::Map(entries) => entries
-                .iter()
-                .find(|entry| entry.key == segment)
-                .map(|entry| Child {
-                    key_at: Some(&entry.key_at),
-                    node: &entry.value,
-                }),
-        }
-    }
-
-    /// What a JSON pointer (`/pipeline/processors/0`) points to.
-    pub fn find(&self, pointer: &str) -> Option<Child<'_>> {
-        let start = Child {
-            key_at: None,
-            node: self,
-        };
-        segments(pointer).try_fold(start, |at, segment| at.node.child(&segment))
-    }
-
-    /// The place of what a JSON pointer points to, or of the nearest thing around it.
-    ///
-    /// That is the value, or the key where the value is a mapping or a list: their first line says
-    /// less than their name.
-    pub fn place(&self, pointer: &str) -> Location {
-        let mut child = Child {
-            key_at: None,
-            node: self,
-        };
-        for segment in segments(pointer) {
-            match child.node.child(&segment) {
-                Some(next) => child = next,
-                None => break,
-            }
-        }
-        child.place().clone()
-    }
-
-    /// The part of a JSON pointer that points to something.
-    pub fn nearest<'a>(&self, pointer: &'a str) -> &'a str {
-        let mut part = pointer;
-        while self.find(part).is_none() {
-            part = part.rsplit_once('/').map_or("", |(parent, _)| parent);
-        }
-        part
-    }
-
-    /// As plain data for the schema and for serde.
-    ///
-    /// A `null` is a field left out, as in Go's YAML and so in Bento, except where a component
-    /// stands (`input: { stdin: }`): there it is that component with its defaults. Under `value`
-    /// (the literal of `generate`) a `null` is itself.
-    pub fn to_json(&self) -> Value {
-        self.json("", false)
-    }
-
-    fn json(&self, parent: &str, literal: bool) -> Value {
-        match &self.data {
-            Data::Scalar(scalar) => scalar.to_json(literal),
-            Data::List(items) => items.iter().map(|item| item.json("", literal)).collect(),
             Data::Map(entries) => {
-                let mut map = serde_json::Map::new();
-                for entry in entries {
-                    let value = if literal || !entry.value.is_null() {
-                        let literal = literal || (parent == "generate" && entry.key == "value");
-                        entry.value.json(&entry.key, literal)
-                    } else if matches!(parent, "input" | "output" | "dead_letter" | "scanner") {
-                        Value::Object(serde_json::Map::new())
-                    } else {
-                        continue;
-                    };
-                    map.insert(entry.key.clone(), value);
-                }
-                Value::Object(map)
+                let entry = entries.iter().find(|entry| entry.key == name)?;
+                Some((&entry.value, entry.place()))
             }
         }
+    }
+
+    /// The node of a field.
+    pub(super) fn find(&self, path: &FieldPath) -> Option<&Node> {
+        let mut names = path.names().into_iter();
+        names.try_fold(self, |node, name| Some(node.child(name)?.0))
+    }
+
+    /// The place of a field, or of the nearest thing around it, and that thing's path.
+    pub(super) fn nearest(&self, path: &FieldPath) -> (FieldPath, Location) {
+        let (mut node, mut at, mut depth) = (self, &self.at, 0);
+        for name in path.names() {
+            let Some(child) = node.child(name) else { break };
+            (node, at) = child;
+            depth += 1;
+        }
+        (path.part(depth), at.clone())
     }
 
     /// As JSON text, numbers exactly as they were written.
-    pub fn to_json_text(&self) -> Result<String, (Location, String)> {
-        let mut text = String::new();
-        self.write_json(&mut text)?;
-        Ok(text)
-    }
-
-    fn write_json(&self, out: &mut String) -> Result<(), (Location, String)> {
+    pub(super) fn to_json_text(&self) -> Result<String, (Location, String)> {
         match &self.data {
             Data::Scalar(scalar) => {
                 let text = scalar.to_json_text();
-                out.push_str(&text.map_err(|why| (self.at.clone(), why))?);
+                text.map_err(|why| (self.at.clone(), why))
             }
             Data::List(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    item.write_json(out)?;
-                }
-                out.push(']');
+                let items = items.iter().map(Self::to_json_text);
+                let items = items.collect::<Result<Vec<_>, _>>()?;
+                Ok(format!("[{}]", items.join(",")))
             }
             Data::Map(entries) => {
-                out.push('{');
-                for (index, entry) in entries.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    out.push_str(&Value::from(entry.key.as_str()).to_string());
-                    out.push(':');
-                    entry.value.write_json(out)?;
-                }
-                out.push('}');
+                let entries = entries.iter().map(|Entry { key, value, .. }| {
+                    let value = value.to_json_text()?;
+                    Ok(format!("{}:{value}", Value::from(key.as_str())))
+                });
+                let entries = entries.collect::<Result<Vec<_>, _>>()?;
+                Ok(format!("{{{}}}", entries.join(",")))
             }
         }
-        Ok(())
     }
 }
 
-/// A node under its key, or in its list.
-#[derive(Clone, Copy)]
-pub(super) struct Child<'a> {
-    pub key_at: Option<&'a Location>,
-    pub node: &'a Node,
-}
-
-impl<'a> Child<'a> {
-    fn place(self) -> &'a Location {
-        match (&self.node.data, self.key_at) {
-            (Data::List(_) | Data::Map(_), Some(key_at)) => key_at,
-            // A value left out has no place of its own.
-            (Data::Scalar(scalar), Some(key_at)) if scalar.text.is_empty() => key_at,
-            _ => &self.node.at,
+impl Entry {
+    /// The place of its value, or of the key where the value is a mapping or a list: their first line says less than
+    /// their name. A value left out has no place of its own.
+    pub(super) fn place(&self) -> &Location {
+        match &self.value.data {
+            Data::Scalar(scalar) if !scalar.text.is_empty() => &self.value.at,
+            _ => &self.key_at,
         }
     }
-}
-
-/// The parts of a JSON pointer.
-pub(super) fn segments(pointer: &str) -> impl Iterator<Item = String> {
-    pointer
-        .split('/')
-        .skip(1)
-        .map(|segment| segment.replace("~1", "/").replace("~0", "~"))
-}
-
-/// A JSON pointer as the user writes it: `pipeline.processors[0].python`.
-pub(super) fn dotted(pointer: &str) -> String {
-    let mut path = String::new();
-    for segment in segments(pointer) {
-        if segment.bytes().all(|byte| byte.is_ascii_digit()) {
-            path.push_str(&format!("[{segment}]"));
-        } else {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(&segment);
-        }
-    }
-    path
 }
 
 #[cfg(test)]
@@ -239,24 +141,14 @@ mod tests {
     #[test]
     fn places_are_values_or_the_keys_of_collections() {
         let tree = tree("a:\n  b: [1, 22]\n  c:\n");
-        let place = |pointer| tree.place(pointer).to_string();
-        assert_eq!(place("/a"), "t.yaml:1:1");
-        assert_eq!(place("/a/b"), "t.yaml:2:3");
-        assert_eq!(place("/a/b/1"), "t.yaml:2:10");
-        assert_eq!(place("/a/c"), "t.yaml:3:3");
-        assert_eq!(place("/a/nothing/below"), "t.yaml:1:1");
-    }
-
-    #[test]
-    fn nulls_are_left_out_but_for_components_and_literals() {
-        let tree = tree(
-            "input: { stdin: , generate: { value: { a: ~ } } }\nlogger: { level: ~ }\nhttp:\n",
-        );
-        let expected = serde_json::json!({
-            "input": { "stdin": {}, "generate": { "value": { "a": null } } },
-            "logger": {},
-        });
-        assert_eq!(tree.to_json(), expected);
+        let place = |path| tree.nearest(&FieldPath::of(path)).1.to_string();
+        assert_eq!(place("a"), "t.yaml:1:1");
+        assert_eq!(place("a.b"), "t.yaml:2:3");
+        assert_eq!(place("a.b.1"), "t.yaml:2:10");
+        assert_eq!(place("a.c"), "t.yaml:3:3");
+        assert_eq!(place("a.nothing.below"), "t.yaml:1:1");
+        let nothing = tree.nearest(&FieldPath::of("a.nothing.below")).0;
+        assert_eq!(nothing, FieldPath::of("a"));
     }
 
     #[test]
@@ -269,11 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn pointers_read_as_paths() {
+    fn paths_are_shown_as_they_are_written() {
+        let path = FieldPath::of("pipeline.processors").item(0);
         assert_eq!(
-            dotted("/pipeline/processors/0/python"),
+            path.field("python").to_string(),
             "pipeline.processors[0].python"
         );
-        assert_eq!(dotted("/a~1b"), "a/b");
+        assert!(path.is_within(&FieldPath::of("pipeline")));
+        assert!(!path.is_within(&path.field("python")));
     }
 }

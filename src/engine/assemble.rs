@@ -1,4 +1,5 @@
-//! From a config to running actors, in one pass from the output back to the input: each actor is given the one after it.
+//! Assembly of a pipeline from its config, in one pass from the output back to the input: each actor is given the one
+//! after it.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::scripts;
 use super::shutdown::{self, End, EndCell};
 use crate::clock::Clock;
 use crate::config::{
-    Config, DeliveryGuarantee, Extent, HttpConfig, InputConfig, OnError, OutputConfig, Running,
+    Config, DeliveryGuarantee, FailurePolicy, HttpConfig, InputConfig, OutputConfig, Running,
 };
 use crate::guest::runtime::Runtime;
 use crate::input::{Downstream, Input};
@@ -27,22 +28,22 @@ use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats::Observed;
 
-/// What ran, for the exit code and the summary.
-pub struct Finished {
-    /// The config that ran last.
+/// Result of a pipeline, for the exit code and the summary.
+pub(crate) struct Finished {
+    /// Config that was in use at the end.
     pub config: Arc<Config>,
-    /// How it ended.
+    /// End of the pipeline.
     pub end: End,
-    /// What was counted.
+    /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the pipeline of `config` in guests of `runtime` until its end, and loads it again when `reloading` says so.
+/// Runs the pipeline of `config` in guests of `runtime` until its end, and reloads the config when `reloading` says so.
 /// Blocks the thread.
 ///
 /// # Errors
 /// If the system refuses what the actors need.
-pub fn run(
+pub(crate) fn run(
     config: Config,
     runtime: Arc<Runtime>,
     reloading: Option<Reloading>,
@@ -77,10 +78,10 @@ async fn assemble(
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
     let config = &*running.get();
-    // Before anything is started in vain.
+    // First, so that nothing is started in vain.
     let listeners = bind(&config.http)?;
     let budget = MemoryBudget::new(config.pipeline.max_in_flight);
-    // The engine outlives all other actors, so they need its address before it has what it needs of them.
+    // The engine outlives all other actors, so they need its address before it can be given what it needs from them.
     let context = Context::<Engine>::new();
     let engine = context.address().recipient();
 
@@ -92,7 +93,7 @@ async fn assemble(
         (DeliveryGuarantee::ExactlyOnce, InputConfig::Kafka(input)) => Some(Session::new(input)),
         _ => None,
     };
-    let failures = failure_route(config, &outputs, session.as_ref())?;
+    let failures = failure_route(config, &outputs)?;
     let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
 
     let plan = scripts::plan(config, Arc::clone(&runtime));
@@ -154,30 +155,17 @@ async fn assemble(
     Ok(())
 }
 
-/// Starts the output for dead letters, if there is one, and says where failed messages go.
-fn failure_route(
-    config: &Config,
-    outputs: &Outputs,
-    session: Option<&Session>,
-) -> anyhow::Result<FailureRoute> {
-    Ok(
-        match (config.pipeline.on_error, &config.dead_letter, &config.input) {
-            (OnError::Drop, _, _) => FailureRoute::Drop,
-            (OnError::DeadLetter, Some(_), _) if session.is_some() => FailureRoute::WithResults,
-            (OnError::DeadLetter, Some(output), _) => {
-                FailureRoute::DeadLetters(outputs.dead_letters(output)?)
-            }
-            // Nothing reads the standard error of a service, and the message can be read again.
-            (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
-                if kafka.extent == Extent::Endless =>
-            {
-                FailureRoute::Stop
-            }
-            (OnError::DeadLetter, None, _) => {
-                FailureRoute::DeadLetters(outputs.dead_letters_to_stderr())
-            }
-        },
-    )
+/// Starts the output for dead letters, if there is one, and returns the route of failed messages.
+fn failure_route(config: &Config, outputs: &Outputs) -> anyhow::Result<FailureRoute> {
+    Ok(match config.failure_policy() {
+        FailurePolicy::Drop => FailureRoute::Drop,
+        FailurePolicy::DeadLettersInTransaction(_) => FailureRoute::WithResults,
+        FailurePolicy::DeadLetters(output) => {
+            FailureRoute::DeadLetters(outputs.dead_letters(output)?)
+        }
+        FailurePolicy::Stderr => FailureRoute::DeadLetters(outputs.dead_letters_to_stderr()),
+        FailurePolicy::Stop => FailureRoute::Stop,
+    })
 }
 
 /// Starts the output for results.
@@ -202,8 +190,8 @@ fn results(
     }
 }
 
-/// Binds the address of the web server, if there is to be one. If the default address is taken, the pipeline runs without;
-/// only an address from the config is fatal.
+/// Binds the address of the web server, if the config has one. If the default address is taken, the pipeline runs
+/// without the server; only an address from the config is fatal.
 fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
     if !config.enabled {
         return Ok(None);
@@ -231,7 +219,7 @@ fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
             match progress.look(answered, budget.in_flight(), Instant::now()) {
                 Some(still) => {
                     let why = format!(
-                        "nothing was delivered for {} s, with messages under way",
+                        "nothing was delivered for {} s, with messages in flight",
                         still.as_secs()
                     );
                     metrics.health.set_ill("progress", why);

@@ -1,7 +1,7 @@
-//! Watches the files of a config, for `--watch`.
+//! Watch on the files of a config, for `--watch`.
 //!
-//! It looks at them a few times a second. inotify and its likes would be quicker by that, and miss what happens on
-//! network and bind mounts, and behind the links that Kubernetes swaps for a changed ConfigMap.
+//! The files are checked a few times a second. inotify and similar interfaces would be faster, but they miss changes on
+//! network and bind mounts, and changes of the links that Kubernetes replaces for a changed ConfigMap.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use actix::prelude::*;
 
 use crate::control::Reload;
 
-/// How often it looks.
+/// Interval of the checks.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often a config that was refused is tried again: a file that it names may be there by now.
+/// Interval of tries of a config that was refused: a file that it names may exist by now.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What is watched. Clones are the same.
+/// Files that are watched. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Watched(Arc<Mutex<State>>);
+pub(super) struct Watched(Arc<Mutex<State>>);
 
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -29,14 +29,14 @@ struct State {
 }
 
 impl Watched {
-    /// These files from now on, since the config that names them was taken.
-    pub fn files(&self, files: Vec<PathBuf>) {
+    /// Sets the files to watch, because the config that names them is in use.
+    pub(super) fn files(&self, files: Vec<PathBuf>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (state.files, state.refused) = (files, false);
     }
 
-    /// The config was refused.
-    pub fn refused(&self) {
+    /// Notes that the config was refused.
+    pub(super) fn refused(&self) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -51,11 +51,11 @@ impl Watched {
     }
 }
 
-/// Tells `changed` of each change, until nobody listens. On a thread of its own, since a file system may hang.
+/// Reports each change to `changed`, until the receiver is gone. On a thread of its own, since a file system may hang.
 ///
 /// # Errors
-/// If there can be no thread.
-pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
+/// If the system cannot start a thread.
+pub(super) fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
     let mut settling = Settling::new(look(&watched.state().files));
     let mut tried = Instant::now();
     let watch = move || {
@@ -72,7 +72,7 @@ pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()
     thread.spawn(watch).map(drop)
 }
 
-/// What a file looked like; `None` for one that is not there.
+/// Modification time and size of a file; `None` for a file that does not exist.
 type Look = Option<(SystemTime, u64)>;
 
 fn look(files: &[PathBuf]) -> Vec<(PathBuf, Look)> {
@@ -83,7 +83,7 @@ fn look(files: &[PathBuf]) -> Vec<(PathBuf, Look)> {
     files.iter().map(|file| (file.clone(), one(file))).collect()
 }
 
-/// Tells a change once it is over: who writes a file does not write it all at once.
+/// Debounces: reports a change only after the files have stopped changing, since editors write in several steps.
 #[derive(Debug)]
 struct Settling<T> {
     told: T,
@@ -98,7 +98,7 @@ impl<T: PartialEq + Clone> Settling<T> {
         }
     }
 
-    /// Whether what is `seen` now was seen the last time too, and is news.
+    /// Returns whether the state that is `seen` now was seen at the last check too, and has not been reported yet.
     fn changed(&mut self, seen: T) -> bool {
         let settled = seen == self.last;
         let news = settled && seen != self.told;

@@ -1,4 +1,4 @@
-//! How the engine reacts to what it is told: by the actors, by signals, and by its memory budget when that is free again.
+//! Reactions of the engine to notices of the actors, to signals, and to an unused memory budget.
 
 use std::io;
 
@@ -21,7 +21,7 @@ impl Handler<Notice> for Engine {
                 if let Err(error) = result {
                     self.error.get_or_insert(error);
                 }
-                // The memory of the source's last batch is reserved already, so an unused budget means the end.
+                // The memory of the source's last batch is already reserved, so an unused budget means the end.
                 self.await_drained(ctx);
             }
             Notice::Lost(count) => {
@@ -48,7 +48,7 @@ impl Handler<Notice> for Engine {
             Notice::CannotStart(error) => self.leave(End::CannotStart(error), ctx),
             Notice::ThreadsStuck(threads) => {
                 let error = anyhow::anyhow!(
-                    "{threads} guests' threads are stuck in the engine's own code: a bug of it"
+                    "{threads} guests' threads are stuck in the engine's own code: a bug of the engine"
                 );
                 self.leave(End::Failed(error), ctx);
             }
@@ -66,8 +66,8 @@ fn message_failed(place: &str, failure: &Failure) -> anyhow::Error {
     } = failure;
     let at = in_script(at.as_deref());
     anyhow::anyhow!(
-        "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins with it. Mend the \
-         script, or say where failed messages go (`dead_letter`, or `pipeline.on_error: drop`)"
+        "a message failed: {kind}: {message}{at}; {place}. It is not committed: the next start begins with it. Correct \
+         the script, or say where failed messages go (`dead_letter`, or `pipeline.on_error: drop`)"
     )
 }
 
@@ -82,7 +82,7 @@ fn too_many(failures: &TooManyFailures) -> anyhow::Error {
     let at = in_script(at.as_deref());
     anyhow::anyhow!(
         "too many messages fail: {failed} of the last {of}, more than the share of {share} that `pipeline.max_failures` \
-         allows; {count} of them with {error}{at}. What was not dealt with is not committed: mend the script and start again"
+         allows; {count} of them with {error}{at}. The others are not committed: correct the script and start again"
     )
 }
 
@@ -93,7 +93,7 @@ fn in_script(at: Option<&str>) -> String {
 impl Engine {
     fn end_of_output(&mut self, error: OutputError) -> End {
         match error {
-            // `| head -1` has seen enough.
+            // The reader has closed the pipe on purpose, as in `| head -1`.
             OutputError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => self.end(),
             OutputError::Write(error) => {
                 End::Failed(anyhow::Error::new(error).context("cannot write to the output"))
@@ -110,14 +110,14 @@ impl Handler<Drained> for Engine {
         let (Some(input), None) = (&self.input, &self.leaving) else {
             return;
         };
-        // An ack is in the input's mailbox before its permit is released, so this comes after the last one.
+        // An ack is in the input's mailbox before its permit is released, so this message comes after the last ack.
         let commit = input.send(Commit).into_actor(self);
         ctx.spawn(commit.map(|lost, engine, _| {
             match lost.map_err(anyhow::Error::new).flatten() {
                 Ok(0) => {}
                 Ok(lost) => engine.lose(lost),
                 Err(error) => {
-                    let error = error.context("cannot store how far the input was dealt with");
+                    let error = error.context("cannot store the input's positions");
                     engine.error.get_or_insert(error);
                 }
             }

@@ -1,8 +1,8 @@
-//! A changed config takes the place of the one that runs, whole or not at all.
+//! Reload: a changed config replaces the one in use, completely or not at all.
 //!
-//! Scripts and limits of guests can change while messages flow; the supervisor has guests with them take over
-//! between two batches. All else (input, output and what lies between) needs a new start: a config in which it
-//! changed is refused, scripts and all, since half of a config is nobody's.
+//! Scripts and limits of guests can change while messages flow; the supervisor lets guests with the new ones take over
+//! between two batches. Everything else (input, output and the parts in between) needs a new start: a config in which
+//! it changed is refused completely, including its scripts, since the result would be a mixture of two configs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::supervisor::NewScripts;
 use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
 
-/// Reads the config again.
-pub type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
+/// Function that loads the config again.
+pub(crate) type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
 
-/// How a config is reloaded.
-pub struct Reloading {
-    /// Reads it again.
+/// Settings of the reload.
+pub(crate) struct Reloading {
+    /// Function that loads the config again.
     pub load: Load,
-    /// Where it is.
+    /// Path of the config file.
     pub file: PathBuf,
-    /// Whether a change is enough to do so.
+    /// Whether a change of the file is enough for a reload.
     pub watch: bool,
 }
 
-/// The actors that a reload changes.
+/// Actors that a reload changes.
 #[derive(Clone)]
-pub struct Targets {
-    /// Has guests with the new scripts take over.
+pub(crate) struct Targets {
+    /// Supervisor, which lets guests with the new scripts take over.
     pub supervisor: Recipient<NewScripts>,
-    /// Counts the failures of the new scripts.
+    /// Resequencer, which counts the failures of the new scripts.
     pub resequencer: Recipient<FailureLimit>,
 }
 
-/// The actor that loads the config again, one time after the other.
-pub struct Reloader {
+/// Actor that reloads the config, one time after the other.
+pub(crate) struct Reloader {
     load: Load,
     file: PathBuf,
     running: Running,
@@ -51,17 +51,17 @@ pub struct Reloader {
     targets: Targets,
     metrics: Arc<Metrics>,
     watched: Watched,
-    /// Why the last one was refused, if it was.
+    /// Reason why the last reload was refused, if it was.
     refusal: Option<String>,
 }
 
 impl Reloader {
-    /// Starts it. It listens to SIGHUP, and watches the files if `reloading` says so. Must be called inside an actix
-    /// system.
+    /// Starts the actor. It reacts to SIGHUP, and watches the files if `reloading` says so. Must be called inside an
+    /// actix system.
     ///
     /// # Errors
-    /// If the system does not let the signal be caught, or gives no thread to watch.
-    pub fn start(
+    /// If the system does not allow a handler for the signal, or cannot start a thread for the watch.
+    pub(crate) fn start(
         reloading: Reloading,
         running: Running,
         runtime: Arc<Runtime>,
@@ -88,7 +88,7 @@ impl Reloader {
         Ok(reloader)
     }
 
-    /// Takes note of what came of it.
+    /// Handles the result of a reload.
     fn settle(&mut self, asked: Reload, result: Result<Option<Config>, String>) -> Reloaded {
         match result {
             Ok(Some(config)) => {
@@ -101,13 +101,13 @@ impl Reloader {
                 self.watched.files(files(&self.file, &self.running.get()));
                 self.refusal = None;
                 if asked == Reload::Signal {
-                    tracing::info!("the config is as it was: nothing to reload");
+                    tracing::info!("the config is unchanged: nothing to reload");
                 }
                 Reloaded::Unchanged
             }
             Err(reason) => {
                 self.watched.refused();
-                // A file that is watched is tried again and again.
+                // A watched config is tried again and again, so the same refusal is not repeated.
                 if asked != Reload::Change || self.refusal.as_ref() != Some(&reason) {
                     ReloadRefused { reason: &reason }.emit(&self.metrics);
                 }
@@ -118,7 +118,7 @@ impl Reloader {
     }
 }
 
-/// The files whose change is one of the config.
+/// Returns the files of which a change is a change of the config.
 fn files(file: &Path, config: &Config) -> Vec<PathBuf> {
     let stages = scripts::all(&config.input, &config.pipeline.stages);
     let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
@@ -159,7 +159,7 @@ impl Handler<Reload> for Reloader {
     }
 }
 
-/// The config that has taken over; `None` if there is nothing new in it.
+/// Loads the config and returns it after it has taken over; `None` if it contains no change.
 async fn reload(
     load: Load,
     old: Arc<Config>,
@@ -194,12 +194,12 @@ async fn reload(
     }
 }
 
-/// Whether there is anything new in what can change.
+/// Returns whether there is a change in the parts that can change.
 fn differs(old: &Config, new: &Config) -> bool {
     old.pipeline != new.pipeline || old.guests != new.guests
 }
 
-/// What has changed of all that cannot, as the config calls it.
+/// Returns the names of the changed parts that cannot change, as in the config.
 fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         input,

@@ -1,4 +1,4 @@
-//! What guests are made from: the scripts of a config and the limits that it sets.
+//! Specification of guests: the scripts of a config and the limits that it sets.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::resequencer::FailureLimit;
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, Recycle};
 
-/// What guests of `runtime` that run the scripts of `config` are made from.
-pub fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
+/// Returns the specification of guests of `runtime` that run the scripts of `config`.
+pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
     let stages = stages.map(hello_stage).collect();
     Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
 }
 
-/// What guests of `runtime` are made from, and how many there may be: what a reload can change.
-pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
+/// Returns the plan of guests of `runtime`, with the limits on their number: what a reload can change.
+pub(crate) fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
     let Config {
         pipeline, guests, ..
     } = config;
@@ -31,21 +31,24 @@ pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
         },
         recycle: Recycle {
             messages: guests.recycle.after_messages,
-            memory: guests.recycle.memory,
+            memory: guests.recycle_above(),
         },
     }
 }
 
-/// How many messages of the scripts in `plan` may fail.
-pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
+/// Returns the limit on failed messages of the scripts in `plan`.
+pub(crate) fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
     FailureLimit {
         max_failures: config.pipeline.max_failures,
         script_hash: Arc::clone(plan.spec.script_hash()),
     }
 }
 
-/// All scripts, in the order in which guests number them: that of a `generate` input is the first.
-pub fn all<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
+/// Returns all scripts, in the order in which guests number them: that of a `generate` input is the first.
+pub(crate) fn all<'a>(
+    input: &'a InputConfig,
+    stages: &'a [Stage],
+) -> impl Iterator<Item = &'a Stage> {
     let generator = match input {
         InputConfig::Generate(GenerateConfig {
             source: GenerateSource::Script(stage),
@@ -66,7 +69,7 @@ fn hello_stage(stage: &Stage) -> HelloStage {
     }
 }
 
-/// The limits that `config` sets, and the test hook that ends guests at random.
+/// Returns the limits that `config` sets, and the test hook that ends guests at random moments.
 fn limits(config: &GuestsConfig) -> Limits {
     let kill_after = std::env::var("NERODIA_TEST_KILL_GUESTS_AFTER").ok();
     Limits {

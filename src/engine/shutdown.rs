@@ -1,4 +1,4 @@
-//! How the engine ends: signals in, an [`End`] out.
+//! End of the engine: signals that ask for it, and the [`End`] that results.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,46 +8,46 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::guest::error::StartError;
 
-/// How a pipeline ended.
+/// Way in which a pipeline ended.
 #[derive(Debug)]
-pub enum End {
-    /// All messages were dealt with.
+pub(crate) enum End {
+    /// All messages were answered for.
     Well,
-    /// So they were, but some became dead letters.
+    /// All messages were answered for, but some became dead letters.
     SomeMessagesFailed,
-    /// The engine could not go on.
+    /// The engine could not continue.
     Failed(anyhow::Error),
     /// Guests cannot start, because of the scripts or of the runtime.
     CannotStart(StartError),
 }
 
-/// Where the engine leaves its end for who runs it.
+/// Place where the engine puts its end for the code that runs it.
 #[derive(Debug, Clone, Default)]
-pub struct EndCell(Arc<Mutex<Option<End>>>);
+pub(crate) struct EndCell(Arc<Mutex<Option<End>>>);
 
 impl EndCell {
-    /// Sets the end; `false` if it was set already, and stays as it was.
-    pub fn set(&self, end: End) -> bool {
+    /// Sets the end. Returns false, and changes nothing, if it was already set.
+    pub(crate) fn set(&self, end: End) -> bool {
         let mut cell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = cell.is_none();
         cell.get_or_insert(end);
         first
     }
 
-    /// The end. `Failed` if there is none, which is a bug.
-    pub fn take(&self) -> End {
+    /// Returns the end. Returns `Failed` if there is none, which is a bug.
+    pub(crate) fn take(&self) -> End {
         let end = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         end.unwrap_or_else(|| End::Failed(anyhow::anyhow!("the engine stopped without an end")))
     }
 }
 
-/// Asked to end.
+/// Signal that asks the engine to end.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub enum Signal {
+pub(crate) enum Signal {
     /// Ctrl-C.
     Interrupt,
-    /// The way services are ended.
+    /// The signal by which services are ended.
     Terminate,
 }
 
@@ -60,11 +60,11 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Tells `engine` of every SIGINT and SIGTERM from now on. Must be called inside an actix system.
+/// Passes every SIGINT and SIGTERM to `engine` from now on. Must be called inside an actix system.
 ///
 /// # Errors
-/// If the system does not let signals be caught.
-pub fn listen(engine: &Recipient<Signal>) -> std::io::Result<()> {
+/// If the system does not allow handlers for the signals.
+pub(crate) fn listen(engine: &Recipient<Signal>) -> std::io::Result<()> {
     for (kind, name) in [
         (SignalKind::interrupt(), Signal::Interrupt),
         (SignalKind::terminate(), Signal::Terminate),

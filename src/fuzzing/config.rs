@@ -27,9 +27,9 @@ pub fn config(data: &[u8]) {
 fn within(loaded: &Loaded) {
     loaded.warnings.iter().for_each(shown);
     for stage in &loaded.config.pipeline.stages {
-        // Each place is looked for in the whole text: of a long script, not all of them.
+        // In a long script only some places are checked, because each check searches the whole text.
         let step = 1 + stage.script.len() / 256;
-        // And the place behind the last line, where Python sees the end.
+        // Also the place after the last line, where Python sees the end.
         for (line, text) in (1..).zip(stage.script.lines().chain([""])) {
             for column in (1..=text.chars().count() + 1).step_by(step) {
                 on_a_line(&stage.origin.position(line, column));
@@ -53,7 +53,7 @@ fn shown(problem: &Diagnostic) {
     }
 }
 
-/// It is in the text: on a line that is there, at most behind its last character.
+/// Checks that a place is in the text: on an existing line, at most one character after the line's last one.
 fn place(location: &Location) {
     let columns = on_a_line(location).chars().count() + 1;
     assert!(
@@ -63,7 +63,7 @@ fn place(location: &Location) {
     );
 }
 
-/// Of a script in folded or quoted YAML no more is promised: its columns may be a little off.
+/// Checks only the line. For a script in folded or quoted YAML no more is promised: its columns may be slightly wrong.
 fn on_a_line(location: &Location) -> &str {
     let line = location.source().line(location.line());
     line.unwrap_or_else(|| panic!("{location} of {:?}", location.source().text()))

@@ -1,4 +1,4 @@
-//! The first line of a guest, in pieces: it is taken when its end has come, unless there is more.
+//! First line of a guest, in pieces: it is taken when its end has come, unless more bytes follow.
 
 use super::parameter;
 use crate::guest::error::StartError;
@@ -31,7 +31,7 @@ fn understood(line: &[u8]) {
     match parse(line) {
         Ok(_) => assert!(line.starts_with(b"READY {")),
         Err(StartError::Scripts(_)) => assert!(line.starts_with(b"FAILED ")),
-        // It is shown to people.
+        // The error is shown to people.
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

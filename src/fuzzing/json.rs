@@ -1,10 +1,10 @@
-//! Payloads to marshal and back: what is JSON comes back as the same JSON, what is none as the same text or bytes.
+//! Payloads to marshal and back: JSON comes back as the same JSON, everything else as the same text or bytes.
 
 use super::parameter;
 use super::tokens::{DEEPEST, Token, depth, is_json, tokens};
 use crate::codec::{Encoder, MAX_INT_DIGITS, OutputErrorKind, Payload, Reader, Scratch, Top};
 
-/// Parts the payloads of one frame, which share their keys. It stands in no JSON text.
+/// Separates the payloads of one frame, which share their keys. The byte occurs in no JSON text.
 const SEPARATOR: u8 = 0x1e;
 
 pub fn json(mut data: &[u8]) {
@@ -42,7 +42,7 @@ pub fn json(mut data: &[u8]) {
     reader.finish().expect("nothing but the payloads");
 }
 
-/// What a payload is, by other means than the encoder's; `None` if they do not reach as far.
+/// Determines the kind of a payload by other means than the encoder's; `None` if they are not able to.
 fn expected(payload: &[u8], max_depth: usize) -> Option<Payload> {
     if payload.is_empty() {
         return Some(Payload::Empty);
@@ -78,7 +78,7 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// Whether what was read back is what was written.
+/// Compares what was read back with what was written.
 fn compare(payload: &[u8], kind: Payload, read: Result<Top, OutputErrorKind>, raw: &[u8]) {
     let out = || str::from_utf8(raw).expect("JSON is UTF-8");
     let text = || str::from_utf8(payload).expect("else it is bytes");

@@ -1,4 +1,4 @@
-//! Lines of standard input against a simple model: whatever one read brings, the lines are the same.
+//! Lines of standard input against a simple model: however the reads divide the text, the lines are the same.
 
 use super::parameter;
 use crate::config::StdinConfig;
@@ -19,7 +19,7 @@ pub fn lines(mut data: &[u8]) {
         max_line: 1 + parameter(&mut data) % 40,
         omit_empty: parameter(&mut data) % 2 == 1,
     };
-    // The pieces are as long as the bytes at the end say, in turn.
+    // The bytes at the end give the lengths of the pieces.
     let (text, lengths) = data.split_at(data.len() - data.len() / 4);
     let mut chunks = Vec::new();
     let mut rest = text;
@@ -32,14 +32,14 @@ pub fn lines(mut data: &[u8]) {
     check(&config, &chunks);
 }
 
-/// Compares what comes of a text in pieces with what the model says.
+/// Compares the lines of a text in pieces with the lines of the model.
 pub(crate) fn check(config: &StdinConfig, chunks: &[&[u8]]) {
     let expected = expected(config, &chunks.concat());
     let seen = read(config.clone(), chunks);
     assert_eq!(seen.len(), expected.len(), "{seen:?}");
     for (seen, expected) in seen.iter().zip(&expected) {
         assert_eq!((seen.0, seen.2), (expected.0, expected.2));
-        // Of a line that is too long only a beginning is kept.
+        // Only a beginning is kept of a line that is too long.
         let same = match seen.2 {
             true => expected.1.starts_with(&seen.1) || seen.1.starts_with(&expected.1),
             false => seen.1 == expected.1,
@@ -48,10 +48,10 @@ pub(crate) fn check(config: &StdinConfig, chunks: &[&[u8]]) {
     }
 }
 
-/// Its number, its text, and whether it was too long.
+/// Line: its number, its text, and whether it was too long.
 type Line = (i64, Vec<u8>, bool);
 
-/// What the lines are if `chunks` are what the reads bring.
+/// Returns the lines if the reads bring `chunks`.
 fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<Line> {
     let mut lines = Lines::new(config);
     let mut messages = Vec::new();
@@ -67,7 +67,7 @@ fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<Line> {
     shown.collect()
 }
 
-/// The same, from the whole text at once and without a thought for memory.
+/// Returns the expected lines, from the whole text at once and without a limit on memory.
 fn expected(config: &StdinConfig, text: &[u8]) -> Vec<Line> {
     let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
     let mut lines = Vec::new();

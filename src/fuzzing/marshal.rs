@@ -1,11 +1,11 @@
-//! A frame of a hostile guest: read in every way there is, it never panics, never makes more than it may, and what it
-//! makes is JSON.
+//! Frame of a hostile guest: reading it in every possible way never panics, never produces more than it may, and
+//! produces only JSON.
 
 use super::parameter;
 use super::tokens::{DEEPEST, depth, is_json, tokens};
 use crate::codec::{Encoder, OutputError, Payload, Reader, Scratch, Top};
 
-/// Nesting that values may have here.
+/// Deepest nesting that values may have here.
 const MAX_DEPTH: usize = 50;
 
 pub fn marshal(mut data: &[u8]) {
@@ -16,18 +16,18 @@ pub fn marshal(mut data: &[u8]) {
     read_all(data, max_len);
 }
 
-/// Returns the length of what its values made.
+/// Reads all values, and returns the length of their output.
 pub(crate) fn read_all(frame: &[u8], max_len: usize) -> usize {
     let mut scratch = Scratch::default();
     let values = values(frame, &mut scratch, max_len);
     reach_everything(frame, &mut scratch, max_len);
-    // What was read before must not change what is read now.
+    // An earlier read must not change the result of a later one.
     assert_eq!(values, self::values(frame, &mut scratch, max_len));
     let lengths = values.iter().flatten().map(|(_, out)| out.len());
     lengths.sum()
 }
 
-/// The items of a list, or the objects that stand there, up to where the frame is broken.
+/// Items of a list, or the objects in the frame, up to the place where the frame is broken.
 type Values = Vec<Result<(Top, Vec<u8>), OutputError>>;
 
 fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
@@ -40,8 +40,8 @@ fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
             assert_eq!(out, b"before");
             break;
         };
-        // A string of more than 255 bytes is looked at before it is written. Escaped, a string has six times its length, and
-        // the buffer grows by doubling.
+        // A string of more than 255 bytes is examined before it is written. When escaped, a string has up to six times
+        // its length, and the buffer grows by doubling.
         assert!(out.capacity() <= 4096 + 16 * max_len, "{}", out.capacity());
         let made = out.split_off(b"before".len());
         assert_eq!(out, b"before");
@@ -53,7 +53,7 @@ fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
         }
         values.push(value.map(|top| (top, made)));
     }
-    // Once broken, a reader may be of no use, but it must be harmless.
+    // After an error a reader may be of no use, but it must be harmless.
     let mut out = Vec::new();
     for _ in 0..3 {
         let _ = reader.value(&mut out, max_len);
@@ -62,7 +62,7 @@ fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
     values
 }
 
-/// It is JSON, and comes back as it is.
+/// Checks that the output is JSON, and is unchanged after encoding and decoding.
 fn check(made: &[u8]) {
     let text = str::from_utf8(made).expect("JSON is UTF-8");
     assert!(depth(text) > DEEPEST || is_json(text), "{text:?}");
@@ -74,7 +74,7 @@ fn check(made: &[u8]) {
             let mut out = Vec::new();
             let top = reader.value(&mut out, made.len()).expect("a sound frame");
             assert_eq!(top, Ok(Top::Json));
-            // Not byte for byte: two surrogates that stood alone in Python are one character in JSON.
+            // Not byte for byte: two single surrogates in Python are one character in JSON.
             let again = str::from_utf8(&out).expect("JSON is UTF-8");
             assert_eq!(tokens(again), tokens(text));
         }

@@ -1,4 +1,4 @@
-//! A reply of a hostile guest: it is taken whole or refused whole, and what is made of it keeps its budget.
+//! Reply of a hostile guest: it is accepted or refused as a whole, and its outcomes stay within the budget.
 
 use std::ops::Range;
 
@@ -8,9 +8,9 @@ use crate::guest::handshake::HelloStage;
 use crate::guest::protocol::response::{decode_response, take_response};
 use crate::message::{Outcome, Outcomes, Record};
 
-/// The request that the corpus answers.
+/// Id of the request that the corpus answers.
 const ID: u32 = 7;
-/// What was there before.
+/// Data that was there before.
 const BEFORE: &[u8] = b"before";
 
 pub fn response(mut data: &[u8]) {
@@ -54,7 +54,7 @@ pub fn response(mut data: &[u8]) {
     assert_eq!(outcomes.items.len(), 1 + answered);
     assert!(outcomes.data.len() <= BEFORE.len() + 3 * max_output);
     let cost: usize = outcomes.items.iter().map(Outcome::cost).sum();
-    // A failure has three texts and is counted twice; an attribute is some words for each byte.
+    // A failure has three texts and is counted twice; an attribute takes some words for each byte.
     let budget = 24 * (max_output + frame.len()) + 1024 * count;
     assert!(cost <= budget, "{cost} of {budget}");
     for record in records(&outcomes) {
@@ -72,7 +72,7 @@ fn records(outcomes: &Outcomes) -> impl Iterator<Item = &Record> {
     })
 }
 
-/// However it is cut on its way, it is there when its last byte is, and not before.
+/// Checks that a reply in any pieces is complete with its last byte, and not before.
 fn take(frame: &[u8]) {
     let mut outbox = Vec::new();
     for cut in [0, 3, 5, frame.len() / 2, frame.len() - 1] {

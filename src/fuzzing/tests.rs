@@ -1,4 +1,4 @@
-//! The short form: the corpus, and mutations of it. The long one is `scripts/fuzz.sh`.
+//! Short form of fuzzing: the corpus, and mutations of it. The long form is `scripts/fuzz.sh`.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner};
 
-/// A target's function.
+/// Function of a target.
 type Target = fn(&[u8]);
 
-/// What libFuzzer found worth keeping for a target.
+/// Returns the inputs that libFuzzer kept for a target.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
@@ -26,7 +26,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// What happens to an input: where, with which byte, how, and with what of another.
+/// Change of an input: position, byte, kind, and another input to take from.
 #[derive(Debug, Clone)]
 struct Change {
     at: Index,
@@ -59,12 +59,12 @@ fn changed(mut input: Vec<u8>, changes: Vec<Change>) -> Vec<u8> {
             2 if at < input.len() => input[at] ^= 1 << (change.byte % 8),
             3 if at < input.len() => drop(input.remove(at)),
             4 => input.truncate(at),
-            // What another ends with, here.
+            // Replaces the rest by the end of another input.
             5 => {
                 input.truncate(at);
                 input.extend_from_slice(&change.other[from..]);
             }
-            // A piece of another, here.
+            // Inserts a piece of another input.
             6 => {
                 let end = change.other.len().min(from + usize::from(change.byte));
                 drop(input.splice(at..at, change.other[from..end].iter().copied()));
@@ -83,7 +83,7 @@ fn run(name: &'static str, target: Target, mutations: u32) {
         cases: mutations,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        // The same inputs each time: a test that fails at random is no test. New ones are `scripts/fuzz.sh`'s work.
+        // The same inputs each time, because a test must not fail at random. `scripts/fuzz.sh` tries new ones.
         rng_seed: RngSeed::Fixed(17),
         ..Config::default()
     });

@@ -1,31 +1,31 @@
-//! An own, slow look at JSON texts: what the encoder and the decoder are compared with.
+//! Simple, slow tokenizer of JSON texts, with which the encoder and the decoder are compared.
 
 use serde::de::IgnoredAny;
 
-/// Deepest text that [`is_json`] can tell of; `serde_json` goes no deeper.
+/// Deepest text that [`is_json`] can judge; `serde_json` allows no deeper one.
 pub(super) const DEEPEST: usize = 120;
 
-/// One piece of a JSON text that has a meaning.
+/// Token of a JSON text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
     /// A bracket, comma or colon.
     Mark(u8),
     /// `true`, `false`, `null`.
     Word(&'a str),
-    /// As it stands, but that -0 is 0.
+    /// Integer as text, except that -0 is 0.
     Int(&'a str),
-    /// The bits of its value.
+    /// Bits of a float's value.
     Float(u64),
-    /// Unescaped; `None` if it has a lone surrogate, which Rust's strings cannot hold.
+    /// Unescaped string; `None` if it has a lone surrogate, which Rust's strings cannot hold.
     Text(Option<String>),
 }
 
-/// Whether it is JSON by RFC 8259, if it is no deeper than [`DEEPEST`]. Lone surrogates are.
+/// Returns whether a text is JSON by RFC 8259, if it is no deeper than [`DEEPEST`]. Lone surrogates are allowed.
 pub(super) fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// The pieces of a JSON text.
+/// Returns the tokens of a JSON text.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
@@ -57,7 +57,7 @@ fn token(piece: &str) -> Token<'_> {
     }
 }
 
-/// How deep the brackets go, strings left aside; of any text.
+/// Returns the depth of brackets outside of strings, for any text.
 pub(super) fn depth(text: &str) -> usize {
     let (mut at, mut depth, mut deepest) = (0, 0_usize, 0);
     while let Some(byte) = text.as_bytes().get(at) {
@@ -77,7 +77,7 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// Up to and with the closing quote, or all of it.
+/// Returns the length up to and including the closing quote, or of the whole text.
 fn length_of_text(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

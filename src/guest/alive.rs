@@ -1,4 +1,4 @@
-//! A guest that is ready: one request, one reply, until it dies.
+//! Guest that is ready: it answers one request after the other until it dies.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use crate::message::{Outcome, Outcomes};
 
 const TEST_HOOK: &str = "the test hook ended it";
 
-/// An instance that has said READY.
+/// Instance that has said READY.
 pub(super) struct Alive {
     instance: Instance,
     uses_meta: bool,
     pace: Pace,
-    /// Requests answered since READY; also the id of the next.
+    /// Number of requests answered since READY; also the id of the next one.
     requests: u32,
-    /// For tests: when it is ended whatever it does.
+    /// Time at which the test hook ends the guest.
     killed_at: Option<Instant>,
 }
 
 impl Alive {
-    pub fn new(instance: Instance, uses_meta: bool, limits: &Limits) -> Self {
+    pub(super) fn new(instance: Instance, uses_meta: bool, limits: &Limits) -> Self {
         let killed_at = |mean: Duration| Instant::now() + mean.mul_f64(2.0 * random_fraction());
         Self {
             instance,
@@ -35,42 +35,43 @@ impl Alive {
         }
     }
 
-    /// Whether it has run nothing yet, so that nothing has left traces in it.
-    pub fn is_fresh(&self) -> bool {
+    /// Returns whether the guest has run nothing yet, so that no message has left traces in it.
+    pub(super) fn is_fresh(&self) -> bool {
         self.requests == 0
     }
 
-    /// How it ended, if it has done so since it said READY or gave its last answer.
-    pub fn over(&self) -> Option<&Death> {
+    /// Returns how the guest ended, if it has ended since READY or since its last answer.
+    pub(super) fn over(&self) -> Option<&Death> {
         self.instance.over()
     }
 
-    /// The id that the next request has to carry.
-    pub fn next_id(&self) -> u32 {
+    /// Returns the id of the next request.
+    pub(super) fn next_id(&self) -> u32 {
         self.requests
     }
 
-    /// Whether scripts look at `meta`, so that it must be sent.
-    pub fn uses_meta(&self) -> bool {
+    /// Returns whether scripts use `meta`, so that it must be sent.
+    pub(super) fn uses_meta(&self) -> bool {
         self.uses_meta
     }
 
-    /// Messages that the next request should have.
-    pub fn pace(&self) -> usize {
+    /// Returns how many messages the next request should have.
+    pub(super) fn pace(&self) -> usize {
         self.pace.next()
     }
 
-    /// Bytes of memory it has.
-    pub fn memory(&self) -> u64 {
+    /// Returns the guest's memory in bytes.
+    pub(super) fn memory(&self) -> u64 {
         self.instance.memory().bytes()
     }
 
-    /// Sends `request`, which has `count` messages, and appends what became of them to `outcomes`. Gives for
-    /// how many the guest answered.
+    /// Sends `request`, which has `count` messages, and appends their outcomes to `outcomes`. Returns how many messages
+    /// the guest answered.
     ///
     /// # Errors
-    /// How it died. What `outcomes` got nevertheless was answered before the fatal message.
-    pub fn answer(
+    /// The way in which the guest died. Outcomes that were appended nevertheless belong to messages before the fatal
+    /// one.
+    pub(super) fn answer(
         &mut self,
         request: &[u8],
         count: usize,
@@ -98,7 +99,7 @@ impl Alive {
         )?;
         self.instance.stdio().reuse(frame);
         if let Some(index) = outcomes.items[items..].iter().position(is_memory_error) {
-            // What earlier messages left behind may be to blame: the message gets a fresh guest.
+            // Earlier messages may have filled the memory: the message gets a fresh guest.
             outcomes.items.truncate(items + index);
             return Err(Death::Memory(limits.memory));
         }
@@ -135,7 +136,7 @@ impl Alive {
     }
 }
 
-/// A random number from 0 to 1, good enough to spread kills with.
+/// Returns a random number from 0 to 1, which is good enough to choose times for the test hook.
 fn random_fraction() -> f64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64

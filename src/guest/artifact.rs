@@ -1,4 +1,4 @@
-//! What `scripts/install.sh` leaves: a runtime's WebAssembly, with the SHA-256 that it must have beside it.
+//! Artifacts that `scripts/install.sh` installs: a runtime's WebAssembly, and a file with its SHA-256.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::runtime::RuntimeError;
 
-/// An installed artifact and the checksum it must have.
-pub struct Artifact {
+/// Installed artifact and its expected checksum.
+pub(crate) struct Artifact {
     path: PathBuf,
     sha256: String,
 }
@@ -18,7 +18,7 @@ impl Artifact {
     ///
     /// # Errors
     /// If either file is missing.
-    pub fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
+    pub(crate) fn find(directory: &Path, name: &str) -> Result<Self, RuntimeError> {
         let path = directory.join(format!("{name}.wasm"));
         if !path.is_file() {
             let name = name.to_owned();
@@ -52,7 +52,7 @@ impl Artifact {
     ///
     /// # Errors
     /// [`RuntimeError::Corrupt`] with both sums.
-    pub fn verify(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn verify(&self) -> Result<(), RuntimeError> {
         let found = sha256_of(&self.path).map_err(|source| self.io(source))?;
         if found == self.sha256 {
             return Ok(());
@@ -64,13 +64,13 @@ impl Artifact {
         })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
+    /// Returns the path of the artifact.
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The checksum it must have.
-    pub fn sha256(&self) -> &str {
+    /// Returns the expected checksum.
+    pub(crate) fn sha256(&self) -> &str {
         &self.sha256
     }
 
@@ -78,7 +78,7 @@ impl Artifact {
         fs::read(&self.path).map_err(|source| self.io(source))
     }
 
-    /// Whether it is a component and not a core module: the layer field after magic and version.
+    /// Returns whether the artifact is a component and not a core module, from the layer field after magic and version.
     pub(super) fn is_component(&self) -> Result<bool, RuntimeError> {
         use std::io::Read;
         let mut header = Vec::new();
@@ -103,11 +103,11 @@ impl Artifact {
     }
 }
 
-/// SHA-256 of a file in lowercase hexadecimal, read in pieces.
+/// Returns the SHA-256 of a file in lowercase hexadecimal. The file is read in pieces.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     std::io::copy(
         &mut std::io::BufReader::with_capacity(1 << 18, fs::File::open(path)?),
@@ -116,8 +116,8 @@ pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-/// `bytes` in lowercase hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
+/// Returns `bytes` in lowercase hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

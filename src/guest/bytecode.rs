@@ -1,9 +1,9 @@
-//! The guests' program as bytecode, for runtimes that are WASI commands.
+//! Bytecode of the guests' program, for runtimes that are WASI commands.
 //!
-//! A component has the program in its snapshot, compiled. A command begins with nothing: given the text, each guest
-//! would compile it, which takes longer than everything else at its start, and what the parser takes of WebAssembly's
-//! memory is never given back. So the artifact compiles the text once: it is the very CPython that the bytecode is for.
-//! The result is kept in the [cache](super::cache), and a guest reads it from standard input, before the first frame.
+//! A component's snapshot contains the program, compiled. A command starts without it: if each guest got the text, it
+//! would compile it, which takes longer than everything else at its start, and the memory that the parser takes is
+//! never given back. So the artifact compiles the text once: it is the very CPython that will run the bytecode. The
+//! result is kept in the [cache](super::cache), and a guest reads it from standard input, before the first frame.
 
 use std::thread;
 use std::time::Duration;
@@ -18,33 +18,55 @@ use super::log::{GuestLog, LineRate};
 use super::stdio::Stdio;
 use super::store::State;
 
-/// The text of the guests' program.
-pub const ENTRYPOINT: &str = include_str!("../../runtime/entrypoint.py");
+/// Path of a part of the guests' program in the repository, and its text.
+macro_rules! part {
+    ($name:literal) => {
+        (
+            concat!("runtime/entrypoint/", $name),
+            include_str!(concat!("../../runtime/entrypoint/", $name)),
+        )
+    };
+}
 
-/// What the artifact runs to compile the text, which is its last argument. Tracebacks name the file that they would name
-/// if Python had got the text itself.
-pub const COMPILER: &str = "\
+/// Parts of the guests' program, in the order in which they are joined.
+pub(crate) const PARTS: [(&str, &str); 6] = [
+    part!("common.py"),
+    part!("analysis.py"),
+    part!("scripts.py"),
+    part!("surroundings.py"),
+    part!("outcomes.py"),
+    part!("loop.py"),
+];
+
+/// Returns the text of the guests' program. `scripts/install.sh` joins its parts in the same way.
+pub(crate) fn entrypoint() -> String {
+    PARTS.map(|(_, text)| text).join("\n\n")
+}
+
+/// Program that the artifact runs to compile the text, which is its last argument. Tracebacks name the same file as if
+/// Python had got the text itself.
+pub(crate) const COMPILER: &str = "\
 import marshal, sys
 code = compile(sys.argv[1], '<string>', 'exec')
 sys.stdout.buffer.write(marshal.dumps(code))
 ";
 
-/// What the run that compiles may take: it needs some 20 MB and half a second.
+/// Limits of the run that compiles: it needs some 20 MB and half a second.
 const LIMIT: Duration = Duration::from_secs(60);
 const MEMORY: u64 = 512 << 20;
 const MOST_BYTES: usize = 16 << 20;
 const MOST_LOG: u64 = 1 << 20;
 
-/// Why the artifact gave no bytecode.
+/// Reason why the artifact gave no bytecode.
 #[derive(Debug, thiserror::Error)]
-pub enum BytecodeError {
-    /// The system has no thread to run it on.
+pub(crate) enum BytecodeError {
+    /// The system could not start a thread.
     #[error("the system gives no thread: {0}")]
     NoThread(std::io::Error),
-    /// The run ended in another way than well.
+    /// The run did not end normally.
     #[error(transparent)]
     Died(Death),
-    /// What it wrote is no marshalled code object.
+    /// The output is not a marshalled code object.
     #[error("it wrote {0} bytes that are no bytecode")]
     Foreign(usize),
 }
@@ -52,8 +74,11 @@ pub enum BytecodeError {
 /// Lets `program` compile the guests' program.
 ///
 /// # Errors
-/// [`BytecodeError`] if the run fails, takes too long, or gives something else.
-pub fn make(engine: &Engine, program: &InstancePre<State>) -> Result<Vec<u8>, BytecodeError> {
+/// [`BytecodeError`] if the run fails, takes too long, or writes something else.
+pub(crate) fn make(
+    engine: &Engine,
+    program: &InstancePre<State>,
+) -> Result<Vec<u8>, BytecodeError> {
     make_within(LIMIT, engine, program)
 }
 
@@ -62,7 +87,7 @@ fn make_within(
     engine: &Engine,
     program: &InstancePre<State>,
 ) -> Result<Vec<u8>, BytecodeError> {
-    // A thread of its own: the caller's may belong to a tokio runtime already.
+    // A thread of its own, because the caller's may belong to a tokio runtime already.
     thread::scope(|scope| {
         let run = || run(limit, engine, program);
         let thread = thread::Builder::new().name("bytecode".into());
@@ -80,7 +105,7 @@ fn run(
     engine: &Engine,
     program: &InstancePre<State>,
 ) -> Result<Vec<u8>, BytecodeError> {
-    let arguments = command::arguments([COMPILER.to_owned(), ENTRYPOINT.to_owned()]);
+    let arguments = command::arguments([COMPILER.to_owned(), entrypoint()]);
     let log = GuestLog::new(0, MOST_LOG, LineRate::default());
     let stdio = Stdio::new(Bytes::new(), MOST_BYTES, log);
     let call = |store| command::call(program, store);
@@ -102,18 +127,18 @@ fn run(
     }
 }
 
-/// Whether marshal would make a code object of it, as far as the first byte tells.
+/// Returns whether the bytes may be a marshalled code object, judged by the first byte.
 fn is_code(bytes: &[u8]) -> bool {
-    /// Marshal's mark of a value that is referred to later.
+    /// Flag of marshal for a value to which later references refer.
     const REFERRED_TO: u8 = 0x80;
     bytes
         .first()
         .is_some_and(|&kind| kind & !REFERRED_TO == b'c')
 }
 
-/// What Python runs in a guest: it reads bytecode of `length` bytes from standard input, defines what is in it, and starts
-/// it. As few frames are on the stack then as if Python had got the text itself.
-pub fn loader(length: usize) -> String {
+/// Returns the program that Python runs in a guest: it reads bytecode of `length` bytes from standard input, executes
+/// its definitions, and calls `main`. The stack then has as few frames as if Python had got the text itself.
+pub(crate) fn loader(length: usize) -> String {
     format!(
         "\
 import marshal, os

@@ -1,10 +1,11 @@
-//! The cache of what is compiled: a runtime's machine code, which takes seconds, and the bytecode of the guests' program.
+//! Cache of compiled files: a runtime's machine code, which takes seconds to compile, and the bytecode of the guests'
+//! program.
 //!
-//! An entry is `<key>.cwasm` (machine code) or `<key>.marshal` (bytecode) with its SHA-256 in `<key>.sha256` beside it.
-//! The key has the runtime's name and a hash of the artifact's checksum, the Wasmtime version, the engine's settings and
-//! the version of the [`meter`], and for bytecode of the program's text, so an entry that does not fit is never even
+//! An entry is `<key>.cwasm` (machine code) or `<key>.marshal` (bytecode), with its SHA-256 in `<key>.sha256`. The key
+//! has the runtime's name and a hash of the artifact's checksum, the Wasmtime version, the engine's settings and the
+//! version of the [`meter`], and for bytecode also of the program's text, so an entry that does not fit is never even
 //! looked at. Both files are written under other names and renamed, the checksum last: an entry without one was never
-//! finished, and is made anew.
+//! finished, and is made again.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -18,58 +19,58 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::artifact::{hex, sha256_of};
-use super::bytecode::{COMPILER, ENTRYPOINT};
+use super::bytecode::{COMPILER, entrypoint};
 use super::meter;
 
-/// The name of an entry.
+/// Name of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     runtime: String,
     hash: String,
     kind: Kind,
 }
 
-/// What an entry holds.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Loaded into this process.
+    /// Machine code, which is loaded into this process.
     MachineCode,
-    /// Loaded into guests.
+    /// Bytecode, which is loaded into guests.
     Bytecode,
 }
 
-/// Where compiled runtimes are kept.
+/// Directories in which compiled runtimes are kept.
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub(crate) struct Cache {
     directories: Vec<PathBuf>,
 }
 
-/// Why the cache cannot be used.
+/// Reason why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CacheError {
+pub(crate) enum CacheError {
     /// The entry is not what was written.
     #[error("the compiled runtime {} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
     Corrupt {
-        /// The compiled file.
+        /// Path of the compiled file.
         path: PathBuf,
-        /// From the file beside it.
+        /// SHA-256 from the checksum file.
         expected: String,
-        /// Of the compiled file.
+        /// SHA-256 of the compiled file.
         found: String,
     },
-    /// No directory takes the entry.
+    /// No directory accepts the entry.
     #[error("cannot keep the compiled runtime in {}: {source}", path.display())]
     Unwritable {
-        /// The last directory tried.
+        /// Last directory that was tried.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
 }
 
 impl CacheError {
-    /// What the user can do about it.
-    pub fn help(&self) -> String {
+    /// Returns what the user can do about the error.
+    pub(crate) fn help(&self) -> String {
         match self {
             CacheError::Corrupt { path, .. } => format!(
                 "delete {} (it is made again in some seconds), or run `nerodia runtime compile --force`",
@@ -83,14 +84,14 @@ impl CacheError {
 }
 
 impl Key {
-    /// The machine code of runtime `name`, whose artifact has this checksum, under this engine.
-    pub fn of_machine_code(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+    /// Creates the key for the machine code of runtime `name`, whose artifact has this checksum, under this engine.
+    pub(crate) fn of_machine_code(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
         Self::new(Kind::MachineCode, name, artifact_sha256, engine, &[])
     }
 
-    /// The bytecode of the guests' program for the same.
-    pub fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
-        let texts = [COMPILER, ENTRYPOINT];
+    /// Creates the key for the bytecode of the guests' program, for the same runtime and engine.
+    pub(crate) fn of_bytecode(name: &str, artifact_sha256: &str, engine: &Engine) -> Self {
+        let texts = [COMPILER, &entrypoint()];
         Self::new(Kind::Bytecode, name, artifact_sha256, engine, &texts)
     }
 
@@ -112,7 +113,7 @@ impl Key {
         }
     }
 
-    /// Where the entry is, if it is in `directory`.
+    /// Returns the path of the entry in `directory`.
     fn path(&self, directory: &Path) -> PathBuf {
         let Self {
             runtime,
@@ -131,7 +132,7 @@ impl Kind {
         }
     }
 
-    /// Why nobody else may write an entry.
+    /// Returns the reason why no other user may write an entry.
     fn danger(self) -> &'static str {
         match self {
             Kind::MachineCode => "it is run without a sandbox",
@@ -141,25 +142,25 @@ impl Kind {
 }
 
 impl Cache {
-    /// A cache that looks in all of `directories` and writes to the first that can be written.
-    pub fn new(directories: Vec<PathBuf>) -> Self {
+    /// Creates a cache that searches all of `directories` and writes to the first one that is writable.
+    pub(crate) fn new(directories: Vec<PathBuf>) -> Self {
         Self { directories }
     }
 
-    /// The compiled file for `key`, if there is one.
+    /// Returns the compiled file for `key`, if it exists.
     ///
     /// # Errors
-    /// [`CacheError::Corrupt`] if it is there and not what was written.
-    pub fn find(&self, key: &Key) -> Result<Option<PathBuf>, CacheError> {
+    /// [`CacheError::Corrupt`] if the file exists and is not what was written.
+    pub(crate) fn find(&self, key: &Key) -> Result<Option<PathBuf>, CacheError> {
         let entry = self.entry(key, |path| Ok(((), sha256_of(path)?)))?;
         Ok(entry.map(|(path, ())| path))
     }
 
-    /// What is kept under `key`, if there is something.
+    /// Returns the contents of the entry for `key`, if it exists.
     ///
     /// # Errors
-    /// [`CacheError::Corrupt`] if it is not what was written.
-    pub fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, CacheError> {
+    /// [`CacheError::Corrupt`] if the entry is not what was written.
+    pub(crate) fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, CacheError> {
         let entry = self.entry(key, |path| {
             let bytes = fs::read(path)?;
             let sum = hex(&Sha256::digest(&bytes));
@@ -168,7 +169,7 @@ impl Cache {
         Ok(entry.map(|(_, bytes)| bytes))
     }
 
-    /// The first complete entry for `key`, of which `read` gives what is wanted, and the SHA-256.
+    /// Finds the first complete entry for `key`. `read` returns the result for a file, and the file's SHA-256.
     fn entry<T>(
         &self,
         key: &Key,
@@ -198,11 +199,11 @@ impl Cache {
         Ok(None)
     }
 
-    /// Keeps `code` under `key`; returns its file.
+    /// Stores `code` under `key` and returns the path of its file.
     ///
     /// # Errors
-    /// If no directory can be written.
-    pub fn store(&self, key: &Key, code: &[u8]) -> Result<PathBuf, CacheError> {
+    /// If no directory is writable.
+    pub(crate) fn store(&self, key: &Key, code: &[u8]) -> Result<PathBuf, CacheError> {
         let mut last = None;
         for directory in &self.directories {
             match write_entry(directory, key, code) {
@@ -221,18 +222,18 @@ impl Cache {
         }))
     }
 
-    /// Forgets the entry for `key`, wherever it is.
-    pub fn forget(&self, key: &Key) {
+    /// Removes the entry for `key` from all directories.
+    pub(crate) fn forget(&self, key: &Key) {
         for directory in &self.directories {
             let path = key.path(directory);
-            // Best effort: what is not there need not be removed.
+            // Best effort: a file that does not exist need not be removed.
             let _ = fs::remove_file(path.with_extension("sha256"));
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// What is there is run: another user who may write there decides what the engine does, or its guests.
+/// Warns if another user may write the entry: that user would decide what the engine or its guests do.
 fn warn_of_other_writers(path: &Path, kind: Kind) {
     let Ok(about) = fs::metadata(path) else {
         return;
@@ -241,13 +242,13 @@ fn warn_of_other_writers(path: &Path, kind: Kind) {
     if let Some(who) = other_writers(about.mode(), about.uid(), own) {
         tracing::warn!(
             path = %path.display(),
-            "the compiled runtime can be replaced by {who}: {}, so take that right away",
+            "the compiled runtime can be replaced by {who}: {}, so remove that permission",
             kind.danger()
         );
     }
 }
 
-/// Who else than user `own` and root may write what has this mode and owner.
+/// Returns who may write a file with this mode and owner, apart from user `own` and root.
 fn other_writers(mode: u32, owner: u32, own: u32) -> Option<&'static str> {
     if mode & 0o002 != 0 {
         Some("everybody on this machine")

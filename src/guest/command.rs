@@ -7,23 +7,23 @@ use super::bytecode;
 use super::instance::Call;
 use super::store::State;
 
-/// What a guest's life is called in a command.
+/// Name of the function that a command runs for its whole life.
 const START: &str = "_start";
 
-/// Isolated (no user site, no environment), no bytecode files; what follows is Python's text.
+/// Options: isolated (no user site, no environment), no bytecode files; Python's text follows.
 const PYTHON: [&str; 4] = ["python", "-I", "-B", "-c"];
 
-/// A command, and what it runs as a guest.
-pub struct Command {
+/// Command, and the program that it runs as a guest.
+pub(crate) struct Command {
     program: InstancePre<State>,
     arguments: Vec<String>,
-    /// The guests' program. All guests share it.
+    /// Bytecode of the guests' program, which all guests share.
     bytecode: Bytes,
 }
 
 impl Command {
-    /// A command that runs `bytecode`.
-    pub fn new(program: InstancePre<State>, bytecode: Bytes) -> Self {
+    /// Creates a command that runs `bytecode`.
+    pub(crate) fn new(program: InstancePre<State>, bytecode: Bytes) -> Self {
         let arguments = arguments([bytecode::loader(bytecode.len())]);
         Self {
             program,
@@ -32,38 +32,38 @@ impl Command {
         }
     }
 
-    /// A guest's command line.
-    pub fn arguments(&self) -> &[String] {
+    /// Returns a guest's command line.
+    pub(crate) fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
-    /// What a guest finds on standard input before the first frame.
-    pub fn bytecode(&self) -> &Bytes {
+    /// Returns what a guest reads from standard input before the first frame.
+    pub(crate) fn bytecode(&self) -> &Bytes {
         &self.bytecode
     }
 
-    /// The call that is a guest's life, in `store`.
-    pub fn call(&self, store: Store<State>) -> Call {
+    /// Starts a guest's only call, in `store`.
+    pub(crate) fn call(&self, store: Store<State>) -> Call {
         call(&self.program, store)
     }
 }
 
-/// The command line of a `python` that runs the first of `rest`, to which the others are arguments.
-pub fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
+/// Returns the command line of a `python` that runs the first of `rest` with the others as arguments.
+pub(crate) fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
     PYTHON.map(str::to_owned).into_iter().chain(rest).collect()
 }
 
 /// Links `module`.
 ///
 /// # Errors
-/// If it is no such command.
-pub fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
+/// If the module is not such a command.
+pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
     if module.get_export(START).is_none() {
         wasmtime::bail!("it has no function `{START}`");
     }
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
-    // WASI's does nothing. The meter calls it.
+    // WASI's own function does nothing. The meter calls this one.
     linker.allow_shadowing(true).func_wrap(
         "wasi_snapshot_preview1",
         "sched_yield",
@@ -75,8 +75,8 @@ pub fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<St
     linker.instantiate_pre(module)
 }
 
-/// The call that is the whole life of `program`, in `store`.
-pub fn call(program: &InstancePre<State>, mut store: Store<State>) -> Call {
+/// Returns the call that lasts for the whole life of `program`, in `store`.
+pub(crate) fn call(program: &InstancePre<State>, mut store: Store<State>) -> Call {
     let program = program.clone();
     Box::pin(async move {
         let instance = program.instantiate_async(&mut store).await?;

@@ -1,4 +1,4 @@
-//! When a guest has to be done: set by the host, looked at by the [`meter`](super::meter)'s calls.
+//! Deadline of a guest: set by the host, and checked by the [`meter`](super::meter)'s calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,39 +6,39 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-/// When a guest's time is over, by a clock that stands still while the process does. Cheap to clone; all clones are
-/// one.
+/// Time at which a guest must be done, by a clock that stands still while the process does. Cheap to clone; all clones
+/// are the same deadline.
 #[derive(Debug, Clone)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     clock: Clock,
     at: Arc<AtomicU64>,
 }
 
-/// The trap that ends a guest whose time is over.
+/// Trap that ends a guest whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("its time is over")]
-pub struct Over;
+pub(crate) struct Over;
 
 impl Deadline {
-    /// A deadline by `clock` that has passed.
-    pub fn new(clock: Clock) -> Self {
+    /// Creates a deadline by `clock` that has passed.
+    pub(crate) fn new(clock: Clock) -> Self {
         let at = Arc::default();
         Self { clock, at }
     }
 
     /// Lets the guest run for `limit` from now on.
-    pub fn set(&self, limit: Duration) {
+    pub(crate) fn set(&self, limit: Duration) {
         let at = self.clock.now().saturating_add(limit).as_nanos();
         let at = u64::try_from(at).unwrap_or(u64::MAX);
-        // Only the guest's own thread sets and reads it.
+        // Only the guest's own thread sets and reads the deadline.
         self.at.store(at, Ordering::Relaxed);
     }
 
-    /// Looks at the clock.
+    /// Checks the clock.
     ///
     /// # Errors
-    /// [`Over`] if the time is over.
-    pub fn check(&self) -> Result<(), Over> {
+    /// [`Over`] if the deadline has passed.
+    pub(crate) fn check(&self) -> Result<(), Over> {
         if self.left().is_zero() {
             Err(Over)
         } else {
@@ -46,8 +46,8 @@ impl Deadline {
         }
     }
 
-    /// Time until it passes.
-    pub fn left(&self) -> Duration {
+    /// Returns the time until the deadline passes.
+    pub(crate) fn left(&self) -> Duration {
         Duration::from_nanos(self.at.load(Ordering::Relaxed)).saturating_sub(self.clock.now())
     }
 }

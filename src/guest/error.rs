@@ -1,17 +1,17 @@
-//! The named ways in which a guest ends, or does not come to life.
+//! Named ways in which a guest dies or does not start.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-/// How a guest died while it ran a batch. Each kind has a name that logs, dead letters and metrics share.
+/// Way in which a guest died while it ran a batch. Each has a name that logs, dead letters and metrics share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Death {
-    /// WebAssembly trapped: a crash of the interpreter.
+pub(crate) enum Death {
+    /// WebAssembly trapped: the interpreter crashed.
     #[error("the interpreter crashed: {0}")]
     Trap(String),
-    /// C code of the interpreter called itself until its stack was used up, where Python has no limit that ends it
-    /// sooner.
+    /// C code of the interpreter called itself until its stack was used up, in a place where Python has no limit that
+    /// ends it sooner.
     #[error(
         "the interpreter's C stack overflowed ({0}): something is nested too deeply, such as an iterator around an iterator, or a function that calls itself through C code"
     )]
@@ -19,29 +19,29 @@ pub enum Death {
     /// The guest's process ended (`os._exit`).
     #[error("the interpreter exited with code {0}")]
     Exit(i32),
-    /// The deadline passed, burning or sleeping.
+    /// The deadline passed, while the script computed or slept.
     #[error("no result within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
-    /// Python ran out of the memory it may have, and could not say so or did not catch it.
+    /// Python ran out of its memory, and could not report that or did not catch it.
     #[error("out of memory: a guest may have {}", ByteSize(*.0))]
     Memory(u64),
-    /// Bytes on the reply port that are no frame, or the frame of another request.
+    /// The reply port had bytes that are not a frame, or the frame of another request.
     #[error("broke the protocol: {0}")]
     Protocol(String),
-    /// More log (`print`) than a message may write.
+    /// A message wrote more log (`print`) than it may.
     #[error("wrote more than {} of log", ByteSize(*.0))]
     Log(u64),
-    /// It was ended for a reason that has nothing to do with what it ran.
+    /// The guest was ended for a reason that has nothing to do with what it ran.
     #[error("the guest was ended: {0}")]
     Killed(&'static str),
-    /// The host's side of the guest panicked: a bug of ours, kept from spreading.
-    #[error("the engine panicked beside it: {0}")]
+    /// The host's side of the guest panicked: a bug of the engine, which is kept from spreading.
+    #[error("the guest's thread was lost: {0}")]
     Panic(String),
 }
 
 impl Death {
-    /// The name of this way to die.
-    pub fn name(&self) -> &'static str {
+    /// Returns the name of the death.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Death::Trap(_) => "Trap",
             Death::StackOverflow(_) => "StackOverflow",
@@ -55,44 +55,44 @@ impl Death {
         }
     }
 
-    /// Whether the messages it ran may be to blame.
-    pub fn blames_messages(&self) -> bool {
+    /// Returns whether the messages that the guest ran may be to blame.
+    pub(crate) fn blames_messages(&self) -> bool {
         !matches!(self, Death::Killed(_))
     }
 }
 
-/// Why a guest did not reach READY.
+/// Reason why a guest did not reach READY.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum StartError {
-    /// The guest said FAILED: scripts or imports that cannot start. Trying again cannot help.
+pub(crate) enum StartError {
+    /// The guest said FAILED: scripts or imports cannot start. Another try cannot help.
     #[error("{}", .0.first().map_or("a script cannot start", |problem| problem.message.as_str()))]
     Scripts(Vec<ScriptProblem>),
-    /// The guest speaks another protocol version than this engine.
+    /// The guest uses another protocol version than this engine.
     #[error(
         "the runtime speaks protocol {found}, this engine {expected}: run scripts/install.sh again"
     )]
     Version {
-        /// The guest's.
+        /// Version of the guest.
         found: u64,
-        /// Ours.
+        /// Version of this engine.
         expected: u64,
     },
-    /// No READY within `start_timeout`.
+    /// The guest did not reach READY within `start_timeout`.
     #[error("no READY within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
-    /// The system has no thread for it.
+    /// The system could not start a thread.
     #[error(
         "the system gives no further thread (see `ulimit -u`, or the container's limit on processes)"
     )]
     NoThread,
-    /// It died on the way.
+    /// The guest died before READY.
     #[error("{0}")]
     Died(Death),
 }
 
 impl StartError {
-    /// Whether another try may go better.
-    pub fn is_retriable(&self) -> bool {
+    /// Returns whether another try may succeed.
+    pub(crate) fn is_retriable(&self) -> bool {
         matches!(
             self,
             StartError::Timeout(_) | StartError::NoThread | StartError::Died(_)
@@ -100,20 +100,20 @@ impl StartError {
     }
 }
 
-/// One reason why a script cannot start, in positions of the script itself.
+/// Reason why a script cannot start, with positions in the script itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub struct ScriptProblem {
-    /// Index of the script among the stages; `None` if it concerns no script.
+pub(crate) struct ScriptProblem {
+    /// Index of the script among the stages; `None` if the problem concerns no script.
     pub stage: Option<usize>,
-    /// `SyntaxError`, `ModuleNotFoundError`, …
+    /// Type of the exception: `SyntaxError`, `ModuleNotFoundError`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Python's words.
+    /// Text of the exception.
     pub message: String,
     /// Line of the script, from 1.
     pub line: Option<u32>,
-    /// Column of the line, from 1, in characters.
+    /// Column in that line, from 1, in characters.
     pub column: Option<u32>,
-    /// The module that could not be imported, as the config names it.
+    /// Module that could not be imported, as the config names it.
     pub import: Option<String>,
 }

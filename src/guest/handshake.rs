@@ -1,4 +1,4 @@
-//! How a guest comes to life: the host says hello, the guest answers READY or FAILED.
+//! Handshake: the host sends a hello, and the guest answers READY or FAILED.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::error::{Death, ScriptProblem, StartError};
 use super::instance::Instance;
 
 /// Version of the frames that host and guest exchange; see docs/protocol.md.
-pub const PROTOCOL: u64 = 2;
+pub(crate) const PROTOCOL: u64 = 2;
 
-/// The first frame: what the guest is to run.
+/// First frame: the scripts that the guest is to run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Hello {
+pub(crate) struct Hello {
     protocol: u64,
     stages: Vec<HelloStage>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,14 +22,14 @@ pub struct Hello {
 
 /// One script, as the guest gets it.
 #[derive(Debug, Clone, Serialize)]
-pub struct HelloStage {
+pub(crate) struct HelloStage {
     /// Python source.
     pub script: String,
     /// Modules to make available by name.
     pub imports: Vec<String>,
     /// File name in tracebacks: the user's own file.
     pub name: String,
-    /// Lines of that file above the script.
+    /// Number of lines of that file above the script.
     pub line_offset: u32,
 }
 
@@ -39,9 +39,13 @@ struct Options {
 }
 
 impl Hello {
-    /// A greeting that asks for `stages` and replies of at most `max_frame` bytes. `compiled` is what another
-    /// guest made of them, if there is one.
-    pub fn new(stages: Vec<HelloStage>, compiled: Option<Vec<String>>, max_frame: usize) -> Self {
+    /// Creates a hello with `stages` that allows replies of at most `max_frame` bytes. `compiled` has the scripts as
+    /// another guest compiled them, if there is one.
+    pub(crate) fn new(
+        stages: Vec<HelloStage>,
+        compiled: Option<Vec<String>>,
+        max_frame: usize,
+    ) -> Self {
         Self {
             protocol: PROTOCOL,
             stages,
@@ -51,17 +55,17 @@ impl Hello {
     }
 }
 
-/// What a guest says of itself when it is ready.
+/// Content of READY.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Ready {
+pub(crate) struct Ready {
     protocol: u64,
-    /// Python's version.
+    /// Version of Python.
     pub python: String,
-    /// Whether scripts look at `meta`, so that it must be sent.
+    /// Whether scripts use `meta`, so that it must be sent.
     pub uses_meta: bool,
-    /// For each stage, whether it runs as a compiled function.
+    /// Whether each stage runs as a compiled function.
     pub functions: Vec<bool>,
-    /// Each stage compiled, as the guest may have it for other guests.
+    /// Compiled form of each stage, for other guests.
     #[serde(default)]
     pub compiled: Vec<String>,
 }
@@ -71,11 +75,11 @@ struct Failed {
     problems: Vec<ScriptProblem>,
 }
 
-/// Greets a new instance and waits for its answer.
+/// Sends the hello to a new instance and waits for its answer.
 ///
 /// # Errors
-/// Why it is not ready.
-pub async fn greet(
+/// The reason why the instance is not ready.
+pub(crate) async fn greet(
     instance: &mut Instance,
     hello: &Hello,
     limit: Duration,
@@ -92,12 +96,13 @@ pub async fn greet(
     }
 }
 
-/// READY is some hundred bytes, and half of this at most with compiled scripts; FAILED has a traceback or two.
+/// Most bytes of the answer. READY has some hundred bytes, or at most half of this with compiled scripts; FAILED has
+/// one or two tracebacks.
 const LONGEST: usize = 1 << 20;
-/// Most bytes of what a guest calls its Python.
+/// Most bytes of the guest's Python version.
 const LONGEST_VERSION: usize = 100;
 
-/// Takes the line off the reply port, once it is there.
+/// Takes the line from the reply port when it is complete.
 pub(crate) fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> {
     if outbox.len() > LONGEST {
         return Some(Err(Death::Protocol("a handshake too long".into())));
@@ -112,13 +117,13 @@ pub(crate) fn take_line(outbox: &mut Vec<u8>) -> Option<Result<Vec<u8>, Death>> 
     }
 }
 
-/// What the guest says of itself in its first line.
+/// Reads the first line that the guest wrote.
 pub(crate) fn parse(line: &[u8]) -> Result<Ready, StartError> {
     let rubbish =
         |what: &str| StartError::Died(Death::Protocol(format!("{what} in the handshake")));
     if let Some(json) = line.strip_prefix(b"READY ") {
         let mut ready: Ready = serde_json::from_slice(json).map_err(|_| rubbish("no JSON"))?;
-        // Packages may say anything here, and each start logs it.
+        // Python packages may put anything here, and each start logs it.
         let most = ready.python.floor_char_boundary(LONGEST_VERSION);
         ready.python.truncate(most);
         return match ready.protocol {

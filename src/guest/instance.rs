@@ -1,9 +1,8 @@
-//! One running interpreter: the WebAssembly call that never returns, driven only while the host waits for
-//! a reply.
+//! Running interpreter: a WebAssembly call that never returns, and that runs only while the host waits for a reply.
 //!
-//! The call is a future. It is polled until the guest waits for input (a frame is answered) or its time is
-//! over. A script that burns is ended by its [`Deadline`], one that sleeps waits in the host, where the timer
-//! finds it; dropping the future unwinds the guest's stack and frees its store, whatever it was doing.
+//! The call is a future. It is polled until the guest waits for input (a frame is answered) or its time is over. A
+//! script that computes too long is ended by its [`Deadline`]; one that sleeps waits in the host, where a timer ends
+//! it. Dropping the future unwinds the guest's stack and frees its store, whatever it was doing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,29 +21,29 @@ use super::stdio::{Stdio, Streams};
 use super::store::{self, Memory, State};
 use crate::clock::Clock;
 
-/// The call into WebAssembly that is a guest's life.
-pub type Call = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
+/// Call into WebAssembly that lasts for a guest's life.
+pub(crate) type Call = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
 
-/// As long is waited at once; then the clock is looked at.
+/// Interval of looks at the clock during a wait.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A guest's interpreter and its streams.
-pub struct Instance {
+/// Interpreter of a guest, with its streams.
+pub(crate) struct Instance {
     life: Life,
     stdio: Stdio,
     memory: Memory,
     deadline: Deadline,
 }
 
-/// The call, until it has ended: it must not be polled again then.
+/// Call of the guest, or its result: after the end the call must not be polled again.
 enum Life {
     Runs(Call),
     Over(Death),
 }
 
 impl Instance {
-    /// Makes an instance of `runtime`. It runs for the first time in [`reply`](Self::reply).
-    pub fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
+    /// Creates an instance of `runtime`. It runs for the first time in [`reply`](Self::reply).
+    pub(crate) fn new(runtime: &Runtime, memory: u64, outbox_limit: usize, log: GuestLog) -> Self {
         let stdio = Stdio::new(runtime.preface(), outbox_limit, log);
         let (engine, arguments) = (runtime.engine(), runtime.arguments());
         Self::of(engine, arguments, stdio, memory, |store| {
@@ -52,8 +51,8 @@ impl Instance {
         })
     }
 
-    /// Makes an instance that `call` runs with `arguments`.
-    pub fn of(
+    /// Creates an instance that runs `call`, with `arguments` as its command line.
+    pub(crate) fn of(
         engine: &Engine,
         arguments: &[String],
         stdio: Stdio,
@@ -71,29 +70,29 @@ impl Instance {
         }
     }
 
-    /// The guest's streams.
-    pub fn stdio(&self) -> &Stdio {
+    /// Returns the guest's streams.
+    pub(crate) fn stdio(&self) -> &Stdio {
         &self.stdio
     }
 
-    /// The guest's memory.
-    pub fn memory(&self) -> &Memory {
+    /// Returns the guest's memory.
+    pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
 
-    /// How it ended, if it has. A guest may end in the very moment in which its last reply is whole.
-    pub fn over(&self) -> Option<&Death> {
+    /// Returns how the guest ended, if it has. A guest may end at the very moment when its last reply is complete.
+    pub(crate) fn over(&self) -> Option<&Death> {
         match &self.life {
             Life::Runs(_) => None,
             Life::Over(death) => Some(death),
         }
     }
 
-    /// Runs the guest until `take` finds a whole reply in the outbox, at most for `limit`.
+    /// Runs the guest until `take` finds a complete reply in the outbox, at most for `limit`.
     ///
     /// # Errors
-    /// How the guest died. The instance is of no use then.
-    pub async fn reply<T>(
+    /// The way in which the guest died. The instance is then of no use any more.
+    pub(crate) async fn reply<T>(
         &mut self,
         limit: Duration,
         take: impl FnMut(&mut Streams) -> Option<Result<T, Death>>,
@@ -128,7 +127,7 @@ impl Instance {
         });
         let mut running = std::pin::pin!(running);
         loop {
-            // The timer goes on while the process stands still, the deadline does not.
+            // The timer runs while the process stands still, the deadline does not.
             match timeout(deadline.left().min(LOOK), &mut running).await {
                 Ok(reply) => return reply,
                 Err(_) if deadline.check().is_err() => return Err(Death::Timeout(limit)),
@@ -150,7 +149,7 @@ impl Instance {
         {
             return Death::Timeout(limit);
         }
-        // Python without memory cannot even report it: it traps, or exits with an error.
+        // Python without memory cannot even report that: it traps, or exits with an error.
         if self.memory.take_refused() {
             return Death::Memory(self.memory.limit());
         }
@@ -163,8 +162,8 @@ impl Instance {
         }
         let what = error.root_cause().to_string();
         match error.downcast_ref() {
-            // C's own stack lies at the beginning of the memory: below it nothing can be read or written. C code of
-            // CPython that is out of bounds for another reason is not known.
+            // C's stack lies at the beginning of the memory: below it nothing can be read or written. No C code of
+            // CPython is known that is out of bounds for another reason.
             Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => Death::StackOverflow(what),
             _ => Death::Trap(what),
         }

@@ -1,4 +1,4 @@
-//! How others speak with a guest: what it is asked, what it answers, and whom to ask.
+//! Messages between a guest and its users: requests, answers, and the recipients of the requests.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,51 +12,51 @@ use super::log::LineRate;
 use super::spec::{GuestSpec, Limits};
 use crate::message::{Outcomes, Slice};
 
-/// Makes the guest live, from nothing or after it died.
+/// Request to start the guest's interpreter, the first time or after it died.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Result<Started, StartError>")]
-pub struct Start;
+pub(crate) struct Start;
 
-/// A guest is ready.
+/// Answer of a guest that is ready.
 #[derive(Debug, Clone)]
-pub struct Started {
-    /// What it said.
+pub(crate) struct Started {
+    /// Content of READY.
     pub ready: Ready,
     /// Time from instantiation to READY.
     pub took: Duration,
-    /// Bytes of memory it has.
+    /// Bytes of memory.
     pub memory: u64,
 }
 
-/// Runs messages of a batch, or the first of them.
+/// Request to run messages of a batch, or the first of them.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Executed")]
-pub struct Execute {
-    /// The messages.
+pub(crate) struct Execute {
+    /// Messages to run.
     pub slice: Slice,
-    /// Messages before this index of the batch run one to a request, since a request with them killed a guest.
+    /// Index in the batch before which messages run one per request, since a request with them killed a guest.
     pub solo_until: usize,
 }
 
-/// What came of it.
+/// Answer to [`Execute`].
 #[derive(Debug)]
-pub struct Executed {
-    /// For the first messages of the slice, as far as the guest got.
+pub(crate) struct Executed {
+    /// Outcomes of the first messages of the slice, as far as the guest got.
     pub outcomes: Outcomes,
-    /// Why it got no further.
+    /// Reason why the guest stopped there.
     pub stop: Stop,
-    /// Bytes of memory the guest has.
+    /// Bytes of the guest's memory.
     pub memory: u64,
-    /// How long it took.
+    /// Duration of the run.
     pub took: Duration,
-    /// Processor time it took.
+    /// Processor time of the run.
     pub cpu_seconds: f64,
 }
 
 impl Executed {
-    /// Whether it can be the answer for `count` messages: a guest that lives has answered for one of them
-    /// at least, and none for more than there are.
-    pub fn answers(&self, count: usize) -> bool {
+    /// Returns whether this can be the answer for `count` messages: a guest that is alive has answered for at least one
+    /// of them, and no guest for more than there are.
+    pub(crate) fn answers(&self, count: usize) -> bool {
         let answered = self.outcomes.items.len();
         match self.stop {
             Stop::Complete | Stop::Yielded => (1..=count).contains(&answered),
@@ -65,53 +65,53 @@ impl Executed {
     }
 }
 
-/// Where a guest stopped in its slice.
+/// Reason why a guest stopped in its slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// At the end.
+pub(crate) enum Stop {
+    /// The guest has run the whole slice.
     Complete,
-    /// Before the end, to hand on what it has.
+    /// The guest stopped before the end, to pass on what it has.
     Yielded,
-    /// It died.
+    /// The guest died.
     Died {
-        /// How.
+        /// Way in which the guest died.
         death: Death,
-        /// How many messages of the fatal request are without outcome; none if it died between two.
+        /// Number of messages of the fatal request without an outcome; 0 if the guest died between two requests.
         suspects: usize,
-        /// The fatal request had one message.
+        /// Whether the fatal request had only one message.
         single: bool,
-        /// It was the guest's first: nothing that ran before can have left anything behind.
+        /// Whether it was the guest's first request: no earlier message can have left traces.
         fresh: bool,
     },
 }
 
-/// A guest, for who gives it work. Its thread ends with the last address.
+/// Recipients of a guest's requests. Its thread ends with the last address.
 #[derive(Clone)]
-pub struct Link {
-    /// To make it live.
+pub(crate) struct Link {
+    /// Recipient of [`Start`].
     pub start: Recipient<Start>,
-    /// To have it work.
+    /// Recipient of [`Execute`].
     pub execute: Recipient<Execute>,
-    /// Is gone when its thread is.
+    /// Reference to the guest's thread, which is gone when the thread has ended.
     pub thread: Weak<Thread>,
 }
 
-/// Held by what runs on a guest's thread.
+/// Value that is held on a guest's thread, to notice when the thread ends.
 #[derive(Debug, Default)]
-pub struct Thread;
+pub(crate) struct Thread;
 
-/// Makes guests that all run the same scripts.
-pub trait MakeGuests: Send + Sync {
-    /// A guest with this number, which [`Start`] makes live, and whose log counts in `lines`.
+/// Maker of guests that all run the same scripts.
+pub(crate) trait MakeGuests: Send + Sync {
+    /// Creates the guest with this number, whose interpreter [`Start`] starts, and whose log counts in `lines`.
     ///
     /// # Errors
-    /// If the system has no thread to spare.
+    /// If the system cannot start a thread.
     fn spawn(self: Arc<Self>, number: usize, lines: &LineRate) -> Result<Link, StartError>;
 
-    /// What each of them may not exceed.
+    /// Returns the limits of each guest.
     fn limits(&self) -> &Limits;
 
-    /// Says which scripts made something.
+    /// Returns the hash that identifies the scripts.
     fn script_hash(&self) -> &Arc<str>;
 }
 

@@ -1,18 +1,18 @@
-//! Makes a runtime interruptible: the interpreter itself asks now and then whether its time is over.
+//! Meter: makes a runtime interruptible. The interpreter itself regularly checks whether its time is over.
 //!
-//! Wasmtime's own way, epochs, checks at the entry of each function and at each loop. CPython is many small
-//! functions, and that costs it 15 % (docs/decisions.md has the figures). Its code is known, and calls alone,
-//! without a loop, end by themselves: the interpreter runs scripts in a loop. So this adds a counter to the
-//! artifact before it is compiled: each pass of a loop takes one off, bulk memory operations take one off for
-//! each `BYTES_A_TICK` bytes, and when it is used up a function of the host is called, where
-//! [`Deadline`](super::deadline::Deadline) ends the guest with a trap. Sleeping guests wait in the host and
-//! need no counter.
+//! Wasmtime's own way, epochs, checks at the entry of each function and at each loop. CPython consists of many small
+//! functions, and that costs it 15 % (docs/decisions.md has the figures). Its code is known, and code that only calls,
+//! without a loop, ends by itself: the interpreter runs scripts in a loop. So this module adds a counter to the
+//! artifact before it is compiled: each pass of a loop subtracts one, bulk memory operations subtract one for each
+//! `BYTES_A_TICK` bytes, and when the counter is used up, it calls a function of the host, where
+//! [`Deadline`](super::deadline::Deadline) ends the guest with a trap. A guest that sleeps waits in the host and needs
+//! no counter.
 //!
-//! The function called must be one that the module has already: a component's modules cannot be given
-//! further imports without building it anew. It is one whose result may be thrown away, see `TARGETS`.
+//! The function must be one that the module already imports or defines: a component's modules cannot get further
+//! imports unless the component is built again. Its result must be unnecessary, see `TARGETS`.
 //!
-//! A C library that is a module of its own has a counter of its own. Each of its loops ends with what it was given,
-//! but the caller's thousands of passes may each give it megabytes to compare or to search. They are counted by the
+//! A C library that is a module of its own has a counter of its own. Each of its loops ends with its input, but a
+//! caller's thousands of passes may each give it megabytes to compare or to search. These passes are counted by the
 //! hundred, so that short calls cost nothing, and not where the host itself may be the caller, see `SPARED`.
 
 use std::convert::Infallible;
@@ -30,49 +30,49 @@ use self::facts::{Facts, Loops, branches_without_loop};
 mod count;
 mod facts;
 
-/// To be changed with whatever this file and those below it do to an artifact: what was compiled before is compiled
-/// anew.
-pub const VERSION: u32 = 4;
+/// Version of the meter, to be changed with everything that this file and its submodules do to an artifact, so that
+/// artifacts are compiled again.
+pub(crate) const VERSION: u32 = 4;
 
-/// Why an artifact cannot be made interruptible.
+/// Reason why an artifact cannot be made interruptible.
 #[derive(Debug, thiserror::Error)]
-pub enum MeterError {
-    /// It is no WebAssembly.
+pub(crate) enum MeterError {
+    /// The artifact is not WebAssembly.
     #[error("{0}")]
     Malformed(#[from] reencode::Error<Infallible>),
-    /// It has no function to call: a script that burns could not be ended.
+    /// The artifact has no function that the counter may call: a script that computes for ever could not be ended.
     #[error("it is no CPython for WASI that can be interrupted")]
     NoTarget,
 }
 
-/// The component `wasm`, interruptible.
+/// Returns the component `wasm` in interruptible form.
 ///
 /// # Errors
 /// [`MeterError`]
-pub fn component(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
+pub(crate) fn component(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
     let mut meter = Meter::default();
     let mut component = Component::new();
     meter.parse_component(&mut component, Parser::new(0), wasm)?;
     meter.finish(component.finish())
 }
 
-/// The core module `wasm`, interruptible.
+/// Returns the core module `wasm` in interruptible form.
 ///
 /// # Errors
 /// [`MeterError`]
-pub fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
+pub(crate) fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
     let mut meter = Meter::default();
     let mut module = Module::new();
     meter.parse_core_module(&mut module, Parser::new(0), wasm)?;
     meter.finish(module.finish())
 }
 
-/// What is known of the module that is being written.
+/// State of the module that is being written.
 #[derive(Default)]
 struct Meter {
-    /// The module, if it gets a counter.
+    /// Facts about the module, if it gets a counter.
     module: Option<Facts>,
-    /// Modules that have a counter.
+    /// Number of modules that have a counter.
     metered: usize,
 }
 
@@ -156,7 +156,7 @@ impl Reencode for Meter {
             passes,
         };
         if loops == Loops::IfLong {
-            // Both bodies as they are: a branch to the function's end goes to the block's, which gives the same.
+            // Both bodies unchanged: a branch to the function's end now goes to the block's end, with the same result.
             function.instruction(&Instruction::LocalGet(2));
             function.instruction(&Instruction::I32Const(PASSES_AT_ONCE));
             function.instruction(&Instruction::I32LtU);
@@ -181,16 +181,16 @@ impl Reencode for Meter {
     }
 }
 
-/// What is put into a function's body.
+/// Instructions to add to a function's body.
 struct Writing {
     counter: Counter,
     is_library: bool,
-    /// The local that counts passes, if there is one.
+    /// Local that counts passes, if there is one.
     passes: Option<u32>,
 }
 
 impl Meter {
-    /// Writes a body with what is to be counted, `but_its_end` or all of it.
+    /// Writes a body with its counting instructions; with `but_its_end`, without its last instruction.
     fn write(
         &mut self,
         function: &mut Function,
@@ -223,7 +223,7 @@ impl Meter {
                 (Loops::NowAndThen(_) | Loops::IfLong, Some(passes)) if is_loop => {
                     counter.take_now_and_then(function, *passes);
                 }
-                // The caller's loop, which would take it, may be in another module.
+                // The loop that would subtract the charged ticks is the caller's, and may be in another module.
                 _ if is_bulk && *is_library => counter.take(function, 1),
                 _ => {}
             }
@@ -233,7 +233,7 @@ impl Meter {
 }
 
 impl ReencodeComponent for Meter {
-    // The library's own goes past `parse_core_module` above.
+    // `parse_core_module` above would not be called by the library's own version of this function.
     fn parse_component_submodule(
         &mut self,
         component: &mut Component,

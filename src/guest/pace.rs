@@ -1,31 +1,31 @@
-//! How many messages go into one request.
+//! Pace: how many messages are put into one request.
 //!
-//! A request has one deadline, and a death costs all of its messages another run; on the other side each
-//! request costs some microseconds. So requests grow from one message to about `TARGET` of work, and
-//! shrink at once when messages turn out slow or their results large.
+//! A request has one deadline, and a death costs all of its messages another run; but each request costs some
+//! microseconds. So requests grow from one message to about `TARGET` of work, and shrink at once when messages turn out
+//! to be slow or their results large.
 
 use std::time::Duration;
 
-/// Time one request should take: long against its cost, short against any timeout, and with no more objects
-/// than the processor's cache holds.
+/// Time that one request should take: long compared to its cost, short compared to any timeout, and with no more
+/// objects than fit the processor's cache.
 const TARGET: Duration = Duration::from_millis(2);
-/// Bytes of results one request should bring.
+/// Bytes of results that one request should bring.
 const TARGET_BYTES: u64 = 128 << 10;
-/// How fast requests grow.
+/// Factor by which requests grow.
 const GROWTH: usize = 4;
 
-/// Chooses the next request's size from what the last ones took.
+/// Choice of the next request's size from the cost of the last ones.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(crate) struct Pace {
     next: usize,
     target: Duration,
     target_log: u64,
 }
 
-/// What a request took.
+/// Cost of a request.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Took {
-    /// Messages it answered.
+pub(crate) struct Took {
+    /// Number of messages that it answered.
     pub messages: usize,
     /// Time from request to reply.
     pub time: Duration,
@@ -36,24 +36,24 @@ pub struct Took {
 }
 
 impl Pace {
-    /// For requests that may take `timeout` and write `max_log` bytes of log: what one message may, since
-    /// it could be one message that does.
-    pub fn new(timeout: Duration, max_log: u64) -> Self {
+    /// Creates the pace for requests that may take `timeout` and write `max_log` bytes of log. These are the limits of
+    /// one message, since a single message may reach them.
+    pub(crate) fn new(timeout: Duration, max_log: u64) -> Self {
         Self {
             next: 1,
-            // A request must end well within its deadline even if messages get somewhat slower.
+            // A request must end well within its deadline even if messages become somewhat slower.
             target: TARGET.min(timeout / 8),
             target_log: max_log / 8,
         }
     }
 
-    /// Messages for the next request.
-    pub fn next(&self) -> usize {
+    /// Returns the number of messages for the next request.
+    pub(crate) fn next(&self) -> usize {
         self.next
     }
 
-    /// A request took this.
-    pub fn observe(&mut self, took: Took) {
+    /// Takes the cost of a request into account.
+    pub(crate) fn observe(&mut self, took: Took) {
         let messages = took.messages.max(1) as u128;
         let fits = |target: u128, taken: u128| target * messages / taken.max(1);
         let fits = fits(self.target.as_nanos(), took.time.as_nanos())

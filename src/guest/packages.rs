@@ -1,16 +1,16 @@
-//! Runtimes with Python packages in them, made by `nerodia runtime build`.
+//! Runtimes that contain Python packages, made by `nerodia runtime build`.
 //!
-//! Such a runtime is the default one whose snapshot holds the packages of a requirements file as well, imported. Its
-//! name follows from what it is made of: a config that names a requirements file means the runtime made from just that
-//! text and this program's own sources, and an older one is never taken for it.
+//! Such a runtime is the default one with a snapshot that also holds the packages of a requirements file, imported. Its
+//! name follows from its contents: a config that names a requirements file means the runtime made from exactly that
+//! text and this program's own sources, and an older runtime is never taken for it.
 
 use sha2::{Digest as _, Sha256};
 
 use super::artifact::hex;
-use super::bytecode::ENTRYPOINT;
+use super::bytecode::PARTS;
 
-/// What it is built with, by its path in the repository.
-pub const SOURCES: [(&str, &str); 7] = [
+/// Sources of the build besides the guests' program, by their paths in the repository.
+const SOURCES: [(&str, &str); 6] = [
     (
         "scripts/install.sh",
         include_str!("../../scripts/install.sh"),
@@ -20,7 +20,6 @@ pub const SOURCES: [(&str, &str); 7] = [
         "scripts/packages.py",
         include_str!("../../scripts/packages.py"),
     ),
-    ("runtime/entrypoint.py", ENTRYPOINT),
     (
         "runtime/snapshot.py",
         include_str!("../../runtime/snapshot.py"),
@@ -32,24 +31,27 @@ pub const SOURCES: [(&str, &str); 7] = [
     ),
 ];
 
-/// What the names of such runtimes begin with.
+/// Returns all sources of the build, with their paths in the repository.
+pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCES.into_iter().chain(PARTS)
+}
+
+/// Prefix of the names of such runtimes.
 const PREFIX: &str = "packages-";
 
-/// The name of the runtime with the packages of a requirements file that reads `requirements`.
-pub fn runtime_name(requirements: &str) -> String {
+/// Returns the name of the runtime with the packages of a requirements file with the text `requirements`.
+pub(crate) fn runtime_name(requirements: &str) -> String {
     let mut hasher = Sha256::new();
-    let runtime = SOURCES
-        .iter()
-        .filter(|(name, _)| name.starts_with("runtime/"));
-    for text in runtime.map(|(_, text)| *text).chain([requirements]) {
+    let runtime = sources().filter(|(name, _)| name.starts_with("runtime/"));
+    for text in runtime.map(|(_, text)| text).chain([requirements]) {
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text);
     }
     format!("{PREFIX}{}", hex(&hasher.finalize()[..6]))
 }
 
-/// Whether `name` is that of such a runtime.
-pub fn is_one(name: &str) -> bool {
+/// Returns whether `name` is the name of such a runtime.
+pub(crate) fn is_one(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 

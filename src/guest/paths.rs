@@ -1,21 +1,21 @@
-//! Where runtimes are, and their machine code.
+//! Directories of runtimes and of their machine code.
 //!
-//! Compiled runtimes are run as native code, so a place counts only if who can write there could replace the program
-//! as well. A variable that is there and empty, as scripts and service files leave them, is not the current
-//! directory; nor is a relative one of the system's, which its specification tells to ignore. `NERODIA_RUNTIME_DIR`
-//! and `NERODIA_CACHE_DIR` may be relative: who sets them names a place on purpose.
+//! Compiled runtimes are run as native code, so a directory is used only if everyone who can write there could also
+//! replace the program. A variable that is set but empty, as scripts and service files leave it, does not mean the
+//! current directory; nor does a relative one of the system's, which its specification says to ignore.
+//! `NERODIA_RUNTIME_DIR` and `NERODIA_CACHE_DIR` may be relative: the user sets them on purpose.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where runtimes are: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was built
-/// there, or `runtime/` beside the program.
-pub fn runtime_directory() -> PathBuf {
+/// Returns the directory of runtimes: `NERODIA_RUNTIME_DIR`, or the repository's `runtime/` for a program that was
+/// built there, or `runtime/` in the program's directory.
+pub(crate) fn runtime_directory() -> PathBuf {
     runtime_directory_of(&|name| std::env::var_os(name))
 }
 
-/// Where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or beside the runtimes, or the user's cache.
-pub fn cache_directories() -> Vec<PathBuf> {
+/// Returns where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or the directory of runtimes, or the user's cache.
+pub(crate) fn cache_directories() -> Vec<PathBuf> {
     cache_directories_of(&|name| std::env::var_os(name))
 }
 
@@ -43,7 +43,7 @@ fn cache_directories_of(environment: Environment) -> Vec<PathBuf> {
     std::iter::once(beside).chain(user).collect()
 }
 
-/// The directory that a variable names, if it names one.
+/// Returns the directory that a variable names, if it names one.
 fn named(environment: Environment, name: &str) -> Option<PathBuf> {
     environment(name)
         .filter(|value| !value.is_empty())

@@ -1,11 +1,11 @@
-//! What travels between host and guest once it is ready; see docs/protocol.md.
+//! Frames between host and guest after READY; see docs/protocol.md.
 //!
-//! A [`request`] is the marshal tuple `(id, payloads, deferred, metas)`, a [`response`]
-//! `(account, answered, dropped, results, extras)` behind a status byte and a length. The account has the
-//! request's id, so that a reply that answers something else is seen.
+//! A [`request`] is the marshal tuple `(id, payloads, deferred, metas)`, a [`response`] `(account, answered, dropped,
+//! results, extras)` after a status byte and a length. The account has the request's id, so that a reply to another
+//! request is noticed.
 
-pub mod request;
-pub mod response;
+pub(crate) mod request;
+pub(crate) mod response;
 
 /// Deepest nesting of a document. CPython's marshal refuses 1500 under WASI, its `json` about 1000.
-pub const MAX_DEPTH: usize = 900;
+pub(crate) const MAX_DEPTH: usize = 900;

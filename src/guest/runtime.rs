@@ -1,8 +1,8 @@
-//! Runtimes: CPython-for-WASI artifacts that guests are made from.
+//! Runtimes: CPython-for-WASI artifacts from which guests are made.
 //!
-//! A runtime is a file `<name>.wasm` in the runtime directory with its SHA-256 beside it. It is checked,
-//! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an
-//! instance, which takes milliseconds.
+//! A runtime is a file `<name>.wasm` in the runtime directory, with its SHA-256 in another file. It is checked,
+//! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an instance, which
+//! takes milliseconds.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,94 +22,94 @@ use super::meter;
 use super::packages;
 use super::store::{self, State};
 
-/// What a guest's life is called in a component.
+/// Name of the function that a component runs for its whole life.
 const RUN: &str = "run";
 
-/// The names of runtimes that `scripts/install.sh` knows, the default one first.
-pub const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
+/// Names of the runtimes that `scripts/install.sh` knows, the default one first.
+pub(crate) const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
 
-/// A runtime that guests can be made from.
-pub struct Runtime {
+/// Runtime from which guests can be made.
+pub(crate) struct Runtime {
     engine: Engine,
     program: Program,
 }
 
 enum Program {
-    /// A component with world `export run: func()`, made by componentize-py.
+    /// Component with world `export run: func()`, made by componentize-py.
     Component(component::InstancePre<State>),
-    /// A WASI preview-1 command.
+    /// WASI preview-1 command.
     Command(Command),
 }
 
-/// Why a runtime cannot be used.
+/// Reason why a runtime cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// There is no such file.
+pub(crate) enum RuntimeError {
+    /// The artifact does not exist.
     #[error("runtime {name} is not installed: {} does not exist", path.display())]
     Missing {
-        /// As in the config.
+        /// Name in the config.
         name: String,
-        /// Where it should be.
+        /// Path at which it should be.
         path: PathBuf,
     },
-    /// The file is there, its checksum is not.
+    /// The artifact exists, but its checksum file does not.
     #[error("runtime {name} has no checksum: {} does not exist", path.display())]
     NoChecksum {
-        /// As in the config.
+        /// Name in the config.
         name: String,
-        /// Where it should be.
+        /// Path at which the checksum file should be.
         path: PathBuf,
     },
-    /// The file is not what was installed.
+    /// The artifact is not what was installed.
     #[error("{} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
     Corrupt {
-        /// The artifact.
+        /// Path of the artifact.
         path: PathBuf,
-        /// From the checksum file.
+        /// SHA-256 from the checksum file.
         expected: String,
-        /// Of the artifact.
+        /// SHA-256 of the artifact.
         found: String,
     },
-    /// The machine-code cache cannot be trusted.
+    /// The cache of machine code cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
-    /// Its machine code is as it was written, and Wasmtime does not take it.
+    /// The machine code is as it was written, but Wasmtime does not load it.
     #[error("cannot load the compiled runtime {}: {reason}", path.display())]
     NotLoaded {
-        /// The compiled file.
+        /// Path of the compiled file.
         path: PathBuf,
-        /// Wasmtime's words.
+        /// Error of Wasmtime.
         reason: String,
     },
     /// Wasmtime, or the meter, refuses the artifact.
     #[error("{} is no runtime: {reason}", path.display())]
     Unusable {
-        /// The artifact.
+        /// Path of the artifact.
         path: PathBuf,
-        /// Its words.
+        /// Error of Wasmtime or the meter.
         reason: String,
     },
     /// The artifact did not compile the guests' program.
     #[error("{} does not compile the program that guests run: {source}", path.display())]
     NoBytecode {
-        /// The artifact.
+        /// Path of the artifact.
         path: PathBuf,
-        /// Why.
+        /// Reason why there is no bytecode.
         source: BytecodeError,
     },
 }
 
 impl RuntimeError {
-    /// What the user can do about it.
-    pub fn help(&self) -> String {
+    /// Returns what the user can do about the error.
+    pub(crate) fn help(&self) -> String {
         match self {
             RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
                 format!(
@@ -145,12 +145,12 @@ impl RuntimeError {
 }
 
 impl Runtime {
-    /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`,
-    /// or compiles it, for which `compiling` is told first. The bytecode of a command comes from `cache` as well, or is made.
+    /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`, or calls
+    /// `compiling` and compiles it. The bytecode for a command comes from `cache` as well, or is made.
     ///
     /// # Errors
-    /// [`RuntimeError`]; nothing is loaded then.
-    pub fn open(
+    /// [`RuntimeError`]; then nothing is loaded.
+    pub(crate) fn open(
         directory: &Path,
         name: &str,
         cache: &Cache,
@@ -159,7 +159,7 @@ impl Runtime {
         let artifact = Artifact::find(directory, name)?;
         let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
         let key = Key::of_machine_code(name, artifact.sha256(), &engine);
-        // Hashing both files is most of a warm start; they are read side by side.
+        // Hashing both files takes most of a warm start, so they are read in parallel.
         let (verified, cached) = thread::scope(|scope| {
             let verified = scope.spawn(|| artifact.verify());
             let cached = cache.find(&key);
@@ -194,29 +194,29 @@ impl Runtime {
         Ok(Self { engine, program })
     }
 
-    /// The engine that runs it.
-    pub fn engine(&self) -> &Engine {
+    /// Returns the engine that runs the runtime.
+    pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// The guest's command line.
-    pub fn arguments(&self) -> &[String] {
+    /// Returns the guest's command line.
+    pub(crate) fn arguments(&self) -> &[String] {
         match &self.program {
             Program::Component(_) => &[],
             Program::Command(program) => program.arguments(),
         }
     }
 
-    /// What the guest finds on standard input before the first frame.
-    pub fn preface(&self) -> Bytes {
+    /// Returns what the guest reads from standard input before the first frame.
+    pub(crate) fn preface(&self) -> Bytes {
         match &self.program {
             Program::Component(_) => Bytes::new(),
             Program::Command(program) => program.bytecode().clone(),
         }
     }
 
-    /// The call that is a guest's life, in `store`.
-    pub fn call(&self, mut store: Store<State>) -> Call {
+    /// Returns the call that lasts for a guest's life, in `store`.
+    pub(crate) fn call(&self, mut store: Store<State>) -> Call {
         match &self.program {
             Program::Component(program) => {
                 let program = program.clone();
@@ -231,11 +231,11 @@ impl Runtime {
     }
 }
 
-/// The cache's entries that runtime `name` is loaded from.
+/// Returns the keys of the cache entries from which runtime `name` is loaded.
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine, or the artifact cannot be read.
-pub fn entries(name: &str, artifact: &Artifact) -> Result<Vec<Key>, RuntimeError> {
+pub(crate) fn entries(name: &str, artifact: &Artifact) -> Result<Vec<Key>, RuntimeError> {
     let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
     let mut keys = vec![Key::of_machine_code(name, artifact.sha256(), &engine)];
     if !artifact.is_component()? {
@@ -275,10 +275,9 @@ fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result
 }
 
 fn load_component(engine: &Engine, compiled: &Path) -> Result<Component, RuntimeError> {
-    // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find`
-    // checked its SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and
-    // the meter's version.
-    // Who can replace it between that check and this map owns the user's files, this program included.
+    // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find` checked its
+    // SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and the meter's version. A
+    // user who can replace the file between that check and this map owns the user's files, including this program.
     let component = unsafe { Component::deserialize_file(engine, compiled) };
     component.map_err(|error| not_loaded(compiled, &error))
 }
@@ -314,7 +313,7 @@ fn link_component(
     linker.instantiate_pre(component)
 }
 
-/// Puts the clock in place that the meter asks, in the version `name` that the component imports.
+/// Links the clock that the meter calls, in the version `name` that the component imports.
 fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut clock = linker.instance(name)?;

@@ -1,4 +1,4 @@
-//! What guests are made from.
+//! Specification of guests.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,26 +9,26 @@ use super::artifact::hex;
 use super::handshake::HelloStage;
 use super::runtime::Runtime;
 
-/// A reply may be this much longer than the largest result, for what is written around it.
+/// Bytes by which a reply may be longer than the largest result, for the data around it.
 const FRAME_SLACK: usize = 4 << 20;
 
-/// What every guest of a pipeline is made from.
-pub struct GuestSpec {
-    /// The interpreter.
+/// Specification of every guest of a pipeline.
+pub(crate) struct GuestSpec {
+    /// Interpreter of the guests.
     pub runtime: Arc<Runtime>,
-    /// The scripts.
+    /// Scripts, in order.
     pub stages: Vec<HelloStage>,
-    /// What a guest may not exceed.
+    /// Limits of each guest.
     pub limits: Limits,
-    /// Says which scripts made something: the beginning of a SHA-256 of them all, in hexadecimal.
+    /// Hash that identifies the scripts: the beginning of a SHA-256 of all of them, in hexadecimal.
     pub script_hash: Arc<str>,
-    /// The scripts as the first guest compiled them, for the others.
+    /// Scripts as the first guest compiled them, for the others.
     pub(super) compiled: OnceLock<Vec<String>>,
 }
 
 impl GuestSpec {
-    /// Guests of `runtime` that run `stages` within `limits`.
-    pub fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
+    /// Creates the specification of guests of `runtime` that run `stages` within `limits`.
+    pub(crate) fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
         Self {
             runtime,
             script_hash: script_hash(&stages),
@@ -48,20 +48,20 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
     hex(&hasher.finalize()[..8]).into()
 }
 
-/// What a guest may not exceed.
+/// Limits of a guest.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Time for one message.
     pub timeout: Duration,
     /// Time from instantiation to READY.
     pub start_timeout: Duration,
     /// Bytes of WebAssembly memory.
     pub memory: u64,
-    /// Bytes one message's results may have.
+    /// Bytes that one message's results may have.
     pub max_output: usize,
-    /// Bytes one message may print.
+    /// Bytes that one message may print.
     pub max_log: u64,
-    /// For tests: each guest is ended at a random moment, about this long after READY.
+    /// Test hook: each guest is ended at a random moment, on average this long after READY.
     pub kill_after: Option<Duration>,
 }
 

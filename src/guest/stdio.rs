@@ -1,7 +1,7 @@
-//! A guest's standard streams, in memory: its mailbox, its reply port and its log.
+//! Standard streams of a guest, in memory: its mailbox, its reply port and its log.
 //!
-//! Everything here is used by one thread; the mutex is there because wasmtime-wasi asks for `Send` streams,
-//! and is never contended. Writes never wait: their bounds are errors, which end the guest.
+//! One thread uses everything here; the mutex exists because wasmtime-wasi requires `Send` streams, and no thread ever
+//! waits for it. Writes never wait: to exceed a bound is an error, which ends the guest.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,33 +15,34 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 use super::error::Death;
 use super::log::GuestLog;
 
-/// What a stream lets a guest write in one call; its memory is the guest's, the copy is ours.
+/// Bytes that a guest may write in one call. Its own copy counts in its memory, ours does not.
 const WRITE_AT_ONCE: usize = 1 << 20;
 
-/// The three streams of one guest. Cheap to clone.
+/// Streams of one guest. Cheap to clone.
 #[derive(Clone)]
-pub struct Stdio(Arc<Mutex<Streams>>);
+pub(crate) struct Stdio(Arc<Mutex<Streams>>);
 
-/// The streams' state.
-pub struct Streams {
-    /// What comes before the first frame, as far as the guest has not read it.
+/// State of the streams.
+pub(crate) struct Streams {
+    /// Bytes before the first frame that the guest has not read yet.
     preface: Bytes,
     inbox: Vec<u8>,
     inbox_read: usize,
     reader: Option<Waker>,
-    /// Bytes the guest wrote to standard output and the host has not taken yet.
+    /// Bytes that the guest wrote to standard output and the host has not taken yet.
     pub outbox: Vec<u8>,
-    /// Most bytes the outbox may hold.
+    /// Most bytes that the outbox may hold.
     outbox_limit: usize,
-    /// The guest wrote more than that.
+    /// Whether the guest wrote more than that.
     pub outbox_overflowed: bool,
     /// Standard error.
     pub log: GuestLog,
 }
 
 impl Stdio {
-    /// Streams whose reply port holds at most `outbox_limit` bytes. The guest reads `preface` before the first frame.
-    pub fn new(preface: Bytes, outbox_limit: usize, log: GuestLog) -> Self {
+    /// Creates streams whose reply port holds at most `outbox_limit` bytes. The guest reads `preface` before the first
+    /// frame.
+    pub(crate) fn new(preface: Bytes, outbox_limit: usize, log: GuestLog) -> Self {
         Self(Arc::new(Mutex::new(Streams {
             preface,
             inbox: Vec::new(),
@@ -54,19 +55,19 @@ impl Stdio {
         })))
     }
 
-    /// Begins a request: nothing may be left of the last one, on neither stream. It may write `max_log` bytes
-    /// of log.
+    /// Begins a request, which may write `max_log` bytes of log. Nothing of the last request may be left in either
+    /// stream.
     ///
     /// # Errors
-    /// [`Death::Protocol`] if something is left: the guest did not do what it answered that it had done.
-    pub fn begin(&self, request: &[u8], max_log: u64) -> Result<(), Death> {
+    /// [`Death::Protocol`] if something is left: the guest's last answer was false.
+    pub(crate) fn begin(&self, request: &[u8], max_log: u64) -> Result<(), Death> {
         {
             let mut streams = self.lock();
             if !streams.outbox.is_empty() {
-                return Err(Death::Protocol("bytes that nobody asked for".into()));
+                return Err(Death::Protocol("bytes without a request".into()));
             }
             if streams.has_input() {
-                return Err(Death::Protocol("an answer to what it has not read".into()));
+                return Err(Death::Protocol("a reply to an unread request".into()));
             }
             streams.log.renew(max_log);
         }
@@ -77,8 +78,8 @@ impl Stdio {
     /// Puts a frame into the guest's mailbox: its length as big-endian `u32`, then `body`.
     ///
     /// # Panics
-    /// If `body` is longer than a `u32` can say; batches are cut far below.
-    pub fn send(&self, body: &[u8]) {
+    /// If the length of `body` does not fit a `u32`; batches are cut far below that.
+    pub(crate) fn send(&self, body: &[u8]) {
         let length = u32::try_from(body.len()).expect("frames are cut below 4 GiB");
         let mut streams = self.lock();
         if streams.inbox_read == streams.inbox.len() {
@@ -92,8 +93,8 @@ impl Stdio {
         }
     }
 
-    /// Gives a reply's buffer back, so that the next one need not grow its own.
-    pub fn reuse(&self, mut buffer: Vec<u8>) {
+    /// Takes back a reply's buffer, so that the next reply need not grow its own.
+    pub(crate) fn reuse(&self, mut buffer: Vec<u8>) {
         /// Buffers of rare large replies are not kept.
         const KEEP: usize = 1 << 20;
         let mut streams = self.lock();
@@ -103,21 +104,21 @@ impl Stdio {
         }
     }
 
-    /// The streams themselves. Not to be held across an await.
-    pub fn lock(&self) -> MutexGuard<'_, Streams> {
+    /// Returns the streams themselves. Not to be held across an await.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Streams {
-    /// Whether there is something the guest has not read.
+    /// Returns whether there is something that the guest has not read.
     fn has_input(&self) -> bool {
         !self.preface.is_empty() || self.inbox_read < self.inbox.len()
     }
 }
 
-/// Standard input, as WASI sees it.
-pub struct Stdin(pub Stdio);
+/// Standard input in WASI's form.
+pub(crate) struct Stdin(pub Stdio);
 
 impl IsTerminal for Stdin {
     fn is_terminal(&self) -> bool {
@@ -135,12 +136,12 @@ impl StdinStream for Stdin {
     }
 }
 
-/// Standard output or standard error, as WASI sees it.
-pub struct Stdout(pub Stdio, pub Port);
+/// Standard output or standard error in WASI's form.
+pub(crate) struct Stdout(pub Stdio, pub Port);
 
-/// Which of the two.
+/// Kind of output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
+pub(crate) enum Port {
     /// Standard output: the reply port.
     Reply,
     /// Standard error: the log.
@@ -224,7 +225,7 @@ impl OutputStream for Outbox {
         Ok(WRITE_AT_ONCE)
     }
 
-    // The default asks for readiness twice around each 4 KiB; there is nothing to wait for here.
+    // The default implementation asks for readiness twice around each 4 KiB; here there is nothing to wait for.
     async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.write(bytes)
     }
@@ -235,7 +236,7 @@ impl Pollable for Outbox {
     async fn ready(&mut self) {}
 }
 
-/// The streams for WASI preview 3, which our guests do not use.
+/// Streams for WASI preview 3, which our guests do not use.
 struct Unused;
 
 impl AsyncRead for Unused {

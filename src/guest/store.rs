@@ -1,4 +1,4 @@
-//! The Wasmtime side: one engine for all guests, and what a guest's store holds and may not exceed.
+//! Wasmtime engine for all guests, and the store of each guest, with its contents and limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,41 +10,42 @@ use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 use super::deadline::Deadline;
 use super::stdio::{Port, Stdin, Stdio, Stdout};
 
-/// C code inside CPython recurses: `repr` and `json` on nested values. What is not used costs nothing.
+/// Size of the WebAssembly stack. C code inside CPython recurses: `repr` and `json` on nested values. Unused stack
+/// costs nothing.
 const WASM_STACK: usize = 8 << 20;
-/// The fiber holds the WebAssembly stack and the host functions called from it.
+/// Size of the fiber's stack, which holds the WebAssembly stack and the host functions called from it.
 const FIBER_STACK: usize = WASM_STACK + (2 << 20);
 
-/// The engine that compiles and runs all guests.
+/// Creates the engine that compiles and runs all guests.
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine.
-pub fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
-        // Frames of the interpreter tell users nothing.
+        // Frames of the interpreter are of no use to users.
         .wasm_backtrace_max_frames(None)
         .memory_init_cow(true);
     Engine::new(&config)
 }
 
-/// What a guest's store holds.
-pub struct State {
+/// Contents of a guest's store.
+pub(crate) struct State {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
     deadline: Deadline,
 }
 
 impl State {
-    /// When the guest's time is over.
-    pub fn deadline(&self) -> &Deadline {
+    /// Returns the guest's deadline.
+    pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline
     }
 
-    /// The WASI context of a preview-1 command.
-    pub fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
+    /// Returns the WASI context of a preview-1 command.
+    pub(crate) fn wasi_p1(&mut self) -> &mut WasiP1Ctx {
         &mut self.wasi
     }
 }
@@ -55,9 +56,9 @@ impl WasiView for State {
     }
 }
 
-/// A store for one guest: the three streams of `stdio`, the real clocks and randomness, `arguments`, and
+/// Creates a store for one guest: the three streams of `stdio`, the real clocks and randomness, `arguments`, and
 /// nothing else: no environment, no directories, no sockets, no name look-up.
-pub fn store(
+pub(crate) fn store(
     engine: &Engine,
     stdio: &Stdio,
     memory: &Memory,
@@ -85,9 +86,9 @@ pub fn store(
     store
 }
 
-/// What is known of a guest's memory from outside its store. Cheap to clone.
+/// Facts about a guest's memory that can be read outside its store. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Memory(Arc<MemoryUse>);
+pub(crate) struct Memory(Arc<MemoryUse>);
 
 #[derive(Debug)]
 struct MemoryUse {
@@ -97,8 +98,8 @@ struct MemoryUse {
 }
 
 impl Memory {
-    /// Memory of a guest that may have `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    /// Creates the facts for a guest that may have `limit` bytes.
+    pub(crate) fn new(limit: u64) -> Self {
         Self(Arc::new(MemoryUse {
             limit,
             bytes: AtomicU64::new(0),
@@ -106,18 +107,18 @@ impl Memory {
         }))
     }
 
-    /// Bytes the guest has; WebAssembly memory never shrinks.
-    pub fn bytes(&self) -> u64 {
+    /// Returns the bytes that the guest has; WebAssembly memory never shrinks.
+    pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    /// Most bytes it may have.
-    pub fn limit(&self) -> u64 {
+    /// Returns the most bytes that the guest may have.
+    pub(crate) fn limit(&self) -> u64 {
         self.0.limit
     }
 
-    /// Whether it was refused more since this was last asked.
-    pub fn take_refused(&self) -> bool {
+    /// Returns whether the guest was refused more memory since the last call.
+    pub(crate) fn take_refused(&self) -> bool {
         self.0.refused.swap(false, Ordering::Relaxed)
     }
 }

@@ -1,7 +1,7 @@
-//! Messages made here, for trying things out and for load.
+//! Messages that the engine itself makes, for experiments and for load tests.
 //!
-//! A literal is every message's payload. With a script the payload is empty and the script runs in the
-//! guest, as the pipeline's first stage: `generate` itself runs no Python.
+//! A literal is every message's payload. With a script the payload is empty and the script runs in the guest, as the
+//! pipeline's first stage: `generate` itself runs no Python.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use super::{Control, Feed, Source};
 use crate::config::{GenerateConfig, GenerateSource};
 use crate::message::{MAX_BATCH, Message};
 
-/// The source.
-pub struct Generate {
+/// Source of generated messages.
+pub(crate) struct Generate {
     payload: Bytes,
     interval: Duration,
-    /// 0 for no end.
+    /// Number of messages; 0 for no end.
     count: u64,
     batch_size: u64,
     stopped: Arc<Signal>,
@@ -28,8 +28,8 @@ struct Signal {
     changed: Condvar,
 }
 
-/// Ends the source's wait.
-pub struct WakeUp(Arc<Signal>);
+/// Wakes the source and stops it.
+pub(crate) struct WakeUp(Arc<Signal>);
 
 impl Control for WakeUp {
     fn stop(&self) {
@@ -43,8 +43,8 @@ impl Control for WakeUp {
 }
 
 impl Generate {
-    /// The source that `config` describes, and what ends it.
-    pub fn new(config: &GenerateConfig) -> (Self, WakeUp) {
+    /// Creates the source that `config` describes, and the handle that stops it.
+    pub(crate) fn new(config: &GenerateConfig) -> (Self, WakeUp) {
         let stopped = Arc::new(Signal::default());
         let payload = match &config.source {
             GenerateSource::Script(_) => Bytes::new(),
@@ -64,7 +64,7 @@ impl Generate {
         !self.wait(Instant::now())
     }
 
-    /// Waits until `until`; `false` if stopped.
+    /// Waits until `until`. Returns false if the source was stopped.
     fn wait(&self, until: Instant) -> bool {
         let mut stopped = self
             .stopped
@@ -109,7 +109,7 @@ impl Source for Generate {
             if made == self.count {
                 return Ok(());
             }
-            // From when it was due, not from now: a late batch does not slow the rate.
+            // Counted from the time when the batch was due, not from now, so a late batch does not slow the rate.
             due = (due + self.interval).max(Instant::now() - self.interval);
             if !self.wait(due) {
                 return Ok(());

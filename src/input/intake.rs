@@ -1,4 +1,4 @@
-//! The way of messages into the pipeline, from whichever source.
+//! Way by which messages of any source enter the pipeline.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use crate::resequencer::LaneEnded;
 use crate::supervisor::Run;
 use crate::telemetry::metrics::Metrics;
 
-/// Where a source's batches go, and what it needs for them.
+/// Destination of a source's batches, and what the source needs to make them.
 #[derive(Clone)]
-pub struct Intake {
-    /// The memory that the messages in flight may take.
+pub(crate) struct Intake {
+    /// Bound on the memory of messages in flight.
     pub budget: MemoryBudget,
     pub(super) work: Recipient<Run>,
     pub(super) lane_ended: Recipient<LaneEnded>,
     pub(super) acks: AckSink,
     pub(super) metrics: Arc<Metrics>,
-    /// The messages are dead letters, to be run as the messages that they were.
+    /// Whether the messages are dead letters, to be run as the original messages.
     pub(super) letters: bool,
 }
 
 impl Intake {
-    /// Passes on a batch whose memory was reserved by `permit`.
-    pub fn send(
+    /// Passes on a batch whose memory `permit` covers.
+    pub(crate) fn send(
         &self,
         lane: &Arc<Lane>,
         position: u64,
@@ -42,25 +42,25 @@ impl Intake {
         self.metrics.batches.observe(messages.len() as f64, 1);
         let acks = self.acks.clone();
         let batch = Batch::new(Arc::clone(lane), position, messages, permit, acks);
-        // The permit bounds what is in the mailbox.
+        // The permit bounds the contents of the mailbox.
         self.work.do_send(Run(Arc::new(batch)));
     }
 
-    /// Notes that no more messages come in this lane, and that all that came are answered or abandoned.
-    pub fn end(&self, lane: &Lane) {
+    /// Notes that the lane has ended: no more messages come, and all earlier ones are acknowledged or abandoned.
+    pub(crate) fn end(&self, lane: &Lane) {
         self.lane_ended.do_send(LaneEnded(lane.id));
     }
 }
 
 /// Passes on the messages of a source that has one lane, in order.
-pub struct Feed {
+pub(crate) struct Feed {
     intake: Intake,
     lane: Arc<Lane>,
     position: u64,
 }
 
 impl Feed {
-    /// A feed of a new lane.
+    /// Creates a feed with a new lane.
     pub(super) fn new(intake: Intake) -> Self {
         Self {
             intake,
@@ -69,8 +69,8 @@ impl Feed {
         }
     }
 
-    /// Passes on `messages` in batches, and blocks until there is memory for each of them.
-    pub fn send(&mut self, mut messages: Vec<Message>) {
+    /// Passes on `messages` in batches, and blocks until there is memory for each batch.
+    pub(crate) fn send(&mut self, mut messages: Vec<Message>) {
         while messages.len() > MAX_BATCH {
             let rest = messages.split_off(MAX_BATCH);
             self.send_batch(std::mem::replace(&mut messages, rest));

@@ -1,28 +1,30 @@
-//! Kafka topics, read as a member of a consumer group.
+//! Input that reads Kafka topics as a member of a consumer group.
 //!
 //! ```text
 //! librdkafka ──▶ poll ──▶ partition: queue ─▶ batch ─▶ … ─▶ ack ─▶ offsets ──▶ commit
 //!                 │ rebalance: assign, revoke (finish, commit, let go), lost (abandon)
 //! ```
 //!
-//! One thread polls, whatever happens behind it: it never waits for processing, so the member stays in its
-//! group. Each partition has a queue of its own, and backpressure is not to take from it; librdkafka stops fetching when
-//! the queue is full. (Pausing partitions would do as well, but librdkafka throws away what it has fetched
-//! of a partition that is paused, and under load the budget is full most of the time.)
+//! One thread polls, whatever happens in the rest of the pipeline: it never waits for processing, so the member stays
+//! in its group. Each partition has a queue of its own. For backpressure the thread takes nothing from it, and
+//! librdkafka stops fetching when the queue is full. (Pausing partitions would also work, but librdkafka discards what
+//! it has fetched of a paused partition, and under load the budget is full most of the time.)
 
 mod admin;
 mod batch;
-pub mod begin;
+pub(crate) mod begin;
 mod blocked;
 mod commit;
 mod cursor;
 mod lag;
 mod leave;
-pub mod offsets;
+pub(crate) mod offsets;
 mod partition;
+mod partitions;
 mod poll;
+mod questions;
 mod rebalance;
-pub mod sample;
+pub(crate) mod sample;
 mod scout;
 mod told;
 mod topics;
@@ -49,29 +51,29 @@ use crate::kafka::session::Session;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
-/// The source: a consumer that has not subscribed yet.
-pub struct KafkaInput {
+/// Source with a consumer that has not subscribed yet.
+pub(crate) struct KafkaInput {
     config: KafkaInputConfig,
     consumer: Arc<Consumer>,
     commands: Receiver<Command>,
     waker: Waker,
-    /// With one, the output commits the offsets within its transactions.
+    /// If set, the output commits the offsets within its transactions.
     session: Option<Session>,
     scout: Scout,
     metrics: Arc<Metrics>,
 }
 
-/// What the actor tells the polling thread.
+/// Command of the actor to the polling thread.
 enum Command {
-    /// These were delivered.
+    /// These messages were delivered.
     Delivered(Acked),
-    /// Read no more.
+    /// Stop reading.
     Stop,
     /// Commit, leave the group and end.
     Finish(oneshot::Sender<anyhow::Result<()>>),
 }
 
-/// Wakes the polling thread.
+/// Handle that wakes the polling thread.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waker(Arc<OnceLock<Thread>>);
 
@@ -87,15 +89,15 @@ impl Waker {
     }
 }
 
-/// The actor's hold on the polling thread.
-pub struct Handle {
+/// Handle by which the actor controls the polling thread.
+pub(crate) struct Handle {
     commands: Sender<Command>,
     waker: Waker,
 }
 
 impl Handle {
     fn tell(&self, command: Command) {
-        // If the thread has panicked, the engine knows already.
+        // If the thread has panicked, the engine was already notified.
         let _ = self.commands.send(command);
         self.waker.wake();
     }
@@ -116,11 +118,12 @@ impl Control for Handle {
 }
 
 impl KafkaInput {
-    /// A consumer for `config`, and the hold on it. With a `session`, the output commits its offsets.
+    /// Creates a consumer for `config`, and the handle that controls it. With a `session`, the output commits its
+    /// offsets.
     ///
     /// # Errors
-    /// If librdkafka does not take the config.
-    pub fn new(
+    /// If librdkafka does not accept the config.
+    pub(crate) fn new(
         config: &KafkaInputConfig,
         metrics: &Arc<Metrics>,
         session: Option<&Session>,
@@ -145,7 +148,7 @@ impl KafkaInput {
         Ok((source, handle))
     }
 
-    /// Reads on a thread of its own until it is told to finish.
+    /// Reads on a thread of its own until the actor sends `Finish`.
     pub(super) fn spawn(self, intake: Intake, engine: Recipient<Notice>) {
         super::spawn("kafka", engine.clone(), move || {
             self.waker.set_thread();
@@ -154,7 +157,7 @@ impl KafkaInput {
     }
 }
 
-/// A consumer that has not subscribed yet.
+/// Creates a consumer that has not subscribed yet.
 fn connect(
     config: &KafkaInputConfig,
     waker: &Waker,
@@ -179,37 +182,38 @@ fn configure(config: &KafkaInputConfig) -> ClientConfig {
     if let Some(instance) = &config.instance_id {
         client.set("group.instance.id", instance);
     }
-    // Where partitions begin is decided in `begin`. This is for an offset that is out of range later: nothing is skipped.
+    // `begin` decides where reading a partition begins. This setting is for an offset that is out of range later: it
+    // skips nothing.
     client.set("auto.offset.reset", "earliest");
-    match config.protocol {
+    match config.group.protocol {
         GroupProtocol::Classic => {
-            let session = config.session_timeout.as_millis().to_string();
+            let session = config.group.session_timeout.as_millis().to_string();
             client.set("session.timeout.ms", session);
-            let heartbeat = config.heartbeat_interval.as_millis().to_string();
+            let heartbeat = config.group.heartbeat_interval.as_millis().to_string();
             client.set("heartbeat.interval.ms", heartbeat);
             if client.get("partition.assignment.strategy").is_none() {
                 client.set("partition.assignment.strategy", "cooperative-sticky");
             }
         }
-        // Both times and the assignment are the brokers'.
+        // The brokers decide both times and the assignment.
         GroupProtocol::Consumer => {
             client.set("group.protocol", "consumer");
         }
     }
-    // The end of a partition is where commits may pass records that are no messages.
+    // At the end of a partition, commits may pass records that are no messages.
     client.set("enable.partition.eof", "true");
-    // What is committed is what was delivered, not what was read.
+    // Only delivered messages are committed, not all that were read.
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");
     let defaults = [
-        // What is broken on a disk or on the way must not pass for messages.
+        // Data corrupted on a disk or in transit must not be taken for messages.
         ("check.crcs", "true"),
-        // A member has no more than this in memory of each partition, beside what counts in the memory budget.
+        // Limit on what a member holds of each partition in librdkafka, in addition to the memory budget.
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "10000"),
-        // A broker that is silent is given up for the next one after this; the default is a minute.
+        // The client changes to the next broker when one is silent for this time; the default is a minute.
         ("socket.timeout.ms", "10000"),
-        // With queues this small, the default of a second would make them run dry.
+        // With queues this small, the default of one second would let them run empty.
         ("fetch.queue.backoff.ms", "5"),
     ];
     for (name, value) in defaults {

@@ -1,9 +1,9 @@
-//! Lines of standard input.
+//! Input that reads lines of standard input.
 //!
-//! Whatever one read brings is handed on at once: a lone line on a terminal or a slow pipe is answered
-//! without delay, and a fast pipe, whose reads bring tens of kilobytes, travels in large batches. Lines are
-//! slices of the buffer they were read into, if they fill most of it. (One such buffer is read before its permit
-//! is taken: how much there is to read cannot be known before.)
+//! Everything that one read brings is passed on at once: a single line on a terminal or a slow pipe is processed
+//! without delay, and a fast pipe, whose reads bring tens of kilobytes, makes large batches. Lines are slices of the
+//! buffer into which they were read, if they fill most of it. (One such buffer is read before its permit is taken: its
+//! size is not known before.)
 
 pub(crate) mod lines;
 
@@ -16,34 +16,34 @@ use self::lines::Lines;
 use super::{Control, Feed, Source};
 use crate::config::StdinConfig;
 
-/// The source.
-pub struct Stdin {
+/// Source that reads standard input.
+pub(crate) struct Stdin {
     wake: OwnedFd,
     lines: Lines,
 }
 
-/// Ends the source's wait.
-pub struct WakeUp(OwnedFd);
+/// Wakes the source and stops it.
+pub(crate) struct WakeUp(OwnedFd);
 
 impl Control for WakeUp {
     fn stop(&self) {
-        // The pipe is empty, so this cannot fail but by the reader's being gone already.
+        // The pipe is empty, so this fails only if the reader is gone already.
         let _ = rustix::io::write(&self.0, b"!");
     }
 }
 
 impl Stdin {
-    /// Standard input, and what ends its reading.
+    /// Creates the source, and the handle that stops it.
     ///
     /// # Errors
-    /// If the system has no pipe to spare.
-    pub fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
+    /// If the system cannot create a pipe.
+    pub(crate) fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
         let (wake, waker) = rustix::pipe::pipe()?;
         let lines = Lines::new(config.clone());
         Ok((Self { wake, lines }, WakeUp(waker)))
     }
 
-    /// Waits for input; `false` if woken to stop.
+    /// Waits for input. Returns false if the source was stopped.
     fn wait(&self, stdin: &impl AsFd) -> io::Result<bool> {
         let mut waits = [
             PollFd::new(stdin, PollFlags::IN),

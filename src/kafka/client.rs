@@ -1,13 +1,13 @@
-//! From our config to librdkafka's.
+//! Conversion of our config to librdkafka's.
 
 use rdkafka::ClientConfig;
 
 use super::statistics;
 use crate::config::{KafkaClientConfig, Pem, SaslConfig, TlsConfig};
 
-/// What every client of the cluster is configured with. The properties handed through come last; none of them
+/// Returns the configuration of every client of the cluster. The user's librdkafka properties come last; none of them
 /// is one that a typed field sets.
-pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
+pub(crate) fn configure(config: &KafkaClientConfig) -> ClientConfig {
     let KafkaClientConfig {
         addresses: _,
         client_id,
@@ -20,10 +20,10 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     client.set("client.id", client_id);
     let interval = statistics::INTERVAL.as_millis().to_string();
     client.set("statistics.interval.ms", interval);
-    // Idle connections are closed by brokers as a matter of course.
+    // Brokers normally close idle connections.
     client.set("log.connection.close", "false");
-    // librdkafka's defaults (10 s, 30 s) would leave a pipeline without Kafka for as long after Kafka is back: so long it
-    // may wait before it tries again, and for an answer to a try whose beginning got lost.
+    // With librdkafka's defaults (10 s, 30 s) a pipeline could be without Kafka for that long after Kafka is back: the
+    // first is the wait before a new try, the second the wait for an answer to a try whose first packets were lost.
     client.set("reconnect.backoff.max.ms", "2000");
     client.set("socket.connection.setup.timeout.ms", "10000");
     client.set(
@@ -46,10 +46,10 @@ pub fn configure(config: &KafkaClientConfig) -> ClientConfig {
     {
         client.set("sasl.mechanism", mechanism.as_str());
         client.set("sasl.username", user);
-        client.set("sasl.password", &password.0);
+        client.set("sasl.password", password.expose());
     }
     for (name, value) in properties {
-        client.set(name, &value.0);
+        client.set(name, value.expose());
     }
     client
 }
@@ -67,7 +67,7 @@ fn encrypt(client: &mut ClientConfig, tls: &TlsConfig) {
         set_pem(client, "ssl.certificate", &ours.certificate);
         set_pem(client, "ssl.key", &ours.key);
         if let Some(password) = &ours.password {
-            client.set("ssl.key.password", &password.0);
+            client.set("ssl.key.password", password.expose());
         }
     }
     if *skip_cert_verify {
@@ -78,6 +78,6 @@ fn encrypt(client: &mut ClientConfig, tls: &TlsConfig) {
 fn set_pem(client: &mut ClientConfig, what: &str, pem: &Pem) {
     match pem {
         Pem::File(path) => client.set(format!("{what}.location"), path.to_string_lossy()),
-        Pem::Text(text) => client.set(format!("{what}.pem"), &text.0),
+        Pem::Text(text) => client.set(format!("{what}.pem"), text.expose()),
     };
 }

@@ -1,7 +1,7 @@
-//! The check at the start: can the cluster be reached, does it let us in, are the topics there?
+//! Check at the start: is the cluster reachable, does it accept the credentials, do the topics exist?
 //!
-//! Once a pipeline runs, clients mend their connections by themselves and for ever. Before that, a wrong
-//! address or password is the likely reason, and waiting for ever would tell nobody.
+//! While a pipeline runs, clients restore their connections by themselves, without a time limit. Before that, a wrong
+//! address or password is the likely cause, and an endless wait would not show it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,23 +18,23 @@ use super::link::{self, Complaint, Link};
 use super::password;
 use crate::config::{Config, InputConfig, KafkaClientConfig, OutputConfig};
 
-/// A topic that was just created is not known to all brokers at once.
+/// Time in which a new topic becomes known to all brokers.
 const NEWS: Duration = Duration::from_secs(3);
-/// How long one question to the cluster may take before it is asked again.
+/// Time limit of one request to the cluster, which is then repeated.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Complaints about a name or a connection may be over in a moment (a broker that starts); these may not.
+/// Errors that do not pass by themselves. Those about a name or a connection may (a broker that starts).
 const FINAL: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::Authentication,
     RDKafkaErrorCode::SSL,
     RDKafkaErrorCode::SaslAuthenticationFailed,
 ];
 
-/// Checks every cluster that `config` names. Blocks for at most about `timeout` for each.
+/// Checks every cluster that `config` names. Blocks for at most about `timeout` for each cluster.
 ///
 /// # Errors
 /// One line that names the address, what was tried and what to change.
-pub fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
-    // Input, output and dead letters are most often of one cluster, which is asked once.
+pub(crate) fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
+    // Input, output and dead letters usually name the same cluster, which is checked once.
     let mut asked: Vec<(&KafkaClientConfig, Cluster)> = Vec::new();
     for place in places(config) {
         let start = Instant::now();
@@ -50,20 +50,20 @@ pub fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A cluster that answered.
+/// Cluster that answered.
 struct Cluster {
     consumer: BaseConsumer<Context>,
     metadata: Metadata,
 }
 
-/// A part of the config that names a cluster.
+/// Part of the config that names a cluster.
 struct Place<'a> {
-    /// `input.kafka`, as in the config.
+    /// Field in the config, such as `input.kafka`.
     field: &'static str,
     client: &'a KafkaClientConfig,
-    /// The client that asks.
+    /// Configuration of the client that checks.
     asking: ClientConfig,
-    /// Where topics are named, and those of them that must exist.
+    /// Field that names topics, and those of the topics that must exist.
     topics: (&'static str, Vec<&'a str>),
 }
 
@@ -72,8 +72,8 @@ fn places(config: &Config) -> Vec<Place<'_>> {
     if let InputConfig::Kafka(kafka) = &config.input {
         let names = kafka.topics.iter().filter(|topic| !topic.starts_with('^'));
         let mut asking = client::configure(&kafka.client);
-        // A shorter `max.poll.interval.ms` than librdkafka's own session would be refused.
-        let session = kafka.session_timeout.as_millis().to_string();
+        // librdkafka would refuse a `max.poll.interval.ms` that is shorter than its session timeout.
+        let session = kafka.group.session_timeout.as_millis().to_string();
         asking.set("session.timeout.ms", session);
         places.push(Place {
             field: kafka.named.client,
@@ -103,7 +103,7 @@ fn places(config: &Config) -> Vec<Place<'_>> {
     places
 }
 
-/// What some broker has to say against `topic`, asked for it by name.
+/// Asks a broker for `topic` by name, and returns the error that it reports.
 fn trouble_with(
     topic: &str,
     consumer: &BaseConsumer<Context>,
@@ -140,7 +140,7 @@ impl Place<'_> {
                 Ok(metadata) => break metadata,
                 Err(error) => error,
             };
-            // What the client has to complain of, it says while it is polled.
+            // The client reports its errors only while it is polled.
             let _ = consumer.poll(Duration::from_millis(50));
             let complaint = consumer.context().0.complaint();
             let finally = complaint
@@ -184,7 +184,7 @@ impl Place<'_> {
             {
                 continue;
             }
-            // Not among those that we may see: asked by its name, the broker says why.
+            // The topic is not in the list that we may see. Asked by name, the broker says why.
             let start = Instant::now();
             let mut error = trouble_with(topic, consumer, PATIENCE.max(left));
             while is_unknown(error) && start.elapsed() < NEWS.min(left) {
@@ -209,14 +209,14 @@ impl Place<'_> {
                     );
                 }
                 Some(code) => anyhow::bail!(
-                    "Kafka at {addresses} cannot tell of the topic `{topic}` of `{field}`: {code}"
+                    "Kafka at {addresses} cannot describe the topic `{topic}` of `{field}`: {code}"
                 ),
             }
         }
         Ok(())
     }
 
-    /// librdkafka does not take the config.
+    /// Returns the error for a config that librdkafka does not accept.
     fn refused(&self, error: &KafkaError) -> anyhow::Error {
         let reason = match error {
             // Without the value, which may be a secret.
@@ -242,7 +242,7 @@ impl Place<'_> {
                     .as_ref()
                     .map_or("none", |sasl| sasl.mechanism.as_str());
                 let sasl = self.client.sasl.as_ref();
-                let ends = sasl.and_then(|sasl| password::invisible_ends(&sasl.password.0));
+                let ends = sasl.and_then(|sasl| password::invisible_ends(sasl.password.expose()));
                 let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
                 format!(
                     "Kafka at {addresses} refused {} ({mechanism}): {reason}. Check `{field}.sasl`: mechanism, user and \
@@ -251,8 +251,8 @@ impl Place<'_> {
                 )
             }
             RDKafkaErrorCode::SSL => format!(
-                "no encrypted connection to Kafka at {addresses}: {reason}. Check `{field}.tls`: `root_cas_file` names who \
-                 signed the brokers' certificates"
+                "no encrypted connection to Kafka at {addresses}: {reason}. Check `{field}.tls`: `root_cas_file` must \
+                 contain the authority that signed the brokers' certificates"
             ),
             RDKafkaErrorCode::Resolve => format!(
                 "no such host: {reason}. Tried for {tried}: is `{field}.addresses` ({addresses}) right?"
@@ -276,7 +276,7 @@ impl ClientContext for Context {
         self.0.complain(&error, reason);
     }
 
-    /// Not of interest here; `rdkafka` would log them.
+    /// Ignores statistics, which `rdkafka` would log.
     fn stats_raw(&self, _: &[u8]) {}
 }
 

@@ -1,4 +1,4 @@
-//! The consumer, with what librdkafka says while it is polled, kept for the polling thread.
+//! Consumer whose callbacks keep librdkafka's events for the polling thread.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,40 +16,40 @@ use super::statistics::{self, PartitionEnd};
 use crate::config::KafkaClientConfig;
 use crate::telemetry::metrics::Metrics;
 
-/// The consumer of an input.
-pub type Consumer = BaseConsumer<ConsumerCallbacks>;
+/// Consumer of an input.
+pub(crate) type Consumer = BaseConsumer<ConsumerCallbacks>;
 
-/// Something that happened to the group or its offsets.
+/// Event that concerns the group or its offsets.
 #[derive(Debug)]
-pub enum Event {
-    /// These partitions are ours, when we take them.
+pub(crate) enum Event {
+    /// The group offers these partitions to this member, which may take them.
     Assign(TopicPartitionList),
-    /// These are wanted by others; they wait until we let go.
+    /// The group wants these partitions back, and waits until this member lets them go.
     Revoke(TopicPartitionList),
-    /// The ends of partitions, as librdkafka last saw them.
+    /// The ends of partitions, from the latest statistics.
     Told(Vec<PartitionEnd>),
-    /// An answer to a commit.
+    /// Answer to a commit.
     Committed(KafkaResult<()>, TopicPartitionList),
 }
 
-/// The consumer's context.
+/// Context of the consumer.
 ///
-/// `rdkafka`'s own would let go of revoked partitions inside the callback. Here they are let go when what is
-/// under way has been delivered and committed; librdkafka waits for that, and goes on polling.
-pub struct ConsumerCallbacks {
-    /// The connections.
+/// `rdkafka`'s default context would let revoked partitions go inside the callback. Here that happens when the messages
+/// in flight are delivered and committed; librdkafka waits for it, and polling continues.
+pub(crate) struct ConsumerCallbacks {
+    /// State of the connections.
     pub link: Link,
     events: Mutex<VecDeque<Event>>,
-    /// The consumer leaves its group: see `leave`.
+    /// Whether the consumer is leaving its group: see `leave`.
     leaving: AtomicBool,
-    /// Since it leaves, librdkafka has asked for an answer.
+    /// Whether librdkafka has asked for an answer since the consumer began to leave its group.
     asked: AtomicBool,
     told: AtomicU64,
 }
 
 impl ConsumerCallbacks {
-    /// Of a consumer with this `config`.
-    pub fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+    /// Creates the context of a consumer with this `config`.
+    pub(crate) fn new(config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
         Self {
             link: Link::new("input", config, metrics),
             events: Mutex::default(),
@@ -59,8 +59,8 @@ impl ConsumerCallbacks {
         }
     }
 
-    /// The oldest event that was not taken yet.
-    pub fn next(&self) -> Option<Event> {
+    /// Takes the oldest event.
+    pub(crate) fn next(&self) -> Option<Event> {
         self.events().pop_front()
     }
 
@@ -69,18 +69,18 @@ impl ConsumerCallbacks {
         self.events().iter().any(event)
     }
 
-    /// From now on what the group says about partitions is no event.
+    /// Marks the consumer as leaving: rebalances are no longer reported as events.
     pub(crate) fn set_leaving(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
-    /// Whether the group has said something about partitions since the consumer leaves.
+    /// Returns whether a rebalance has come since the consumer began to leave its group.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
-    /// How much librdkafka has told so far.
-    pub fn told(&self) -> u64 {
+    /// Returns the number of callbacks so far.
+    pub(crate) fn told(&self) -> u64 {
         self.told.load(Ordering::Relaxed)
     }
 
@@ -138,16 +138,16 @@ impl ConsumerContext for ConsumerCallbacks {
     }
 }
 
-/// Gives partitions back to the group.
-pub fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
+/// Lets partitions go.
+pub(crate) fn unassign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
     }
 }
 
-/// Takes partitions that the group gives.
-pub fn assign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
+/// Takes partitions that the group assigned.
+pub(crate) fn assign(consumer: &Consumer, partitions: &TopicPartitionList) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),

@@ -1,51 +1,51 @@
-//! Being fenced: the brokers say that another client has taken this one's name, and serve only that one.
+//! Fencing: the brokers report that another client has taken this one's name, and serve only that other client.
 //!
-//! It need not be another process. A client that was silent for longer than its session or its transaction may last can
-//! be fenced by its own second try, when a broker that was paused answers both. So a fenced client comes again, which
-//! fences whoever has the name now. Two processes by one name therefore fence each other in turn, and because they do so
-//! in turn, a process that ends when it is fenced for the second time leaves the other one alive: that one is fenced no
-//! more.
+//! The other client need not be in another process. A client that was silent for longer than its session or its
+//! transaction may last can be fenced by its own second try, when a broker that was paused answers both. So a fenced
+//! client comes back, which fences whichever client has the name then. Two processes with one name therefore fence each
+//! other in turn. When a process ends after it was fenced for the second time, the other one stays alive, because it is
+//! not fenced any more.
 //!
-//! This holds within one kind of name only. A process with transactions has two, the `group.instance.id` of its consumer
-//! and the `transactional.id` of its producer, and with one count for both, each of two processes could be fenced twice
-//! by one comeback of the other, so that both end. So each name has a count of its own, and where a process has both, the
-//! consumer's decides: a producer comes again after a pause that is longer than the consumer takes to notice.
+//! This is true only for one kind of name. A process with transactions has two, the `group.instance.id` of its consumer
+//! and the `transactional.id` of its producer. With one count for both, each of two processes could be fenced twice by
+//! one return of the other, and both would end. So each name has a count of its own, and where a process has both, the
+//! consumer's decides: a producer comes back after a pause that is longer than the consumer takes to notice.
 
 use std::time::{Duration, Instant};
 
-/// Fencings that lie further apart than this have nothing to do with each other.
+/// Time after which two fencings are unrelated.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// How often one client was fenced lately.
+/// Count of the recent fencings of one client.
 #[derive(Debug)]
-pub struct Fence {
-    /// Fenced so often within [`WINDOW`], another process has the name.
+pub(crate) struct Fence {
+    /// Number of fencings within [`WINDOW`] that shows that another process has the name.
     limit: u32,
-    /// How long the client waits before it comes again.
+    /// Time that the client waits before it comes back.
     pause: Duration,
     count: u32,
     last: Option<Instant>,
 }
 
-/// What a fenced client is to do.
+/// Decision about a fenced client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fenced {
-    /// Come again after this pause.
+pub(crate) enum Fenced {
+    /// Come back after this pause.
     ComeAgain(Duration),
     /// End: another process has the name.
     End,
 }
 
 impl Fence {
-    /// Of a client whose name decides which of two processes ends.
-    pub fn deciding() -> Self {
+    /// Creates the fence of a client whose name decides which of two processes ends.
+    pub(crate) fn deciding() -> Self {
         Self::new(2, Duration::ZERO)
     }
 
-    /// Of a producer beside a consumer that is a static member and decides. `heartbeat` is the time in which the
-    /// consumer notices that it is fenced. The limit ends a process all the same whose `transactional.id` alone is
-    /// another's.
-    pub fn beside_static_member(heartbeat: Duration) -> Self {
+    /// Creates the fence of a producer whose consumer is a static member and decides. `heartbeat` is the time in which
+    /// the consumer notices that it is fenced. The limit still ends a process that shares only its `transactional.id`
+    /// with another.
+    pub(crate) fn beside_static_member(heartbeat: Duration) -> Self {
         Self::new(8, heartbeat.max(Duration::from_secs(2)))
     }
 
@@ -58,8 +58,8 @@ impl Fence {
         }
     }
 
-    /// The client was fenced `now`.
-    pub fn fenced(&mut self, now: Instant) -> Fenced {
+    /// Counts a fencing at time `now`, and returns what the client is to do.
+    pub(crate) fn fenced(&mut self, now: Instant) -> Fenced {
         let apart = self
             .last
             .is_none_or(|last| now.duration_since(last) >= WINDOW);
@@ -115,7 +115,8 @@ mod tests {
         );
     }
 
-    /// Two processes by one name, with a consumer and a producer each. `pace` is how long each takes to notice.
+    /// Simulates two processes with one name, each with a consumer and a producer, and returns how many survive. `pace`
+    /// has the times that they take to notice.
     fn survivors(pace: &[u64]) -> usize {
         let start = Instant::now();
         let heartbeat = Duration::from_secs(3);
@@ -123,7 +124,7 @@ mod tests {
             .map(|_| [Fence::deciding(), Fence::beside_static_member(heartbeat)])
             .collect();
         let mut alive = [true; 2];
-        // (when the fencing is noticed, by which process, of which name)
+        // (time at which the fencing is noticed, process, name)
         let mut noticed: Vec<(u64, usize, usize)> = vec![(pace[0], 0, 0), (pace[1], 0, 1)];
         let mut paces = pace.iter().cycle().skip(2);
         while let Some(next) = noticed.iter().copied().min() {
@@ -136,7 +137,7 @@ mod tests {
                 Fenced::End => {
                     alive[process] = false;
                 }
-                // It comes again, which fences the other one if that one lives.
+                // The client comes back, which fences the other one if that is alive.
                 Fenced::ComeAgain(pause) if alive[1 - process] => {
                     let pace = paces.next().copied().unwrap_or(1);
                     let at = when + pause.as_millis() as u64 + pace;

@@ -1,5 +1,5 @@
-//! A client's connections, as it tells of them: logged once when they break and once when they are back, and kept for
-//! `/ready`.
+//! State of a client's connections, from what the client reports: logged once when they break and once when they are
+//! back, and kept for `/ready`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::config::KafkaClientConfig;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats;
 
-/// Errors of connections, rather than of what is asked for over them.
+/// Errors of connections, as opposed to errors of requests.
 const OF_CONNECTIONS: [RDKafkaErrorCode; 6] = [
     RDKafkaErrorCode::BrokerTransportFailure,
     RDKafkaErrorCode::Resolve,
@@ -24,10 +24,10 @@ const OF_CONNECTIONS: [RDKafkaErrorCode; 6] = [
     RDKafkaErrorCode::SaslAuthenticationFailed,
 ];
 
-/// One client's connections.
+/// Connections of one client.
 #[derive(Debug)]
-pub struct Link {
-    /// `input` or `output`, for people.
+pub(crate) struct Link {
+    /// Name for people: `input` or `output`.
     name: &'static str,
     addresses: String,
     state: Mutex<State>,
@@ -38,23 +38,27 @@ pub struct Link {
 struct State {
     reach: Reach,
     stranded: Stranded,
-    /// What the client last complained of.
+    /// Last error that the client reported.
     complaint: Option<Complaint>,
 }
 
-/// What a client complains of.
+/// Error that a client reported.
 #[derive(Debug, Clone)]
-pub struct Complaint {
-    /// The kind.
+pub(crate) struct Complaint {
+    /// Code of the error.
     pub code: RDKafkaErrorCode,
-    /// In librdkafka's words.
+    /// Text of librdkafka.
     pub reason: String,
 }
 
 impl Link {
-    /// Connections of a client with this `config`. They are taken to be well, unless those of the client before it, with
-    /// the same `name`, were not.
-    pub fn new(name: &'static str, config: &KafkaClientConfig, metrics: &Arc<Metrics>) -> Self {
+    /// Creates the state for a client with this `config`. The connections count as intact, unless those of the previous
+    /// client with the same `name` were not.
+    pub(crate) fn new(
+        name: &'static str,
+        config: &KafkaClientConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let well = stats::Link {
             up: true,
             retries: 0,
@@ -73,11 +77,11 @@ impl Link {
         }
     }
 
-    /// The client says that something is wrong. It tries again by itself.
-    pub fn complain(&self, error: &KafkaError, reason: &str) {
+    /// Takes in an error that the client reported. The client tries again by itself.
+    pub(crate) fn complain(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         tracing::debug!(link = self.name, %code, reason, "Kafka client");
-        // Said of connections that are closed because they are idle as well. Whether it is so, the statistics tell.
+        // Also reported when idle connections are closed. The statistics show whether it is an outage.
         if code == RDKafkaErrorCode::AllBrokersDown {
             return;
         }
@@ -89,8 +93,8 @@ impl Link {
         state.complaint = Some(Complaint { code, reason });
     }
 
-    /// The client told of its brokers.
-    pub fn told(&self, told: &Statistics) {
+    /// Takes in the client's statistics about its brokers.
+    pub(crate) fn told(&self, told: &Statistics) {
         self.told_at(told, Instant::now());
     }
 
@@ -113,7 +117,7 @@ impl Link {
             link.retries = told.retries();
             match &change {
                 Some(Change::Lost(_)) => link.up = false,
-                // Also without a change: a client before this one may have had the last word.
+                // Also without a change: the previous client may have reported an outage last.
                 _ if connected => link.up = true,
                 _ => {}
             }
@@ -143,12 +147,12 @@ impl Link {
         }
     }
 
-    /// Whether the client is of no use any more, since librdkafka has left it without any broker.
-    pub fn is_stranded(&self) -> bool {
+    /// Returns whether librdkafka has left the client without any broker, so that the client is of no use any more.
+    pub(crate) fn is_stranded(&self) -> bool {
         self.lock().stranded.is_over()
     }
 
-    /// librdkafka has left the client without any broker, and told so for long enough.
+    /// Simulates that librdkafka has left the client without any broker for long enough.
     #[cfg(test)]
     pub(crate) fn strand(&self) {
         let told = super::statistics::read(b"{}").expect("statistics without a broker");
@@ -158,8 +162,8 @@ impl Link {
         assert!(self.is_stranded());
     }
 
-    /// What the client last complained of.
-    pub fn complaint(&self) -> Option<Complaint> {
+    /// Returns the last error that the client reported.
+    pub(crate) fn complaint(&self) -> Option<Complaint> {
         self.lock().complaint.clone()
     }
 
@@ -168,16 +172,15 @@ impl Link {
     }
 }
 
-/// A line of librdkafka's own log. Its warnings tell of what it mends by itself, and connections are logged by
-/// [`Link`].
-pub fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+/// Logs a line of librdkafka's own log. Its warnings concern what it repairs by itself, and [`Link`] logs connections.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
-        // What the client then cannot do is told by whoever uses it, who may go on with a new one.
+        // The user of the client reports what it cannot do then, and may continue with a new client.
         _ if facility == "FATAL" => tracing::debug!(facility, "librdkafka: {line}"),
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, "librdkafka: {line}");
         }
-        // The committed offset is not there any more: what lay between is lost to us.
+        // The committed offset does not exist any more: the records in between are lost to this pipeline.
         RDKafkaLogLevel::Warning if facility == "OFFSET" => tracing::warn!("{line}"),
         RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
             tracing::debug!(facility, "librdkafka: {line}");
@@ -207,7 +210,7 @@ mod tests {
         link.told(&statistics::read(text).unwrap());
     }
 
-    /// Whether it is up, and what `/ready` says of it.
+    /// Returns whether the link is up, and what `/ready` says about it.
     fn seen(metrics: &Metrics) -> (bool, Option<String>) {
         let up = metrics.now().links["output"].up;
         (up, metrics.health.ills().remove("output"))
@@ -248,7 +251,7 @@ mod tests {
         tell(&old, DOWN);
         let new = link(&metrics);
         assert!(!seen(&metrics).0, "it is not known to be well yet");
-        // The last words of the old one come later.
+        // The last report of the old client comes later.
         tell(&new, UP);
         old.complain(&refused, "Connection refused");
         tell(&old, UP);

@@ -1,10 +1,10 @@
-//! Who the consumer is to its group, and the answers that it owes to it.
+//! Membership of the consumer in its group, and the answers that it owes to the group.
 //!
-//! librdkafka hands an assignment or a revocation over and waits for the answer. While it waits it neither checks that
-//! the member is still the same nor that the group is still in the same generation: a change of the topics' metadata makes
-//! it join again (`rd_kafka_cgrp_metadata_update_check`, librdkafka 2.12), and a session that has timed out makes it forget
-//! its member id, both without an event. What is done for a revocation after that would be done in the name of another
-//! generation. So the identity is remembered with what is owed, and compared before each step.
+//! librdkafka passes on an assignment or a revocation and waits for the answer. While it waits, it checks neither that
+//! the member is still the same nor that the group is still in the same generation: a change of the topics' metadata
+//! makes it join again (`rd_kafka_cgrp_metadata_update_check`, librdkafka 2.12), and a session that has timed out makes
+//! it forget its member id, both without an event. A late answer to a revocation would then count for another
+//! generation. So the membership is stored with the owed answer, and compared before each step.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -20,21 +20,21 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::consumer::{self, Consumer};
 use crate::config::GroupProtocol;
 
-/// A member of a group in one of its generations.
+/// Member of a group in one of the group's generations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// The name that the group gave to the member.
+pub(crate) struct Membership {
+    /// Id that the group gave to the member.
     member: String,
-    /// The generation of the group (`classic` protocol), or the member's epoch (`consumer` protocol).
+    /// Generation of the group (`classic` protocol), or epoch of the member (`consumer` protocol).
     generation: i32,
 }
 
 impl Membership {
-    /// What `consumer` is now. `None` if it is no member: it has not joined yet, or the group has put it out.
-    pub fn of(consumer: &Consumer) -> Option<Self> {
+    /// Returns the current membership of `consumer`. `None` if it has not joined yet, or the group has put it out.
+    pub(crate) fn of(consumer: &Consumer) -> Option<Self> {
         let client = consumer.client().native_ptr();
-        // SAFETY: the client lives as long as the consumer. The metadata is a copy that belongs to the caller; the text in
-        // it is copied before it is destroyed, and destroyed once.
+        // SAFETY: the client lives as long as the consumer. The metadata is a copy that belongs to the caller; its text
+        // is copied before it is destroyed, and it is destroyed once.
         let (member, generation) = unsafe {
             let metadata = rd_kafka_consumer_group_metadata(client);
             if metadata.is_null() {
@@ -50,17 +50,17 @@ impl Membership {
             rd_kafka_consumer_group_metadata_destroy(metadata);
             (member, generation)
         };
-        // Put out of its group, a member of the classic protocol has no name or generation -1, one of the consumer
-        // protocol epoch 0 or less.
+        // When a member was put out of its group, its id is empty or its generation is -1 (classic protocol), or its
+        // epoch is 0 or less (consumer protocol).
         (!member.is_empty() && generation > 0).then_some(Self { member, generation })
     }
 
-    /// Whether what this member had at `then` it still has.
+    /// Returns whether the member still has what it had at `then`.
     ///
-    /// In the classic protocol each generation gives the partitions anew and says so by an event, so only the same
-    /// generation will do. In the consumer protocol (KIP-848) a member's epoch rises without an event when others'
-    /// partitions move; its own go only after it has let go of them, or after it was put out (epoch 0).
-    pub fn continues(&self, then: &Self, protocol: GroupProtocol) -> bool {
+    /// In the classic protocol each generation assigns all partitions again and reports it by an event, so only the
+    /// same generation counts. In the consumer protocol (KIP-848) a member's epoch rises without an event when others'
+    /// partitions move; its own partitions move only after it has let them go, or after it was put out (epoch 0).
+    pub(crate) fn continues(&self, then: &Self, protocol: GroupProtocol) -> bool {
         self.member == then.member
             && match protocol {
                 GroupProtocol::Classic => self.generation == then.generation,
@@ -69,29 +69,33 @@ impl Membership {
     }
 }
 
-/// What the group waits for the answer to.
+/// Kind of event that the group waits to have answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Partitions are the member's when it takes them.
+pub(crate) enum Kind {
+    /// Partitions become the member's when it takes them.
     Assignment,
-    /// Partitions are wanted by others, and wait until the member lets go.
+    /// The group wants partitions back, and waits until the member lets them go.
     Revocation,
 }
 
-/// An answer that the member owes to its group. It is given once: by [`Owed::answer`], or when this is dropped.
-pub struct Owed {
+/// Answer that the member owes to its group. It is given once: by [`Owed::answer`], or when this value is dropped.
+pub(crate) struct Owed {
     kind: Kind,
-    /// What is assigned or revoked.
+    /// Partitions that are assigned or revoked.
     pub partitions: TopicPartitionList,
-    /// Who the member was when it was told; `None` if it was none any more.
+    /// Membership when the event came; `None` if it had ended already.
     pub membership: Option<Membership>,
     consumer: Arc<Consumer>,
     answered: bool,
 }
 
 impl Owed {
-    /// To be made when the event is taken, before anything else is done.
-    pub fn new(consumer: &Arc<Consumer>, kind: Kind, partitions: TopicPartitionList) -> Self {
+    /// Creates the owed answer. Must be called when the event is taken, before anything else is done.
+    pub(crate) fn new(
+        consumer: &Arc<Consumer>,
+        kind: Kind,
+        partitions: TopicPartitionList,
+    ) -> Self {
         Self {
             kind,
             partitions,
@@ -101,19 +105,19 @@ impl Owed {
         }
     }
 
-    /// Whether the member is still the one that was told, in the same generation.
-    pub fn is_valid(&self, protocol: GroupProtocol) -> bool {
+    /// Returns whether the membership is still the same as when the event came.
+    pub(crate) fn is_valid(&self, protocol: GroupProtocol) -> bool {
         match (&self.membership, Membership::of(&self.consumer)) {
             (Some(then), Some(now)) => now.continues(then, protocol),
             _ => false,
         }
     }
 
-    /// Takes the partitions, or lets go of them.
+    /// Answers the group: takes the partitions, or lets them go.
     ///
     /// # Errors
     /// If librdkafka does not accept the answer.
-    pub fn answer(mut self) -> KafkaResult<()> {
+    pub(crate) fn answer(mut self) -> KafkaResult<()> {
         self.answered = true;
         self.give()
     }

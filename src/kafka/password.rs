@@ -1,7 +1,7 @@
-//! White space at the ends of a password, where nobody sees it: what a shell or an editor adds when a secret is made.
+//! Invisible white space at the ends of a password, which a shell or an editor may add when a secret is created.
 
-/// Told of a password that was refused: which white space it begins or ends with, without a word of the rest.
-pub fn invisible_ends(password: &str) -> Option<String> {
+/// Describes the white space at the ends of a password that was refused, without any other part of it.
+pub(super) fn invisible_ends(password: &str) -> Option<String> {
     let first = password.chars().next().filter(|c| c.is_whitespace());
     let last = password.chars().next_back().filter(|c| c.is_whitespace());
     let what = match (first.map(name), last.map(name)) {
@@ -13,7 +13,7 @@ pub fn invisible_ends(password: &str) -> Option<String> {
     Some(format!("the password {what}"))
 }
 
-/// What people call it.
+/// Returns the usual name of a white space character.
 fn name(white: char) -> &'static str {
     match white {
         ' ' => "a space",

@@ -1,38 +1,38 @@
-//! Whether a client reaches its cluster, judged from what librdkafka tells of its brokers every few seconds.
+//! Decision whether a client reaches its cluster, from librdkafka's statistics about brokers.
 //!
-//! librdkafka connects only to brokers that it needs, but keeps up one connection at least: when the last one is
-//! closed, it begins to connect to another broker within a second. A broker that closes idle connections therefore
-//! leaves the client without any for a moment, and librdkafka calls that "all brokers are down" as it does an outage.
-//! Two things tell an outage from it: an attempt to connect failed, or no connection came about for a while.
+//! librdkafka connects only to brokers that it needs, but keeps at least one connection: when the last one is closed,
+//! it begins to connect to another broker within a second. A broker that closes idle connections therefore leaves the
+//! client without any for a moment, and librdkafka reports "all brokers are down", as in an outage. Two signs
+//! distinguish an outage: an attempt to connect failed, or there was no connection for some time.
 
 use std::time::{Duration, Instant};
 
-/// Without a connection for so long and without a word why, the cluster counts as out of reach. A new connection takes
-/// a second, and far less if the machine is not busy.
+/// Time without a connection, and without an error, after which the cluster counts as unreachable. A new connection
+/// takes a second, and much less if the machine is not busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is known of one client's connections.
+/// State of one client's connections.
 #[derive(Debug)]
-pub struct Reach {
+pub(super) struct Reach {
     reached: bool,
-    /// When no broker was connected for the first time since one was.
+    /// Time of the first check without a connected broker since one was connected.
     without_since: Option<Instant>,
-    /// What went wrong since a broker was connected.
+    /// Last error since a broker was connected.
     trouble: Option<String>,
 }
 
-/// What a look at the brokers changed.
+/// Change that a check of the brokers found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// The cluster is out of reach, and why.
+pub(super) enum Change {
+    /// The cluster is unreachable, for this reason.
     Lost(String),
-    /// It is reached again.
+    /// The cluster is reachable again.
     Back,
 }
 
 impl Reach {
-    /// Of a client that was `reached` or not so far.
-    pub fn new(reached: bool) -> Self {
+    /// Creates the state of a client that was `reached` so far, or not.
+    pub(super) fn new(reached: bool) -> Self {
         Self {
             reached,
             without_since: None,
@@ -40,13 +40,13 @@ impl Reach {
         }
     }
 
-    /// A connection broke, or could not be made.
-    pub fn failed(&mut self, reason: &str) {
+    /// Notes that a connection broke, or could not be made.
+    pub(super) fn failed(&mut self, reason: &str) {
         self.trouble = Some(reason.to_owned());
     }
 
-    /// Some broker is `connected`, or none is, `now`.
-    pub fn look(&mut self, connected: bool, now: Instant) -> Option<Change> {
+    /// Checks, at time `now`, whether a broker is `connected`, and returns what changed.
+    pub(super) fn look(&mut self, connected: bool, now: Instant) -> Option<Change> {
         if connected {
             self.without_since = None;
             self.trouble = None;
@@ -121,7 +121,7 @@ mod tests {
         let mut reach = Reach::new(true);
         reach.failed(REFUSED);
         assert_eq!(reach.look(true, start), None);
-        // What was wrong with it is no reason later.
+        // An earlier error is not the reason of a later outage.
         assert_eq!(reach.look(false, start), None);
     }
 

@@ -1,5 +1,5 @@
-//! What an output with transactions has to know of the input: whose offsets it commits, and whether they are still the
-//! input's to commit.
+//! Session: the facts about the input that an output with transactions needs, namely whose offsets it commits, and
+//! whether they are still the input's to commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,37 +14,37 @@ use super::member::Membership;
 use crate::config::{GroupProtocol, KafkaInputConfig};
 use crate::message::Lane;
 
-/// To the output: of this lane everything before `offset` was dealt with, though no message says so. Between the last
-/// message and there lie records that are no messages: markers of transactions, or what was compacted.
+/// Message to the output: everything before `offset` in this lane is done, although no message says so. The records
+/// between the last message and `offset` are no messages: markers of transactions, or compacted records.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub struct Advance {
-    /// The lane.
+pub(crate) struct Advance {
+    /// Lane of the offset.
     pub lane: Arc<Lane>,
-    /// The offset to commit.
+    /// Offset to commit.
     pub offset: i64,
 }
 
-/// To the output: commit what there is now, and from now on soon.
+/// Message to the output: commit the current transaction now, and later ones soon.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-pub struct Hurry;
+pub(crate) struct Hurry;
 
-/// What the output listens to.
-pub struct Ears {
-    /// See [`Advance`].
+/// Recipients by which the output is notified.
+pub(crate) struct Ears {
+    /// Recipient of [`Advance`].
     pub advance: Recipient<Advance>,
-    /// See [`Hurry`].
+    /// Recipient of [`Hurry`].
     pub hurry: Recipient<Hurry>,
 }
 
-/// Input and output of one pipeline with transactions. Clones are the same session.
+/// State that input and output of a pipeline with transactions share. Clones are the same session.
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub(crate) struct Session(Arc<Shared>);
 
 struct Shared {
     protocol: GroupProtocol,
-    /// Of a static member.
+    /// Heartbeat interval of a static member.
     heartbeat: Option<Duration>,
     consumer: Mutex<Weak<Consumer>>,
     confirmed: Mutex<Option<Membership>>,
@@ -57,14 +57,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Session {
-    /// Of a pipeline with this input.
-    pub fn new(input: &KafkaInputConfig) -> Self {
+    /// Creates the session of a pipeline with this input.
+    pub(crate) fn new(input: &KafkaInputConfig) -> Self {
         Self(Arc::new(Shared {
-            protocol: input.protocol,
+            protocol: input.group.protocol,
             heartbeat: input
                 .instance_id
                 .is_some()
-                .then_some(input.heartbeat_interval),
+                .then_some(input.group.heartbeat_interval),
             consumer: Mutex::default(),
             confirmed: Mutex::default(),
             hurry: AtomicBool::new(false),
@@ -72,36 +72,37 @@ impl Session {
         }))
     }
 
-    /// How often the output's producer may be fenced.
-    pub fn fence(&self) -> Fence {
+    /// Returns the rule for how often the output's producer may be fenced.
+    pub(crate) fn fence(&self) -> Fence {
         self.0
             .heartbeat
             .map_or_else(Fence::deciding, Fence::beside_static_member)
     }
 
-    /// The input has this consumer from now on. It has no partitions yet.
-    pub fn set_consumer(&self, consumer: &Arc<Consumer>) {
+    /// Sets the consumer that the input has from now on. It has no partitions yet.
+    pub(crate) fn set_consumer(&self, consumer: &Arc<Consumer>) {
         self.confirm(None);
         *lock(&self.0.consumer) = Arc::downgrade(consumer);
     }
 
-    /// The input's consumer is about to leave its group. No call to it is under way when this returns, and none comes after:
-    /// librdkafka does not return from a call that meets the end of its group's handler.
-    pub fn forget_consumer(&self) {
+    /// Removes the input's consumer, which is about to leave its group. When this returns, no call of the output to it
+    /// is running, and none follows: librdkafka does not return from a call that meets the end of its group's handler.
+    pub(crate) fn forget_consumer(&self) {
         *lock(&self.0.consumer) = Weak::new();
     }
 
-    /// All lanes that are not given up are the member's who it is said to be; `None` if it is none.
-    pub fn confirm(&self, membership: Option<Membership>) {
+    /// Confirms that all lanes that are not given up belong to this membership; `None` if there is none.
+    pub(crate) fn confirm(&self, membership: Option<Membership>) {
         *lock(&self.0.confirmed) = membership;
     }
 
-    /// What goes along with the offsets of a transaction, if the lanes that are not given up are still the member's.
+    /// Returns the metadata to send with the offsets of a transaction, if the member still has the lanes that are not
+    /// given up.
     ///
-    /// The membership is looked at after the metadata was taken, and generations only rise: if it is the one that was
-    /// confirmed before, so is that of the metadata.
-    pub fn group(&self) -> Option<ConsumerGroupMetadata> {
-        let consumer = lock(&self.0.consumer); // until the calls have returned
+    /// The membership is read after the metadata, and generations only rise: if it is the confirmed one, the metadata
+    /// has the confirmed one too.
+    pub(crate) fn group(&self) -> Option<ConsumerGroupMetadata> {
+        let consumer = lock(&self.0.consumer); // held until the calls have returned
         let consumer = consumer.upgrade()?;
         let group = consumer.group_metadata()?;
         let now = Membership::of(&consumer)?;
@@ -112,21 +113,21 @@ impl Session {
         holds.then_some(group)
     }
 
-    /// The output listens from now on.
-    pub fn listen(&self, ears: Ears) {
+    /// Sets the recipients of the output.
+    pub(crate) fn listen(&self, ears: Ears) {
         *lock(&self.0.ears) = Some(ears);
     }
 
-    /// See [`Advance`].
-    pub fn advance(&self, lane: &Arc<Lane>, offset: i64) {
+    /// Sends [`Advance`] to the output.
+    pub(crate) fn advance(&self, lane: &Arc<Lane>, offset: i64) {
         if let Some(ears) = &*lock(&self.0.ears) {
             let lane = Arc::clone(lane);
             ears.advance.do_send(Advance { lane, offset });
         }
     }
 
-    /// Whether transactions are to be committed as soon as may be: partitions are to be let go of, or the pipeline ends.
-    pub fn hurry(&self, hurry: bool) {
+    /// Sets whether transactions are to be committed as soon as possible: partitions are revoked, or the pipeline ends.
+    pub(crate) fn hurry(&self, hurry: bool) {
         let before = self.0.hurry.swap(hurry, Ordering::Relaxed);
         if hurry
             && !before
@@ -136,8 +137,8 @@ impl Session {
         }
     }
 
-    /// See [`Session::hurry`].
-    pub fn is_in_a_hurry(&self) -> bool {
+    /// Returns what [`Session::hurry`] set last.
+    pub(crate) fn is_in_a_hurry(&self) -> bool {
         self.0.hurry.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,4 @@
-//! What librdkafka tells of itself every few seconds: the little that is used of it.
+//! Statistics that librdkafka reports every few seconds, as far as they are used here.
 //!
 //! Source: librdkafka's STATISTICS.md.
 
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How often it tells. The text is made and read each time, and grows with the number of partitions.
-pub const INTERVAL: Duration = Duration::from_secs(2);
+/// Interval of the statistics. librdkafka writes the text each time, and it grows with the number of partitions.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 
-/// What it tells.
+/// Contents of one report.
 #[derive(Debug, Deserialize)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     #[serde(default)]
     brokers: BTreeMap<String, Broker>,
     #[serde(default)]
@@ -21,13 +21,13 @@ pub struct Statistics {
 
 #[derive(Debug, Deserialize)]
 struct Broker {
-    /// `internal` is librdkafka itself, which is always up; `logical` stands for another one, such as the coordinator of a
-    /// group.
+    /// Kind of entry. `internal` is librdkafka itself, which is always up; `logical` refers to another broker, for
+    /// example the coordinator of a group.
     #[serde(default)]
     source: String,
     #[serde(default)]
     state: String,
-    /// Requests that were sent again.
+    /// Number of requests that were sent again.
     #[serde(default)]
     txretries: u64,
 }
@@ -38,7 +38,8 @@ impl Broker {
     }
 
     fn is_connected(&self) -> bool {
-        // A broker may ask who we are again while it answers. All other states lead to these or away from them.
+        // In state REAUTH a broker asks for credentials again while it answers. All other states come before or after
+        // these two.
         self.source != "internal" && matches!(self.state.as_str(), "UP" | "REAUTH")
     }
 }
@@ -51,15 +52,15 @@ struct Topic {
 
 #[derive(Debug, Deserialize)]
 struct Partition {
-    /// Fetched and not yet taken by us.
+    /// Number of messages that librdkafka has fetched and the poller has not taken.
     #[serde(default)]
     fetchq_cnt: u64,
-    /// The offset to fetch next.
+    /// Offset to fetch next.
     #[serde(default = "unknown")]
     next_offset: i64,
     #[serde(default = "unknown")]
     lo_offset: i64,
-    /// The end for who reads committed messages only; negative if unknown.
+    /// End for readers of committed messages; negative if unknown.
     #[serde(default = "unknown")]
     ls_offset: i64,
     #[serde(default = "unknown")]
@@ -70,57 +71,57 @@ struct Partition {
     eof_offset: i64,
 }
 
-/// librdkafka's `RD_KAFKA_OFFSET_INVALID`.
+/// Returns librdkafka's `RD_KAFKA_OFFSET_INVALID`.
 fn unknown() -> i64 {
     -1001
 }
 
-/// The end of a partition.
+/// Beginning, end and position of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionEnd {
-    /// Its topic.
+pub(crate) struct PartitionEnd {
+    /// Topic of the partition.
     pub topic: String,
-    /// Its number.
+    /// Number of the partition.
     pub partition: i32,
-    /// The offset of its first message, if known.
+    /// Offset of the first message, if known.
     pub begin: Option<i64>,
-    /// The offset behind its last message, if known: the last fetch of it succeeded.
+    /// Offset after the last message, if known, which means that the last fetch succeeded.
     pub end: Option<i64>,
-    /// What the group has committed, if known.
+    /// Offset that the group has committed, if known.
     pub committed: Option<i64>,
-    /// Where the client was told last that the end is reached: all records before it were fetched.
+    /// Offset at which the client last reported the end of the partition: all records before it were fetched.
     pub eof: Option<i64>,
-    /// The offset up to which all messages were handed to us, if nothing that was fetched waits. Behind it there may be
-    /// less than it seems: markers of transactions have offsets too.
+    /// Offset before which all messages were passed to the poller, if no fetched message waits. The distance to the end
+    /// may overstate the remaining messages: markers of transactions have offsets too.
     pub read_to: Option<i64>,
 }
 
-/// Reads librdkafka's text. `None` if it is none, which is not worth an error.
-pub fn read(json: &[u8]) -> Option<Statistics> {
+/// Reads librdkafka's text. Returns `None` for a text in another form, which is not worth an error.
+pub(crate) fn read(json: &[u8]) -> Option<Statistics> {
     serde_json::from_slice(json).ok()
 }
 
 impl Statistics {
-    /// Requests sent again, to all brokers.
-    pub fn retries(&self) -> u64 {
+    /// Returns the number of requests sent again, to all brokers.
+    pub(crate) fn retries(&self) -> u64 {
         self.brokers.values().map(|broker| broker.txretries).sum()
     }
 
-    /// Whether there is a connection to any broker.
-    pub fn is_connected(&self) -> bool {
+    /// Returns whether there is a connection to any broker.
+    pub(crate) fn is_connected(&self) -> bool {
         self.brokers.values().any(Broker::is_connected)
     }
 
-    /// Whether there is any broker to connect to.
-    pub fn has_brokers(&self) -> bool {
+    /// Returns whether there is any broker to connect to.
+    pub(crate) fn has_brokers(&self) -> bool {
         self.brokers.values().any(Broker::is_real)
     }
 
-    /// The partitions that are known.
-    pub fn partitions(&self) -> Vec<PartitionEnd> {
+    /// Returns the known partitions.
+    pub(crate) fn partitions(&self) -> Vec<PartitionEnd> {
         let known = |offset: i64| (offset >= 0).then_some(offset);
         let topics = self.topics.iter().flat_map(|(topic, told)| {
-            // -1 stands for messages that have no partition yet.
+            // Partition -1 stands for messages that have no partition yet.
             let partitions = told.partitions.iter().filter(|(number, _)| **number >= 0);
             partitions.map(move |(&partition, told)| PartitionEnd {
                 topic: topic.clone(),

@@ -1,27 +1,29 @@
-//! A client that librdkafka has left without any broker, for ever.
+//! Detection of a client that librdkafka has left without any broker for ever.
 //!
-//! When all brokers are away, librdkafka forgets those that it has learned of and begins again with the configured
-//! addresses (KIP-1102). In librdkafka 2.12 that can fail for good: `rd_kafka_rebootstrap` notes that it is in progress and
-//! starts a timer; an answer with metadata that arrives in between stops the timer, and as it is in progress, nothing
-//! starts it again. The client then has no broker to connect to, whether Kafka is there or not, and only a new client
-//! helps. `metadata.recovery.strategy: none` would be no way out: one answer with no brokers in it leads to the same.
+//! When all brokers are away, librdkafka forgets the brokers that it has learned of and begins again with the
+//! configured addresses (KIP-1102). In librdkafka 2.12 that can fail for ever: `rd_kafka_rebootstrap` notes that it is
+//! in progress and starts a timer; an answer with metadata that arrives in between stops the timer, and because it is
+//! in progress, nothing starts it again. The client then has no broker to connect to, whether Kafka is there or not,
+//! and only a new client helps. `metadata.recovery.strategy: none` does not help: one answer without brokers has the
+//! same effect.
 
 use std::time::{Duration, Instant};
 
-/// A client without brokers for so long gets none any more. Normally it has none for some milliseconds.
+/// Time without brokers after which a client is stranded. Normally it is without brokers for some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a client is stranded, judged from what librdkafka tells of its brokers every few seconds.
+/// Decision whether a client is stranded, from librdkafka's statistics about its brokers.
 #[derive(Debug, Default)]
-pub struct Stranded {
-    /// When it was seen without a broker first, since it had one.
+pub(super) struct Stranded {
+    /// Time of the first check without a broker since there was one.
     since: Option<Instant>,
     is_over: bool,
 }
 
 impl Stranded {
-    /// The client has brokers to connect to, or none, `now`. `true` once: when it counts as stranded from now on.
-    pub fn look(&mut self, has_brokers: bool, now: Instant) -> bool {
+    /// Checks, at time `now`, whether the client has brokers to connect to. Returns true once: when it becomes
+    /// stranded.
+    pub(super) fn look(&mut self, has_brokers: bool, now: Instant) -> bool {
         if has_brokers {
             self.since = None;
             return false;
@@ -31,8 +33,8 @@ impl Stranded {
         is_stranded && !std::mem::replace(&mut self.is_over, true)
     }
 
-    /// Whether the client is of no use any more.
-    pub fn is_over(&self) -> bool {
+    /// Returns whether the client is stranded.
+    pub(super) fn is_over(&self) -> bool {
         self.is_over
     }
 }

@@ -1,8 +1,8 @@
-//! Acks: the answer for consecutive messages that everything made from them is where it should be.
+//! Acks: the acknowledgement of consecutive messages, given when everything made from them is where it should be.
 //!
-//! Results and dead letters of the same messages may go to different outputs, so each output gets an [`Ack`] of its own.
-//! When the last of them is done, the input learns that its position may move, and the memory is released. An ack that
-//! is dropped without [`Ack::done`] counts as a loss, never as a delivery.
+//! Results and dead letters of the same messages may go to different outputs, so each output gets an [`Ack`] of its
+//! own. When the last of them is done, the input learns that its position may move, and the memory is released. An ack
+//! that is dropped without [`Ack::done`] counts as a loss, never as a delivery.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use std::time::Instant;
 use super::budget::Permit;
 use super::{Lane, LaneId};
 
-/// What became of consecutive messages, for the input that read them.
+/// Report to the input about consecutive messages that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acked {
+pub(crate) struct Acked {
     /// Lane of the messages.
     pub lane: LaneId,
-    /// Position of the first one in its lane.
+    /// Position of the first message in its lane.
     pub position: u64,
-    /// How many messages there are.
+    /// Number of messages.
     pub count: usize,
-    /// Whether the committed offset may pass them.
+    /// What became of the messages.
     pub status: DeliveryStatus,
-    /// When they were read.
+    /// Time at which the messages were read.
     pub read: Instant,
 }
 
-/// What became of messages.
+/// What became of messages that an input had read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryStatus {
-    /// Everything made from them is where it should be: the committed offset may pass them.
+pub(crate) enum DeliveryStatus {
+    /// Everything made from the messages is where it should be: the committed offset may pass them.
     Delivered,
-    /// They were given up on purpose, with their [lane](Lane::is_over). They will be read again.
+    /// The messages were given up on purpose, with their [lane](Lane::is_over). They will be read again.
     Abandoned,
-    /// An output, or an actor on the way to it, ended without an answer for them.
+    /// An output, or an actor before it, ended without an answer for the messages.
     Lost,
 }
 
-/// Where an input hears what became of its messages. Cheap to clone.
+/// Callback by which an input learns what became of its messages. Cheap to clone.
 #[derive(Clone)]
-pub struct AckSink(Arc<dyn Fn(Acked) + Send + Sync>);
+pub(crate) struct AckSink(Arc<dyn Fn(Acked) + Send + Sync>);
 
 impl AckSink {
-    /// Calls `hear` with each answer, on the thread that answers. It must not block.
-    pub fn new(hear: impl Fn(Acked) + Send + Sync + 'static) -> Self {
+    /// Creates a sink that calls `hear` with each answer, on the thread that answers. `hear` must not block.
+    pub(crate) fn new(hear: impl Fn(Acked) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hear))
     }
 
-    /// For messages whose answers nothing waits for.
-    pub fn unheard() -> Self {
+    /// Creates a sink that ignores all answers.
+    pub(crate) fn unheard() -> Self {
         Self::new(|_| {})
     }
 }
@@ -60,8 +60,8 @@ impl fmt::Debug for AckSink {
     }
 }
 
-/// Consecutive messages that the input waits to hear of. It hears when this is dropped, and only then; unless they were
-/// marked as delivered, they are lost or abandoned.
+/// Consecutive messages without an answer. Dropping this value, and nothing else, reports them to the input: as lost or
+/// abandoned, unless they were marked as delivered.
 #[derive(Debug)]
 pub(super) struct Unanswered {
     lane: Arc<Lane>,
@@ -90,7 +90,7 @@ impl Unanswered {
         }
     }
 
-    /// Takes `count` of the messages out, which begin at `position`.
+    /// Takes out `count` messages, which begin at `position`.
     pub(super) fn take(&mut self, position: u64, count: usize) -> Self {
         self.count -= count;
         Self {
@@ -126,28 +126,28 @@ impl Drop for Unanswered {
     }
 }
 
-/// One output's share of the answer for consecutive messages. End it with [`done`](Self::done).
+/// One output's share in the acknowledgement of consecutive messages. End it with [`done`](Self::done).
 #[derive(Debug)]
 #[must_use = "an ack that is dropped counts as a loss"]
-pub struct Ack {
+pub(crate) struct Ack {
     shares: Arc<Shares>,
     done: bool,
 }
 
-/// What all shares of an answer have in common. The answer is given when the last share is dropped.
+/// State that all shares of one acknowledgement have in common. The answer is given when the last share is dropped.
 #[derive(Debug)]
 struct Shares {
-    /// At most this many of the messages, from the first on, are answered.
+    /// Limit on the messages that are answered, counted from the first.
     most: AtomicUsize,
-    /// A share was dropped without an answer.
+    /// Whether a share was dropped without an answer.
     lost: AtomicBool,
-    // Dropped before the permit: the input hears before the memory is released.
+    // Dropped before the permit, so that the input learns of the messages before the memory is released.
     unanswered: Unanswered,
     permit: Permit,
 }
 
 impl Ack {
-    /// The first share of the answer for messages whose memory `permit` covers.
+    /// Creates the first share of the answer for messages whose memory `permit` covers.
     pub(super) fn new(unanswered: Unanswered, permit: Permit) -> Self {
         Self {
             shares: Arc::new(Shares {
@@ -160,31 +160,31 @@ impl Ack {
         }
     }
 
-    /// Another share of the same answer, for another output.
-    pub fn share(&self) -> Self {
+    /// Creates another share of the same answer, for another output.
+    pub(crate) fn share(&self) -> Self {
         Self {
             shares: Arc::clone(&self.shares),
             done: false,
         }
     }
 
-    /// Bytes of the memory budget that the messages and their results take.
-    pub fn bytes(&self) -> u64 {
+    /// Returns how many bytes of the memory budget the messages and their results take.
+    pub(crate) fn bytes(&self) -> u64 {
         self.shares.permit.bytes()
     }
 
-    /// Notes that the results are given to the outputs now; until then they waited for others before them.
-    pub fn leave(&self) {
+    /// Notes that the results are now passed to the outputs; until then they waited for earlier results.
+    pub(crate) fn leave(&self) {
         self.shares.permit.leave();
     }
 
-    /// Answers only for the first `count` messages; the others will be read again.
-    pub fn cut(&self, count: usize) {
+    /// Limits the answer to the first `count` messages; the others will be read again.
+    pub(crate) fn cut(&self, count: usize) {
         self.shares.most.fetch_min(count, Ordering::AcqRel);
     }
 
-    /// Answers for this output's share.
-    pub fn done(mut self) {
+    /// Acknowledges the messages for this output.
+    pub(crate) fn done(mut self) {
         self.done = true;
     }
 }

@@ -8,33 +8,33 @@ use super::ack::{Ack, AckSink, Unanswered};
 use super::budget::Permit;
 use super::{Lane, Message, Outcome, Outcomes};
 
-/// Consecutive messages of one lane.
+/// Consecutive messages of one lane that share a permit.
 ///
 /// A batch that is dropped before all of its messages have an [`Ack`] was abandoned, or lost with an actor that
-/// panicked. The input is told which, so it never passes for a delivery.
+/// panicked. The input learns which of both, so such a batch never counts as delivered.
 #[derive(Debug)]
-pub struct Batch {
-    /// The lane that all messages come from.
+pub(crate) struct Batch {
+    /// Lane of all messages.
     pub lane: Arc<Lane>,
-    /// How many messages of the lane came before: 0 for the first batch. It orders batches without gaps, which the
-    /// offsets of a compacted topic do not.
+    /// Number of earlier messages of the lane: 0 for the first batch. Positions have no gaps, unlike the offsets of a
+    /// compacted topic.
     pub position: u64,
     /// The messages; never empty.
     pub messages: Vec<Message>,
     open: Mutex<Open>,
 }
 
-/// The part of a batch that has no [`Ack`] yet.
+/// Part of a batch that has no [`Ack`] yet.
 #[derive(Debug)]
 struct Open {
-    // Dropped first: the input is told before the memory is released.
+    // Dropped first, so that the input learns of the messages before the memory is released.
     unanswered: Unanswered,
     permit: Permit,
 }
 
 impl Batch {
-    /// A batch whose `permit` covers the cost of all `messages`. The input hears by `acks` what became of them.
-    pub fn new(
+    /// Creates a batch. `permit` covers the cost of all `messages`; `acks` reports to the input what became of them.
+    pub(crate) fn new(
         lane: Arc<Lane>,
         position: u64,
         messages: Vec<Message>,
@@ -56,9 +56,9 @@ impl Batch {
         }
     }
 
-    /// The ack for the messages from index `start` on that `outcomes` is about. The part of the permit that covers them
-    /// goes with it, and the cost of the outcomes is added.
-    pub fn ack(&self, start: usize, outcomes: &Outcomes) -> Ack {
+    /// Returns the ack for the messages from index `start` on to which `outcomes` belongs. The ack takes the part of
+    /// the permit that covers these messages, and adds the cost of the outcomes.
+    pub(crate) fn ack(&self, start: usize, outcomes: &Outcomes) -> Ack {
         let count = outcomes.items.len();
         let messages = &self.messages[start..start + count];
         let cost = messages.iter().map(Message::cost).sum();
@@ -71,7 +71,8 @@ impl Batch {
     }
 }
 
-/// Bytes that the payloads of messages that failed take in their dead letters, if a few of them are escaped.
+/// Returns the bytes that the payloads of failed messages take in their dead letters, if a few of the bytes are
+/// escaped.
 fn letters_cost(messages: &[Message], outcomes: &Outcomes) -> usize {
     let failed = messages
         .iter()
@@ -82,7 +83,7 @@ fn letters_cost(messages: &[Message], outcomes: &Outcomes) -> usize {
 
 #[cfg(test)]
 impl Batch {
-    /// A batch of `count` empty messages whose acks nothing hears.
+    /// Creates a batch of `count` empty messages whose acks are ignored.
     pub(crate) fn for_test(count: usize) -> Arc<Self> {
         let messages = (0..count as i64).map(|offset| Message::new(bytes::Bytes::new(), offset));
         Arc::new(Self::new(
@@ -97,32 +98,32 @@ impl Batch {
 
 /// Consecutive messages of a batch that are still to be run.
 #[derive(Debug, Clone)]
-pub struct Slice {
-    /// The batch; shared, since its messages are run again if a guest dies.
+pub(crate) struct Slice {
+    /// Batch of the messages; shared, since its messages are run again if a guest dies.
     pub batch: Arc<Batch>,
-    /// Indexes of the messages.
+    /// Indexes of the messages in the batch.
     pub range: Range<usize>,
 }
 
 impl Slice {
-    /// All messages of `batch`.
-    pub fn of(batch: Arc<Batch>) -> Self {
+    /// Creates a slice of all messages of `batch`.
+    pub(crate) fn of(batch: Arc<Batch>) -> Self {
         let range = 0..batch.messages.len();
         Self { batch, range }
     }
 
-    /// Number of messages.
-    pub fn len(&self) -> usize {
+    /// Returns the number of messages.
+    pub(crate) fn len(&self) -> usize {
         self.range.len()
     }
 
-    /// Whether there are no messages.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether there are no messages.
+    pub(crate) fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
-    /// Keeps the first `count` messages and returns those after them, if there are any.
-    pub fn split_off(&mut self, count: usize) -> Option<Slice> {
+    /// Keeps the first `count` messages and returns the others, if there are any.
+    pub(crate) fn split_off(&mut self, count: usize) -> Option<Slice> {
         (count < self.len()).then(|| {
             let at = self.range.start + count;
             let rest = at..std::mem::replace(&mut self.range.end, at);

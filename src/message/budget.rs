@@ -1,12 +1,11 @@
-//! The one bound on memory: every byte in flight is counted here, from before it is handed on until the output
-//! has answered for it.
+//! The bound on memory: it counts every byte in flight, from before the input passes it on until the output has
+//! acknowledged it.
 //!
-//! A mailbox is no bound (actix's `do_send` ignores capacity, and each clone of an `Addr` brings a slot of
-//! its own), so inputs take a [`Permit`] before they hand a batch on and stop reading when none is left.
-//! Results may be larger than what they were made from: [`Permit::charge`] adds them to the count without
-//! waiting. When they take as much as the limit again, [`MemoryBudget::may_work`] holds back all work but the
-//! oldest, so that no more than one piece of work goes beyond. Not tokio's `Semaphore`: it cannot go into
-//! debt.
+//! A mailbox is no bound (actix's `do_send` ignores capacity, and each clone of an `Addr` brings a slot of its own), so
+//! inputs take a [`Permit`] before they pass a batch on, and stop reading when there is no room. Results may be larger
+//! than the messages they were made from: [`Permit::charge`] adds them to the count without waiting. When results take
+//! as much as the limit again, [`MemoryBudget::may_work`] holds back all work except the oldest, so at most one piece
+//! of work exceeds the bound. Not tokio's `Semaphore`: its count cannot become negative.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use tokio::sync::Notify;
 
 /// Counts bytes in flight against a limit. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct MemoryBudget(Arc<Shared>);
+pub(crate) struct MemoryBudget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -24,16 +23,16 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the input's thread.
     room: Condvar,
-    /// Wakes who waits for bytes to come home.
+    /// Wakes tasks that wait for bytes to be released.
     released: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     in_flight: u64,
-    /// Those of them that an output has, or that are on their way to one.
+    /// Bytes in flight that an output has, or that are on their way to one.
     leaving: u64,
-    /// Was refused a permit and is unparked when bytes come home.
+    /// Thread that was refused a permit. It is unparked when bytes are released.
     refused: Option<Thread>,
 }
 
@@ -48,8 +47,8 @@ impl State {
 }
 
 impl MemoryBudget {
-    /// A budget that lets `limit` bytes be in flight.
-    pub fn new(limit: u64) -> Self {
+    /// Creates a budget with `limit` bytes.
+    pub(crate) fn new(limit: u64) -> Self {
         Self(Arc::new(Shared {
             limit,
             state: Mutex::default(),
@@ -58,9 +57,9 @@ impl MemoryBudget {
         }))
     }
 
-    /// Waits for `bytes` to fit and takes them; blocks the thread. What is larger than the whole limit
-    /// passes alone, when nothing else is in flight.
-    pub fn acquire(&self, bytes: u64) -> Permit {
+    /// Blocks the thread until `bytes` fit, and takes them. A request for more than the whole limit is granted when
+    /// nothing else is in flight.
+    pub(crate) fn acquire(&self, bytes: u64) -> Permit {
         let mut state = self.lock();
         while !state.fits(self.0.limit, bytes) {
             state = self
@@ -73,9 +72,9 @@ impl MemoryBudget {
         Permit::new(self, bytes)
     }
 
-    /// Takes `bytes` if they fit, as [`acquire`](Self::acquire) does. Else the calling thread is unparked
-    /// the next time bytes come home; one thread at a time can wait like this.
-    pub fn try_acquire(&self, bytes: u64) -> Option<Permit> {
+    /// Takes `bytes` if they fit, by the rule of [`acquire`](Self::acquire). If not, the calling thread is unparked the
+    /// next time bytes are released; one thread at a time can wait like this.
+    pub(crate) fn try_acquire(&self, bytes: u64) -> Option<Permit> {
         let mut state = self.lock();
         if state.fits(self.0.limit, bytes) {
             state.in_flight += bytes;
@@ -85,32 +84,32 @@ impl MemoryBudget {
         None
     }
 
-    /// Bytes that may be in flight.
-    pub fn limit(&self) -> u64 {
+    /// Returns how many bytes may be in flight.
+    pub(crate) fn limit(&self) -> u64 {
         self.0.limit
     }
 
-    /// Bytes in flight now.
-    pub fn in_flight(&self) -> u64 {
+    /// Returns how many bytes are in flight.
+    pub(crate) fn in_flight(&self) -> u64 {
         self.lock().in_flight
     }
 
-    /// Whether the oldest work that waits may be run, while others are (`any_busy`) or are not.
+    /// Returns whether the oldest queued work may start. `any_busy` says whether a guest is busy.
     ///
-    /// When results have outgrown the budget, it may only if nothing is run and nothing is leaving: then all
-    /// before it is done, so that its own results are the next to leave.
-    pub fn may_work(&self, any_busy: bool) -> bool {
+    /// If results exceed the budget, work may start only when no guest is busy and no result is on its way to an
+    /// output: then everything before the oldest work is done, so its own results are the next to leave.
+    pub(crate) fn may_work(&self, any_busy: bool) -> bool {
         self.lock().may_work(self.0.limit, any_busy)
     }
 
-    /// Waits until [`may_work`](Self::may_work) with the same `any_busy` says yes.
-    pub async fn until_may_work(self, any_busy: bool) {
+    /// Waits until [`may_work`](Self::may_work) with the same `any_busy` returns true.
+    pub(crate) async fn until_may_work(self, any_busy: bool) {
         let limit = self.0.limit;
         self.until(|state| state.may_work(limit, any_busy)).await;
     }
 
-    /// Waits until every permit has come home: the drain.
-    pub async fn drained(&self) {
+    /// Waits until every permit is released: the drain.
+    pub(crate) async fn drained(&self) {
         self.until(|state| state.in_flight == 0).await;
     }
 
@@ -118,7 +117,7 @@ impl MemoryBudget {
         loop {
             let released = self.0.released.notified();
             tokio::pin!(released);
-            // Registered before the check, or the last permit could come home in between.
+            // Registered before the check, or the last permit could be released in between.
             released.as_mut().enable();
             if reached(&self.lock()) {
                 return;
@@ -143,14 +142,14 @@ impl MemoryBudget {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is two plain values, whole whatever panicked beside it.
+        // The state is plain values, each valid even after a panic of another thread.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Bytes of the memory budget; dropping it gives them back.
+/// A number of bytes of the memory budget, released when this value is dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     budget: MemoryBudget,
     bytes: u64,
     leaving: AtomicBool,
@@ -165,37 +164,37 @@ impl Permit {
         }
     }
 
-    /// What it covers.
-    pub fn bytes(&self) -> u64 {
+    /// Returns how many bytes the permit covers.
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Takes `bytes` out of this permit into one of their own.
-    pub fn split(&mut self, bytes: u64) -> Permit {
+    /// Takes `bytes` out of this permit into a permit of their own.
+    pub(crate) fn split(&mut self, bytes: u64) -> Permit {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Permit::new(&self.budget, bytes)
     }
 
-    /// Takes in what `other` covers.
-    pub fn join(&mut self, mut other: Permit) {
+    /// Adds the bytes that `other` covers.
+    pub(crate) fn join(&mut self, mut other: Permit) {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
-    /// Takes `bytes` more, without waiting for room.
-    pub fn charge(&mut self, bytes: u64) {
+    /// Adds `bytes` without waiting for room.
+    pub(crate) fn charge(&mut self, bytes: u64) {
         self.budget.lock().in_flight += bytes;
         self.bytes += bytes;
     }
 
-    /// Makes it one for `bytes`: gives back what is too much, takes what is missing without waiting.
-    pub fn fit(&mut self, bytes: u64) {
+    /// Makes the permit cover exactly `bytes`: releases the surplus, or takes the missing bytes without waiting.
+    pub(crate) fn fit(&mut self, bytes: u64) {
         drop(self.split(self.bytes.saturating_sub(bytes)));
         self.charge(bytes.saturating_sub(self.bytes));
     }
 
-    /// What it covers is given to an output now.
-    pub fn leave(&self) {
+    /// Notes that the bytes are now passed to an output.
+    pub(crate) fn leave(&self) {
         if !self.leaving.swap(true, Ordering::Relaxed) {
             self.budget.lock().leaving += self.bytes;
         }

@@ -1,43 +1,43 @@
-//! A dead letter that is run again: its headers say where the message was read first and how often it was run.
+//! Dead letters that are run again: their headers say where the message was first read and how often it was run.
 //!
-//! They are taken for that only in a replay, where the user says that what is read are dead letters. In any other
-//! input they are headers like others, since whoever writes to a topic can write them.
+//! These headers are interpreted only in a replay, where the user says that the topic holds dead letters. In any other
+//! input they are ordinary headers, since every client that may write to a topic can write them.
 
 use std::fmt;
 
 use super::{Failure, Lane, Message};
 
-/// What the headers that tell of a failure begin with. Dead letters have them, results never.
-pub const ERROR_PREFIX: &str = "nerodia-error-";
+/// Prefix of the headers that describe a failure. Dead letters have such headers, results never do.
+pub(crate) const ERROR_PREFIX: &str = "nerodia-error-";
 
-/// Whether a header of this name tells of a failure.
-pub fn is_of_error(name: &str) -> bool {
+/// Returns whether a header of this name describes a failure.
+pub(crate) fn is_of_error(name: &str) -> bool {
     name.starts_with(ERROR_PREFIX)
 }
 
-/// What a message was before it became a dead letter.
+/// Facts about a message before it became a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Earlier {
-    /// Where it was read first; without a topic from standard input.
+pub(crate) struct Earlier {
+    /// Topic from which the message was first read; `None` for standard input.
     pub topic: Option<String>,
-    /// Its partition there.
+    /// Partition of that topic.
     pub partition: i32,
-    /// Its offset there.
+    /// Offset in that partition.
     pub offset: i64,
-    /// How often it was run before.
+    /// Number of earlier runs.
     pub attempts: u32,
-    /// How many bytes its payload had, if the letter has not all of it.
+    /// Size of the original payload in bytes, if the letter contains only a part of it.
     pub payload_size: Option<u64>,
 }
 
-/// Where a message was read.
+/// Place from which a message was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
-    /// `None` for sources without topics.
+pub(crate) struct Place<'a> {
+    /// Topic; `None` for sources without topics.
     pub topic: Option<&'a str>,
-    /// 0 for sources without partitions.
+    /// Partition; 0 for sources without partitions.
     pub partition: i32,
-    /// Offset, or number of the line.
+    /// Offset, or line number.
     pub offset: i64,
 }
 
@@ -56,24 +56,24 @@ impl fmt::Display for Place<'_> {
 }
 
 impl Message {
-    /// Where it comes from, as people and scripts are told: for a dead letter that is run again the place where it
-    /// was read first.
-    pub fn place<'a>(&'a self, lane: &'a Lane) -> Place<'a> {
+    /// Returns the message's origin as people and scripts see it: for a dead letter that is run again, the place from
+    /// which the original message was read.
+    pub(crate) fn place<'a>(&'a self, lane: &'a Lane) -> Place<'a> {
         match self.earlier() {
             Some(earlier) => earlier.place(),
             None => lane.place(self.offset),
         }
     }
 
-    /// What it was before it became a dead letter, if it is one that is run again.
-    pub fn earlier(&self) -> Option<&Earlier> {
+    /// Returns the facts from before the message became a dead letter, if it is a dead letter that is run again.
+    pub(crate) fn earlier(&self) -> Option<&Earlier> {
         self.attributes.as_deref()?.earlier.as_deref()
     }
 
-    /// Makes of a dead letter the message that it was: the headers that tell of the failure are taken off, and what
-    /// they say of the message takes the place of what Kafka says of the letter. One that has not all of its message
-    /// is not run: a script could take the beginning for the whole.
-    pub fn reopen(&mut self) {
+    /// Turns a dead letter back into the original message: removes the headers that describe the failure, restores the
+    /// timestamp that they give, removes a made-up key, and notes the original place and attempts. A letter with only a
+    /// part of its message is rejected, because a script could mistake the part for the whole.
+    pub(crate) fn reopen(&mut self) {
         let Some(attributes) = self.attributes.as_deref_mut() else {
             return;
         };
@@ -87,7 +87,7 @@ impl Message {
             }
             false
         });
-        // The letter has the message's own timestamp and key unless its topic does not take these.
+        // The letter has the message's own timestamp and key, unless the topic of dead letters does not accept them.
         attributes.timestamp = facts.timestamp.or(attributes.timestamp);
         if facts.key_made {
             attributes.key = None;
@@ -133,7 +133,7 @@ impl Earlier {
     }
 }
 
-/// What the headers say, as far as it is of use.
+/// Useful content of the headers that describe a failure.
 #[derive(Default)]
 struct Facts {
     topic: Option<String>,
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(message.offset, 7, "what is committed is the letter's");
     }
 
-    /// Its output may have had to leave something out.
+    /// Checks that a letter is rejected if its output had to leave out a part of the message.
     #[test]
     fn a_letter_that_was_cut_is_not_run() {
         let place = [

@@ -1,4 +1,4 @@
-//! What scripts make of messages: records, nothing, or a failure.
+//! Outcomes of messages: records, nothing, or a failure.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,67 +9,68 @@ use super::{Batch, Headers, Message, headers_cost};
 
 /// Consecutive messages of a batch, and one outcome for each.
 #[derive(Debug)]
-pub struct Processed {
-    /// The batch.
+pub(crate) struct Processed {
+    /// Batch of the messages.
     pub batch: Arc<Batch>,
-    /// Index in the batch of the first message that `outcomes` is about.
+    /// Index in the batch of the first message with an outcome here.
     pub start: usize,
-    /// One outcome for each message from `start` on.
+    /// Outcomes of the messages from `start` on, one for each.
     pub outcomes: Outcomes,
 }
 
 impl Processed {
-    /// The messages.
-    pub fn messages(&self) -> &[Message] {
+    /// Returns the messages that have an outcome here.
+    pub(crate) fn messages(&self) -> &[Message] {
         &self.batch.messages[self.start..self.start + self.outcomes.items.len()]
     }
 
-    /// Position of the first message in its lane.
-    pub fn position(&self) -> u64 {
+    /// Returns the position of the first message in its lane.
+    pub(crate) fn position(&self) -> u64 {
         self.batch.position + self.start as u64
     }
 
-    /// The message that outcome `index` is about.
-    pub fn message(&self, index: usize) -> &Message {
+    /// Returns the message to which outcome `index` belongs.
+    pub(crate) fn message(&self, index: usize) -> &Message {
         &self.batch.messages[self.start + index]
     }
 
-    /// Where the message of outcome `index` was read, for people.
-    pub fn place(&self, index: usize) -> String {
+    /// Returns, for people, the place from which the message of outcome `index` was read.
+    pub(crate) fn place(&self, index: usize) -> String {
         let message = self.message(index);
         message.place(&self.batch.lane).to_string()
     }
 
-    /// Whether the message of outcome `index` has failed. An output writes it as a dead letter.
-    pub fn is_letter(&self, index: usize) -> bool {
+    /// Returns whether the message of outcome `index` has failed. An output writes it as a dead letter.
+    pub(crate) fn is_letter(&self, index: usize) -> bool {
         matches!(self.outcomes.items[index], Outcome::Failed(_))
     }
 }
 
-/// What became of consecutive messages of a batch, in their order.
+/// Outcomes of consecutive messages of a batch, in their order.
 #[derive(Debug, Default)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// Payloads of all records, one after the other.
     pub data: Vec<u8>,
-    /// One entry a message.
+    /// Outcomes, one for each message.
     pub items: Vec<Outcome>,
-    /// Hash of the scripts that made them.
+    /// Hash of the scripts that made the outcomes.
     pub script_hash: Arc<str>,
 }
 
 impl Outcomes {
-    /// Payload bytes of `record`.
-    pub fn payload(&self, record: &Record) -> &[u8] {
+    /// Returns the payload bytes of `record`.
+    pub(crate) fn payload(&self, record: &Record) -> &[u8] {
         &self.data[record.payload.start as usize..record.payload.end as usize]
     }
 
-    /// Bytes of memory that the outcomes take, with the dead letters that will be made of failures.
-    pub fn cost(&self) -> usize {
+    /// Returns the bytes of memory that the outcomes take, including the dead letters that will be made of failures.
+    pub(crate) fn cost(&self) -> usize {
         self.data.capacity() + self.items.iter().map(Outcome::cost).sum::<usize>()
     }
 
-    /// Takes the failures out. What stays is for the output of the results, what is returned for the dead letters.
-    pub fn take_failures(&mut self) -> Outcomes {
+    /// Moves the failures into the returned value, which is for the output of dead letters. The rest stays here, for
+    /// the output of results.
+    pub(crate) fn take_failures(&mut self) -> Outcomes {
         let take = |outcome: &mut Outcome| match outcome {
             Outcome::Failed(_) => std::mem::replace(outcome, Outcome::Dropped),
             _ => Outcome::Dropped,
@@ -81,8 +82,8 @@ impl Outcomes {
         }
     }
 
-    /// Cuts off the first failure and everything after it, and returns that failure with its index.
-    pub fn cut_at_failure(&mut self) -> Option<(usize, Box<Failure>)> {
+    /// Removes the first failure and everything after it, and returns that failure with its index.
+    pub(crate) fn cut_at_failure(&mut self) -> Option<(usize, Box<Failure>)> {
         let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_));
         let index = self.items.iter().position(failed)?;
         self.items.truncate(index + 1);
@@ -93,23 +94,23 @@ impl Outcomes {
     }
 }
 
-/// What became of one message.
+/// Outcome of one message.
 #[derive(Debug)]
-pub enum Outcome {
-    /// The script left `root` at `None`.
+pub(crate) enum Outcome {
+    /// No result: the script left `root` at `None`.
     Dropped,
-    /// The usual case: one result.
+    /// One result, the usual case.
     Record(Record),
-    /// Several, by `emit`.
+    /// Several results, by `emit`.
     Records(Vec<Record>),
-    /// No result: the message goes where the error policy says.
+    /// A failure: the message takes the failure route.
     Failed(Box<Failure>),
 }
 
 impl Outcome {
-    /// What it takes in memory beside its place among the [`items`](Outcomes::items) and its share of the
-    /// [`data`](Outcomes::data), in bytes.
-    pub fn cost(&self) -> usize {
+    /// Returns the bytes of memory that the outcome takes in addition to its entry in [`items`](Outcomes::items) and
+    /// its part of [`data`](Outcomes::data).
+    pub(crate) fn cost(&self) -> usize {
         match self {
             Outcome::Dropped => 0,
             Outcome::Record(record) => record.cost(),
@@ -117,7 +118,7 @@ impl Outcome {
                 .iter()
                 .map(|record| size_of::<Record>() + record.cost())
                 .sum(),
-            // Itself, and as much in its dead letter.
+            // The failure itself, and as much again in its dead letter.
             Outcome::Failed(failure) => 2 * failure.cost(),
         }
     }
@@ -125,32 +126,32 @@ impl Outcome {
 
 /// One output message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Where its payload lies in [`Outcomes::data`].
+pub(crate) struct Record {
+    /// Range of the payload in [`Outcomes::data`].
     pub payload: Range<u32>,
-    /// There is no payload, not even an empty one: the script said `tombstone()`.
+    /// Whether there is no payload, not even an empty one: the script called `tombstone()`.
     pub tombstone: bool,
-    /// What the script set by `meta` or `emit`; all else is the input message's.
+    /// Attributes that the script set by `meta` or `emit`; all others are the input message's.
     pub overrides: Option<Box<Overrides>>,
 }
 
 impl Record {
-    /// What its attributes take in memory, in bytes.
+    /// Returns the bytes of memory that the record's attributes take.
     pub(crate) fn cost(&self) -> usize {
         self.overrides.as_deref().map_or(0, Overrides::cost)
     }
 }
 
-/// Attributes that a script chose for a record. The outer `Option` says whether it did.
+/// Attributes that a script chose for a record. The outer `Option` is `None` for attributes that it did not choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Key; `Some(None)` removes it.
     pub key: Option<Option<Bytes>>,
-    /// Topic; `Some(None)` means the output's own.
+    /// Topic; `Some(None)` means the output's own topic.
     pub topic: Option<Option<String>>,
     /// All headers.
     pub headers: Option<Headers>,
-    /// Milliseconds since the Unix epoch; `Some(None)` leaves it to the broker.
+    /// Timestamp in milliseconds since the Unix epoch; `Some(None)` leaves it to the broker.
     pub timestamp: Option<Option<i64>>,
 }
 
@@ -168,21 +169,21 @@ impl Overrides {
     }
 }
 
-/// Why a message has no result.
+/// Reason why a message has no result.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Failure {
-    /// `Exception`'s type (`ValueError`), or a way to die (`Timeout`).
+pub(crate) struct Failure {
+    /// Type of the exception (`ValueError`), or name of the death (`Timeout`).
     #[serde(rename = "type")]
     pub kind: String,
-    /// The exception's text, or what happened in words.
+    /// Text of the exception, or a description of what happened.
     pub message: String,
-    /// `file:line` of the script, where there is one.
+    /// Place in the script as `file:line`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// Python's traceback, the user's frames only.
+    /// Python's traceback, with only the user's frames.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub traceback: String,
-    /// How often the message was run.
+    /// Number of times the message was run.
     pub attempts: u32,
 }
 
@@ -199,8 +200,8 @@ impl Failure {
         size_of::<Self>() + kind.len() + message.len() + at + traceback.len()
     }
 
-    /// A failure found by the host, without traceback.
-    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Creates a failure that the host found, without traceback.
+    pub(crate) fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
             message: message.into(),

@@ -1,11 +1,11 @@
-//! The output that keeps nothing, for benchmarks and for scripts run for their log.
+//! Output that keeps nothing, for benchmarks and for scripts that are run for their log.
 
 use actix::prelude::*;
 
 use crate::output::Deliver;
 
-/// The actor.
-pub struct Discard;
+/// Actor that acknowledges all messages and writes nothing.
+pub(super) struct Discard;
 
 impl Actor for Discard {
     type Context = Context<Self>;

@@ -1,10 +1,10 @@
-//! Records written to Kafka topics.
+//! Output that writes records to Kafka topics.
 //!
-//! Records are given to librdkafka in order, and it writes those of a partition in order, trying again for as
-//! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a slice is ended
-//! by the delivery report of the last of its records. What was not written is `again`'s.
+//! Records are given to librdkafka in order. It writes those of a partition in order, and repeats its tries without a
+//! time limit: when a broker is away, the pipeline waits and loses nothing. The delivery report of a slice's last
+//! record ends the slice's ack. Module `again` handles records that were not written.
 //!
-//! For delivery exactly once, [`transaction`] takes the place of this actor.
+//! For exactly-once delivery, [`transaction`] replaces this actor.
 
 mod again;
 mod client;
@@ -13,16 +13,16 @@ mod explain;
 mod headers;
 mod known;
 mod lessons;
-pub mod letter;
-pub mod record;
-pub mod refusal;
+pub(crate) mod letter;
+pub(crate) mod record;
+pub(crate) mod refusal;
 mod report;
 mod sent;
 mod size;
 mod topics;
-pub mod transaction;
+pub(crate) mod transaction;
 mod verdict;
-pub mod writer;
+pub(crate) mod writer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use rdkafka::producer::ThreadedProducer;
 
-pub use self::client::Batches;
+pub(crate) use self::client::Batches;
 use self::delivery::ProducerCallbacks;
 use self::refusal::{Left, Refusals};
 use self::report::Report;
@@ -47,25 +47,25 @@ use crate::telemetry::metrics::Metrics;
 
 type Producer = ThreadedProducer<ProducerCallbacks>;
 
-/// The actor. See the module's documentation.
-pub struct KafkaOutput {
-    /// `output` or `dead_letter`.
+/// Actor that writes records without transactions. See the module's documentation.
+pub(crate) struct KafkaOutput {
+    /// Name of the output: `output` or `dead_letter`.
     name: &'static str,
     config: KafkaOutputConfig,
     producer: Producer,
     batches: Batches,
     writer: Writer,
     refusals: Refusals,
-    /// What was not written.
+    /// Slices with records that were not written.
     returns: Arc<Returns>,
-    /// Lanes that ended before a message that was refused: what comes behind it is not written.
+    /// Lanes that ended before a message that was refused: later messages of them are not written.
     ended: HashSet<LaneId>,
     engine: Recipient<Notice>,
-    /// Records are sent alone since a batch was too large, and none of them was too large by itself so far.
+    /// Whether records are sent alone because a batch was too large, and no single record has been too large so far.
     sizing: bool,
-    /// When the producer was replaced last because of a refusal, unless that is long ago.
+    /// Time of the last replacement of the producer after a refusal, unless that was long ago.
     refused_at: Option<Instant>,
-    /// The engine was told that nothing can be written any more.
+    /// Whether the engine was notified that nothing can be written any more.
     over: bool,
 }
 
@@ -83,11 +83,11 @@ fn connect(
 }
 
 impl KafkaOutput {
-    /// An output for `config`.
+    /// Creates an output for `config`.
     ///
     /// # Errors
-    /// If librdkafka does not take the config.
-    pub fn new(
+    /// If librdkafka does not accept the config.
+    pub(crate) fn new(
         config: &KafkaOutputConfig,
         refusals: Refusals,
         engine: Recipient<Notice>,
@@ -121,8 +121,8 @@ impl KafkaOutput {
         })
     }
 
-    /// Writes a slice, or `only` some of its records. Of its messages these are `refused` already; those of `later` come
-    /// back when the others are reported.
+    /// Writes a slice, or `only` some of its records. `refused` has messages of the slice that were refused already;
+    /// the records of `later` are returned when the others are reported.
     fn write(
         &mut self,
         processed: Arc<Processed>,
@@ -134,7 +134,7 @@ impl KafkaOutput {
         let sent = Sent::new(processed, ack, &self.returns, later);
         refused.extend(self.writer.write(&self.producer, &sent, only));
         let Some(ack) = sent.ack() else {
-            return; // only within transactions, which are another actor's
+            return; // only within transactions, which another actor handles
         };
         refused.sort_by_key(|(index, _)| *index);
         let left = self
@@ -166,9 +166,9 @@ impl Handler<Deliver> for KafkaOutput {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         if deliver.processed.batch.lane.is_abandoned() || self.over {
-            return; // others make these results too, and are further on; or the next start makes them again
+            return; // the partition's next owner, or the next start, makes these results again
         }
-        // What comes behind what was not written is not to be written before it.
+        // Records must not be written before earlier ones that were not written.
         self.recover();
         self.relax();
         if self.over || self.ended.contains(&deliver.processed.batch.lane.id) {

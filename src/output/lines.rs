@@ -1,4 +1,4 @@
-//! Records as lines on standard output or standard error.
+//! Output that writes records as lines to standard output or standard error.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use crate::message::{Outcome, Processed, Record};
 use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
-/// The actor; writes to `W`.
-pub struct Lines<W> {
+/// Actor that writes lines to `W`.
+pub(crate) struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
     engine: Recipient<Notice>,
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
-    /// Nothing can be written any more.
+    /// Whether nothing can be written any more.
     ended: bool,
 }
 
 impl<W: Write + Unpin + 'static> Lines<W> {
-    /// An output that ends each record as `codec` says.
-    pub fn new(
+    /// Creates an output that ends each record as `codec` says.
+    pub(crate) fn new(
         writer: W,
         codec: StdoutCodec,
         engine: Recipient<Notice>,
@@ -41,8 +41,8 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         }
     }
 
-    /// Writes all records of a slice with one call, so that a batch costs one system call and a reader at
-    /// the other end of a pipe sees whole lines.
+    /// Writes all records of a slice with one call, so that a batch costs one system call and the reader at the other
+    /// end of a pipe gets whole lines.
     fn write(&mut self, processed: &Processed) -> io::Result<()> {
         /// Buffers of rare large slices are not kept.
         const KEEP: usize = 1 << 20;

@@ -1,23 +1,23 @@
-//! Whether so many of the last messages failed that something is wrong with all of them.
+//! Decision whether too many of the last messages failed, which shows a common cause.
 
 use std::collections::VecDeque;
 
 use crate::config::MaxFailures;
 use crate::control::TooManyFailures;
 
-/// So many kinds of failures are told apart. What is rarer than the first ones is counted as one more.
+/// Number of kinds of failures that are counted separately. All further kinds are counted as one more.
 const KINDS: usize = 64;
 
-/// What became of the last messages, of all lanes together, in the order in which it became known.
+/// Outcomes of the last messages, of all lanes together, in the order in which they became known.
 #[derive(Debug)]
-pub struct FailureWindow {
+pub(crate) struct FailureWindow {
     limit: MaxFailures,
-    /// Messages that became the same one after the other, the oldest first: the index of their kind of failure, `None`
-    /// for those that did not fail.
+    /// Runs of consecutive messages with the same outcome, the oldest first: the index of their kind of failure, `None`
+    /// for messages that did not fail, and their number.
     runs: VecDeque<(Option<usize>, usize)>,
-    /// How many messages there are in them.
+    /// Number of messages in the runs.
     seen: usize,
-    /// How many of these failed.
+    /// Number of failures in the runs.
     failed: usize,
     kinds: Vec<Kind>,
 }
@@ -31,8 +31,8 @@ struct Kind {
 }
 
 impl FailureWindow {
-    /// Of no message so far.
-    pub fn new(limit: MaxFailures) -> Self {
+    /// Creates an empty window.
+    pub(crate) fn new(limit: MaxFailures) -> Self {
         Self {
             limit,
             runs: VecDeque::new(),
@@ -42,23 +42,23 @@ impl FailureWindow {
         }
     }
 
-    /// So many more messages did not fail.
-    pub fn pass(&mut self, count: usize) {
+    /// Adds `count` messages that did not fail.
+    pub(crate) fn pass(&mut self, count: usize) {
         if count > 0 {
             self.push(None, count);
         }
     }
 
-    /// One more failed.
-    pub fn fail(&mut self, error: &str, at: Option<&str>) {
+    /// Adds a message that failed.
+    pub(crate) fn fail(&mut self, error: &str, at: Option<&str>) {
         let kind = self.kind(error, at);
         self.kinds[kind].count += 1;
         self.failed += 1;
         self.push(Some(kind), 1);
     }
 
-    /// Whether the window is full and too many of it failed.
-    pub fn verdict(&self) -> Option<TooManyFailures> {
+    /// Returns a report if the window is full and too many of its messages failed.
+    pub(crate) fn verdict(&self) -> Option<TooManyFailures> {
         let MaxFailures { share, of } = self.limit;
         if self.seen < of || self.failed as f64 <= share * of as f64 {
             return None;
@@ -96,7 +96,7 @@ impl FailureWindow {
         }
     }
 
-    /// The index of a kind: of one that is there, or in the place of one of which nothing is left.
+    /// Returns the index of a kind: an existing one, or a new one, which may replace a kind without messages.
     fn kind(&mut self, error: &str, at: Option<&str>) -> usize {
         let mut kinds = self.kinds.iter();
         if let Some(index) = kinds.position(|kind| kind.error == error && kind.at.as_deref() == at)
@@ -203,7 +203,7 @@ mod tests {
     }
 
     proptest! {
-        /// As counted by looking at the last messages one by one.
+        /// Compares with a count that looks at the last messages one by one.
         #[test]
         fn counts_what_is_in_the_window(
             of in 1usize..40,

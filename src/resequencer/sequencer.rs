@@ -1,10 +1,10 @@
-//! Puts slices of a lane back in order, however many guests worked on them.
+//! Sequencer: puts slices of a lane back in order, whatever number of guests worked on them.
 
 use std::collections::BTreeMap;
 
-/// Holds what has overtaken, until what it overtook has come.
+/// Holds slices that came early, until all slices before them have come.
 #[derive(Debug)]
-pub struct Sequencer<T> {
+pub(crate) struct Sequencer<T> {
     next: u64,
     waiting: BTreeMap<u64, (u64, T)>,
 }
@@ -20,7 +20,7 @@ impl<T> Default for Sequencer<T> {
 
 impl<T> Sequencer<T> {
     /// Takes the slice of `count` messages that begins at `position`.
-    pub fn insert(&mut self, position: u64, count: u64, slice: T) {
+    pub(crate) fn insert(&mut self, position: u64, count: u64, slice: T) {
         debug_assert!(
             position >= self.next,
             "position {position} was released before"
@@ -28,8 +28,8 @@ impl<T> Sequencer<T> {
         self.waiting.insert(position, (count, slice));
     }
 
-    /// The next slice in order, if it is there.
-    pub fn pop(&mut self) -> Option<T> {
+    /// Returns the next slice in order, if it has come.
+    pub(crate) fn pop(&mut self) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         if *entry.key() != self.next {
             return None;

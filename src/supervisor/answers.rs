@@ -1,4 +1,4 @@
-//! What guests answer, and what is done with it: outcomes to the resequencer, the rest back into the queue.
+//! Answers of guests: outcomes go to the resequencer, the rest of the work goes back into the queue.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,7 +44,7 @@ impl Supervisor {
         self.act(ctx);
     }
 
-    /// A guest answered.
+    /// Handles an answer of a guest.
     fn settle(&mut self, number: usize, work: Work, executed: Executed, ctx: &mut Context<Self>) {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -63,7 +63,7 @@ impl Supervisor {
         }
         slot.messages += answered as u64;
         slot.memory_now = memory;
-        // What is left of the batch waits again, and counts when it is answered.
+        // The rest of the batch waits again, and counts when it is answered.
         Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
@@ -88,7 +88,7 @@ impl Supervisor {
 
     pub(super) fn hand_on(&self, batch: Arc<Batch>, start: usize, outcomes: Outcomes) {
         if !outcomes.items.is_empty() {
-            // Bounded by the budget: a batch has at most as many outcomes as messages.
+            // The budget bounds this: a batch has at most as many outcomes as messages.
             self.results.do_send(Processed {
                 batch,
                 start,
@@ -97,7 +97,8 @@ impl Supervisor {
         }
     }
 
-    /// The rest of work that takes long goes back in shares: what nobody has time for makes the guests grow.
+    /// Puts the unfinished rest back in the queue, cut into shares for several guests. Queued work is what makes the
+    /// supervisor start more guests.
     fn requeue(&mut self, mut work: Work) {
         work.since = Instant::now();
         for share in work.share(self.bounds.max) {

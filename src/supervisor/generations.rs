@@ -1,33 +1,33 @@
-//! Which guests a batch is for, while the scripts are being replaced.
+//! Generations: assignment of batches to guests while the scripts are being replaced.
 //!
-//! A generation is what guests are made from. When a new one takes over, batches that a guest has begun are
-//! finished by guests of the old one, a guest that dies with them included; all others, and all that arrive, are
-//! for the new one. So the change lies between two batches: each message goes through one version, and none
-//! through an older one than a message before it.
+//! A generation is what guests are made from. When a new one takes over, guests of the old one finish the batches that
+//! a guest has begun, even if a guest dies with them; all other batches, and all later ones, are for the new
+//! generation. So the change is between two batches: each message is run by one version, and none by an older version
+//! than a message before it.
 
 use std::ops::Range;
 
-/// The generations that have work left, the oldest first; the last one is the current.
+/// Generations that have work left, the oldest first; the last one is current.
 #[derive(Debug)]
-pub struct Generations<T> {
+pub(crate) struct Generations<T> {
     old: Vec<Generation<T>>,
     current: Generation<T>,
 }
 
-/// What some guests are made from.
+/// Version of what guests are made from.
 #[derive(Debug, Clone)]
-pub struct Generation<T> {
-    /// Counts from 1.
+pub(crate) struct Generation<T> {
+    /// Number of the generation, from 1.
     pub number: u64,
-    /// What its guests are made from.
+    /// Specification of its guests.
     pub spec: T,
-    /// The first batch that is for it, by arrival.
+    /// First batch that is for this generation, by arrival.
     pub from: u64,
 }
 
 impl<T> Generations<T> {
-    /// The first one, for all batches.
-    pub fn new(spec: T) -> Self {
+    /// Creates the first generation, for all batches.
+    pub(crate) fn new(spec: T) -> Self {
         let current = Generation {
             number: 1,
             spec,
@@ -39,25 +39,25 @@ impl<T> Generations<T> {
         }
     }
 
-    /// The one whose guests get the batches that arrive.
-    pub fn current(&self) -> &Generation<T> {
+    /// Returns the generation whose guests get the batches that arrive.
+    pub(crate) fn current(&self) -> &Generation<T> {
         &self.current
     }
 
-    /// The number that the next one will have.
-    pub fn next_number(&self) -> u64 {
+    /// Returns the number of the next generation.
+    pub(crate) fn next_number(&self) -> u64 {
         self.current.number + 1
     }
 
-    /// The oldest one and its batches, by arrival, if it is not the current.
-    pub fn oldest_old(&self) -> Option<(&Generation<T>, Range<u64>)> {
+    /// Returns the oldest generation and its batches, by arrival, if it is not the current one.
+    pub(crate) fn oldest_old(&self) -> Option<(&Generation<T>, Range<u64>)> {
         let oldest = self.old.first()?;
         let next = self.old.get(1).unwrap_or(&self.current);
         Some((oldest, oldest.from..next.from))
     }
 
-    /// `spec` takes over from batch `from` on, which no guest has begun.
-    pub fn succeed(&mut self, spec: T, from: u64) {
+    /// Starts a generation of `spec` for the batches from `from` on, which no guest has begun.
+    pub(crate) fn succeed(&mut self, spec: T, from: u64) {
         debug_assert!(from >= self.current.from, "batches arrive in order");
         let next = Generation {
             number: self.next_number(),
@@ -68,15 +68,15 @@ impl<T> Generations<T> {
         self.old.push(old);
     }
 
-    /// The oldest one has no work left.
-    pub fn end_oldest(&mut self) {
+    /// Removes the oldest generation, which has no work left.
+    pub(crate) fn end_oldest(&mut self) {
         if !self.old.is_empty() {
             self.old.remove(0);
         }
     }
 
-    /// Number and batches of each, by arrival, the oldest first.
-    pub fn spans(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
+    /// Returns number and batches of each generation, by arrival, the oldest first.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
         let all = || self.old.iter().chain([&self.current]);
         let ends = all().skip(1).map(|next| next.from).chain([u64::MAX]);
         all()
@@ -91,8 +91,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever begins and is replaced when, each batch is for one generation, never for one that is older
-        /// than that of a batch before it, and what was begun stays where it was.
+        /// Checks that, whatever is begun or replaced when, each batch is for one generation, never for an older one
+        /// than a batch before it, and that a batch that was begun stays in its generation.
         #[test]
         fn each_batch_is_for_one(steps in prop::collection::vec((0u64..5, prop::bool::ANY), 1..40)) {
             let mut generations = Generations::new(());

@@ -1,6 +1,6 @@
-//! The lives of guests: how they come, go, die and are replaced.
+//! Lives of guests: how they are started, die, end and are replaced.
 //!
-//! A slot keeps its number and its work through all of it; what changes is the thread and the interpreter.
+//! A slot keeps its number and its work during all of this; only its thread and interpreter change.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::telemetry::events::{GuestDied, GuestNotStarted, GuestReady, GuestRecy
 use crate::telemetry::metrics::Metrics;
 
 impl Supervisor {
-    /// Another guest of the current generation.
+    /// Adds another guest of the current generation.
     pub(super) fn grow(&mut self, replaces: Option<usize>, ctx: &mut Context<Self>) {
         let current = self.generations.current();
         let (number, spec) = (current.number, Arc::clone(&current.spec));
@@ -169,14 +169,14 @@ impl Supervisor {
         };
         slot.guest = None;
         let delay = slot.backoff.fail();
-        // Other guests may have time for the work it held.
+        // Other guests may have time for the work that the guest held.
         if let Some(work) = slot.take_work() {
             self.enqueue(work);
         }
         self.start(number, None, delay, ctx);
     }
 
-    /// Guest `number` has nothing to do; it may be due for replacement.
+    /// Marks guest `number` as idle, and replaces it if that is due.
     pub(super) fn free(&mut self, number: usize, memory: u64, ctx: &mut Context<Self>) {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -191,7 +191,7 @@ impl Supervisor {
             .recycle
             .messages
             .is_some_and(|most| slot.messages >= most);
-        // What it had at the start, and half as much again, a new one would soon have as well.
+        // A new guest would soon have the memory that this one had at the start, and half as much again.
         let most_memory = self.recycle.memory.max(slot.memory / 2 * 3);
         let is_current = slot.generation == self.generations.current().number;
         if (memory >= most_memory || worn_by_messages) && !slot.worn && is_current {
@@ -202,13 +202,13 @@ impl Supervisor {
                 messages: slot.messages,
             };
             event.emit(&self.metrics);
-            // The new one first, so that there is no pause.
+            // The new guest is started first, so that there is no pause.
             self.grow(Some(number), ctx);
         }
     }
 
-    /// The answers of a guest's thread are lost: it panicked, is `stuck` in the host's code, or gave none that can be
-    /// one.
+    /// Handles the loss of a guest's thread and its answers: the thread panicked, is `stuck` in the host's code, or
+    /// gave an impossible answer.
     pub(super) fn lost(
         &mut self,
         number: usize,
@@ -246,8 +246,7 @@ impl Supervisor {
         }
     }
 
-    /// Gives up the thread of guest `number`. One that is `stuck` cannot be ended: with too many of them the engine
-    /// gives up.
+    /// Gives up the thread of guest `number`. A `stuck` thread cannot be ended: if there are too many, the engine ends.
     fn let_go(&mut self, number: usize, stuck: bool) {
         let slot = self.slots.get_mut(&number);
         // A thread that is not stuck ends with its last address.
@@ -259,7 +258,7 @@ impl Supervisor {
         }
     }
 
-    /// Guest `number` died; a new one takes its place, and the work it held.
+    /// Handles the death of guest `number`: a new guest takes its place, and the work it held.
     pub(super) fn bury(
         &mut self,
         number: usize,

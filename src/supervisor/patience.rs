@@ -1,4 +1,4 @@
-//! How long a guest's thread is waited for, and how many that never answered there may be.
+//! Limits on the wait for a guest's thread, and on the number of threads that never answered.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -11,25 +11,26 @@ use crate::clock::Clock;
 use crate::guest::link::Thread;
 use crate::guest::{Limits, YIELD_AFTER};
 
-/// As long is waited at once; then the clock is looked at.
+/// Interval of looks at the clock during a wait.
 const LOOK: Duration = Duration::from_secs(1);
-/// Beside what a guest itself is allowed, its thread has at least so much more to say so.
+/// Least time that a guest's thread gets, in addition to the guest's own limits, to report that they were exceeded.
 const LEAST_SLACK: Duration = Duration::from_secs(1);
-/// Threads that may be stuck in the host's code at a time before the engine gives up: they cannot be ended.
+/// Limit on threads that are stuck in the host's code at a time: they cannot be ended, so the engine gives up above it.
 const MOST_ABANDONED: usize = 8;
 
-/// How long an answer to `Execute` is waited for. A guest hands on what it has after [`YIELD_AFTER`], but for the
-/// request it is at; only one that is stuck in the host's code is later than this.
+/// Returns how long to wait for an answer to `Execute`. After [`YIELD_AFTER`] a guest passes on what it has when its
+/// current request ends; only a guest that is stuck in the host's code takes longer than this.
 pub(super) fn for_work(limits: &Limits) -> Duration {
     YIELD_AFTER + limits.timeout + limits.start_timeout.max(LEAST_SLACK)
 }
 
-/// How long an answer to `Start` is waited for.
+/// Returns how long to wait for an answer to `Start`.
 pub(super) fn for_start(limits: &Limits) -> Duration {
     limits.start_timeout + limits.start_timeout.max(LEAST_SLACK)
 }
 
-/// The answer to `request`. It is waited for by `clock`: a process that stood still finds its guests as it left them.
+/// Waits for the answer to `request`, by the time of `clock`: after a process was stopped, the wait continues where it
+/// was.
 pub(super) async fn answer<M>(
     request: RecipientRequest<M>,
     patience: Duration,
@@ -51,20 +52,20 @@ where
     }
 }
 
-/// Threads that did not answer in time. One that comes to its end after all counts no more.
+/// Threads that did not answer in time. A thread that ends after all no longer counts.
 #[derive(Debug, Default)]
 pub(super) struct Abandoned(Vec<Weak<Thread>>);
 
 impl Abandoned {
-    /// Another one. Gives how many there are, if they are too many.
-    pub fn add(&mut self, thread: Weak<Thread>) -> Option<u32> {
+    /// Adds a thread. Returns how many there are, if there are too many.
+    pub(super) fn add(&mut self, thread: Weak<Thread>) -> Option<u32> {
         self.0.push(thread);
         let stuck = self.count();
         (stuck > MOST_ABANDONED).then_some(stuck as u32)
     }
 
-    /// How many have not come to their end.
-    pub fn count(&mut self) -> usize {
+    /// Returns how many threads have not ended.
+    pub(super) fn count(&mut self) -> usize {
         self.0.retain(|thread| thread.strong_count() > 0);
         self.0.len()
     }
@@ -123,7 +124,7 @@ mod tests {
 
     #[actix::test]
     async fn a_pause_of_the_process_is_not_waiting() {
-        // As long as nobody keeps the clock, the process stands still.
+        // No thread keeps this clock, so by its time the process stands still.
         let clock = Clock::unkept();
         assert_eq!(ask(4 * ALLOWANCE, 2 * ALLOWANCE, &clock).await, Ok(7));
     }

@@ -1,4 +1,4 @@
-//! How many guests there are: what [`scaling`] decides is done here.
+//! Number of guests: carries out what [`scaling`] decides.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::telemetry::events::Scaled;
 use crate::telemetry::metrics::GuestsNow;
 
 impl Supervisor {
-    /// Has as many guests as the load asks for, and sets the alarm for when time alone may change that.
+    /// Starts or ends guests as the load requires, and sets the alarm for when time alone may change that.
     pub(super) fn scale(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         loop {
@@ -25,7 +25,7 @@ impl Supervisor {
         self.set_alarm(now, ctx);
     }
 
-    /// For people who look.
+    /// Returns the state of the guests for people.
     pub(super) fn guests_now(&self) -> GuestsNow {
         let count =
             |which: fn(&Slot) -> bool| self.slots.values().filter(|slot| which(slot)).count();
@@ -78,7 +78,7 @@ impl Supervisor {
         event.emit(&self.metrics);
     }
 
-    /// Guests that get the batches that arrive.
+    /// Returns the slots of guests that get the batches that arrive.
     pub(super) fn current_slots(&self) -> impl Iterator<Item = &Slot> {
         let current = self.generations.current().number;
         self.slots
@@ -86,7 +86,7 @@ impl Supervisor {
             .filter(move |slot| slot.generation == current)
     }
 
-    /// What decides how many guests there should be; those of old scripts end by themselves.
+    /// Returns the facts that decide how many guests there should be; guests with old scripts end by themselves.
     fn snapshot(&self, now: Instant) -> Snapshot {
         let oldest = oldest_of(&self.queue, self.generations.current().from..u64::MAX);
         let idle_since = self.current_slots().filter_map(Slot::idle_since).min();

@@ -1,8 +1,9 @@
-//! New scripts take over from old ones while messages flow.
+//! Reload: new scripts take over from old ones while messages flow.
 //!
-//! One guest with the new scripts is started beside the others. If it does not come to READY, nothing has changed.
-//! If it does, batches that no guest has begun are for the new scripts from then on (see [`super::generations`]),
-//! as many guests are started as there were, and the old ones end when they have finished what they had begun.
+//! One guest with the new scripts is started in addition to the others. If it does not reach READY, nothing has
+//! changed. If it does, batches that no guest has begun are for the new scripts from then on (see
+//! [`super::generations`]), as many guests are started as there were before, and the old ones end when they have
+//! finished what they had begun.
 
 use std::sync::Arc;
 
@@ -15,26 +16,26 @@ use crate::guest::MakeGuests;
 use crate::guest::error::{Death, StartError};
 use crate::telemetry::events::ScriptsReplaced;
 
-/// What takes the place of what runs.
+/// Plan of a generation of guests.
 #[derive(Clone)]
-pub struct GuestPlan {
-    /// What guests are made from.
+pub(crate) struct GuestPlan {
+    /// Specification of the guests.
     pub spec: Arc<dyn MakeGuests>,
-    /// How many there may be.
+    /// Limits on the number of guests.
     pub bounds: Bounds,
-    /// When they are replaced.
+    /// Limits at which guests are replaced.
     pub recycle: Recycle,
 }
 
-/// Have guests with new scripts take over. Answered when the first one is READY, and the next batch is theirs; or
-/// with the reason why it is not, and all goes on as before.
+/// Request that guests with new scripts take over. The answer comes when the first one is READY and the next batch is
+/// for the new scripts. If that fails, the answer is the reason, and nothing has changed.
 #[derive(Message)]
 #[rtype(result = "Result<(), StartError>")]
-pub struct NewScripts(pub GuestPlan);
+pub(crate) struct NewScripts(pub GuestPlan);
 
-/// New scripts whose first guest is on its way to READY.
+/// New scripts whose first guest is not READY yet.
 pub(super) struct Candidate {
-    /// The number of that guest.
+    /// Number of that guest.
     slot: usize,
     successor: GuestPlan,
     answer: oneshot::Sender<Result<(), StartError>>,
@@ -50,7 +51,7 @@ impl Handler<NewScripts> for Supervisor {
     ) -> Self::Result {
         let (answer, answered) = oneshot::channel();
         if let Some(Candidate { slot, .. }) = self.candidate.take() {
-            self.slots.remove(&slot); // overtaken; its request is answered below
+            self.slots.remove(&slot); // replaced by this one; its request is answered below
         }
         self.candidate = Some(Candidate {
             slot: self.next_number + 1,
@@ -68,7 +69,7 @@ impl Handler<NewScripts> for Supervisor {
 }
 
 impl Supervisor {
-    /// The guest with this number is ready. If it is the first of new scripts, they take over.
+    /// Handles that the guest with this number is ready. If it is the first guest of new scripts, they take over.
     pub(super) fn take_over(&mut self, number: usize, ctx: &mut Context<Self>) {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
             return;
@@ -93,12 +94,12 @@ impl Supervisor {
         for _ in 1..before.min(self.bounds.max) {
             self.scale_up(Reason::Reload, ctx);
         }
-        // Who asked may be gone.
+        // The receiver may be gone.
         let _ = candidate.answer.send(Ok(()));
     }
 
-    /// Guest `number` did not start. If it was to be the first of new scripts, they are refused, and
-    /// the error is dealt with.
+    /// Handles that guest `number` did not start. If it is the first guest of new scripts, they are refused, and `None`
+    /// is returned; if not, the error is returned.
     pub(super) fn refuse(&mut self, number: usize, error: StartError) -> Option<StartError> {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
             return Some(error);
@@ -108,7 +109,7 @@ impl Supervisor {
         None
     }
 
-    /// Ends the guests of old scripts that have no work left; younger ones wait for older ones.
+    /// Ends the guests of old scripts that have no work left; younger generations wait for older ones.
     pub(super) fn end_old_generations(&mut self, ctx: &mut Context<Self>) {
         while let Some((oldest, batches)) = self.generations.oldest_old() {
             let (number, spec) = (oldest.number, Arc::clone(&oldest.spec));
@@ -116,7 +117,7 @@ impl Supervisor {
             let guests = || self.slots.values().filter(|slot| slot.generation == number);
             let held = guests().any(|slot| slot.work().is_some());
             if queued && guests().next().is_none() {
-                // Its last guest was ended for another reason.
+                // The last guest of the generation was ended for another reason.
                 self.add(number, spec, None, ctx);
             }
             if queued || held {

@@ -1,8 +1,8 @@
-//! Finding the message that kills: messages of a batch, and what is run again after a death.
+//! Replay: what is run again after a death, and which message is to blame.
 //!
-//! Scripts are pure, so running a message twice is safe. A request that killed its guest is run again one
-//! message at a time; a message that twice kills its guest in a request of its own, the second time a guest that has
-//! run nothing else, is to blame. All others come through. A death in company is evidence against nobody.
+//! Scripts are pure, so it is safe to run a message twice. The messages of a request that killed its guest are run
+//! again, one per request. A message is to blame if it kills its guest twice in a request of its own, the second time a
+//! guest that has run nothing else. All others succeed. A death in company counts against no message.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,43 +13,43 @@ use crate::message::{Batch, Failure, Slice};
 
 /// Messages of a batch that wait for a guest or are run by one.
 #[derive(Debug, Clone)]
-pub struct Work {
-    /// The messages that are left to run.
+pub(crate) struct Work {
+    /// Messages that are still to be run.
     pub slice: Slice,
-    /// Messages before this index of the batch run one to a request, since a request with them killed a guest.
+    /// Index in the batch before which messages run one per request, since a request with them killed a guest.
     pub solo_until: usize,
-    /// Since when it has waited; for scaling.
+    /// Time since which the work has waited; for scaling.
     pub since: Instant,
-    /// For how long it waited for a guest until it was last run.
+    /// Time that the work waited for a guest until it was last run.
     pub waited: Duration,
-    /// How many batches came before its own.
+    /// Number of batches that arrived before its own.
     arrival: u64,
-    /// How often a guest has died of a request that had the next message alone.
+    /// Number of guests that died of a request with only the next message.
     attempts: u32,
 }
 
-/// Arrival of the batch, index of its first message that is left.
-pub type Turn = (u64, usize);
+/// Place in the queue: arrival of the batch, and index of its first message that is left.
+pub(crate) type Turn = (u64, usize);
 
 /// What is to be done after a guest has stopped.
 #[derive(Debug)]
-pub enum Next {
-    /// All is done.
+pub(crate) enum Next {
+    /// Nothing: everything is done.
     Done,
-    /// The guest lives; the rest goes on.
+    /// Run the rest; the guest is alive.
     Continue(Work),
-    /// The guest died.
+    /// Start a new guest: this one died.
     Restart {
-        /// What is left, if anything.
+        /// Rest of the work, if there is any.
         work: Option<Work>,
-        /// The message at this index is to blame.
+        /// Message that is to blame, by its index, and its failure.
         convicted: Option<(usize, Failure)>,
     },
 }
 
 impl Work {
-    /// All of `batch`, before which `arrival` others came.
-    pub fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
+    /// Creates work of all messages of `batch`, before which `arrival` batches arrived.
+    pub(crate) fn new(batch: Arc<Batch>, arrival: u64, now: Instant) -> Self {
         Self {
             slice: Slice::of(batch),
             solo_until: 0,
@@ -60,24 +60,24 @@ impl Work {
         }
     }
 
-    /// Its place in the queue: work on older messages goes first, since the results of younger ones have to
-    /// wait for it.
-    pub fn turn(&self) -> Turn {
+    /// Returns the work's place in the queue. Work on older messages goes first, since the results of younger ones wait
+    /// for it.
+    pub(crate) fn turn(&self) -> Turn {
         (self.arrival, self.slice.range.start)
     }
 
-    /// Messages left.
-    pub fn len(&self) -> usize {
+    /// Returns the number of messages left.
+    pub(crate) fn len(&self) -> usize {
         self.slice.len()
     }
 
-    /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether no messages are left.
+    pub(crate) fn is_empty(&self) -> bool {
         self.slice.is_empty()
     }
 
-    /// Cuts it into at most `shares` of about the same size, for several guests.
-    pub fn share(self, shares: usize) -> Vec<Work> {
+    /// Divides the work into at most `shares` parts of about the same size, for several guests.
+    pub(crate) fn share(self, shares: usize) -> Vec<Work> {
         let size = self.len().div_ceil(shares.max(1)).max(1);
         let mut shared = vec![self];
         while let Some(rest) = shared.last_mut().and_then(|work| work.split_off(size)) {
@@ -86,8 +86,8 @@ impl Work {
         shared
     }
 
-    /// Keeps the next `keep` messages and gives all after them, if there are any.
-    pub fn split_off(&mut self, keep: usize) -> Option<Work> {
+    /// Keeps the next `keep` messages and returns all after them, if there are any.
+    pub(crate) fn split_off(&mut self, keep: usize) -> Option<Work> {
         self.slice.split_off(keep).map(|slice| Self {
             slice,
             attempts: 0,
@@ -95,8 +95,8 @@ impl Work {
         })
     }
 
-    /// A guest answered for the next `answered` messages and stopped for `stop`.
-    pub fn after(mut self, answered: usize, stop: &Stop) -> Next {
+    /// Decides what follows after a guest answered for the next `answered` messages and stopped because of `stop`.
+    pub(crate) fn after(mut self, answered: usize, stop: &Stop) -> Next {
         if answered > 0 {
             self.slice.range.start += answered;
             self.attempts = 0;
@@ -113,7 +113,7 @@ impl Work {
                 let mut convicted = None;
                 if death.blames_messages() && *suspects > 0 {
                     self.attempts += u32::from(*single);
-                    // Twice: once may be the machine's fault, such as a core that was away for too long.
+                    // Twice, because one death may be the machine's fault, such as a core that was away for too long.
                     if *single && *fresh && self.attempts > 1 {
                         let mut failure = Failure::new(death.name(), death.to_string());
                         failure.attempts = self.attempts;
@@ -131,12 +131,12 @@ impl Work {
         }
     }
 
-    /// The guest's thread was lost, with all that it may have answered; nothing had run in it before if it was
-    /// `fresh`. Gives what is to be done, and what is left besides.
+    /// Decides what follows after the guest's thread was lost, with all of its answers. `fresh` says that nothing had
+    /// run in the guest before. Returns the next step, and the rest of the work.
     ///
-    /// Any of the messages may be to blame, those that were answered too. So each becomes work of its own, whose
-    /// answers a thread that is lost with another one does not take along.
-    pub fn lost(self, death: Death, fresh: bool) -> (Next, Vec<Work>) {
+    /// Any of the messages may be to blame, even those that were answered. So each becomes work of its own: if another
+    /// message's thread is lost, that does not lose its answers.
+    pub(crate) fn lost(self, death: Death, fresh: bool) -> (Next, Vec<Work>) {
         let single = self.len() == 1;
         let mut each = self.share(usize::MAX).into_iter();
         let Some(first) = each.next() else {

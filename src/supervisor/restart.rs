@@ -1,22 +1,22 @@
-//! When a dead guest is started again: at once, then later and later while it keeps dying.
+//! Delay before a dead guest is started again: none at first, then longer and longer while it keeps dying.
 
 use std::time::Duration;
 
-/// Delay before the second restart in a row; doubles with each further one.
+/// Delay before the second restart in a row; it doubles with each further restart.
 const FIRST: Duration = Duration::from_millis(10);
 /// Longest delay.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Counts what went wrong in a row.
+/// Count of failures in a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// Something went wrong again. Returns how long to wait: nothing for the first time, since one bad
-    /// message is no reason to let good ones wait.
-    pub fn fail(&mut self) -> Duration {
+    /// Counts another failure. Returns how long to wait: nothing for the first one, since one bad message is no reason
+    /// to let good ones wait.
+    pub(crate) fn fail(&mut self) -> Duration {
         self.failures = self.failures.saturating_add(1);
         match self.failures {
             1 => Duration::ZERO,
@@ -26,8 +26,8 @@ impl Backoff {
         }
     }
 
-    /// A batch came through, or the message to blame was found.
-    pub fn reset(&mut self) {
+    /// Resets the count: a guest has answered for messages, or the message to blame was found.
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -1,40 +1,40 @@
-//! How many guests there should be: a pure function of what the supervisor sees.
+//! Scaling: the decision how many guests there should be, a pure function of what the supervisor sees.
 
 use std::time::Duration;
 
-/// How long work may wait before another guest is worth its start (about 4 ms, and 9 MB).
-pub const PATIENCE: Duration = Duration::from_millis(5);
+/// Time that work may wait before it is worth starting another guest (about 4 ms, and 9 MB).
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
-/// What the supervisor sees.
+/// Facts about work and guests that decide about scaling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// How long the oldest work in the queue has waited; `None` if there is none.
+pub(crate) struct Snapshot {
+    /// Time that the oldest queued work has waited; `None` if there is none.
     pub waited: Option<Duration>,
-    /// Guests that wait for work.
+    /// Number of guests that wait for work.
     pub idle: usize,
-    /// Guests on their way to READY, back-off included.
+    /// Number of guests that are not READY yet, including those that wait for a restart.
     pub starting: usize,
-    /// All guests, those included.
+    /// Number of all guests, including those that are not READY yet.
     pub guests: usize,
-    /// How long the guest that has been idle longest has been so.
+    /// Time for which the guest that has been idle longest has been idle.
     pub idle_for: Option<Duration>,
 }
 
-/// What the config says.
+/// Limits from the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Fewest guests; may be 0.
     pub min: usize,
     /// Most guests.
     pub max: usize,
-    /// How long a guest may be idle before it is ended, if there are more than `min`.
+    /// Time after which an idle guest is ended, if there are more than `min`.
     pub idle_timeout: Duration,
 }
 
-/// What to do.
+/// Decision about the number of guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Nothing.
+pub(crate) enum Decision {
+    /// Change nothing.
     Stay,
     /// Start a guest.
     Grow(Reason),
@@ -42,10 +42,10 @@ pub enum Decision {
     Shrink(Reason),
 }
 
-/// Why; for logs and metrics.
+/// Reason of a decision; for logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The very first guest: nothing is read before it has shown that the scripts can start.
+pub(crate) enum Reason {
+    /// Very first guest: nothing is read before it has shown that the scripts can start.
     Start,
     /// There are fewer guests than `min`.
     BelowMin,
@@ -55,13 +55,13 @@ pub enum Reason {
     Reload,
     /// Work has waited longer than [`PATIENCE`] and no guest is idle.
     WorkWaits,
-    /// A guest has had nothing to do for `idle_timeout`.
+    /// A guest has been idle for `idle_timeout`.
     Idle,
 }
 
 impl Reason {
-    /// A label for logs and metrics.
-    pub fn as_str(self) -> &'static str {
+    /// Returns the label for logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Reason::Start => "start",
             Reason::BelowMin => "below_min",
@@ -73,10 +73,10 @@ impl Reason {
     }
 }
 
-/// Decides. Grows by one guest at a time, and only when the last one has started: a start takes a few
-/// milliseconds, so nothing is lost by looking again then.
-pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
-    // The first one shows that the scripts can start, and compiles them for the others.
+/// Decides whether to start or end a guest. Starts one guest at a time, and the next only when it is ready: a start
+/// takes a few milliseconds, so nothing is lost by deciding again then.
+pub(crate) fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
+    // The first guest shows that the scripts can start, and compiles them for the others.
     let first_is_starting = seen.guests > 0 && seen.starting == seen.guests;
     if seen.guests < bounds.min && !first_is_starting {
         return Decision::Grow(Reason::BelowMin);
@@ -100,10 +100,10 @@ pub fn decide(seen: &Snapshot, bounds: &Bounds) -> Decision {
     Decision::Stay
 }
 
-/// When [`decide`] may say something else although nothing has happened.
-pub fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
+/// Returns the time after which [`decide`] may return something else although nothing has happened.
+pub(crate) fn next_look(seen: &Snapshot, bounds: &Bounds) -> Option<Duration> {
     match seen.waited {
-        // With an idle guest, the budget holds the work back; with a starting one, its start comes first.
+        // With an idle guest, the budget holds the work back; with a starting guest, its start comes first.
         Some(waited) if seen.idle == 0 && seen.starting == 0 && seen.guests < bounds.max => Some(
             PATIENCE
                 .saturating_sub(waited)

@@ -1,4 +1,4 @@
-//! One guest, as the supervisor sees it.
+//! Slot: one guest, as the supervisor sees it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,45 +8,45 @@ use super::restart::Backoff;
 use crate::guest::log::LineRate;
 use crate::guest::{Link, MakeGuests};
 
-/// A guest's address and state.
+/// Address and state of a guest.
 pub(super) struct Slot {
-    /// The number of its generation.
+    /// Number of its generation.
     pub generation: u64,
-    /// What its guests are made from.
+    /// Specification of its guests.
     pub spec: Arc<dyn MakeGuests>,
-    /// Its thread; there is none before the first start, and after one that failed or was lost.
+    /// Thread of the guest; `None` before the first start, and after one that failed or a thread that was lost.
     pub guest: Option<Link>,
-    /// How much it logs, whoever the guest is.
+    /// Rate of log lines, shared by all guests in this slot.
     pub lines: LineRate,
     pub state: State,
     pub backoff: Backoff,
-    /// Messages it has answered since READY.
+    /// Number of messages answered since READY.
     pub messages: u64,
-    /// Bytes of memory it had at READY.
+    /// Bytes of memory at READY.
     pub memory: u64,
-    /// Bytes of memory it had when it last answered.
+    /// Bytes of memory at the last answer.
     pub memory_now: u64,
-    /// A replacement is on its way.
+    /// Whether a replacement has been started.
     pub worn: bool,
-    /// It ends when its work is done: the replacement is there.
+    /// Whether the guest ends when its work is done, because the replacement is ready.
     pub retiring: bool,
-    /// The guest that ends when this one is ready.
+    /// Number of the guest that ends when this one is ready.
     pub replaces: Option<usize>,
 }
 
-/// What a guest does.
+/// State of a guest.
 pub(super) enum State {
-    /// Comes to life, or waits for its restart; with the work it held when it died.
+    /// The guest starts, or waits for its restart; with the work it held when it died.
     Starting(Option<Work>),
-    /// Waits for work, since then.
+    /// The guest has been waiting for work since this time.
     Idle(Instant),
-    /// Runs messages of a batch.
+    /// The guest runs messages of a batch.
     Busy(Work),
 }
 
 impl Slot {
-    /// A new guest's slot, not started yet.
-    pub fn new(generation: u64, spec: Arc<dyn MakeGuests>, replaces: Option<usize>) -> Self {
+    /// Creates the slot of a new guest, which is not started yet.
+    pub(super) fn new(generation: u64, spec: Arc<dyn MakeGuests>, replaces: Option<usize>) -> Self {
         Self {
             generation,
             spec,
@@ -63,30 +63,30 @@ impl Slot {
         }
     }
 
-    pub fn idle_since(&self) -> Option<Instant> {
+    pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
             State::Idle(since) => Some(since),
             _ => None,
         }
     }
 
-    pub fn is_starting(&self) -> bool {
+    pub(super) fn is_starting(&self) -> bool {
         matches!(self.state, State::Starting(_))
     }
 
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         matches!(self.state, State::Busy(_))
     }
 
-    pub fn work(&self) -> Option<&Work> {
+    pub(super) fn work(&self) -> Option<&Work> {
         match &self.state {
             State::Busy(work) | State::Starting(Some(work)) => Some(work),
             State::Starting(None) | State::Idle(_) => None,
         }
     }
 
-    /// Takes the work out; a guest without work is at the start of its state.
-    pub fn take_work(&mut self) -> Option<Work> {
+    /// Takes the work out. The slot is then in the state of a guest that has just begun to start.
+    pub(super) fn take_work(&mut self) -> Option<Work> {
         match std::mem::replace(&mut self.state, State::Starting(None)) {
             State::Busy(work) | State::Starting(Some(work)) => Some(work),
             State::Starting(None) => None,

@@ -1,4 +1,4 @@
-//! The supervisor, its guests' lives and the resequencer, with fake guests that fail in every way there is.
+//! Tests of the supervisor, the lives of guests and the resequencer, with fake guests that fail in every way.
 
 mod fakes;
 mod pipeline;
@@ -41,7 +41,7 @@ fn assert_outcomes(seen: &Seen, lane: u64, payloads: &[&'static [u8]]) {
     }
 }
 
-/// So many good messages, with these at these places.
+/// Returns `count` good messages, with `others` at their places.
 fn among(count: usize, others: &[(usize, &'static [u8])]) -> Vec<&'static [u8]> {
     let mut payloads = vec![GOOD; count];
     for &(at, payload) in others {
@@ -68,7 +68,7 @@ async fn whatever_a_guest_does_costs_one_message() {
     assert_eq!((seen.ready, seen.fatal.len()), (1, 0), "{:?}", seen.fatal);
 }
 
-/// The case of the review: the first of two is good, the other one's thread does not answer.
+/// Case of the review: the first message of two is good, the other one's thread does not answer.
 #[actix::test]
 async fn a_message_beside_a_thread_that_is_lost_comes_through() {
     for guests in [1, 3] {
@@ -86,7 +86,7 @@ async fn a_message_beside_a_thread_that_is_lost_comes_through() {
     }
 }
 
-/// One message that hangs among a thousand costs a few threads, not one for each half of a half of them.
+/// Checks that one message that hangs among a thousand costs a few threads, not one for each step of a bisection.
 #[actix::test]
 async fn one_that_hangs_among_many_does_not_end_the_engine() {
     let mut pipeline = pipeline(2);
@@ -100,11 +100,11 @@ async fn one_that_hangs_among_many_does_not_end_the_engine() {
     assert!(lost["Panic"] <= 4, "{lost:?}");
 }
 
-/// A guest that is done with less than it was given is given the rest.
+/// Checks that a guest that finished with fewer messages than it was given gets the rest.
 #[actix::test]
 async fn too_few_outcomes_are_asked_for_again() {
     let mut pipeline = pipeline(1);
-    // It stops before it: the third time it is the first, and nothing is answered at all.
+    // The guest stops before that message. The third time it is the first message, and nothing is answered at all.
     let payloads = among(9, &[(4, SHORT)]);
     pipeline.send(1, &payloads);
     pipeline.drained().await;
@@ -124,7 +124,7 @@ async fn threads_that_are_stuck_for_good_end_the_engine() {
     assert!(seen.results.is_empty());
 }
 
-/// More of them than may be stuck, but each comes to its end.
+/// More late threads than may be stuck, but each of them ends.
 #[actix::test]
 async fn threads_that_are_late_do_not() {
     let mut pipeline = pipeline(3);
@@ -141,10 +141,10 @@ async fn threads_that_are_late_do_not() {
     assert!(seen.fatal.is_empty(), "{:?}", seen.fatal);
 }
 
-/// Twelve guests are at work when the process is stopped for longer than any of them is waited for.
+/// Checks that nothing ends if the process is stopped for longer than it waits for any of twelve busy guests.
 #[actix::test]
 async fn a_pause_of_the_process_ends_nothing() {
-    // Nobody keeps this clock: by it, the process stands still until the guests answer.
+    // No thread keeps this clock: by its time, the process stands still until the guests answer.
     let clock = Clock::unkept();
     let mut pipeline = Pipeline::new(Fakes::new(Ok(())), 12, clock);
     for lane in 0..12 {
@@ -188,7 +188,8 @@ async fn guests_that_cannot_start_end_the_engine() {
     }
 }
 
-/// Scripts that cannot start change nothing; those that can take over, and nothing is lost or out of order by it.
+/// Checks that scripts that cannot start change nothing, and that scripts that can start take over without loss or
+/// disorder.
 #[actix::test]
 async fn new_scripts_take_over_between_two_batches() {
     let mut pipeline = pipeline(2);
@@ -211,7 +212,7 @@ async fn new_scripts_take_over_between_two_batches() {
     assert!(seen.fatal.is_empty(), "{:?}", seen.fatal);
 }
 
-/// What is slow is late for nobody who waits long enough: the fakes' times fit each other.
+/// Checks that the fakes' times fit the supervisor's: a late answer comes after its wait has ended.
 #[test]
 fn late_is_later_than_anybody_waits() {
     let limits = crate::guest::MakeGuests::limits(&*Fakes::new(Ok(()))).clone();

@@ -1,29 +1,29 @@
-//! What happens, and is both logged and counted: a struct each, whose `emit` is the one place that does either.
+//! Events: a struct for each happening, whose `emit` is the one place that logs and counts it.
 
 use std::time::{Duration, Instant};
 
-use super::limit::Admit;
 use super::metrics::Metrics;
+use crate::clock::rate_limit::Admit;
 use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
 use crate::message::{Failure, Lane, Message};
 
 /// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
-pub struct MessageFailed<'a> {
-    /// Where it came from.
+pub(crate) struct MessageFailed<'a> {
+    /// Lane of the message.
     pub lane: &'a Lane,
-    /// The message.
+    /// Message that failed.
     pub message: &'a Message,
-    /// Why.
+    /// Reason of the failure.
     pub failure: &'a Failure,
-    /// The config asks for it to be dropped.
+    /// Whether the config says to drop the message.
     pub dropped: bool,
 }
 
 impl MessageFailed<'_> {
-    /// Counts it, and logs it if people can still read.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts the failure, and logs it unless there are too many to read.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             lane,
             message,
@@ -57,18 +57,18 @@ impl MessageFailed<'_> {
 
 /// A guest said READY.
 #[derive(Debug)]
-pub struct GuestReady<'a> {
-    /// Its number.
+pub(crate) struct GuestReady<'a> {
+    /// Number of the guest.
     pub guest: usize,
-    /// What it said.
+    /// Content of READY.
     pub ready: &'a Ready,
-    /// From instantiation on.
+    /// Time since the instantiation.
     pub took: Duration,
 }
 
 impl GuestReady<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs that the guest is ready.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self { guest, ready, took } = self;
         Metrics::add(&metrics.starts, 1);
         Metrics::took(&metrics.ready_seconds, *took, 1);
@@ -84,22 +84,22 @@ impl GuestReady<'_> {
     }
 }
 
-/// A guest did not come to READY.
+/// A guest did not reach READY.
 #[derive(Debug)]
-pub struct GuestNotStarted<'a> {
-    /// Its number.
+pub(crate) struct GuestNotStarted<'a> {
+    /// Number of the guest.
     pub guest: usize,
-    /// Why.
+    /// Reason why it did not start.
     pub error: &'a StartError,
-    /// There is no other that runs.
+    /// Whether no other guest runs.
     pub none_runs: bool,
-    /// The engine ends because of it, and says so itself.
+    /// Whether the engine ends because of it, and logs it itself.
     pub fatal: bool,
 }
 
 impl GuestNotStarted<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs that the guest did not start.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             error,
@@ -120,18 +120,18 @@ impl GuestNotStarted<'_> {
 
 /// A guest died while it ran.
 #[derive(Debug)]
-pub struct GuestDied<'a> {
-    /// Its number.
+pub(crate) struct GuestDied<'a> {
+    /// Number of the guest.
     pub guest: usize,
-    /// How.
+    /// Way in which it died.
     pub death: &'a Death,
-    /// Messages it had answered since READY.
+    /// Number of messages it had answered since READY.
     pub messages: u64,
 }
 
 impl GuestDied<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the death.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             death,
@@ -148,20 +148,20 @@ impl GuestDied<'_> {
     }
 }
 
-/// A guest that is well is replaced.
+/// A healthy guest is replaced.
 #[derive(Debug)]
-pub struct GuestRecycled {
-    /// Its number.
+pub(crate) struct GuestRecycled {
+    /// Number of the guest.
     pub guest: usize,
-    /// Bytes of memory it has.
+    /// Bytes of its memory.
     pub memory: u64,
-    /// Messages it has answered since READY.
+    /// Number of messages it has answered since READY.
     pub messages: u64,
 }
 
 impl GuestRecycled {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the replacement.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
             memory,
@@ -180,20 +180,20 @@ impl GuestRecycled {
 
 /// The number of guests changes.
 #[derive(Debug)]
-pub struct Scaled {
-    /// Up, not down.
+pub(crate) struct Scaled {
+    /// Whether the number rises.
     pub up: bool,
-    /// Why.
+    /// Reason of the change.
     pub reason: &'static str,
-    /// How many there are from now on.
+    /// Number of guests from now on.
     pub guests: usize,
-    /// As far as it may go in this direction.
+    /// Limit on the number in this direction.
     pub bound: usize,
 }
 
 impl Scaled {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the change.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             up,
             reason,
@@ -211,16 +211,16 @@ impl Scaled {
 
 /// Guests with new scripts take over.
 #[derive(Debug)]
-pub struct ScriptsReplaced {
-    /// Counts from 1, the scripts that it started with.
+pub(crate) struct ScriptsReplaced {
+    /// Number of the generation of scripts; 1 is the one at the start.
     pub generation: u64,
-    /// Guests that finish what they have begun with the old ones.
+    /// Number of guests that finish what they have begun with the old scripts.
     pub unfinished: usize,
 }
 
 impl ScriptsReplaced {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the reload.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             generation,
             unfinished,
@@ -236,14 +236,14 @@ impl ScriptsReplaced {
 
 /// A changed config does not take over.
 #[derive(Debug)]
-pub struct ReloadRefused<'a> {
-    /// Why not.
+pub(crate) struct ReloadRefused<'a> {
+    /// Reason of the refusal.
     pub reason: &'a str,
 }
 
 impl ReloadRefused<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the refusal.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         metrics.reloads.count("refused");
         tracing::error!(
             "the changed config is refused, the old one goes on: {}",
@@ -252,30 +252,30 @@ impl ReloadRefused<'_> {
     }
 }
 
-/// The group gave partitions, or took them.
+/// The group assigned or revoked partitions.
 #[derive(Debug)]
-pub enum Rebalanced<'a> {
-    /// They are ours.
+pub(crate) enum Rebalanced<'a> {
+    /// Partitions were assigned to this process.
     Assigned {
-        /// Their names.
+        /// Names of the partitions.
         partitions: &'a str,
-        /// Ours, these included.
+        /// Number of all partitions of this process, including these.
         in_all: usize,
     },
-    /// Others want them, or have them already.
+    /// Partitions were revoked, or lost to other members.
     Revoked {
-        /// How many.
+        /// Number of partitions.
         partitions: usize,
-        /// Others have them already.
+        /// Whether other members have them already.
         lost: bool,
-        /// Messages of them that are under way.
+        /// Number of their messages in flight.
         under_way: u64,
     },
 }
 
 impl Rebalanced<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the rebalance.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         match self {
             Self::Assigned { partitions, in_all } => {
                 metrics.rebalances.count("assigned");
@@ -297,22 +297,22 @@ impl Rebalanced<'_> {
 
 /// A transaction was aborted.
 #[derive(Debug)]
-pub struct TransactionAborted<'a> {
-    /// Why.
+pub(crate) struct TransactionAborted<'a> {
+    /// Reason of the abort.
     pub reason: &'a str,
-    /// Stretches of messages that were in it.
+    /// Number of slices of messages that were in it.
     pub stretches: usize,
 }
 
 impl TransactionAborted<'_> {
-    /// Counts and logs it.
-    pub fn emit(&self, metrics: &Metrics) {
+    /// Counts and logs the abort.
+    pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self { reason, stretches } = self;
         Metrics::add(&metrics.failed_commits, 1);
         tracing::warn!(
             reason,
             stretches,
-            "a transaction was aborted: what it was made from is read again"
+            "a transaction was aborted: its messages are read again"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The Prometheus text of [`Stats`]. What is told stands in the `catalog`, from which `docs/metrics.md` is made too.
+//! Prometheus text of [`Stats`]. The metrics are listed in the `catalog`, from which `docs/metrics.md` is made too.
 
 mod catalog;
 
@@ -19,11 +19,11 @@ use super::metrics::Metrics;
 use super::stats::Stats;
 use crate::message::budget::MemoryBudget;
 
-/// The type of what [`render`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Content type of the text that [`render`] returns.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text that Prometheus reads.
-pub fn render(stats: Stats) -> String {
+/// Returns the text that Prometheus reads.
+pub(crate) fn render(stats: Stats) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(stats)));
     let mut page = String::new();
@@ -97,8 +97,8 @@ fn encode(
     }
 }
 
-/// `docs/metrics.md`.
-pub fn reference() -> String {
+/// Returns the text of `docs/metrics.md`.
+pub(crate) fn reference() -> String {
     let stats = Stats::new(&Metrics::default(), &MemoryBudget::new(0), Facts::default());
     let mut page = "\
 # Metrics

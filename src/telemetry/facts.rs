@@ -1,25 +1,25 @@
-//! What runs, for people: fixed from the start.
+//! Facts about the running pipeline for people, fixed from the start.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    Config, DeliveryGuarantee, InputConfig, KafkaOutputConfig, OnError, OutputConfig,
+    Config, DeliveryGuarantee, FailurePolicy, InputConfig, KafkaOutputConfig, OutputConfig,
 };
 
-/// What runs.
+/// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Facts {
-    /// Where messages come from.
+pub(crate) struct Facts {
+    /// Input of the pipeline.
     pub input: Place,
-    /// The scripts, in their order.
+    /// Names of the scripts, in order.
     pub stages: Vec<String>,
-    /// Where results go.
+    /// Output of the pipeline.
     pub output: Place,
-    /// Where failed messages go.
+    /// Destination of failed messages.
     pub failures: Place,
-    /// `at_least_once` or `exactly_once`.
+    /// Delivery: `at_least_once` or `exactly_once`.
     pub delivery: String,
-    /// What guests are made from.
+    /// Runtime of the guests.
     pub runtime: String,
     /// Fewest guests.
     pub min_guests: usize,
@@ -27,13 +27,13 @@ pub struct Facts {
     pub max_guests: usize,
 }
 
-/// An input or an output.
+/// Input or output.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Place {
-    /// Its type, as the config calls it.
+pub(crate) struct Place {
+    /// Type, as in the config.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Topics and the like; may be empty.
+    /// Topics or similar details; may be empty.
     pub detail: String,
 }
 
@@ -59,20 +59,19 @@ impl Place {
 }
 
 impl Facts {
-    /// What `config` says.
-    pub fn new(config: &Config) -> Self {
+    /// Returns the facts that `config` gives.
+    pub(crate) fn new(config: &Config) -> Self {
         let input = match &config.input {
             InputConfig::Stdin(_) => Place::new("stdin", ""),
             InputConfig::Generate(_) => Place::new("generate", ""),
             InputConfig::Kafka(kafka) => Place::new("kafka", kafka.topics.join(", ")),
         };
-        let failures = match (config.pipeline.on_error, &config.dead_letter, &config.input) {
-            (OnError::Drop, _, _) => Place::new("dropped", ""),
-            (OnError::DeadLetter, Some(output), _) => Place::of_output(output),
-            (OnError::DeadLetter, None, InputConfig::Kafka(_)) => {
-                Place::new("end of the pipeline", "")
-            }
-            (OnError::DeadLetter, None, _) => Place::new("stderr", ""),
+        let failures = match config.failure_policy() {
+            FailurePolicy::Drop => Place::new("dropped", ""),
+            FailurePolicy::DeadLetters(output)
+            | FailurePolicy::DeadLettersInTransaction(output) => Place::of_output(output),
+            FailurePolicy::Stop => Place::new("end of the pipeline", ""),
+            FailurePolicy::Stderr => Place::new("stderr", ""),
         };
         let delivery = match config.delivery {
             DeliveryGuarantee::AtLeastOnce => "at_least_once",

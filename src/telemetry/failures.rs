@@ -1,39 +1,39 @@
-//! The last failures, for people who look; and how often they are logged.
+//! Last failures, for people who look at them, and a limit on how often failures are logged.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::limit::Limit;
+use super::metrics::LogLimit;
 use super::stats::RecentFailure;
 use crate::message::{Failure, Lane, Message};
 
-/// So many are kept.
+/// Number of failures that are kept.
 const KEPT: usize = 20;
-/// Characters of a payload that are shown.
+/// Most characters of a payload that are shown.
 const PREVIEW: usize = 500;
-/// Characters of a traceback that are kept.
+/// Most characters of a traceback that are kept.
 const TRACEBACK: usize = 4000;
-/// Characters of a type's name that are kept.
+/// Most characters of a type's name that are kept.
 const KIND: usize = 200;
 
-/// The last failures.
+/// Last failures.
 #[derive(Debug, Default)]
-pub struct Failures {
+pub(crate) struct Failures {
     recent: Mutex<VecDeque<RecentFailure>>,
     payloads: AtomicBool,
     /// How often they are logged.
-    pub(super) log: Limit,
+    pub(super) log: LogLimit,
 }
 
 impl Failures {
     /// Keeps the beginnings of payloads too, from now on.
-    pub fn keep_payloads(&self) {
+    pub(crate) fn keep_payloads(&self) {
         self.payloads.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps one.
+    /// Keeps a failure.
     pub(super) fn keep(&self, lane: &Lane, message: &Message, failure: &Failure) {
         let payload = self.payloads.load(Ordering::Relaxed).then(|| {
             let text =
@@ -57,8 +57,8 @@ impl Failures {
         });
     }
 
-    /// The last ones, the newest first.
-    pub fn recent(&self) -> Vec<RecentFailure> {
+    /// Returns the last failures, the newest first.
+    pub(crate) fn recent(&self) -> Vec<RecentFailure> {
         self.lock().iter().cloned().collect()
     }
 
@@ -67,7 +67,7 @@ impl Failures {
     }
 }
 
-/// No more than so many characters of `text`.
+/// Returns at most `most` characters of `text`.
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),

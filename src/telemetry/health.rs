@@ -1,18 +1,18 @@
-//! Whether the pipeline is ready: whether messages that come now would be processed.
+//! Health: whether the pipeline is ready, so that messages that arrive now would be processed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// With messages under way and none answered for so long, there is no progress.
+/// Time without an answer, while messages are in flight, after which there is no progress.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What keeps the pipeline from being ready. Clones are the same.
+/// Reasons why the pipeline is not ready. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Default for Health {
-    /// Of a pipeline that starts.
+    /// Returns the health of a pipeline that is starting.
     fn default() -> Self {
         let starting = ("guests", "starting: no guest is ready yet".to_owned());
         Self(Arc::new(Mutex::new(BTreeMap::from([starting]))))
@@ -20,18 +20,18 @@ impl Default for Health {
 }
 
 impl Health {
-    /// `part` is not well.
-    pub fn set_ill(&self, part: &'static str, why: impl Into<String>) {
+    /// Marks `part` as ill, with the reason.
+    pub(crate) fn set_ill(&self, part: &'static str, why: impl Into<String>) {
         self.lock().insert(part, why.into());
     }
 
-    /// `part` is well.
-    pub fn set_well(&self, part: &'static str) {
+    /// Marks `part` as well.
+    pub(crate) fn set_well(&self, part: &'static str) {
         self.lock().remove(part);
     }
 
-    /// All that is not well: which part, and why. Ready if there is nothing.
-    pub fn ills(&self) -> BTreeMap<&'static str, String> {
+    /// Returns all parts that are ill, with the reasons. The pipeline is ready if there are none.
+    pub(crate) fn ills(&self) -> BTreeMap<&'static str, String> {
         self.lock().clone()
     }
 
@@ -40,25 +40,25 @@ impl Health {
     }
 }
 
-/// Watches whether anything gets on.
+/// Check whether messages make progress.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     answered: u64,
     since: Instant,
 }
 
 impl Progress {
-    /// From `now` on.
-    pub fn new(now: Instant) -> Self {
+    /// Begins the check at `now`.
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             answered: 0,
             since: now,
         }
     }
 
-    /// So many messages were `answered` so far, and so many bytes are `under_way`. For how long nothing was
-    /// answered, if that is too long.
-    pub fn look(&mut self, answered: u64, under_way: u64, now: Instant) -> Option<Duration> {
+    /// Compares with the last check. `answered` is the number of messages answered so far, and `under_way` the number
+    /// of bytes in flight. Returns for how long nothing was answered, if that is too long.
+    pub(crate) fn look(&mut self, answered: u64, under_way: u64, now: Instant) -> Option<Duration> {
         if answered != self.answered || under_way == 0 {
             (self.answered, self.since) = (answered, now);
         }

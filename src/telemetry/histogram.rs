@@ -1,48 +1,48 @@
-//! A histogram that many threads add to, with weights.
+//! Histogram to which many threads add, with weights.
 //!
-//! `prometheus-client` has one of its own. It counts one observation at a time behind a lock, and it cannot be read
-//! but as text; here a batch of a thousand messages is one addition, and `/stats` reads quantiles from it.
+//! `prometheus-client` has a histogram of its own. It counts one observation at a time, with a lock, and can be read
+//! only as text; here a batch of a thousand messages is one addition, and `/stats` reads quantiles from it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Upper bounds for seconds: from 50 µs to a minute, some three to a factor of ten.
-pub const SECONDS: &[f64] = &[
+/// Upper bounds for seconds: from 50 µs to a minute, about three for each factor of ten.
+pub(crate) const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 /// Upper bounds for the number of messages in a batch.
-pub const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
+pub(crate) const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
-/// The histogram.
+/// Histogram with fixed bounds.
 #[derive(Debug)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     bounds: &'static [f64],
-    /// One for each bound, and one for what is above all of them.
+    /// Count for each bound, and one for values above all bounds.
     counts: Box<[AtomicU64]>,
-    /// In millionths.
+    /// Sum of the values, in millionths.
     sum: AtomicU64,
 }
 
-/// What a [`Histogram`] says at one moment.
+/// State of a [`Histogram`] at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Distribution {
-    /// How many there were.
+pub(crate) struct Distribution {
+    /// Number of values.
     pub count: u64,
-    /// Of all values.
+    /// Sum of all values.
     pub sum: f64,
-    /// The value that half of them do not exceed; `None` if there were none.
+    /// Value that half of the values do not exceed; `None` if there are none.
     pub p50: Option<f64>,
-    /// The same for 99 of 100.
+    /// Value that 99 of 100 values do not exceed; `None` if there are none.
     pub p99: Option<f64>,
-    /// Upper bound, and how many were not above it; the last one's bound is `None`.
+    /// Upper bounds, each with the number of values that do not exceed it; the last bound is `None`.
     pub buckets: Vec<(Option<f64>, u64)>,
 }
 
 impl Histogram {
-    /// With buckets up to these `bounds`, which ascend.
-    pub fn new(bounds: &'static [f64]) -> Self {
+    /// Creates a histogram with buckets up to these `bounds`, in ascending order.
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
             counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
@@ -51,7 +51,7 @@ impl Histogram {
     }
 
     /// Adds `value`, as often as `weight` says.
-    pub fn observe(&self, value: f64, weight: u64) {
+    pub(crate) fn observe(&self, value: f64, weight: u64) {
         if cfg!(feature = "uncounted") {
             return;
         }
@@ -62,15 +62,15 @@ impl Histogram {
         } = self;
         let bucket = bounds.partition_point(|&bound| bound < value);
         counts[bucket].fetch_add(weight, Ordering::Relaxed);
-        // A sum that wraps is what counters do; ages of messages with absurd timestamps can be as long as that.
+        // A sum may wrap, as counters do: messages with absurd timestamps can have ages that large.
         sum.fetch_add(
             ((value * 1e6) as u64).wrapping_mul(weight),
             Ordering::Relaxed,
         );
     }
 
-    /// What it says now.
-    pub fn distribution(&self) -> Distribution {
+    /// Returns the current state.
+    pub(crate) fn distribution(&self) -> Distribution {
         let Self {
             bounds,
             counts,
@@ -98,8 +98,8 @@ impl Histogram {
 }
 
 impl Distribution {
-    /// What came since `before`, an earlier state of the same histogram.
-    pub fn since(&self, before: &Self) -> Self {
+    /// Returns the values since `before`, an earlier state of the same histogram.
+    pub(crate) fn since(&self, before: &Self) -> Self {
         let earlier = |index: usize| before.buckets.get(index).map_or(0, |&(_, count)| count);
         let buckets: Vec<(Option<f64>, u64)> = self
             .buckets
@@ -117,8 +117,8 @@ impl Distribution {
     }
 }
 
-/// The value below which `share` of all lie, taken to be spread evenly within a bucket, as Prometheus'
-/// `histogram_quantile` does. What is above the last bound counts as that bound.
+/// Returns the value below which `share` of all values lie, assuming that they are spread evenly within a bucket, as
+/// Prometheus' `histogram_quantile` does. Values above the last bound count as that bound.
 fn quantile(buckets: &[(Option<f64>, u64)], share: f64) -> Option<f64> {
     let all = buckets.last()?.1;
     if all == 0 {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     proptest! {
-        /// A quantile lies in the bucket of the value that has the rank.
+        /// Checks that a quantile lies in the bucket of the value that has the rank.
         #[test]
         fn quantiles_are_in_the_right_bucket(mut values in prop::collection::vec(0.0..80.0f64, 1..200)) {
             let histogram = Histogram::new(SECONDS);

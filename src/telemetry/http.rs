@@ -1,7 +1,7 @@
-//! The web server: health for orchestrators, metrics for Prometheus, `/stats` and a page for people.
+//! Web server: health for orchestrators, metrics for Prometheus, `/stats` and a page for people.
 //!
-//! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own,
-//! so that who asks does not take time from the actors.
+//! Read-only, except `POST /reload`, which requires the configured token. The server runs on its own thread, so
+//! requests never delay the actors.
 
 mod host;
 
@@ -25,7 +25,7 @@ use super::stats::Observed;
 use crate::config::HttpConfig;
 use crate::control::{Reload, Reloaded};
 
-/// The page; its scripts and styles are in it.
+/// Page for people, which contains its scripts and styles.
 const PAGE: &str = concat!(
     include_str!("http/page/head.html"),
     "<style>",
@@ -36,26 +36,29 @@ const PAGE: &str = concat!(
     "<script>",
     include_str!("http/vendor/uPlot.iife.min.js"),
     "</script><script>",
-    include_str!("http/page/page.js"),
+    include_str!("http/page/numbers.js"),
+    include_str!("http/page/parts.js"),
+    include_str!("http/page/charts.js"),
+    include_str!("http/page/poll.js"),
     "</script></body></html>\n",
 );
 
-/// Only what is in the page, and this server.
+/// Content security policy: the page may use only what it contains, and this server.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Connections that are held at a time; others wait. Each takes a descriptor of the process, which Kafka and files need
-/// as well, and few look at a time.
+/// Limit on open connections; further ones wait. Each takes a file descriptor of the process, which Kafka and files
+/// need too, and only a few clients look at a time.
 const MOST_CONNECTIONS: usize = 64;
 
-/// Takes the address of `config`. Who comes before [`start`] waits.
+/// Binds the address in `config`. Connections made before [`start`] wait in the backlog.
 ///
 /// # Errors
-/// If it cannot be had.
-pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
+/// If the address cannot be bound.
+pub(crate) fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut refused = io::Error::other("the name has no address");
-    // A name such as `localhost` may have several, of which the machine does not always have all.
+    // A name such as `localhost` may have several addresses, and the machine may not have all of them.
     for address in config.address.to_socket_addrs()? {
         match TcpListener::bind(address) {
             Ok(listener) => listeners.push(listener),
@@ -68,11 +71,11 @@ pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// Answers those who come to `listeners`, until the actix system ends.
+/// Answers requests that come to `listeners`, until the actix system ends.
 ///
 /// # Errors
 /// If the system refuses it.
-pub fn start(
+pub(crate) fn start(
     listeners: Vec<TcpListener>,
     config: &HttpConfig,
     observed: Observed,
@@ -126,12 +129,12 @@ async fn page() -> HttpResponse {
         .body(PAGE)
 }
 
-/// The process lives.
+/// Answers that the process is alive.
 async fn ping() -> &'static str {
     "pong"
 }
 
-/// Whether messages that come now would be processed.
+/// Answers whether messages that arrive now would be processed.
 async fn ready(observed: Data<Observed>) -> HttpResponse {
     let ills = observed.metrics.health.ills();
     if ills.is_empty() {
@@ -151,20 +154,21 @@ async fn stats(observed: Data<Observed>) -> HttpResponse {
     HttpResponse::Ok().json(observed.stats())
 }
 
-/// What may be changed over HTTP, and by whom.
+/// Permission to change something over HTTP, and the recipient of the changes.
 struct Control {
     token: Option<[u8; 32]>,
-    /// `None` if the config cannot be loaded again.
+    /// Recipient of reloads; `None` if the config cannot be loaded again.
     reload: Option<Recipient<Reload>>,
 }
 
-/// Tokens are compared by their hashes: how long that takes tells nothing about the token.
+/// Returns the hash of a token. Tokens are compared by their hashes, so the time for that reveals nothing about the
+/// token.
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
 impl Control {
-    /// What to say to who may not change anything; `None` to who may.
+    /// Returns the refusal for a client without permission; `None` for a client that may change something.
     fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let Some(token) = &self.token else {
             let why =

@@ -6,20 +6,20 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LoggerConfig};
 
-/// What `rdkafka` says of a consumer that it closes, at level error, and the web server of its threads: what matters of
-/// it is told by us.
+/// Silences targets whose important events the engine logs itself: closing a consumer (`rdkafka`, at level error), and
+/// the threads of the web server.
 const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 
-/// Starts logging for the rest of the process. `NERODIA_LOG` takes a filter in `tracing`'s syntax and wins
+/// Starts logging for the rest of the process. `NERODIA_LOG` has a filter in `tracing`'s syntax and takes precedence
 /// over the config's level.
-pub fn start(config: &LoggerConfig) {
+pub(crate) fn start(config: &LoggerConfig) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
     let terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // A log that nobody reads any more is no reason to panic, which this would do to say so.
+        // Otherwise a closed log would be reported on the same closed stream, which panics.
         .log_internal_errors(false)
         .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none());
     let json = match config.format {

@@ -1,5 +1,5 @@
-//! What is counted while the engine runs. [`events`](super::events) count what happens; [`stats`](super::stats) is
-//! what all of it says at one moment.
+//! Counters of the running engine. [`events`](super::events) count what happens; [`stats`](super::stats) is the state
+//! of all counters at one moment.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,104 +9,107 @@ use std::time::{Duration, Instant, SystemTime};
 use super::failures::Failures;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
-use super::limit::Limit;
 use super::stats::{Link, Partition};
+use crate::clock::rate_limit::RateLimit;
 
-/// All that is counted, since the start unless it says otherwise.
+/// The limit on log lines of one kind, in a second.
+pub(crate) type LogLimit = RateLimit<10>;
+
+/// All counters, since the start unless their descriptions say otherwise.
 #[derive(Debug)]
-pub struct Metrics {
-    /// When the engine started.
+pub(crate) struct Metrics {
+    /// Time at which the engine started.
     pub started: SystemTime,
-    /// Messages taken in.
+    /// Messages that the input has read.
     pub received: AtomicU64,
-    /// Bytes of their payloads.
+    /// Bytes of the payloads of these messages.
     pub received_bytes: AtomicU64,
-    /// Messages in a batch, as the input cuts them.
+    /// Number of messages in a batch, as the input cuts them.
     pub batches: Histogram,
-    /// Messages that are done: their results or dead letters are written, or they were dropped.
+    /// Messages that are finished: their results or dead letters are acknowledged, or they were dropped.
     pub delivered: AtomicU64,
-    /// Output messages made by scripts.
+    /// Records that scripts made.
     pub records: AtomicU64,
     /// Messages whose script left `root` at `None`.
     pub dropped: AtomicU64,
     /// Messages that failed, and were not dropped.
     pub failed: AtomicU64,
-    /// Messages that failed and were dropped, as `on_error: drop` asks.
+    /// Messages that failed and were dropped because of `on_error: drop`.
     pub failed_and_dropped: AtomicU64,
     /// Failed messages by the type of the failure.
     pub failures_by_type: ByName,
-    /// The last of them, for people.
+    /// Last failures, for people.
     pub failures: Failures,
-    /// Bytes of payload given to outputs.
+    /// Payload bytes given to outputs.
     pub bytes_written: AtomicU64,
-    /// How long messages waited for the guest that answered for them.
+    /// Time that messages waited for the guest that answered for them; one value for each message.
     pub queue_seconds: Histogram,
-    /// How long guests were at what they ran together, with the transcoding; a message each.
+    /// Time that guests spent on the messages that ran together, including transcoding; one value for each message.
     pub guest_seconds: Histogram,
-    /// From when messages were read to when all was delivered; a message each.
+    /// Time from reading a message until it was finished; one value for each message.
     pub whole_seconds: Histogram,
     /// Guests that reached READY.
     pub starts: AtomicU64,
-    /// From instantiation to READY.
+    /// Time from the instantiation of a guest to READY.
     pub ready_seconds: Histogram,
-    /// Guests that did not reach it.
+    /// Guests that did not reach READY.
     pub failed_starts: AtomicU64,
     /// Guests that died while they ran, by the name of the death.
     pub deaths: ByName,
-    /// How often what happens to guests is logged.
+    /// Limits on how often events of guests are logged.
     pub(super) guest_lines: GuestLines,
-    /// Changes in the number of guests, by reason.
+    /// Changes of the number of guests, by reason.
     pub scalings: ByName,
-    /// Guests replaced although they were well.
+    /// Guests that were replaced although they were healthy.
     pub recycled: AtomicU64,
-    /// Processor time that guests took, with the transcoding, in microseconds.
+    /// Processor time of guests in microseconds, including transcoding.
     pub guest_cpu_micros: AtomicU64,
-    /// Commits that Kafka accepted, transactions included.
+    /// Commits that Kafka accepted, including transactions.
     pub commits: AtomicU64,
-    /// Commits that it did not.
+    /// Commits that Kafka refused.
     pub failed_commits: AtomicU64,
-    /// Partitions assigned, revoked and lost.
+    /// Times that partitions were assigned, revoked or lost, by kind.
     pub rebalances: ByName,
     /// Errors of single partitions, by their name.
     pub partition_errors: ByName,
-    /// Configs that were taken and refused while it ran.
+    /// Configs that were taken or refused while the pipeline ran.
     pub reloads: ByName,
-    /// What keeps the pipeline from being ready.
+    /// Reasons why the pipeline is not ready.
     pub health: Health,
     now: Mutex<Now>,
 }
 
-/// How often what happens to guests is logged: messages can end one after the other.
+/// Limits on how often events of guests are logged: each message may end one.
 #[derive(Debug, Default)]
 pub(super) struct GuestLines {
-    pub ready: Limit,
-    pub died: Limit,
-    pub recycled: Limit,
+    pub ready: LogLimit,
+    pub died: LogLimit,
+    pub recycled: LogLimit,
 }
 
-/// What is so at the moment.
+/// Current state, as opposed to totals.
 #[derive(Debug, Default)]
-pub struct Now {
-    /// As the supervisor last saw it.
+pub(crate) struct Now {
+    /// State of the guests, as the supervisor last reported it.
     pub guests: GuestsNow,
-    /// Kafka partitions that are ours.
+    /// Kafka partitions that are assigned to this process.
     pub partitions: Vec<Partition>,
-    /// How many of them cannot be read.
+    /// Number of these partitions that cannot be read.
     pub blocked_partitions: usize,
-    /// Connections by their name.
+    /// Connections by the client's name.
     pub links: BTreeMap<&'static str, Link>,
 }
 
-/// The guests and their queue.
+/// State of the guests and their queue.
 #[derive(Debug, Clone, Default)]
-pub struct GuestsNow {
-    /// How many are in which state.
+pub(crate) struct GuestsNow {
+    /// Number of guests in each state.
     pub states: [(&'static str, usize); 4],
-    /// Bytes of WebAssembly memory they have.
+    /// Bytes of the guests' WebAssembly memory.
     pub memory: u64,
-    /// Batches that wait for one.
+    /// Batches that wait for a guest.
     pub queued: usize,
-    /// Since when the oldest waits.
+    /// Time since which the oldest batch has waited.
     pub oldest: Option<Instant>,
 }
 
@@ -148,43 +151,43 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds `count` to one of the totals.
-    pub fn add(total: &AtomicU64, count: u64) {
+    /// Adds `count` to a total.
+    pub(crate) fn add(total: &AtomicU64, count: u64) {
         if count > 0 && !cfg!(feature = "uncounted") {
             total.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// One of the totals.
-    pub fn get(total: &AtomicU64) -> u64 {
+    /// Returns a total.
+    pub(crate) fn get(total: &AtomicU64) -> u64 {
         total.load(Ordering::Relaxed)
     }
 
-    /// What is so at the moment; to be read or changed.
-    pub fn now(&self) -> MutexGuard<'_, Now> {
+    /// Returns the current state, to be read or changed.
+    pub(crate) fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Messages that were `count` together took so long.
-    pub fn took(histogram: &Histogram, duration: Duration, count: usize) {
+    /// Adds a duration that `count` messages took together.
+    pub(crate) fn took(histogram: &Histogram, duration: Duration, count: usize) {
         histogram.observe(duration.as_secs_f64(), count as u64);
     }
 }
 
-/// Most names that are told apart. Scripts choose the types of their exceptions.
+/// Most names that are counted separately. Scripts choose the types of their exceptions.
 const NAMES: usize = 50;
-/// Most bytes of a name that count.
+/// Most bytes of a name that are kept.
 const NAME: usize = 200;
-/// The name of all others.
+/// Name under which all further names are counted.
 const OTHERS: &str = "other";
 
-/// A total for each of a few names. For what is rare.
+/// Total for each of a few names. For rare events.
 #[derive(Debug, Default)]
-pub struct ByName(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct ByName(Mutex<BTreeMap<String, u64>>);
 
 impl ByName {
-    /// Counts one for `name`.
-    pub fn count(&self, name: &str) {
+    /// Adds one to the total of `name`.
+    pub(crate) fn count(&self, name: &str) {
         if cfg!(feature = "uncounted") {
             return;
         }
@@ -201,18 +204,18 @@ impl ByName {
         }
     }
 
-    /// The sum over all names.
-    pub fn total(&self) -> u64 {
+    /// Returns the sum over all names.
+    pub(crate) fn total(&self) -> u64 {
         self.lock().values().sum()
     }
 
-    /// The totals that are not 0.
-    pub fn totals(&self) -> BTreeMap<String, u64> {
+    /// Returns the totals that are not 0.
+    pub(crate) fn totals(&self) -> BTreeMap<String, u64> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
-        // Numbers are whole whatever panicked beside them.
+        // The numbers are valid even after a panic of another thread.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

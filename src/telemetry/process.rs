@@ -1,20 +1,20 @@
-//! What the process takes.
+//! Resource usage of the process.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::cpu;
 
-/// What it takes.
+/// Processor time and memory of the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Processor time since the start.
     pub cpu_seconds: f64,
-    /// Resident memory; `None` where the system does not tell (it is Linux that does).
+    /// Resident memory; `None` on systems that do not report it (Linux does).
     pub resident_bytes: Option<u64>,
 }
 
-/// Now.
-pub fn usage() -> Usage {
+/// Returns the current usage.
+pub(crate) fn usage() -> Usage {
     Usage {
         cpu_seconds: cpu::process_seconds(),
         resident_bytes: resident(),

@@ -1,5 +1,5 @@
-//! What the engine says of itself at one moment: `/stats` is this as JSON, and `/metrics` is made from it too, so
-//! that the two cannot disagree. `nerodia top` reads it back.
+//! State of the engine at one moment: `/stats` is this as JSON, and `/metrics` is made from it too, so that the two
+//! cannot disagree. `nerodia top` reads it back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,213 +14,214 @@ use super::process;
 use crate::config::Running;
 use crate::message::budget::MemoryBudget;
 
-/// All of it. Totals are since the start, times in seconds, sizes in bytes.
+/// State of the engine. Totals are since the start, times in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Stats {
-    /// The engine's version.
+pub(crate) struct Stats {
+    /// Version of the engine.
     pub version: String,
-    /// Milliseconds since the Unix epoch.
+    /// Start of the engine, in milliseconds since the Unix epoch.
     pub started_at_ms: u64,
-    /// Since the start.
+    /// Time since the start.
     pub uptime_seconds: f64,
-    /// Whether messages that come now would be processed.
+    /// Whether messages that arrive now would be processed.
     pub ready: bool,
-    /// Why not: which part, and what is wrong.
+    /// Parts that are not ready, with the reasons.
     pub not_ready: BTreeMap<String, String>,
-    /// What runs.
+    /// Facts about the running pipeline.
     pub pipeline: Facts,
-    /// How often another config was `taken` or `refused` while it ran.
+    /// Times that another config was `taken` or `refused` while the pipeline ran.
     pub reloads: BTreeMap<String, u64>,
-    /// What came in, and what became of it.
+    /// Messages that were read, and their outcomes.
     pub messages: Messages,
-    /// What went out.
+    /// Results and dead letters that were written.
     pub output: Output,
-    /// Waiting, running, and all the way.
+    /// Durations: in the queue, in the guest, and in total.
     pub latency: Latency,
-    /// What waits for a guest.
+    /// Batches that wait for a guest.
     pub queue: Queue,
-    /// The bound on memory.
+    /// Use of the memory budget.
     pub gate: GateNow,
-    /// The interpreters.
+    /// Guests of the pipeline.
     pub guests: Guests,
-    /// Kafka, if the input or an output is.
+    /// Kafka's part, if the input or an output is Kafka.
     pub kafka: Kafka,
-    /// The process.
+    /// Resource usage of the process.
     pub process: process::Usage,
-    /// The last failures, the newest first.
+    /// Last failures, the newest first.
     pub recent_failures: Vec<RecentFailure>,
 }
 
-/// What came in, and what became of it.
+/// Messages that were read, and their outcomes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Messages {
-    /// Taken in.
+pub(crate) struct Messages {
+    /// Messages that were read.
     pub received: u64,
-    /// Bytes of their payloads.
+    /// Bytes of the payloads of these messages.
     pub received_bytes: u64,
-    /// Done: everything made from them is written, or they were dropped. So these are among them.
+    /// Messages that are finished: everything made from them is acknowledged, or they were dropped. It includes
+    /// `dropped`.
     pub delivered: u64,
-    /// By scripts that left `root` at `None`.
+    /// Messages that were dropped because their script left `root` at `None`.
     pub dropped: u64,
-    /// And not dropped: they are dead letters, or end the pipeline.
+    /// Messages that failed and were not dropped: they became dead letters, or end the pipeline.
     pub failed: u64,
-    /// As `on_error: drop` asks.
+    /// Messages that failed and were dropped because of `on_error: drop`.
     pub failed_and_dropped: u64,
-    /// Both kinds, by the type of the exception or the way the guest died.
+    /// All failed messages, by the type of the exception or the name of the guest's death.
     pub failures_by_type: BTreeMap<String, u64>,
-    /// Messages in a batch.
+    /// Number of messages in a batch.
     pub batch_size: Distribution,
 }
 
-/// What went out.
+/// Results and dead letters that were written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Output {
-    /// Output messages made by scripts.
+pub(crate) struct Output {
+    /// Records that scripts made.
     pub records: u64,
-    /// Bytes of payload given to outputs, dead letters included.
+    /// Payload bytes given to outputs, including dead letters.
     pub bytes: u64,
 }
 
-/// Seconds, a message each.
+/// Durations in seconds; one value for each message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Latency {
-    /// Waiting for a guest.
+pub(crate) struct Latency {
+    /// Time in the queue for a guest.
     pub queue: Distribution,
-    /// In the guest, with the transcoding: with all that was run together with it.
+    /// Time in the guest, with all messages that ran together, including transcoding.
     pub guest: Distribution,
-    /// From when it was read to when all was delivered.
+    /// Time from reading the message until it was finished.
     pub whole: Distribution,
 }
 
-/// What waits for a guest.
+/// Batches that wait for a guest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Queue {
-    /// Batches, or rests of some.
+pub(crate) struct Queue {
+    /// Number of waiting batches, or parts of batches.
     pub batches: usize,
-    /// For how long the oldest has waited.
+    /// Time that the oldest of them has waited.
     pub age_seconds: f64,
 }
 
-/// The bound on memory.
+/// Use of the memory budget.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GateNow {
-    /// Taken by messages and results under way.
+pub(crate) struct GateNow {
+    /// Bytes taken by messages in flight and their results.
     pub bytes: u64,
-    /// `pipeline.max_in_flight`.
+    /// Limit: `pipeline.max_in_flight`.
     pub limit_bytes: u64,
 }
 
-/// The interpreters.
+/// State and history of the guests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Guests {
-    /// How many are `starting`, `idle`, `busy`, `retiring`.
+pub(crate) struct Guests {
+    /// Number of guests that are `starting`, `idle`, `busy`, `retiring`.
     pub states: BTreeMap<String, usize>,
-    /// That reached READY.
+    /// Guests that reached READY.
     pub starts: u64,
-    /// That did not.
+    /// Guests that did not reach READY.
     pub failed_starts: u64,
-    /// From instantiation to READY.
+    /// Time from the instantiation of a guest to READY.
     pub ready_seconds: Distribution,
-    /// That died, by how.
+    /// Guests that died, by the name of the death.
     pub deaths: BTreeMap<String, u64>,
-    /// Replaced although they were well.
+    /// Guests that were replaced although they were healthy.
     pub recycled: u64,
-    /// Changes of their number, by reason.
+    /// Changes of the number of guests, by reason.
     pub scalings: BTreeMap<String, u64>,
-    /// Processor time of their threads, with the transcoding.
+    /// Processor time of the guests' threads, including transcoding.
     pub cpu_seconds: f64,
-    /// WebAssembly memory of those that live.
+    /// WebAssembly memory of all living guests.
     pub memory_bytes: u64,
 }
 
-/// Kafka, as this process sees it.
+/// State of Kafka, as this process sees it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Kafka {
-    /// Partitions that are ours.
+pub(crate) struct Kafka {
+    /// Partitions that are assigned to this process.
     pub partitions: Vec<Partition>,
-    /// How many of them cannot be read; `not_ready` says why.
+    /// Number of these partitions that cannot be read; `not_ready` has the reason.
     #[serde(default)]
     pub blocked_partitions: usize,
     /// Errors of single partitions, by their name.
     #[serde(default)]
     pub partition_errors: BTreeMap<String, u64>,
-    /// Accepted, transactions included.
+    /// Commits that Kafka accepted, including transactions.
     pub commits: u64,
-    /// Refused: they are tried again, or what they were for is read again.
+    /// Commits that Kafka refused: they are repeated, or their messages are read again.
     pub failed_commits: u64,
-    /// How often partitions were `assigned`, `revoked` and `lost`.
+    /// Times that partitions were `assigned`, `revoked` and `lost`.
     pub rebalances: BTreeMap<String, u64>,
-    /// Connections.
+    /// Connections by the client's name.
     pub links: BTreeMap<String, Link>,
 }
 
-/// A partition that is ours.
+/// Partition that is assigned to this process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Partition {
-    /// Its topic.
+pub(crate) struct Partition {
+    /// Topic of the partition.
     pub topic: String,
-    /// Its number.
+    /// Number of the partition.
     pub partition: i32,
-    /// Messages between what was delivered and its end; `None` until it was fetched from for the first time.
+    /// Messages between the last delivered one and the end; `None` before the first fetch.
     pub lag: Option<u64>,
-    /// The offset of the first message that is not delivered.
+    /// Offset of the first message that is not delivered.
     pub position: Option<i64>,
-    /// Messages of it that are under way.
+    /// Number of its messages in flight.
     pub under_way: u64,
 }
 
-/// The connections of one client.
+/// Connections of one client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Link {
-    /// Some broker answers.
+pub(crate) struct Link {
+    /// Whether any broker answers.
     pub up: bool,
     /// Requests that librdkafka sent again.
     pub retries: u64,
 }
 
-/// A message that failed.
+/// Message that failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RecentFailure {
-    /// Milliseconds since the Unix epoch.
+pub(crate) struct RecentFailure {
+    /// Time of the failure, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// Where it came from.
+    /// Place of the message.
     pub message: String,
-    /// The exception's type, or how the guest died.
+    /// Type of the exception, or name of the guest's death.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The exception's text.
+    /// Text of the exception.
     pub text: String,
-    /// `file:line` of the script.
+    /// Place in the script as `file:line`.
     pub script: Option<String>,
-    /// Python's.
+    /// Python's traceback.
     pub traceback: String,
-    /// How often it was run.
+    /// Number of times the message was run.
     pub attempts: u32,
-    /// Its beginning, with `http.show_payloads`.
+    /// Beginning of the payload, with `http.show_payloads`.
     pub payload: Option<String>,
 }
 
-/// What is looked at to say all this.
+/// Sources of the stats.
 #[derive(Debug)]
-pub struct Observed {
-    /// What is counted.
+pub(crate) struct Observed {
+    /// Counters of the pipeline.
     pub metrics: Arc<Metrics>,
-    /// The bound on memory.
+    /// Memory budget of the pipeline.
     pub budget: MemoryBudget,
-    /// What runs.
+    /// Config that is in use.
     pub running: Running,
 }
 
 impl Observed {
-    /// What there is to say now.
-    pub fn stats(&self) -> Stats {
+    /// Returns the current stats.
+    pub(crate) fn stats(&self) -> Stats {
         Stats::new(&self.metrics, &self.budget, Facts::new(&self.running.get()))
     }
 }
 
 impl Stats {
-    /// What there is to say now of `pipeline`.
-    pub fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
+    /// Returns the current stats of `pipeline`.
+    pub(crate) fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();

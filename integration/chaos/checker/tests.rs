@@ -1,4 +1,4 @@
-//! What is never found may be what is never looked for.
+//! Tests of the checker: a problem that is never found may be one that is never looked for.
 
 use serde_json::{Value, json};
 
@@ -79,12 +79,12 @@ fn the_checker_finds_each_kind_of_problem() {
     for found in with(&|all| all.swap(2, 3)) {
         assert!(found.starts_with("1 out of order"), "{found}");
     }
-    // Read again from the third: no first arrival is out of order.
+    // Read again from the third order on: no first arrival is out of order.
     let [at_least, exactly] =
         with(&|all| all.splice(4..4, all.clone()[2..4].to_vec()).for_each(drop));
     assert_eq!(at_least, "");
     assert!(exactly.starts_with("2 duplicates"), "{exactly}");
-    // A wrong value, header or key, a result that nobody stamped, one of what was never ordered.
+    // A wrong value, header or key, a result without a process, and one of an order that was never made.
     let wrong: [&dyn Fn(&mut Record); 5] = [
         &|one| one.payload = result(3).payload,
         &|one| drop(one.headers.pop()),
@@ -97,7 +97,7 @@ fn the_checker_finds_each_kind_of_problem() {
             assert!(found.contains("1 unprocessed"), "{found}");
         }
     }
-    // By another process, whose script ran before that of the one before.
+    // A result of another process, whose script ran before that of the result before it.
     let late = |all: &mut Vec<Record>| {
         let mut value = result(4).value();
         (value["by"], value["ran"]) = ("process-2-1".into(), json!(1999));
@@ -106,7 +106,7 @@ fn the_checker_finds_each_kind_of_problem() {
     for found in with(&late) {
         assert!(found.starts_with("1 results of a former owner"), "{found}");
     }
-    // What was there before.
+    // A result of an order from before the group.
     for found in with(&|all| all.push(record(-1, &id(-1).old()))) {
         assert!(found.starts_with("1 read although"), "{found}");
     }
@@ -144,12 +144,12 @@ fn each_order_has_its_place() {
         assert_eq!(check(kind, None, &[(kind.place(), result(0))]), "");
         assert!(check(kind, None, &[dead()]).contains("1 unprocessed"));
     }
-    // Of a topic that is deleted between 4000 and 4500: it is in there, or a dead letter, or went with it.
+    // The topic is deleted between 4000 and 4500: the result is in the topic, a dead letter, or deleted with the topic.
     let (kind, gone) = (Kind::Gone(0), Some((4000, 4500)));
     assert_eq!(check(kind, gone, &[(Place::Gone(0), result(0))]), "");
     assert_eq!(check(kind, gone, &[dead()]), "");
     assert_eq!(check(kind, gone, &[]), "");
-    // It was ordered when the topic was gone, and died when it was still there.
+    // The order was made after the topic was deleted, and failed while it still existed.
     assert!(check(kind, Some((400, 500)), &[]).starts_with("1 lost"));
     assert!(check(kind, Some((6000, 6500)), &[dead()]).contains("1 unprocessed"));
     assert!(check(kind, None, &[dead()]).contains("1 unprocessed"));

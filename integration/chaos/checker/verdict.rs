@@ -1,4 +1,4 @@
-//! What the checker says in the end.
+//! Verdict of the checker at the end.
 
 use super::{Checker, EXAMPLES, Excuses, Form, Kind, Order};
 
@@ -11,17 +11,17 @@ impl Checker {
         })
     }
 
-    pub fn orders(&self) -> u64 {
+    pub(crate) fn orders(&self) -> u64 {
         self.orders.iter().map(Vec::len).sum::<usize>() as u64
     }
 
-    /// How many of them the test's own producer wrote more than once.
-    pub fn written_again(&self) -> u64 {
+    /// Returns the number of orders that the test's own producer wrote more than once.
+    pub(crate) fn written_again(&self) -> u64 {
         self.each().filter(|(_, _, order)| order.copies > 1).count() as u64
     }
 
-    /// How many there are of each kind.
-    pub fn kinds(&self) -> Vec<(&'static str, u64)> {
+    /// Returns the number of orders of each kind.
+    pub(crate) fn kinds(&self) -> Vec<(&'static str, u64)> {
         let mut kinds: Vec<(&str, u64)> = Vec::new();
         for (_, _, order) in self.each() {
             match kinds
@@ -35,13 +35,13 @@ impl Checker {
         kinds
     }
 
-    /// Nothing came of these, and nothing excuses that.
+    /// Returns the orders without any result, unless there is an excuse.
     fn missing(&self) -> impl Iterator<Item = (usize, i64, &Order)> {
         let nothing = self.each().filter(|(_, _, order)| order.arrivals == 0);
         nothing.filter(|(_, _, order)| !self.went_with_its_topic(order))
     }
 
-    /// Its result may have been in a topic that was deleted, after that was looked at last.
+    /// Returns whether the order's result may have been in a topic that was deleted after the last look at it.
     fn went_with_its_topic(&self, order: &Order) -> bool {
         match order.kind {
             Kind::Gone(index) => self.gone[index].is_some_and(|(_, till)| order.at < till),
@@ -49,31 +49,31 @@ impl Checker {
         }
     }
 
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.missing().count() as u64
     }
 
-    pub fn unprocessed(&self) -> u64 {
+    pub(crate) fn unprocessed(&self) -> u64 {
         self.unprocessed.count
     }
 
-    pub fn disordered(&self) -> u64 {
+    pub(crate) fn disordered(&self) -> u64 {
         self.disordered.count
     }
 
-    /// When the order was made, and how many milliseconds until its first result was in the topic.
-    pub fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
+    /// Returns the time of each order, and the milliseconds until its first result was in the topic.
+    pub(crate) fn delays(&self) -> impl Iterator<Item = (i64, i64)> {
         let arrived = self.each().filter(|(_, _, order)| order.arrivals > 0);
         arrived.map(|(_, _, order)| (order.at, order.delay))
     }
 
-    /// The longest time in which nothing arrived for the first time, in seconds.
-    pub fn longest_silence(&self) -> i64 {
+    /// Returns the longest time without any first arrival, in seconds.
+    pub(crate) fn longest_silence(&self) -> i64 {
         let after = self.arrivals.keys().zip(self.arrivals.keys().skip(1));
         after.map(|(one, next)| next - one - 1).max().unwrap_or(0)
     }
 
-    /// Neighbours that are lost, as ranges.
+    /// Returns lost orders, with neighbours joined to ranges.
     fn lost_ranges(&self) -> Vec<String> {
         let mut ranges: Vec<(usize, i64, i64)> = Vec::new();
         for (stream, n, _) in self.missing() {
@@ -90,8 +90,8 @@ impl Checker {
         ranges.iter().take(20).map(shown).collect()
     }
 
-    /// All that must not be.
-    pub fn problems(&self, form: Form, excuses: &Excuses) -> Vec<String> {
+    /// Returns everything that is wrong.
+    pub(crate) fn problems(&self, form: Form, excuses: &Excuses) -> Vec<String> {
         let mut problems = Vec::new();
         if self.lost() > 0 {
             problems.push(format!("{} lost: {:#?}", self.lost(), self.lost_ranges()));

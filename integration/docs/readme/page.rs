@@ -1,4 +1,4 @@
-//! The pages, and what stands in them: fenced blocks, and the commands of those that have some.
+//! Pages, their fenced blocks, and the commands in these blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use support::root;
 
-/// README.md and the pages in docs/.
-pub fn pages() -> Vec<PathBuf> {
+/// Returns README.md and the pages in docs/.
+pub(super) fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).expect("docs/").flatten();
     let mut pages: Vec<PathBuf> = docs
         .map(|entry| entry.path())
@@ -19,17 +19,17 @@ pub fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A fenced block of a page.
-pub struct Block {
-    /// `file:line`
+/// Fenced block of a page.
+pub(super) struct Block {
+    /// Place as `file:line`.
     pub place: String,
     pub mark: String,
     pub text: String,
-    /// Only empty lines stand between it and the block before.
+    /// Whether there are only empty lines between this block and the one before.
     pub follows: bool,
 }
 
-pub fn blocks(page: &Path) -> Vec<Block> {
+pub(super) fn blocks(page: &Path) -> Vec<Block> {
     let text = fs::read_to_string(page).expect("a page");
     let mut blocks: Vec<Block> = Vec::new();
     let (mut open, mut follows) = (false, false);
@@ -56,14 +56,14 @@ pub fn blocks(page: &Path) -> Vec<Block> {
     blocks
 }
 
-/// A command and what it must come to.
-pub struct Example {
+/// Command and its expected result.
+pub(super) struct Example {
     pub text: String,
     pub stdout: Option<String>,
     pub code: i32,
 }
 
-pub fn commands(block: &Block) -> Vec<Example> {
+pub(super) fn commands(block: &Block) -> Vec<Example> {
     let mut commands: Vec<Example> = Vec::new();
     let mut open = false;
     for line in block.text.lines() {
@@ -105,7 +105,7 @@ impl Example {
     }
 }
 
-/// Whether bash needs no further line. Of a here-document without its end it says so in a warning.
+/// Returns whether bash needs no further line. For a here-document without its end, bash says so in a warning.
 fn is_complete(command: &str) -> bool {
     let parsed = Command::new("bash").args(["-n", "-c", command]).output();
     let parsed = parsed.expect("bash is a prerequisite");

@@ -1,4 +1,4 @@
-//! The commands of a page that belong together, in one shell.
+//! Commands of a page that belong together, in one shell.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,15 +9,15 @@ use support::{Answer, Shell, port, root, target};
 
 use super::page::Example;
 
-/// The port that pages show, which on this machine may be taken.
+/// Port that pages show, which may be taken on this machine.
 const PORT: &str = "4195";
 
-/// At the end, also when a command failed or hung: the jobs, then the brokers.
+/// Commands for the end, even if a command failed or hung: they end the jobs, then the brokers.
 const END: &str =
     "trap 'kill $(jobs -p) 2>/dev/null; wait; scripts/kafka.sh stop --all 2>/dev/null' EXIT\n";
 
-/// Runs the commands up to the first with another exit code than it should have; what each came to.
-pub fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
+/// Runs the commands until one has an unexpected exit code. Returns the result of each.
+pub(super) fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
     let shell = Shell::open();
     lend_kafka(&shell);
     let folder = shell.folder.path().join("session");
@@ -51,7 +51,7 @@ pub fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
     answers
 }
 
-/// Kafka's jars, which a `scripts/kafka.sh start` in the shell would fetch into its own folder.
+/// Lends Kafka's jars to the shell; otherwise a `scripts/kafka.sh start` in it would fetch them into its own folder.
 fn lend_kafka(shell: &Shell) {
     let installed = Command::new("bash")
         .arg(root().join("scripts/kafka.sh"))

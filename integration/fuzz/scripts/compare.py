@@ -1,4 +1,4 @@
-"""Runs scripts as functions and at top level, in one guest, and says where that differs.
+"""Runs scripts as functions and at top level, in one guest, and reports differences.
 
 The script of `integration/fuzz/scripts.py`; what is in generate.py stands before it. `this` is a seed, or the text of
 a script; `root` becomes [seed, did it run as a function, None or how the two differ].
@@ -32,12 +32,12 @@ def outcome(stage, message):
     stage.forget()
     if "RecursionError" in shown:
         return "RecursionError"  # at top level there is one frame more, so it comes elsewhere
-    # Addresses, also letter by letter, and in a text within a text.
+    # Addresses, also letter by letter, and in a text inside another text.
     return re.sub(r"0x[0-9a-f]+|\\*'0\\*', \\*'x\\*'(, \\*'[0-9a-f]\\*')+", "0x…", shown)
 
 
 def readable(extra):
-    """What was emitted as values: the bytes of equal ones differ by what else referred to them."""
+    """Returns emitted data as values: the bytes of equal values may differ, depending on other references to them."""
     index, kind, *rest = extra
     if kind == "outputs":
         rest = [(marshal.loads(data) if form == 0 else data, chosen) for form, data, chosen in rest[0]]
@@ -45,7 +45,7 @@ def readable(extra):
 
 
 def started(text):
-    """A stage, or why there is none. Nothing but a syntax error is alike in both, and no concern of ours."""
+    """Returns a stage, or the error. Only a syntax error is the same in both, and does not matter here."""
     try:
         return stage(text), None
     except entrypoint.CannotStart as error:
@@ -54,7 +54,7 @@ def started(text):
 
 
 def compared(text):
-    """(did it run as a function, None or how the two differ)"""
+    """Returns (did it run as a function, None or how the two differ)."""
     ours, problem = started(text)
     if ours is None:
         return False, problem

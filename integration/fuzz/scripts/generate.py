@@ -18,7 +18,7 @@ def script(seed):
 class Script:
     def __init__(self, rng):
         self.rng = rng
-        # Few names collide often; many of them bound at the start make scripts that run far.
+        # With few names, scopes collide often; if many of them are bound at the start, scripts run far.
         self.names = rng.sample(NAMES, rng.randint(3, 6)) + ["this", "root"]
         self.lines = []
         self.in_function = self.in_comprehension = self.calm = 0
@@ -43,7 +43,7 @@ class Script:
                 value = self.pick(CONSTANTS + ["str(this)", "lambda *given: 1"])
                 self.put(0, f"{name} = {self.chance(0.3, 'lambda *given: given', value) if name in FUNCTIONS else value}")
 
-    # Small help
+    # Helpers
 
     def pick(self, choices):
         return self.rng.choice(choices)
@@ -58,7 +58,7 @@ class Script:
         self.lines.append("    " * indent + line)
 
     def shown(self):
-        """An expression that marshal can carry."""
+        """Returns an expression whose value marshal can write."""
         return f"str({self.expression(2)})"
 
     # Expressions
@@ -286,7 +286,7 @@ class Script:
         if not self.calm:
             self.put(indent, f"{self.name()} = {name}()")
 
-    # What a function cannot have
+    # Parts that a function cannot have
 
     def class_(self, indent, depth):
         self.put(indent, f"class {self.name()}:")

@@ -13,9 +13,9 @@ use support::{Cluster, PATIENCE, Record, Running, nerodia, send};
 use super::stamped_pipeline;
 
 const PARTITIONS: i32 = 12;
-/// Messages a second of each partition.
+/// Messages per second of each partition.
 const RATE: u64 = 50;
-/// How long the slow message takes.
+/// Duration of the slow message.
 const SLOW: u64 = 10;
 
 /// Writes to all partitions, steadily, until it is told to stop.
@@ -44,7 +44,7 @@ fn traffic(cluster: &Cluster, topic: &str, stop: &AtomicBool, sleep_at: &AtomicB
     producer.flush(PATIENCE).expect("written");
 }
 
-/// The longest time between two results of each input partition after `from`, in milliseconds.
+/// Returns the longest time between two results of each input partition after `from`, in milliseconds.
 fn stood_still(cluster: &Cluster, output: &str, from: i64) -> BTreeMap<i64, i64> {
     let mut times: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     cluster.for_each(output, |record| {
@@ -73,7 +73,8 @@ fn now() -> i64 {
     now.expect("after 1970").as_millis() as i64
 }
 
-/// A third member joins a busy group of two while one message takes ten seconds: how long each partition stood still.
+/// Lets a third member join a busy group of two while one message takes ten seconds. Returns how long each partition
+/// stood still.
 fn join(cluster: &Cluster, protocol: &str) -> BTreeMap<i64, i64> {
     let script = "if 'sleep' in this:\n    time.sleep(this['sleep'])\nroot = this";
     let pipeline = stamped_pipeline(cluster, "join", PARTITIONS, script)
@@ -85,7 +86,7 @@ fn join(cluster: &Cluster, protocol: &str) -> BTreeMap<i64, i64> {
     let from = thread::scope(|scope| {
         let mut two: Vec<Running> = (0..2).map(|_| pipeline.start_and_join()).collect();
         scope.spawn(|| traffic(cluster, &pipeline.input, &stop, &sleep_at));
-        // Whatever the two had to share out is over.
+        // The rebalances between the first two members are over.
         thread::sleep(Duration::from_secs(10));
         let from = now();
         sleep_at.store(true, Ordering::Relaxed);

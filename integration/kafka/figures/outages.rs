@@ -1,4 +1,4 @@
-//! Outages: how long after the broker each link and `/ready` are well again, without a message.
+//! Outages: how long after the broker's return each link and `/ready` are well again, without a message.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use support::{Cluster, Pipeline, Running, nerodia, unique};
 
-/// How long the broker is away.
+/// Durations of the broker's outages, in seconds.
 const OUTAGES: [u64; 3] = [5, 60, 600];
-/// The broker closes connections that are idle for so long.
+/// Time after which the broker closes idle connections.
 const IDLE: Duration = Duration::from_secs(10);
-/// Until then all is to be well again.
+/// Time within which everything must be well again.
 const MOST: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A pipeline that runs, and where it answers.
+/// Running pipeline, and its web server.
 struct Watched {
     delivery: &'static str,
     running: Running,
@@ -32,7 +32,7 @@ impl Watched {
         Self { delivery, running }
     }
 
-    /// `/ready`, and each link by its name: whether it is well.
+    /// Returns whether `/ready`, and each link by its name, is well.
     fn look(&self) -> BTreeMap<String, bool> {
         let web = self.running.web();
         let (status, _) = web.get("/ready").expect("it listens");
@@ -49,7 +49,7 @@ impl Watched {
         well
     }
 
-    /// When each was well for good, after `since`.
+    /// Returns when each was well for good, after `since`.
     fn recovery(&self, since: Instant) -> BTreeMap<String, Duration> {
         let mut well_since = BTreeMap::new();
         loop {
@@ -61,7 +61,7 @@ impl Watched {
                     well_since.remove(name);
                 }
             }
-            // What is well and falls ill again was not well.
+            // A part that is well and becomes ill again was not well.
             let last = well_since.values().max().copied().unwrap_or_default();
             if well_since.len() == well.len() && since.elapsed() > last + Duration::from_secs(5) {
                 return well_since;
@@ -72,7 +72,7 @@ impl Watched {
     }
 }
 
-/// Starts the broker, and looks at each pipeline from the first connection that the broker takes on: that is seconds
+/// Starts the broker, and watches each pipeline from the first connection that the broker accepts: that is seconds
 /// before the broker is ready itself.
 fn comes_back(cluster: &Cluster, watched: &[Watched]) -> Vec<BTreeMap<String, Duration>> {
     thread::scope(|scope| {

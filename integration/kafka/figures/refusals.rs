@@ -1,4 +1,4 @@
-//! One record in a hundred is refused: what comes of each, and what a dead letter costs.
+//! One record in a hundred is refused: what becomes of each, and the cost of a dead letter.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::stamped_pipeline;
 
 /// Records of the measurement, one in a hundred of which is refused by the script or by a broker.
 const RECORDS: i64 = 100_000;
-/// What there is to refuse, each as often as the others.
+/// Kinds of refusals, each equally frequent.
 const SORTS: [&str; 10] = [
     "raise",
     "key error",
@@ -93,7 +93,7 @@ elif sort == "topic not allowed":
     }
 }
 
-/// Runs a pipeline over all of its input and gives the processor time that it took, in seconds.
+/// Runs a pipeline over all of its input. Returns the processor time in seconds.
 fn processed(cluster: &Cluster, pipeline: &Pipeline, records: impl Iterator<Item = Record>) -> f64 {
     let mut running = pipeline.start_and_join();
     let before = processor_seconds(&running);
@@ -104,7 +104,7 @@ fn processed(cluster: &Cluster, pipeline: &Pipeline, records: impl Iterator<Item
     took
 }
 
-/// Processor time that the process has used, in seconds.
+/// Returns the processor time of the process, in seconds.
 fn processor_seconds(running: &Running) -> f64 {
     let time = processor_time(running.pid()).expect("it runs");
     time.as_secs_f64()
@@ -149,7 +149,7 @@ fn one_in_a_hundred_is_refused() {
         sorts.entry(sort).or_insert((0, kind.to_owned())).0 += 1;
     }
 
-    // Nothing but a dead letter each, so that what one costs is not lost in what the others cost.
+    // Only dead letters, so that the cost of one is not hidden by that of the other records.
     let failing = new();
     let of_one_kind = 20_000;
     let records = (0..of_one_kind).map(|n| order(n, Some(SORTS[n as usize % 4])));

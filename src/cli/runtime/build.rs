@@ -1,4 +1,4 @@
-//! `nerodia runtime build`: a runtime with Python packages in it.
+//! `nerodia runtime build`: builds a runtime that contains Python packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::engine::scripts;
 use crate::guest::Guest;
 use crate::guest::artifact::Artifact;
 use crate::guest::error::StartError;
-use crate::guest::packages::{self, SOURCES};
+use crate::guest::packages;
 
-/// Builds the runtime for the packages of a requirements file, unless it is there.
-pub fn run(directory: &Path, requirements: &Path) -> u8 {
+/// Builds the runtime for the packages of a requirements file, unless it exists.
+pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
     let built = fs::read_to_string(requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))
         .and_then(|text| {
@@ -50,7 +50,7 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
         }
     };
     let spec = scripts::spec(&config, runtime);
-    // The first one touches the pages that all others share.
+    // The first guest loads the pages that all others share.
     let start = |_| Guest::new(0, Arc::clone(&spec)).start();
     let took = (0..5).map(start).map(|started| Ok(started?.took));
     match took.collect::<Result<Vec<Duration>, StartError>>() {
@@ -69,7 +69,7 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
     }
 }
 
-/// Has scripts/install.sh build it, in a folder that is moved into place when all is well.
+/// Lets `scripts/install.sh` build the runtime, in a folder whose files are moved into place if there was no error.
 fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()> {
     let requirements: PathBuf = requirements.canonicalize()?;
     let place = || format!("cannot write to {}", directory.display());
@@ -78,7 +78,7 @@ fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()
         .prefix(".build-")
         .tempdir_in(directory)
         .with_context(place)?;
-    for (file, text) in SOURCES {
+    for (file, text) in packages::sources() {
         let file = work.path().join(file);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).with_context(place)?;
@@ -94,7 +94,7 @@ fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()
         .status()
         .context("cannot run bash, which builds it")?;
     anyhow::ensure!(ran.success(), "{name} was not built, for the reason above");
-    // The sum last: without it there is no runtime.
+    // The checksum last: without it the runtime does not exist.
     for file in [format!("{name}.wasm"), format!("{name}.wasm.sha256sum")] {
         let built = work.path().join("runtime").join(&file);
         fs::rename(built, directory.join(file)).with_context(place)?;

@@ -1,4 +1,4 @@
-//! The report that build servers read.
+//! JUnit report, which build servers read.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::Done;
 
-/// Writes a report of `suites`, each a config's tests, to `file`.
+/// Writes a report of `suites` to `file`. Each suite has the tests of one config.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write(file: &Path, suites: &[(String, Vec<Done>)]) -> anyhow::Result<()> {
+pub(super) fn write(file: &Path, suites: &[(String, Vec<Done>)]) -> anyhow::Result<()> {
     let mut report = Report::new("nerodia test");
     for (name, done) in suites {
         let mut suite = TestSuite::new(name.as_str());

@@ -1,4 +1,4 @@
-//! Whether what became of a test's message is what was expected, and if not, the difference.
+//! Verdict whether the outcome of a test's message is the expected one, and if not, the difference.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
 use crate::message::{Message, Outcome, Outcomes, Record};
 
-/// What became of a message.
+/// Outcome of a message.
 #[derive(Debug, PartialEq)]
-pub enum Got {
+pub(super) enum Got {
     Outputs(Vec<Output>),
     Dropped,
     Failed {
@@ -24,9 +24,9 @@ pub enum Got {
     },
 }
 
-/// A result, with what it has of its own or of its message.
+/// Result, with its own attributes and those of its message.
 #[derive(Debug, PartialEq)]
-pub struct Output {
+pub(super) struct Output {
     value: Value,
     key: Option<String>,
     topic: Option<String>,
@@ -34,7 +34,7 @@ pub struct Output {
 }
 
 impl Got {
-    pub fn new(executed: &Executed, message: &Message) -> Self {
+    pub(super) fn new(executed: &Executed, message: &Message) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record| Output::new(outcomes, record, message);
         match (outcomes.items.first(), stop) {
@@ -55,7 +55,7 @@ impl Got {
                 at: None,
                 traceback: String::new(),
             },
-            // A slice of one message is done, or its guest is.
+            // Never: a slice of one message has an outcome unless its guest died.
             (None, Stop::Complete | Stop::Yielded) => Self::Dropped,
         }
     }
@@ -82,7 +82,7 @@ impl Output {
             headers: headers
                 .into_iter()
                 .flatten()
-                // As the output does it.
+                // As the output does.
                 .filter(|(name, _)| !is_of_error(name))
                 .map(|(name, value)| (name.clone(), value.as_ref().map(text).unwrap_or_default()))
                 .collect(),
@@ -90,11 +90,11 @@ impl Output {
     }
 }
 
-/// Whether `got` is what was `expected`.
+/// Checks whether `got` is what was `expected`.
 ///
 /// # Errors
 /// The difference, for people.
-pub fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
+pub(super) fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
     let right = match (expected, got) {
         (Expected::Dropped, Got::Dropped) => true,
         (Expected::Error(expected), Got::Failed { kind, message, .. }) => {
@@ -119,7 +119,7 @@ pub fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
     Err(diff.unified_diff().header("expected", "got").to_string())
 }
 
-/// Both as text; of what was got only what was asked for.
+/// Returns both as text; of the actual outputs only the fields that were expected.
 fn shown(expected: &[ExpectedOutput], got: &[Output]) -> (String, String) {
     let asked = ExpectedOutput {
         value: Some(Value::Null),
@@ -179,7 +179,7 @@ fn got_value(got: &Output, asked: &ExpectedOutput) -> Value {
     ])
 }
 
-/// With the fields of objects in one order: it has no meaning, and would only be noise in a difference.
+/// Sorts the fields of objects: their order has no meaning, and would only disturb a difference.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {

@@ -1,23 +1,15 @@
-//! Numbers for people. What is not known is a dash, whatever its unit; the web page writes them the same way.
+//! Numbers for people. An unknown value is a dash, whatever its unit; the web page writes them the same way.
 
-/// What is not known.
-pub const NOTHING: &str = "–";
+/// Sign for an unknown value.
+pub(super) const NOTHING: &str = "–";
 
-/// `1,234,567`
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// Formats a number: `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    indicatif::HumanCount(number).to_string()
 }
 
-/// `12,345/s`, `0.4/s`
-pub fn rate(a_second: Option<f64>) -> String {
+/// Formats a rate: `12,345/s`, `0.4/s`.
+pub(super) fn rate(a_second: Option<f64>) -> String {
     let Some(a_second) = a_second else {
         return NOTHING.to_owned();
     };
@@ -28,8 +20,8 @@ pub fn rate(a_second: Option<f64>) -> String {
     }
 }
 
-/// `1.5 MiB`
-pub fn bytes(number: f64) -> String {
+/// Formats a size: `1.5 MiB`.
+pub(super) fn bytes(number: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut number = number;
     let mut unit = 0;
@@ -41,8 +33,8 @@ pub fn bytes(number: f64) -> String {
     format!("{number:.digits$} {}", UNITS[unit])
 }
 
-/// `850 µs`, `1.25 ms`, `3.4 s`
-pub fn seconds(number: Option<f64>) -> String {
+/// Formats a duration: `850 µs`, `1.25 ms`, `3.4 s`.
+pub(super) fn seconds(number: Option<f64>) -> String {
     match number {
         None => NOTHING.to_owned(),
         Some(0.0) => "0 s".to_owned(),
@@ -57,7 +49,7 @@ fn in_unit(number: f64, unit: &str) -> String {
     format!("{number:.*} {unit}", precision(number))
 }
 
-/// Three digits, more or less.
+/// Returns the number of decimals for about three digits.
 fn precision(number: f64) -> usize {
     match number {
         number if number < 10.0 => 2,
@@ -66,8 +58,8 @@ fn precision(number: f64) -> usize {
     }
 }
 
-/// `3 d 4 h`, `2 min 5 s`
-pub fn long(seconds: f64) -> String {
+/// Formats a long duration: `3 d 4 h`, `2 min 5 s`.
+pub(super) fn long(seconds: f64) -> String {
     const SIZES: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let whole = seconds.max(0.0) as u64;
     let first = SIZES.iter().position(|&(size, _)| whole >= size);
@@ -85,8 +77,8 @@ pub fn long(seconds: f64) -> String {
     }
 }
 
-/// `Timeout 3, Exit 1`: what happened most comes first. `none` if nothing did.
-pub fn by_name<'a>(totals: impl IntoIterator<Item = (&'a String, &'a u64)>) -> String {
+/// Formats totals, the largest first: `Timeout 3, Exit 1`; `none` if there are none.
+pub(super) fn by_name<'a>(totals: impl IntoIterator<Item = (&'a String, &'a u64)>) -> String {
     let mut totals: Vec<(&String, &u64)> = totals.into_iter().filter(|one| *one.1 > 0).collect();
     totals.sort_by_key(|&(name, &total)| (std::cmp::Reverse(total), name));
     if totals.is_empty() {

@@ -1,74 +1,76 @@
-//! What is made of one answer after the other: rates, and how they were in the last minutes. Nothing here draws.
+//! History of the answers: rates, and their values in the last minutes. Nothing here draws.
 
 use std::collections::VecDeque;
 
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
-/// The states of guests, as the engine calls them and in the order in which they are shown.
-pub const STATES: [&str; 4] = ["busy", "idle", "starting", "retiring"];
+/// States of guests, as the engine calls them and in the order in which they are shown.
+pub(super) const STATES: [&str; 4] = ["busy", "idle", "starting", "retiring"];
 
-/// Rates and quantiles are over so long, as on the web page: a second alone flickers, for results arrive in batches.
+/// Period for rates and quantiles, as on the web page: a single second flickers, because results arrive in batches.
 const WINDOW_SECONDS: f64 = 5.0;
-/// So many points are kept: ten minutes, at one a second.
+/// Number of points that are kept: ten minutes, at one per second.
 const POINTS: usize = 600;
 
-/// All that is known of a pipeline.
+/// Everything that is known about a pipeline.
 #[derive(Debug, Default)]
-pub struct History {
-    /// The answers of the window, the newest last; all of one process.
+pub(super) struct History {
+    /// Answers of the period, the newest last; all of one process.
     window: VecDeque<Stats>,
-    /// One for each time it was asked, the newest last; `None` where nothing is known.
+    /// Points, one for each request, the newest last; `None` where nothing is known.
     points: VecDeque<Option<Point>>,
-    /// How often it was asked.
+    /// Number of requests.
     asked: u64,
-    /// How often another process answered than before.
+    /// Number of times that another process answered than before.
     restarts: u32,
 }
 
-/// What is drawn over time.
+/// Values that are drawn over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// Messages taken in, a second.
+pub(super) struct Point {
+    /// Messages read per second.
     pub received: f64,
-    /// Results, a second.
+    /// Results per second.
     pub records: f64,
-    /// From reading to delivery, in seconds; what 99 of 100 messages do not exceed, or 0 if there were none.
+    /// Time from reading a message until it was finished, in seconds: the value that 99 of 100 messages do not exceed,
+    /// or 0 if there were none.
     pub p99: f64,
-    /// Guests in each of [`STATES`].
+    /// Number of guests in each of [`STATES`].
     pub guests: [usize; STATES.len()],
 }
 
-/// How things change: from two answers of one process.
+/// Rates, from two answers of one process.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rates {
-    /// Messages taken in, a second.
+pub(super) struct Rates {
+    /// Messages read per second.
     pub received: f64,
-    /// Bytes of theirs.
+    /// Bytes of the payloads of these messages per second.
     pub received_bytes: f64,
-    /// Results, a second.
+    /// Results per second.
     pub records: f64,
-    /// Bytes given to outputs, dead letters included.
+    /// Bytes given to outputs per second, including dead letters.
     pub bytes: f64,
-    /// Messages that failed, a second.
+    /// Messages that failed per second.
     pub failed: f64,
-    /// Waiting for a guest.
+    /// Time in the queue for a guest.
     pub queue: Distribution,
-    /// In the guest.
+    /// Time in the guest.
     pub guest: Distribution,
-    /// From when a message was read to when all was delivered.
+    /// Time from reading a message until it was finished.
     pub whole: Distribution,
-    /// Processor seconds of the process, a second.
+    /// Processor seconds of the process per second.
     pub cores: f64,
-    /// Processor seconds of guests a message; `None` if none came through.
+    /// Processor seconds of guests per message; `None` if no message was finished.
     pub guest_cpu: Option<f64>,
-    /// The same for the whole process.
+    /// Processor seconds of the whole process per message; `None` if no message was finished.
     pub all_cpu: Option<f64>,
 }
 
 impl Rates {
-    /// From `before` to `now`; `None` if these are answers of two processes, or no time is between them.
-    pub fn between(before: &Stats, now: &Stats) -> Option<Self> {
+    /// Returns the rates from `before` to `now`; `None` if these are answers of two processes, or no time is between
+    /// them.
+    pub(super) fn between(before: &Stats, now: &Stats) -> Option<Self> {
         let time = now.uptime_seconds - before.uptime_seconds;
         if restarted(before, now) || time <= 0.0 {
             return None;
@@ -96,13 +98,13 @@ impl Rates {
     }
 }
 
-/// Messages that failed, dropped or not.
-pub fn failed(stats: &Stats) -> u64 {
+/// Returns the number of messages that failed, dropped or not.
+pub(super) fn failed(stats: &Stats) -> u64 {
     stats.messages.failed + stats.messages.failed_and_dropped
 }
 
-/// Whether `now` is another process than `before`: its totals begin again. So they do, for who compares, when its
-/// clock was set back.
+/// Returns whether `now` comes from another process than `before`, whose totals begin again. A clock that was set back
+/// looks the same.
 fn restarted(before: &Stats, now: &Stats) -> bool {
     now.started_at_ms != before.started_at_ms
         || now.uptime_seconds < before.uptime_seconds
@@ -110,15 +112,15 @@ fn restarted(before: &Stats, now: &Stats) -> bool {
 }
 
 impl History {
-    /// An answer came.
-    pub fn record(&mut self, now: Stats) {
+    /// Adds an answer.
+    pub(super) fn record(&mut self, now: Stats) {
         self.asked += 1;
         if let Some(before) = self.window.back() {
             if restarted(before, &now) {
                 self.restarts += 1;
                 self.window.clear();
             } else if now.uptime_seconds == before.uptime_seconds {
-                // The same moment again tells nothing new.
+                // Another answer about the same moment contains nothing new.
                 self.asked -= 1;
                 return;
             }
@@ -135,7 +137,7 @@ impl History {
         }));
         let end = now.uptime_seconds;
         self.window.push_back(now);
-        // One that is older than the window stays, to begin it.
+        // One answer that is older than the period stays, as its beginning.
         while self
             .window
             .get(1)
@@ -145,8 +147,8 @@ impl History {
         }
     }
 
-    /// No answer came.
-    pub fn miss(&mut self) {
+    /// Notes that no answer came.
+    pub(super) fn miss(&mut self) {
         self.asked += 1;
         self.push(None);
     }
@@ -158,36 +160,36 @@ impl History {
         self.points.push_back(point);
     }
 
-    /// How often it was asked, of what is kept.
-    pub fn length(&self) -> usize {
+    /// Returns the number of requests whose points are kept.
+    pub(super) fn length(&self) -> usize {
         self.points.len()
     }
 
-    /// The last answer.
-    pub fn last(&self) -> Option<&Stats> {
+    /// Returns the last answer.
+    pub(super) fn last(&self) -> Option<&Stats> {
         self.window.back()
     }
 
-    /// How things change now; `None` until there are two answers of one process.
-    pub fn rates(&self) -> Option<Rates> {
+    /// Returns the current rates; `None` until there are two answers of one process.
+    pub(super) fn rates(&self) -> Option<Rates> {
         Rates::between(self.window.front()?, self.window.back()?)
     }
 
-    /// How often another process answered than before.
-    pub fn restarts(&self) -> u32 {
+    /// Returns the number of times that another process answered than before.
+    pub(super) fn restarts(&self) -> u32 {
         self.restarts
     }
 
-    /// `columns` values for the last `span` points, the newest at the end, each the mean of as many points as a
-    /// column stands for; and that number.
-    pub fn columns(
+    /// Returns `columns` values for the last `span` points, the newest at the end, and the number of points in a
+    /// column. Each value is the mean of its points.
+    pub(super) fn columns(
         &self,
         columns: usize,
         span: usize,
         value: impl Fn(&Point) -> f64,
     ) -> (Vec<Option<f64>>, usize) {
         let size = span.div_ceil(columns.max(1)).max(1);
-        // Columns begin at multiples of their size. So a point stays in its column, and nothing flickers.
+        // Columns begin at multiples of their size, so a point stays in its column, and nothing flickers.
         let newest = self.asked.div_ceil(size as u64);
         let begin = self.asked - self.points.len() as u64;
         let mut values = vec![None; columns];

@@ -1,4 +1,4 @@
-//! The thread that asks for the stats, so that a slow answer never keeps keys waiting.
+//! Thread that requests the stats, so that a slow answer never delays keys.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crate::cli::remote::{Remote, RemoteError};
 use crate::telemetry::stats::Stats;
 
-/// An answer, or why there is none.
-pub type Answer = Result<Box<Stats>, RemoteError>;
+/// Answer, or the reason why there is none.
+pub(super) type Answer = Result<Box<Stats>, RemoteError>;
 
-/// Asks every `interval` until nobody listens any more.
+/// Requests the stats every `interval` until the receiver is gone.
 ///
 /// # Errors
-/// If there can be no thread.
-pub fn start(remote: Remote, interval: Duration) -> std::io::Result<Receiver<Answer>> {
+/// If the system cannot start a thread.
+pub(super) fn start(remote: Remote, interval: Duration) -> std::io::Result<Receiver<Answer>> {
     let (sender, receiver) = sync_channel(1);
     thread::Builder::new()
         .name("ask".to_owned())

@@ -1,12 +1,12 @@
-//! A pipeline's stats for tests: fixed, with something of everything.
+//! Stats of a pipeline for tests: fixed, with some of everything.
 
 use serde_json::json;
 
 use crate::telemetry::histogram::{Histogram, SECONDS};
 use crate::telemetry::stats::Stats;
 
-/// After a bit more than three minutes.
-pub fn stats() -> Stats {
+/// Returns the stats after a bit more than three minutes.
+pub(super) fn stats() -> Stats {
     let spread = |value: f64| {
         let histogram = Histogram::new(SECONDS);
         histogram.observe(value, 90_000);
@@ -65,8 +65,8 @@ pub fn stats() -> Stats {
     serde_json::from_value(value).expect("these are stats")
 }
 
-/// A second later, with messages that came through.
-pub fn later() -> Stats {
+/// Returns the stats a second later, with more messages finished.
+pub(super) fn later() -> Stats {
     let mut stats = stats();
     stats.uptime_seconds += 1.0;
     stats.messages.received += 12_345;

@@ -1,4 +1,4 @@
-//! What is on the screen and what keys do to it. Nothing here draws.
+//! State of the screen, and the effect of keys on it. Nothing here draws.
 
 use std::time::Duration;
 
@@ -8,75 +8,75 @@ use super::history::{History, Rates};
 use super::poll::Answer;
 use crate::telemetry::stats::{RecentFailure, Stats};
 
-/// So many lines are a page.
+/// Number of lines in a page.
 const PAGE: usize = 10;
 
-/// What is on the screen.
+/// State of the screen.
 #[derive(Debug)]
-pub struct Screen {
-    /// Who is asked.
+pub(super) struct Screen {
+    /// URL of the pipeline.
     pub url: String,
-    /// How often.
+    /// Interval of the requests.
     pub interval: Duration,
-    /// What was answered.
+    /// Answers of the pipeline.
     pub history: History,
-    /// Whether there was an answer the last time.
+    /// State of the last request.
     pub link: Link,
-    /// Answers are left aside, so that what is there can be read.
+    /// Whether answers are ignored, so that the screen can be read.
     pub paused: bool,
-    /// The list that keys move.
+    /// List that keys move.
     pub focus: Focus,
-    /// What lies over it.
+    /// Overlay over the rest of the screen.
     pub over: Over,
-    /// The first partition that is shown.
+    /// Index of the first partition that is shown.
     pub first_partition: usize,
-    /// When it happened and to which message: a failure keeps its mark when newer ones push it down.
+    /// Time and message of the selected failure, so that it stays selected when newer failures move it down.
     selected: Option<(u64, String)>,
 }
 
-/// Whether there was an answer the last time.
+/// State of the last request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Link {
-    /// It was not asked yet.
+pub(super) enum Link {
+    /// No request was made yet.
     Asking,
-    /// There was.
+    /// The pipeline answered.
     Up,
-    /// There was none: why, and what to do.
+    /// There was no answer: the reason, and what to do.
     Down(String, &'static str),
 }
 
-/// A list.
+/// List on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
-    /// The last failures.
+pub(super) enum Focus {
+    /// List of the last failures.
     Failures,
-    /// Kafka's partitions.
+    /// List of Kafka's partitions.
     Partitions,
 }
 
-/// What lies over the rest.
+/// Overlay over the rest of the screen.
 #[derive(Debug)]
-pub enum Over {
-    /// Nothing.
+pub(super) enum Over {
+    /// No overlay.
     Nothing,
-    /// The keys.
+    /// Help about the keys.
     Help,
-    /// A failure, from this line on. It stays, though it is no longer among the last.
+    /// A failure, from this line on. It stays even if it is no longer one of the last failures.
     Failure(Box<RecentFailure>, usize),
 }
 
-/// What comes after a key.
+/// Effect of a key on the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// Going on.
+pub(super) enum After {
+    /// The program continues.
     Stay,
-    /// The end.
+    /// The program ends.
     Leave,
 }
 
 impl Screen {
-    /// Before the first answer.
-    pub fn new(url: String, interval: Duration) -> Self {
+    /// Creates the screen before the first answer.
+    pub(super) fn new(url: String, interval: Duration) -> Self {
         Self {
             url,
             interval,
@@ -90,8 +90,8 @@ impl Screen {
         }
     }
 
-    /// An answer came, or none.
-    pub fn answer(&mut self, answer: Answer) {
+    /// Takes in an answer, or the reason why there is none.
+    pub(super) fn answer(&mut self, answer: Answer) {
         if self.paused {
             return;
         }
@@ -110,16 +110,16 @@ impl Screen {
         }
     }
 
-    /// How things change now; nothing while there is no answer, for the last known rates are no more than that.
-    pub fn rates(&self) -> Option<Rates> {
+    /// Returns the current rates; `None` without an answer, because the last known rates are then outdated.
+    pub(super) fn rates(&self) -> Option<Rates> {
         match self.link {
             Link::Up => self.history.rates(),
             Link::Asking | Link::Down(..) => None,
         }
     }
 
-    /// A key was pressed.
-    pub fn key(&mut self, key: KeyEvent) -> After {
+    /// Handles a key.
+    pub(super) fn key(&mut self, key: KeyEvent) -> After {
         if key.kind == KeyEventKind::Release {
             return After::Stay;
         }
@@ -165,7 +165,7 @@ impl Screen {
             Focus::Failures => {
                 let last = self.failures().len().saturating_sub(1);
                 let to = match (self.selected_failure(), code) {
-                    // The first step down is onto the newest.
+                    // The first step down selects the newest failure.
                     (None, KeyCode::Down | KeyCode::Char('j')) => Some(0),
                     (at, code) => moved(code, at.unwrap_or(0), last),
                 };
@@ -176,15 +176,15 @@ impl Screen {
         }
     }
 
-    /// The place of the failure that is selected.
-    pub fn selected_failure(&self) -> Option<usize> {
+    /// Returns the index of the selected failure.
+    pub(super) fn selected_failure(&self) -> Option<usize> {
         let (at_ms, message) = self.selected.as_ref()?;
         let is_it = |one: &RecentFailure| one.at_ms == *at_ms && one.message == *message;
         self.failures().iter().position(is_it)
     }
 
-    /// The last failures, the newest first.
-    pub fn failures(&self) -> &[RecentFailure] {
+    /// Returns the last failures, the newest first.
+    pub(super) fn failures(&self) -> &[RecentFailure] {
         self.history
             .last()
             .map_or(&[], |stats| &stats.recent_failures)
@@ -195,12 +195,12 @@ impl Screen {
     }
 }
 
-/// Whether there is anything to tell of Kafka.
-pub fn uses_kafka(stats: &Stats) -> bool {
+/// Returns whether there is anything to show about Kafka.
+pub(super) fn uses_kafka(stats: &Stats) -> bool {
     !stats.kafka.partitions.is_empty() || !stats.kafka.links.is_empty()
 }
 
-/// Where a key leads from `at`; `None` if it is no key to move with.
+/// Returns the position to which a key leads from `at`; `None` if the key does not move.
 fn moved(code: KeyCode, at: usize, last: usize) -> Option<usize> {
     let to = match code {
         KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),

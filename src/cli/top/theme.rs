@@ -1,23 +1,23 @@
-//! Colours, and their absence: what they say is always said in words too.
+//! Colours. Their meaning is always expressed in words too, so that they can be absent.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// How things look.
+/// Colours of the screen.
 #[derive(Debug, Clone, Copy)]
-pub struct Theme {
+pub(super) struct Theme {
     colour: bool,
 }
 
 impl Theme {
-    /// As the environment asks: no colour with `NO_COLOR`.
-    pub fn of_environment() -> Self {
+    /// Returns the theme for the environment: without colours if `NO_COLOR` is set.
+    pub(super) fn of_environment() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { colour: !refused }
     }
 
-    /// Without colour.
+    /// Returns the theme without colours.
     #[cfg(test)]
-    pub fn plain() -> Self {
+    pub(super) fn plain() -> Self {
         Self { colour: false }
     }
 
@@ -29,63 +29,63 @@ impl Theme {
         }
     }
 
-    /// What is well.
-    pub fn good(self) -> Style {
+    /// Style of what is in order.
+    pub(super) fn good(self) -> Style {
         self.ink(Color::Green).add_modifier(Modifier::BOLD)
     }
 
-    /// What is not well.
-    pub fn bad(self) -> Style {
+    /// Style of what is not in order.
+    pub(super) fn bad(self) -> Style {
         self.ink(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What should be noticed.
-    pub fn notable(self) -> Style {
+    /// Style of what should be noticed.
+    pub(super) fn notable(self) -> Style {
         self.ink(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    /// What comes in.
-    pub fn input(self) -> Style {
+    /// Style of inputs.
+    pub(super) fn input(self) -> Style {
         self.ink(Color::Cyan)
     }
 
-    /// What goes out.
-    pub fn output(self) -> Style {
+    /// Style of outputs.
+    pub(super) fn output(self) -> Style {
         self.ink(Color::Green)
     }
 
-    /// How long things take.
-    pub fn time(self) -> Style {
+    /// Style of durations.
+    pub(super) fn time(self) -> Style {
         self.ink(Color::Magenta)
     }
 
-    /// A guest's state, by its place in `STATES`.
-    pub fn state(self, state: usize) -> Style {
+    /// Returns the style of a guest's state, by its index in `STATES`.
+    pub(super) fn state(self, state: usize) -> Style {
         let colours = [Color::Green, Color::Blue, Color::Yellow, Color::Magenta];
         self.ink(colours.get(state).copied().unwrap_or(Color::Reset))
     }
 
-    /// Headings, also on a rule, which is dim.
-    pub fn title(self) -> Style {
+    /// Style of headings, also on a rule, which is dim.
+    pub(super) fn title(self) -> Style {
         Style::new()
             .add_modifier(Modifier::BOLD)
             .remove_modifier(Modifier::DIM)
     }
 
-    /// A heading whose list the keys move.
-    pub fn focused(self) -> Style {
+    /// Style of the heading of the list that keys move.
+    pub(super) fn focused(self) -> Style {
         self.ink(Color::Cyan)
             .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
             .remove_modifier(Modifier::DIM)
     }
 
-    /// Names of numbers, rules.
-    pub fn dim(self) -> Style {
+    /// Style of the names of numbers, and of rules.
+    pub(super) fn dim(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// What the keys are at.
-    pub fn selected(self) -> Style {
+    /// Style of the selected line.
+    pub(super) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 }

@@ -1,4 +1,4 @@
-//! One message before and after, for people and for machines.
+//! One message before and after processing, for people and for machines.
 
 use std::fmt::Write as _;
 
@@ -11,25 +11,25 @@ use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
 use crate::message::{Failure, Headers, Lane, Message, Outcome, Outcomes, Record};
 
-/// Characters of a payload that people are shown.
+/// Most characters of a payload that people are shown.
 const PREVIEW: usize = 2000;
 
-/// How it is shown.
+/// Style of the text.
 #[derive(Debug, Clone, Copy)]
-pub enum Style {
-    /// For people.
+pub(super) enum Style {
+    /// Text for people.
     Text {
-        /// On a terminal.
+        /// Whether the text has colours, for a terminal.
         colour: bool,
     },
-    /// For machines: an object on one line.
+    /// Text for machines: an object on one line.
     Json,
 }
 
-/// One message before and after.
+/// One message before and after processing.
 #[derive(Debug, Serialize)]
-pub struct Shown {
-    /// Where it is from, for people.
+pub(super) struct Shown {
+    /// Place of the message, for people.
     place: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     topic: Option<String>,
@@ -40,7 +40,7 @@ pub struct Shown {
     after: After,
 }
 
-/// What became of it.
+/// Outcome of the message.
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum After {
@@ -49,7 +49,7 @@ enum After {
     Failed { error: Failure },
 }
 
-/// A payload and its attributes, as far as they are there; bytes that are no text stand in base64.
+/// Payload and attributes, as far as they exist; bytes that are not text are in base64.
 #[derive(Debug, Serialize)]
 struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ struct Payload {
 }
 
 impl Payload {
-    /// Without payload for a tombstone.
+    /// Creates the description of a payload, which is `None` for a tombstone.
     fn new(
         payload: Option<&[u8]>,
         key: Option<&Bytes>,
@@ -100,7 +100,7 @@ impl Payload {
         )
     }
 
-    /// With what the script chose, and what is the input message's still.
+    /// Describes a record: attributes that the script chose, and the others from the input message.
     fn of_record(outcomes: &Outcomes, record: &Record, message: &Message) -> Self {
         let attributes = message.attributes.as_deref();
         let own = record.overrides.as_deref();
@@ -117,15 +117,15 @@ impl Payload {
             own.and_then(|own| own.topic.clone()).flatten(),
             headers,
         );
-        // As the output does it.
+        // As the output does.
         shown.headers.retain(|(name, _)| !is_of_error(name));
         shown
     }
 }
 
 impl Shown {
-    /// What became of `message` of `lane`.
-    pub fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
+    /// Describes the outcome of `message` of `lane`.
+    pub(super) fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record: &Record| Payload::of_record(outcomes, record, message);
         let after = match (outcomes.items.first(), stop) {
@@ -141,7 +141,7 @@ impl Shown {
             (None, Stop::Died { death, .. }) => After::Failed {
                 error: Failure::new(death.name(), death.to_string()),
             },
-            // A slice of one message is done, or its guest is.
+            // Without an outcome never: a slice of one message has one unless its guest died.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
         let place = message.place(lane);
@@ -155,18 +155,18 @@ impl Shown {
         }
     }
 
-    /// Whether there is no result, as the script wanted.
-    pub fn is_dropped(&self) -> bool {
+    /// Returns whether the script dropped the message.
+    pub(super) fn is_dropped(&self) -> bool {
         matches!(self.after, After::Dropped)
     }
 
-    /// Whether it failed.
-    pub fn is_failed(&self) -> bool {
+    /// Returns whether the message failed.
+    pub(super) fn is_failed(&self) -> bool {
         matches!(self.after, After::Failed { .. })
     }
 
-    /// As text; without the last newline.
-    pub fn text(&self, style: Style) -> String {
+    /// Returns the text without the last newline.
+    pub(super) fn text(&self, style: Style) -> String {
         match style {
             Style::Json => serde_json::to_string(self).unwrap_or_default(),
             Style::Text { colour } => self.for_people(Ink(colour)),
@@ -176,7 +176,7 @@ impl Shown {
     fn for_people(&self, ink: Ink) -> String {
         let mut text = ink.dim(&self.place);
         let mut line = |name: &str, rest: String| {
-            // A String takes all that is written to it.
+            // Writing to a String cannot fail.
             let _ = write!(text, "\n  {name} {rest}");
         };
         line(&ink.dim("in "), described(&self.input, ink));
@@ -239,7 +239,7 @@ fn described(payload: &Payload, ink: Ink) -> String {
     text
 }
 
-/// With characters that steer a terminal written out: who looks at a message does not want to obey it.
+/// Returns text in which characters that control a terminal are written out, so that a message cannot control it.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -265,7 +265,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Colour, on terminals.
+/// Colours, on terminals.
 #[derive(Debug, Clone, Copy)]
 struct Ink(bool);
 

@@ -1,4 +1,4 @@
-//! A guest may send anything: nothing panics, hangs or grows without bound.
+//! Tests with arbitrary bytes from a guest: nothing panics, hangs or grows without bound.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::fuzzing::read_all;
 
-/// Frames by CPython's marshal, version 4.
+/// Frames written by CPython's marshal, version 4.
 const SEEDS: [&[u8]; 4] = [
     // [("ok", {"id": 1, "n": 2**70, "f": 1.5, "t": "é"}), the same, ("ok", b"x", None)]
     b"[\x03\0\0\0\xa9\x02\xda\x02ok\xfb\xda\x02id\xe9\x01\0\0\0\xda\x01n\xec\x05\0\0\0\0\0\0\0\0\0\0\0\0\x04\xda\x01f\xe7\0\0\0\0\0\0\xf8?\xda\x01t\xf5\x02\0\0\0\xc3\xa90r\0\0\0\0)\x03r\x01\0\0\0\xf3\x01\0\0\0xN",
@@ -33,7 +33,7 @@ proptest! {
         read_all(&frame, 500);
     }
 
-    /// Bytes that mostly mean something.
+    /// Random bytes that are mostly valid codes.
     #[test]
     fn random_codes(
         codes in prop::collection::vec(prop::sample::select(b"0NTFS.iilgyszZaAut)([[{{<>:cr\x80\xdb\xfb\xa9\xda\xe9\0\0\0\0\0\0\x01\x02\x03".to_vec()), 0..120),
@@ -60,14 +60,14 @@ proptest! {
         read_all(&frame, 2000);
     }
 
-    /// The parser's own corners: it must answer, whatever the number looks like.
+    /// Corner cases of the parser: it must return, whatever the number looks like.
     #[test]
     fn random_payloads(payload in "[-+0-9.eE\\[\\],:{}\" \\\\ud8]{0,40}") {
         encode(&payload);
     }
 }
 
-/// The frame with `last` behind `depth` lists, each of ten references to the one before.
+/// Returns a frame with `last` after `depth` lists, each of ten references to the one before.
 fn laughs(depth: u32, innermost: &[u8], last: &[u8]) -> Vec<u8> {
     let mut frame = b"[".to_vec();
     frame.extend_from_slice(&(depth + 2).to_le_bytes());
@@ -86,7 +86,7 @@ fn laughs(depth: u32, innermost: &[u8], last: &[u8]) -> Vec<u8> {
 #[test]
 fn a_billion_laughs_cost_no_more_than_the_output_may() {
     let begun = Instant::now();
-    // Values that would grow, values that would grow but fail at their very end, and a reader that
+    // Values that would grow, values that would grow but fail at their very end, and a reader that skips all of them.
     // passes over all of them.
     for innermost in [
         &b"\xdb\0\0\0\0"[..],
@@ -110,7 +110,7 @@ fn a_billion_laughs_cost_no_more_than_the_output_may() {
         assert_eq!(reader.str().unwrap(), "ok");
         reader.finish().unwrap();
     }
-    // Written out, it would take years; a machine that is busy takes seconds.
+    // Written in full, it would take years; a busy machine takes seconds.
     assert!(begun.elapsed() < Duration::from_secs(120));
 }
 

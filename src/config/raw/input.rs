@@ -1,103 +1,93 @@
 //! `input`.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{DurationText, KafkaInput, Size};
+use super::Kafka;
+use crate::config::model::KafkaInputConfig;
+use crate::config::section::section;
+use crate::config::texts::{Size, Span};
 
-/// Where messages come from: one of the fields below.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Input {
-    /// A name of yours for it. Accepted, without effect.
-    pub label: Option<String>,
-    /// Standard input, a message a line.
-    pub stdin: Option<Stdin>,
-    /// Kafka topics, read as a member of a consumer group.
-    pub kafka: Option<KafkaInput>,
-    /// Messages made by a script, or copies of one value: for trying out and for load tests.
-    pub generate: Option<Generate>,
-}
+section! {
+    /// Where messages come from: one of the fields below.
+    #[schemars(extend("x-component" = "input"))]
+    pub(in crate::config) struct Input {
+        /// A name of yours for it. Accepted, without effect.
+        #[schemars(extend("x-ignored" = "quietly"))]
+        label: Option<String>,
+        /// Standard input, a message a line.
+        stdin: Option<Stdin>,
+        /// Kafka topics, read as a member of a consumer group.
+        kafka: Option<Kafka<KafkaInputConfig>>,
+        /// Messages made by a script, or copies of one value: for trying out and for load tests.
+        generate: Option<Generate>,
+    }
 
-/// Standard input.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Stdin {
-    /// The longest line, in bytes; a longer one becomes a dead letter, and the next line is read.
-    /// Without it: `8MiB`, or `pipeline.max_in_flight` where that is less.
-    #[schemars(example = &"1MiB")]
-    pub max_line: Option<Size>,
-    /// How the stream is cut into messages.
-    pub scanner: Option<Scanner>,
-    /// Bento's older word for `scanner`: `lines`, or `delim:X` for lines that end in X.
-    #[schemars(example = &"lines", example = &"delim:;")]
-    pub codec: Option<String>,
-    /// Bento's switch for reading failed messages again. Accepted, without effect: what failed is
-    /// always run again or becomes a dead letter.
-    pub auto_replay_nacks: Option<bool>,
-}
+    /// Standard input.
+    pub(in crate::config) struct Stdin {
+        /// The longest line, in bytes; a longer one becomes a dead letter, and the next line is read.
+        /// Without it: `8MiB`, or `pipeline.max_in_flight` where that is less.
+        #[serde(with = "Size")]
+        #[schemars(example = &"1MiB")]
+        max_line: Option<u64>,
+        /// How the stream is cut into messages.
+        scanner: Option<Scanner>,
+        /// Bento's older word for `scanner`: `lines`, or `delim:X` for lines that end in X.
+        #[schemars(example = &"lines", example = &"delim:;")]
+        codec: Option<String>,
+    }
+    + Replay {
+        /// Bento's switch for reading failed messages again. Accepted, without effect: what failed is
+        /// always run again or becomes a dead letter.
+        auto_replay_nacks: bool,
+    }
 
-/// How a stream is cut into messages.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Scanner {
+    /// How a stream is cut into messages.
+    #[schemars(extend("x-component" = "scanner"))]
+    pub(in crate::config) struct Scanner {
+        /// A message a line.
+        lines: Option<Lines>,
+    }
+
     /// A message a line.
-    pub lines: Option<Lines>,
-}
+    pub(in crate::config) struct Lines {
+        /// What ends a line in place of a newline (`\n` or `\r\n`).
+        #[schemars(example = &";")]
+        custom_delimiter: Option<String>,
+        /// Bento's word for `max_line`.
+        #[serde(with = "Size")]
+        max_buffer_size: Option<u64>,
+        /// Leave out empty lines. Otherwise an empty line is a message whose `this` is `None`.
+        omit_empty: bool,
+    }
 
-/// A message a line.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Lines {
-    /// What ends a line in place of a newline (`\n` or `\r\n`).
-    #[schemars(example = &";")]
-    pub custom_delimiter: Option<String>,
-    /// Bento's word for `max_line`.
-    pub max_buffer_size: Option<Size>,
-    /// Leave out empty lines. Otherwise an empty line is a message whose `this` is `None`.
-    pub omit_empty: bool,
-}
-
-/// Messages made by a script, or copies of one value.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Generate {
-    /// Python that sets `root` to the message; `this` is `None`. In place of Bento's `mapping`.
-    #[schemars(example = &"root = {\"id\": str(uuid.uuid4())}")]
-    pub script: Option<String>,
-    /// A file with that Python, by its path from the config file.
-    #[schemars(example = &"generate.py")]
-    pub file: Option<String>,
-    /// Modules the script may use by name.
-    #[schemars(extend("examples" = [["uuid"]]))]
-    pub imports: Vec<String>,
-    /// The message itself, the same each time: any value.
-    #[schemars(extend("examples" = [[11, 6, 20, 5]]))]
-    pub value: Option<Value>,
-    /// The time between two batches. `0s` or an empty text: as fast as the pipeline takes them.
-    #[schemars(example = &"100ms")]
-    pub interval: DurationText,
-    /// How many messages in all; 0 for no end.
-    pub count: u64,
-    /// How many messages at each interval.
-    #[schemars(range(min = 1))]
-    pub batch_size: u64,
-    /// Bento's switch for making failed messages again. Accepted, without effect.
-    pub auto_replay_nacks: Option<bool>,
-}
-
-impl Default for Generate {
-    fn default() -> Self {
-        Self {
-            script: None,
-            file: None,
-            imports: Vec::new(),
-            value: None,
-            interval: "1s".into(),
-            count: 0,
-            batch_size: 1,
-            auto_replay_nacks: None,
-        }
+    /// Messages made by a script, or copies of one value.
+    pub(in crate::config) struct Generate {
+        /// Python that sets `root` to the message; `this` is `None`. In place of Bento's `mapping`.
+        #[schemars(example = &"root = {\"id\": str(uuid.uuid4())}")]
+        script: Option<String>,
+        /// A file with that Python, by its path from the config file.
+        #[schemars(example = &"generate.py")]
+        file: Option<String>,
+        /// Modules the script may use by name.
+        #[schemars(extend("examples" = [["uuid"]]))]
+        imports: Vec<String>,
+        /// The message itself, the same each time: any value.
+        #[schemars(with = "Value", extend("examples" = [[11, 6, 20, 5]]))]
+        value: Option<String>,
+        /// The time between two batches. `0s` or an empty text: as fast as the pipeline takes them.
+        #[serde(with = "Span")]
+        #[schemars(example = &"100ms", extend("x-pause" = true))]
+        interval: Duration = Duration::from_secs(1),
+        /// How many messages in all; 0 for no end.
+        count: u64,
+        /// How many messages at each interval.
+        #[schemars(range(min = 1))]
+        batch_size: usize = 1,
+    }
+    + Remaking {
+        /// Bento's switch for making failed messages again. Accepted, without effect.
+        auto_replay_nacks: bool,
     }
 }

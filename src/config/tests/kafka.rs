@@ -89,7 +89,7 @@ dead_letter:
         Config::load(Source::File(path), &[], &env).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(warnings.is_empty(), "{warnings}");
     let sasl = input(config.clone()).client.sasl.unwrap();
-    assert_eq!(sasl.password, Secret("01".into()));
+    assert_eq!(sasl.password, Secret::new("01"));
     let shown = format!(
         "{:#?}\n{:#?}\n{:#?}",
         config.input, config.output, config.dead_letter
@@ -108,7 +108,7 @@ fn properties_are_handed_on_as_they_are_written() {
     let properties = input(good(&yaml)).client.properties;
     let shown: Vec<_> = properties
         .iter()
-        .map(|(name, value)| format!("{name}={}", value.0))
+        .map(|(name, value)| format!("{name}={}", value.expose()))
         .collect();
     assert_eq!(
         shown,
@@ -186,7 +186,7 @@ output:
     assert_eq!(read.client.sasl, None);
     assert_eq!(read.instance_id, None);
     assert_eq!(
-        (read.batch_count, read.batch_period),
+        (read.batching.count, read.batching.period),
         (crate::message::MAX_BATCH, Duration::ZERO)
     );
     let written = output(config.output);
@@ -258,5 +258,5 @@ fn fields_are_overridden_like_all_others() {
         ],
     );
     let sasl = input(config.unwrap().config).client.sasl.unwrap();
-    assert_eq!(sasl.password, Secret("1e6".into()));
+    assert_eq!(sasl.password, Secret::new("1e6"));
 }

@@ -78,13 +78,9 @@ impl<'a> Loader<'a> {
                     } else {
                         self.at(inner)
                     };
-                    return Err(Box::new(
-                        Diagnostic::error("a second document begins here")
-                            .at(at)
-                            .help(
-                                "one config is one document: put the other into a file of its own",
-                            ),
-                    ));
+                    let help = "one config is one document: put the other into a file of its own";
+                    let problem = Diagnostic::error("a second document begins here");
+                    return Err(Box::new(problem.at(at).help(help)));
                 }
                 Event::StreamStart
                 | Event::DocumentStart(_)
@@ -98,27 +94,16 @@ impl<'a> Loader<'a> {
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fatal> {
         let at = self.at(span);
         if depth > MAX_DEPTH {
-            return Err(Box::new(
-                Diagnostic::error(format!("nested deeper than {MAX_DEPTH} levels")).at(at),
-            ));
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(Box::new(Diagnostic::error(message).at(at)));
         }
         let (data, anchor) = match event {
             Event::Alias(id) => return self.alias(id, at),
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = self.core_tag(tag.as_deref(), &at);
                 let end = (span.end.line(), span.end.col());
-                let text = mask::show(&text);
-                (
-                    Data::Scalar(Scalar {
-                        written: None,
-                        text,
-                        style,
-                        tag,
-                        end,
-                        secret: false,
-                    }),
-                    anchor,
-                )
+                let scalar = Scalar::new(mask::show(&text), style);
+                (Data::Scalar(Scalar { tag, end, ..scalar }), anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.core_tag(tag.as_deref(), &at);
@@ -159,23 +144,20 @@ impl<'a> Loader<'a> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             let Data::Scalar(scalar) = key.data else {
-                self.problems.push(
-                    Diagnostic::error("a key must be a text")
-                        .at(key.at)
-                        .help("quote values with `{` or `[` in them"),
-                );
+                let problem = Diagnostic::error("a key must be a text").at(key.at);
+                self.problems
+                    .push(problem.help("quote values with `{` or `[` in them"));
                 continue;
             };
             let key_at = key.at;
             if scalar.text == "<<" && scalar.style == Style::Plain {
                 merged.push(value);
             } else if let Some(first) = entries.iter().find(|entry| entry.key == scalar.text) {
-                self.problems.push(
-                    Diagnostic::error(format!("the key `{}` stands here twice", scalar.text))
-                        .at(key_at)
-                        .related(first.key_at.clone(), "first here")
-                        .help("remove one of them"),
-                );
+                let message = format!("the key `{}` stands here twice", scalar.text);
+                let problem = Diagnostic::error(message)
+                    .at(key_at)
+                    .related(first.key_at.clone(), "first here");
+                self.problems.push(problem.help("remove one of them"));
             } else {
                 let key = scalar.text;
                 entries.push(Entry { key, key_at, value });
@@ -213,16 +195,13 @@ impl<'a> Loader<'a> {
     fn alias(&mut self, id: usize, at: Location) -> Result<Node, Fatal> {
         // The anchor is known to the parser and not yet to us: it is around this alias.
         let Some(node) = self.anchors.get(&id) else {
-            return Err(Box::new(
-                Diagnostic::error("this alias stands within its own anchor").at(at),
-            ));
+            let problem = Diagnostic::error("this alias stands within its own anchor");
+            return Err(Box::new(problem.at(at)));
         };
         self.alias_nodes += count(node);
         if self.alias_nodes > MAX_ALIAS_NODES {
-            return Err(Box::new(
-                Diagnostic::error(format!("aliases bring more than {MAX_ALIAS_NODES} values"))
-                    .at(at),
-            ));
+            let message = format!("aliases bring more than {MAX_ALIAS_NODES} values");
+            return Err(Box::new(Diagnostic::error(message).at(at)));
         }
         Ok(node.clone())
     }
@@ -243,27 +222,23 @@ impl<'a> Loader<'a> {
             true => "unknown tag".into(),
             false => format!("unknown tag `{tag}`"),
         };
-        self.problems.push(
-            Diagnostic::error(what)
-                .at(at.clone())
-                .help("tags are `!!str`, `!!int`, `!!float` and `!!bool`; few configs need any"),
-        );
+        let help = "tags are `!!str`, `!!int`, `!!float` and `!!bool`; few configs need any";
+        self.problems
+            .push(Diagnostic::error(what).at(at.clone()).help(help));
         None
     }
 
     fn at(&self, span: Span) -> Location {
         let (start, end) = (span.start, span.end);
-        let length = if start.line() == end.line() {
-            end.col().saturating_sub(start.col()).max(1)
-        } else {
+        let end = match start.line() == end.line() {
+            true => end.col(),
             // The rest of the first line.
-            let line = self.source.line(start.line()).unwrap_or_default();
-            line.trim_end()
-                .chars()
-                .count()
-                .saturating_sub(start.col())
-                .max(1)
+            false => {
+                let line = self.source.line(start.line()).unwrap_or_default();
+                line.trim_end().chars().count()
+            }
         };
+        let length = end.saturating_sub(start.col()).max(1);
         self.source.location(start.line(), start.col() + 1, length)
     }
 
@@ -292,11 +267,9 @@ impl<'a> Loader<'a> {
         };
         // After a directive (`%…`) the parser counts columns beyond the end of the line.
         let column = at.col().min(line.chars().count()) + 1;
-        Box::new(
-            Diagnostic::error(format!("malformed YAML: {info}"))
-                .at(self.source.location(at.line(), column, 1))
-                .help(help),
-        )
+        let problem = Diagnostic::error(format!("malformed YAML: {info}"));
+        let place = self.source.location(at.line(), column, 1);
+        Box::new(problem.at(place).help(help))
     }
 }
 

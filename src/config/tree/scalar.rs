@@ -25,6 +25,17 @@ pub(in crate::config) struct Scalar {
 }
 
 impl Scalar {
+    pub(crate) fn new(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            written: None,
+            style,
+            tag: None,
+            end: (1, 0),
+            secret: false,
+        }
+    }
+
     fn is_plain(&self) -> bool {
         match self.tag.as_deref() {
             Some("str") => false,
@@ -35,16 +46,24 @@ impl Scalar {
     }
 
     /// The text as it stands in the config, with its variables.
-    pub fn written(&self) -> &str {
+    pub(crate) fn written(&self) -> &str {
         self.written.as_ref().unwrap_or(&self.text)
     }
 
-    pub fn is_null(&self) -> bool {
+    /// The text, whatever it looks like; but a boolean in its one spelling.
+    pub(crate) fn as_written(&self) -> String {
+        match self.to_json(true) {
+            Value::Bool(flag) => flag.to_string(),
+            _ => self.text.clone(),
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
         self.is_plain() && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 
     /// The value as plain data; only a `literal` tells `2.0` from `2`.
-    pub fn to_json(&self, literal: bool) -> Value {
+    pub(crate) fn to_json(&self, literal: bool) -> Value {
         let text = self.text.as_str();
         if self.is_null() {
             return Value::Null;
@@ -73,7 +92,7 @@ impl Scalar {
     }
 
     /// As JSON text, a number with the digits it was written with.
-    pub fn to_json_text(&self) -> Result<String, String> {
+    pub(crate) fn to_json_text(&self) -> Result<String, String> {
         let text = self.text.as_str();
         if self.is_plain() && is_json_number(text) {
             return Ok(text.to_owned());
@@ -84,7 +103,7 @@ impl Scalar {
         Ok(self.to_json(true).to_string())
     }
 
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self.to_json(true) {
             Value::Null => "nothing".into(),
             _ if self.secret && !self.text.is_empty() => "a secret".into(),
@@ -95,6 +114,17 @@ impl Scalar {
             _ => format!("the text `{}`", self.text),
         }
     }
+}
+
+/// Whether a text is one without quotes as well, to older readers of YAML too.
+pub(in crate::config) fn is_plain_text(text: &str) -> bool {
+    let older = ["y", "n", "yes", "no", "on", "off"];
+    let of_words = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let scalar = Scalar::new(text, Style::Plain);
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(of_words)
+        && !older.contains(&text.to_lowercase().as_str())
+        && scalar.to_json(true).is_string()
 }
 
 fn integer(text: &str) -> Option<Number> {

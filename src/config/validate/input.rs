@@ -1,220 +1,117 @@
 //! `input`.
 
-use std::time::Duration;
-
-use super::Check;
-use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{
-    GenerateConfig, GenerateSource, InputConfig, PipelineConfig, StdinConfig,
-};
-use crate::config::{raw, units};
+use super::pipeline::stage;
+use super::{Check, kafka};
+use crate::config::model::{GenerateConfig, GenerateSource, InputConfig, StdinConfig};
+use crate::config::raw;
+use crate::config::texts::show_size;
+use crate::config::tree::FieldPath;
 
 /// Long enough for any line a person would call one; bounded, because a line is held whole.
 const MAX_LINE: u64 = 8 << 20;
 
-impl Check<'_> {
-    pub(super) fn input(
-        &mut self,
-        raw: raw::Input,
-        pipeline: &PipelineConfig,
-    ) -> Option<InputConfig> {
-        let raw::Input {
-            label: _,
-            stdin,
-            kafka,
-            generate,
-        } = raw;
-        let components = [
-            ("stdin", stdin.is_some()),
-            ("kafka", kafka.is_some()),
-            ("generate", generate.is_some()),
-        ];
-        if !self.at_most_one("/input", &components, "there are two inputs") {
-            return None;
-        }
-        if let Some(kafka) = kafka {
-            return Some(InputConfig::Kafka(Box::new(self.kafka_input(kafka))));
-        }
-        if let Some(generate) = generate {
-            return self.generate(generate).map(InputConfig::Generate);
-        }
-        let stdin = stdin.unwrap_or_default();
-        Some(InputConfig::Stdin(self.stdin(stdin, pipeline)))
-    }
-
-    fn stdin(&mut self, raw: raw::Stdin, pipeline: &PipelineConfig) -> StdinConfig {
-        let raw::Stdin {
-            max_line,
-            scanner,
-            codec,
-            auto_replay_nacks,
-        } = raw;
-        self.without_effect("/input/stdin/auto_replay_nacks", &auto_replay_nacks);
-        if scanner.is_some() && codec.is_some() {
-            let problem = Diagnostic::error("`codec` and `scanner` say the same")
-                .at(self.place("/input/stdin/codec"))
-                .related(self.place("/input/stdin/scanner"), "the other one")
-                .help("keep `scanner`, the newer one");
-            self.errors.push(problem);
-        }
-        let raw::Scanner { lines } = scanner.unwrap_or_default();
-        let raw::Lines {
-            custom_delimiter,
-            max_buffer_size,
-            omit_empty,
-        } = lines.unwrap_or_default();
-        if max_line.is_some() && max_buffer_size.is_some() {
-            let problem = Diagnostic::error("`max_buffer_size` and `max_line` say the same")
-                .at(self.place("/input/stdin/scanner/lines/max_buffer_size"))
-                .related(self.place("/input/stdin/max_line"), "the other one")
-                .help("keep `max_line`");
-            self.errors.push(problem);
-        }
-        let (pointer, max_line) = match max_buffer_size {
-            Some(size) => ("/input/stdin/scanner/lines/max_buffer_size", Some(size)),
-            None => ("/input/stdin/max_line", max_line),
-        };
-        let delimiter = match codec {
-            Some(codec) => self.stdin_codec(&codec),
-            None => self.delimiter(custom_delimiter),
-        };
-        StdinConfig {
-            max_line: self.max_line(pointer, max_line.as_ref(), pipeline.max_in_flight),
-            delimiter,
-            omit_empty,
+pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) -> InputConfig {
+    let at = FieldPath::of("input");
+    let components = [
+        ("stdin", raw.stdin.is_some()),
+        ("kafka", raw.kafka.is_some()),
+        ("generate", raw.generate.is_some()),
+    ];
+    let chosen = check.chosen(&at, &components, "there are two inputs");
+    match (chosen, raw.kafka, raw.generate) {
+        (Some("kafka"), Some(raw), _) => InputConfig::Kafka(Box::new(kafka::input(check, raw))),
+        (Some("generate"), _, Some(raw)) => InputConfig::Generate(generate(check, raw)),
+        _ => {
+            let raw = raw.stdin.filter(|_| chosen == Some("stdin"));
+            InputConfig::Stdin(stdin(check, raw.unwrap_or_default(), max_in_flight))
         }
     }
+}
 
-    /// A line is in flight whole, so it cannot be longer than all that may be.
-    fn max_line(&mut self, pointer: &str, size: Option<&raw::Size>, max_in_flight: u64) -> usize {
-        let bytes = match size {
-            None => MAX_LINE.min(max_in_flight),
-            Some(size) => {
-                let bytes = self.size(pointer, size);
-                if bytes > max_in_flight && max_in_flight > 0 {
-                    let message = format!(
-                        "a line of {} does not fit into `pipeline.max_in_flight`, which is {}",
-                        units::show_size(bytes),
-                        units::show_size(max_in_flight)
-                    );
-                    self.error(
-                        pointer,
-                        message,
-                        "raise `pipeline.max_in_flight`, or allow shorter lines only",
-                    );
-                }
-                bytes
-            }
-        };
-        usize::try_from(bytes).unwrap_or(usize::MAX)
+fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
+    let at = FieldPath::of("input.stdin");
+    let (scanner, codec) = (at.field("scanner"), at.field("codec"));
+    if check.is_written(&scanner) && check.is_written(&codec) {
+        let message = "`codec` and `scanner` say the same";
+        check.either(message, &codec, &scanner, "`scanner`, the newer one");
     }
-
-    fn stdin_codec(&mut self, codec: &str) -> Option<Vec<u8>> {
-        match codec.strip_prefix("delim:") {
-            Some(delimiter) if !delimiter.is_empty() => Some(delimiter.as_bytes().to_vec()),
-            None if codec == "lines" => None,
-            _ => {
-                let message = format!("`input.stdin.codec` cannot be `{codec}`");
-                self.error(
-                    "/input/stdin/codec",
-                    message,
+    let lines = raw.scanner.unwrap_or_default().lines.unwrap_or_default();
+    let ours = at.field("max_line");
+    let bentos = scanner.field("lines").field("max_buffer_size");
+    if check.is_written(&ours) && check.is_written(&bentos) {
+        let message = "`max_buffer_size` and `max_line` say the same";
+        check.either(message, &bentos, &ours, "`max_line`");
+    }
+    let (at, max_line) = match lines.max_buffer_size {
+        None => (ours, raw.max_line),
+        size => (bentos, size),
+    };
+    // A line is in flight whole, so it cannot be longer than all that may be.
+    let longest = max_line.unwrap_or(MAX_LINE.min(max_in_flight));
+    if longest > max_in_flight && !check.is_doubtful(&FieldPath::of("pipeline.max_in_flight")) {
+        check.error(
+            &at,
+            format!(
+                "a line of {} does not fit into `pipeline.max_in_flight`, which is {}",
+                show_size(longest),
+                show_size(max_in_flight)
+            ),
+            "raise `pipeline.max_in_flight`, or allow shorter lines only",
+        );
+    }
+    let delimiter = match raw.codec.as_deref() {
+        // Bento's way to say "none" is an empty text.
+        None => lines
+            .custom_delimiter
+            .filter(|text| !text.is_empty() && text != "\n"),
+        Some("lines") => None,
+        Some(text) => {
+            let delimiter = text.strip_prefix("delim:").filter(|text| !text.is_empty());
+            if delimiter.is_none() {
+                check.error(
+                    &codec,
+                    format!("`{codec}` cannot be `{text}`"),
                     "choose `lines`, or `delim:X` for lines that end in X",
                 );
-                None
             }
+            delimiter.map(str::to_owned)
         }
+    };
+    StdinConfig {
+        max_line: usize::try_from(longest).unwrap_or(usize::MAX),
+        delimiter: delimiter.map(String::into_bytes),
+        omit_empty: lines.omit_empty,
     }
+}
 
-    fn delimiter(&mut self, delimiter: Option<String>) -> Option<Vec<u8>> {
-        match delimiter {
-            // Bento's way to say "none".
-            Some(delimiter) if delimiter.is_empty() || delimiter == "\n" => None,
-            delimiter => delimiter.map(String::into_bytes),
+fn generate(check: &mut Check<'_>, raw: raw::Generate) -> GenerateConfig {
+    let at = FieldPath::of("input.generate");
+    let scripted = raw.script.is_some() || raw.file.is_some();
+    let source = match (scripted, raw.value) {
+        (true, None) => {
+            let stage = stage(check, &at, raw.script, raw.file, raw.imports);
+            stage.map(GenerateSource::Script)
         }
-    }
-
-    fn generate(&mut self, raw: raw::Generate) -> Option<GenerateConfig> {
-        let raw::Generate {
-            script,
-            file,
-            imports,
-            value,
-            interval,
-            count,
-            batch_size,
-            auto_replay_nacks,
-        } = raw;
-        self.without_effect("/input/generate/auto_replay_nacks", &auto_replay_nacks);
-        let interval = self.interval(&interval);
-        let scripted = script.is_some() || file.is_some();
-        let source = match (scripted, value) {
-            (true, None) => self
-                .stage("/input/generate", script, file, imports)
-                .map(GenerateSource::Script),
-            (false, Some(_)) => self.literal(),
-            (true, Some(_)) => {
-                let other = if script.is_some() { "script" } else { "file" };
-                let problem =
-                    Diagnostic::error(format!("`input.generate` has both `value` and `{other}`"))
-                        .at(self.place("/input/generate/value"))
-                        .related(
-                            self.place(&format!("/input/generate/{other}")),
-                            "the other one",
-                        )
-                        .help("keep one of them");
-                self.errors.push(problem);
-                None
-            }
-            (false, None) => {
-                self.error(
-                    "/input/generate",
-                    "`input.generate` does not say what to make",
-                    "write `script` with Python that sets `root`, or `value` with the message itself",
-                );
-                None
-            }
-        };
-        Some(GenerateConfig {
-            source: source?,
-            interval,
-            count,
-            batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
-        })
-    }
-
-    fn literal(&mut self) -> Option<GenerateSource> {
-        let value = self.root.find("/input/generate/value")?;
-        match value.node.to_json_text() {
-            Ok(text) => Some(GenerateSource::Value(text)),
-            Err((at, why)) => {
-                self.errors.push(
-                    Diagnostic::error(why)
-                        .at(at)
-                        .help("quote it to make it text"),
-                );
-                None
-            }
+        (false, Some(json)) => Some(GenerateSource::Value(json)),
+        (true, Some(_)) => {
+            let other = raw.script.map_or("file", |_| "script");
+            let message = format!("`{at}` has both `value` and `{other}`");
+            check.either(message, &at.field("value"), &at.field(other), "one of them");
+            None
         }
-    }
-
-    fn interval(&mut self, text: &raw::DurationText) -> Duration {
-        let pointer = "/input/generate/interval";
-        let written = text.0.trim();
-        if written.is_empty() {
-            return Duration::ZERO;
-        }
-        if written.split_whitespace().count() >= 5
-            || (written.starts_with('@') && !written.starts_with("@every "))
-        {
-            self.error(
-                pointer,
-                format!("`{written}` is a cron expression, which this engine does not run"),
-                "write the time between two batches, for example `interval: 1m`",
+        (false, None) => {
+            check.error(
+                &at,
+                format!("`{at}` does not say what to make"),
+                "write `script` with Python that sets `root`, or `value` with the message itself",
             );
-            return Duration::ZERO;
+            None
         }
-        // Bento's cron has this one spelling that is no more than a duration.
-        let every = written.strip_prefix("@every ").unwrap_or(written);
-        self.duration(pointer, &every.into())
+    };
+    GenerateConfig {
+        source: source.unwrap_or(GenerateSource::Value(String::new())),
+        interval: raw.interval,
+        count: raw.count,
+        batch_size: raw.batch_size,
     }
 }

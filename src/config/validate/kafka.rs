@@ -1,8 +1,7 @@
-//! Kafka: what its input and its outputs have in common.
+//! Kafka: its input, its outputs, and what they have in common.
 
 mod addresses;
-mod delivery;
-mod input;
+mod exactly_once;
 mod loops;
 mod output;
 mod properties;
@@ -11,18 +10,17 @@ mod tls;
 mod topics;
 
 use super::Check;
-use crate::config::model::{KafkaClientConfig, SaslConfig, SaslMechanism, Secret};
+use crate::config::model::{
+    Config, FailurePolicy, KafkaClientConfig, KafkaInputConfig, SaslConfig, SaslMechanism, Secret,
+};
 use crate::config::raw;
-use crate::config::tree::dotted;
+use crate::config::tree::FieldPath;
+use crate::message::MAX_BATCH;
 
-/// The raw fields that make a [`KafkaClientConfig`].
-struct Client {
-    addresses: Vec<String>,
-    client_id: String,
-    tls: raw::Tls,
-    sasl: raw::Sasl,
-    properties: raw::Properties,
-}
+pub(super) use exactly_once::delivery;
+pub(super) use loops::loops;
+pub(super) use output::output;
+pub(super) use times::times;
 
 /// What a client of Kafka does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,112 +29,122 @@ enum Side {
     Producer,
 }
 
-impl Check<'_> {
-    fn client(&mut self, pointer: &str, side: Side, raw: Client) -> KafkaClientConfig {
-        let Client {
-            addresses,
-            client_id,
-            tls,
-            sasl,
-            properties,
-        } = raw;
-        if client_id.is_empty() {
-            self.error(
-                &format!("{pointer}/client_id"),
-                format!("`{}.client_id` is empty", dotted(pointer)),
-                "write a name that tells this client from others in the brokers' logs, or leave it out",
-            );
-        }
-        KafkaClientConfig {
-            addresses: self.addresses(pointer, &addresses),
-            client_id,
-            tls: self.tls(&format!("{pointer}/tls"), tls),
-            sasl: self.sasl(&format!("{pointer}/sasl"), sasl),
-            properties: self.properties(&format!("{pointer}/properties"), side, &properties),
-        }
+/// `input.kafka`.
+pub(super) fn input(check: &mut Check<'_>, raw: raw::Kafka<KafkaInputConfig>) -> KafkaInputConfig {
+    let at = FieldPath::of("input.kafka");
+    let mut input = raw.topics;
+    input.client = client(check, &at, Side::Consumer, &raw.addresses, raw.client);
+    input.topics = topics::topics(
+        check,
+        &at.field("topics"),
+        &input.topics,
+        topics::Regex::Posix,
+    );
+    if input.topics.is_empty() {
+        let help = "write what to read, for example `topics: [orders]`";
+        check.missing(&at, "topics", help);
     }
+    if input.consumer_group.trim().is_empty() {
+        check.missing(
+            &at,
+            "consumer_group",
+            "write a name for all processes of this pipeline, for example `consumer_group: nerodia-orders`: \
+             under it Kafka keeps how far they have read, and shares the partitions among them",
+        );
+    }
+    // Bento's way to say "no limit".
+    if input.batching.count == 0 {
+        input.batching.count = MAX_BATCH;
+    }
+    times::group(check, &input.group, &input.client);
+    input.instance_id = filled(input.instance_id);
+    input
+}
 
-    fn sasl(&mut self, pointer: &str, raw: raw::Sasl) -> Option<SaslConfig> {
-        let raw::Sasl {
-            mechanism,
-            user,
-            password,
-            access_token,
-            token_cache,
-            token_key,
-        } = raw;
-        self.without_effect(&format!("{pointer}/access_token"), &access_token);
-        self.without_effect(&format!("{pointer}/token_cache"), &token_cache);
-        self.without_effect(&format!("{pointer}/token_key"), &token_key);
-        let (user, password) = (filled(user), filled(password));
-        let mechanism = match mechanism {
-            Some(raw::SaslMechanism::Plain) => SaslMechanism::Plain,
-            Some(raw::SaslMechanism::ScramSha256) => SaslMechanism::ScramSha256,
-            Some(raw::SaslMechanism::ScramSha512) => SaslMechanism::ScramSha512,
-            Some(raw::SaslMechanism::None) => return None,
-            None => {
-                if user.is_some() || password.is_some() {
-                    self.missing(
-                        pointer,
-                        "mechanism",
-                        "write `mechanism: PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, whichever the brokers ask \
-                         for; without it nobody would be told user and password",
-                    );
-                }
-                return None;
-            }
-        };
-        if user.is_none() {
-            self.missing(
-                pointer,
-                "user",
-                "write the user whom the brokers know, for example `user: ${KAFKA_USER}`",
-            );
-        }
-        if password.is_none() {
-            self.missing(
-                pointer,
-                "password",
-                "write it as a variable, `password: ${KAFKA_PASSWORD}`, so that it stands in no file",
-            );
-        }
-        for (field, text) in [("user", &user), ("password", &password)] {
-            if text
-                .as_ref()
-                .is_some_and(|text| text.starts_with(char::is_whitespace))
-            {
-                self.error(
-                    &format!("{pointer}/{field}"),
-                    format!("`{}.{field}` begins with white space, which librdkafka cuts off", dotted(pointer)),
-                    &format!("take the white space away; if it belongs there, the brokers must know another {field}"),
-                );
-            }
-        }
-        Some(SaslConfig {
-            mechanism,
-            user: user?,
-            password: Secret(password?),
-        })
+fn client(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    side: Side,
+    addresses: &[String],
+    raw: raw::Client,
+) -> KafkaClientConfig {
+    if raw.client_id.is_empty() {
+        check.error(
+            &at.field("client_id"),
+            format!("`{at}.client_id` is empty"),
+            "write a name that tells this client from others in the brokers' logs, or leave it out",
+        );
     }
+    KafkaClientConfig {
+        addresses: addresses::addresses(check, at, addresses),
+        client_id: raw.client_id,
+        tls: tls::tls(check, &at.field("tls"), raw.tls),
+        sasl: sasl(check, &at.field("sasl"), raw.sasl),
+        properties: properties::properties(check, &at.field("properties"), side, raw.properties),
+    }
+}
 
-    /// Tells that a mandatory field is missing, or empty.
-    fn missing(&mut self, pointer: &str, field: &str, help: &str) {
-        let message = format!("`{}` has no `{field}`", dotted(pointer));
-        self.error(&format!("{pointer}/{field}"), message, help);
-    }
-
-    /// Whether a text has Bento's `${!…}` in it, which would go out as it is.
-    fn is_bloblang(&mut self, pointer: &str, text: &str, help: &str) -> bool {
-        let found = text.contains("${!");
-        if found {
-            let message = format!(
-                "`{}` is Bloblang, which this engine does not run",
-                dotted(pointer)
+fn sasl(check: &mut Check<'_>, at: &FieldPath, raw: raw::Sasl) -> Option<SaslConfig> {
+    let (user, password) = (filled(raw.user), filled(raw.password));
+    let mechanism = match raw.mechanism {
+        Some(SaslMechanism::None) => return None,
+        None if user.is_none() && password.is_none() => return None,
+        None => {
+            check.missing(
+                at,
+                "mechanism",
+                "write `mechanism: PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, whichever the brokers ask \
+                 for; without it nobody would be told user and password",
             );
-            self.error(pointer, message, help);
+            return None;
         }
-        found
+        Some(mechanism) => mechanism,
+    };
+    let user_help = "write the user whom the brokers know, for example `user: ${KAFKA_USER}`";
+    let password_help =
+        "write it as a variable, `password: ${KAFKA_PASSWORD}`, so that it stands in no file";
+    for (field, text, help) in [
+        ("user", &user, user_help),
+        ("password", &password, password_help),
+    ] {
+        match text {
+            None => check.missing(at, field, help),
+            Some(text) if text.starts_with(char::is_whitespace) => check.error(
+                &at.field(field),
+                format!("`{at}.{field}` begins with white space, which librdkafka cuts off"),
+                format!("take the white space away; if it belongs there, the brokers must know another {field}"),
+            ),
+            Some(_) => {}
+        }
     }
+    Some(SaslConfig {
+        mechanism,
+        user: user?,
+        password: Secret::new(password?),
+    })
+}
+
+/// Warns where the first failed message would end the pipeline.
+pub(super) fn failures(check: &mut Check<'_>, config: &Config) {
+    let stops = config.failure_policy() == FailurePolicy::Stop;
+    if stops && !check.is_doubtful(&FieldPath::of("dead_letter")) {
+        check.warn(
+            &FieldPath::of("input.kafka"),
+            "the pipeline stops at the first message that fails",
+            "say where failed messages go, for example `dead_letter: { kafka: { addresses: […], topic: \
+             orders.dead } }`",
+        );
+    }
+}
+
+/// Whether a text has Bento's `${!…}` in it, which would go out as it is; that is told.
+fn is_bloblang(check: &mut Check<'_>, at: &FieldPath, text: &str, help: &str) -> bool {
+    let found = text.contains("${!");
+    if found {
+        let message = format!("`{at}` is Bloblang, which this engine does not run");
+        check.error(at, message, help);
+    }
+    found
 }
 
 /// The text, unless it is empty: Bento's way to say "none".

@@ -1,69 +1,31 @@
 //! `output` and `dead_letter`.
 
-use super::Check;
-use crate::config::model::{OutputConfig, StdoutCodec, StdoutConfig};
+use super::{Check, kafka};
+use crate::config::model::OutputConfig;
 use crate::config::raw;
-use crate::config::tree::dotted;
+use crate::config::tree::FieldPath;
 
-impl Check<'_> {
-    /// An output; `pointer` says which.
-    pub(super) fn output(&mut self, pointer: &str, raw: raw::Output) -> OutputConfig {
-        let raw::Output {
-            label: _,
-            stdout,
-            kafka,
-            drop,
-        } = raw;
-        let components = [
-            ("stdout", stdout.is_some()),
-            ("kafka", kafka.is_some()),
-            ("drop", drop.is_some()),
-        ];
-        let two = format!("`{}` has two outputs", dotted(pointer));
-        if !self.at_most_one(pointer, &components, &two) {
-            return OutputConfig::Drop;
+/// An output; `at` says which.
+pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) -> OutputConfig {
+    let components = [
+        ("stdout", raw.stdout.is_some()),
+        ("kafka", raw.kafka.is_some()),
+        ("drop", raw.drop.is_some()),
+    ];
+    let chosen = check.chosen(at, &components, &format!("`{at}` has two outputs"));
+    match (chosen, raw.kafka) {
+        (Some("kafka"), Some(raw)) => {
+            OutputConfig::Kafka(Box::new(kafka::output(check, &at.field("kafka"), raw)))
         }
-        if let Some(kafka) = kafka {
-            let kafka = self.kafka_output(&format!("{pointer}/kafka"), kafka);
-            return OutputConfig::Kafka(Box::new(kafka));
-        }
-        if let Some(raw::DropOutput {}) = drop {
-            return OutputConfig::Drop;
-        }
-        if stdout.is_none() && pointer != "/output" {
-            self.error(
-                pointer,
-                format!("`{}` does not say where to", dotted(pointer)),
+        (Some("drop"), _) => OutputConfig::Drop,
+        (None, _) if at.last() == "dead_letter" => {
+            check.error(
+                at,
+                format!("`{at}` does not say where to"),
                 "write for example `dead_letter: { stdout: {} }`, or leave `dead_letter` out",
             );
+            OutputConfig::Drop
         }
-        let stdout = stdout.unwrap_or_default();
-        OutputConfig::Stdout(self.stdout(&format!("{pointer}/stdout"), stdout))
-    }
-
-    fn stdout(&mut self, pointer: &str, raw: raw::Stdout) -> StdoutConfig {
-        let raw::Stdout { codec } = raw;
-        StdoutConfig {
-            codec: self.codec(&format!("{pointer}/codec"), &codec),
-        }
-    }
-
-    fn codec(&mut self, pointer: &str, codec: &str) -> StdoutCodec {
-        match codec.strip_prefix("delim:") {
-            Some(delimiter) if !delimiter.is_empty() => {
-                StdoutCodec::Delim(delimiter.as_bytes().to_vec())
-            }
-            None if codec == "lines" => StdoutCodec::Lines,
-            // On a stream the two are one; Bento has both names.
-            None if codec == "all-bytes" || codec == "append" => StdoutCodec::AllBytes,
-            _ => {
-                self.error(
-                    pointer,
-                    format!("`{}` cannot be `{codec}`", dotted(pointer)),
-                    "choose `lines`, `all-bytes`, or `delim:X` for X behind each message",
-                );
-                StdoutCodec::Lines
-            }
-        }
+        _ => OutputConfig::Stdout(raw.stdout.unwrap_or_default()),
     }
 }

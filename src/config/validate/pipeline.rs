@@ -3,197 +3,160 @@
 use super::Check;
 use super::guests::MOST_GUESTS;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{MaxFailures, OnError, PipelineConfig};
+use crate::config::model::{MaxFailures, PipelineConfig};
 use crate::config::raw;
 use crate::config::script::{ScriptOrigin, Stage};
-use crate::config::tree::dotted;
+use crate::config::tree::FieldPath;
 
-impl Check<'_> {
-    pub(super) fn pipeline(&mut self, raw: raw::Pipeline) -> PipelineConfig {
-        let raw::Pipeline {
-            threads,
-            processors,
-            on_error,
-            max_failures,
-            max_in_flight,
-        } = raw;
-        if processors.is_empty() {
-            self.error(
-                "/pipeline/processors",
-                "`pipeline.processors` is empty: nothing to run",
-                "a message leaves only as its script's result, so write at least \
-                 `- python: { script: \"root = this\" }`",
+/// A file with packages that scripts may import, and the field that names it.
+pub(super) type Packages = (String, FieldPath);
+
+/// The scripts and their bounds; the packages that they ask for.
+pub(super) fn pipeline(
+    check: &mut Check<'_>,
+    raw: raw::Pipeline,
+) -> (PipelineConfig, Option<Packages>) {
+    let at = FieldPath::of("pipeline");
+    if raw.processors.is_empty() {
+        check.error(
+            &at.field("processors"),
+            "`pipeline.processors` is empty: nothing to run",
+            "a message leaves only as its script's result, so write at least \
+             `- python: { script: \"root = this\" }`",
+        );
+    }
+    let (mut stages, mut packages) = (Vec::new(), None);
+    for (index, raw) in raw.processors.into_iter().enumerate() {
+        let at = at.field("processors").item(index);
+        stages.extend(processor(check, &at, raw, &mut packages));
+    }
+    if let Some(MaxFailures { share, .. }) = raw.max_failures
+        && !(0.0..1.0).contains(&share)
+    {
+        check.error(
+            &at.field("max_failures").field("share"),
+            format!("`pipeline.max_failures.share` cannot be {share}"),
+            "write a share from 0 to less than 1: `0.9` for nine in ten messages",
+        );
+    }
+    let pipeline = PipelineConfig {
+        stages,
+        max_guests: threads(check, &at.field("threads"), raw.threads),
+        max_in_flight: raw.max_in_flight,
+        on_error: raw.on_error,
+        max_failures: raw.max_failures,
+    };
+    (pipeline, packages)
+}
+
+fn threads(check: &mut Check<'_>, at: &FieldPath, threads: i64) -> usize {
+    match usize::try_from(threads) {
+        Ok(threads) if (1..=MOST_GUESTS).contains(&threads) => threads,
+        _ if threads == -1 => std::thread::available_parallelism().map_or(1, usize::from),
+        _ => {
+            check.error(
+                at,
+                format!("`{at}` cannot be {threads}"),
+                format!("write -1 for as many as there are cores, or 1 to {MOST_GUESTS}"),
             );
-        }
-        PipelineConfig {
-            stages: processors
-                .into_iter()
-                .enumerate()
-                .filter_map(|(index, processor)| self.processor(index, processor))
-                .collect(),
-            max_guests: self.threads(threads),
-            max_in_flight: self.size("/pipeline/max_in_flight", &max_in_flight),
-            on_error: match on_error {
-                raw::OnError::DeadLetter => OnError::DeadLetter,
-                raw::OnError::Drop => OnError::Drop,
-            },
-            max_failures: max_failures.map(|raw| self.max_failures(&raw)),
+            1
         }
     }
+}
 
-    fn max_failures(&mut self, raw: &raw::MaxFailures) -> MaxFailures {
-        let raw::MaxFailures { share, of } = *raw;
-        if !(0.0..1.0).contains(&share) {
-            self.error(
-                "/pipeline/max_failures/share",
-                format!("`pipeline.max_failures.share` cannot be {share}"),
-                "write a share from 0 to less than 1: `0.9` for nine in ten messages",
-            );
-        }
-        MaxFailures {
-            share,
-            of: usize::try_from(of).unwrap_or(usize::MAX),
-        }
-    }
-
-    fn threads(&mut self, threads: i64) -> usize {
-        match usize::try_from(threads) {
-            Ok(threads) if (1..=MOST_GUESTS).contains(&threads) => threads,
-            _ if threads == -1 => std::thread::available_parallelism().map_or(1, usize::from),
-            _ => {
-                let message = format!("`pipeline.threads` cannot be {threads}");
-                self.error(
-                    "/pipeline/threads",
-                    message,
-                    &format!("write -1 for as many as there are cores, or 1 to {MOST_GUESTS}"),
-                );
-                1
+fn processor(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    raw: raw::Processor,
+    packages: &mut Option<Packages>,
+) -> Option<Stage> {
+    let Some(python) = raw.python else {
+        let help = "write `- python: { script: \"root = this\" }`";
+        check.error(at, format!("`{at}` has no `python`"), help);
+        return None;
+    };
+    let at = at.field("python");
+    if let Some(file) = python.packages {
+        let at = at.field("packages");
+        match packages {
+            Some((other, other_at)) if *other != file => {
+                let problem = Diagnostic::error("there are two files of packages")
+                    .help("all scripts run in the same guests: put the packages into one file");
+                check.clash(problem, &at, other_at, "the other one");
             }
+            _ => *packages = Some((file, at)),
         }
     }
+    let mut stage = stage(check, &at, python.script, python.file, python.imports)?;
+    stage.label = raw.label;
+    Some(stage)
+}
 
-    fn processor(&mut self, index: usize, raw: raw::Processor) -> Option<Stage> {
-        let raw::Processor { label, python } = raw;
-        let pointer = format!("/pipeline/processors/{index}");
-        let Some(raw::Python {
-            script,
-            file,
-            imports,
-            packages,
-        }) = python
-        else {
-            let message = format!("`{}` has no `python`", dotted(&pointer));
-            self.error(
-                &pointer,
-                message,
-                "write `- python: { script: \"root = this\" }`",
+/// A script, from the config or from a file.
+pub(super) fn stage(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    script: Option<String>,
+    file: Option<String>,
+    imports: Vec<String>,
+) -> Option<Stage> {
+    let (in_config, in_file) = (at.field("script"), at.field("file"));
+    let places = (0..).map(|index| at.field("imports").item(index));
+    for (place, import) in places.clone().zip(&imports) {
+        if !import.split('.').all(is_identifier) {
+            check.error(
+                &place,
+                format!("`{import}` is no name of a module"),
+                "write a name a Python `import` takes, as in `imports: [math, os.path]`",
+            );
+        }
+    }
+    let (script, mut origin) = match (script, file) {
+        (Some(script), None) => {
+            let node = check.root.find(&in_config)?;
+            (script, ScriptOrigin::in_config(node, node.scalar()?))
+        }
+        (None, Some(file)) => match ScriptOrigin::read(check.base, &file) {
+            Ok(read) => read,
+            Err(problem) => {
+                let at = problem.location.clone();
+                let at = at.unwrap_or_else(|| check.place(&in_file));
+                check.problems.push(problem.at(at));
+                return None;
+            }
+        },
+        (Some(_), Some(_)) => {
+            let message = format!("`{at}` has both `script` and `file`");
+            check.either(message, &in_file, &in_config, "one of them");
+            return None;
+        }
+        (None, None) => {
+            check.error(
+                at,
+                format!("`{at}` has no script"),
+                "write `script: |` with Python on the lines below, or `file: transform.py`",
             );
             return None;
-        };
-        if let Some(file) = packages {
-            self.packages(&format!("{pointer}/python/packages"), file);
         }
-        let mut stage = self.stage(&format!("{pointer}/python"), script, file, imports)?;
-        stage.label = label;
-        Some(stage)
+    };
+    if script.trim().is_empty() {
+        // It would drop every message: `root` stays `None`.
+        let problem = Diagnostic::error("the script is empty").at(origin.position(1, 1));
+        let help = "`root = this` lets every message through, `root = None` drops it";
+        check.problems.push(problem.help(help));
     }
+    let places = places.zip(&imports).map(|(at, _)| check.place(&at));
+    origin.imports = places.collect();
+    Some(Stage {
+        label: None,
+        script,
+        imports,
+        origin,
+    })
+}
 
-    /// The requirements file that scripts have their packages from.
-    fn packages(&mut self, pointer: &str, file: String) {
-        match &self.packages {
-            Some((other, at)) if *other != file => {
-                let problem = Diagnostic::error("there are two files of packages")
-                    .at(self.place(pointer))
-                    .related(at.clone(), "the other one")
-                    .help("all scripts run in the same guests: put the packages into one file");
-                self.errors.push(problem);
-            }
-            Some(_) => {}
-            None => self.packages = Some((file, self.place(pointer))),
-        }
-    }
-
-    /// A script, from the config or from a file.
-    pub(super) fn stage(
-        &mut self,
-        pointer: &str,
-        script: Option<String>,
-        file: Option<String>,
-        imports: Vec<String>,
-    ) -> Option<Stage> {
-        let imports_at = self.imports(pointer, &imports);
-        let (script, origin) = match (script, file) {
-            (Some(script), None) => {
-                let node = self.root.find(&format!("{pointer}/script"))?.node;
-                (script, ScriptOrigin::in_config(node, node.scalar()?))
-            }
-            (None, Some(file)) => match ScriptOrigin::read(self.base, &file) {
-                Ok(read) => read,
-                Err(problem) => {
-                    let at = match problem.location.clone() {
-                        Some(in_script) => in_script,
-                        None => self.place(&format!("{pointer}/file")),
-                    };
-                    self.errors.push(problem.at(at));
-                    return None;
-                }
-            },
-            (Some(_), Some(_)) => {
-                let problem = Diagnostic::error(format!(
-                    "`{}` has both `script` and `file`",
-                    dotted(pointer)
-                ))
-                .at(self.place(&format!("{pointer}/file")))
-                .related(self.place(&format!("{pointer}/script")), "the other one")
-                .help("keep one of them");
-                self.errors.push(problem);
-                return None;
-            }
-            (None, None) => {
-                self.error(
-                    pointer,
-                    format!("`{}` has no script", dotted(pointer)),
-                    "write `script: |` with Python on the lines below, or `file: transform.py`",
-                );
-                return None;
-            }
-        };
-        if script.trim().is_empty() {
-            // It would drop every message: `root` stays `None`.
-            self.errors.push(
-                Diagnostic::error("the script is empty")
-                    .at(origin.position(1, 1))
-                    .help("`root = this` lets every message through, `root = None` drops it"),
-            );
-        }
-        Some(Stage {
-            label: None,
-            script,
-            imports,
-            origin,
-            imports_at,
-        })
-    }
-
-    fn imports(&mut self, pointer: &str, imports: &[String]) -> Vec<crate::config::Location> {
-        let mut places = Vec::new();
-        for (index, import) in imports.iter().enumerate() {
-            let pointer = format!("{pointer}/imports/{index}");
-            places.push(self.place(&pointer));
-            let identifier = |part: &str| {
-                !part.starts_with(|c: char| c.is_ascii_digit())
-                    && !part.is_empty()
-                    && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-            };
-            if !import.split('.').all(identifier) {
-                let message = format!("`{import}` is no name of a module");
-                self.error(
-                    &pointer,
-                    message,
-                    "write a name a Python `import` takes, as in `imports: [math, os.path]`",
-                );
-            }
-        }
-        places
-    }
+fn is_identifier(part: &str) -> bool {
+    !part.is_empty()
+        && !part.starts_with(|c: char| c.is_ascii_digit())
+        && part.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

@@ -1,4 +1,4 @@
-//! Commands that are no Python.
+//! Tests with commands that are not Python.
 
 use wasm_encoder::*;
 use wasmtime::Module;
@@ -6,11 +6,11 @@ use wasmtime::Module;
 use super::super::store;
 use super::*;
 
-/// What `make` says of a command that writes `output` and then runs `body`.
+/// Returns the result of `make` for a command that writes `output` and then runs `body`.
 fn made(output: &[u8], body: &[Instruction<'_>]) -> Result<Vec<u8>, BytecodeError> {
     const MODULE: &str = "wasi_snapshot_preview1";
     const WRITE: u32 = 0;
-    /// Where the one piece to write is described, then where it is.
+    /// Address of the description of the bytes to write, which follow it.
     const PIECE: i32 = 0;
     const OUTPUT: i32 = 16;
     const WRITTEN: i32 = 8;
@@ -124,6 +124,7 @@ fn no_guest_is_given_the_text() {
         "{program}"
     );
     // The text defines `main`, and leaves the call to the loader and to the snapshot.
-    assert!(ENTRYPOINT.contains("\ndef main():\n"));
-    assert!(!ENTRYPOINT.contains("\nmain()") && !ENTRYPOINT.contains("__main__\":"));
+    let entrypoint = entrypoint();
+    assert!(entrypoint.contains("\ndef main():\n"));
+    assert!(!entrypoint.contains("\nmain()") && !entrypoint.contains("__main__\":"));
 }

@@ -1,9 +1,9 @@
-//! Entries: found, refused, made anew, removed.
+//! Tests of entries: found, refused, made again, removed.
 
 use super::super::store;
 use super::*;
 
-/// The key of each kind of entry for runtime `name`, whose artifact has the checksum `sum`.
+/// Returns the key of each kind of entry for runtime `name`, whose artifact has the checksum `sum`.
 fn keys(name: &str, sum: &str) -> [Key; 2] {
     let engine = store::engine().unwrap();
     [
@@ -77,7 +77,7 @@ fn the_newest_three_of_each_kind_stay() {
             file.set_modified(made).unwrap();
         }
     }
-    // What is made now is the newest, and removes what is too much.
+    // The entry that is written now is the newest; the oldest ones above the limit are removed.
     for (sum, stays) in [
         ("a", false),
         ("b", false),

@@ -1,4 +1,4 @@
-//! Instances without WebAssembly: the call is any future that writes what a guest would.
+//! Tests with instances without WebAssembly: the call is any future that writes what a guest would.
 
 use bytes::Bytes;
 use wasmtime_wasi::cli::StdoutStream as _;
@@ -8,7 +8,7 @@ use super::super::stdio::{Port, Stdout};
 use super::*;
 use crate::clock::ALLOWANCE;
 
-/// An instance whose call is what `call` makes of its streams.
+/// Creates an instance whose call is the future that `call` makes from its streams.
 fn instance<F>(clock: Clock, call: impl FnOnce(Stdio) -> F) -> Instance
 where
     F: Future<Output = wasmtime::Result<()>> + 'static,
@@ -31,7 +31,7 @@ fn write(stdio: &Stdio, bytes: &'static [u8]) {
     stream.write(bytes.into()).expect("there is room");
 }
 
-/// Everything that was written.
+/// Takes everything that was written.
 fn take(streams: &mut Streams) -> Option<Result<Vec<u8>, Death>> {
     let written = std::mem::take(&mut streams.outbox);
     (!written.is_empty()).then_some(Ok(written))
@@ -54,7 +54,7 @@ async fn a_guest_that_ends_with_its_reply_is_not_run_again() {
         assert!(instance.over().is_none());
         assert_eq!(instance.reply(LONG, take).await, Ok(b"reply".to_vec()));
         assert_eq!(instance.over(), Some(&expected));
-        // The real death, not a panic, however often somebody asks.
+        // The real death and not a panic, however often it is asked for.
         for _ in 0..2 {
             assert_eq!(instance.reply(LONG, take).await, Err(expected.clone()));
         }
@@ -72,7 +72,7 @@ async fn a_guest_that_sleeps_is_ended_at_its_deadline() {
 
 #[actix::test]
 async fn a_pause_of_the_process_is_not_the_guests_time() {
-    // Nobody keeps this clock: the process stands still while the guest sleeps.
+    // No thread keeps this clock: by its time, the process stands still while the guest sleeps.
     let mut instance = instance(Clock::unkept(), |stdio| async move {
         tokio::time::sleep(4 * ALLOWANCE).await;
         write(&stdio, b"reply");

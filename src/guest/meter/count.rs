@@ -1,35 +1,36 @@
-//! The counter itself: the instructions that count, and those that ask the host once enough was counted.
+//! Instructions of the counter: those that count, and those that ask the host when the counter is used up.
 
 use wasm_encoder::{BlockType, Function, Instruction};
 
-/// Ticks between two looks at the clock: some microseconds of the interpreter's time.
-pub const TICKS: i32 = 4096;
-/// C code that calls nothing keeps its locals below the stack pointer, this far down, and does not move the pointer
-/// (`RedZoneSize` in LLVM's WebAssemblyFrameLowering.cpp). A call put in there must leave those bytes alone.
-pub const RED_ZONE: i32 = 128;
-/// So many bytes that are copied or filled at once count as one pass of a loop.
-pub const BYTES_A_TICK: u32 = 1 << 10;
-/// So many passes that one call of a function of the C library makes are counted at once; a power of two. What a
-/// call makes beyond the last full hundreds is not counted: the caller's loops have as many passes between two
-/// looks at the clock as there are ticks, so that is a millisecond or two of the library's time.
-pub const PASSES_AT_ONCE: i32 = 256;
+/// Ticks between two checks of the clock: some microseconds of the interpreter's time.
+pub(super) const TICKS: i32 = 4096;
+/// Bytes below the stack pointer in which C code that calls nothing keeps its locals, without moving the pointer
+/// (`RedZoneSize` in LLVM's WebAssemblyFrameLowering.cpp). A call that is inserted there must leave those bytes alone.
+pub(super) const RED_ZONE: i32 = 128;
+/// Bytes that count as one pass of a loop when they are copied or filled at once.
+pub(super) const BYTES_A_TICK: u32 = 1 << 10;
+/// Passes that are counted at once in a call of a function of the C library; a power of two. The remaining passes of a
+/// call are not counted: the caller's loops have as many passes between two checks of the clock as there are ticks, so
+/// that is a millisecond or two of the library's time.
+pub(super) const PASSES_AT_ONCE: i32 = 256;
 
-/// The counter of a module, and what is called when it is used up.
+/// Counter of a module, and the function that it calls when it is used up.
 #[derive(Debug, Clone, Copy)]
-pub struct Counter {
-    /// The global with the ticks that are left. The next one is for scratch.
+pub(super) struct Counter {
+    /// Global with the ticks that are left. The global after it is for scratch.
     pub global: u32,
-    /// The function to call.
+    /// Function to call.
     pub function: u32,
-    /// Whether it is a C function that takes a null pointer; else it takes nothing.
+    /// Whether the function is a C function that takes a null pointer; if not, it takes nothing.
     pub takes_null: bool,
-    /// The global that is C's stack pointer, if the C code around may keep something below it.
+    /// Global that is C's stack pointer, if the surrounding C code may keep something below it.
     pub stack_pointer: Option<u32>,
 }
 
 impl Counter {
-    /// Takes `ticks` off the counter; where it is used up, fills it and asks the host.
-    pub fn take(&self, function: &mut Function, ticks: i32) {
+    /// Adds instructions that subtract `ticks` from the counter, and that refill it and ask the host when it is used
+    /// up.
+    pub(super) fn take(&self, function: &mut Function, ticks: i32) {
         for instruction in [
             Instruction::GlobalGet(self.global),
             Instruction::I32Const(ticks),
@@ -48,9 +49,9 @@ impl Counter {
         function.instruction(&Instruction::End);
     }
 
-    /// Counts a pass in `local`, and takes the ticks of `PASSES_AT_ONCE` of them together. For loops of a few
-    /// instructions, such as `memcmp`'s: a local is a register, and the counter is not.
-    pub fn take_now_and_then(&self, function: &mut Function, local: u32) {
+    /// Adds instructions that count a pass in `local`, and subtract the ticks of `PASSES_AT_ONCE` passes together. For
+    /// loops of a few instructions, such as `memcmp`'s: a local is in a register, and the counter is not.
+    pub(super) fn take_now_and_then(&self, function: &mut Function, local: u32) {
         for instruction in [
             Instruction::LocalGet(local),
             Instruction::I32Const(1),
@@ -67,10 +68,10 @@ impl Counter {
         function.instruction(&Instruction::End);
     }
 
-    /// Takes the length that is on the stack off the counter, and leaves it there. Asks nobody: that is for the next
-    /// [`take`](Self::take).
-    pub fn charge_length(&self, function: &mut Function) {
-        let scratch = self.global + 1; // a global: the function's own locals stay as they are
+    /// Adds instructions that subtract the length on the stack from the counter, and leave it on the stack. They do not
+    /// ask the host: the next [`take`](Self::take) does.
+    pub(super) fn charge_length(&self, function: &mut Function) {
+        let scratch = self.global + 1; // a global, so that the function's own locals stay as they are
         for instruction in [
             Instruction::GlobalSet(scratch),
             Instruction::GlobalGet(self.global),
@@ -85,7 +86,7 @@ impl Counter {
         }
     }
 
-    /// Calls the function, from any place in C code, and throws away what it gives.
+    /// Adds instructions that call the function, from any place in C code, and discard its result.
     fn ask(&self, function: &mut Function) {
         let move_stack = |function: &mut Function, by: i32| {
             if let Some(stack_pointer) = self.stack_pointer {

@@ -1,4 +1,4 @@
-//! What the meter has to know of a module before it writes it anew.
+//! Facts that the meter needs about a module before it rewrites it.
 
 use std::collections::HashSet;
 
@@ -17,10 +17,10 @@ static TARGETS: [Target; 3] = [
     Target::Import("wasi_snapshot_preview1", "sched_yield"),
 ];
 
-/// Functions of the C library whose loops must not ask the host, with all that they call. While the host puts a list
-/// into a guest's memory it calls the allocator, and whoever asks the host anything then is trapped ("cannot leave
-/// component instance"). `time` is what the counter calls. None of their loops is long: they walk trees and lists of
-/// free memory. What they copy and fill is counted.
+/// Functions of the C library whose loops must not ask the host, and neither must the functions that they call. When
+/// the host puts a list into a guest's memory, it calls the allocator, and a call to the host during that traps
+/// ("cannot leave component instance"). `time` is what the counter calls. None of their loops is long: they walk trees
+/// and lists of free memory. The bytes that they copy and fill are counted.
 static SPARED: [&str; 8] = [
     "aligned_alloc",
     "cabi_realloc",
@@ -32,11 +32,11 @@ static SPARED: [&str; 8] = [
     "time",
 ];
 
-/// Functions of the C library that take three numbers, the last of them a length, and give one. CPython calls them for a
-/// few bytes very often, so they count only if they are given many.
+/// Functions of the C library that take three numbers, the last of them a length, and return one. CPython calls them
+/// for a few bytes very often, so they count only for large lengths.
 static OF_LENGTH: [&str; 5] = ["memchr", "memcmp", "memrchr", "wmemchr", "wmemcmp"];
 
-/// A number that only the hash functions of tuples and slices multiply by (`_PyHASH_XXPRIME_1`).
+/// Factor that only the hash functions of tuples and slices use (`_PyHASH_XXPRIME_1`).
 const PRIME_OF_HASHES: i32 = 2_654_435_761_u32.cast_signed();
 
 #[derive(Debug)]
@@ -59,42 +59,42 @@ impl Target {
     }
 }
 
-/// A module that gets a counter.
-pub struct Facts {
-    /// Its counter.
+/// Facts about a module that gets a counter.
+pub(super) struct Facts {
+    /// Counter of the module.
     pub counter: Counter,
-    /// If it is the C library: what is different there.
+    /// Facts about the C library, if the module is one.
     pub library: Option<Library>,
-    /// The function whose body comes next.
+    /// Index of the function whose body comes next.
     next: u32,
 }
 
-/// The C library: a module whose loops are as short as `memcmp`'s, and among whose functions is the allocator.
-pub struct Library {
+/// C library: a module whose loops are as short as `memcmp`'s, and which contains the allocator.
+pub(super) struct Library {
     parameters: Vec<u32>,
     functions_imported: u32,
     spared: HashSet<u32>,
     of_length: HashSet<u32>,
 }
 
-/// How a function's loops are counted.
+/// Way in which a function's loops are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loops {
-    /// Each pass, as it comes.
+pub(super) enum Loops {
+    /// Each pass is counted by itself.
     Each,
-    /// In a further local, after so many parameters.
+    /// Passes are counted in an additional local of a function with this number of parameters.
     NowAndThen(u32),
-    /// As above, if the last of its three parameters, a length, is long enough for it to matter.
+    /// Passes are counted in an additional local, if the last of three parameters, a length, is large enough.
     IfLong,
-    /// Not at all.
+    /// Loops are not counted.
     Spared,
 }
 
 impl Facts {
-    /// What is known of the module `data`, or `None` if it has no function to call.
-    pub fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
+    /// Returns the facts about the module `data`, or `None` if it has no function that the counter may call.
+    pub(super) fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
         let read = Read::of(parser, data)?;
-        // The counter goes behind the module's own globals.
+        // The counter follows the module's own globals.
         let Some((function, target)) = read.target().filter(|_| read.globals_defined > 0) else {
             return Ok(None);
         };
@@ -115,8 +115,8 @@ impl Facts {
         }))
     }
 
-    /// How the loops of the function are counted whose body is the next one in the module.
-    pub fn next_loops(&mut self) -> Loops {
+    /// Returns how to count the loops of the function whose body is the next one in the module.
+    pub(super) fn next_loops(&mut self) -> Loops {
         let function = self.next;
         self.next += 1;
         match &self.library {
@@ -135,10 +135,10 @@ impl Facts {
     }
 }
 
-/// Whether a function calls itself more than once, over others, without a loop: the hash function of slices does,
-/// with each of its three parts, so a slice of slices of slices takes three times as long with each level. It is the
-/// only one known.
-pub fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
+/// Returns whether a function calls itself more than once, through other functions, without a loop. The hash function
+/// of slices does, for each of its three parts, so a slice of slices takes three times as long with each level. It is
+/// the only such function known.
+pub(super) fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser::Error> {
     let mut hashes = false;
     for operator in body.get_operators_reader()? {
         match operator? {
@@ -152,23 +152,23 @@ pub fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, wasmparser
     Ok(hashes)
 }
 
-/// A module's sections, as far as they matter here.
+/// Relevant content of a module's sections.
 #[derive(Default)]
 struct Read<'a> {
-    /// The number of parameters of each type.
+    /// Number of parameters of each type.
     types: Vec<u32>,
-    /// Whether each type gives one number of 32 bits.
+    /// Whether each type returns one number of 32 bits.
     gives_one: Vec<bool>,
-    /// The functions imported: module and name.
+    /// Imported functions: module and name.
     imports: Vec<(&'a str, &'a str)>,
-    /// The types of the functions defined.
+    /// Types of the defined functions.
     functions: Vec<u32>,
-    /// The functions exported: name and index.
+    /// Exported functions: name and index.
     exports: Vec<(&'a str, u32)>,
     bodies: Vec<FunctionBody<'a>>,
     globals_imported: u32,
     globals_defined: u32,
-    /// The global that is C's stack pointer, imported.
+    /// Imported global that is C's stack pointer.
     stack_pointer: Option<u32>,
 }
 
@@ -222,7 +222,7 @@ impl<'a> Read<'a> {
         Ok(read)
     }
 
-    /// The function to call, and which of `TARGETS` it is.
+    /// Returns the function to call, and its entry in `TARGETS`.
     fn target(&self) -> Option<(u32, &'static Target)> {
         let imported = (0..).zip(&self.imports).map(|(index, (module, name))| {
             (index, TARGETS.iter().find(|t| t.is_import(module, name)))
@@ -246,7 +246,7 @@ impl<'a> Read<'a> {
         })
     }
 
-    /// The functions of `OF_LENGTH` that are as it says.
+    /// Returns the functions of `OF_LENGTH` that have the expected type.
     fn of_length(&self) -> HashSet<u32> {
         let is_so = |index: u32| {
             let defined = (index as usize).checked_sub(self.imports.len())?;
@@ -258,7 +258,7 @@ impl<'a> Read<'a> {
         named.filter_map(|(_, index)| is_so(*index)).collect()
     }
 
-    /// The functions of `SPARED`, and all that they call by name.
+    /// Returns the functions of `SPARED`, and all functions that they call by name.
     fn spared(&self) -> Result<HashSet<u32>, wasmparser::Error> {
         let exported = |wanted: &str| {
             let mut exports = self.exports.iter();
@@ -272,7 +272,7 @@ impl<'a> Read<'a> {
             if !spared.insert(function) {
                 continue;
             }
-            // A shared library calls its own functions by an import too, so that others may replace them.
+            // A shared library calls its own functions through an import too, so that others may replace them.
             if let Some((_, name)) = self.imports.get(function as usize) {
                 found.extend(exported(name));
                 continue;
@@ -290,7 +290,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// A number of things that a module has an index of 32 bits for.
+/// Returns the number of things of which a module has a 32-bit index.
 fn count<T>(of: &[T]) -> u32 {
     u32::try_from(of.len()).expect("wasmparser counts them in 32 bits")
 }

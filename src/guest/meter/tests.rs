@@ -4,7 +4,7 @@ use crate::guest::deadline::Over;
 
 mod library;
 
-/// A command with a loop that fills `length` bytes each time, and counts calls to `sched_yield` down.
+/// Returns a command with a loop that fills `length` bytes each time, and counts calls to `sched_yield` down.
 fn command(length: i32) -> Vec<u8> {
     use wasm_encoder::*;
     let mut module = Module::new();
@@ -63,7 +63,7 @@ fn command(length: i32) -> Vec<u8> {
     module.finish()
 }
 
-/// How many passes of the loop go by until the counter has called `sched_yield` ten times.
+/// Returns the number of passes of the loop until the counter has called `sched_yield` ten times.
 fn passes(length: i32) -> i32 {
     let metered = module(&command(length)).expect("it has sched_yield");
     let engine = wasmtime::Engine::default();
@@ -99,13 +99,13 @@ fn passes(length: i32) -> i32 {
 fn a_loop_is_interrupted_the_sooner_the_more_it_does() {
     assert_eq!(passes(0), 10 * TICKS - 1);
     assert_eq!(passes(100), 10 * TICKS - 1, "too few bytes to count");
-    // A pass of 1 MiB is a tick, and one for each KiB; the last pass ends at its beginning.
+    // A pass of 1 MiB costs one tick, and one more for each KiB; the last pass ends at its beginning.
     let ticks = 1 + (1 << 20) / BYTES_A_TICK as i32;
     assert_eq!(passes(1 << 20) / 10, (TICKS + ticks - 1) / ticks);
     assert_eq!(passes(60 << 20), 10, "each pass");
 }
 
-/// A C function that calls nothing: it keeps a number below the stack pointer, loops for long, and gives it back.
+/// Returns a C function that calls nothing: it keeps a number below the stack pointer, loops for long, and returns it.
 fn leaf() -> Vec<u8> {
     use wasm_encoder::*;
     let mutable = GlobalType {
@@ -198,7 +198,7 @@ fn what_c_keeps_below_its_stack_pointer_stays() {
         Global::new(&mut store, kind, Val::I32(1024)).expect("a number")
     };
     let (base, stack_pointer) = (global(Mutability::Const), global(Mutability::Var));
-    // As C's own would: it uses what is below the stack pointer.
+    // Like C's own `time`, it uses the bytes below the stack pointer.
     let time = move |mut caller: Caller<'_, u32>, _: i32| -> i64 {
         *caller.data_mut() += 1;
         let top = stack_pointer.get(&mut caller).i32().expect("an i32") as usize;

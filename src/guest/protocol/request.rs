@@ -9,17 +9,17 @@ use crate::codec::{Encoder, Payload};
 use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};
 
-/// A request's body, written for as many messages as can be sent.
+/// Result of encoding: the request has as many messages as can be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Encoded {
-    /// How many messages the request has, from the first on.
+pub(crate) struct Encoded {
+    /// Number of messages in the request, from the first on.
     pub count: usize,
-    /// Why the message after these cannot be sent at all.
+    /// Reason why the next message cannot be sent at all.
     pub refused: Option<Failure>,
 }
 
 /// Writes the request for `messages` into `encoder`.
-pub fn encode_request(
+pub(crate) fn encode_request(
     encoder: &mut Encoder,
     id: u32,
     batch: &Batch,
@@ -32,7 +32,7 @@ pub fn encode_request(
             count: messages.len(),
             refused: None,
         },
-        // Rare: the request is written again without the message that cannot be sent and all after it.
+        // Rare: the request is written again, only with the messages before the one that cannot be sent.
         Err((count, failure)) => {
             if count > 0 {
                 let rest = encode_request_of(encoder, id, batch, &messages[..count], with_meta);
@@ -66,7 +66,7 @@ fn try_encode(
     encoder.clear();
     encoder.tuple(4);
     encoder.int(i64::from(id));
-    // Not a list: no script can change which messages come after it.
+    // A tuple and not a list, so that no script can change which messages come after its own.
     encoder.tuple(messages.len());
     let mut deferred = Vec::new();
     for (index, message) in messages.iter().enumerate() {
@@ -101,7 +101,7 @@ fn try_encode(
     Ok(())
 }
 
-/// `(key, topic, partition, offset, timestamp, [(name, value)])`
+/// Writes `(key, topic, partition, offset, timestamp, [(name, value)])`.
 fn encode_meta(encoder: &mut Encoder, batch: &Batch, message: &Message) {
     let none = Attributes::default();
     let Attributes {

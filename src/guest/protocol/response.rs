@@ -1,13 +1,13 @@
-//! Responses: a status byte, a big-endian `u32` length, and the marshal tuple
-//! `(account, answered, dropped, results, extras)`.
+//! Responses: a status byte, a big-endian `u32` length, and the marshal tuple `(account, answered, dropped, results,
+//! extras)`.
 //!
-//! Scripts share an interpreter with what answers for them, and can reach its lists. So the guest says apart from
-//! these for how many messages it answers and how many of them leave nothing, and a response in which the two
-//! differ ends it.
+//! Scripts share an interpreter with the code that answers for them, and can reach its lists. So the guest reports
+//! separately how many messages it answers and how many of them have no result, and a response in which the numbers
+//! differ ends the guest.
 //!
-//! A guest may write anything. References let a small frame stand for any amount of data, so what one
-//! response may come to has a budget: where it is used up, the response counts as an answer to the messages
-//! before, and the host asks again for the rest.
+//! A guest may write anything. References let a small frame stand for any amount of data, so the total of one response
+//! has a budget: when it is used up, the response counts as an answer to the messages before, and the host asks again
+//! for the rest.
 
 mod outputs;
 
@@ -21,21 +21,24 @@ use crate::guest::error::Death;
 use crate::guest::handshake::HelloStage;
 use crate::message::{Failure, Outcome, Outcomes, Record};
 
-/// Status byte and length before a response's body.
+/// Bytes of status and length before a response's body.
 const HEADER: usize = 5;
 const STATUS_OK: u8 = 0;
-/// Most bytes that are kept of the name of a failure's type, and of each of its texts. Guests cut them as well, but what
-/// a script can replace there is no limit.
+/// Most bytes that are kept of a failure's type, and of each of its texts. Guests cut them as well, but a script can
+/// replace code in the guest, so that is no limit.
 const NAME: usize = 200;
 const TEXT: usize = 8192;
-/// Names of what a script may choose for a record: key, topic, timestamp, headers.
+/// Number of attributes that a script may choose for a record: key, topic, timestamp, headers.
 const ATTRIBUTES: usize = 4;
 
-/// Takes a whole response off the reply port: its body, or `None` while it is not all there.
+/// Takes a whole response from the reply port: its body, or `None` while it is incomplete.
 ///
 /// # Errors
-/// [`Death::Protocol`] as soon as the bytes can be no response.
-pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Vec<u8>, Death>> {
+/// [`Death::Protocol`] as soon as the bytes cannot be a response.
+pub(crate) fn take_response(
+    outbox: &mut Vec<u8>,
+    max_frame: usize,
+) -> Option<Result<Vec<u8>, Death>> {
     let rubbish = |what: &str| Some(Err(Death::Protocol(what.into())));
     let header: &[u8; HEADER] = outbox.first_chunk()?;
     if header[0] != STATUS_OK {
@@ -53,15 +56,14 @@ pub fn take_response(outbox: &mut Vec<u8>, max_frame: usize) -> Option<Result<Ve
     }
 }
 
-/// Reads the response in `frame` (header included) to a request for `count` messages and appends what
-/// became of them to `outcomes`. Returns for how many it answers: at least one, or all.
+/// Reads the response in `frame` (including its header) to a request for `count` messages and appends the outcomes to
+/// `outcomes`. Returns how many messages it answers: at least one, or all.
 ///
-/// One message's outputs may take `max_output` bytes, all that is made of one response at most three
-/// times that.
+/// The outputs of one message may take `max_output` bytes, and those of one response at most three times that.
 ///
 /// # Errors
-/// [`Death::Protocol`] if it is no such response; `outcomes` is as it was then.
-pub fn decode_response(
+/// [`Death::Protocol`] if the frame is not such a response; `outcomes` is then unchanged.
+pub(crate) fn decode_response(
     frame: &[u8],
     id: u32,
     count: usize,
@@ -91,7 +93,7 @@ pub fn decode_response(
 struct Response<'a, 's> {
     reader: Reader<'a, 's>,
     max_output: usize,
-    /// Bytes made so far, those of refused values included: a measure of work and of memory.
+    /// Bytes made so far, including those of refused values: a measure of work and of memory.
     spent: usize,
     stages: &'a [HelloStage],
     /// Index in `outcomes` of the first message of this response.
@@ -99,7 +101,7 @@ struct Response<'a, 's> {
     outcomes: &'a mut Outcomes,
 }
 
-/// Where a value's payload lies, `None` for Python's `None`, or why it cannot leave.
+/// Range of a value's payload, `None` for Python's `None`, or the reason why the value cannot be written.
 type Value = Result<Option<Range<u32>>, Box<Failure>>;
 
 impl Response<'_, '_> {
@@ -122,7 +124,7 @@ impl Response<'_, '_> {
             let fields = self.reader.tuple()?;
             let index = self.index(results)?;
             if index > 0 && index < answered && self.is_spent() {
-                // Messages from here on are asked for again; what was read of them is thrown away.
+                // Messages from here on are requested again, and what was read of them is discarded.
                 answered = index;
                 self.outcomes.items.truncate(self.first + answered);
             }
@@ -142,7 +144,7 @@ impl Response<'_, '_> {
         self.spent >= self.max_output
     }
 
-    /// `["request", id, messages asked for]`: a list that stood beside the scripts, and must be whole.
+    /// Checks `["request", id, number of messages]`, a list that a script can reach, and that must be unchanged.
     fn account(&mut self, id: u32, count: usize) -> Result<(), FrameError> {
         let whole = self.reader.list()? == 3
             && self.reader.str()? == "request"
@@ -153,8 +155,8 @@ impl Response<'_, '_> {
             .ok_or_else(|| invalid("a reply to another request"))
     }
 
-    /// Reads a list of `count` results; for all but the first only while the budget lasts. Returns how many were
-    /// read, and how many of all are `None`.
+    /// Reads a list of `count` results; all except the first only while the budget lasts. Returns how many were read,
+    /// and how many of all are `None`.
     fn results(&mut self, count: usize) -> Result<(usize, usize), FrameError> {
         self.outcomes.items.reserve(count);
         let (mut answered, mut empty) = (0, 0);
@@ -178,7 +180,7 @@ impl Response<'_, '_> {
         Ok((answered, empty))
     }
 
-    /// One value as JSON (or as its own bytes) at the end of the data; `None` for Python's `None`.
+    /// Appends one value as JSON (or as its own bytes) to the data; `None` for Python's `None`.
     fn value(&mut self) -> Result<Value, FrameError> {
         let start = self.outcomes.data.len();
         let data = &mut self.outcomes.data;
@@ -186,7 +188,7 @@ impl Response<'_, '_> {
         self.made(start, value)
     }
 
-    /// Counts what was made of a value, from `start` on in the data, and says where it lies.
+    /// Counts the bytes of a value, from `start` on in the data, and returns their range.
     fn made(&mut self, start: usize, value: Result<Top, OutputError>) -> Result<Value, FrameError> {
         Ok(match value {
             Ok(Top::None) => Ok(None),
@@ -201,17 +203,17 @@ impl Response<'_, '_> {
         })
     }
 
-    /// Bytes that were made of a value before it was refused.
+    /// Returns how many bytes count for a value that was refused.
     fn wasted(&self, error: &OutputError) -> usize {
         match error.kind {
             OutputErrorKind::OutputTooLarge => self.max_output,
-            // Found anywhere in the value; a fair share is enough to bound many of them.
+            // The error may be anywhere in the value; a small share is enough to bound many of them.
             _ => self.max_output / 64,
         }
     }
 
     fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
-        // Only a guest that lies gets here with `max_output` at its largest.
+        // Reached only if a guest lies and `max_output` is at its largest.
         let end =
             u32::try_from(self.outcomes.data.len()).map_err(|_| invalid("4 GiB of results"))?;
         Ok(start as u32..end)
@@ -224,7 +226,7 @@ impl Response<'_, '_> {
         self.payload_from(start)
     }
 
-    /// The index of the message that an extra is about; extras stand behind a result of `None`.
+    /// Returns the index of the message to which an extra belongs. The message's entry in the results is `None`.
     fn index(&mut self, results: usize) -> Result<usize, FrameError> {
         let index = usize::try_from(self.reader.int()?).ok();
         let index = index.filter(|&index| index < results);
@@ -235,7 +237,7 @@ impl Response<'_, '_> {
         }
     }
 
-    /// What a result list cannot say: `(index, kind, …)`, of which the index has been read.
+    /// Reads an outcome that the list of results cannot express: `(index, kind, …)`, of which the index has been read.
     fn extra(&mut self, index: usize, fields: usize) -> Result<(), FrameError> {
         let kind = self.reader.str()?;
         let outcome = match (&*kind, fields) {
@@ -271,7 +273,7 @@ impl Response<'_, '_> {
         Ok(Ok(self.append(json)?))
     }
 
-    /// `…, type, message, line | None, stage | None, traceback)`
+    /// Reads `…, type, message, line | None, stage | None, traceback)`.
     fn failure(&mut self) -> Result<Failure, FrameError> {
         let kind = cut(&self.reader.str()?, NAME);
         let mut failure = Failure::new(kind, cut(&self.reader.str()?, TEXT));
@@ -302,7 +304,7 @@ impl Response<'_, '_> {
         self.reader.int().map(Some)
     }
 
-    /// Takes a `None`, if there is one.
+    /// Takes a `None`, if there is one. Returns whether there was.
     fn absent(&mut self) -> Result<bool, FrameError> {
         let absent = self.reader.peek()? == Kind::None;
         if absent {
@@ -320,7 +322,7 @@ impl Response<'_, '_> {
     }
 }
 
-/// A record with the input message's attributes.
+/// Returns a record with the input message's attributes.
 fn plain(payload: Range<u32>) -> Record {
     Record {
         payload,
@@ -329,7 +331,7 @@ fn plain(payload: Range<u32>) -> Record {
     }
 }
 
-/// No more than `most` bytes of `text`.
+/// Returns at most `most` bytes of `text`.
 fn cut(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }

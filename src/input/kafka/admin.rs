@@ -1,8 +1,9 @@
-//! What librdkafka can say and `rdkafka` 0.39 cannot ask: the ids of topics, which blocks until a broker answers (the
-//! [scout](super::scout)'s thread asks), and where a partition begins.
+//! Requests that librdkafka supports and `rdkafka` 0.39 does not expose: the ids of topics, which block until a broker
+//! answers (the [scout](super::scout)'s thread asks), and the beginning of a partition.
 //!
-//! No question here goes to a group's coordinator. One that is not answered, since brokers are away, leaves behind a request
-//! of librdkafka 2.12 (`rd_kafka_coord_req`) that has no time limit, and for which the end of its client may wait for ever.
+//! No request here goes to a group's coordinator. If such a request gets no answer because brokers are away, it leaves
+//! an internal request of librdkafka 2.12 (`rd_kafka_coord_req`) without time limit, for which the end of its client
+//! may wait for ever.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::slice;
@@ -14,15 +15,15 @@ use rdkafka::error::{KafkaError, KafkaResult};
 
 use crate::kafka::consumer::Consumer;
 
-/// A topic's id: a topic that is deleted and made anew under its name has another one.
+/// Id of a topic. A topic that is deleted and created again under the same name has another id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TopicId(i64, i64);
+pub(super) struct TopicId(i64, i64);
 
-/// The ids of those of `topics` that there are.
+/// Returns the ids of those of `topics` that exist.
 ///
 /// # Errors
-/// If Kafka does not answer in `patience`.
-pub fn topic_ids<'a>(
+/// If Kafka does not answer within `patience`.
+pub(super) fn topic_ids<'a>(
     consumer: &Consumer,
     topics: impl Iterator<Item = &'a str>,
     patience: Duration,
@@ -35,7 +36,7 @@ pub fn topic_ids<'a>(
         patience,
     );
     // SAFETY: librdkafka copies the names into the collection, and the collection into the request, before each call
-    // returns. What the answer points to is read before the answer is dropped, and its pointers are checked.
+    // returns. The answer's data is read before the answer is dropped, and its pointers are checked.
     unsafe {
         let collection =
             rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
@@ -72,8 +73,9 @@ pub fn topic_ids<'a>(
     }
 }
 
-/// The offset of the oldest record of a partition, as the last answer with records of it said. Does not ask.
-pub fn oldest(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
+/// Returns the offset of a partition's oldest record according to the last fetch response that contained records. Sends
+/// no request.
+pub(super) fn oldest(consumer: &Consumer, topic: &str, partition: i32) -> Option<i64> {
     let topic = CString::new(topic).ok()?;
     let (mut low, mut high) = (-1, -1);
     // SAFETY: the client lives as long as the consumer; the text and both numbers outlive the call.
@@ -95,10 +97,10 @@ fn unexpected() -> KafkaError {
     KafkaError::AdminOp(rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FAIL.into())
 }
 
-/// `count` items from `first` on.
+/// Returns a slice of `count` items from `first` on.
 ///
 /// # Safety
-/// They must be there for as long as the slice is used, unless there are none.
+/// The items must be valid for as long as the slice is used, unless `count` is 0.
 unsafe fn array<'a, T>(first: *const T, count: usize) -> &'a [T] {
     if first.is_null() {
         return &[];
@@ -107,7 +109,7 @@ unsafe fn array<'a, T>(first: *const T, count: usize) -> &'a [T] {
     unsafe { slice::from_raw_parts(first, count) }
 }
 
-/// What a question needs: a queue for its answer, and options with its time limit. Lives less long than its consumer.
+/// Resources of one request: a queue for its answer, and options with its time limit. Must not outlive its consumer.
 struct Question<'a> {
     client: *mut rd_kafka_t,
     queue: *mut rd_kafka_queue_t,
@@ -142,7 +144,7 @@ impl<'a> Question<'a> {
 
     /// Waits for the answer.
     fn answer(&self) -> KafkaResult<Answer> {
-        // The request has the same limit, so its own error is the rule; this is for an answer that never comes.
+        // The request has the same limit and normally fails by itself; this wait is for an answer that never comes.
         let patience = milliseconds(self.patience + Duration::from_secs(1));
         // SAFETY: the queue is this value's. The event belongs to the answer, which destroys it.
         let (answer, error) = unsafe {
@@ -163,8 +165,8 @@ impl<'a> Question<'a> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        // SAFETY: both were made for this value and are destroyed once. An answer that comes later finds no queue, which
-        // librdkafka allows.
+        // SAFETY: both were made for this value and are destroyed once. If an answer comes later, its queue is gone,
+        // which librdkafka allows.
         unsafe {
             rd_kafka_AdminOptions_destroy(self.options);
             rd_kafka_queue_destroy(self.queue);

@@ -1,4 +1,4 @@
-//! From librdkafka's messages to a batch: everything is copied once, into one buffer for the batch.
+//! Conversion of librdkafka's messages to a batch: everything is copied once, into one buffer for the batch.
 
 use std::ops::Range;
 
@@ -9,15 +9,15 @@ use rdkafka::message::BorrowedMessage;
 use crate::kafka::header;
 use crate::message::{Attributes, MESSAGE_OVERHEAD, Message};
 
-/// Messages that become a batch.
+/// Messages that will become a batch.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub(super) struct Draft {
     bytes: Vec<u8>,
     messages: Vec<Drafted>,
     cost: u64,
 }
 
-/// A message whose bytes lie in the draft's buffer.
+/// Message whose bytes are in the draft's buffer.
 #[derive(Debug)]
 struct Drafted {
     offset: i64,
@@ -29,7 +29,7 @@ struct Drafted {
 
 impl Draft {
     /// Adds a message.
-    pub fn push(&mut self, message: &BorrowedMessage<'_>) {
+    pub(super) fn push(&mut self, message: &BorrowedMessage<'_>) {
         let before = self.bytes.len();
         let payload = message.payload().map(|payload| self.keep(payload));
         let key = message.key().map(|key| self.keep(key));
@@ -56,23 +56,23 @@ impl Draft {
         start..self.bytes.len()
     }
 
-    /// How many messages there are.
-    pub fn len(&self) -> usize {
+    /// Returns the number of messages.
+    pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether there are no messages.
+    pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// The sum of their [costs](Message::cost).
-    pub fn cost(&self) -> u64 {
+    /// Returns the sum of the messages' [costs](Message::cost).
+    pub(super) fn cost(&self) -> u64 {
         self.cost
     }
 
-    /// The messages.
-    pub fn finish(self) -> Vec<Message> {
+    /// Returns the messages.
+    pub(super) fn finish(self) -> Vec<Message> {
         let bytes = Bytes::from(self.bytes);
         let slice = |range: Range<usize>| bytes.slice(range);
         let message = |drafted: Drafted| {

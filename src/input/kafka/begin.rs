@@ -1,41 +1,42 @@
-//! Where reading a partition begins: decided here, from what Kafka says, and nowhere else.
+//! Decision where reading a partition begins. It is made only here, from what Kafka reports.
 //!
-//! librdkafka would decide it by itself (`auto.offset.reset`), but tells nobody. With `start_from_oldest: false` the end
-//! of a partition would then be looked up again at each start until a first message is committed, and what was written
-//! in between would be skipped. So the offset is found out once, and committed before the first message is read.
+//! librdkafka could decide this by itself (`auto.offset.reset`), but does not report its decision. With
+//! `start_from_oldest: false` each start would then look up the end of a partition again until a first message is
+//! committed, and would skip what was written in between. So the offset is determined once, and committed before the
+//! first message is read.
 
 use std::collections::HashSet;
 
-/// What Kafka says about a partition that is to be read.
+/// Facts from Kafka about a partition that is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// The offset that the group has committed.
+pub(crate) struct Facts {
+    /// Offset that the group has committed.
     pub committed: Option<i64>,
-    /// The offset of the oldest record that is kept.
+    /// Offset of the oldest record that is kept.
     pub low: i64,
-    /// The offset after the newest record; for readers of committed messages, after the newest of those.
+    /// Offset after the newest record; for readers of committed messages, after the newest committed one.
     pub high: i64,
-    /// Whether the partition is younger than the pipeline, as [`AtStart::is_young`] finds out.
+    /// Whether the partition is younger than the pipeline: see [`AtStart::is_young`].
     pub young: bool,
 }
 
-/// What there was when this process started, before it joined its group.
+/// State of the topics when this process started, before it joined its group.
 #[derive(Debug, Clone)]
-pub struct AtStart {
-    /// The partitions that there were.
+pub(crate) struct AtStart {
+    /// Partitions that existed.
     pub partitions: HashSet<(String, i32)>,
-    /// The topics of which the group had committed an offset.
+    /// Topics of which the group had committed an offset.
     pub committed: HashSet<String>,
 }
 
 impl AtStart {
-    /// Whether a partition, of which the group has committed no offset, is younger than the pipeline: it came after the
-    /// start of this process, or the group was there before and did not know it. `named`: the config names the topic;
-    /// one that fits a pattern may be younger than the group as a whole.
+    /// Returns whether a partition without a committed offset is younger than the pipeline: it was created after the
+    /// start of this process, or the group existed before and did not know it. `named` says whether the config names
+    /// the topic; a topic that matches a pattern may be younger than the whole group.
     ///
-    /// What the group commits later says nothing: where several processes start together, each commits the beginnings of
-    /// its own partitions at another moment.
-    pub fn is_young(&self, topic: &str, partition: i32, named: bool) -> bool {
+    /// Offsets that the group commits later prove nothing: when several processes start together, each commits the
+    /// beginnings of its own partitions at a different moment.
+    pub(crate) fn is_young(&self, topic: &str, partition: i32, named: bool) -> bool {
         let was_there = if named {
             self.committed.contains(topic)
         } else {
@@ -45,32 +46,32 @@ impl AtStart {
     }
 }
 
-/// Where to begin, and why there.
+/// Offset at which reading begins, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begin {
-    /// The offset of the first record to read.
+pub(crate) struct Begin {
+    /// Offset of the first record to read.
     pub offset: i64,
-    /// Why.
+    /// Reason for this offset.
     pub reason: Reason,
 }
 
-/// Why reading begins where it does.
+/// Reason why reading begins at an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The group has committed this offset.
     Committed,
-    /// The group has committed none, and this is the oldest record.
+    /// The group has committed no offset, and this is the oldest record.
     Oldest,
-    /// The group has committed none, and this is the end.
+    /// The group has committed no offset, and this is the end.
     Newest,
-    /// Records between the committed offset and the oldest one were deleted before they were read: so many.
+    /// This many records between the committed offset and the oldest record were deleted before they were read.
     Deleted(i64),
-    /// The committed offset lies after the end by so much: the partition was cut off, or made anew.
+    /// The committed offset is this far after the end: the partition was truncated or created again.
     Beyond(i64),
 }
 
-/// Where to begin a partition. `from_oldest`: where the group has committed no offset, at the oldest record.
-pub fn begin(facts: Facts, from_oldest: bool) -> Begin {
+/// Decides where to begin a partition. `from_oldest` selects the oldest record where the group has committed no offset.
+pub(crate) fn begin(facts: Facts, from_oldest: bool) -> Begin {
     let Facts {
         committed,
         low,
@@ -79,7 +80,7 @@ pub fn begin(facts: Facts, from_oldest: bool) -> Begin {
     } = facts;
     let (offset, reason) = match committed {
         Some(committed) if committed < low => (low, Reason::Deleted(low - committed)),
-        // Which of the records that are there were read already, nobody knows. Twice is better than never.
+        // Nobody knows which of the existing records were read already. Twice is better than never.
         Some(committed) if committed > high => (low, Reason::Beyond(committed - high)),
         Some(committed) => (committed, Reason::Committed),
         None if from_oldest || young => (low, Reason::Oldest),
@@ -149,13 +150,13 @@ mod tests {
             committed: ["other".to_owned()].into(),
             ..fresh
         };
-        // A second topic was added to the config: it is begun where a first start begins.
+        // A second topic was added to the config: it begins where the first start of a pipeline begins.
         assert!(!other.is_young("t", 0, true));
         assert!(other.is_young("t", 0, false));
     }
 
     proptest! {
-        /// Only the very first start of a pipeline may skip what is there.
+        /// Checks that only the very first start of a pipeline skips existing records.
         #[test]
         fn nothing_is_skipped_that_is_there_and_was_not_read(
             committed in prop::option::of(0i64..200),

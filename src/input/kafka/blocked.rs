@@ -1,4 +1,4 @@
-//! Partitions that cannot be read, while others can.
+//! Partitions that cannot be read while others can.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::kafka::statistics::INTERVAL;
 use crate::message::LaneId;
 
-/// A place is warned of no more often, and what is broken is read again no more often: it may have been the way to us, or
-/// another broker may have a sound copy.
+/// Minimum time between two warnings about a place, and before a broken batch is fetched again: the network may have
+/// corrupted it, or another broker may have an intact copy.
 const ONCE_A: Duration = Duration::from_secs(60);
 
-/// Whether librdkafka may go on behind the batch that this error of a partition tells of: one whose checksum is wrong,
-/// that cannot be unpacked, or of a format that it does not know. Going on with it would lose what is in the batch, and
-/// commit that it was read.
-pub fn is_of_data(error: &KafkaError) -> bool {
+/// Returns whether librdkafka could continue after the batch that this error of a partition reports: a batch with a
+/// wrong checksum, that cannot be decompressed, or of an unknown format. To continue would lose the contents of the
+/// batch, and commit them as read.
+pub(super) fn is_of_data(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -26,11 +26,11 @@ pub fn is_of_data(error: &KafkaError) -> bool {
     )
 }
 
-/// What is wrong, by lane and by place.
+/// Partitions that cannot be read, with their reasons, and earlier warnings by place.
 #[derive(Debug, Default)]
-pub struct Blocked {
+pub(super) struct Blocked {
     lanes: BTreeMap<LaneId, Block>,
-    /// When places were last warned of.
+    /// Times of the last warnings, by place.
     warned: HashMap<String, Instant>,
 }
 
@@ -38,15 +38,16 @@ pub struct Blocked {
 struct Block {
     place: String,
     reason: String,
-    /// Nothing is read of the lane for now.
+    /// Whether reading the lane is suspended.
     stopped: bool,
-    /// When it was last told.
+    /// Time of the last error.
     at: Instant,
 }
 
 impl Blocked {
-    /// The partition at `place` cannot be read, `stopped` for good or trying on.
-    pub fn is_blocked(
+    /// Notes that the partition at `place` cannot be read. `stopped` says whether reading is suspended or tried again
+    /// at once.
+    pub(super) fn is_blocked(
         &mut self,
         lane: LaneId,
         place: &str,
@@ -63,8 +64,8 @@ impl Blocked {
         self.lanes.insert(lane, block);
     }
 
-    /// The lanes that were stopped for long enough: they are to be tried again.
-    pub fn due_again(&mut self, now: Instant) -> Vec<LaneId> {
+    /// Returns the lanes that were stopped for long enough and are to be tried again.
+    pub(super) fn due_again(&mut self, now: Instant) -> Vec<LaneId> {
         let mut lanes = Vec::new();
         for (lane, block) in &mut self.lanes {
             if block.stopped && now.duration_since(block.at) >= ONCE_A {
@@ -75,8 +76,8 @@ impl Blocked {
         lanes
     }
 
-    /// Whether it is time to warn of `place`. If so, it is warned of.
-    pub fn may_warn(&mut self, place: &str, now: Instant) -> bool {
+    /// Returns whether a warning about `place` is due. If so, counts it as given.
+    pub(super) fn may_warn(&mut self, place: &str, now: Instant) -> bool {
         let recent = |at: &Instant| now.duration_since(*at) < ONCE_A;
         self.warned.retain(|_, at| recent(at));
         if self.warned.contains_key(place) {
@@ -86,11 +87,11 @@ impl Blocked {
         true
     }
 
-    /// Looks which are blocked still. `is_readable` says so of each lane: `None` if it is gone; true if its end is known,
-    /// which librdkafka forgets when a fetch is refused.
-    pub fn look(&mut self, now: Instant, is_readable: impl Fn(LaneId) -> Option<bool>) {
+    /// Removes the lanes that are no longer blocked. `is_readable` returns, for each lane, `None` if it is gone, and
+    /// true if its end is known, which librdkafka forgets when a fetch is refused.
+    pub(super) fn look(&mut self, now: Instant, is_readable: impl Fn(LaneId) -> Option<bool>) {
         self.lanes.retain(|&lane, block| {
-            // What was told before the fetch was refused may come after it.
+            // Statistics from before the refused fetch may arrive after the error.
             let fresh = now.duration_since(block.at) < INTERVAL * 2;
             match is_readable(lane) {
                 None => false,
@@ -99,13 +100,13 @@ impl Blocked {
         });
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
+    /// Returns the number of blocked partitions.
+    pub(super) fn count(&self) -> usize {
         self.lanes.len()
     }
 
-    /// For people; `None` if all can be read.
-    pub fn reason(&self) -> Option<String> {
+    /// Returns a description for people; `None` if all partitions can be read.
+    pub(super) fn reason(&self) -> Option<String> {
         let first = self.lanes.values().next()?;
         let Block { place, reason, .. } = first;
         let others = match self.lanes.len() - 1 {

@@ -1,4 +1,4 @@
-//! Commits of what was delivered. Their answers come as events.
+//! Commits of delivered messages. Their answers come as events.
 
 use std::ptr;
 use std::time::Instant;
@@ -13,28 +13,62 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::config::Extent;
 use crate::kafka::consumer::Consumer;
 use crate::telemetry::metrics::Metrics;
 
-/// Who commits how far the input was dealt with.
+/// Component that commits the offsets of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Committer {
+pub(super) enum Committer {
     /// The polling thread.
     Input,
-    /// The output, in its transactions. Only where lanes begin is committed here, before anything is read of them.
+    /// The output, in its transactions. The polling thread commits only the beginnings of lanes, before it reads them.
     Output,
-    /// Nobody: the group's offsets are only looked at.
+    /// No component: the group's offsets are only read.
     Nobody,
 }
 
-/// What will be refused again however often it is asked for.
+impl Committer {
+    /// Returns who commits for an input with this extent. `transactional`: the output writes in transactions.
+    pub(super) fn of(extent: Extent, transactional: bool) -> Self {
+        match extent {
+            Extent::ToEnd { commit: false } => Self::Nobody,
+            _ if transactional => Self::Output,
+            _ => Self::Input,
+        }
+    }
+}
+
+/// State of the commits of the polling thread.
+#[derive(Debug)]
+pub(super) struct Commits {
+    /// Component that commits.
+    pub by: Committer,
+    /// Number of requests whose answers are outstanding.
+    pub under_way: usize,
+    /// Time of the next regular commit.
+    pub due: Instant,
+}
+
+impl Commits {
+    /// Creates the state before the first commit.
+    pub(super) fn new(by: Committer, due: Instant) -> Self {
+        Self {
+            by,
+            under_way: 0,
+            due,
+        }
+    }
+}
+
+/// Errors that a commit gets again however often it is repeated.
 const FINAL: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::UnknownTopicOrPartition,
     RDKafkaErrorCode::UnknownTopic,
     RDKafkaErrorCode::TopicAuthorizationFailed,
 ];
 
-/// What a rebalance that is under way refuses. It is followed by an event that says what becomes of the partitions.
+/// Errors that a commit gets during a rebalance. An event follows that decides about the partitions.
 const REBALANCING: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::RebalanceInProgress,
     RDKafkaErrorCode::IllegalGeneration,
@@ -42,12 +76,12 @@ const REBALANCING: [RDKafkaErrorCode; 3] = [
 ];
 
 impl Poller {
-    /// Commits, without waiting for the answer, what was delivered since the last time.
+    /// Commits, without waiting for the answer, everything that was delivered since the last commit.
     pub(super) fn commit(&mut self) {
         let together = TopicPartitionList::new();
         let mut requests = vec![together];
-        for partition in &mut self.partitions {
-            let is_ours = match self.committer {
+        for partition in self.partitions.iter_mut() {
+            let is_ours = match self.commits.by {
                 Committer::Input => true,
                 Committer::Output => partition.held,
                 Committer::Nobody => false,
@@ -74,13 +108,13 @@ impl Poller {
         }
         for offsets in requests.iter().filter(|request| request.count() > 0) {
             match commit(&self.consumer, offsets) {
-                Ok(()) => self.commits_under_way += 1,
+                Ok(()) => self.commits.under_way += 1,
                 Err(error) => self.committed(Err(error), offsets),
             }
         }
     }
 
-    /// The answer to a commit of `offsets`.
+    /// Handles the answer to a commit of `offsets`.
     pub(super) fn committed(&mut self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         let code = match &result {
             Err(error) => error.rdkafka_error_code(),
@@ -89,11 +123,9 @@ impl Poller {
         let mut again = false;
         let mut unreadable = Vec::new();
         for answer in offsets.elements() {
-            let ours = |partition: &Partition| partition.is(answer.topic(), answer.partition());
-            let Some(index) = self.partitions.iter().position(ours) else {
+            let Some(partition) = self.partitions.named(answer.topic(), answer.partition()) else {
                 continue;
             };
-            let partition = &mut self.partitions[index];
             match (&result, answer.error(), answer.offset()) {
                 (Ok(()), Ok(()), Offset::Offset(offset)) => {
                     partition.is_committed_at(offset);
@@ -106,20 +138,20 @@ impl Poller {
                     again |= partition.refused && finally;
                     partition.refused = alone && finally;
                     if finally && !alone {
-                        // Nothing may be wrong with this one, and it should not wait for what is.
-                        self.commit_due = Instant::now();
+                        // This partition may be in order, so it should not wait for the one that is not.
+                        self.commits.due = Instant::now();
                     }
                     partition.apart |= finally;
-                    // What a fetch of it would tell is not looked at while it is held.
+                    // A fetch error would report this, but nothing is read from a held partition.
                     if partition.refused && partition.held && !self.stopped {
-                        unreadable.push(index);
+                        unreadable.push(partition.lane.id);
                     }
                 }
             }
         }
         if let Err(error) = &result {
-            for index in unreadable {
-                self.complain_of(index, error);
+            for lane in unreadable {
+                self.complain_of(lane, error);
             }
         }
         match result {
@@ -136,28 +168,27 @@ impl Poller {
         }
     }
 
-    /// Whether a commit waits for its answer.
+    /// Returns whether a commit waits for its answer.
     pub(super) fn is_committing(&self) -> bool {
-        self.commits_under_way > 0
+        self.commits.under_way > 0
     }
 
-    /// Whether there is nothing to commit any more, except for what is refused each time.
+    /// Returns whether everything is committed, except partitions whose commits are refused each time.
     pub(super) fn is_all_committed(&self) -> bool {
         let done = |one: &Partition| one.is_committed() || one.refused;
-        self.committer != Committer::Input || self.partitions.iter().all(done)
+        self.commits.by != Committer::Input || self.partitions.iter().all(done)
     }
 }
 
-/// Commits `offsets` without waiting. The answer comes to the context's `commit_callback` when the consumer is
-/// polled.
+/// Commits `offsets` without waiting. The answer comes to the context's `commit_callback` when the consumer is polled.
 ///
-/// `rdkafka`'s own asynchronous commit (0.39) never calls it: librdkafka answers such a commit only to a
-/// callback in its configuration, and `rdkafka` sets none since it uses events. So this one names the
-/// queue that is to have the answer.
+/// `rdkafka`'s own asynchronous commit (0.39) never calls it: librdkafka answers such a commit only to a callback in
+/// its configuration, and `rdkafka` sets none since it uses events. So this function names the queue for the answer,
+/// until a release of `rdkafka` does (rust-rdkafka issue 856, pull request 857).
 fn commit(consumer: &Consumer, offsets: &TopicPartitionList) -> KafkaResult<()> {
     let client = consumer.client().native_ptr();
-    // SAFETY: the client lives as long as the consumer. The queue is counted: this reference is given back,
-    // and librdkafka keeps one of its own for the answer. The offsets are copied before the call returns.
+    // SAFETY: the client lives as long as the consumer. The queue is reference-counted: this reference is released, and
+    // librdkafka keeps one of its own for the answer. The offsets are copied before the call returns.
     let error = unsafe {
         let queue = rd_kafka_queue_get_consumer(client);
         let error = rd_kafka_commit_queue(client, offsets.ptr(), queue, None, ptr::null_mut());

@@ -1,30 +1,30 @@
-//! Where reading of a lane has got to, offset by offset.
+//! Position of reading in a lane, offset by offset.
 
-/// The offset of the last message that was taken from the queue of a lane's partition.
+/// Offset of the last message that was taken from the queue of a lane's partition.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Cursor {
+pub(super) struct Cursor {
     last: Option<i64>,
 }
 
-/// What a message is that was taken from the queue.
+/// Relation of a message from the queue to the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The one that was expected, or the first one of a lane whose beginning is not known.
+pub(super) enum Step {
+    /// The expected message, or the first message of a lane whose beginning is not known.
     Next,
-    /// The one that was taken last: it is not to be read again. librdkafka fetches it once more if a rebalance pauses
-    /// the partition between the moment in which the message leaves the queue and the one in which librdkafka notes
-    /// that (`rd_kafka_event_message_next`).
+    /// The message that was taken last, which must not be read again. librdkafka fetches it once more if a rebalance
+    /// pauses the partition after the message leaves the queue and before librdkafka notes that
+    /// (`rd_kafka_event_message_next`).
     Again,
-    /// Another one than the expected one: offsets were passed over, or come once more.
+    /// Another message than the expected one: offsets were skipped, or come again.
     Jump {
-        /// The offset that was expected.
+        /// Offset that was expected.
         expected: i64,
     },
 }
 
 impl Cursor {
-    /// A message of `offset` was taken from the queue. The lane begins at `begin`.
-    pub fn step(&mut self, begin: Option<i64>, offset: i64) -> Step {
+    /// Notes that a message with `offset` was taken from the queue. The lane begins at `begin`.
+    pub(super) fn step(&mut self, begin: Option<i64>, offset: i64) -> Step {
         if self.last == Some(offset) {
             return Step::Again;
         }
@@ -50,13 +50,13 @@ mod tests {
     #[test]
     fn a_message_that_is_fetched_again_is_not_read_again() {
         use Step::{Again, Next};
-        // As librdkafka gives them: twice.c of the findings saw offset 298 twice.
+        // The order in which librdkafka gave them: `twice.c` of the findings saw offset 298 twice.
         let given = [296, 297, 298, 298, 299, 300];
         assert_eq!(
             steps(Some(296), &given),
             [Next, Next, Next, Again, Next, Next]
         );
-        // Also the first one, and more than once.
+        // Also for the first message, and more than once.
         assert_eq!(steps(Some(7), &[7, 7, 7, 8]), [Next, Again, Again, Next]);
     }
 

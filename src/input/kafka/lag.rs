@@ -1,50 +1,55 @@
-//! How far partitions are from their ends.
+//! Lag: the distance of partitions from their ends.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::kafka::statistics::PartitionEnd;
 
-/// How far we are with a partition.
+/// Progress of this process in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// Behind the last message that was delivered with all before it; `None` if none was.
+pub(super) struct Progress {
+    /// Offset after the last message that was delivered along with all messages before it; `None` if there is none.
     pub commit_point: Option<i64>,
-    /// The oldest message that is under way.
+    /// Offset of the oldest message in flight.
     pub oldest: Option<i64>,
-    /// Messages under way.
+    /// Number of messages in flight.
     pub under_way: u64,
-    /// All that was taken from librdkafka is delivered.
+    /// Whether everything that was taken from librdkafka is delivered.
     pub idle: bool,
 }
 
-/// What librdkafka last told of partitions.
+/// Latest statistics of librdkafka about partitions.
 #[derive(Debug, Default)]
-pub struct Ends(HashMap<(Arc<str>, i32), PartitionEnd>);
+pub(super) struct Ends(HashMap<(Arc<str>, i32), PartitionEnd>);
 
 impl Ends {
-    /// It told of all partitions that it knows.
-    pub fn told(&mut self, ends: Vec<PartitionEnd>) {
+    /// Takes in the statistics of all partitions that librdkafka knows.
+    pub(super) fn told(&mut self, ends: Vec<PartitionEnd>) {
         let named = |end: PartitionEnd| ((end.topic.as_str().into(), end.partition), end);
         self.0 = ends.into_iter().map(named).collect();
     }
 
-    /// Reading begins anew: what was told of how far we had read is not so any more.
-    pub fn forget(&mut self, topic: &str, partition: i32) {
+    /// Forgets a partition that is read again: the statistics describe the earlier reading position.
+    pub(super) fn forget(&mut self, topic: &str, partition: i32) {
         self.0.remove(&(topic.into(), partition));
     }
 
-    /// What it told of one.
-    pub fn of(&self, topic: &Arc<str>, partition: i32) -> Option<&PartitionEnd> {
+    /// Returns the latest statistics of a partition.
+    pub(super) fn of(&self, topic: &Arc<str>, partition: i32) -> Option<&PartitionEnd> {
         self.0.get(&(Arc::clone(topic), partition))
     }
 }
 
-/// The offset of the first message that is not delivered. `from_oldest`: where reading begins when nothing is committed.
-pub fn position(progress: Progress, told: Option<&PartitionEnd>, from_oldest: bool) -> Option<i64> {
+/// Returns the offset of the first message that is not delivered. `from_oldest` says where reading begins when nothing
+/// is committed.
+pub(super) fn position(
+    progress: Progress,
+    told: Option<&PartitionEnd>,
+    from_oldest: bool,
+) -> Option<i64> {
     let read_to = told.and_then(|told| told.read_to);
     if progress.idle && read_to.is_some() {
-        // What lies between was no message for us: markers of transactions, and what was aborted.
+        // The records in between are no messages for this reader: markers of transactions, and aborted messages.
         return progress.commit_point.max(read_to);
     }
     let begin = |told: &PartitionEnd| {
@@ -61,8 +66,13 @@ pub fn position(progress: Progress, told: Option<&PartitionEnd>, from_oldest: bo
         .or(told.and_then(begin))
 }
 
-/// Messages between `position` and the end. Those under way are there, even if the end is not known to have moved.
-pub fn lag(position: Option<i64>, progress: Progress, told: Option<&PartitionEnd>) -> Option<u64> {
+/// Returns the number of messages between `position` and the end, but at least those in flight: the known end may be
+/// old.
+pub(super) fn lag(
+    position: Option<i64>,
+    progress: Progress,
+    told: Option<&PartitionEnd>,
+) -> Option<u64> {
     let end = told?.end?;
     let behind = u64::try_from(end - position?).unwrap_or(0);
     Some(behind.max(progress.under_way))
@@ -97,7 +107,7 @@ mod tests {
 
     #[test]
     fn before_the_first_delivery() {
-        // Nothing fetched yet: all from the committed offset on, or from the beginning.
+        // Nothing fetched yet: everything from the committed offset on, or from the beginning.
         assert_eq!(lag_of(NOTHING, &told(3, 10, Some(7), None)), Some(3));
         assert_eq!(lag_of(NOTHING, &told(3, 10, None, None)), Some(7));
         let progress = Progress {
@@ -107,7 +117,7 @@ mod tests {
             ..NOTHING
         };
         assert_eq!(lag_of(progress, &told(3, 10, Some(7), Some(9))), Some(3));
-        // From the newest on, there is nothing behind us.
+        // When reading begins at the newest message, there is no lag.
         let newest = told(3, 10, None, Some(10));
         let at = position(NOTHING, Some(&newest), false);
         assert_eq!((at, lag(at, NOTHING, Some(&newest))), (Some(10), Some(0)));
@@ -124,7 +134,7 @@ mod tests {
             idle: false,
         };
         assert_eq!(lag_of(progress, &told(0, 100, Some(10), None)), Some(80));
-        // The end is of two seconds ago; what was read since is not less than is there.
+        // The known end is two seconds old; at least the messages in flight exist.
         assert_eq!(lag_of(progress, &told(0, 22, Some(10), None)), Some(15));
     }
 
@@ -135,11 +145,11 @@ mod tests {
             ..NOTHING
         };
         assert_eq!(lag_of(done, &told(0, 12, Some(12), Some(12))), Some(0));
-        // More than the told end was delivered meanwhile.
+        // More messages were delivered than the known end says.
         assert_eq!(lag_of(done, &told(0, 9, Some(9), Some(9))), Some(0));
         // Only markers of transactions are left.
         assert_eq!(lag_of(done, &told(0, 13, Some(12), Some(13))), Some(0));
-        // Something more is there, which is not read yet.
+        // Another message exists, which is not read yet.
         assert_eq!(lag_of(done, &told(0, 13, Some(12), None)), Some(1));
     }
 

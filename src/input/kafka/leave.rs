@@ -1,16 +1,16 @@
-//! Leaving the group with a consumer that is not needed any more.
+//! Leaving the group with a consumer that is no longer needed.
 //!
-//! Before librdkafka (2.12) leaves, it asks for all partitions back, by an event as for any revocation. Two things can hold
-//! that up for ever, and both have been seen:
+//! Before librdkafka (2.12) leaves, it asks for all partitions back, by an event as for any revocation. Two things can
+//! block that for ever, and both have been seen (and are known: librdkafka issues 4041 and 4884):
 //!
-//! - An event that nobody answers, for example an assignment that came just before.
-//! - An answer that comes too late. Events of before the end may still be handed out when the group's handler has ended,
-//!   and a call that it takes from its queue then is never returned from (`rd_kafka_cgrp_op_serve`: "if
-//!   `rkcg_terminated`"). The call after the one that ended the handler hits that moment easily.
+//! - An event without an answer, for example an assignment that came just before.
+//! - An answer that comes too late. Earlier events may still be delivered when the group's handler has ended, and a
+//!   call that librdkafka then takes from its queue never returns (`rd_kafka_cgrp_op_serve`: "if `rkcg_terminated`").
+//!   The call after the one that ended the handler can easily meet that moment.
 //!
-//! So what waits for an answer gets it before librdkafka is asked to leave. After that, one call lets go of everything,
-//! however many events there are. And this is done by a thread of its own: if it is caught in a call all the same, the
-//! member has left its group, and the thread is left behind.
+//! So every pending event is answered before librdkafka is asked to leave. After that, one call releases everything,
+//! however many events there are. A separate thread does this: if a call blocks nevertheless, the member has left its
+//! group, and only the thread is abandoned.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -22,18 +22,18 @@ use rdkafka::error::KafkaResult;
 
 use crate::kafka::consumer::{Consumer, Event, assign, unassign};
 
-/// The time between two looks at whether the consumer has left.
+/// Interval of checks whether the consumer has left.
 const LOOK: Duration = Duration::from_millis(20);
-/// If letting go of everything did not help, it is done again after this.
+/// Time after which the partitions are released again if the first call did not help.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The thread may take this long to end after the consumer has left.
+/// Limit on the time that the thread may take to end after the consumer has left.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Leaves the group, and returns when that is done. To be called before a consumer is dropped, while no other thread makes
-/// calls that concern its group.
+/// Leaves the group, and returns when that is done. To be called before a consumer is dropped, while no other thread
+/// makes calls that concern its group.
 ///
 /// After a fatal error, librdkafka leaves when the consumer is dropped.
-pub fn leave(consumer: &Arc<Consumer>) {
+pub(super) fn leave(consumer: &Arc<Consumer>) {
     let (end, ended) = channel::<()>();
     let leaver = Arc::clone(consumer);
     let spawned = thread::Builder::new()
@@ -44,7 +44,7 @@ pub fn leave(consumer: &Arc<Consumer>) {
             drop(end);
         });
     if let Err(error) = spawned {
-        tracing::warn!(%error, "no thread for leaving the group: leaving it without one");
+        tracing::warn!(%error, "cannot start a thread to leave the group: leaving without it");
         return work(consumer);
     }
     let mut left = None;
@@ -83,7 +83,7 @@ fn work(consumer: &Consumer) {
             Some(answered) => answered.elapsed() > AGAIN,
         };
         if due {
-            // Whatever the protocol: a consumer that leaves takes any such call for this one.
+            // In both protocols: when a consumer leaves, librdkafka takes any such call as the answer.
             tell(consumer.unassign());
             answered = Some(Instant::now());
         }
@@ -108,7 +108,7 @@ mod tests {
 
     use super::super::{Waker, connect};
     use super::*;
-    use crate::config::{KafkaClientConfig, KafkaInputConfig};
+    use crate::config::{GroupConfig, KafkaClientConfig, KafkaInputConfig};
     use crate::kafka::member::{Kind, Membership, Owed};
 
     type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -120,13 +120,16 @@ mod tests {
         cluster
     }
 
-    /// A member to which the group has given partitions, without an answer so far.
+    /// Returns a member to which the group has assigned partitions that it has not answered yet.
     fn member(cluster: &Cluster, instance_id: Option<&str>) -> Arc<Consumer> {
         let client = KafkaClientConfig::at(cluster.bootstrap_servers());
         let config = KafkaInputConfig {
             instance_id: instance_id.map(str::to_owned),
-            session_timeout: Duration::from_secs(6),
-            heartbeat_interval: Duration::from_millis(100),
+            group: GroupConfig {
+                session_timeout: Duration::from_secs(6),
+                heartbeat_interval: Duration::from_millis(100),
+                ..GroupConfig::default()
+            },
             ..KafkaInputConfig::new(client, vec!["in".into()], "group".into())
         };
         let consumer = connect(&config, &Waker::default(), &Arc::default(), None).unwrap();
@@ -150,7 +153,7 @@ mod tests {
         let began = Instant::now();
         while !consumer.context().has(&came) {
             if began.elapsed() > PATIENCE {
-                // Its end may be what does not come.
+                // Its end may be what never comes.
                 mem::forget(consumer.clone());
                 panic!("the group did not say it");
             }
@@ -158,7 +161,7 @@ mod tests {
         }
     }
 
-    /// Fails the test if the end of a consumer does not come.
+    /// Fails the test if the consumer does not end.
     #[track_caller]
     fn assert_ends(consumer: Arc<Consumer>) {
         let (ended, end) = channel();
@@ -198,8 +201,8 @@ mod tests {
         assert_ends(consumer);
     }
 
-    /// Put out of its group while it owes an answer, a member has two events to be asked about when it leaves: the answer to
-    /// the first ends librdkafka's handler.
+    /// Checks that a member leaves which was put out of its group while it owed an answer. It gets two events when it
+    /// leaves: the answer to the first ends librdkafka's handler.
     #[test]
     fn a_consumer_leaves_that_was_put_out_while_it_owed_an_answer() {
         let rounds: Vec<_> = (0..4).map(|_| thread::spawn(put_out)).collect();

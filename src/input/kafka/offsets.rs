@@ -1,39 +1,39 @@
-//! The commit point of a lane: what comes after the unbroken run of messages that were delivered.
+//! Commit point of a lane: the position after the unbroken run of delivered messages.
 //!
-//! Batches count positions without gaps; offsets have gaps (a compacted topic, markers of transactions), so
-//! the two are kept side by side, run by run.
+//! Batches count positions without gaps; offsets have gaps (a compacted topic, markers of transactions), so the mapping
+//! between the two is kept, run by run.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Follows one lane.
+/// Follows which messages of one lane are delivered.
 #[derive(Debug, Default)]
-pub struct Offsets {
-    /// Where the lane begins, and later: up to where there is no message that was not delivered. `None` if unknown.
+pub(crate) struct Offsets {
+    /// Offset before which no message is undelivered: at first the beginning of the lane. `None` if unknown.
     floor: Option<i64>,
-    /// Positions that were read.
+    /// Number of positions that were read.
     read: u64,
-    /// Position up to which all were delivered.
+    /// Position before which all messages were delivered.
     delivered: u64,
-    /// Slices delivered beyond that: position, count.
+    /// Slices delivered beyond that position: position and count.
     ahead: BTreeMap<u64, u64>,
-    /// Where offsets jump: from this position on, offset = position + difference. Sorted; the first covers
-    /// the message before `delivered`.
+    /// Jumps of offsets: from this position on, offset = position + difference. Sorted; the first entry covers the
+    /// message before `delivered`.
     runs: VecDeque<(u64, i64)>,
 }
 
 impl Offsets {
-    /// Of a lane whose first message has this offset, or a higher one.
-    pub fn beginning_at(offset: i64) -> Self {
+    /// Follows a lane whose first message has this offset, or a higher one.
+    pub(crate) fn beginning_at(offset: i64) -> Self {
         Self {
             floor: Some(offset),
             ..Self::default()
         }
     }
 
-    /// The next message was read and has `offset`.
-    pub fn read(&mut self, offset: i64) {
+    /// Notes that the next message was read and has `offset`.
+    pub(crate) fn read(&mut self, offset: i64) {
         if self.floor.is_some_and(|floor| offset < floor) {
-            self.floor = None; // the partition was cut off, and begins anew
+            self.floor = None; // the partition was truncated, and begins again
         }
         let difference = offset - self.read as i64;
         if self.runs.back().is_none_or(|&(_, last)| last != difference) {
@@ -42,8 +42,8 @@ impl Offsets {
         self.read += 1;
     }
 
-    /// `count` messages from `position` on were delivered.
-    pub fn deliver(&mut self, position: u64, count: u64) {
+    /// Notes that `count` messages from `position` on were delivered.
+    pub(crate) fn deliver(&mut self, position: u64, count: u64) {
         if count == 0 {
             return;
         }
@@ -60,26 +60,26 @@ impl Offsets {
         }
     }
 
-    /// There is no message before `offset` that was not read. Counts once all that was read is delivered.
-    pub fn reach(&mut self, offset: i64) {
+    /// Notes that no message before `offset` is unread. Has an effect only when everything that was read is delivered.
+    pub(crate) fn reach(&mut self, offset: i64) {
         if self.in_flight() == 0 && self.commit_point().is_none_or(|point| point < offset) {
             self.floor = Some(offset);
         }
     }
 
-    /// Positions that were read: that of the next message.
-    pub fn next_position(&self) -> u64 {
+    /// Returns the position of the next message, which is the number of messages read.
+    pub(crate) fn next_position(&self) -> u64 {
         self.read
     }
 
-    /// Messages read and not yet within the unbroken run.
-    pub fn in_flight(&self) -> u64 {
+    /// Returns the number of messages that were read and are not in the unbroken run yet.
+    pub(crate) fn in_flight(&self) -> u64 {
         self.read - self.delivered
     }
 
-    /// The offset to commit: one more than that of the last message of the unbroken run, or where reading began, or what
-    /// was [reached](Self::reach) after the last message. `None` if nothing of it is known yet.
-    pub fn commit_point(&self) -> Option<i64> {
+    /// Returns the offset to commit: one more than that of the last message of the unbroken run, or where reading
+    /// began, or what was [reached](Self::reach) after the last message. `None` if nothing is known yet.
+    pub(crate) fn commit_point(&self) -> Option<i64> {
         self.after_delivered().max(self.floor)
     }
 
@@ -89,8 +89,8 @@ impl Offsets {
         Some(last as i64 + difference + 1)
     }
 
-    /// The offset of the oldest message that is not delivered.
-    pub fn oldest(&self) -> Option<i64> {
+    /// Returns the offset of the oldest message that is not delivered.
+    pub(crate) fn oldest(&self) -> Option<i64> {
         if self.in_flight() == 0 {
             return None;
         }
@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Beside a model that keeps every message.
+        /// Compares with a model that keeps every message.
         #[test]
         fn the_commit_point_is_behind_the_unbroken_run(
             gaps in prop::collection::vec(prop_oneof![9 => Just(1i64), 1 => 2..1000i64], 1..300),
@@ -133,7 +133,7 @@ mod tests {
                 stretches.push((from, count));
                 from += count;
             }
-            // A shuffle that needs no more than a seed.
+            // A shuffle that needs only a seed.
             stretches.sort_by_key(|&(from, _)| (from as u64 + 1).wrapping_mul(seed | 1));
             for (from, count) in stretches {
                 offsets.deliver(from as u64, count as u64);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     proptest! {
-        /// Beside a log in which some offsets hold no message, read to its end again and again.
+        /// Compares with a log in which some offsets hold no message, and which is read to its end several times.
         #[test]
         fn the_end_is_committed_when_all_before_it_is_delivered(
             begin in 0i64..50,

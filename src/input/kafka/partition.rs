@@ -1,4 +1,4 @@
-//! A partition that is the member's: its queue, its lane, and how far it was dealt with.
+//! Partition that is assigned to this member: its queue, its lane, and its progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,76 +21,77 @@ use crate::kafka::consumer::ConsumerCallbacks;
 use crate::message::budget::{MemoryBudget, Permit};
 use crate::message::{Lane, LaneId};
 
-/// Bytes of memory reserved before a batch is read; what the batch does not need goes home at once.
+/// Bytes of memory reserved before a batch is read; the surplus is released at once.
 const RESERVE: u64 = 512 << 10;
 
-/// One partition, from when it is assigned to when it is let go.
-pub struct Partition {
-    /// Its lane and its name.
+/// One partition, from its assignment until the member lets it go.
+pub(super) struct Partition {
+    /// Lane of the partition, with its topic and number.
     pub lane: Arc<Lane>,
-    /// How far it was dealt with.
+    /// Progress of delivery.
     pub offsets: Offsets,
-    /// Where it was begun; `None` if Kafka could not tell, and librdkafka found it out.
+    /// Offset at which reading began; `None` if Kafka could not report it and librdkafka chose it.
     pub begin: Option<i64>,
-    /// The offset of the last commit that was asked for.
+    /// Offset of the last commit that was asked for.
     pub asked: Option<i64>,
-    /// The offset that is committed.
+    /// Offset that is committed.
     pub committed: Option<i64>,
-    /// It is committed in a request of its own: one with others was refused, and librdkafka gives all partitions of a
-    /// request the error of one.
+    /// Whether the partition is committed in a request of its own: a request with others was refused, and librdkafka
+    /// gives all partitions of a request the error of one.
     pub apart: bool,
-    /// A commit of it alone was refused, for a reason that does not pass by itself.
+    /// Whether a commit of this partition alone was refused, for a reason that does not pass by itself.
     pub refused: bool,
-    /// Nothing is read before the beginning is committed: without a committed offset, a restart might begin elsewhere.
+    /// Whether reading waits until the beginning is committed: without a committed offset, a restart might begin
+    /// elsewhere.
     pub held: bool,
-    /// Nothing more is taken from it: it was revoked.
+    /// Whether nothing more is taken from the queue because the partition was revoked.
     pub closed: bool,
-    /// Nothing more is taken from it: what comes next is broken.
+    /// Whether nothing more is taken from the queue because the next batch is broken.
     pub stopped: bool,
-    /// Messages from this offset on are not read, where there is an end.
+    /// Offset before which reading ends, for an input with an end.
     pub end: Option<i64>,
-    /// The end was reached.
+    /// Whether the end was reached.
     pub at_end: bool,
-    /// Its topic's, as far as it is known.
+    /// Id of the topic, if known.
     pub topic_id: Option<TopicId>,
     queue: PartitionQueue<ConsumerCallbacks>,
     consumer: Arc<Consumer>,
-    /// Whether there may be something in the queue.
+    /// Whether the queue may hold something.
     ready: Arc<AtomicBool>,
     pending: Option<Pending>,
-    /// When a message was last delivered, or there was none to deliver.
+    /// Time at which a message was last delivered, or at which none was in flight.
     progress: Instant,
     cursor: Cursor,
-    /// The queue may begin with an error that is over: that it may not be read.
+    /// Whether the queue may begin with an outdated error, which says that the topic may not be read.
     outdated: bool,
-    /// How many statistics came since the queue told that the partition's end is reached; `None` if a message came since.
+    /// Number of statistics since the queue reported the end of the partition; `None` if a message came since then.
     idle: Option<u32>,
 }
 
-/// A batch that waits to be full.
+/// Batch that waits until it is full.
 struct Pending {
     draft: Draft,
     permit: Permit,
     since: Instant,
 }
 
-/// How batches are cut.
+/// Rules for cutting batches.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut {
-    /// The most messages of a batch.
+pub(super) struct Cut {
+    /// Most messages of a batch.
     pub count: usize,
-    /// How long it may wait to be full.
+    /// Time that a batch may wait until it is full.
     pub period: Duration,
-    /// The most messages of a partition in flight.
+    /// Most messages of a partition in flight.
     pub limit: usize,
 }
 
-/// What came of reading.
+/// Result of a read.
 #[derive(Debug)]
-pub enum Read {
+pub(super) enum Read {
     /// There is nothing to take now.
     Empty,
-    /// A batch was handed on.
+    /// A batch was passed on.
     Sent,
     /// The budget has no room.
     NoRoom,
@@ -99,9 +100,9 @@ pub enum Read {
 }
 
 impl Partition {
-    /// The partition whose messages are in `lane`. To be made before it is assigned, or its first messages
-    /// would go to the consumer's own queue.
-    pub fn open(
+    /// Opens the partition whose messages belong to `lane`. Must be called before the partition is assigned, or its
+    /// first messages would go to the consumer's own queue.
+    pub(super) fn open(
         consumer: &Arc<Consumer>,
         waker: &Waker,
         lane: LaneId,
@@ -142,9 +143,10 @@ impl Partition {
         })
     }
 
-    /// Its first message has the offset of `begin`, or a higher one. `committed` is what the group has committed; where
-    /// that is something else, nothing is read before the beginning is committed, if anything is at all.
-    pub fn begin_at(&mut self, begin: Begin, committed: Option<i64>, commits: bool) {
+    /// Sets where the lane begins: its first message has the offset of `begin`, or a higher one. `committed` is what
+    /// the group has committed. If that differs and this pipeline commits at all (`commits`), nothing is read before
+    /// the beginning is committed.
+    pub(super) fn begin_at(&mut self, begin: Begin, committed: Option<i64>, commits: bool) {
         self.offsets = Offsets::beginning_at(begin.offset);
         self.begin = Some(begin.offset);
         self.committed = committed.filter(|&committed| committed == begin.offset);
@@ -152,15 +154,15 @@ impl Partition {
         self.held = commits && self.committed.is_none();
     }
 
-    /// `offset` is committed, so what is read from now on may be read.
-    pub fn is_committed_at(&mut self, offset: i64) {
+    /// Notes that `offset` is committed, so that reading may start.
+    pub(super) fn is_committed_at(&mut self, offset: i64) {
         self.outdated |= self.held && self.refused;
         self.committed = Some(offset);
         (self.held, self.apart, self.refused) = (false, false, false);
     }
 
-    /// The same partition in a new lane: what was read of it before is given up.
-    pub fn into_lane(mut self, lane: LaneId) -> Self {
+    /// Moves the partition to a new lane, and gives up what was read of it before.
+    pub(super) fn into_lane(mut self, lane: LaneId) -> Self {
         self.abandon();
         let topic = self.lane.topic.clone().unwrap_or_default();
         self.ready.store(true, Ordering::Release);
@@ -179,8 +181,8 @@ impl Partition {
         }
     }
 
-    /// Takes one batch from the queue and hands it on, if there is one and there is room for it.
-    pub fn read(&mut self, cut: &Cut, intake: &Intake, now: Instant) -> Read {
+    /// Takes one batch from the queue and passes it on, if there is one and the budget has room for it.
+    pub(super) fn read(&mut self, cut: &Cut, intake: &Intake, now: Instant) -> Read {
         if self.closed || self.held || self.stopped || self.at_end {
             return Read::Empty;
         }
@@ -199,7 +201,7 @@ impl Partition {
         if more && pending.reserve(&intake.budget) {
             return self.fill(pending, count, cut.period, intake, now);
         }
-        // It needs no room to leave.
+        // A batch that already holds a permit needs no room to leave.
         if pending.draft.len() >= count || pending.is_due(cut.period, now) {
             self.hand_on(pending, intake);
             return Read::Sent;
@@ -218,7 +220,7 @@ impl Partition {
     ) -> Read {
         let draft = &mut pending.draft;
         while draft.len() < count && draft.cost() < RESERVE {
-            // Before the look, not after: what comes in between sets it again.
+            // Cleared before the poll, not after it: a message that comes in between sets it again.
             self.ready.store(false, Ordering::Release);
             match self.queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -257,7 +259,7 @@ impl Partition {
                     {
                         continue;
                     }
-                    // Nothing behind this batch may be read: it would pass for delivered.
+                    // Nothing after this batch may be read: the batch would count as delivered.
                     self.stopped |= blocked::is_of_data(&error);
                     if !draft.is_empty() {
                         self.hand_on(pending, intake);
@@ -279,7 +281,7 @@ impl Partition {
         Read::Sent
     }
 
-    /// Keeps a batch that is not full. Meanwhile others may have the room that it does not need.
+    /// Keeps a batch that is not full. Meanwhile other partitions may use the memory that it does not need.
     fn wait(&mut self, mut pending: Pending) {
         pending.permit.fit(pending.draft.cost());
         self.pending = Some(pending);
@@ -301,23 +303,24 @@ impl Partition {
         intake.send(&self.lane, position, messages, permit);
     }
 
-    /// Says it where the new commit point lies after records that were deleted before they were read.
-    pub fn tell_deleted(&self, before: i64, now: i64) {
+    /// Warns if records before the new commit point were deleted before they were read.
+    pub(super) fn tell_deleted(&self, before: i64, now: i64) {
         tell_jump(&self.consumer, &self.lane, before, now);
     }
 
-    /// These messages were delivered.
-    pub fn deliver(&mut self, position: u64, count: usize, now: Instant) {
+    /// Notes that these messages were delivered.
+    pub(super) fn deliver(&mut self, position: u64, count: usize, now: Instant) {
         self.offsets.deliver(position, count as u64);
         self.progress = now;
     }
 
-    /// The client's statistics say that the end of the partition was told at `end`. Gives the commit point before and now if
-    /// it moved there: past records after the last message that are no messages, or that are gone.
+    /// Evaluates the client's statistics, in which the end of the partition was reached at `end`. Returns the commit
+    /// point before and now if it moved past records after the last message that are no messages, or that were deleted.
     ///
-    /// The statistics are older than the queue. Two must have come since the queue told the end, so that the later one
-    /// was made after it; and nothing may have come into the queue since, or it might lie before a newer end.
-    pub fn told_end(&mut self, end: Option<i64>) -> Option<(i64, i64)> {
+    /// The statistics are older than the queue. Two must have come since the queue reported the end, so that the later
+    /// one was made after it; and nothing may have come into the queue since, because `end` might be newer than that
+    /// message.
+    pub(super) fn told_end(&mut self, end: Option<i64>) -> Option<(i64, i64)> {
         let seen = self.idle.as_mut()?;
         *seen += 1;
         let is_read = !self.closed && self.pending.is_none() && !self.ready.load(Ordering::Acquire);
@@ -330,67 +333,67 @@ impl Partition {
         moved.filter(|(before, now)| before != now)
     }
 
-    /// Whether a batch waits to be full.
-    pub fn has_pending(&self) -> bool {
+    /// Returns whether a batch waits until it is full.
+    pub(super) fn has_pending(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// When a batch that waits to be full has waited long enough.
-    pub fn due(&self, period: Duration) -> Option<Instant> {
+    /// Returns the time at which a batch that is not full has waited long enough.
+    pub(super) fn due(&self, period: Duration) -> Option<Instant> {
         self.pending.as_ref().map(|pending| pending.since + period)
     }
 
-    /// What was broken is tried again.
-    pub fn go_on(&mut self) {
+    /// Reads on after a broken batch was the reason to stop: the batch is tried again.
+    pub(super) fn go_on(&mut self) {
         self.stopped = false;
         self.ready.store(true, Ordering::Release);
     }
 
-    /// Takes nothing more; a batch that waits to be full is given up, it was not handed on.
-    pub fn close(&mut self) {
+    /// Stops taking messages, and gives up a batch that was not passed on because it is not full.
+    pub(super) fn close(&mut self) {
         self.closed = true;
         self.pending = None;
     }
 
-    /// Gives up what is in flight.
-    pub fn abandon(&mut self) {
+    /// Gives up the messages in flight.
+    pub(super) fn abandon(&mut self) {
         self.close();
         self.lane.abandon();
     }
 
-    /// Whether everything handed on is answered, or given up.
-    pub fn is_settled(&self) -> bool {
+    /// Returns whether everything that was passed on is answered or given up.
+    pub(super) fn is_settled(&self) -> bool {
         self.lane.is_abandoned() || self.offsets.in_flight() == 0
     }
 
-    /// The offset to commit, if it is not committed and not asked for.
-    pub fn to_commit(&self) -> Option<i64> {
+    /// Returns the offset to commit, unless it is committed or asked for already.
+    pub(super) fn to_commit(&self) -> Option<i64> {
         self.offsets
             .commit_point()
             .filter(|&point| self.asked != Some(point))
     }
 
-    /// Whether all that was delivered is committed.
-    pub fn is_committed(&self) -> bool {
+    /// Returns whether everything that was delivered is committed.
+    pub(super) fn is_committed(&self) -> bool {
         self.offsets
             .commit_point()
             .is_none_or(|point| self.committed == Some(point))
     }
 
-    /// For how long nothing was delivered though something is in flight.
-    pub fn stuck_for(&self, now: Instant) -> Option<Duration> {
+    /// Returns for how long nothing was delivered while messages are in flight.
+    pub(super) fn stuck_for(&self, now: Instant) -> Option<Duration> {
         let waiting = self.offsets.in_flight() > 0 && !self.lane.is_abandoned();
         waiting.then(|| now.duration_since(self.progress))
     }
 
-    /// Whether it is this partition of this topic.
-    pub fn is(&self, topic: &str, partition: i32) -> bool {
+    /// Returns whether this is the given partition of the given topic.
+    pub(super) fn is(&self, topic: &str, partition: i32) -> bool {
         self.lane.partition == partition && self.lane.topic.as_deref() == Some(topic)
     }
 }
 
-/// Reading goes on at `offset`, and `expected` was next: says so, unless that is as it may be. (A compacted topic has
-/// offsets without records, and so have markers of transactions and what was aborted.)
+/// Logs that reading continues at `offset` instead of `expected`, unless the jump is normal. (In a compacted topic some
+/// offsets have no records; markers of transactions and aborted messages have offsets too.)
 fn tell_jump(consumer: &Consumer, lane: &Lane, expected: i64, offset: i64) {
     let topic = lane.topic.as_deref().unwrap_or_default();
     let partition = lane.partition;
@@ -400,7 +403,7 @@ fn tell_jump(consumer: &Consumer, lane: &Lane, expected: i64, offset: i64) {
             partition,
             expected,
             offset,
-            "the partition was cut off, or its topic made anew: reading it again from its beginning"
+            "the partition was truncated, or its topic created again: reading it from its beginning"
         );
         return;
     }
@@ -427,7 +430,7 @@ impl Pending {
         })
     }
 
-    /// Takes room for more messages, if there is any.
+    /// Takes memory for more messages, if there is any.
     fn reserve(&mut self, budget: &MemoryBudget) -> bool {
         let wanted = RESERVE.min(budget.limit());
         let more = budget.try_acquire(wanted.saturating_sub(self.permit.bytes()));

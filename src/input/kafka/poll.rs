@@ -1,8 +1,7 @@
-//! The polling thread: serves the group, takes messages, commits what was delivered. It waits for nothing but
-//! for something to do. What it does when partitions come and go, when it commits, and when something is wrong,
-//! stands in `rebalance`, `commit` and `trouble`.
+//! Polling thread: serves the group, takes messages, commits what was delivered. It waits only when there is nothing to
+//! do. The modules `rebalance`, `commit` and `trouble` contain what it does when partitions come and go, when it
+//! commits, and when something is wrong.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -13,10 +12,12 @@ use actix::Recipient;
 use rdkafka::consumer::Consumer as _;
 use tokio::sync::oneshot;
 
-use super::commit::Committer;
+use super::commit::{Commits, Committer};
 use super::partition::{Cut, Partition, Read};
-use super::rebalance::Debt;
-use super::scout::{Question, Report, Scout};
+use super::partitions::Partitions;
+use super::questions::Questions;
+use super::rebalance::Group;
+use super::scout::Report;
 use super::told::Told;
 use super::trouble::STUCK;
 use super::{Command, KafkaInput, Waker};
@@ -24,26 +25,22 @@ use crate::config::{Extent, GroupProtocol, KafkaInputConfig};
 use crate::control::Notice;
 use crate::input::Intake;
 use crate::kafka::consumer::{Consumer, Event};
-use crate::kafka::fence::Fence;
 use crate::kafka::session::Session;
 use crate::kafka::statistics::PartitionEnd;
-use crate::message::LaneId;
 use crate::message::ack::Acked;
 use crate::telemetry::metrics::Metrics;
 
-/// The longest wait; librdkafka wants to be polled, and the watchdog to look.
+/// Longest wait: librdkafka must be polled, and the timers must be checked.
 const NAP: Duration = Duration::from_millis(100);
-/// The time between two looks at whether the group knows this member.
+/// Interval of checks whether the group knows this member.
 const LOOK: Duration = Duration::from_secs(1);
-/// The time between two questions for the ids of topics.
-const IDS: Duration = Duration::from_secs(10);
-/// The time between two tries of the last commit.
+/// Time between two tries of the last commit.
 const AGAIN: Duration = Duration::from_millis(200);
-/// So many events are taken before the thread looks after the rest of its work.
+/// Limit on the events that are taken before the thread does its other work.
 const MOST_EVENTS: usize = 1000;
 
-/// The thread's state.
-pub struct Poller {
+/// State of the polling thread.
+pub(super) struct Poller {
     pub(super) config: KafkaInputConfig,
     pub(super) consumer: Arc<Consumer>,
     pub(super) waker: Waker,
@@ -51,46 +48,22 @@ pub struct Poller {
     pub(super) engine: Recipient<Notice>,
     commands: Receiver<Command>,
     pub(super) session: Option<Session>,
-    pub(super) committer: Committer,
-    pub(super) fence: Fence,
     pub(super) metrics: Arc<Metrics>,
-    /// Ours, sorted by lane.
-    pub(super) partitions: Vec<Partition>,
-    /// Lanes that were opened so far.
-    pub(super) lanes: u64,
-    pub(super) scout: Scout,
-    /// The scout knows what there was at the start.
-    knows_start: bool,
-    /// Questions to the scout so far.
-    pub(super) questions: u64,
-    /// The question whose answer lanes wait for that are read again.
-    pub(super) rewinding: Option<u64>,
-    /// The question whose answer is waited for where there is no group.
-    pub(super) alone: Option<u64>,
-    /// What the group waits for.
-    pub(super) debt: Option<Debt>,
-    /// The group did not know this member when it was looked at last.
-    pub(super) nameless: bool,
-    /// Whether the end was seen of each partition that was ever assigned, where there is an end.
-    ends_seen: HashMap<(Arc<str>, i32), bool>,
-    /// Whether partitions were ever assigned: until then, being refused by the group is final.
-    pub(super) joined: bool,
-    /// Whether anything was ever read: until then, being refused by a topic is final.
+    pub(super) group: Group,
+    pub(super) partitions: Partitions,
+    pub(super) commits: Commits,
+    pub(super) questions: Questions,
+    /// Whether anything was ever read: until then, a refusal by a topic is final.
     pub(super) has_read: bool,
-    /// What it tells of itself.
+    /// State of what the thread reports in metrics and health.
     pub(super) told: Told,
     pub(super) stopped: bool,
-    /// The partition to read first.
-    turn: usize,
-    pub(super) commits_under_way: usize,
-    pub(super) commit_due: Instant,
     look_due: Instant,
-    ids_due: Instant,
     watch_due: Instant,
 }
 
 impl Poller {
-    /// The state of a thread that reads `source` into `intake`.
+    /// Creates the state of a thread that reads `source` into `intake`.
     pub(super) fn new(source: KafkaInput, intake: Intake, engine: Recipient<Notice>) -> Self {
         let KafkaInput {
             config,
@@ -103,14 +76,14 @@ impl Poller {
         } = source;
         let now = Instant::now();
         Self {
-            committer: match (config.extent, &session) {
-                (Extent::ToEnd { commit: false }, _) => Committer::Nobody,
-                (_, Some(_)) => Committer::Output,
-                (_, None) => Committer::Input,
-            },
-            commit_due: now + config.commit_period,
+            group: Group::default(),
+            partitions: Partitions::default(),
+            commits: Commits::new(
+                Committer::of(config.extent, session.is_some()),
+                now + config.commit_period,
+            ),
+            questions: Questions::new(scout, now),
             look_due: now + LOOK,
-            ids_due: now + IDS,
             watch_due: now + STUCK,
             config,
             consumer,
@@ -118,42 +91,29 @@ impl Poller {
             intake,
             engine,
             commands,
-            fence: Fence::deciding(),
             session,
             metrics,
-            partitions: Vec::new(),
-            lanes: 0,
-            scout,
-            knows_start: false,
-            questions: 0,
-            rewinding: None,
-            alone: None,
-            debt: None,
-            nameless: false,
-            ends_seen: HashMap::new(),
-            joined: false,
             has_read: false,
             told: Told::new(now),
             stopped: false,
-            turn: 0,
-            commits_under_way: 0,
         }
     }
 
     /// Runs until the engine wants the last commit.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
         let done = worked.unwrap_or_else(|panic| {
-            // The engine ends, and so does its consumer. Closed by being dropped, it could wait for an answer for ever.
+            // The engine ends, and the consumer with it. If it were closed by a drop, it could wait for an answer for
+            // ever.
             mem::forget(Arc::clone(&self.consumer));
             resume_unwind(panic)
         });
         let result = self.finish();
-        // Whoever asked may have gone: the time to shut down has passed.
+        // The receiver may be gone, if the time for the shutdown has passed.
         let _ = done.send(result);
     }
 
-    /// Reads until it is to finish; who asked for that wants to know how it went.
+    /// Reads until the actor sends `Finish`, and returns where to report the result.
     fn work(&mut self) -> oneshot::Sender<anyhow::Result<()>> {
         self.join();
         loop {
@@ -164,12 +124,12 @@ impl Poller {
             self.serve_group();
             self.tell(Instant::now());
             self.hear_scout();
-            if self.committer == Committer::Output {
+            if self.commits.by == Committer::Output {
                 self.rewind();
             }
             let now = Instant::now();
             let more = self.read(now);
-            // However busy reading is: without a commit, all of it would be read again after a crash.
+            // Done even when reading is busy: without a commit, all of it would be read again after a crash.
             self.look_at_timers(now);
             if more {
                 continue;
@@ -182,40 +142,28 @@ impl Poller {
     }
 
     fn look_at_timers(&mut self, now: Instant) {
-        if now >= self.commit_due {
+        if now >= self.commits.due {
             self.commit();
-            self.commit_due = now + self.config.commit_period;
+            self.commits.due = now + self.config.commit_period;
         }
         if now >= self.look_due {
             self.look_for_membership();
             self.look_for_brokers();
             self.look_due = now + LOOK;
         }
-        if now >= self.ids_due {
-            let mut topics: Vec<Arc<str>> = self.topics().collect();
-            topics.dedup();
-            if !topics.is_empty() {
-                let consumer = Arc::downgrade(&self.consumer);
-                self.scout.ask(Question::Ids(consumer, topics));
-            }
-            self.ids_due = now + IDS;
-        }
+        let topics = || self.partitions.topics();
+        self.questions.ask_ids(&self.consumer, topics, now);
         if now >= self.watch_due {
             self.watch(now);
             self.watch_due = now + STUCK;
         }
     }
 
-    fn topics(&self) -> impl Iterator<Item = Arc<str>> {
-        let topics = self.partitions.iter().map(|one| one.lane.topic.clone());
-        topics.flatten()
-    }
-
     fn hear_scout(&mut self) {
-        while let Some(report) = self.scout.report() {
+        while let Some(report) = self.questions.answer() {
             match report {
                 Report::Start => {
-                    self.knows_start = true;
+                    self.questions.knows_start = true;
                     if !self.stopped {
                         self.join();
                     }
@@ -226,28 +174,23 @@ impl Poller {
         }
     }
 
-    /// Whether every partition that was ever assigned was seen at its end, where there is one.
+    /// Returns whether every partition that was ever assigned was seen at its end. False for an input without an end.
     fn is_at_end(&mut self) -> bool {
-        if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.joined {
+        if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.group.joined {
             return false;
         }
-        for partition in &self.partitions {
-            let topic = partition.lane.topic.clone().unwrap_or_default();
-            let place = (topic, partition.lane.partition);
-            *self.ends_seen.entry(place).or_default() |= partition.at_end;
-        }
-        let none = self.ends_seen.is_empty() && self.committer != Committer::Nobody;
-        self.debt.is_none() && !none && self.ends_seen.values().all(|seen| *seen)
+        // Without a group, there may be no partition at all.
+        let none = self.commits.by == Committer::Nobody;
+        self.partitions.were_all_at_end().unwrap_or(none) && self.group.debt.is_none()
     }
 
-    /// Joins the group, or reads without one. Where the end may be begun at, the scout first has to know what there was
-    /// before: later it could not tell what the group had committed from what it commits now.
+    /// Joins the group, or reads without one. If reading may begin at the end of a partition, the scout first has to
+    /// learn what existed before: later it could not distinguish what the group had committed from what it commits now.
     pub(super) fn join(&mut self) {
         self.told.waiting.begin(Instant::now());
-        if !self.config.start_from_oldest && !self.knows_start {
-            let consumer = Arc::downgrade(&self.consumer);
-            self.scout.ask(Question::Start(consumer));
-        } else if self.committer == Committer::Nobody {
+        if !self.config.start_from_oldest && !self.questions.knows_start {
+            self.questions.ask_start(&self.consumer);
+        } else if self.commits.by == Committer::Nobody {
             self.read_alone();
         } else {
             self.subscribe();
@@ -264,9 +207,10 @@ impl Poller {
         }
     }
 
-    /// Lets librdkafka tell what happened. Messages come by the partitions' own queues.
+    /// Polls librdkafka for events. Messages come by the partitions' own queues.
     ///
-    /// A poll takes one event, be it a line of its log, and its queue wakes the thread only when it was empty.
+    /// A poll takes one event, which may be a line of librdkafka's log, and the queue wakes the thread only when it was
+    /// empty.
     fn poll(&mut self, timeout: Duration) {
         let mut timeout = timeout;
         for _ in 0..MOST_EVENTS {
@@ -275,14 +219,15 @@ impl Poller {
                 None if self.consumer.context().told() == before => return,
                 None => {}
                 Some(Err(error)) => self.complain(&error),
-                // Only of a partition that is no longer ours: what is ours was split off before it was assigned.
+                // A message of a partition that is no longer assigned: an assigned one has a queue of its own since
+                // before its assignment.
                 Some(Ok(_)) => {}
             }
             timeout = Duration::ZERO;
         }
     }
 
-    /// Does as the actor says; the answer it waits for when it wants the thread to finish.
+    /// Carries out the actor's commands. Returns where to report the result if the thread is to finish.
     fn obey(&mut self) -> Option<oneshot::Sender<anyhow::Result<()>>> {
         let now = Instant::now();
         while let Ok(command) = self.commands.try_recv() {
@@ -295,7 +240,7 @@ impl Poller {
         None
     }
 
-    /// Reads no more and tells the engine. Group and commits are served on.
+    /// Stops reading and notifies the engine. The group and commits are still served.
     pub(super) fn end(&mut self, result: anyhow::Result<()>) {
         if std::mem::replace(&mut self.stopped, true) {
             return;
@@ -312,62 +257,59 @@ impl Poller {
             count,
             ..
         } = acked;
-        // Of lanes that are gone nothing is committed: they belong to others.
-        if let Ok(index) = self.index_of(lane) {
-            self.partitions[index].deliver(position, count, now);
+        // Nothing is committed for lanes that are gone: their partitions belong to others.
+        if let Some(partition) = self.partitions.of_lane(lane) {
+            partition.deliver(position, count, now);
         }
     }
 
-    fn index_of(&self, lane: LaneId) -> Result<usize, usize> {
-        let lane_of = |partition: &Partition| partition.lane.id;
-        self.partitions.binary_search_by_key(&lane, lane_of)
-    }
-
-    /// Takes what there is and what the budget has room for, a batch of each partition in turn. Whether there
-    /// may be more.
+    /// Takes a batch of each partition in turn, as far as the budget has room. Returns whether there may be more.
     fn read(&mut self, now: Instant) -> bool {
         if self.stopped {
             return false;
         }
         let cut = Cut {
-            count: self.config.batch_count,
-            period: self.config.batch_period,
+            count: self.config.batching.count,
+            period: self.config.batching.period,
             limit: self.config.checkpoint_limit,
         };
-        let count = self.partitions.len();
         let mut any = false;
         let mut refused = None;
-        for step in 0..count {
-            let index = (self.turn + step) % count;
-            // A batch that waits to be full holds a permit already, so it leaves whether or not there is room.
-            if refused.is_some() && !self.partitions[index].has_pending() {
+        for index in self.partitions.in_turn() {
+            // A complaint about a partition before this one may have given up all of them.
+            let Some(partition) = self.partitions.get_mut(index) else {
+                break;
+            };
+            // A batch that is not full yet already holds a permit, so it may leave whether or not there is room.
+            if refused.is_some() && !partition.has_pending() {
                 continue;
             }
-            match self.partitions[index].read(&cut, &self.intake, now) {
+            let lane = partition.lane.id;
+            match partition.read(&cut, &self.intake, now) {
                 Read::Empty => {}
                 Read::Sent => any = true,
                 Read::NoRoom => refused = Some(index),
-                Read::Failed(error) => self.complain_of(index, &error),
+                Read::Failed(error) => self.complain_of(lane, &error),
             }
         }
         self.has_read |= any;
         match refused {
             Some(index) => {
-                self.turn = index; // its turn is the next
+                self.partitions.begin_with(index);
                 false
             }
             None => any,
         }
     }
 
-    /// Takes what the group says. While commits are waited for, only their answers.
+    /// Handles the events of the group and the answers to commits.
     pub(super) fn serve_group(&mut self) {
         while let Some(event) = self.consumer.context().next() {
             match event {
                 Event::Assign(partitions) => self.assign(partitions),
                 Event::Revoke(partitions) => self.revoke(partitions),
                 Event::Committed(result, offsets) => {
-                    self.commits_under_way = self.commits_under_way.saturating_sub(1);
+                    self.commits.under_way = self.commits.under_way.saturating_sub(1);
                     self.committed(result, &offsets);
                 }
                 Event::Told(ends) => {
@@ -382,25 +324,24 @@ impl Poller {
     /// Moves commit points past records at the ends of partitions that are no messages.
     fn pass_ends(&mut self, ends: &[PartitionEnd]) {
         for end in ends {
-            let ours = |one: &&mut Partition| one.is(&end.topic, end.partition);
-            let Some(partition) = self.partitions.iter_mut().find(ours) else {
+            let Some(partition) = self.partitions.named(&end.topic, end.partition) else {
                 continue;
             };
             let Some((before, now)) = partition.told_end(end.eof) else {
                 continue;
             };
             partition.tell_deleted(before, now);
-            if let (Committer::Output, Some(session)) = (self.committer, &self.session) {
+            if let (Committer::Output, Some(session)) = (self.commits.by, &self.session) {
                 session.advance(&partition.lane, now);
             }
         }
     }
 
-    /// Commits all that was delivered, leaves the group, and closes the consumer.
+    /// Commits everything that was delivered, leaves the group, and closes the consumer.
     fn finish(mut self) -> anyhow::Result<()> {
         let mut asked = None;
         while !self.is_all_committed() {
-            // What was refused may be refused again at once.
+            // A refused commit may be refused again at once.
             if !self.is_committing() && asked.is_none_or(|asked: Instant| asked.elapsed() > AGAIN) {
                 self.commit();
                 asked = Some(Instant::now());
@@ -413,29 +354,27 @@ impl Poller {
         Ok(())
     }
 
-    /// How long there is nothing to do unless something wakes the thread.
+    /// Returns how long the thread may wait unless something wakes it.
     fn nap(&self, now: Instant) -> Duration {
-        let pending = self
-            .partitions
-            .iter()
-            .filter_map(|partition| partition.due(self.config.batch_period));
-        let due = pending
-            .chain([self.commit_due, self.look_due])
-            .min()
-            .unwrap_or(self.commit_due);
+        let due = self.commits.due.min(self.look_due);
+        let pending = self.partitions.due(self.config.batching.period);
+        let due = pending.map_or(due, |pending| pending.min(due));
         due.saturating_duration_since(now).min(NAP)
     }
 }
 
-/// The topics of `config`, as librdkafka subscribes to them.
+/// Returns the topics of `config` in the form in which librdkafka subscribes to them.
 ///
 /// In the classic protocol, librdkafka looks for an expression anywhere in a topic's name. In the consumer protocol the
-/// brokers do, and theirs must match the whole name (KIP-848), so it is put between what matches anything.
+/// brokers do, and their expressions must match the whole name (KIP-848), so `.*` is put around the expression.
 fn subscription(config: &KafkaInputConfig) -> Vec<String> {
-    let topics = config.topics.iter().map(|topic| match config.protocol {
-        GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*({topic}).*"),
-        _ => topic.clone(),
-    });
+    let topics = config
+        .topics
+        .iter()
+        .map(|topic| match config.group.protocol {
+            GroupProtocol::Consumer if topic.starts_with('^') => format!("^.*({topic}).*"),
+            _ => topic.clone(),
+        });
     topics.collect()
 }
 
@@ -450,9 +389,9 @@ mod tests {
         let topics = vec!["orders".into(), "^a|b$".into()];
         let mut config = KafkaInputConfig::new(client, topics.clone(), "group".into());
         assert_eq!(subscription(&config), topics);
-        config.protocol = GroupProtocol::Consumer;
+        config.group.protocol = GroupProtocol::Consumer;
         assert_eq!(subscription(&config), ["orders", "^.*(^a|b$).*"]);
-        // Against whole names, as the brokers do it.
+        // Against whole names, as the brokers match.
         let whole = regex::Regex::new(&format!("^(?:{})$", subscription(&config)[1])).unwrap();
         for (name, fits) in [
             ("a", true),

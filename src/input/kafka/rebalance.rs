@@ -1,4 +1,4 @@
-//! Partitions come and go.
+//! Rebalances: partitions are assigned, revoked or lost.
 //!
 //! ```text
 //! assignment ─▶ owed ─▶ scout: where do they begin? ─▶ open lanes ─▶ answer ─▶ commit the beginnings ─▶ read
@@ -6,11 +6,11 @@
 //! anything in between ─▶ lost: give up all that is in flight, join again with a new consumer
 //! ```
 //!
-//! Revoked is not lost: a revoked partition waits for this member. What is in flight is finished, within the time that is
-//! allowed, and committed; then the member lets go. A lost one has another member already, so what is in flight is given
-//! up: its results would come after those of the new owner.
+//! A revoked partition is not lost: it waits for this member. Messages in flight are finished, within the allowed time,
+//! and committed; then the member lets the partition go. A lost partition already has another member, so messages in
+//! flight are given up: their results would come after those of the new owner.
 //!
-//! While an answer is owed librdkafka reads no partition of this member at all, so the time for it is short.
+//! Until an owed answer is given, librdkafka reads no partition of this member at all, so the answer must come soon.
 //!
 //! The files follow the states: `assign`, `rewind`, `revoke` and `lose`.
 
@@ -25,25 +25,25 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::partition::Partition;
 use super::poll::Poller;
+use crate::kafka::fence::Fence;
 use crate::kafka::member::Owed;
-use crate::message::LaneId;
 
-/// What the group waits for.
-pub enum Debt {
-    /// Partitions are to be taken when the scout has told where they begin.
+/// Answer that the group waits for, and what must happen before it.
+pub(super) enum Debt {
+    /// Partitions are taken when the scout has answered where they begin.
     Taking {
-        /// The answer.
+        /// Answer to the group.
         owed: Owed,
-        /// The scout's question.
+        /// Number of the question to the scout.
         question: u64,
     },
-    /// Partitions are to be let go of when what is in flight is finished and committed.
+    /// Partitions are let go when messages in flight are finished and committed.
     Letting {
-        /// The answer.
+        /// Answer to the group.
         owed: Owed,
-        /// Until then what is in flight may finish, and after that the last commit may be answered.
+        /// Time until which messages in flight may finish; later, time until which the last commit may be answered.
         deadline: Instant,
-        /// When the last commit was asked for.
+        /// Time at which the last commit was asked for.
         asked: Option<Instant>,
     },
 }
@@ -55,37 +55,42 @@ impl Debt {
     }
 }
 
-impl Poller {
-    fn next_lane(&mut self) -> LaneId {
-        let lane = LaneId(self.lanes);
-        self.lanes += 1;
-        lane
-    }
+/// Standing of this member in its group.
+pub(super) struct Group {
+    /// Answer that the group waits for.
+    pub debt: Option<Debt>,
+    /// Whether the group did not know this member at the last check.
+    pub nameless: bool,
+    /// Whether partitions were ever assigned: until then, a refusal by the group is final.
+    pub joined: bool,
+    /// Count of how often another client has taken this member's name.
+    pub fence: Fence,
+}
 
-    /// Transactions may commit the offsets of what is not given up.
+impl Default for Group {
+    fn default() -> Self {
+        Self {
+            debt: None,
+            nameless: false,
+            joined: false,
+            fence: Fence::deciding(),
+        }
+    }
+}
+
+impl Poller {
+    /// Allows transactions to commit the offsets of lanes that are not given up.
     fn confirm(&self, owed: &Owed) {
         if let Some(session) = &self.session {
             session.confirm(owed.membership.clone());
         }
     }
 
-    /// Whether transactions are to be committed as soon as possible.
+    /// Sets whether transactions are to be committed as soon as possible.
     pub(super) fn hurry(&self, hurry: bool) {
         if let Some(session) = &self.session {
             session.hurry(hurry);
         }
-    }
-
-    fn remove(&mut self, which: impl Fn(&Partition) -> bool) {
-        self.partitions.retain(|partition| {
-            let gone = which(partition);
-            if gone {
-                // Nothing is in flight, or it was given up; if not, it is now.
-                partition.lane.abandon();
-                self.intake.end(&partition.lane);
-            }
-            !gone
-        });
     }
 }
 

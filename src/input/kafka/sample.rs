@@ -1,4 +1,4 @@
-//! Some messages of topics, to look at: read without joining a group and without committing.
+//! Samples of topics: some messages to look at, read without joining a group and without committing.
 
 mod plan;
 
@@ -24,17 +24,17 @@ use crate::config::{Extent, KafkaInputConfig};
 use crate::kafka::link;
 use crate::message::{Lane, LaneId, Message};
 
-/// For so long nothing may come.
+/// Time without any message after which reading fails.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The last messages of topics, evenly from their partitions.
-pub struct Sample {
+/// Last messages of topics, taken evenly from their partitions.
+pub(crate) struct Sample {
     found: VecDeque<(Arc<Lane>, Message)>,
-    /// Why there are not all that were wanted.
+    /// Reason why there are fewer messages than requested.
     trouble: Option<anyhow::Error>,
 }
 
-/// A partition, and the last messages that were found in it, in order.
+/// Partition with the last messages that were found in it, in order.
 struct Part {
     lane: Arc<Lane>,
     topic: String,
@@ -43,14 +43,14 @@ struct Part {
 }
 
 impl Sample {
-    /// The last `count` messages of the topics of `config`, by consumers of its own. They assign themselves partitions
-    /// and offsets: they join no group, so that none is disturbed, and keep no position.
+    /// Reads the last `count` messages of the topics of `config`, with consumers of its own. These assign partitions
+    /// and offsets to themselves: they join no group, so no group is disturbed, and store no position.
     ///
     /// # Errors
-    /// If Kafka does not tell what is in the topics.
-    pub fn open(config: &KafkaInputConfig, count: u64) -> anyhow::Result<Self> {
+    /// If Kafka does not report what is in the topics.
+    pub(crate) fn open(config: &KafkaInputConfig, count: u64) -> anyhow::Result<Self> {
         let config = KafkaInputConfig {
-            // librdkafka wants a name, though nothing is done by it.
+            // librdkafka requires a group name, although nothing is done with it.
             consumer_group: format!("{}-try", config.consumer_group),
             instance_id: None,
             extent: Extent::ToEnd { commit: false },
@@ -105,11 +105,11 @@ impl Sample {
         Ok(Self { found, trouble })
     }
 
-    /// The next message, and where it is from; `None` after the last.
+    /// Returns the next message and its lane; `None` after the last message.
     ///
     /// # Errors
-    /// After the last one, if Kafka could not be read to the end.
-    pub fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
+    /// After the last message, if Kafka could not be read to the end.
+    pub(crate) fn next_message(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         match (self.found.pop_front(), self.trouble.take()) {
             (Some(found), trouble) => {
                 self.trouble = trouble;
@@ -121,7 +121,7 @@ impl Sample {
     }
 }
 
-/// How many messages were found in each.
+/// Returns the number of messages that were found in each partition.
 fn found(parts: &[Part]) -> Vec<u64> {
     parts.iter().map(|part| part.found.len() as u64).collect()
 }
@@ -131,24 +131,24 @@ fn connect(config: &KafkaInputConfig) -> anyhow::Result<Arc<BaseConsumer<Quiet>>
     Ok(Arc::new(consumer.context("Kafka cannot be read")?))
 }
 
-/// A partition that is read, from when it is assigned until its stretch ends.
+/// Partition that is being read, from its assignment until the end of its range.
 struct Reading<'a> {
     queue: PartitionQueue<Quiet>,
     part: &'a mut Part,
     end: i64,
-    /// What came, to be put before what was found behind it.
+    /// Messages that came, to be put before those that were found after them.
     came: VecDeque<Message>,
     ended: bool,
 }
 
-/// Reads a stretch of some of `parts`, and puts the last `most` messages of each before those that it has.
+/// Reads a range of some of `parts`, and puts the last `most` messages of each range before those that the part has.
 fn read(
     config: &KafkaInputConfig,
     parts: &mut [Part],
     stretches: Vec<Option<Range<i64>>>,
     most: u64,
 ) -> anyhow::Result<()> {
-    // A new one each time, so that nothing of the stretch before is in its queues.
+    // A new consumer each time, so that its queues hold nothing of the range before.
     let consumer = connect(config)?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut assignment = TopicPartitionList::new();
@@ -187,7 +187,7 @@ impl Reading<'_> {
         let mut since = Instant::now();
         let mut trouble = None;
         while !readings.iter().all(|reading| reading.ended) {
-            // Messages come by the queues of their partitions; here, what is said of all.
+            // Messages come by the queues of their partitions; this queue has only what concerns the whole consumer.
             if let Some(Err(error)) = consumer.poll(Duration::from_millis(10)) {
                 trouble = Some(error);
             }
@@ -208,7 +208,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Takes what is there of its stretch; whether anything was.
+    /// Takes available messages of the range. Returns whether there were any.
     fn take(&mut self, most: usize, trouble: &mut Option<KafkaError>) -> bool {
         let mut any = false;
         while !self.ended {
@@ -223,10 +223,10 @@ impl Reading<'_> {
                         self.came.pop_front();
                     }
                 }
-                // The next message lies behind the stretch, or there is none: what is left of it are markers of
-                // transactions, or messages of one that is open.
+                // The next message is after the range, or there is none: the rest of the range holds markers of
+                // transactions, or messages of a transaction that is still open.
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => self.ended = true,
-                // Connections mend by themselves, if they do.
+                // Clients restore their connections by themselves, if that is possible.
                 Some(Err(error)) => {
                     *trouble = Some(error);
                     break;
@@ -238,8 +238,8 @@ impl Reading<'_> {
     }
 }
 
-/// The context of consumers that look at some messages: what they meet is told when nothing comes. The end of a
-/// partition is an error to librdkafka.
+/// Context of consumers that only take samples. Errors are reported only if no message comes: to librdkafka even the
+/// end of a partition is an error.
 struct Quiet;
 
 impl ClientContext for Quiet {

@@ -1,5 +1,5 @@
-//! A thread that asks Kafka what the polling thread must not wait for: where partitions begin and end, and whether a topic
-//! was made anew.
+//! Scout: a thread that asks Kafka what the polling thread must not wait for, such as where partitions begin and end,
+//! and whether a topic was created again.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,63 +18,64 @@ use super::topics::Topics;
 use crate::config::KafkaInputConfig;
 use crate::kafka::consumer::Consumer;
 
-/// One request may take so long; it is tried again.
+/// Time limit of one request, which is then repeated.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two tries.
+/// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
-/// A topic about which Kafka cannot say where its partitions begin is given up after so many tries, or it would hold up the
-/// others.
+/// Tries after which the scout gives up a topic of which Kafka cannot report where its partitions begin. Otherwise that
+/// topic would delay the others.
 const TRIES: u32 = 10;
 
-/// A topic and a partition.
-pub type Place = (Arc<str>, i32);
+/// Topic and partition.
+pub(super) type Place = (Arc<str>, i32);
 
-/// What the polling thread wants to know.
-pub enum Question {
-    /// What there is before this process joins its group, so that it is known later which partitions are younger.
+/// Question of the polling thread.
+pub(super) enum Question {
+    /// What exists before this process joins its group? By that, younger partitions are recognized later.
     Start(Weak<Consumer>),
-    /// Where these partitions begin and end.
+    /// Where do these partitions begin and end?
     Facts {
-        /// Comes back with the answer.
+        /// Number that the answer repeats.
         id: u64,
-        /// Who asks.
+        /// Consumer that asks.
         consumer: Weak<Consumer>,
-        /// The partitions; `None` for all of the topics that the config names.
+        /// Partitions; `None` for all partitions of the topics that the config names.
         places: Option<Vec<Place>>,
     },
-    /// The ids of these topics.
+    /// What are the ids of these topics?
     Ids(Weak<Consumer>, Vec<Arc<str>>),
 }
 
-/// What Kafka says.
-pub enum Report {
-    /// To [`Question::Start`]: the scout knows, and uses it when it tells facts.
+/// Answer of the scout.
+pub(super) enum Report {
+    /// Answer to [`Question::Start`]: the scout knows the state at the start, and uses it for later facts.
     Start,
-    /// To [`Question::Facts`].
+    /// Answer to [`Question::Facts`].
     Facts {
-        /// The question's.
+        /// Number of the question.
         id: u64,
-        /// Of each partition that was asked for. `None` if Kafka cannot tell: its topic is gone, or may not be seen.
+        /// Facts about each partition of the question. `None` if Kafka cannot report them: the topic is gone, or access
+        /// is denied.
         facts: HashMap<Place, Option<Facts>>,
-        /// The ids of their topics, as far as Kafka tells.
+        /// Ids of the topics, as far as Kafka reports them.
         ids: HashMap<String, TopicId>,
     },
-    /// To [`Question::Ids`].
+    /// Answer to [`Question::Ids`].
     Ids(HashMap<String, TopicId>),
 }
 
-/// The polling thread's hold on the scout.
-pub struct Scout {
+/// Handle by which the polling thread uses the scout.
+pub(super) struct Scout {
     questions: Sender<Question>,
     reports: Receiver<Report>,
 }
 
 impl Scout {
-    /// Starts the thread, which wakes the polling thread by `waker` and ends with this value.
+    /// Starts the thread, which wakes the polling thread by `waker` and ends when this value is dropped.
     ///
     /// # Errors
-    /// If the system starts no thread.
-    pub fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
+    /// If the system cannot start a thread.
+    pub(super) fn start(config: &KafkaInputConfig, waker: Waker) -> std::io::Result<Self> {
         let (questions, asked) = channel();
         let (told, reports) = channel();
         let mut work = Work {
@@ -97,26 +98,26 @@ impl Scout {
         Ok(Self { questions, reports })
     }
 
-    /// Asks. The answer comes as a report.
-    pub fn ask(&self, question: Question) {
-        // The thread ends with this value only.
+    /// Sends a question. The answer comes as a report.
+    pub(super) fn ask(&self, question: Question) {
+        // The thread ends only when this value is dropped.
         let _ = self.questions.send(question);
     }
 
-    /// A report that has come.
-    pub fn report(&self) -> Option<Report> {
+    /// Returns a report, if one has come.
+    pub(super) fn report(&self) -> Option<Report> {
         self.reports.try_recv().ok()
     }
 }
 
 struct Work {
     topics: Topics,
-    /// What there was at the start, where it matters.
+    /// State of the topics at the start, if it is needed.
     start: Option<AtStart>,
 }
 
 impl Work {
-    /// Asks until there is an answer or nobody wants it any more.
+    /// Repeats the request until there is an answer or the consumer is gone.
     fn ask(&mut self, question: Question) -> Option<Report> {
         match question {
             Question::Start(consumer) => {
@@ -162,7 +163,7 @@ impl Work {
         let committed = persist(consumer, u32::MAX, |consumer| committed(consumer, &places))?
             .unwrap_or_default();
         let mut facts = HashMap::new();
-        // Topic by topic: one that is gone makes librdkafka refuse the whole question.
+        // One request for each topic: a topic that is gone makes librdkafka refuse the whole request.
         for topic in &topics {
             let of_topic: Vec<&Place> = places.iter().filter(|(of, _)| of == topic).collect();
             let low = persist(consumer, TRIES, |consumer| {
@@ -196,15 +197,15 @@ impl Work {
         })
     }
 
-    /// What there is now.
+    /// Returns the current state of the topics.
     fn look(&self, consumer: &Consumer) -> KafkaResult<AtStart> {
         let partitions = self.topics.partitions(consumer, PATIENCE)?;
         let places: Vec<Place> = partitions
             .iter()
             .map(|(topic, partition)| (Arc::from(topic.as_str()), *partition))
             .collect();
-        // Not all that the group has committed, by an admin client: that question may leave something behind in librdkafka
-        // 2.12 for which the end of its client waits for ever.
+        // An admin client could return all that the group has committed, but such a request may leave something in
+        // librdkafka 2.12 for which the end of its client waits for ever.
         let committed = committed(consumer, &places)?.into_keys();
         Ok(AtStart {
             partitions: partitions.into_iter().collect(),
@@ -212,7 +213,7 @@ impl Work {
         })
     }
 
-    /// Marks the partitions that are younger than the pipeline. Of interest only where the end may be begun at.
+    /// Marks the partitions that are younger than the pipeline. Needed only where reading may begin at the end.
     fn mark_young(&self, facts: &mut HashMap<Place, Option<Facts>>) {
         let Some(start) = &self.start else { return };
         for ((topic, partition), fact) in facts.iter_mut() {
@@ -224,7 +225,7 @@ impl Work {
     }
 }
 
-/// Asks until there is an answer, but no more than `tries` times; `None` if the consumer is gone.
+/// Repeats a request until it is answered, at most `tries` times. Returns `None` if the consumer is gone.
 fn persist<T>(
     consumer: &Weak<Consumer>,
     tries: u32,
@@ -233,7 +234,8 @@ fn persist<T>(
     let mut tried = 0;
     loop {
         let answer = {
-            // Not held during the pause: who ends the consumer waits until nobody else has it.
+            // Not held during the pause: the polling thread waits at the end of a consumer until no other thread holds
+            // it.
             let consumer = consumer.upgrade()?;
             ask(&consumer)
         };
@@ -278,16 +280,16 @@ fn committed(consumer: &Consumer, places: &[Place]) -> KafkaResult<HashMap<Place
     let asked = list(places, Offset::Invalid)?;
     let told = consumer.committed_offsets(asked, PATIENCE)?;
     if let Some(error) = told.elements().iter().find_map(|one| one.error().err()) {
-        // Such as an offset that a transaction has not decided yet.
+        // For example an offset that a transaction has not decided yet.
         tracing::debug!(%error, "Kafka does not tell a committed offset");
         return Err(error);
     }
     Ok(offsets(&told))
 }
 
-/// The first or the last offsets of partitions of one topic.
+/// Returns the first or the last offsets of partitions of one topic.
 ///
-/// librdkafka's question for offsets by time takes the two logical offsets as times, as Kafka's own protocol does
+/// librdkafka's request for offsets by time accepts the two logical offsets as times, as Kafka's own protocol does
 /// (ListOffsets: -2 the earliest, -1 the latest).
 fn ends(consumer: &Consumer, places: &[&Place], which: Offset) -> KafkaResult<HashMap<Place, i64>> {
     let asked = list(places.iter().copied(), which)?;

@@ -1,5 +1,5 @@
-//! What the polling thread tells of itself, a few times a second: its partitions and how far they are, which of them
-//! cannot be read, and whether the group's answer is waited for.
+//! Reports of the polling thread to metrics and health, a few times a second: its partitions and their progress, which
+//! of them cannot be read, and whether the group's answer is missing.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -18,29 +18,29 @@ use crate::message::LaneId;
 use crate::telemetry::health::Health;
 use crate::telemetry::stats;
 
-/// So often it is told how far partitions are.
+/// Interval of the reports.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// The parts of `/ready` that are told here.
+/// Parts of `/ready` for which this module reports.
 const GROUP: &str = "group";
 const PARTITIONS: &str = "partitions";
 
-/// What is kept to tell it.
+/// State that is needed for the reports.
 #[derive(Debug)]
-pub struct Told {
+pub(super) struct Told {
     pub waiting: Waiting,
     pub blocked: Blocked,
-    /// Topics of the config that the brokers do not let us read.
+    /// Topics of the config that the brokers do not let this process read.
     refused: BTreeSet<String>,
     ends: Ends,
-    /// Fetched no more, since what comes next is broken.
+    /// Partitions whose fetching is paused, since the next batch is broken.
     paused: BTreeSet<(String, i32)>,
     due: Instant,
 }
 
 impl Told {
-    /// Before anything happened.
-    pub fn new(now: Instant) -> Self {
+    /// Creates the state before any event.
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             waiting: Waiting::default(),
             blocked: Blocked::default(),
@@ -51,9 +51,9 @@ impl Told {
         }
     }
 
-    /// The brokers do not let us read `topic`. Whether that is so of all that `config` names. A pattern never is: there may
-    /// be others that fit it.
-    pub fn is_refused(&mut self, topic: &str, config: &KafkaInputConfig) -> bool {
+    /// Notes that the brokers do not let this process read `topic`. Returns whether that is true of all topics in
+    /// `config`. It is never true of a pattern: other topics may match it.
+    pub(super) fn is_refused(&mut self, topic: &str, config: &KafkaInputConfig) -> bool {
         if config.topics.iter().any(|named| named == topic) {
             self.refused.insert(topic.to_owned());
         }
@@ -61,20 +61,20 @@ impl Told {
         config.topics.iter().all(is_refused)
     }
 
-    /// The brokers let us read `topic`.
-    pub fn is_allowed(&mut self, topic: &str) {
+    /// Notes that the brokers let this process read `topic`.
+    pub(super) fn is_allowed(&mut self, topic: &str) {
         self.refused.remove(topic);
     }
 }
 
-/// Before the group was even asked, it is not known whether we are to have partitions.
-pub fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
+/// Marks the group as ill: before the group was asked, it is not known whether this process will get partitions.
+pub(super) fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
     let named = config.instance_id.is_some();
     health.set_ill(GROUP, waiting::explain(&config.consumer_group, named));
 }
 
 impl Poller {
-    /// The group has given these partitions, or none. To be called before they are taken.
+    /// Notes that the group has assigned these partitions, or none. To be called before they are taken.
     pub(super) fn tell_assigned(&mut self, partitions: &TopicPartitionList) {
         self.told.waiting.end();
         let mut resumed = TopicPartitionList::new();
@@ -93,17 +93,17 @@ impl Poller {
         self.told.due = Instant::now();
     }
 
-    /// The partition is stopped: what librdkafka would fetch of it again and again is not asked for.
+    /// Pauses a stopped partition, so that librdkafka does not fetch the same data again and again.
     pub(super) fn pause(&mut self, topic: &str, partition: i32) {
         let mut paused = TopicPartitionList::new();
         paused.add_partition(topic, partition);
         if let Err(error) = self.consumer.pause(&paused) {
-            tracing::debug!(%error, "a partition that is stopped is fetched on");
+            tracing::debug!(%error, "cannot pause a stopped partition: librdkafka continues to fetch it");
         }
         self.told.paused.insert((topic.to_owned(), partition));
     }
 
-    /// The partition of this `lane` is read again from behind the last message that was taken of it.
+    /// Reads the partition of this `lane` again, from after the last message that was taken of it.
     fn try_again(&mut self, lane: LaneId) {
         let has = |partition: &&mut Partition| partition.lane.id == lane;
         let Some(partition) = self.partitions.iter_mut().find(has) else {
@@ -120,13 +120,13 @@ impl Poller {
         }
     }
 
-    /// librdkafka told of the ends of partitions.
+    /// Takes in librdkafka's statistics about the ends of partitions.
     pub(super) fn tell_lag(&mut self, ends: Vec<PartitionEnd>) {
         self.told.ends.told(ends);
         self.told.due = Instant::now();
     }
 
-    /// Tells how it stands, if that was not told just now.
+    /// Updates metrics and health, unless that was done just now.
     pub(super) fn tell(&mut self, now: Instant) {
         if now < self.told.due {
             return;
@@ -187,7 +187,7 @@ impl Poller {
             commit_point: partition.offsets.commit_point(),
             oldest: partition.offsets.oldest(),
             under_way,
-            // What is behind something broken was fetched, and thrown away.
+            // librdkafka has fetched, and discarded, what comes after a broken batch.
             idle: under_way == 0 && !partition.has_pending() && !partition.stopped,
         };
         let position = lag::position(progress, told, self.config.start_from_oldest);

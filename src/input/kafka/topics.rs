@@ -1,4 +1,4 @@
-//! The topics that a config wants, as Nerodia looks for them itself; librdkafka and the brokers do so for a subscription.
+//! Topics of a config, matched by Nerodia itself; for a subscription, librdkafka and the brokers match them.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use regex::Regex;
 
-/// The topics that a config wants.
-pub struct Topics {
+/// Topics that a config names.
+pub(super) struct Topics {
     names: Vec<String>,
     expressions: Vec<Regex>,
 }
 
 impl Topics {
-    /// Those of a config: names, or expressions that begin with `^`.
+    /// Creates the topics of a config: names, or expressions that begin with `^`.
     ///
     /// # Errors
-    /// If an expression is none to the `regex` crate. It may still be one to librdkafka.
-    pub fn new(topics: &[String]) -> Result<Self, regex::Error> {
+    /// If the `regex` crate does not accept an expression. librdkafka may still accept it.
+    pub(super) fn new(topics: &[String]) -> Result<Self, regex::Error> {
         let (expressions, names): (Vec<_>, Vec<_>) = topics
             .iter()
             .cloned()
@@ -29,24 +29,24 @@ impl Topics {
         })
     }
 
-    /// Those of a config, and all topics if an expression is none to the `regex` crate.
-    pub fn or_all(topics: &[String]) -> Self {
+    /// Creates the topics of a config. If the `regex` crate does not accept an expression, all topics match.
+    pub(super) fn or_all(topics: &[String]) -> Self {
         Self::new(topics).unwrap_or_else(|_| Self {
             names: topics.to_vec(),
             expressions: vec![Regex::new("").expect("an expression")],
         })
     }
 
-    /// Whether the config names `topic`. If not, it may fit an expression.
-    pub fn is_named(&self, topic: &str) -> bool {
+    /// Returns whether the config names `topic` itself. If not, the topic may match an expression.
+    pub(super) fn is_named(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)
     }
 
-    /// All partitions that there are of these topics.
+    /// Returns all existing partitions of these topics.
     ///
     /// # Errors
-    /// If Kafka does not answer in `patience`.
-    pub fn partitions<C: ConsumerContext>(
+    /// If Kafka does not answer within `patience`.
+    pub(super) fn partitions<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         patience: Duration,

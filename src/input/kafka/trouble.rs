@@ -1,4 +1,5 @@
-//! What is wrong, told so that someone can mend it: why the client cannot go on, and which partitions do not get on.
+//! Problems, reported so that a person can solve them: why the client cannot continue, and which partitions make no
+//! progress.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +11,13 @@ use super::commit::Committer;
 use super::poll::Poller;
 use crate::config::Extent;
 use crate::kafka::fence::Fenced;
+use crate::message::LaneId;
 
-/// A partition whose messages are under way for so long without a delivery is reported.
-pub const STUCK: Duration = Duration::from_secs(60);
+/// Time without a delivery after which a partition with messages in flight is reported.
+pub(super) const STUCK: Duration = Duration::from_secs(60);
 
 impl Poller {
-    /// The client cannot go on, or says why it does not yet.
+    /// Handles an error of the client: one that it cannot survive, or one that it repeats by itself.
     pub(super) fn complain(&mut self, error: &KafkaError) {
         let Some(code) = error.rdkafka_error_code() else {
             tracing::warn!(%error, "Kafka consumer");
@@ -27,7 +29,7 @@ impl Poller {
             (KafkaError::MessageConsumptionFatal(_), _) => {
                 format!("the Kafka consumer cannot go on: {code}")
             }
-            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.joined => format!(
+            (_, RDKafkaErrorCode::GroupAuthorizationFailed) if !self.group.joined => format!(
                 "Kafka at {} does not let {} join the group `{}`: give that user the permission to read it, or correct \
                  `input.kafka.consumer_group`",
                 self.config.client.all_addresses(),
@@ -39,7 +41,8 @@ impl Poller {
         self.end(Err(anyhow::Error::msg(fatal)));
     }
 
-    /// What the client says it tries again. That comes again, many times a second; connections are told by their link.
+    /// Warns of an error that the client repeats by itself, many times a second. The link reports errors of
+    /// connections.
     fn warn(&mut self, error: &KafkaError, code: RDKafkaErrorCode) {
         let reason = self.reason(code);
         if code == RDKafkaErrorCode::TopicAuthorizationFailed
@@ -58,22 +61,24 @@ impl Poller {
         if !telling {
             tracing::debug!(%error, reason, "Kafka consumer");
         } else if self.told.blocked.may_warn(&reason, Instant::now()) {
-            tracing::warn!(%error, reason, "Kafka consumer: trying on");
+            tracing::warn!(%error, reason, "Kafka consumer: trying again");
         }
     }
 
-    /// The partition at `index` cannot be read. The others can.
-    pub(super) fn complain_of(&mut self, index: usize, error: &KafkaError) {
+    /// Handles an error of the partition with this `lane`, which cannot be read. Other partitions can.
+    pub(super) fn complain_of(&mut self, lane: LaneId, error: &KafkaError) {
         let code = match (error, error.rdkafka_error_code()) {
             (KafkaError::MessageConsumptionFatal(_), _)
             | (_, None | Some(RDKafkaErrorCode::FencedInstanceId)) => return self.complain(error),
             (_, Some(code)) => code,
         };
+        let Some(partition) = self.partitions.of_lane(lane) else {
+            return; // it was given up meanwhile
+        };
+        let topic = partition.lane.topic.clone().unwrap_or_default();
+        let partition = partition.lane.partition;
         let now = Instant::now();
-        let reason = self.reason(code);
-        let (stopped, lane) = (blocked::is_of_data(error), &self.partitions[index].lane);
-        let topic = lane.topic.clone().unwrap_or_default();
-        let (lane, partition) = (lane.id, lane.partition);
+        let (reason, stopped) = (self.reason(code), blocked::is_of_data(error));
         let place = format!("topic `{topic}`, partition {partition}");
         self.metrics.partition_errors.count(&format!("{code:?}"));
         self.told
@@ -89,14 +94,14 @@ impl Poller {
                     topic,
                     partition,
                     reason,
-                    "a partition is stopped before what is broken in it; the others go on"
+                    "a partition is stopped before a broken batch; the others continue"
                 );
             } else {
                 tracing::warn!(
                     topic,
                     partition,
                     reason,
-                    "a partition cannot be read: trying on; the others go on"
+                    "a partition cannot be read: trying again; the others continue"
                 );
             }
         }
@@ -104,19 +109,20 @@ impl Poller {
             return;
         }
         if stopped && matches!(self.config.extent, Extent::ToEnd { .. }) {
-            // It would wait for the end of this one for ever.
+            // Otherwise the input would wait for the end of this partition for ever.
             self.end(Err(anyhow::anyhow!("{place} cannot be read: {reason}")));
         }
     }
 
-    /// What the client last said of an error with this `code`.
+    /// Returns the client's last complaint about an error with this `code`.
     fn reason(&self, code: RDKafkaErrorCode) -> String {
         let complaint = self.consumer.context().link.complaint();
         let reason = complaint.filter(|complaint| complaint.code == code);
         reason.map_or_else(|| code.to_string(), |complaint| complaint.reason)
     }
 
-    /// The brokers do not let us read `topic`. If they never let us read anything, a permission was forgotten, and it ends.
+    /// Notes that the brokers do not let this process read `topic`. If they never allowed any topic, a permission is
+    /// missing, and reading ends.
     fn refuses(&mut self, topic: &str) -> bool {
         if !self.told.is_refused(topic, &self.config) || self.has_read {
             return false;
@@ -137,27 +143,27 @@ impl Poller {
         true
     }
 
-    /// librdkafka may have left the consumer without any broker. Where there is no group, another consumer would read
-    /// again what this one has read.
+    /// Replaces a consumer that librdkafka has left without any broker. Without a group the input ends instead, because
+    /// another consumer would read again what this one has read.
     pub(super) fn look_for_brokers(&mut self) {
         if self.stopped || !self.consumer.context().link.is_stranded() {
             return;
         }
-        if self.committer == Committer::Nobody {
+        if self.commits.by == Committer::Nobody {
             let error = "librdkafka has left the Kafka consumer without any broker: start again";
             return self.end(Err(anyhow::Error::msg(error)));
         }
         self.lose("librdkafka has left the consumer without any broker");
     }
 
-    /// The group has another member of our name, and what we had is that one's.
+    /// Handles fencing: the group has another member with the same name, and that member owns what this one had.
     fn fenced(&mut self) {
         self.give_up();
         if self.stopped {
             return;
         }
         let instance = self.config.instance_id.as_deref().unwrap_or_default();
-        if self.fence.fenced(Instant::now()) == Fenced::End {
+        if self.group.fence.fenced(Instant::now()) == Fenced::End {
             let error = anyhow::anyhow!(
                 "another process has joined the group `{}` with the `input.kafka.instance_id` `{instance}`, which \
                  must be another one in each process",
@@ -174,9 +180,9 @@ impl Poller {
         }
     }
 
-    /// Says which partitions do not get on, and why.
+    /// Reports which partitions make no progress.
     pub(super) fn watch(&self, now: Instant) {
-        for partition in &self.partitions {
+        for partition in self.partitions.iter() {
             let Some(stuck) = partition.stuck_for(now).filter(|&stuck| stuck >= STUCK) else {
                 continue;
             };
@@ -185,14 +191,14 @@ impl Poller {
                 for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
                 under_way = partition.offsets.in_flight(),
                 bytes_at_the_gate = self.intake.budget.in_flight(),
-                "nothing is committed of {}: its script or the output does not answer",
+                "nothing is committed for {}: its script or the output does not answer",
                 partition.lane.place(offset)
             );
         }
     }
 }
 
-/// The topic in librdkafka's `Subscribed topic not available: NAME: REASON`. Names have no colon.
+/// Returns the topic in librdkafka's `Subscribed topic not available: NAME: REASON`. Names have no colon.
 fn topic_of(reason: &str) -> Option<&str> {
     reason.split(": ").nth(1)
 }

@@ -1,45 +1,46 @@
-//! Whether the group has answered. Until it has, nothing is read, however many messages there are: after a crash it
-//! waits for the dead member until its session ends.
+//! Wait for the group's answer. Until it comes, nothing is read, however many messages there are: after a crash the
+//! group waits for the dead member until its session ends.
 //!
 //! An assignment without partitions is an answer: a group may have more members than partitions.
 
 use std::time::{Duration, Instant};
 
-/// An answer takes a moment, a rebalance some seconds. What takes longer is told.
+/// Time after which the wait is logged. An answer takes a moment, a rebalance some seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whether the group's answer is waited for.
+/// State of the wait for the group's answer.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     since: Option<Instant>,
     warned: bool,
 }
 
 impl Waiting {
-    /// The group was asked for partitions. Asked again meanwhile, it still waits since the first time.
-    pub fn begin(&mut self, now: Instant) {
+    /// Notes that the group was asked for partitions. If it is asked again meanwhile, the wait still counts from the
+    /// first time.
+    pub(super) fn begin(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }
 
-    /// The group has answered.
-    pub fn end(&mut self) {
+    /// Notes that the group has answered.
+    pub(super) fn end(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether it waits.
-    pub fn is_so(&self) -> bool {
+    /// Returns whether the answer is missing.
+    pub(super) fn is_so(&self) -> bool {
         self.since.is_some()
     }
 
-    /// True once, when it has waited for long.
-    pub fn is_to_be_told(&mut self, now: Instant) -> bool {
+    /// Returns true once, when the wait has become long.
+    pub(super) fn is_to_be_told(&mut self, now: Instant) -> bool {
         let long = |since| now.duration_since(since) >= PATIENCE;
         self.since.is_some_and(long) && !std::mem::replace(&mut self.warned, true)
     }
 }
 
-/// For people: what is waited for, and what there is to do.
-pub fn explain(group: &str, named: bool) -> String {
+/// Returns, for people, what is waited for, and what they can do.
+pub(super) fn explain(group: &str, named: bool) -> String {
     let reason = format!(
         "waiting for the consumer group \"{group}\" to assign partitions (up to session_timeout after a crash"
     );
@@ -63,7 +64,7 @@ mod tests {
         waiting.begin(after(10));
         assert!(waiting.is_so());
         assert!(!waiting.is_to_be_told(after(12)));
-        // Fenced and joined again, it has still waited since then.
+        // Fenced and joined again, it has waited since the first time.
         waiting.begin(after(12));
         assert!(waiting.is_to_be_told(after(13)));
         assert!(!waiting.is_to_be_told(after(40)));

@@ -1,4 +1,4 @@
-//! Cuts what is read into lines. No I/O, so that it can be tested byte by byte.
+//! Splitting of input into lines. No I/O, so that it can be tested byte by byte.
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
@@ -7,35 +7,35 @@ use rustix::buffer::SpareCapacity;
 use crate::config::StdinConfig;
 use crate::message::{Failure, Message};
 
-/// Bytes asked for at once: what a Linux pipe holds.
+/// Bytes of one read: the capacity of a Linux pipe.
 const READ: usize = 64 << 10;
-/// How much of an overlong line its dead letter shows.
+/// Length of the part of an overlong line that its dead letter shows.
 const KEPT_OF_OVERLONG: usize = 4096;
 
-/// The buffer that is read into, and how far it has been cut.
+/// Buffer for reads, and how far it has been cut into lines.
 pub(crate) struct Lines {
     config: StdinConfig,
     delimiter: Finder<'static>,
-    /// The beginning of a line whose end has not been read yet, and then room.
+    /// Beginning of a line whose end has not been read yet, followed by free space.
     buffer: Vec<u8>,
     /// Bytes at the buffer's start in which no delimiter begins.
     searched: usize,
-    /// The line is too long: what is read is thrown away until its end.
+    /// Set while the line is too long: everything up to its end is discarded.
     overlong: Option<Overlong>,
     /// Number of the next line.
     offset: i64,
 }
 
-/// What is known of a line that is too long to be kept.
+/// Facts about a line that is too long to be kept.
 struct Overlong {
-    /// Its beginning.
+    /// Beginning of the line.
     kept: Bytes,
-    /// How many of its bytes have been thrown away.
+    /// Number of its bytes that have been discarded.
     thrown: usize,
 }
 
 impl Lines {
-    pub fn new(config: StdinConfig) -> Self {
+    pub(crate) fn new(config: StdinConfig) -> Self {
         let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
         Self {
             delimiter: Finder::new(delimiter).into_owned(),
@@ -47,22 +47,22 @@ impl Lines {
         }
     }
 
-    /// Where the next read may write.
-    pub fn room(&mut self) -> SpareCapacity<'_, u8> {
+    /// Returns the space into which the next read may write.
+    pub(crate) fn room(&mut self) -> SpareCapacity<'_, u8> {
         // Long lines double the buffer, so that reading one takes linear time.
         self.buffer.reserve(READ.max(self.buffer.len()));
         rustix::buffer::spare_capacity(&mut self.buffer)
     }
 
-    /// What a read would bring.
+    /// Adds `bytes` as a read would.
     #[cfg(any(test, feature = "fuzzing"))]
-    pub fn bring(&mut self, bytes: &[u8]) {
+    pub(crate) fn bring(&mut self, bytes: &[u8]) {
         let _ = self.room();
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The lines that are whole now that something was read.
-    pub fn cut(&mut self) -> Vec<Message> {
+    /// Returns the lines that are complete after the last read.
+    pub(crate) fn cut(&mut self) -> Vec<Message> {
         let delimiter = self.delimiter.needle().len();
         let mut messages = Vec::new();
         let unsearched = &self.buffer[self.searched..];
@@ -80,14 +80,14 @@ impl Lines {
                 start = end + delimiter;
             }
         }
-        // A delimiter may be cut by the end of what was read.
+        // The end of what was read may cut a delimiter.
         self.searched = self.buffer.len().saturating_sub(delimiter - 1);
         self.limit();
         messages
     }
 
-    /// The input is at its end: a last line without a delimiter is a line.
-    pub fn finish(&mut self) -> Vec<Message> {
+    /// Returns the last line at the end of the input, which needs no delimiter.
+    pub(crate) fn finish(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         if self.unfinished() > 0 {
             let last = Bytes::from(std::mem::take(&mut self.buffer));
@@ -96,8 +96,8 @@ impl Lines {
         messages
     }
 
-    /// Bytes read of a line whose end has not been read.
-    pub fn unfinished(&self) -> usize {
+    /// Returns how many bytes were read of a line whose end has not been read.
+    pub(crate) fn unfinished(&self) -> usize {
         let thrown = self.overlong.as_ref().map_or(0, |line| line.thrown);
         thrown + self.buffer.len()
     }
@@ -109,7 +109,7 @@ impl Lines {
             let taken = Bytes::copy_from_slice(&self.buffer[..length]);
             self.buffer.drain(..length);
             if self.buffer.len() < READ {
-                self.buffer.shrink_to(4 * READ); // what a long line needed is not kept
+                self.buffer.shrink_to(4 * READ); // the space for a long line is not kept
             }
             return taken;
         }
@@ -118,9 +118,9 @@ impl Lines {
         Bytes::from(std::mem::replace(&mut self.buffer, rest))
     }
 
-    /// Throws an overlong beginning away, so that no line takes more than its limit in memory.
+    /// Discards the beginning of an overlong line, so that no line takes more memory than its limit.
     fn limit(&mut self) {
-        // What may still turn out to belong to the line's end does not count.
+        // Bytes that may turn out to belong to the line's end do not count.
         let end = match &self.config.delimiter {
             None => 1, // a carriage return
             Some(delimiter) => delimiter.len() - 1,

@@ -1,9 +1,9 @@
-//! What an output does with records that were not written.
+//! Handling of records that were not written.
 //!
-//! A broker refuses a batch for one record in it. An idempotent producer then goes on with the next batch, and what was
-//! in the first could only be written behind it. So it is told to give up instead (`enable.gapless.guarantee`): nothing
-//! of a partition is written behind what was not. When all is reported, what the brokers refused is taken out, and a new
-//! producer is given the rest, in the order in which it was given to the first.
+//! A broker refuses a batch because of one record in it. An idempotent producer then normally continues with the next
+//! batch, and the records of the first batch could only be written after it. So it is configured to give up instead
+//! (`enable.gapless.guarantee`): nothing of a partition is written after a record that was not. When all records are
+//! reported, those that the brokers refused are taken out, and a new producer gets the rest, in the original order.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -23,23 +23,23 @@ use super::{KafkaOutput, Producer};
 use crate::control::{Notice, OutputError};
 use crate::message::{Failure, Processed};
 
-/// Between two looks whether all is reported.
+/// Interval of checks whether all records are reported.
 pub(super) const LOOK: Duration = Duration::from_millis(2);
-/// So long after a refusal there is one request under way at a time.
+/// Time after a refusal during which there is only one request in flight at a time.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl KafkaOutput {
-    /// Deals with what was not written, if there is anything.
+    /// Handles records that were not written, if there are any.
     pub(super) fn recover(&mut self) {
-        // What comes behind slices whose records are sent alone.
+        // Slices after those whose records are sent alone.
         let mut held = Vec::new();
-        // What was given to the producer is waited for before anything else is.
+        // Whether to wait until everything that was given to the producer is reported.
         let mut one_at_a_time = false;
         while !self.over {
             let mut returned = self.returns.take();
-            // After what came back: a producer gives up before it reports why.
+            // Asked after the returned slices were taken: a producer gives up before it reports the reason.
             let mut gave_up = GaveUp::of(&self.producer);
-            // Without idempotence the order is not promised, but no record may have two producers.
+            // Without idempotence the order is not guaranteed, but no record may be with two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
             if gave_up.is_some() || self.batches.alone || unordered || mem::take(&mut one_at_a_time)
             {
@@ -79,8 +79,9 @@ impl KafkaOutput {
             for (returned, verdicts) in judged.by_ref() {
                 self.write_again(returned, verdicts);
                 one_at_a_time = self.batches.mended;
-                // Records that are sent alone take a while each, and their partition may go to another member meanwhile.
-                // What a producer has, it writes; so it is given no more than a slice at a time, or a dead letter.
+                // Records that are sent alone take long, and their partition may go to another member meanwhile. A
+                // producer writes everything that it was given, so it gets only one slice at a time, or one dead
+                // letter.
                 if self.batches.alone || self.batches.mended {
                     break;
                 }
@@ -89,19 +90,19 @@ impl KafkaOutput {
         }
     }
 
-    /// How batches are made from here on.
+    /// Returns how batches are to be made from now on.
     fn next(&mut self, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
         let any = |wanted| has(judged, &wanted);
         let smaller = any(Verdict::Smaller);
         self.sizing |= any(Verdict::AloneForSize);
         self.sizing &= !smaller && !any(Verdict::Refused(Fault::Size));
         let alone = any(Verdict::Alone) || any(Verdict::AloneForSize);
-        // Dead letters are written one at a time anyway, and those that wait for it come back.
+        // Dead letters are written one at a time anyway, and those that wait for an earlier one are returned.
         let waits = |report: &Report| report.code == RDKafkaErrorCode::InvalidDifferentRecord;
         let mut returned = judged.iter().map(|(returned, _)| returned);
         let undecided =
             alone || (self.batches.mended && returned.any(|one| one.reports.iter().any(waits)));
-        // Each was sent alone, and none was too large.
+        // Each record was sent alone, and none was too large.
         let all_found_good = self.sizing && !undecided;
         self.sizing &= undecided;
         let batches = if all_found_good || smaller {
@@ -122,7 +123,7 @@ impl KafkaOutput {
             ))));
     }
 
-    /// Goes back to a producer with several requests under way, when nothing was refused for a while.
+    /// Returns to a producer with several requests in flight, if nothing was refused for some time.
     pub(super) fn relax(&mut self) {
         if self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
             return;
@@ -141,7 +142,7 @@ impl KafkaOutput {
         }
     }
 
-    /// Goes on with a new producer. The old one has nothing left.
+    /// Replaces the producer. The old one has no records left.
     fn replace(&mut self, batches: Batches) -> bool {
         tracing::debug!(?batches, "a new producer takes over");
         let metrics = &self.writer.metrics;
@@ -149,7 +150,7 @@ impl KafkaOutput {
             Ok(producer) => {
                 let old = mem::replace(&mut self.producer, producer);
                 self.batches = batches;
-                // It takes a moment to end its threads.
+                // It takes a moment to end the producer's threads.
                 let ending = thread::Builder::new().name("kafka-end".into());
                 drop(ending.spawn(move || drop(old)));
                 true
@@ -174,7 +175,7 @@ impl KafkaOutput {
         } = returned;
         let lane = &processed.batch.lane;
         if lane.is_abandoned() || self.ended.contains(&lane.id) {
-            self.sizing = false; // it is not found out of these
+            self.sizing = false; // these records will not decide it
             return; // they are read again
         }
         let mut only = Only::new();
@@ -202,8 +203,9 @@ impl KafkaOutput {
         if self.batches.mended
             && let Some((&first, _)) = only.first_key_value()
         {
-            // A dead letter may be refused again, made otherwise. librdkafka would have made the request after it by then,
-            // and brokers see no gap behind the first batch of a producer: so each waits for the one before it.
+            // A dead letter may be refused again in its changed form. By then librdkafka would have made the next
+            // request, and brokers do not notice a gap after the first batch of a producer: so each waits for the one
+            // before it.
             only.retain(|&place, _| place == first);
             for mut report in reports {
                 if (report.message, report.record) > first && !refused.contains_key(&report.message)
@@ -223,13 +225,13 @@ impl KafkaOutput {
     }
 }
 
-/// Why a producer writes nothing any more.
+/// Reason why a producer writes nothing any more.
 enum GaveUp {
-    /// A batch was refused: what comes behind it is left to the next producer.
+    /// A batch was refused: the next producer writes the records after it.
     Refused,
-    /// librdkafka has left it without any broker.
+    /// librdkafka has left the producer without any broker.
     Stranded,
-    /// It cannot go on for another reason.
+    /// The producer cannot continue for another reason.
     Fatal,
 }
 
@@ -244,7 +246,7 @@ impl GaveUp {
     }
 }
 
-/// What becomes of each record of slices that came back.
+/// Decides about each record of the returned slices.
 pub(super) fn judge(
     returned: Vec<Returned>,
     sending: Sending<'_>,
@@ -259,12 +261,13 @@ pub(super) fn judge(
     returned.into_iter().map(with_its_own).collect()
 }
 
-/// Whether this is the verdict on any of the records.
+/// Returns whether any of the records has this verdict.
 pub(super) fn has(judged: &[(Returned, Vec<Verdict>)], wanted: &Verdict) -> bool {
     judged.iter().any(|(_, verdicts)| verdicts.contains(wanted))
 }
 
-/// Verdicts of slices that wait for others before them: of what they say of sizes a note was taken.
+/// Changes verdicts of slices that wait for earlier ones: what they say about sizes has already been taken into
+/// account.
 fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     for verdict in &mut verdicts {
         match verdict {
@@ -276,15 +279,15 @@ fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     verdicts
 }
 
-/// The first record that ends the output, and where its message is.
+/// Returns the first record that ends the output, and the place of its message.
 pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Report, String)> {
     let mut reports = returned.reports.iter().zip(verdicts);
     let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
     Some((report.clone(), returned.processed.place(report.message)))
 }
 
-/// A record of `processed` was refused for `fault`: why its message fails, unless it is a dead letter that can be made
-/// otherwise.
+/// Notes that a record of `processed` was refused because of `fault`. Returns the failure of its message, unless the
+/// record is a dead letter that can be written in another form.
 pub(super) fn learn(
     writer: &mut Writer,
     processed: &Processed,
@@ -302,14 +305,14 @@ pub(super) fn learn(
     None
 }
 
-/// Waits until all records are reported. A producer that has given up does not write what it still has.
+/// Waits until all records are reported. A producer that has given up does not write the records that it still has.
 ///
-/// librdkafka's own count of what is in flight is 0 a moment before the last report is dealt with, on the producer's
-/// thread; and a producer that is dropped then never deals with it.
+/// librdkafka's own count of records in flight is 0 a moment before the producer's thread has handled the last report,
+/// and a producer that is dropped then never handles it.
 fn await_reports(producer: &Producer, returns: &Returns) {
     while !returns.are_all_here() {
         if producer.context().link().is_stranded() {
-            // Requests that were on their way were answered by nobody, and wait for a broker as well.
+            // Requests in flight have lost their broker, so they also wait for one.
             producer.purge(PurgeConfig::default().queue().inflight());
         } else if producer.client().fatal_error().is_some() {
             producer.purge(PurgeConfig::default().queue());

@@ -1,4 +1,4 @@
-//! A producer that librdkafka has left without brokers is replaced, and nothing that it had is lost or out of order.
+//! Test that a producer without brokers is replaced, and that none of its records is lost or out of order.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::message::{Batch, Outcome, Outcomes, Record};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Which producer there is, which then counts as stranded if it is to be `stranded`.
+/// Request for the identity of the producer, which then counts as stranded if `stranded` says so.
 #[derive(Message)]
 #[rtype(result = "usize")]
 struct WhichProducer {
@@ -48,7 +48,7 @@ impl Handler<Notice> for Engine {
     }
 }
 
-/// The output of a config that says no more than it has to.
+/// Returns the output of a config without optional fields.
 fn config(addresses: &str) -> KafkaOutputConfig {
     let source = Source::Inline {
         name: "t.yaml".into(),
@@ -64,7 +64,7 @@ fn config(addresses: &str) -> KafkaOutputConfig {
     }
 }
 
-/// Results with these numbers for payloads.
+/// Returns results with these numbers as payloads.
 fn deliver(numbers: std::ops::Range<u32>) -> Deliver {
     let mut outcomes = Outcomes::default();
     for number in numbers {
@@ -86,7 +86,7 @@ fn deliver(numbers: std::ops::Range<u32>) -> Deliver {
     Deliver { processed, ack }
 }
 
-/// The first `count` payloads of the topic.
+/// Returns the first `count` payloads of the topic.
 fn read(addresses: &str, count: usize) -> Vec<String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", addresses)

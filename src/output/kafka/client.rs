@@ -1,28 +1,30 @@
-//! From our config to a producer's.
+//! Conversion of our config to a producer's.
 
 use rdkafka::ClientConfig;
 
 use crate::config::{Compression, ENVELOPE, KafkaOutputConfig, Partitioner};
 use crate::kafka::client;
 
-/// How batches are made, beside the config.
+/// Rules for making batches, in addition to the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batches {
-    /// Batches of several records are no larger than this.
+pub(crate) struct Batches {
+    /// Largest size of a batch with several records.
     pub bytes: usize,
-    /// Each record has a batch of its own, so that a broker's refusal is about it and no other.
+    /// Whether each record has a batch of its own, so that a broker's refusal concerns exactly this record.
     pub alone: bool,
-    /// What is refused is made otherwise and written again: nothing is written before it, even if each record is alone.
+    /// Whether a refused record is changed and written again. Nothing is written before it then, even if each record is
+    /// alone.
     pub mended: bool,
-    /// A broker knows no gap before the first batch that it has of a producer: if the very first is refused, it takes
-    /// the second. So that there is none on its way, one request at a time. Where records were refused, others will be.
+    /// Whether there is only one request in flight at a time. A broker does not notice a gap before the first batch
+    /// that it gets from a producer: if the very first batch is refused, it would accept the second. Where records were
+    /// refused, others will be.
     pub one_by_one: bool,
 }
 
 impl Batches {
-    /// Those of an output with this `config`. A batch that is larger than the topic takes would be refused as one record
-    /// is, so the limits are the same.
-    pub fn of(config: &KafkaOutputConfig) -> Self {
+    /// Returns the rules for an output with this `config`. A batch that is larger than the topic allows would be
+    /// refused like a record, so the limits are the same.
+    pub(crate) fn of(config: &KafkaOutputConfig) -> Self {
         Self {
             bytes: config.max_message_bytes,
             alone: false,
@@ -31,8 +33,9 @@ impl Batches {
         }
     }
 
-    /// Half as large, and says so: a batch was too large for a topic of the output whose own is `topic`.
-    pub fn halved(self, topic: &str) -> Self {
+    /// Returns the rules with batches of half the size, and logs it: a batch was too large for a topic of the output
+    /// with the own topic `topic`.
+    pub(crate) fn halved(self, topic: &str) -> Self {
         let bytes = (self.bytes / 2).max(1);
         tracing::warn!(
             topic,
@@ -44,8 +47,8 @@ impl Batches {
     }
 }
 
-/// The producer's configuration.
-pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
+/// Returns the producer's configuration.
+pub(super) fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let mut client = client::configure(&config.client);
     let partitioner = match config.partitioner {
         Partitioner::Murmur2 => "murmur2_random",
@@ -73,16 +76,16 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let timeout = config.timeout.as_millis().to_string();
     client.set("request.timeout.ms", &timeout);
     match &config.transactional_id {
-        // Never given up: what cannot be written now waits, and the pipeline with it.
+        // No time limit: a record that cannot be written now waits, and so does the pipeline.
         None => client.set("message.timeout.ms", "0"),
-        // A transaction has a time limit of its own, and is tried again as a whole.
+        // A transaction has a time limit of its own, and is repeated as a whole.
         Some(id) => client.set("transactional.id", id),
     };
     client.set(
         "message.max.bytes",
         (config.max_message_bytes + ENVELOPE).to_string(),
     );
-    // A broker that creates topics when they are asked for would make any that a message names.
+    // A broker that creates topics on request would create any topic that a message names.
     client.set("allow.auto.create.topics", "false");
     let set = client.get("batch.size").and_then(|set| set.parse().ok());
     let bytes = set.map_or(batches.bytes, |set: usize| set.min(batches.bytes));
@@ -92,20 +95,21 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     }
     let goes_on = batches.alone && !batches.mended;
     if config.idempotent_write && config.transactional_id.is_none() && !goes_on {
-        // What comes behind a batch that was refused is not written before it: the producer gives up, and the next
-        // one is given what is left, in order.
+        // Nothing is written after a batch that was refused: the producer gives up, and the next one gets the rest, in
+        // order.
         client.set("enable.gapless.guarantee", "true");
     }
-    // What is on its way is bounded by the budget.
+    // The memory budget bounds the records in flight.
     let mut defaults = vec![
-        // A broker that is silent is given up for the next one after this; the default is a minute.
+        // The client changes to the next broker when one is silent for this time; the default is a minute.
         ("socket.timeout.ms", &*timeout),
         ("queue.buffering.max.messages", "0"),
         ("queue.buffering.max.kbytes", "2147483647"),
     ];
     if config.transactional_id.is_some() {
         // `send_offsets_to_transaction` waits without a time limit for a broker that was the group's coordinator and is
-        // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle ones are closed.
+        // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle connections are
+        // closed.
         defaults.push(("connections.max.idle.ms", "10000"));
     }
     for (name, value) in defaults {

@@ -1,4 +1,4 @@
-//! A producer's context: delivery reports, and what it says of its connections.
+//! Context of a producer: delivery reports, and the state of its connections.
 
 use std::sync::Arc;
 
@@ -14,15 +14,16 @@ use crate::kafka::link::{self, Link};
 use crate::kafka::statistics;
 use crate::telemetry::metrics::Metrics;
 
-/// The producer's context.
-pub struct ProducerCallbacks {
+/// Context of a producer.
+pub(crate) struct ProducerCallbacks {
     link: Link,
     returns: Arc<Returns>,
 }
 
 impl ProducerCallbacks {
-    /// Of a producer with this `config`, called `name`. What it does not write goes to `returns`.
-    pub fn new(
+    /// Creates the context of a producer with this `config`, called `name`. Records that it does not write go to
+    /// `returns`.
+    pub(crate) fn new(
         name: &'static str,
         config: &KafkaClientConfig,
         metrics: &Arc<Metrics>,
@@ -34,8 +35,8 @@ impl ProducerCallbacks {
         }
     }
 
-    /// The connections.
-    pub fn link(&self) -> &Link {
+    /// Returns the state of the connections.
+    pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 }

@@ -1,19 +1,19 @@
-//! Why an output cannot go on, for people: what was refused, of which message, and what to do.
+//! Explanation for people why an output cannot continue: what was refused, and what to do.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::link::Complaint;
 
-/// Why `topic` cannot be written to. `partition` is the one that the config names, and `complaint` what the client
-/// last complained of.
-pub fn explain(
+/// Explains why `topic` cannot be written to. `partition` is the one that the config names, and `complaint` the last
+/// error that the client reported.
+pub(super) fn explain(
     code: Code,
     topic: &str,
     partition: Option<i32>,
     complaint: Option<Complaint>,
 ) -> String {
     let cannot = format!("cannot write to the topic `{topic}`");
-    // An idempotent producer that is refused is of no use any more, and says why only in words.
+    // An idempotent producer that was refused is of no use any more, and gives the reason only as text.
     let refused = |complaint: &Complaint| complaint.reason.contains("Cluster authorization failed");
     let code = match code {
         Code::Fatal | Code::PurgeQueue | Code::PurgeInflight

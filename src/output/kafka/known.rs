@@ -1,5 +1,6 @@
-//! Messages that brokers have refused a record or a dead letter of. When they are read again after a transaction was
-//! aborted, they fail before they are written; and a dead letter is made as its topic takes it.
+//! Memory of messages for which brokers have refused a record or a dead letter. When such a message is read again after
+//! its transaction was aborted, it fails before it is written, or its dead letter is made in a form that the topic
+//! accepts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,17 +9,17 @@ use super::lessons;
 use super::verdict::Fault;
 use crate::message::{Failure, Lane};
 
-/// So many messages are remembered. More than a transaction can have, by far: each was part of one that was aborted.
+/// Limit on remembered messages. Far more than a transaction can have, and each was part of one that was aborted.
 const MOST: usize = 65_536;
 
-/// A message's topic, partition and offset.
+/// Topic, partition and offset of a message.
 type Place = (Arc<str>, i32, i64);
 
-/// What is known of messages, by their places.
+/// Facts about messages, by their places.
 #[derive(Debug, Default)]
-pub struct Known {
+pub(super) struct Known {
     places: HashMap<Place, Fact>,
-    /// The oldest first.
+    /// Places, the oldest first.
     order: VecDeque<Place>,
 }
 
@@ -28,26 +29,27 @@ struct Fact {
     mending: Mending,
 }
 
-/// How a dead letter is made otherwise than it was at first, since its topic refused it so.
+/// Changes to a dead letter whose topic refused its first form.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct Mending {
-    /// It is no larger than this.
+pub(crate) struct Mending {
+    /// Largest allowed size.
     pub room: Option<usize>,
-    /// It has the time of writing in place of the message's timestamp.
+    /// Whether the letter has the time of writing instead of the message's timestamp.
     pub restamped: bool,
-    /// It has a key that is made up, since the message has none.
+    /// Whether the letter has a made-up key, because the message has none.
     pub keyed: bool,
 }
 
 impl Known {
-    /// The message at `offset` fails: a record of it was refused.
-    pub fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
+    /// Notes that the message at `offset` fails because a record of it was refused.
+    pub(super) fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
         self.fact(lane, offset).failure = Some(failure);
     }
 
-    /// The dead letter of the message at `offset`, of so many `bytes`, was refused for `fault`: it is made otherwise from
-    /// now on. [`Lessons`](lessons::Lessons) do not do for that: they are forgotten, maybe before it is written again.
-    pub fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
+    /// Notes that the dead letter of the message at `offset`, with this number of `bytes`, was refused because of
+    /// `fault`, so that it is changed from now on. [`Lessons`](lessons::Lessons) are not enough for that: they are
+    /// forgotten, perhaps before the letter is written again.
+    pub(super) fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
         let mending = &mut self.fact(lane, offset).mending;
         match fault {
             Fault::Size => mending.room = Some(lessons::smaller(bytes)),
@@ -57,13 +59,13 @@ impl Known {
         }
     }
 
-    /// Why the message at `offset` fails, if it does.
-    pub fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
+    /// Returns the failure of the message at `offset`, if a record of it was refused.
+    pub(super) fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
         self.find(lane, offset)?.failure.clone()
     }
 
-    /// How the dead letter of the message at `offset` is made.
-    pub fn mending(&self, lane: &Lane, offset: i64) -> Mending {
+    /// Returns the changes to the dead letter of the message at `offset`.
+    pub(super) fn mending(&self, lane: &Lane, offset: i64) -> Mending {
         let fact = self.find(lane, offset);
         fact.map_or(Mending::default(), |fact| fact.mending)
     }

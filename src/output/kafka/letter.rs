@@ -1,5 +1,5 @@
-//! Dead letters for Kafka: the message as it was read, with headers that say what happened. One can always be written:
-//! what its topic does not take of it is cut or replaced, and a header says so.
+//! Dead letters for Kafka: the message as it was read, with headers that describe the failure. A letter can always be
+//! written: what its topic does not accept is cut or replaced, and a header says so.
 
 use std::borrow::Cow;
 
@@ -12,34 +12,34 @@ use crate::config::KafkaOutputConfig;
 use crate::message::earlier::ERROR_PREFIX;
 use crate::message::{Attributes, Batch, Failure, Message};
 
-/// A message or traceback in a header is cut off here: it must not make the letter too large.
+/// Most bytes of a message or traceback in a header, so that the letter does not become too large.
 const MOST_TEXT: usize = 4096;
-/// And here, if the letter is too large all the same.
+/// Most bytes of these texts if the letter is too large nevertheless.
 const LEAST_TEXT: usize = 256;
-/// No payload is cut to less than this as long as something else can be left out.
+/// No payload is cut to less than this while something else can be left out.
 const LEAST_PAYLOAD: usize = 1024;
-/// The most that the lengths of payload and record can grow by when the payload does.
+/// Most bytes by which the lengths of payload and record can grow when the payload does.
 const LENGTHS: usize = 10;
 
-/// Makes dead letters for one topic.
-pub struct Letters {
+/// Maker of dead letters for one topic.
+pub(crate) struct Letters {
     topic: String,
     partition: Option<i32>,
     max_bytes: usize,
 }
 
-/// What a letter has, when it cannot have all.
+/// Selection of what a letter contains when it cannot contain everything.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// So much of long texts.
+    /// Most bytes of long texts.
     text: usize,
-    /// The message's own headers.
+    /// Whether the letter has the message's own headers.
     headers: bool,
-    /// The message's own key.
+    /// Whether the letter has the message's own key.
     key: bool,
 }
 
-/// From all to next to nothing.
+/// Shapes, from everything to almost nothing.
 const SHAPES: [Shape; 4] = [
     Shape {
         text: MOST_TEXT,
@@ -63,22 +63,22 @@ const SHAPES: [Shape; 4] = [
     },
 ];
 
-/// A message that failed.
+/// Message that failed.
 #[derive(Clone, Copy)]
-pub struct Dead<'a> {
-    /// The batch it was read with.
+pub(crate) struct Dead<'a> {
+    /// Batch with which the message was read.
     pub batch: &'a Batch,
-    /// The message.
+    /// Message itself.
     pub message: &'a Message,
-    /// Why it failed.
+    /// Reason of the failure.
     pub failure: &'a Failure,
-    /// Which scripts ran.
+    /// Hash of the scripts that ran.
     pub script_hash: &'a str,
 }
 
 impl Letters {
-    /// For letters as `config` wants them.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    /// Creates the maker for letters that `config` describes.
+    pub(crate) fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
             partition: config.partition,
@@ -86,14 +86,14 @@ impl Letters {
         }
     }
 
-    /// The dead letter of `dead`: its own bytes, key, headers and timestamp, what happened, and in which scripts. It is
-    /// made as its topic takes it, as far as `lessons` know and `mending` says.
+    /// Returns the dead letter of `dead`: its own bytes, key, headers and timestamp, the failure, and the hash of the
+    /// scripts. The letter has a form that its topic accepts, as far as `lessons` and `mending` tell.
     ///
-    /// A dead letter that is run again keeps the place it first came from, and its attempts add up.
+    /// A dead letter that is run again keeps the place of the original message, and its attempts add up.
     ///
     /// # Errors
-    /// If not even its place and type fit.
-    pub fn letter<'a>(
+    /// If not even the letter's place and type fit.
+    pub(crate) fn letter<'a>(
         &'a self,
         dead: Dead<'a>,
         lessons: &Lessons,
@@ -137,23 +137,23 @@ impl Letters {
     }
 }
 
-/// A letter that is being made.
+/// Letter that is being made.
 struct Draft<'a> {
     letters: &'a Letters,
     attributes: &'a Attributes,
     payload: Option<&'a [u8]>,
     failure: &'a Failure,
     script_hash: &'a str,
-    /// Topic, partition and offset that the message first came from.
+    /// Topic, partition and offset of the original message.
     place: [String; 3],
     attempts: String,
-    /// The topic takes no record without a key.
+    /// Made-up key, if the topic refuses records without a key.
     made_key: Option<String>,
     timestamp: Option<i64>,
-    /// The topic does not take the message's own.
+    /// Timestamp of the message, if the topic refuses it.
     timestamp_before: Option<String>,
     payload_size: String,
-    /// It was cut before.
+    /// Whether the message was cut before.
     is_cut: bool,
 }
 
@@ -275,7 +275,7 @@ impl<'a> Draft<'a> {
     fn key(&self, shape: Shape) -> Option<Cow<'a, [u8]>> {
         match (&self.attributes.key, &self.made_key) {
             (Some(key), _) if shape.key => Some(Cow::Borrowed(key)),
-            // A compacted topic would keep one of all letters that have lost a key.
+            // The place is the new key: with a common key, a compacted topic would keep only one of these letters.
             (Some(_), _) => Some(Cow::Owned(self.place.join("-").into_bytes())),
             (None, made) => made.clone().map(|key| Cow::Owned(key.into_bytes())),
         }
@@ -305,7 +305,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The beginning of a long text.
+/// Returns the beginning of a long text.
 fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }

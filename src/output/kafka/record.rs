@@ -1,5 +1,5 @@
-//! What is written: a script's result with the input's key, headers and timestamp, unless the config or the
-//! script says otherwise. Dead letters are [`letter`](super::letter)'s.
+//! Records to write: a script's result with the input's key, headers and timestamp, unless the config or the script
+//! says otherwise. Dead letters are made in [`letter`](super::letter).
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use super::size;
 use crate::config::KafkaOutputConfig;
 use crate::message::{Failure, Message, Overrides, Record};
 
-/// Makes what is written of what the pipeline made.
-pub struct Composer {
+/// Maker of records from the script's results.
+pub(crate) struct Composer {
     topic: String,
     key: Option<String>,
     headers: Option<Vec<(String, String)>>,
@@ -19,33 +19,33 @@ pub struct Composer {
     max_bytes: usize,
 }
 
-/// A timestamp that librdkafka writes: it takes 0 for now, and the nearest to that is 1.
-pub fn writable(timestamp: i64) -> i64 {
+/// Returns a timestamp that librdkafka can write: it takes 0 for the current time, and the nearest value to that is 1.
+pub(crate) fn writable(timestamp: i64) -> i64 {
     if timestamp == 0 { 1 } else { timestamp }
 }
 
-/// A record, ready to be sent.
+/// Record that is ready to be sent.
 #[derive(Debug)]
-pub struct Composed<'a> {
-    /// Where to.
+pub(crate) struct Composed<'a> {
+    /// Topic of the record.
     pub topic: &'a str,
-    /// `None` for a tombstone.
+    /// Payload; `None` for a tombstone.
     pub payload: Option<&'a [u8]>,
-    /// Its key.
+    /// Key of the record.
     pub key: Option<Cow<'a, [u8]>>,
-    /// Its headers, if it has any.
+    /// Headers of the record, if it has any.
     pub headers: Option<OwnedHeaders>,
-    /// Milliseconds since the Unix epoch; `None` for now.
+    /// Timestamp in milliseconds since the Unix epoch; `None` for the current time.
     pub timestamp: Option<i64>,
-    /// The one partition to write to; `None` for the partitioner's choice.
+    /// Partition to write to; `None` for the partitioner's choice.
     pub partition: Option<i32>,
-    /// How large it is, as `size::alone` counts.
+    /// Size of the record, as `size::alone` counts.
     pub bytes: usize,
 }
 
 impl Composer {
-    /// For records as `config` wants them.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    /// Creates the maker for records that `config` describes.
+    pub(crate) fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
             key: config.key.clone(),
@@ -55,11 +55,11 @@ impl Composer {
         }
     }
 
-    /// The record of a result made from `message`.
+    /// Returns the record of a result made from `message`.
     ///
     /// # Errors
-    /// If it is larger than the config allows.
-    pub fn compose<'a>(
+    /// If the record is larger than the config allows.
+    pub(crate) fn compose<'a>(
         &'a self,
         message: &'a Message,
         payload: &'a [u8],

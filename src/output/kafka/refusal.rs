@@ -1,5 +1,5 @@
-//! What becomes of a message one of whose records cannot be written: it is too large, for a topic that is not allowed, or
-//! not what the topic takes.
+//! Handling of a message with a record that cannot be written: it is too large, is for a topic that is not allowed, or
+//! does not have the form that the topic requires.
 
 use std::sync::Arc;
 
@@ -13,34 +13,34 @@ use crate::output::{Deliver, FailureRoute};
 use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
 
-/// What becomes of it.
-pub enum Refusals {
-    /// It has failed, as if its script had.
+/// Rule for messages with a record that cannot be written.
+pub(crate) enum Refusals {
+    /// The message has failed, as if its script had, and takes this route.
     Policy(FailureRoute, Recipient<Notice>),
-    /// Nothing can: it is a dead letter already.
+    /// The output cannot continue: the record is a dead letter already.
     Fatal(Recipient<Notice>),
 }
 
-/// What is left to do for the slice.
-pub enum Left {
-    /// Nothing.
+/// Work that is left for the slice.
+pub(crate) enum Left {
+    /// No work.
     Nothing,
-    /// These are dead letters for the very output that refused them.
+    /// These dead letters are for the same output that refused the records.
     Letters(Deliver),
-    /// The pipeline ends before the message with this index: what came before it is written.
+    /// The pipeline ends before the message with this index: messages before it are written.
     Before(usize),
-    /// It must not pass for delivered.
+    /// The slice must not count as delivered.
     Withhold,
 }
 
 impl Refusals {
-    /// Whether the first refusal ends the pipeline: nothing that comes behind it is to be written.
-    pub fn are_the_end(&self) -> bool {
+    /// Returns whether the first refusal ends the pipeline, so that nothing after it may be written.
+    pub(crate) fn are_the_end(&self) -> bool {
         matches!(self, Self::Policy(FailureRoute::Stop, _))
     }
 
-    /// Does with refused messages of a slice, in their order, as the config says. `ack` is the slice's.
-    pub fn handle(
+    /// Handles the refused messages of a slice, in their order, by the failure route. `ack` is the slice's ack.
+    pub(crate) fn handle(
         &self,
         processed: &Processed,
         ack: &Ack,

@@ -1,4 +1,4 @@
-//! What a delivery report says of a record that was not written.
+//! Reports about records that were not written.
 
 use rdkafka::Message as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -9,32 +9,36 @@ use super::sent::Ticket;
 use super::size;
 use crate::kafka::header;
 
-/// A record that was not written.
+/// Report about a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    /// The message that it was made from, by its index in the slice.
+pub(crate) struct Report {
+    /// Index in the slice of the record's message.
     pub message: usize,
-    /// Which of the message's records it is.
+    /// Index of the record among the message's records.
     pub record: usize,
-    /// Where it was to go.
+    /// Topic of the record.
     pub topic: String,
-    /// The partition, if one was chosen already.
+    /// Partition, if one was already chosen.
     pub partition: Option<i32>,
-    /// Whether it has a key.
+    /// Whether the record has a key.
     pub has_key: bool,
-    /// Its timestamp; `None` for the time of writing.
+    /// Timestamp; `None` for the time of writing.
     pub timestamp: Option<i64>,
-    /// How large it is, as `size::alone` counts.
+    /// Size of the record, as `size::alone` counts.
     pub bytes: usize,
-    /// Why it was not written.
+    /// Reason why the record was not written.
     pub code: RDKafkaErrorCode,
-    /// The same in words.
+    /// Text of the reason.
     pub text: String,
 }
 
 impl Report {
-    /// Of a record whose delivery failed.
-    pub fn of_delivery(ticket: &Ticket, error: &KafkaError, sent: &BorrowedMessage<'_>) -> Self {
+    /// Creates the report about a record whose delivery failed.
+    pub(crate) fn of_delivery(
+        ticket: &Ticket,
+        error: &KafkaError,
+        sent: &BorrowedMessage<'_>,
+    ) -> Self {
         let (mut count, mut headers) = (0, 0);
         header::for_each(sent, |name, value| {
             count += 1;
@@ -55,8 +59,8 @@ impl Report {
         }
     }
 
-    /// Of a record that librdkafka did not take.
-    pub fn of_sending(
+    /// Creates the report about a record that librdkafka did not accept.
+    pub(crate) fn of_sending(
         message: usize,
         record: usize,
         error: &KafkaError,

@@ -1,4 +1,4 @@
-//! Slices whose records were given to a producer, until all of them are reported.
+//! Slices whose records were given to a producer, until all of these records are reported.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,29 +10,30 @@ use super::report::Report;
 use crate::message::Processed;
 use crate::message::ack::Ack;
 
-/// Which records of a slice are sent again, by their message and their place in it: each to the partition that it
-/// had before, or it could come behind others that it was before.
-pub type Only = BTreeMap<(usize, usize), Option<i32>>;
+/// Records of a slice that are sent again, by message and index in the message: each to the partition that it had
+/// before, or it could be written after records that it preceded.
+pub(super) type Only = BTreeMap<(usize, usize), Option<i32>>;
 
-/// A slice on its way. Shared by all of its records; when the last of them is reported, it ends the ack, or comes back.
+/// Slice in flight, shared by all of its records. When the last of them is reported, it ends the ack, or is returned.
 #[derive(Debug)]
-pub struct Sent {
-    /// What was sent.
+pub(crate) struct Sent {
+    /// Outcomes that were sent.
     pub processed: Arc<Processed>,
-    /// `None` within a transaction, whose commit ends the acks.
+    /// Ack of the slice; `None` within a transaction, whose commit ends the acks.
     ack: Option<Ack>,
-    /// The ack is not to pass for delivered.
+    /// Whether the ack must not count as delivered.
     withheld: AtomicBool,
-    /// Of the records that were not written.
+    /// Reports about records that were not written.
     reports: Mutex<Vec<Report>>,
-    /// Slices are sent again in the order in which they were sent.
+    /// Number of the slice: slices are sent again in the order in which they were sent.
     number: u64,
     returns: Arc<Returns>,
 }
 
 impl Sent {
-    /// A slice that is about to be sent. What is not written of it goes to `returns`, with what is to be sent `later`.
-    pub fn new(
+    /// Creates a slice that is about to be sent. Records that are not written go to `returns`, together with those to
+    /// send `later`.
+    pub(crate) fn new(
         processed: Arc<Processed>,
         ack: Option<Ack>,
         returns: &Arc<Returns>,
@@ -49,20 +50,21 @@ impl Sent {
         })
     }
 
-    /// Its ack.
-    pub fn ack(&self) -> Option<&Ack> {
+    /// Returns the slice's ack.
+    pub(crate) fn ack(&self) -> Option<&Ack> {
         self.ack.as_ref()
     }
 
-    /// It must not pass for delivered, whatever is reported.
-    pub fn withhold(&self) {
+    /// Withholds the ack: the slice must not count as delivered, whatever is reported.
+    pub(crate) fn withhold(&self) {
         self.withheld.store(true, Ordering::Relaxed);
     }
 
-    /// A record of it was not written.
-    pub fn report(&self, report: Report) {
+    /// Notes that a record of the slice was not written.
+    pub(crate) fn report(&self, report: Report) {
         lock(&self.reports).push(report);
-        // Now, not when all of them are reported: a producer that has given up leaves what is behind it in its queue.
+        // At once, and not when all records are reported: a producer that has given up leaves later records in its
+        // queue.
         if !self.returns.troubled.swap(true, Ordering::AcqRel) {
             self.returns.tell_actor();
         }
@@ -70,7 +72,7 @@ impl Sent {
 }
 
 impl Sent {
-    /// All of its records are reported.
+    /// Ends the slice after all of its records are reported.
     fn end(&mut self) {
         let reports = std::mem::take(
             self.reports
@@ -99,78 +101,78 @@ impl Sent {
 impl Drop for Sent {
     fn drop(&mut self) {
         self.end();
-        // After what came back, so that whoever sees that nothing is on its way sees that too.
+        // Only after the slice was returned, so that a thread that sees no slice in flight also sees the returned one.
         self.returns.on_their_way.fetch_sub(1, Ordering::Release);
     }
 }
 
-/// A record on its way: which one it is, for its report.
+/// Record in flight: identifies the record in its report.
 #[derive(Debug)]
-pub struct Ticket {
-    /// The slice that it is of.
+pub(crate) struct Ticket {
+    /// Slice of the record.
     pub sent: Arc<Sent>,
-    /// The message that it was made from, by its index in the slice.
+    /// Index in the slice of the record's message.
     pub message: u32,
-    /// Which of the message's records it is.
+    /// Index of the record among the message's records.
     pub record: u32,
-    /// Its timestamp, which librdkafka does not give back with an error; `None` for the time of writing.
+    /// Timestamp, which librdkafka does not return with an error; `None` for the time of writing.
     pub timestamp: Option<i64>,
 }
 
-/// A slice of which not all was written.
+/// Slice with records that were not written.
 #[derive(Debug)]
-pub struct Returned {
+pub(crate) struct Returned {
     number: u64,
-    /// The slice.
+    /// Outcomes that were sent.
     pub processed: Arc<Processed>,
-    /// Its ack; `None` within a transaction.
+    /// Ack of the slice; `None` within a transaction.
     pub ack: Option<Ack>,
-    /// Of each record that was not written.
+    /// Reports about the records that were not written.
     pub reports: Vec<Report>,
 }
 
-/// Something was not written, or will not be by this producer.
+/// Notice that a record was not written, or that this producer will write no more.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
-pub struct Troubled;
+pub(crate) struct Troubled;
 
-/// Where slices go of which not all was written.
+/// Collection of slices with records that were not written.
 #[derive(Debug, Default)]
-pub struct Returns {
+pub(crate) struct Returns {
     list: Mutex<Vec<Returned>>,
-    /// A record was not written since the last look.
+    /// Whether a record was not written since the last look.
     troubled: AtomicBool,
-    /// Slices of which not all records are reported yet.
+    /// Number of slices whose records are not all reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
-    /// Told of the first record that was not written since the last look, of each slice, and if the producer is
-    /// stranded.
+    /// Actor to notify: of the first record that was not written since the last look, of each returned slice, and if
+    /// the producer is stranded.
     actor: OnceLock<Recipient<Troubled>>,
 }
 
 impl Returns {
-    /// `actor` is told from now on.
-    pub fn tell(&self, actor: Recipient<Troubled>) {
+    /// Notifies `actor` from now on.
+    pub(crate) fn tell(&self, actor: Recipient<Troubled>) {
         let _ = self.actor.set(actor); // an actor starts once
     }
 
-    /// Whether a record was not written since the last [`take`](Self::take).
-    pub fn is_troubled(&self) -> bool {
+    /// Returns whether a record was not written since the last [`take`](Self::take).
+    pub(crate) fn is_troubled(&self) -> bool {
         self.troubled.load(Ordering::Acquire)
     }
 
-    /// Whether all records that were sent are reported, and their reports dealt with.
-    pub fn are_all_here(&self) -> bool {
+    /// Returns whether all records that were sent are reported, and their reports handled.
+    pub(crate) fn are_all_here(&self) -> bool {
         self.on_their_way.load(Ordering::Acquire) == 0
     }
 
-    /// What came back, in the order in which it was sent.
-    pub fn take(&self) -> Vec<Returned> {
+    /// Takes the returned slices, in the order in which they were sent.
+    pub(crate) fn take(&self) -> Vec<Returned> {
         self.take_more(Vec::new())
     }
 
-    /// The same, with what was taken `before`.
-    pub fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
+    /// Takes the returned slices, together with those that were taken `before`.
+    pub(crate) fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
         self.troubled.store(false, Ordering::Release);
         let mut returned = before;
         returned.append(&mut lock(&self.list));
@@ -184,8 +186,8 @@ impl Returns {
         self.tell_actor();
     }
 
-    /// Something is to be done about what was sent.
-    pub fn tell_actor(&self) {
+    /// Notifies the actor that it has to look at the returned slices.
+    pub(crate) fn tell_actor(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Troubled);
         }

@@ -1,4 +1,4 @@
-//! Which topics may be written to: the output's own, and those that the config lets scripts choose.
+//! Topics to which records may be written: the output's own, and those that the config allows scripts to choose.
 
 use std::collections::{HashMap, HashSet};
 use std::thread;
@@ -12,31 +12,32 @@ use super::Producer;
 use crate::config::KafkaOutputConfig;
 use crate::message::Failure;
 
-/// How long one look at the cluster may take.
+/// Time limit of one request to the cluster.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So often a cluster is asked that does not answer, with a pause between.
+/// Number of requests to a cluster that does not answer, with a pause between two.
 const LOOKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
-/// For so long a topic that is not there, or not ours to write to, is not asked for again: each question holds up the
+/// Time for which a topic that does not exist, or may not be written, is not asked for again: each request delays the
 /// whole output.
 const REFUSED_FOR: Duration = Duration::from_secs(15);
-/// So many names are remembered; a script can make up any.
+/// Limit on remembered names; a script can invent any number.
 const MOST_REFUSED: usize = 10_000;
 
-/// The topics of one output.
-pub struct Topics {
+/// Topics of one output.
+pub(super) struct Topics {
     own: String,
     names: HashSet<String>,
     patterns: RegexSet,
-    /// Chosen by a script, allowed, and there.
+    /// Topics that a script chose, and that are allowed and exist.
     known: HashSet<String>,
-    /// Chosen by a script, and not there or not to be written to: why, and when that was found.
+    /// Topics that a script chose, and that do not exist or may not be written: with the failure, and the time it was
+    /// found.
     refused: HashMap<String, (Failure, Instant)>,
 }
 
 impl Topics {
-    /// Those that `config` allows. Patterns are anchored at the start, as they are for inputs.
-    pub fn new(config: &KafkaOutputConfig) -> Self {
+    /// Creates the topics that `config` allows. Patterns are anchored at the start, as they are for inputs.
+    pub(super) fn new(config: &KafkaOutputConfig) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = config
             .topics_allowed
             .iter()
@@ -44,15 +45,16 @@ impl Topics {
         Self {
             own: config.topic.clone(),
             names: names.into_iter().cloned().collect(),
-            // The config was validated; a pattern that is none allows nothing.
+            // The config was validated; an invalid pattern would allow nothing.
             patterns: RegexSet::new(patterns).unwrap_or_default(),
             known: HashSet::new(),
             refused: HashMap::new(),
         }
     }
 
-    /// A topic that was there is not, or may not be written to any more. It is asked for again after a while.
-    pub fn refuse(&mut self, topic: &str, failure: &Failure) {
+    /// Notes that a topic does not exist any more, or may not be written any more. It is asked for again after some
+    /// time.
+    pub(super) fn refuse(&mut self, topic: &str, failure: &Failure) {
         if self.refused.len() >= MOST_REFUSED {
             self.refused.clear();
         }
@@ -66,9 +68,9 @@ impl Topics {
         (since.elapsed() < REFUSED_FOR).then(|| failure.clone())
     }
 
-    /// Whether a record may go to `topic`; if not, why. The first time that a script chooses a topic, the
-    /// cluster is asked whether it exists: a topic that does not would hold up all others.
-    pub fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
+    /// Checks whether a record may be written to `topic`. The first time that a script chooses a topic, the cluster is
+    /// asked whether it exists: records for a topic that does not exist would delay all others.
+    pub(super) fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
         if topic == self.own || self.known.contains(topic) {
             return Ok(());
         }
@@ -78,7 +80,7 @@ impl Topics {
             );
             return Err(Failure::new("TopicNotAllowed", text));
         }
-        // Not asked for: a name that cannot be one has no answer, and would be asked for ever.
+        // Not asked for: an invalid name gets no answer, and would be asked for without end.
         if !is_name(topic) {
             let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
             return Err(Failure::new("UnknownTopic", text));
@@ -100,7 +102,7 @@ impl Topics {
     }
 }
 
-/// Whether the topic is there and ours to write to, as far as the cluster says.
+/// Asks the cluster whether the topic exists and may be written.
 fn ask(topic: &str, producer: &Producer) -> Result<(), Failure> {
     for _ in 0..LOOKS {
         let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE);
@@ -121,15 +123,15 @@ fn ask(topic: &str, producer: &Producer) -> Result<(), Failure> {
                 );
                 Err(Failure::new("TopicNotAllowed", text))
             }
-            // Whatever else there is passes by, and delivery reports tell if it does not.
+            // Other errors pass by themselves, and if they do not, delivery reports show them.
             _ => Ok(()),
         };
     }
-    // The cluster is away: the record waits for it as all others do, and its delivery report tells.
+    // The cluster is away: the record waits for it as all others do, and its delivery report shows the result.
     Ok(())
 }
 
-/// Whether Kafka lets a topic have this name.
+/// Returns whether Kafka allows this name for a topic.
 fn is_name(topic: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=249).contains(&topic.len()) && !matches!(topic, "." | "..") && topic.bytes().all(legal)

@@ -1,12 +1,12 @@
-//! What becomes of records that were not written, by what was reported of them.
+//! Verdicts on records that were not written, from the reports about them.
 //!
-//! A broker takes a batch or refuses it as a whole. Since Kafka 2.4 it names the records that it refused it for, and
-//! librdkafka reports of the others that they were in bad company (`InvalidDifferentRecord`). Of a single bad one it
-//! gives the broker's code. Of several in a batch it gives `InvalidRecord`, whatever they are refused for, and keeps the
-//! broker's words; but it frees these before the report is read (`rd_kafka_message_produce_errstr`, librdkafka 2.12), so
-//! nobody may look at them. Brokers look at two things of a record alone, its key and its timestamp: where there is a
-//! key, it is the timestamp, and where there is none, the record is sent again alone, which tells. For a batch that is
-//! too large, and from older brokers, nothing tells the records apart.
+//! A broker accepts or refuses a batch as a whole. Since Kafka 2.4 it names the records because of which it refused the
+//! batch, and librdkafka reports of the others that another record is to blame (`InvalidDifferentRecord`). For a single
+//! bad record it gives the broker's code. For several in a batch it gives `InvalidRecord`, whatever the reasons are,
+//! and keeps the broker's text, but it frees that text before the report is read (`rd_kafka_message_produce_errstr`,
+//! librdkafka 2.12), so the text must not be read. Brokers check two things of a single record, its key and its
+//! timestamp: if there is a key, the timestamp is to blame; if there is none, the record is sent again alone, which
+//! shows it. If a batch is too large, and with older brokers, nothing tells the records apart.
 
 use std::collections::HashSet;
 
@@ -15,59 +15,60 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::report::Report;
 use crate::message::Failure;
 
-/// What a broker has against one record.
+/// Fault for which a broker refuses a record.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// A compacted topic, and the record has no key.
+pub(crate) enum Fault {
+    /// The topic is compacted, and the record has no key.
     Keyless,
-    /// The timestamp is too old, or lies too far ahead.
+    /// The timestamp is too far in the past or in the future.
     Timestamp,
     /// The record is too large.
     Size,
-    /// What the broker alone knows.
+    /// The reason is known only to the broker.
     Other,
-    /// The topic, chosen by the script, is not there any more.
+    /// The topic, which the script chose, does not exist any more.
     NoTopic,
-    /// The user may not write to the topic that the script has chosen.
+    /// The user may not write to the topic that the script chose.
     NotAllowed,
 }
 
-/// What becomes of a record that was not written.
+/// Verdict on a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// The message fails that it was made from.
+pub(super) enum Verdict {
+    /// The record's message fails.
     Refused(Fault),
-    /// It is sent again: it was in bad company, or behind a record that was refused.
+    /// The record is sent again: another record of its batch is to blame, or an earlier record was refused.
     Again,
-    /// It is sent again, alone: it or one beside it was refused.
+    /// The record is sent again, alone: it or another record of its batch was refused.
     Alone,
-    /// It is sent again, alone: it or one beside it was too large, or all of them together. If none is too large alone,
-    /// batches are smaller from then on.
+    /// The record is sent again, alone: it or another record of its batch was too large, or all of them together. If
+    /// none is too large alone, batches are smaller from then on.
     AloneForSize,
-    /// It is sent again, in smaller batches: it was refused with so many others that to send each alone would take long.
+    /// The record is sent again, in smaller batches: too many others were refused with it to send each of them alone.
     Smaller,
     /// Nothing can be written any more.
     End,
 }
 
-/// How the records were sent.
+/// Circumstances in which the records were sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Sending<'a> {
-    /// The output's own topic.
+pub(super) struct Sending<'a> {
+    /// Topic of the output itself.
     pub own: &'a str,
-    /// The producer gave up because a batch was refused: what comes behind it is to be sent again.
+    /// Whether the producer gave up because a batch was refused, so that later records are to be sent again.
     pub stopped: bool,
-    /// Each record had a batch of its own.
+    /// Whether each record had a batch of its own.
     pub alone: bool,
-    /// Batches with several records were at most as large as this.
+    /// Largest size of batches with several records.
     pub batch_bytes: usize,
 }
 
-/// So many records of a batch that was too large are sent alone. With more, it is rather the batch than one of them.
+/// Most records of a batch that was too large that are sent alone. If there are more, probably the batch as a whole was
+/// too large.
 const FEW: usize = 32;
 
-/// What becomes of each of these records, all that were reported since the last time.
-pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
+/// Decides about each of these records, which are all that were reported since the last time.
+pub(super) fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     let place = |report: &Report| (report.topic.clone(), report.partition);
     let told_apart: HashSet<_> = reports
         .iter()
@@ -82,7 +83,9 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     };
     let is_only = |one: &Report| are_at_most(1, one);
     let verdict = |report: &&Report| match report.code {
-        Code::InvalidDifferentRecord => Verdict::Again,
+        // A topic that is deleted takes its queue along, with the records in it (`rd_kafka_toppar_destroy_final`, librdkafka
+        // 2.12). None of them was sent. Sent again, they meet the topic that is gone, and that is what counts.
+        Code::InvalidDifferentRecord | Code::BrokerDestroy => Verdict::Again,
         Code::MessageSizeTooLarge => {
             if sending.alone || report.bytes >= sending.batch_bytes || is_only(report) {
                 Verdict::Refused(Fault::Size)
@@ -116,8 +119,8 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     reports.iter().map(verdict).collect()
 }
 
-/// What stays wrong however often it is tried, whatever is written.
-pub fn is_final(code: Code) -> bool {
+/// Returns whether an error stays however often a write is repeated, whatever is written.
+pub(super) fn is_final(code: Code) -> bool {
     matches!(
         code,
         Code::UnknownTopicOrPartition
@@ -128,8 +131,8 @@ pub fn is_final(code: Code) -> bool {
     )
 }
 
-/// What a broker has against a record. It is a `single` one if no other of its batch was refused. `None` if that cannot
-/// be told.
+/// Returns the fault for which a broker refused a record, or `None` if that is unknown. The record is `single` if no
+/// other record of its batch was refused.
 fn fault(report: &Report, single: bool) -> Option<Fault> {
     match (report.code, report.has_key) {
         (Code::InvalidTimestamp, _) => Some(Fault::Timestamp),
@@ -140,19 +143,19 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
     }
 }
 
-/// Whether a dead letter that was refused can be made so that its topic takes it.
-pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
+/// Returns whether a refused dead letter can be changed so that its topic accepts it.
+pub(super) fn can_be_mended(fault: &Fault, report: &Report) -> bool {
     match fault {
         Fault::Size => true,
         Fault::Keyless => !report.has_key,
-        // In its place comes the time of writing.
+        // The time of writing replaces it.
         Fault::Timestamp => report.timestamp.is_some(),
         Fault::Other | Fault::NoTopic | Fault::NotAllowed => false,
     }
 }
 
-/// The failure of a message one of whose records was refused.
-pub fn failure(fault: &Fault, report: &Report) -> Failure {
+/// Returns the failure of a message with a refused record.
+pub(super) fn failure(fault: &Fault, report: &Report) -> Failure {
     let Report {
         topic,
         text,
@@ -250,7 +253,7 @@ mod tests {
         }
     }
 
-    /// librdkafka calls all of them `InvalidRecord`.
+    /// librdkafka reports all of them as `InvalidRecord`.
     #[test]
     fn of_several_bad_records_of_a_batch_those_without_a_key_are_sent_alone() {
         let keyless = Report {
@@ -272,7 +275,8 @@ mod tests {
         assert(&[keyless], SENDING, &[refused]);
     }
 
-    /// All of a batch are refused, or the broker is an old one: nobody is refused for what another may be to blame for.
+    /// All records of a batch are refused, or the broker is an old one: no record is refused for what another may be to
+    /// blame for.
     #[test]
     fn where_nothing_tells_them_apart_each_is_sent_alone() {
         let all = [report(Code::InvalidRecord), report(Code::InvalidRecord)];
@@ -316,7 +320,7 @@ mod tests {
         );
     }
 
-    /// A batch of thousands is rather too large itself, and to send each alone would take a while.
+    /// A batch of thousands of records is probably too large itself, and it would take long to send each alone.
     #[test]
     fn of_a_batch_of_many_records_nobody_looks_for_one_that_is_too_large() {
         let many = vec![report(Code::MessageSizeTooLarge); FEW + 1];
@@ -328,6 +332,15 @@ mod tests {
         let mut expected = vec![Verdict::AloneForSize; FEW + 1];
         expected[0] = Verdict::Refused(Fault::Size);
         assert(&parted, SENDING, &expected);
+    }
+
+    /// Seen when a chosen topic was deleted while a record for it was being queued: the output ended.
+    #[test]
+    fn a_record_whose_queue_is_gone_is_sent_again() {
+        for stopped in [false, true] {
+            let sending = Sending { stopped, ..SENDING };
+            assert(&[report(Code::BrokerDestroy)], sending, &[Verdict::Again]);
+        }
     }
 
     #[test]

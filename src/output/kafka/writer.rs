@@ -1,4 +1,4 @@
-//! Gives the records of a slice to a producer.
+//! Writer: makes the records of a slice and gives them to a producer.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,27 +20,27 @@ use crate::config::{Compression, KafkaOutputConfig};
 use crate::message::{Failure, Outcome};
 use crate::telemetry::metrics::Metrics;
 
-/// What results and dead letters of one output are made with.
-pub struct Writer {
+/// Writer of results and dead letters of one output.
+pub(crate) struct Writer {
     results: Composer,
     letters: Letters,
     topics: Topics,
-    /// What topics have refused lately.
+    /// What topics have refused recently.
     lessons: Lessons,
-    /// Messages that brokers have refused a record of.
+    /// Messages for which brokers have refused a record.
     pub(super) known: Known,
-    /// Write no more of a slice once a message of it was refused.
+    /// Whether to write no more of a slice after a message of it was refused.
     pub(super) until_refused: bool,
-    /// What is counted.
+    /// Counters of the pipeline.
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// Messages that have a record that cannot be written, by their index, and why.
-pub type Refused = Vec<(usize, Failure)>;
+/// Messages with a record that cannot be written, by index, and their failures.
+pub(crate) type Refused = Vec<(usize, Failure)>;
 
 impl Writer {
-    /// Writes results as `results` wants them, and failures as `letters` does.
-    pub fn new(
+    /// Creates a writer for results that `results` describes, and for failures that `letters` describes.
+    pub(crate) fn new(
         results: &KafkaOutputConfig,
         letters: &KafkaOutputConfig,
         metrics: Arc<Metrics>,
@@ -56,8 +56,8 @@ impl Writer {
         }
     }
 
-    /// A broker refused a record: what is like it is not sent for a while.
-    pub fn learn(&mut self, report: &Report, fault: &Fault) {
+    /// Notes that a broker refused a record: similar records are not sent for some time.
+    pub(crate) fn learn(&mut self, report: &Report, fault: &Fault) {
         match fault {
             Fault::NoTopic | Fault::NotAllowed => {
                 let failure = verdict::failure(fault, report);
@@ -67,9 +67,14 @@ impl Writer {
         }
     }
 
-    /// Writes all records of a slice, or `only` some. What the producer does not take is reported. Looking for a topic
-    /// takes time: when the lane is given up meanwhile, the rest is not written, and the slice is withheld.
-    pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
+    /// Writes all records of a slice, or `only` some. Records that the producer does not accept are reported. A request
+    /// for a topic takes time: if the lane is given up meanwhile, the rest is not written, and the slice is withheld.
+    pub(crate) fn write(
+        &mut self,
+        producer: &Producer,
+        sent: &Arc<Sent>,
+        only: Option<&Only>,
+    ) -> Refused {
         let Self {
             results,
             letters,
@@ -89,7 +94,8 @@ impl Writer {
                 sent.withhold();
                 break;
             }
-            // A message leaves whole or not at all, so all its records are made before the first is sent.
+            // The records of a message are written all together or not at all, so all are made before the first is
+            // sent.
             records.clear();
             let mut compose = |(place, record)| {
                 let Some(partition) = chosen(only, index, place) else {
@@ -131,7 +137,7 @@ impl Writer {
                     for (place, record) in records.drain(..) {
                         let ticket = Box::new(Ticket {
                             sent: Arc::clone(sent),
-                            message: index as u32, // a batch has some thousand
+                            message: index as u32, // a batch has at most some thousand
                             record: place as u32,
                             timestamp: record.timestamp,
                         });
@@ -150,7 +156,7 @@ impl Writer {
     }
 }
 
-/// Whether a record is among those to be sent, and the partition that it has to have.
+/// Returns whether a record is to be sent, and the partition that it must have.
 fn chosen(only: Option<&Only>, message: usize, record: usize) -> Option<Option<i32>> {
     match only {
         None => Some(None),
@@ -163,7 +169,7 @@ fn pinned(mut composed: Composed<'_>, partition: Option<i32>) -> Composed<'_> {
     composed
 }
 
-/// The failure of a message that is not sent since others like it were refused.
+/// Returns the failure of a message that is not sent because similar ones were refused.
 fn refusal(fault: &Fault, composed: &Composed<'_>) -> Failure {
     let error = KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
     let mut report = Report::of_sending(0, 0, &error, composed);
@@ -188,7 +194,7 @@ fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, tick
             ticket.sent.report(report);
             return;
         }
-        // Only where the user has set a limit of their own: ours is the budget.
+        // Happens only if the user has set a limit of their own: otherwise the budget is the limit.
         thread::sleep(Duration::from_millis(1));
         record = back;
     }

@@ -1,4 +1,4 @@
-//! What is done after a death, case by case; [`model`] tries all of it together.
+//! Steps after a death, case by case; [`model`] tries them all together.
 
 mod model;
 
@@ -8,7 +8,7 @@ fn work(count: usize) -> Work {
     Work::new(Batch::for_test(count), 3, Instant::now())
 }
 
-/// The case of the review: a good message and a poison one, whose thread is lost again and again.
+/// Case of the review: a good message and a poison message, whose thread is lost again and again.
 #[actix::test]
 async fn a_message_that_was_lost_in_company_is_not_convicted_for_it() {
     let panic = || Death::Panic("lost".into());
@@ -26,7 +26,7 @@ async fn a_message_that_was_lost_in_company_is_not_convicted_for_it() {
     assert_eq!((good.turn(), good.len()), ((3, 0), 1));
     let turns: Vec<Turn> = others.iter().map(Work::turn).collect();
     assert_eq!(turns, [(3, 1)]);
-    // Beside another one's traces it is not, either; alone and for the second time, it is.
+    // A second death is not enough in a guest that has run other messages; it is enough alone, in a fresh guest.
     let poison = others.into_iter().next().unwrap();
     let (Next::Restart { work, convicted }, _) = poison.lost(panic(), false) else {
         panic!("it was lost");
@@ -40,7 +40,7 @@ async fn a_message_that_was_lost_in_company_is_not_convicted_for_it() {
     assert_eq!((index, failure.attempts), (1, 2));
 }
 
-/// Whoever was in the request that a poison message killed needs two deaths of its own, too.
+/// Checks that a message needs two deaths of its own even if it was in a request that a poison message killed.
 #[actix::test]
 async fn a_death_in_company_is_evidence_against_nobody() {
     let died = |single| Stop::Died {

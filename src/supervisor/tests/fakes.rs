@@ -1,4 +1,4 @@
-//! Guests without Python: what a message's payload names is done to the guest that runs it.
+//! Fake guests without Python: a message's payload names what happens to the guest that runs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,29 +14,29 @@ use crate::guest::log::LineRate;
 use crate::guest::{Execute, Executed, Limits, Link, MakeGuests, Start, Started, Stop};
 use crate::message::{Outcome, Outcomes, Record};
 
-/// Answered, with its own payload as the result.
-pub const GOOD: &[u8] = b"good";
-/// As [`GOOD`], after a while.
-pub const SLOW: &[u8] = b"slow";
-/// The guest dies.
-pub const EXIT: &[u8] = b"exit";
-/// The guest's thread panics: who waits for it hears that nobody is there.
-pub const PANIC: &[u8] = b"panic";
-/// The guest's thread never answers, nor ends.
-pub const HANG: &[u8] = b"hang";
-/// It answers, and ends, when nobody waits any more.
-pub const LATE: &[u8] = b"late";
-/// It answers for none of its messages, and says that all is done.
-pub const NONE: &[u8] = b"none";
-/// It answers for more messages than it was given.
-pub const MANY: &[u8] = b"many";
-/// It answers for those before, and says that all is done.
-pub const SHORT: &[u8] = b"short";
+/// Message that is answered with its own payload as the result.
+pub(super) const GOOD: &[u8] = b"good";
+/// Message like [`GOOD`] that is answered after some time.
+pub(super) const SLOW: &[u8] = b"slow";
+/// Message of which the guest dies.
+pub(super) const EXIT: &[u8] = b"exit";
+/// Message of which the guest's thread panics: its mailbox is closed.
+pub(super) const PANIC: &[u8] = b"panic";
+/// Message of which the guest's thread never answers and never ends.
+pub(super) const HANG: &[u8] = b"hang";
+/// Message that is answered when nothing waits for it any more. The thread then ends.
+pub(super) const LATE: &[u8] = b"late";
+/// Message of which the guest answers for none of its messages, but reports that it is complete.
+pub(super) const NONE: &[u8] = b"none";
+/// Message of which the guest answers for more messages than it was given.
+pub(super) const MANY: &[u8] = b"many";
+/// Message of which the guest answers for the messages before it, and reports that it is complete.
+pub(super) const SHORT: &[u8] = b"short";
 
-/// How long [`SLOW`] takes, and [`LATE`]: that is longer than anybody waits with [`limits`].
-pub const WHILE: Duration = Duration::from_millis(2000);
+/// Time that [`SLOW`] and [`LATE`] take: longer than any wait with [`limits`].
+pub(super) const WHILE: Duration = Duration::from_millis(2000);
 
-/// Limits with which an answer is waited for as short as can be: little more than a second.
+/// Returns limits with which the wait for an answer is as short as possible: little more than a second.
 fn limits() -> Limits {
     Limits {
         timeout: Duration::from_millis(50),
@@ -48,18 +48,18 @@ fn limits() -> Limits {
     }
 }
 
-/// Makes fake guests.
-pub struct Fakes {
+/// Maker of fake guests.
+pub(super) struct Fakes {
     limits: Limits,
     script_hash: Arc<str>,
-    /// What [`Start`] comes to.
+    /// Result of [`Start`].
     pub start: Result<(), StartError>,
-    /// How many were made.
+    /// Number of guests that were made.
     pub spawned: AtomicUsize,
 }
 
 impl Fakes {
-    pub fn new(start: Result<(), StartError>) -> Arc<Self> {
+    pub(super) fn new(start: Result<(), StartError>) -> Arc<Self> {
         Arc::new(Self {
             limits: limits(),
             script_hash: "fake".into(),
@@ -99,7 +99,7 @@ impl MakeGuests for Fakes {
 struct Fake {
     of: Arc<Fakes>,
     fresh: bool,
-    /// This actor is its thread, and lives as long as somebody has its address.
+    /// Stands for the guest's thread: this actor lives as long as its address is held.
     _thread: Arc<Thread>,
 }
 
@@ -122,8 +122,8 @@ impl Handler<Start> for Fake {
     }
 }
 
-/// When an answer comes, if it does.
-pub enum Reply {
+/// When an answer comes, if one comes.
+pub(super) enum Reply {
     After(Duration, Executed),
     Gone,
     Never,
@@ -137,7 +137,7 @@ impl MessageResponse<Fake, Execute> for Reply {
                 Reply::After(delay, executed) => {
                     actix_rt::time::sleep(delay).await;
                     if let Some(to) = to {
-                        let _ = to.send(executed); // whoever asked may not wait any more
+                        let _ = to.send(executed); // the receiver may be gone
                     }
                 }
                 Reply::Gone => drop(to),
@@ -160,7 +160,7 @@ impl Handler<Execute> for Fake {
 }
 
 impl Fake {
-    /// Runs messages, three to a request, until one of them has its way.
+    /// Runs messages, three per request, until one of them takes effect.
     fn run(&mut self, Execute { slice, solo_until }: &Execute) -> Reply {
         let mut outcomes = Outcomes {
             script_hash: Arc::clone(&self.of.script_hash),

@@ -1,4 +1,5 @@
-//! A resequencer and a supervisor with fake guests, between an input and outputs that write down what they are told.
+//! Pipeline for tests: a resequencer and a supervisor with fake guests, between an input and outputs that record what
+//! they receive.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,27 +21,27 @@ use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, NewScripts, Parts, Recycle, Run, Supervisor};
 use crate::telemetry::metrics::Metrics;
 
-/// No test waits longer. It is no measure of speed: a hang is what it finds.
+/// Limit on the wait of a test. It is no measure of speed: it only detects a hang.
 const HANG: Duration = Duration::from_secs(120);
 
-/// What was told.
+/// Record of what the actors sent.
 #[derive(Debug, Default)]
-pub struct Seen {
-    /// LaneId and offset of each result, as they left.
+pub(super) struct Seen {
+    /// Lane and offset of each result, in the order in which they left.
     pub results: Vec<(u64, i64)>,
-    /// The same of each dead letter, and its type.
+    /// Lane, offset and type of each dead letter.
     pub letters: Vec<(u64, i64, String)>,
-    /// How often each message was answered for, by lane and position.
+    /// Number of acknowledgements of each message, by lane and position.
     pub acked: BTreeMap<(u64, u64), usize>,
-    /// What cannot be mended.
+    /// Errors that cannot be repaired.
     pub fatal: Vec<String>,
-    /// How often the first guest was ready.
+    /// Number of times that the first guest was ready.
     pub ready: usize,
-    /// Where the pipeline was to end.
+    /// Places at which the pipeline was to end.
     pub stopped: Vec<String>,
 }
 
-/// What is around the resequencer and the supervisor.
+/// Stands for all neighbours of the resequencer and the supervisor.
 struct Around {
     seen: Arc<Mutex<Seen>>,
     letters: bool,
@@ -89,8 +90,8 @@ impl Handler<Notice> for Around {
     }
 }
 
-/// The actors under test, and what they told.
-pub struct Pipeline {
+/// The actors under test, and what they sent.
+pub(super) struct Pipeline {
     pub supervisor: Addr<Supervisor>,
     pub metrics: Arc<Metrics>,
     budget: MemoryBudget,
@@ -100,8 +101,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// With `guests` of `fakes`, which are waited for by `clock`.
-    pub fn new(fakes: Arc<Fakes>, guests: usize, clock: Clock) -> Self {
+    /// Creates a pipeline with `guests` of `fakes`; `clock` is the clock of the waits for them.
+    pub(super) fn new(fakes: Arc<Fakes>, guests: usize, clock: Clock) -> Self {
         let seen = Arc::<Mutex<Seen>>::default();
         let around = |letters| {
             let seen = Arc::clone(&seen);
@@ -139,8 +140,8 @@ impl Pipeline {
         }
     }
 
-    /// A batch of `lane` with these payloads.
-    pub fn send(&mut self, lane: u64, payloads: &[&'static [u8]]) {
+    /// Sends a batch of `lane` with these payloads.
+    pub(super) fn send(&mut self, lane: u64, payloads: &[&'static [u8]]) {
         let (lane, position) = self.lanes.entry(lane).or_insert_with(|| {
             let lane = Lane::of_partition(LaneId(lane), "topic".into(), lane as i32);
             (Arc::new(lane), 0)
@@ -167,14 +168,14 @@ impl Pipeline {
         self.supervisor.do_send(Run(Arc::new(batch)));
     }
 
-    /// Waits until everything that was sent is answered for.
-    pub async fn drained(&self) {
+    /// Waits until everything that was sent is acknowledged.
+    pub(super) async fn drained(&self) {
         let drained = tokio::time::timeout(HANG, self.budget.drained()).await;
         drained.unwrap_or_else(|_| panic!("it hangs: {:?}", self.seen.lock().unwrap()));
     }
 
-    /// Waits until `enough` was told.
-    pub async fn until(&self, enough: impl Fn(&Seen) -> bool) {
+    /// Waits until the record has `enough`.
+    pub(super) async fn until(&self, enough: impl Fn(&Seen) -> bool) {
         let told = async {
             while !enough(&self.seen.lock().unwrap()) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -184,14 +185,14 @@ impl Pipeline {
         told.unwrap_or_else(|_| panic!("not told: {:?}", self.seen.lock().unwrap()));
     }
 
-    /// Has guests of `fakes` take over.
-    pub async fn reload(&self, fakes: Arc<Fakes>) -> Result<(), StartError> {
+    /// Lets guests of `fakes` take over.
+    pub(super) async fn reload(&self, fakes: Arc<Fakes>) -> Result<(), StartError> {
         let scripts = NewScripts(successor(fakes, self.guests));
         self.supervisor.send(scripts).await.expect("it lives")
     }
 
-    /// What was told so far, once all actors have had their turn.
-    pub async fn seen(&self) -> Seen {
+    /// Returns the record so far, once all actors have had their turn.
+    pub(super) async fn seen(&self) -> Seen {
         tokio::time::sleep(Duration::from_millis(20)).await;
         std::mem::take(&mut *self.seen.lock().unwrap())
     }

@@ -1,4 +1,4 @@
-//! Throughput and latency.
+//! Charts of throughput and latency.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
@@ -14,8 +14,8 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
-/// Messages in and results out, now and over time.
-pub fn throughput(
+/// Draws messages in and results out, now and over time.
+pub(super) fn throughput(
     frame: &mut Frame,
     area: Rect,
     rates: Option<&Rates>,
@@ -23,7 +23,7 @@ pub fn throughput(
     theme: Theme,
 ) {
     let (columns, size) = screen.history.columns(area.width as usize, SPAN, |_| 0.0);
-    // Only what is drawn: it may not have run, or not been looked at, for as long as there is room for.
+    // Only the drawn part: the pipeline may not have run, or not been watched, for as long as there is space for.
     let drawn = columns.iter().skip_while(|column| column.is_none()).count();
     let points = (size * drawn).min(screen.history.length());
     let span = points as f64 * screen.interval.as_secs_f64();
@@ -75,9 +75,9 @@ fn flow(
     }
 }
 
-/// Draws `value` over time, the newest at the right; gives the most there was. `most` is the upper end, unless it is
-/// the most there was.
-pub fn spark(
+/// Draws `value` over time, the newest at the right, and returns the maximum. `most` is the upper end; if it is `None`,
+/// the maximum is.
+pub(super) fn spark(
     frame: &mut Frame,
     area: Rect,
     screen: &Screen,
@@ -88,7 +88,7 @@ pub fn spark(
     let (columns, _) = screen.history.columns(area.width as usize, SPAN, value);
     let peak = columns.iter().flatten().copied().reduce(f64::max);
     let top = most.or(peak).filter(|&top| top > 0.0).unwrap_or(1.0);
-    // Sparklines are of whole numbers. Something that is there is seen: it is no less than an eighth of a line.
+    // Sparklines have whole numbers. A value above 0 must be visible: it is at least an eighth of a line.
     let full = f64::from(area.height.max(1)) * 8.0;
     let bars = columns.into_iter().map(|column| {
         column.map(|value| {
@@ -104,8 +104,8 @@ pub fn spark(
     peak
 }
 
-/// How long messages take, what waits, and how much of the room in memory is taken.
-pub fn latency(
+/// Draws the latency, the queue, and the part of the memory budget that is in use.
+pub(super) fn latency(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,
@@ -151,7 +151,7 @@ pub fn latency(
     }
 }
 
-/// `gate ██████░░░░░░░░░░ 42 % of 8.00 MiB`
+/// Returns the line `gate ██████░░░░░░░░░░ 42 % of 8.00 MiB`.
 fn gate<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     const NAME: &str = "under way ";
     let (taken, limit) = (

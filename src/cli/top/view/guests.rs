@@ -1,4 +1,4 @@
-//! The guests: how many in which state, over time, and what became of them.
+//! Panel of the guests: how many are in which state, over time, and their history.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -14,7 +14,7 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::stats::Stats;
 
 /// Draws the panel.
-pub fn draw(
+pub(super) fn draw(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,
@@ -40,7 +40,7 @@ pub fn draw(
     frame.render_widget(Paragraph::new(lines), right);
 }
 
-/// A line each, with how many there are and were.
+/// Draws a line for each state, with the current number and the chart.
 fn states(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let rows = Layout::vertical([Constraint::Length(1); STATES.len() + 1]).split(area);
     for (index, (state, row)) in STATES.into_iter().zip(rows.iter()).enumerate() {

@@ -1,4 +1,4 @@
-//! The first lines (who is asked, what runs, totals), and the last one with the keys.
+//! First lines (URL, pipeline, totals), and the last line with the keys.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
@@ -13,15 +13,15 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::facts::Place;
 use crate::telemetry::stats::Stats;
 
-/// Between two stages.
+/// Arrow between two stages.
 const ARROW: &str = " ─▶ ";
-/// So much room there is at least for where failed messages go.
+/// Least number of columns for the destination of failed messages.
 const LEAST_PLACE: usize = 12;
-/// So long after it, a restart is told.
+/// Time for which a restart is shown.
 const NEWS_SECONDS: f64 = 60.0;
 
-/// Whether all is well, in a word or two.
-pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
+/// Returns the state of the pipeline in a word or two.
+pub(super) fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     let (text, style) = match screen.link {
         Link::Down(..) => ("✖ no answer", theme.bad()),
         _ if screen.paused => ("‖ paused", theme.notable()),
@@ -31,8 +31,8 @@ pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     Line::from(Span::styled(text, style))
 }
 
-/// What there is to notice, a line each.
-pub fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
+/// Returns what should be noticed, one line each.
+pub(super) fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
     let mut notices = Vec::new();
     match &screen.link {
         Link::Down(why, _) => {
@@ -55,7 +55,7 @@ pub fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static
 }
 
 /// Draws the first lines.
-pub fn draw(
+pub(super) fn draw(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,
@@ -95,13 +95,13 @@ pub fn draw(
     frame.render_widget(Paragraph::new(lines), rest);
 }
 
-/// `kafka orders ─▶ orders.py ─▶ 2 guests ─▶ kafka orders.priced`
+/// Returns the line `kafka orders ─▶ orders.py ─▶ 2 guests ─▶ kafka orders.priced`.
 fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     let facts = &stats.pipeline;
     let guests: usize = stats.guests.states.values().sum();
     let guests = format!("{guests} guest{}", if guests == 1 { "" } else { "s" });
     let ends = [place(&facts.input), guests, place(&facts.output)];
-    // Scripts' names may be long: the other stages go first.
+    // The names of scripts may be long, so the other parts get their space first.
     let taken: usize = ends
         .iter()
         .map(|text| Span::raw(text.as_str()).width())
@@ -125,7 +125,7 @@ fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-/// An input or an output in a few words.
+/// Returns an input or an output in a few words.
 fn place(place: &Place) -> String {
     let Place { kind, detail } = place;
     if detail.is_empty() {
@@ -135,7 +135,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-/// Totals, and where failed messages go.
+/// Returns the totals, and the destination of failed messages.
 fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     let messages = &stats.messages;
     let failed = failed(stats);
@@ -153,7 +153,7 @@ fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
         each.sum()
     };
     if width_of(&totals) + LEAST_PLACE > width {
-        totals.remove(2); // the chart has their rate; what failed, and where it is, is to be seen
+        totals.remove(2); // the chart has their rate; failures and their destination must be visible
     }
     let mut spans = Vec::new();
     for (name, total) in totals {
@@ -172,7 +172,7 @@ fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
 }
 
 /// Draws the last line.
-pub fn keys(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
+pub(super) fn keys(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let other = match screen.focus {
         Focus::Failures => "partitions",
         Focus::Partitions => "failures",

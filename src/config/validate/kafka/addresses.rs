@@ -1,39 +1,35 @@
 //! Addresses of brokers.
 
 use super::Check;
+use crate::config::tree::FieldPath;
 
 /// Kafka's own.
 const PORT: u16 = 9092;
 
 const FORM: &str = "write host and port, for example `localhost:9092`; a port left out is 9092";
 
-impl Check<'_> {
-    /// `host:port` of each broker; items may be several.
-    pub(super) fn addresses(&mut self, pointer: &str, written: &[String]) -> Vec<String> {
-        let mut addresses = Vec::new();
-        for (index, item) in written.iter().enumerate() {
-            let pointer = format!("{pointer}/addresses/{index}");
-            for one in item.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-                match address(one) {
-                    Ok(address) => addresses.push(address),
-                    Err(help) => {
-                        let message = format!("`{one}` is no address of a broker");
-                        self.error(&pointer, message, help);
-                        // There is one, if not a good one: none of them is missing.
-                        addresses.push(String::new());
-                    }
-                }
-            }
+/// `host:port` of each broker; items may be several.
+pub(super) fn addresses(
+    check: &mut Check<'_>,
+    within: &FieldPath,
+    written: &[String],
+) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for (index, item) in written.iter().enumerate() {
+        for one in item.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            let checked = address(one).map_err(|help| {
+                let at = within.field("addresses").item(index);
+                check.error(&at, format!("`{one}` is no address of a broker"), help);
+            });
+            // There is one, if not a good one: none of them is missing.
+            addresses.push(checked.unwrap_or_default());
         }
-        if addresses.is_empty() {
-            self.missing(
-                pointer,
-                "addresses",
-                "write some of the brokers, for example `addresses: [localhost:9092]`; the others are found from there",
-            );
-        }
-        addresses
     }
+    if addresses.is_empty() {
+        let help = "write some of the brokers, for example `addresses: [localhost:9092]`; the others are found from there";
+        check.missing(within, "addresses", help);
+    }
+    addresses
 }
 
 /// An address with its port, or what to write instead.

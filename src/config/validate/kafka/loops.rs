@@ -3,92 +3,59 @@
 //! Topics that only a script chooses (`topics_allowed`) are not looked at: a message that is sent back for a later
 //! try is a loop that ends.
 
-use super::Check;
+use super::{Check, topics};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{InputConfig, KafkaInputConfig, OutputConfig};
-use crate::config::tree::dotted;
+use crate::config::model::{Config, InputConfig, KafkaInputConfig, OutputConfig};
+use crate::config::tree::FieldPath;
 
-impl Check<'_> {
-    /// Refuses outputs that write to a topic of the input, and warns where an expression of the input matches theirs.
-    pub(in crate::config::validate) fn loops(
-        &mut self,
-        input: Option<&InputConfig>,
-        output: &OutputConfig,
-        dead_letter: Option<&OutputConfig>,
-    ) {
-        let Some(InputConfig::Kafka(input)) = input else {
-            return;
-        };
-        self.loop_of(
-            input,
-            "/output",
-            Some(output),
+/// Refuses outputs that write to a topic of the input, and warns where an expression of the input matches theirs.
+pub(in crate::config::validate) fn loops(check: &mut Check<'_>, config: &Config) {
+    let InputConfig::Kafka(input) = &config.input else {
+        return;
+    };
+    let again = "each message that fails would come in again, and fail again";
+    for (name, output, why) in [
+        (
+            "output",
+            Some(&config.output),
             "each result would come in again",
-        );
-        self.loop_of(
-            input,
-            "/dead_letter",
-            dead_letter,
-            "each message that fails would come in again, and fail again",
-        );
+        ),
+        ("dead_letter", config.dead_letter.as_ref(), again),
+    ] {
+        if let Some(OutputConfig::Kafka(output)) = output
+            && share_a_broker(&input.client.addresses, &output.client.addresses)
+        {
+            let at = FieldPath::of(name).field("kafka").field("topic");
+            loop_of(check, input, &at, &output.topic, why);
+        }
     }
+}
 
-    fn loop_of(
-        &mut self,
-        input: &KafkaInputConfig,
-        pointer: &str,
-        output: Option<&OutputConfig>,
-        why: &str,
-    ) {
-        let Some(OutputConfig::Kafka(output)) = output else {
-            return;
-        };
-        if !share_a_broker(&input.client.addresses, &output.client.addresses) {
-            return;
-        }
-        let pointer = format!("{pointer}/kafka/topic");
-        let (name, topic) = (dotted(&pointer), &output.topic);
-        if input.topics.contains(topic) {
-            let message = format!("`{name}` is `{topic}`, which this pipeline reads: {why}");
-            let problem = Diagnostic::error(message)
-                .at(self.place(&pointer))
-                .related(self.place(&self.item(topic)), "read here")
-                .help("write to a topic of its own");
-            self.errors.push(problem);
-            return;
-        }
-        let matches = |pattern: &&String| {
-            pattern.starts_with('^')
-                && regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(topic))
-        };
-        if let Some(pattern) = input.topics.iter().find(matches) {
-            let message = format!("`{name}` is `{topic}`, which `{pattern}` matches: {why}");
-            let problem = Diagnostic::warning(message)
-                .at(self.place(&pointer))
-                .related(self.place(&self.item(pattern)), "read here")
-                .help(
-                    "write an expression that does not match it, such as one that ends in `$`, or another topic",
-                );
-            self.warnings.push(problem);
-        }
-    }
-
-    /// Where `topic` is among those of the input.
-    pub(super) fn item(&self, topic: &str) -> String {
-        let all = "/input/kafka/topics";
-        let at = |index: usize| format!("{all}/{index}");
-        let item = |pointer: &String| self.root.find(pointer).map(|child| child.node);
-        (0..)
-            .map(at)
-            .take_while(|pointer| item(pointer).is_some())
-            .find(|pointer| {
-                let text = item(pointer).and_then(|node| node.scalar());
-                text.is_some_and(|scalar| {
-                    scalar.text == topic || scalar.text.split(',').any(|one| one.trim() == topic)
-                })
-            })
-            .unwrap_or_else(|| all.to_owned())
-    }
+fn loop_of(
+    check: &mut Check<'_>,
+    input: &KafkaInputConfig,
+    at: &FieldPath,
+    topic: &str,
+    why: &str,
+) {
+    let matches = |pattern: &&String| {
+        pattern.starts_with('^')
+            && regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(topic))
+    };
+    let is_read = input.topics.iter().any(|one| one == topic);
+    let (problem, read) = if is_read {
+        let message = format!("`{at}` is `{topic}`, which this pipeline reads: {why}");
+        let problem = Diagnostic::error(message).help("write to a topic of its own");
+        (problem, topic)
+    } else if let Some(pattern) = input.topics.iter().find(matches) {
+        let message = format!("`{at}` is `{topic}`, which `{pattern}` matches: {why}");
+        let help = "write an expression that does not match it, such as one that ends in `$`, or another topic";
+        (Diagnostic::warning(message).help(help), pattern.as_str())
+    } else {
+        return;
+    };
+    let other = topics::item_of(check, read);
+    check.clash(problem, at, &other, "read here");
 }
 
 /// Whether one broker is in both lists, so that they are of one cluster. That it is one is not always seen: a name and

@@ -2,138 +2,79 @@
 
 mod reserved;
 
+use std::collections::BTreeMap;
+
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
-use serde_json::Value;
 
 use super::{Check, Side};
 use crate::config::model::Secret;
-use crate::config::raw;
 use crate::config::secrets::is_secret;
 use crate::config::suggest::nearest;
-use crate::config::units;
+use crate::config::texts;
+use crate::config::tree::FieldPath;
 
 use reserved::{Use, reserved};
 
 /// What one is likely to set, for suggestions.
-const COMMON: [&str; 32] = [
-    "allow.auto.create.topics",
-    "batch.num.messages",
-    "batch.size",
-    "broker.address.family",
-    "check.crcs",
-    "client.dns.lookup",
-    "client.rack",
-    "compression.level",
-    "connections.max.idle.ms",
-    "debug",
-    "fetch.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "isolation.level",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "metadata.max.age.ms",
-    "partition.assignment.strategy",
-    "queue.buffering.max.kbytes",
-    "queue.buffering.max.messages",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "retry.backoff.max.ms",
-    "retry.backoff.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "sticky.partitioning.linger.ms",
-    "transaction.timeout.ms",
-];
+const COMMON: &str = "\
+    allow.auto.create.topics batch.num.messages batch.size broker.address.family check.crcs client.dns.lookup \
+    client.rack compression.level connections.max.idle.ms debug fetch.max.bytes fetch.min.bytes \
+    fetch.wait.max.ms isolation.level linger.ms max.partition.fetch.bytes max.poll.interval.ms \
+    metadata.max.age.ms partition.assignment.strategy queue.buffering.max.kbytes queue.buffering.max.messages \
+    queued.max.messages.kbytes queued.min.messages receive.message.max.bytes reconnect.backoff.max.ms \
+    reconnect.backoff.ms retry.backoff.max.ms retry.backoff.ms socket.keepalive.enable socket.timeout.ms \
+    sticky.partitioning.linger.ms transaction.timeout.ms";
 
 const MANUAL: &str = "librdkafka's CONFIGURATION.md lists all properties and what they take";
 
-impl Check<'_> {
-    /// Names and values, sorted by name.
-    pub(super) fn properties(
-        &mut self,
-        pointer: &str,
-        side: Side,
-        raw: &raw::Properties,
-    ) -> Vec<(String, Secret)> {
-        let mut properties: Vec<_> = raw
-            .0
-            .iter()
-            .map(|(name, value)| {
-                let escaped = name.replace('~', "~0").replace('/', "~1");
-                let pointer = format!("{pointer}/{escaped}");
-                let text = self.property_text(&pointer, value);
-                self.property(&pointer, side, name, &text);
-                (name.clone(), Secret(text))
-            })
-            .collect();
-        properties.sort_by(|(one, _), (other, _)| one.cmp(other));
-        properties
+/// Names and values, sorted by name.
+pub(super) fn properties(
+    check: &mut Check<'_>,
+    within: &FieldPath,
+    side: Side,
+    raw: BTreeMap<String, String>,
+) -> Vec<(String, Secret)> {
+    for (name, value) in &raw {
+        let refused = refused(name, value, side);
+        if let Some((message, help)) = refused {
+            check.error(&within.field(name), message, help);
+        }
     }
+    let properties = raw.into_iter();
+    properties
+        .map(|(name, value)| (name, Secret::new(value)))
+        .collect()
+}
 
-    /// The value as it is written: `007` is no number to librdkafka before it says so.
-    fn property_text(&self, pointer: &str, value: &Value) -> String {
-        let scalar = self
-            .root
-            .find(pointer)
-            .and_then(|child| child.node.scalar());
-        match (value, scalar) {
-            (Value::Bool(flag), _) => flag.to_string(),
-            (_, Some(scalar)) => scalar.text.clone(),
-            (Value::String(text), None) => text.clone(),
-            (other, None) => other.to_string(),
-        }
+/// What is wrong with a property, and what to do.
+fn refused(name: &str, value: &str, side: Side) -> Option<(String, String)> {
+    if let Some((of, help)) = reserved(name, value, side) {
+        let message = match of {
+            Use::Field => format!("`{name}` has a field of its own"),
+            Use::OtherSide => format!("`{name}` has no meaning here"),
+            Use::Engine => format!("`{name}` cannot be set here"),
+        };
+        return Some((message, help));
     }
-
-    fn property(&mut self, pointer: &str, side: Side, name: &str, value: &str) {
-        if let Some((of, help)) = reserved(name, value, side) {
-            let message = match of {
-                Use::Field => format!("`{name}` has a field of its own"),
-                Use::OtherSide => format!("`{name}` has no meaning here"),
-                Use::Engine => format!("`{name}` cannot be set here"),
-            };
-            self.error(pointer, message, &help);
-            return;
+    let not_taken = format!("librdkafka does not take this `{name}`");
+    Some(match refusal(name, value)? {
+        Refusal::Unknown => {
+            let meant = nearest(name, COMMON.split(' '));
+            let help = meant.map_or(MANUAL.into(), |meant| format!("did you mean `{meant}`?"));
+            (format!("librdkafka has no property `{name}`"), help)
         }
-        match refusal(name, value) {
-            None => {}
-            Some(Refusal::Unknown) => {
-                let help = match nearest(name, COMMON) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => MANUAL.into(),
-                };
-                self.error(
-                    pointer,
-                    format!("librdkafka has no property `{name}`"),
-                    &help,
-                );
-            }
-            // Why it is refused quotes the value.
-            Some(Refusal::Invalid(_) | Refusal::Cut(_)) if is_secret(name) => {
-                self.error(
-                    pointer,
-                    format!("librdkafka does not take this `{name}`"),
-                    MANUAL,
-                );
-            }
-            Some(Refusal::Cut(number)) => {
-                let message = format!(
-                    "`{name}` must be a whole number: librdkafka would take `{value}` for {number}"
-                );
-                self.error(pointer, message, &whole_number(name, value));
-            }
-            Some(Refusal::Invalid(why)) => {
-                let message = format!("librdkafka does not take this `{name}`: {why}");
-                self.error(pointer, message, MANUAL);
-            }
-        }
-    }
+        // Why it is refused quotes the value.
+        Refusal::Invalid(_) | Refusal::Cut(_) if is_secret(name) => (not_taken, MANUAL.into()),
+        Refusal::Cut(number) => (
+            format!(
+                "`{name}` must be a whole number: librdkafka would take `{value}` for {number}"
+            ),
+            whole_number(name, value),
+        ),
+        Refusal::Invalid(why) => (format!("{not_taken}: {why}"), MANUAL.into()),
+    })
 }
 
 /// What librdkafka has against a property.
@@ -172,7 +113,7 @@ fn cut(value: &str, taken: &str) -> Option<i64> {
 
 /// What to write instead: times are in milliseconds.
 fn whole_number(name: &str, value: &str) -> String {
-    let time = name.ends_with(".ms").then(|| units::duration(value).ok());
+    let time = name.ends_with(".ms").then(|| texts::duration(value).ok());
     match time.flatten() {
         Some(time) => format!(
             "write milliseconds, as a number: `{name}: {}`",

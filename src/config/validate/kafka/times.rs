@@ -2,64 +2,115 @@
 
 use std::time::Duration;
 
+use humantime::format_duration;
+
 use super::Check;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{InputConfig, KafkaInputConfig};
-use crate::config::tree::dotted;
+use crate::config::model::{Config, GroupConfig, GroupProtocol, InputConfig, KafkaClientConfig};
+use crate::config::tree::FieldPath;
 
-impl Check<'_> {
-    /// Warns of times that end before what they wait for can.
-    pub(in crate::config::validate) fn times(
-        &mut self,
-        input: Option<&InputConfig>,
-        guests_timeout: Duration,
-        shutdown_timeout: Duration,
-    ) {
-        let Some(InputConfig::Kafka(input)) = input else {
-            return;
-        };
-        let KafkaInputConfig {
-            rebalance_timeout,
-            commit_period,
-            ..
-        } = **input;
-        self.longer(
-            ("/guests/timeout", guests_timeout),
-            ("/input/kafka/group/rebalance_timeout", rebalance_timeout),
-            "a partition may be given away while a message of it is still run, which another member then runs as well: \
-             allow a message less time, or a rebalance more",
-        );
-        self.longer(
-            ("/input/kafka/commit_period", commit_period),
-            ("/shutdown_timeout", shutdown_timeout),
-            "an orderly end may have to wait for the next commit, and be over before it: commit more often, or allow \
-             the end more time",
-        );
-    }
+/// librdkafka's `max.poll.interval.ms`.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
-    fn longer(&mut self, one: (&str, Duration), other: (&str, Duration), help: &str) {
-        let ((at, time), (other_at, most)) = (one, other);
-        // A time of nothing is wrong by itself, which has been told.
-        if time <= most || most.is_zero() || self.is_doubtful(at) || self.is_doubtful(other_at) {
-            return;
-        }
-        let message = format!(
-            "`{}` ({}) is longer than `{}` ({})",
-            dotted(at),
-            humantime::format_duration(time),
-            dotted(other_at),
-            humantime::format_duration(most)
-        );
-        let (place, related) = match self.is_written(at) {
-            true => (at, other_at),
-            false => (other_at, at),
-        };
-        let mut problem = Diagnostic::warning(message)
-            .at(self.place(place))
-            .help(help);
-        if self.is_written(related) {
-            problem = problem.related(self.place(related), "the other one");
-        }
-        self.warnings.push(problem);
+/// A time and the field that it is in.
+type Named<'a> = (&'a str, Duration);
+
+/// Warns of times that end before what they wait for can.
+pub(in crate::config::validate) fn times(check: &mut Check<'_>, config: &Config) {
+    let InputConfig::Kafka(input) = &config.input else {
+        return;
+    };
+    longer(
+        check,
+        ("guests.timeout", config.guests.timeout),
+        (
+            "input.kafka.group.rebalance_timeout",
+            input.group.rebalance_timeout,
+        ),
+        "a partition may be given away while a message of it is still run, which another member then runs as well: \
+         allow a message less time, or a rebalance more",
+    );
+    longer(
+        check,
+        ("input.kafka.commit_period", input.commit_period),
+        ("shutdown_timeout", config.shutdown_timeout),
+        "an orderly end may have to wait for the next commit, and be over before it: commit more often, or allow \
+         the end more time",
+    );
+}
+
+fn longer(check: &mut Check<'_>, (at, time): Named<'_>, (other, most): Named<'_>, help: &str) {
+    let (at, other) = (FieldPath::of(at), FieldPath::of(other));
+    if time <= most || most.is_zero() || check.is_doubtful(&at) || check.is_doubtful(&other) {
+        return;
     }
+    let (shown, shown_most) = (format_duration(time), format_duration(most));
+    let message = format!("`{at}` ({shown}) is longer than `{other}` ({shown_most})");
+    clash(check, Diagnostic::warning(message).help(help), &at, &other);
+}
+
+/// Tells a problem where one of two fields is written: it may be a default that clashes with the other one.
+fn clash(check: &mut Check<'_>, problem: Diagnostic, at: &FieldPath, other: &FieldPath) {
+    let (at, other) = match check.is_written(at) {
+        true => (at, other),
+        false => (other, at),
+    };
+    check.clash(problem, at, other, "the other one");
+}
+
+/// Session timeout, heartbeat interval and rebalance timeout, which bound one another.
+pub(super) fn group(check: &mut Check<'_>, group: &GroupConfig, client: &KafkaClientConfig) {
+    let at = FieldPath::of("input.kafka.group");
+    let (session_at, heartbeat_at) = (at.field("session_timeout"), at.field("heartbeat_interval"));
+    let rebalance_at = at.field("rebalance_timeout");
+    if group.protocol == GroupProtocol::Consumer {
+        for at in [&session_at, &heartbeat_at] {
+            if check.is_written(at) {
+                let message = format!("`{at}` has no effect here");
+                let problem = Diagnostic::warning(message).at(check.place(at));
+                check.problems.push(problem);
+            }
+        }
+    }
+    let (session, heartbeat) = (group.session_timeout, group.heartbeat_interval);
+    let times = [
+        (&session_at, session),
+        (&heartbeat_at, heartbeat),
+        (&rebalance_at, group.rebalance_timeout),
+    ];
+    if times.iter().any(|(at, _)| check.is_doubtful(at)) {
+        return;
+    }
+    let longest = max_poll_interval(client);
+    for (at, time) in times {
+        if time < Duration::from_millis(1) {
+            let message = format!("`{at}` must be at least `1ms`");
+            check.error(at, message, "Kafka counts in milliseconds");
+        }
+        if time > longest && *at != heartbeat_at {
+            let longest = format_duration(longest);
+            check.error(
+                at,
+                format!("`{at}` is longer than `max.poll.interval.ms`, which is {longest}"),
+                "write less, or more as `max.poll.interval.ms` in `properties`: after that time the group \
+                 goes on without this member",
+            );
+        }
+    }
+    if heartbeat.saturating_mul(3) > session {
+        let (heartbeat, session) = (format_duration(heartbeat), format_duration(session));
+        let message =
+            format!("a heartbeat every {heartbeat} is too rare for a session timeout of {session}");
+        let problem = Diagnostic::error(message).help(
+            "write at most a third of `session_timeout` as `heartbeat_interval`, so that one or two may be lost",
+        );
+        clash(check, problem, &heartbeat_at, &session_at);
+    }
+}
+
+fn max_poll_interval(client: &KafkaClientConfig) -> Duration {
+    client
+        .property("max.poll.interval.ms")
+        .and_then(|value| value.parse().ok())
+        .map_or(MAX_POLL_INTERVAL, Duration::from_millis)
 }

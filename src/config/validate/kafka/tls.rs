@@ -1,157 +1,110 @@
 //! `tls`.
 
+use std::io::ErrorKind;
+
 use super::{Check, filled};
-use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{ClientCertificate, Pem, Secret, TlsConfig};
 use crate::config::raw;
-use crate::config::tree::dotted;
+use crate::config::tree::FieldPath;
 
-impl Check<'_> {
-    pub(super) fn tls(&mut self, pointer: &str, raw: raw::Tls) -> Option<TlsConfig> {
-        let raw::Tls {
-            enabled,
-            skip_cert_verify,
-            root_cas,
-            root_cas_file,
-            mut client_certs,
-            enable_renegotiation,
-        } = raw;
-        self.without_effect(
-            &format!("{pointer}/enable_renegotiation"),
-            &enable_renegotiation,
+pub(super) fn tls(check: &mut Check<'_>, at: &FieldPath, mut raw: raw::Tls) -> Option<TlsConfig> {
+    let root_cas = pem(check, at, "root_cas", raw.root_cas, raw.root_cas_file);
+    let root_cas = root_cas.ok().flatten();
+    let meant = raw.skip_cert_verify || root_cas.is_some() || !raw.client_certs.is_empty();
+    let certs = at.field("client_certs");
+    if raw.client_certs.len() > 1 {
+        check.error(
+            &certs.item(1),
+            format!("`{certs}` has more than one certificate"),
+            "keep the one that the brokers know this client by",
         );
-        let root_cas = self.pem(
-            pointer,
-            ["root_cas", "root_cas_file"],
-            root_cas,
-            root_cas_file,
-        );
-        let meant = skip_cert_verify || root_cas.is_some() || !client_certs.is_empty();
-        if client_certs.len() > 1 {
-            self.error(
-                &format!("{pointer}/client_certs/1"),
-                format!(
-                    "`{}.client_certs` has more than one certificate",
-                    dotted(pointer)
-                ),
-                "keep the one that the brokers know this client by",
-            );
-        }
-        client_certs.truncate(1);
-        let client_certificate = client_certs
-            .pop()
-            .and_then(|one| self.client_certificate(&format!("{pointer}/client_certs/0"), one));
-        if !enabled {
-            if meant && !self.is_doubtful(&format!("{pointer}/enabled")) {
-                let message = format!("`{}` has no effect: it is not enabled", dotted(pointer));
-                self.warnings.push(
-                    Diagnostic::warning(message)
-                        .at(self.place(pointer))
-                        .help("write `enabled: true`, or connections are not encrypted"),
-                );
-            }
-            return None;
-        }
-        if skip_cert_verify {
-            let pointer = format!("{pointer}/skip_cert_verify");
-            let message = format!("with `{}` anyone can pose as a broker", dotted(&pointer));
-            self.warnings.push(
-                Diagnostic::warning(message).at(self.place(&pointer)).help(
-                    "for more than trying out, name the authority to trust in `root_cas_file`",
-                ),
-            );
-        }
-        Some(TlsConfig {
-            root_cas,
-            client_certificate,
-            skip_cert_verify,
-        })
     }
+    raw.client_certs.truncate(1);
+    let ours = raw.client_certs.pop();
+    let client_certificate = ours.and_then(|raw| client_certificate(check, &certs.item(0), raw));
+    if !raw.enabled {
+        if meant && !check.is_doubtful(&at.field("enabled")) {
+            let message = format!("`{at}` has no effect: it is not enabled");
+            let help = "write `enabled: true`, or connections are not encrypted";
+            check.warn(at, message, help);
+        }
+        return None;
+    }
+    if raw.skip_cert_verify {
+        let at = at.field("skip_cert_verify");
+        let message = format!("with `{at}` anyone can pose as a broker");
+        let help = "for more than trying out, name the authority to trust in `root_cas_file`";
+        check.warn(&at, message, help);
+    }
+    Some(TlsConfig {
+        root_cas,
+        client_certificate,
+        skip_cert_verify: raw.skip_cert_verify,
+    })
+}
 
-    fn client_certificate(
-        &mut self,
-        pointer: &str,
-        raw: raw::ClientCert,
-    ) -> Option<ClientCertificate> {
-        let raw::ClientCert {
-            cert,
-            key,
-            cert_file,
-            key_file,
-            password,
-        } = raw;
-        let before = self.errors.len();
-        let certificate = self.pem(pointer, ["cert", "cert_file"], cert, cert_file);
-        let key = self.pem(pointer, ["key", "key_file"], key, key_file);
-        if self.errors.len() > before {
-            return None;
+fn client_certificate(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    raw: raw::ClientCert,
+) -> Option<ClientCertificate> {
+    let certificate = pem(check, at, "cert", raw.cert, raw.cert_file);
+    let key = pem(check, at, "key", raw.key, raw.key_file);
+    let (certificate, key) = (certificate.ok()?, key.ok()?);
+    for (part, what) in [(&certificate, "cert"), (&key, "key")] {
+        if part.is_none() {
+            let message = format!("`{at}` has no `{what}` and no `{what}_file`");
+            let help = "a certificate and its key belong together: write both, for example \
+                        `{ cert_file: client.crt, key_file: client.key }`";
+            check.error(at, message, help);
         }
-        for (part, what) in [(&certificate, "cert"), (&key, "key")] {
-            if part.is_none() {
-                let message = format!("`{}` has no `{what}` and no `{what}_file`", dotted(pointer));
-                let help = "a certificate and its key belong together: write both, for example \
-                            `{ cert_file: client.crt, key_file: client.key }`";
-                self.error(pointer, message, help);
-            }
-        }
-        Some(ClientCertificate {
-            certificate: certificate?,
-            key: key?,
-            password: filled(password).map(Secret),
-        })
     }
+    Some(ClientCertificate {
+        certificate: certificate?,
+        key: key?,
+        password: filled(raw.password).map(Secret::new),
+    })
+}
 
-    /// Something in PEM, as text or in a file; `names` are the fields.
-    fn pem(
-        &mut self,
-        pointer: &str,
-        names: [&str; 2],
-        text: Option<String>,
-        file: Option<String>,
-    ) -> Option<Pem> {
-        let [in_text, in_file] = names.map(|name| format!("{pointer}/{name}"));
-        match (filled(text), filled(file)) {
-            (None, None) => None,
-            (Some(text), None) => {
-                if !text.contains("-----BEGIN ") {
-                    self.error(
-                        &in_text,
-                        format!("`{}` is not in PEM", dotted(&in_text)),
-                        &format!(
-                            "it begins with `-----BEGIN`; the path of a file is written as `{}`",
-                            names[1]
-                        ),
-                    );
-                }
-                Some(Pem::Text(Secret(text)))
-            }
-            (None, Some(file)) => {
-                let path = self.base.join(&file);
-                let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
-                let why = match opened {
-                    Ok(metadata) if metadata.is_dir() => "it is a folder".into(),
-                    Ok(_) => return Some(Pem::File(path)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        "there is no such file".into()
-                    }
-                    Err(error) => error.to_string(),
-                };
-                self.error(
-                    &in_file,
-                    format!("cannot read `{file}`: {why}"),
-                    "the path is relative to the folder of the config file",
-                );
-                None
-            }
-            (Some(_), Some(_)) => {
-                let message = format!("`{}` and `{}` say the same", names[0], names[1]);
-                let problem = Diagnostic::error(message)
-                    .at(self.place(&in_file))
-                    .related(self.place(&in_text), "the other one")
-                    .help(format!("keep `{}`", names[1]));
-                self.errors.push(problem);
-                None
-            }
+/// It has been told what is wrong.
+struct Wrong;
+
+/// Something in PEM, as a text in `field` or in the file that `field` with `_file` names.
+fn pem(
+    check: &mut Check<'_>,
+    within: &FieldPath,
+    field: &str,
+    text: Option<String>,
+    file: Option<String>,
+) -> Result<Option<Pem>, Wrong> {
+    let field_of_file = format!("{field}_file");
+    let (in_text, in_file) = (within.field(field), within.field(&field_of_file));
+    match (filled(text), filled(file)) {
+        (None, None) => return Ok(None),
+        (Some(text), None) if text.contains("-----BEGIN ") => {
+            return Ok(Some(Pem::Text(Secret::new(text))));
+        }
+        (Some(_), None) => {
+            let message = format!("`{in_text}` is not in PEM");
+            let help = "it begins with `-----BEGIN`; the path of a file is written as";
+            check.error(&in_text, message, format!("{help} `{field_of_file}`"));
+        }
+        (None, Some(file)) => {
+            let path = check.base.join(&file);
+            let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
+            let why = match opened {
+                Ok(metadata) if metadata.is_dir() => "it is a folder".into(),
+                Ok(_) => return Ok(Some(Pem::File(path))),
+                Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".into(),
+                Err(error) => error.to_string(),
+            };
+            let help = "the path is relative to the folder of the config file";
+            check.error(&in_file, format!("cannot read `{file}`: {why}"), help);
+        }
+        (Some(_), Some(_)) => {
+            let message = format!("`{field}` and `{field_of_file}` say the same");
+            check.either(message, &in_file, &in_text, &format!("`{field_of_file}`"));
         }
     }
+    Err(Wrong)
 }

@@ -1,4 +1,4 @@
-//! A C library that is a module of its own.
+//! Tests with a C library that is a module of its own.
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
@@ -9,7 +9,7 @@ use wasm_encoder::{
 use super::super::count::PASSES_AT_ONCE;
 use super::*;
 
-/// A function that makes as many passes as it is told, and then calls `then`.
+/// Returns a function that makes as many passes as its argument says, and then calls `then`.
 fn looping(then: Option<u32>) -> Function {
     let mut function = Function::new([(1, ValType::I32)]);
     for instruction in [
@@ -33,8 +33,8 @@ fn looping(then: Option<u32>) -> Function {
     function
 }
 
-/// `memchr` loops; `malloc` loops, and has two more functions loop: one by its index, one by the import that stands
-/// for the module's own `sbrk`. `time` asks the host.
+/// Returns a library: `memchr` loops; `malloc` loops and calls two more functions that loop, one by its index, one by
+/// the import that stands for the module's own `sbrk`. `time` asks the host.
 fn library() -> Vec<u8> {
     let (host, sbrk_import, memchr, malloc, inner, sbrk, time) = (0, 1, 2, 3, 4, 5, 6);
     let mut types = TypeSection::new();
@@ -92,7 +92,7 @@ fn library() -> Vec<u8> {
     module.finish()
 }
 
-/// How often the host is asked while `name` is called so many times with this number of passes.
+/// Returns how often the host is asked during `calls` calls of `name` with this number of passes.
 fn asked(name: &str, calls: i32, passes: i32) -> i32 {
     let metered = module(&library()).expect("it has time");
     let engine = wasmtime::Engine::default();

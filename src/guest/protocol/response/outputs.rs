@@ -1,4 +1,4 @@
-//! A message's outputs where they are several, or have attributes that the script chose.
+//! Outputs of a message that has several, or whose attributes the script chose.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use crate::codec::{FrameError, Reader, Scratch};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
-/// Name and value, as they are kept.
+/// Name and value of a header, as they are kept.
 type Header = (String, Option<Bytes>);
 
 impl Response<'_, '_> {
-    /// `[(form, bytes, None | [(name, value)])]`; forms: 0 marshal, 1 JSON, 2 a tombstone.
+    /// Reads `[(form, bytes, None | [(name, value)])]`; forms: 0 marshal, 1 JSON, 2 a tombstone.
     pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
         let start = self.outcomes.data.len();
         let mut records = Vec::new();
@@ -21,7 +21,7 @@ impl Response<'_, '_> {
         let mut failed = None;
         for _ in 0..self.reader.list()? {
             if failed.is_some() {
-                // A message leaves whole or not at all.
+                // The outputs of a message are written all together or not at all.
                 self.reader.skip()?;
                 continue;
             }
@@ -32,7 +32,7 @@ impl Response<'_, '_> {
                 }
                 Err(failure) => failed = Some(failure),
             }
-            // Its outputs count together, with the keys and headers they have.
+            // The outputs of a message count together, including their keys and headers.
             if self.outcomes.data.len() - start + attributes > self.max_output {
                 failed.get_or_insert_with(|| too_large(self.max_output));
             }
@@ -68,7 +68,7 @@ impl Response<'_, '_> {
         }))
     }
 
-    /// A value in a marshal frame of its own.
+    /// Appends a value from a marshal frame of its own.
     fn nested(&mut self, data: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
         let start = self.outcomes.data.len();
         let mut scratch = Scratch::default();
@@ -110,7 +110,7 @@ impl Response<'_, '_> {
         Ok(Ok(Some(Box::new(overrides))))
     }
 
-    /// `[(name, value | None)]`; `None` if they are more than a message's outputs may be.
+    /// Reads `[(name, value | None)]`. Returns `None` if the headers take more than a message's outputs may.
     fn headers(&mut self) -> Result<Option<Headers>, FrameError> {
         let mut headers = Vec::new();
         let mut bytes = 0;
@@ -121,7 +121,7 @@ impl Response<'_, '_> {
             }
             self.tuple(2)?;
             let (name, value) = (self.reader.str()?.into_owned(), self.optional_bytes()?);
-            // With the place it takes: an empty one is five bytes in the frame.
+            // Counted with its place in the list: an empty header has only five bytes in the frame.
             bytes += size_of::<Header>() + name.len() + value.as_ref().map_or(0, Bytes::len);
             headers.push((name, value));
         }

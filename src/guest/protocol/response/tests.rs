@@ -6,7 +6,7 @@ use crate::message::Overrides;
 
 const MAX_OUTPUT: usize = 10_000;
 
-/// A response to request 7, of `asked` messages, whose results and extras `write` writes.
+/// Returns a response to request 7, which had `asked` messages; `write` writes the results and extras.
 fn frame(asked: usize, answered: i64, dropped: i64, write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
     let mut body = Encoder::new(MAX_DEPTH);
     body.clear();
@@ -26,7 +26,7 @@ fn wrapped(body: &[u8]) -> Vec<u8> {
     [&[STATUS_OK][..], &length.to_be_bytes(), body].concat()
 }
 
-/// The frame's answers, each as its outputs (with key) or its failure's type.
+/// Returns the frame's answers, each as its outputs (with key) or its failure's type.
 fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>>, String> {
     let stage = HelloStage {
         script: String::new(),
@@ -111,7 +111,7 @@ fn results_and_every_kind_of_extra() {
         body.none();
         body.tuple(3);
         body.int(0);
-        body.bytes(b"i\x05\0\0\0"); // marshal's 5
+        body.bytes(b"i\x05\0\0\0"); // 5 in marshal
         body.list(1);
         body.tuple(2);
         body.str("key");
@@ -173,7 +173,7 @@ fn answers_to_something_else_and_rubbish() {
     for body in [&b""[..], b"N", b")\x03", b"rubbish", &[0xff; 40]] {
         assert!(answers(&wrapped(body), 1).is_err());
     }
-    // Bytes behind the body.
+    // Bytes after the body.
     let mut longer = other.clone();
     longer.push(b'N');
     assert!(answers(&longer, 1).is_err());
@@ -202,7 +202,7 @@ fn two_answers_for_one_message_are_refused() {
     }
 }
 
-/// A marshal string of `length` characters, entered in the table of references, where it is `index`.
+/// Returns a marshal string of `length` characters, which gets an entry in the table of references.
 fn shared(length: usize) -> Vec<u8> {
     let mut object = vec![b'a' | 0x80];
     object.extend_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
@@ -231,7 +231,7 @@ fn text(text: &str) -> Vec<u8> {
     [&[b'z', text.len() as u8][..], text.as_bytes()].concat()
 }
 
-/// A response to request 7, of `asked` messages, in which the counts agree.
+/// Returns a response to request 7, which had `asked` messages, with correct counts.
 fn response(asked: u32, results: &[Vec<u8>], extras: &[Vec<u8>]) -> Vec<u8> {
     let empty = results.iter().filter(|result| *result == b"N").count();
     let account = list(&[text("request"), int(7), int(asked)]);
@@ -249,7 +249,7 @@ fn response(asked: u32, results: &[Vec<u8>], extras: &[Vec<u8>]) -> Vec<u8> {
     ]))
 }
 
-/// What a script that looks through all lists (`gc.get_objects()`) does to those of the response.
+/// Effects that a script has on the response's lists if it goes through all lists (`gc.get_objects()`).
 #[test]
 fn an_outcome_that_is_gone_is_no_dropped_message() {
     let account = || list(&[text("request"), int(7), int(3)]);
@@ -303,7 +303,7 @@ fn an_outcome_that_is_gone_is_no_dropped_message() {
     }
 }
 
-/// `json.K = "x" * 8_000_000`, then `root = json.K` for a thousand messages.
+/// The script `json.K = "x" * 8_000_000`, then `root = json.K`, for a thousand messages.
 #[test]
 fn shared_results_are_cut_at_the_budget() {
     let mut results = vec![shared(4000)];
@@ -340,7 +340,7 @@ fn shared_outputs_and_headers_are_cut_at_the_budget() {
     );
 }
 
-/// A tuple that is asked for again and again by reference would cost its length each time.
+/// A tuple that is read again and again by reference would cost its length each time.
 #[test]
 fn what_holds_others_must_not_be_a_reference() {
     let mut outputs = list(&vec![

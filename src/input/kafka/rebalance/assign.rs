@@ -1,7 +1,7 @@
-//! Partitions are assigned: the scout says where they begin, then their lanes are opened and the group has its answer.
+//! Assignment of partitions: the scout finds out where they begin, then their lanes are opened and the group gets its
+//! answer.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -10,17 +10,17 @@ use super::super::begin::{self, Begin, Facts, Reason};
 use super::super::commit::Committer;
 use super::super::partition::Partition;
 use super::super::poll::Poller;
-use super::super::scout::{Place, Question};
+use super::super::scout::Place;
 use super::Debt;
 use crate::config::Extent;
 use crate::kafka::member::{Kind, Owed};
 use crate::telemetry::events::Rebalanced;
 
 impl Poller {
-    /// The group gives partitions to this member, which takes them when it is known where they begin.
+    /// Handles an assignment by the group. The partitions are taken when it is known where they begin.
     pub(in crate::input::kafka) fn assign(&mut self, assigned: TopicPartitionList) {
-        self.joined = true;
-        if self.debt.is_some() {
+        self.group.joined = true;
+        if self.group.debt.is_some() {
             return self.lose("the group gave partitions before it had an answer");
         }
         let owed = Owed::new(&self.consumer, Kind::Assignment, assigned);
@@ -34,39 +34,29 @@ impl Poller {
         if places.is_empty() {
             return self.take(owed, &HashMap::new(), &HashMap::new());
         }
-        let question = self.ask_for_facts(Some(places));
-        self.debt = Some(Debt::Taking { owed, question });
+        let question = self.questions.ask_facts(&self.consumer, Some(places));
+        self.group.debt = Some(Debt::Taking { owed, question });
     }
 
-    /// Reads all partitions there are without a group: nobody is disturbed by it.
+    /// Reads all existing partitions without a group, which disturbs no other reader.
     pub(in crate::input::kafka) fn read_alone(&mut self) {
-        self.alone = Some(self.ask_for_facts(None));
+        self.questions.alone = Some(self.questions.ask_facts(&self.consumer, None));
     }
 
-    pub(in crate::input::kafka) fn ask_for_facts(&mut self, places: Option<Vec<Place>>) -> u64 {
-        self.questions += 1;
-        self.scout.ask(Question::Facts {
-            id: self.questions,
-            consumer: Arc::downgrade(&self.consumer),
-            places,
-        });
-        self.questions
-    }
-
-    /// The scout's answer to the question `id`.
+    /// Handles the scout's answer to the question `id`.
     pub(in crate::input::kafka) fn learn(
         &mut self,
         id: u64,
         facts: &HashMap<Place, Option<Facts>>,
         ids: &HashMap<String, TopicId>,
     ) {
-        if self.rewinding == Some(id) {
-            self.rewinding = None;
+        if self.questions.rewinding == Some(id) {
+            self.questions.rewinding = None;
             return self.restart(facts, ids);
         }
-        if self.alone == Some(id) {
-            self.alone = None;
-            self.joined = true;
+        if self.questions.alone == Some(id) {
+            self.questions.alone = None;
+            self.group.joined = true;
             let mut all = TopicPartitionList::new();
             for (topic, partition) in facts.keys() {
                 all.add_partition(topic, *partition);
@@ -74,17 +64,17 @@ impl Poller {
             let owed = Owed::new(&self.consumer, Kind::Assignment, all);
             return self.take(owed, facts, ids);
         }
-        match self.debt.take() {
+        match self.group.debt.take() {
             Some(Debt::Taking { owed, question }) if question == id => {
-                if owed.is_valid(self.config.protocol) {
+                if owed.is_valid(self.config.group.protocol) {
                     self.take(owed, facts, ids);
                 } else {
                     drop(owed);
                     self.lose("the group went on before the assigned partitions were taken");
                 }
             }
-            // Of an assignment that was lost meanwhile.
-            debt => self.debt = debt,
+            // The answer belongs to an assignment that was lost meanwhile.
+            debt => self.group.debt = debt,
         }
     }
 
@@ -99,10 +89,11 @@ impl Poller {
         let mut taken = TopicPartitionList::new();
         for one in owed.partitions.elements() {
             let (topic, number) = (one.topic(), one.partition());
-            // Never there twice; if librdkafka thinks otherwise, the new one counts.
-            self.remove(|partition| partition.is(topic, number));
+            // No partition is ever there twice; if librdkafka thinks otherwise, the new one counts.
+            self.partitions
+                .remove(&self.intake, |partition| partition.is(topic, number));
             let fact = facts.get(&(topic.into(), number)).copied().flatten();
-            let lane = self.next_lane();
+            let lane = self.partitions.next_lane();
             let mut offset = Offset::Stored;
             let opened = Partition::open(&self.consumer, &self.waker, lane, topic, number);
             if let Some(mut partition) = opened {
@@ -114,7 +105,7 @@ impl Poller {
                 }
                 self.partitions.push(partition);
             }
-            // With an offset that librdkafka knows to be none, it would not be added at all.
+            // librdkafka refuses to add a partition with an invalid offset.
             if taken.add_partition_offset(topic, number, offset).is_err() {
                 taken.add_partition(topic, number);
             }
@@ -132,14 +123,14 @@ impl Poller {
         self.commit();
     }
 
-    /// The lane of `partition` begins as `begin` says. Gives the offset for librdkafka.
+    /// Begins the lane of `partition` as `begin` says. Returns the offset for librdkafka.
     pub(in crate::input::kafka) fn begin(
         &self,
         partition: &mut Partition,
         begin: Begin,
         fact: Facts,
     ) -> Offset {
-        let commits = self.committer != Committer::Nobody;
+        let commits = self.commits.by != Committer::Nobody;
         partition.begin_at(begin, fact.committed, commits);
         if let Extent::ToEnd { .. } = self.config.extent {
             partition.end = Some(fact.high);
@@ -149,7 +140,7 @@ impl Poller {
     }
 }
 
-/// Says where reading begins, where that is not what the group has committed.
+/// Logs where reading begins, unless that is the committed offset.
 pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, partition: i32) {
     let &Begin { offset, reason } = begin;
     let Facts {
@@ -185,8 +176,8 @@ pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, pa
             end = high,
             offset,
             count,
-            "the committed offset lies after the end of the partition, which was cut off or made anew: reading it again \
-             from its oldest message"
+            "the committed offset lies after the end of the partition, which was truncated or created again: reading \
+             it from its oldest message"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! The place in the group is lost: what is in flight is given up, and the input joins again with a new consumer.
+//! Loss of the membership: messages in flight are given up, and the input joins the group again with a new consumer.
 
 use super::super::commit::Committer;
 use super::super::poll::Poller;
@@ -6,22 +6,23 @@ use super::super::{connect, leave};
 use crate::kafka::member::Membership;
 
 impl Poller {
-    /// A member that holds partitions and has no name in its group any more, for two looks in a row and without an event,
-    /// gets none either: librdkafka takes itself to be in the middle of a rebalance.
+    /// Detects that the group no longer knows this member. A member that holds partitions and has no id in two
+    /// consecutive checks, without an event, gets none later either: librdkafka believes that it is in the middle of a
+    /// rebalance.
     pub(in crate::input::kafka) fn look_for_membership(&mut self) {
         let is_member = self.partitions.is_empty()
-            || self.debt.is_some()
-            || self.committer == Committer::Nobody
+            || self.group.debt.is_some()
+            || self.commits.by == Committer::Nobody
             || Membership::of(&self.consumer).is_some();
         if is_member {
-            self.nameless = false;
-        } else if std::mem::replace(&mut self.nameless, true) {
+            self.group.nameless = false;
+        } else if std::mem::replace(&mut self.group.nameless, true) {
             self.lose("the group does not know this member any more");
         }
     }
 
-    /// What this member had is not its own any more, and librdkafka's view of the group cannot be mended from outside:
-    /// gives up all that is in flight, and joins again with a new consumer.
+    /// Gives up all messages in flight and joins the group again with a new consumer. The partitions no longer belong
+    /// to this member, and librdkafka's view of the group cannot be repaired from outside.
     pub(in crate::input::kafka) fn lose(&mut self, reason: &str) {
         tracing::warn!(
             reason,
@@ -37,13 +38,13 @@ impl Poller {
         }
     }
 
-    /// Nothing is this member's any more: what is in flight is read again, here or by another member.
+    /// Gives up all partitions: messages in flight are read again, here or by another member.
     pub(in crate::input::kafka) fn give_up(&mut self) {
-        self.remove(|_| true);
-        self.debt = None; // which answers
-        self.rewinding = None;
-        self.commits_under_way = 0;
-        self.nameless = false;
+        self.partitions.remove(&self.intake, |_| true);
+        self.group.debt = None; // which answers
+        self.questions.rewinding = None;
+        self.commits.under_way = 0;
+        self.group.nameless = false;
         if let Some(session) = &self.session {
             session.confirm(None);
         }
@@ -52,7 +53,7 @@ impl Poller {
         }
     }
 
-    /// Joins the group with a new consumer in place of one that the brokers do not serve any more.
+    /// Joins the group with a new consumer, which replaces one that the brokers do not serve any more.
     pub(in crate::input::kafka) fn rejoin(&mut self) -> anyhow::Result<()> {
         self.leave();
         self.consumer = connect(
@@ -67,7 +68,7 @@ impl Poller {
 
     /// Leaves the group. To be called before the consumer is dropped.
     pub(in crate::input::kafka) fn leave(&mut self) {
-        self.debt = None; // which answers
+        self.group.debt = None; // which answers
         if let Some(session) = &self.session {
             session.forget_consumer();
         }

@@ -1,4 +1,4 @@
-//! Partitions are revoked: what is in flight is finished and committed within the time that is allowed, then the group has
+//! Revocation of partitions: messages in flight are finished and committed within the allowed time, then the group gets
 //! its answer.
 
 use std::time::{Duration, Instant};
@@ -13,22 +13,22 @@ use super::{Debt, is_among};
 use crate::kafka::member::{Kind, Owed};
 use crate::telemetry::events::Rebalanced;
 
-/// How long the answer to the last commit may take.
+/// Limit on the time for the answer to the last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
-/// A last commit that was refused is asked for again after this.
+/// Time after which a refused last commit is repeated.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Poller {
-    /// Other members want partitions, or have them already.
+    /// Handles a revocation: other members want partitions, or have them already.
     pub(in crate::input::kafka) fn revoke(&mut self, revoked: TopicPartitionList) {
-        if self.debt.is_some() {
+        if self.group.debt.is_some() {
             return self.lose("the group took partitions away before it had an answer");
         }
         let owed = Owed::new(&self.consumer, Kind::Revocation, revoked);
         self.confirm(&owed);
         let lost = self.consumer.assignment_lost();
         let mut under_way = 0;
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             if is_among(partition, &owed.partitions) {
                 partition.close();
                 under_way += partition.offsets.in_flight();
@@ -45,28 +45,28 @@ impl Poller {
         }
         let now = Instant::now();
         self.told.waiting.begin(now);
-        self.debt = Some(Debt::Letting {
+        self.group.debt = Some(Debt::Letting {
             owed,
             deadline: if lost {
                 now
             } else {
-                now + self.config.rebalance_timeout
+                now + self.config.group.rebalance_timeout
             },
             asked: None,
         });
     }
 
-    /// Goes on with what is owed: lets go of revoked partitions when what is in flight is finished and committed.
+    /// Proceeds with the owed answer: lets revoked partitions go when messages in flight are finished and committed.
     pub(in crate::input::kafka) fn step_debt(&mut self) {
-        let (owed, deadline, asked) = match self.debt.take() {
+        let (owed, deadline, asked) = match self.group.debt.take() {
             None => return,
             Some(Debt::Taking { owed, question }) => {
-                if !owed.is_valid(self.config.protocol) {
+                if !owed.is_valid(self.config.group.protocol) {
                     drop(owed);
                     return self
                         .lose("the group went on before the assigned partitions were taken");
                 }
-                self.debt = Some(Debt::Taking { owed, question });
+                self.group.debt = Some(Debt::Taking { owed, question });
                 return;
             }
             Some(Debt::Letting {
@@ -77,13 +77,13 @@ impl Poller {
         };
         let now = Instant::now();
         let lost = self.consumer.assignment_lost();
-        if !lost && !owed.is_valid(self.config.protocol) {
+        if !lost && !owed.is_valid(self.config.group.protocol) {
             drop(owed);
             return self.lose("the group went on before the revoked partitions were let go of");
         }
         let late = lost || now >= deadline;
         if !self.settle(&owed.partitions, late, lost) {
-            self.debt = Some(Debt::Letting {
+            self.group.debt = Some(Debt::Letting {
                 owed,
                 deadline,
                 asked,
@@ -92,7 +92,7 @@ impl Poller {
         }
         let committed =
             |one: &Partition| !is_among(one, &owed.partitions) || one.is_committed() || one.refused;
-        let stored = self.committer != Committer::Input || self.partitions.iter().all(committed);
+        let stored = self.commits.by != Committer::Input || self.partitions.iter().all(committed);
         if !lost && !stored {
             let deadline = match asked {
                 None => now + LAST_COMMIT,
@@ -103,7 +103,7 @@ impl Poller {
                 self.commit();
             }
             if now < deadline {
-                self.debt = Some(Debt::Letting {
+                self.group.debt = Some(Debt::Letting {
                     owed,
                     deadline,
                     asked: if again { Some(now) } else { asked },
@@ -111,7 +111,9 @@ impl Poller {
                 return;
             }
         }
-        self.remove(|partition| is_among(partition, &owed.partitions));
+        self.partitions.remove(&self.intake, |partition| {
+            is_among(partition, &owed.partitions)
+        });
         self.hurry(false);
         if let Err(error) = owed.answer() {
             self.lose(&format!(
@@ -120,10 +122,10 @@ impl Poller {
         }
     }
 
-    /// Whether all that was read of `revoked` is answered. If it is `late`, what is not is given up.
+    /// Returns whether all messages of `revoked` partitions are answered. If it is `late`, gives up those that are not.
     fn settle(&mut self, revoked: &TopicPartitionList, late: bool, lost: bool) -> bool {
         let mut settled = true;
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             if !is_among(partition, revoked) {
                 continue;
             }
@@ -131,7 +133,7 @@ impl Poller {
                 tracing::warn!(
                     under_way = partition.offsets.in_flight(),
                     lost,
-                    "gave up what was under way of {}: its next owner reads it again",
+                    "gave up messages in flight from {} on: the partition's next owner reads them again",
                     partition
                         .lane
                         .place(partition.offsets.oldest().unwrap_or_default())

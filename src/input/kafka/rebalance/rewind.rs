@@ -1,4 +1,4 @@
-//! Lanes are read again: their transaction was aborted, or their topic was made anew.
+//! Partitions that are read again because their transaction was aborted or their topic was created again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::super::scout::Place;
 use super::assign::tell;
 
 impl Poller {
-    /// Reads lanes again whose transaction was aborted, from what the group has committed.
+    /// Reads again, from the committed offset, the partitions whose transaction was aborted.
     pub(in crate::input::kafka) fn rewind(&mut self) {
-        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+        if self.group.debt.is_some() || self.questions.rewinding.is_some() || self.stopped {
             return;
         }
         let mut places = Vec::new();
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             if !partition.closed && partition.lane.is_abandoned() {
                 partition.close();
                 let topic = partition.lane.topic.clone().unwrap_or_default();
@@ -27,12 +27,12 @@ impl Poller {
             }
         }
         if !places.is_empty() {
-            self.rewinding = Some(self.ask_for_facts(Some(places)));
+            self.questions.rewinding = Some(self.questions.ask_facts(&self.consumer, Some(places)));
         }
     }
 
-    /// Reads lanes again, those of topics that were made anew from their oldest record. Seeking is no answer to the group:
-    /// what it waits for goes on to wait.
+    /// Reads abandoned partitions again in new lanes; those of topics that were created again begin at their oldest
+    /// record. A seek is no answer to the group: an answer that is owed stays owed.
     pub(in crate::input::kafka) fn restart(
         &mut self,
         facts: &HashMap<Place, Option<Facts>>,
@@ -45,13 +45,12 @@ impl Poller {
                 .iter()
                 .position(|one| one.is(topic, *number) && one.lane.is_abandoned());
             let Some(index) = found else { continue };
-            let owed = self.debt.as_ref();
+            let owed = self.group.debt.as_ref();
             if owed.is_some_and(|debt| debt.is_about(&self.partitions[index])) {
                 continue; // it goes to another member
             }
-            let lane = self.next_lane();
-            let old = self.partitions.remove(index);
-            self.intake.end(&old.lane);
+            let lane = self.partitions.next_lane();
+            let old = self.partitions.take(index, &self.intake);
             let was = old.begin.unwrap_or(0);
             let id = ids.get(&**topic).copied().or(old.topic_id);
             let anew = id != old.topic_id;
@@ -65,7 +64,7 @@ impl Poller {
             });
             let mut known = fact;
             if anew {
-                known.committed = None; // it tells of the topic that was there before
+                known.committed = None; // the committed offset belongs to the topic that existed before
             } else if fact.committed.is_none() {
                 known.committed = Some(was);
             }
@@ -94,14 +93,14 @@ impl Poller {
         }
     }
 
-    /// Notices topics that were deleted and made anew under their names: what is in flight of them is given up, and they
-    /// are read from their oldest records.
+    /// Detects topics that were deleted and created again under the same name. Their messages in flight are given up,
+    /// and they are read from their oldest records.
     pub(in crate::input::kafka) fn compare(&mut self, ids: &HashMap<String, TopicId>) {
-        if self.debt.is_some() || self.rewinding.is_some() || self.stopped {
+        if self.group.debt.is_some() || self.questions.rewinding.is_some() || self.stopped {
             return; // the ids are asked for again
         }
         let mut places = Vec::new();
-        for partition in &mut self.partitions {
+        for partition in self.partitions.iter_mut() {
             let topic = partition.lane.topic.clone().unwrap_or_default();
             let now = ids.get(&*topic).copied();
             if let (Some(then), Some(now)) = (partition.topic_id, now)
@@ -110,7 +109,7 @@ impl Poller {
                 tracing::warn!(
                     topic = &*topic,
                     partition = partition.lane.partition,
-                    "the topic was deleted and made anew: reading it from its beginning"
+                    "the topic was deleted and created again: reading it from its beginning"
                 );
                 partition.abandon();
                 places.push((topic, partition.lane.partition));
@@ -119,7 +118,7 @@ impl Poller {
             }
         }
         if !places.is_empty() {
-            self.rewinding = Some(self.ask_for_facts(Some(places)));
+            self.questions.rewinding = Some(self.questions.ask_facts(&self.consumer, Some(places)));
         }
     }
 }

@@ -1,23 +1,23 @@
-//! How far back to look for the last messages of some partitions. Offsets only bound their number: markers of
-//! transactions and aborted or compacted messages have offsets too.
+//! Plan of how far back to look for the last messages of partitions. Offsets are only an upper bound for their number:
+//! markers of transactions and aborted or compacted messages have offsets too.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A partition, and how much of it was looked at.
+/// Partition, and the part of it that was already searched.
 #[derive(Debug)]
-pub struct Span {
-    /// Where it begins.
+pub(super) struct Span {
+    /// First offset of the partition.
     low: i64,
-    /// From here on it was looked at.
+    /// Offset from which on the partition was searched.
     seen: i64,
-    /// How many offsets were looked at the last time.
+    /// Number of offsets that were searched in the last step.
     step: i64,
 }
 
 impl Span {
-    /// A partition from `low` to before `end`, of which nothing was looked at.
-    pub fn new(low: i64, end: i64) -> Self {
+    /// Creates a span from `low` to before `end`, of which nothing was searched.
+    pub(super) fn new(low: i64, end: i64) -> Self {
         Self {
             low,
             seen: end.max(low),
@@ -30,9 +30,9 @@ impl Span {
     }
 }
 
-/// The offsets to look at next of each partition, for `missing` more messages; `None` where there is nothing to do.
-/// A partition is looked at in steps that grow, since many offsets may hold few messages.
-pub fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
+/// Returns the offsets to search next in each partition, for `missing` more messages; `None` where there is nothing to
+/// search. The steps in a partition grow, since many offsets may hold few messages.
+pub(super) fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
     let left: Vec<u64> = spans.iter().map(Span::left).collect();
     let shares = shares(&left, missing);
     let step = |(span, share): (&mut Span, u64)| {
@@ -50,13 +50,13 @@ pub fn next(spans: &mut [Span], missing: u64) -> Vec<Option<Range<i64>>> {
     spans.iter_mut().zip(shares).map(step).collect()
 }
 
-/// `count`, as evenly as can be from partitions with so many messages each.
-pub fn shares(there: &[u64], count: u64) -> Vec<u64> {
+/// Divides `count` as evenly as possible among partitions with these numbers of messages.
+pub(super) fn shares(there: &[u64], count: u64) -> Vec<u64> {
     let mut order: VecDeque<usize> = (0..there.len()).collect();
     order.make_contiguous().sort_by_key(|&index| there[index]);
     let mut shares = vec![0; there.len()];
     let mut left = count;
-    // The one with the least first: what it cannot give, the others do.
+    // The smallest partition first: the others make up for what it lacks.
     while let Some(index) = order.pop_front() {
         let others = order.len() as u64 + 1;
         shares[index] = there[index].min(left.div_ceil(others));

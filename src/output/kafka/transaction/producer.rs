@@ -1,4 +1,4 @@
-//! Calls of a transactional producer, made until they succeed or there is no use in trying again.
+//! Calls of a transactional producer, which are repeated until they succeed or cannot succeed.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use rdkafka::producer::Producer as _;
 use super::super::{Producer, client, delivery};
 use super::{STEP, Transactions};
 
-/// Why a transaction is not committed.
+/// Reason why a transaction is not committed.
 pub(super) enum Trouble {
-    /// It must be aborted; the next one may succeed.
+    /// The transaction must be aborted; the next one may succeed.
     Abort(String),
     /// The producer is of no use any more.
     Renew(String),
@@ -31,7 +31,7 @@ impl From<KafkaError> for Trouble {
     }
 }
 
-/// Makes `call` of `producer` until it succeeds or there is no use in trying again.
+/// Repeats `call` of `producer` until it succeeds or cannot succeed.
 pub(super) fn persist(
     producer: &Producer,
     what: &str,
@@ -55,7 +55,7 @@ pub(super) fn persist(
             return Err(Trouble::Renew(format!("it has no brokers: {error}")));
         }
         if !told && began.elapsed() > STEP {
-            tracing::warn!(%error, "cannot {what} yet: trying on");
+            tracing::warn!(%error, "cannot {what} yet: trying again");
             told = true;
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -63,7 +63,7 @@ pub(super) fn persist(
 }
 
 impl Transactions {
-    /// A producer that has fenced all before it that had its id, and ended their transactions.
+    /// Creates a producer that has fenced all earlier ones with its id, and has ended their transactions.
     pub(super) fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
         let metrics = &self.writer.metrics;

@@ -1,5 +1,5 @@
-//! What is done when a transaction cannot be committed: it is aborted, or its producer is replaced, and what it was made
-//! from is read again.
+//! End of a transaction that cannot be committed: it is aborted, or its producer is replaced, and its messages are read
+//! again.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::kafka::fence::Fenced;
 use crate::telemetry::events::TransactionAborted;
 
 impl Transactions {
-    /// Tells the engine that nothing can be written any more.
+    /// Notifies the engine that nothing can be written any more.
     pub(super) fn give_up(&mut self, error: &anyhow::Error) {
         self.producer = None;
         self.engine
@@ -24,8 +24,7 @@ impl Transactions {
             ))));
     }
 
-    /// Ends `open` without a commit: a client that reads committed messages sees nothing of it. What it was made from is
-    /// read again.
+    /// Ends `open` without a commit: a reader of committed messages sees nothing of it. Its messages are read again.
     pub(super) fn abort(&mut self, open: Open, reason: &str) {
         let event = TransactionAborted {
             reason,
@@ -34,17 +33,17 @@ impl Transactions {
         event.emit(&self.writer.metrics);
         self.roll_back();
         self.learn(self.returns.take());
-        // Now, since of lanes that are given up nothing is written, not even to find out what was refused.
+        // Only now, because nothing is written for lanes that are given up, not even to find out what was refused.
         open.abandon();
     }
 
-    /// Ends the transaction that was begun, and nothing of it is written.
+    /// Ends the current transaction, so that nothing of it is written.
     pub(super) fn roll_back(&mut self) {
         let Some(producer) = &self.producer else {
             return;
         };
-        // Records on their way while a transaction is aborted can be fatal (librdkafka issue 4849). Those that are not
-        // need not leave.
+        // Records in flight while a transaction is aborted can be a fatal error (librdkafka issue 4849). Records that
+        // are still queued need not be sent.
         producer.purge(PurgeConfig::default().queue());
         let _ = producer.flush(STEP);
         let aborted = persist(producer, "abort a transaction", || {
@@ -55,10 +54,10 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a producer that makes batches as they are to be made now, and counts them from 0.
+    /// Replaces the producer by one that follows the current rules for batches, and whose sequence numbers begin at 0.
     pub(super) fn reconnect(&mut self) {
         self.producer = None;
-        // Whatever the old one may never have reported is not waited for.
+        // Reports that the old producer never gave are not waited for.
         self.returns = Arc::default();
         match self.connect() {
             Ok(producer) => self.producer = Some(producer),
@@ -66,7 +65,7 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a new producer. It takes the old one's id, which ends the old one's transaction.
+    /// Replaces the producer. The new one has the old one's id, which ends the old one's transaction.
     pub(super) fn renew(&mut self, open: Open, reason: &str) {
         open.abandon();
         let Some(producer) = self.producer.take() else {
@@ -98,6 +97,6 @@ impl Transactions {
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
         let returned = self.returns.take();
         self.reconnect();
-        self.learn(returned); // what the old one reported is no trouble of the new one's
+        self.learn(returned); // the old producer's reports do not concern the new one
     }
 }

@@ -1,4 +1,4 @@
-//! A model of guests that die and of threads that are lost, and of what is found out by that.
+//! Model of guests that die and of threads that are lost, and of what the supervisor concludes.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use proptest::test_runner::TestRunner;
 use super::super::*;
 use crate::resequencer::sequencer::Sequencer;
 
-/// What a message does to its guest.
+/// Effect of a message on its guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
-    /// Nothing.
+    /// No effect.
     Good,
-    /// It is answered, and the next request to its guest is fatal.
+    /// The message is answered, and the next request to its guest is fatal.
     Bomb,
-    /// A request with it is fatal.
+    /// A request with the message is fatal.
     Poison,
-    /// The thread of who runs a request with it is lost.
+    /// The thread that runs a request with the message is lost.
     Abyss,
 }
 
@@ -27,26 +27,26 @@ impl Nature {
     }
 }
 
-/// What happens to a guest beside what its messages do.
+/// Fault of a guest that no message causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// It is ended on purpose.
+    /// The guest is ended on purpose.
     Killed,
-    /// It dies as if of its first request: its core was away for too long.
+    /// The guest dies as if of its first request: its core was away for too long.
     Death,
-    /// Its thread does not answer, though it has done its work.
+    /// The guest's thread does not answer, although it has done its work.
     Lost,
 }
 
-/// One turn of one guest.
+/// Step of one guest.
 #[derive(Debug, Clone, Copy)]
 struct Chance {
-    /// Which guest.
+    /// Index of the guest.
     guest: usize,
     /// Messages in a request.
     pace: usize,
-    /// Requests after which the guest hands on what it has.
+    /// Requests after which the guest passes on what it has.
     requests: usize,
     fault: Fault,
 }
@@ -55,11 +55,11 @@ struct Chance {
 struct Guest {
     fresh: bool,
     bombed: bool,
-    /// What it held when it died.
+    /// Work that the guest held when it died.
     held: Option<Work>,
 }
 
-/// How a run of messages ended.
+/// Result of a run of messages.
 enum Ran {
     Answered(usize, Stop),
     Lost,
@@ -69,7 +69,7 @@ struct Model {
     natures: Vec<Nature>,
     guests: Vec<Guest>,
     queue: BTreeMap<Turn, Work>,
-    /// Messages that were hit, in a request of their own, by what was not their fault: once is what a machine does.
+    /// Messages that a fault hit in a request of their own. A machine causes that only once for each message.
     hit: Vec<bool>,
     answers: Vec<usize>,
     convictions: Vec<usize>,
@@ -102,7 +102,7 @@ impl Model {
         self.queue.is_empty() && self.guests.iter().all(|guest| guest.held.is_none())
     }
 
-    /// Whether a fault may hit a request for these messages.
+    /// Returns whether a fault may hit a request for these messages.
     fn may_hit(&mut self, range: std::ops::Range<usize>) -> bool {
         let innocent_alone = range.len() == 1 && self.natures[range.start].is_innocent();
         !innocent_alone || !std::mem::replace(&mut self.hit[range.start], true)
@@ -196,7 +196,7 @@ impl Model {
         Ok(())
     }
 
-    /// Counts what became of these messages, and has them leave in order.
+    /// Counts the outcomes of these messages, and releases them in order.
     fn answered(
         &mut self,
         from: usize,
@@ -241,8 +241,8 @@ fn chance() -> impl Strategy<Value = Chance> {
     })
 }
 
-/// Whatever dies, hangs and is killed when: each message has one outcome, the messages that do it are found, no
-/// other is convicted, and all leave in order.
+/// Checks that, whatever dies, hangs or is killed when, each message has one outcome, the messages that kill are found,
+/// no other message is convicted, and all leave in order.
 #[test]
 fn each_message_has_one_outcome_and_only_the_guilty_are_convicted() {
     let cases = (
@@ -261,9 +261,9 @@ fn each_message_has_one_outcome_and_only_the_guilty_are_convicted() {
                     }
                     prop_assert!(round < 20_000, "it goes on for ever");
                     let mut chance = *chance;
-                    chance.guest += round / 3; // none is left out
+                    chance.guest += round / 3; // no guest is left out
                     if round % 7 == 0 {
-                        chance.fault = Fault::None; // nor is one always ended from outside
+                        chance.fault = Fault::None; // and no guest is always ended from outside
                     }
                     model.turn(chance)?;
                 }

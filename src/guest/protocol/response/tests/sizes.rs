@@ -1,4 +1,4 @@
-//! What a guest forges is cut on the host, and takes no more memory than is counted.
+//! Forged values: the host cuts them, and they take no more memory than is counted.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn failure(outcomes: &Outcomes) -> &Failure {
 
 #[test]
 fn a_failure_is_cut_whatever_the_guest_says() {
-    // Two bytes a character, so that the limits fall between two and within one.
+    // Two bytes per character, so that the limits fall between two characters and within one.
     let long = "\u{e4}".repeat(1_000_000);
     let frame = frame(1, 1, 0, |body| {
         body.list(1);
@@ -55,7 +55,7 @@ fn so_is_a_result_that_is_too_large_by_its_own_account() {
     assert_eq!(failure(&outcomes).message.len(), 8192);
 }
 
-/// One output with so many headers without name and value.
+/// Returns a response with one output that has `count` headers without name and value.
 fn with_headers(count: usize) -> Vec<u8> {
     frame(1, 1, 0, |body| {
         body.list(1);
@@ -111,7 +111,7 @@ fn headers_count_with_the_place_they_take() {
         panic!("{outcome:?}");
     };
     assert_eq!(failure.kind, "OutputTooLarge");
-    // What was built before it was refused is told, and is little more than the limit.
+    // The size built before the refusal is counted, and is little more than the limit.
     let spent = response.spent;
     assert!((MAX_OUTPUT..2 * MAX_OUTPUT).contains(&spent), "{spent}");
 }

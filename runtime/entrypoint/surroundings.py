@@ -1,0 +1,138 @@
+# State that the scripts of one guest share.
+
+TOOLS = range(6)  # of `sys.monitoring`
+NO_TOOLS = [None] * len(TOOLS)
+
+
+class Surroundings:
+    """State that all messages of a guest share and that one of them can change for others: builtins, hooks, limits,
+    the stream of `print`, decimal arithmetic, the effect of warnings, names that were imported from modules.
+
+    It is checked once per request. If it was changed, the messages that met it are unknown: only the first answer
+    counts, the state is restored, and from then on it is checked after each message. So no message is affected by
+    what another one left here, and if no script does such things, a message costs nothing.
+    """
+
+    def __init__(self, stages):
+        self.copying = tuple(stage for stage in stages if stage.copies)
+        # Most scripts cannot reach any of it, so nothing is restored after them.
+        self.reachable = any(stage.reaches_frames for stage in stages)
+        self.watched = self.reachable or any(stage.has_modules for stage in stages)
+        self.careful = False
+        self.recursion = sys.getrecursionlimit()
+        self.log = sys.stderr
+        self.names = self.builtins = self.values = self.filters = self.decimal = self.arithmetic = None
+        # A copy counts a reference in each object, and these are all over the snapshot: 0.5 MB more of it would be
+        # resident in every guest. So only what a script can reach is copied.
+        if self.reachable:
+            self.names = vars(builtins)
+            self.builtins = self.names.copy()
+            self.values = [*self.builtins.values()]  # a comparison of lists takes a quarter of the time
+        if not self.watched:
+            return
+        # Modules that scripts import at top level are imported by now; those that are imported later are not watched.
+        if warnings := sys.modules.get("warnings"):
+            self.filters = warnings.filters[:]
+        if decimal := sys.modules.get("decimal"):
+            self.decimal = decimal
+            self.arithmetic = decimal.getcontext().copy()
+
+    def same_arithmetic(self):
+        now, before = self.decimal.getcontext(), self.arithmetic
+        return (
+            now.prec == before.prec
+            and now.rounding == before.rounding
+            and now.traps == before.traps
+            and now.Emin == before.Emin
+            and now.Emax == before.Emax
+            and now.capitals == before.capitals
+            and now.clamp == before.clamp
+        )
+
+    def changed(self):
+        return (
+            sys.gettrace() is not None
+            or sys.getprofile() is not None
+            or sys.getrecursionlimit() != self.recursion
+            or sys.get_int_max_str_digits() != MAX_INT_DIGITS
+            or (self.reachable and self.changed_by_frames())
+            or (self.filters is not None and sys.modules["warnings"].filters != self.filters)
+            or (self.decimal is not None and not self.same_arithmetic())
+            or (self.copying and any(stage.is_outdated() for stage in self.copying))
+        )
+
+    def changed_by_frames(self):
+        return (
+            [*self.names.values()] != self.values
+            or [*map(sys.monitoring.get_tool, TOOLS)] != NO_TOOLS
+            or not (sys.stdout is sys.stderr is self.log)
+            or self.log.closed
+        )
+
+    def restore(self):
+        if self.reachable:
+            self.names.clear()  # so that they get the same order again
+            self.names.update(self.builtins)
+        for unset in (sys.settrace, sys.setprofile):
+            try:
+                unset(None)
+            except BaseException:
+                unset(None)  # the hook was called, and failed; Python has removed it
+        sys.setrecursionlimit(self.recursion)
+        sys.set_int_max_str_digits(MAX_INT_DIGITS)
+        for tool in filter(sys.monitoring.get_tool, TOOLS):
+            sys.monitoring.set_events(tool, 0)
+            sys.monitoring.free_tool_id(tool)
+        if self.log.closed:
+            self.log = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdout = sys.stderr = self.log
+        if self.filters is not None:
+            sys.modules["warnings"].resetwarnings()
+            sys.modules["warnings"].filters[:] = self.filters
+        if self.decimal is not None:
+            self.decimal.setcontext(self.arithmetic.copy())
+        for stage in self.copying:
+            stage.import_again()
+
+    def answers(self, pipeline, payloads, deferred, metas):
+        """Runs a request's messages and returns (how many count, how many of them are dropped, results, extras)."""
+        if self.careful:
+            return self.one_by_one(pipeline, payloads, deferred, metas)
+        dropped, results, extras = pipeline.batch(payloads, deferred, metas)
+        if not self.watched or not self.is_changed():
+            return len(payloads), dropped, results, extras
+        self.careful = True
+        return first(1, len(payloads), dropped, results, extras)
+
+    def is_changed(self):
+        """Restores what was changed, and returns whether there was a change."""
+        try:
+            if not self.changed():
+                return False
+        except BaseException:
+            pass  # a hook of the script interferes, or a name of Python's own is missing
+        self.restore()
+        return True
+
+    def one_by_one(self, pipeline, payloads, deferred, metas):
+        dropped, results, extras = 0, [], []
+        for index, payload in enumerate(payloads):
+            own = [0] if index in deferred else []
+            more, result, told = pipeline.batch((payload,), own, metas and metas[index : index + 1])
+            dropped += more
+            results += result
+            extras += [(index, *rest) for _, *rest in told]
+            self.is_changed()
+        return len(payloads), dropped, results, extras
+
+
+def first(count, answered, dropped, results, extras):
+    """Returns only the answers for the first `count` messages."""
+    if len(results) != answered or empty(results) != dropped + len(extras):
+        return answered, dropped, results, extras  # a script has changed it; the host notices that
+    results, extras = results[:count], [extra for extra in extras if extra[0] < count]
+    return count, empty(results) - len(extras), results, extras
+
+
+def empty(results):
+    return sum(result is None for result in results)

@@ -1,0 +1,82 @@
+//! Configs as they take effect, printed again.
+
+use super::super::*;
+
+fn printed(yaml: &str, overrides: &[&str]) -> String {
+    let source = Source::Inline {
+        name: "t.yaml".into(),
+        text: yaml.into(),
+    };
+    let overrides: Vec<_> = overrides.iter().map(|one| (*one).to_owned()).collect();
+    let env = |name: &str| match name {
+        "THREADS" => Some("3".to_owned()),
+        "KAFKA_PASSWORD" => Some("hunter2".to_owned()),
+        "REF" => Some("${THREADS} ${".to_owned()),
+        _ => None,
+    };
+    let printed = Config::print(source, &overrides, &env);
+    printed.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn what_takes_effect() {
+    let yaml = r#"
+pipeline:
+  threads: ${THREADS}
+  processors:
+    - python:
+        script: |
+          # ${THREADS} is Python's
+          root = this
+    - python: { script: "root = '007'", imports: [math] }
+input:
+  kafka:
+    addresses: [ "${HOST:localhost:9092}", &a "b: 1" ]
+    topics: [no, "007", '^a']
+    consumer_group: "${REF}"
+    sasl: { mechanism: PLAIN, user: u, password: "${KAFKA_PASSWORD}" }
+    properties: { fetch.min.bytes: 0x10, check.crcs: True, client.rack: 007, ssl.keystore.password: hunter2 }
+    batching: { processors: [] }
+output:
+  kafka: { addresses: [localhost], topic: o, max_msg_bytes: 1MB, static_headers: { b: "1", a: "${{X}}" } }
+dead_letter:
+  stdout:
+tests:
+  - name: one
+    input: { a: [1.0, ~, 123456789012345678901, "2", 1e400] }
+    output: ""
+"#;
+    let yaml = yaml.replace("\"b: 1\"", "b:1").replace(", 1e400", "");
+    let once = printed(&yaml, &["guests.timeout=5s", "logger.level=WARN"]);
+    assert!(!once.contains("hunter2"), "{once}");
+    insta::assert_snapshot!(once);
+    assert_eq!(printed(&once, &[]), once);
+}
+
+/// Every field is taken as it is printed, so that it means the same.
+#[test]
+fn a_printed_config_is_the_same() {
+    for yaml in [
+        include_str!("../../../configs/kafka.yaml"),
+        include_str!("../../../configs/hello.yaml"),
+        "input: { generate: { value: { a: [1.50, ~, -0, 'x: y', '${{A}}', \"\\n\"] }, interval: '', count: 3 } }\n\
+         pipeline: { processors: [ { python: { script: \"root = '''\\n  x\\n\\n'''\" } } ] }\n",
+    ] {
+        let shown = |yaml: &str| {
+            let config = super::good(yaml);
+            let stages = config.pipeline.stages.iter().map(|stage| &stage.script);
+            let stages: Vec<_> = stages.cloned().collect();
+            let Config {
+                input,
+                output,
+                dead_letter,
+                guests,
+                http,
+                ..
+            } = config;
+            format!("{stages:?}{input:#?}{output:#?}{dead_letter:#?}{guests:#?}{http:#?}")
+        };
+        let again = printed(yaml, &[]);
+        assert_eq!(shown(&again), shown(yaml), "{again}");
+    }
+}

@@ -1,0 +1,191 @@
+//! One walk over the tree, the schema beside it: unknown fields, wrong types and choices, texts that cannot be read,
+//! fields of Bento's that do nothing. All at once, which serde cannot: it ends at the first.
+//!
+//! What has its shape comes out as plain data that serde reads. Whatever has not is told and left out: the rest is still
+//! worth checking, and one run tells all that is wrong.
+
+use serde_json::{Map, Value};
+
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::misshapen;
+use super::schema::{SCHEMA, types};
+use super::source::Location;
+use super::tree::{Data, Entry, FieldPath, Node};
+
+/// What a walk has found.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// What has its shape, for serde.
+    pub data: Value,
+    /// Fields left out because they are unknown or of the wrong shape. What follows from the absence of others around
+    /// them is not told: a misspelled `script` is no missing script.
+    pub misshapen: Vec<FieldPath>,
+    /// Fields left out because their text cannot be read, such as a duration without a unit.
+    pub unread: Vec<FieldPath>,
+}
+
+/// Walks over a config, and tells what is wrong with its shape.
+pub(super) fn walk(root: &Node, problems: &mut Diagnostics) -> Walked {
+    let mut walk = Walk {
+        found: Walked::default(),
+        problems,
+    };
+    let data = walk.value(&Field {
+        path: &FieldPath::default(),
+        node: root,
+        at: &root.at,
+        schema: &SCHEMA,
+    });
+    let data = data.unwrap_or_else(|| Value::Object(Map::new()));
+    Walked { data, ..walk.found }
+}
+
+/// A field of the tree.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'a> {
+    pub path: &'a FieldPath,
+    pub node: &'a Node,
+    /// The place to tell.
+    pub at: &'a Location,
+    pub schema: &'a Value,
+}
+
+struct Walk<'a> {
+    found: Walked,
+    problems: &'a mut Diagnostics,
+}
+
+impl Walk<'_> {
+    /// The value of a field, if it has its shape.
+    fn value(&mut self, field: &Field<'_>) -> Option<Value> {
+        let Field { node, schema, .. } = *field;
+        let types = types(schema);
+        match &node.data {
+            _ if types.is_empty() => return self.literal(field),
+            Data::Map(entries) if types.contains(&"object") => {
+                return Some(self.map(entries, field));
+            }
+            Data::List(items) if types.contains(&"array") => return self.list(items, field),
+            _ => {}
+        }
+        let value = node.scalar().map(|scalar| scalar.to_json(false));
+        if let Some(problem) = misshapen::of_type(field, value.as_ref()) {
+            self.problems.push(problem.at(field.at.clone()));
+            self.found.misshapen.push(field.path.clone());
+            return None;
+        }
+        let value = value?;
+        if schema["x-ignored"] != true
+            && let Some(problem) = misshapen::of_text(field, &value)
+        {
+            self.problems.push(problem.at(field.at.clone()));
+            self.found.unread.push(field.path.clone());
+            return None;
+        }
+        match node.scalar() {
+            Some(scalar) if schema["x-as-written"] == true => Some(scalar.as_written().into()),
+            _ => Some(value),
+        }
+    }
+
+    /// A value of any shape: JSON text, with its numbers as they are written.
+    fn literal(&mut self, field: &Field<'_>) -> Option<Value> {
+        match field.node.to_json_text() {
+            Ok(json) => Some(Value::String(json)),
+            Err((at, why)) => {
+                let problem = Diagnostic::error(why).at(at);
+                self.problems.push(problem.help("quote it to make it text"));
+                self.found.misshapen.push(field.path.clone());
+                None
+            }
+        }
+    }
+
+    /// A list, if all its items have their shape: without one, the places of the others would not be what they were.
+    fn list(&mut self, items: &[Node], list: &Field<'_>) -> Option<Value> {
+        let values: Vec<_> = (0..)
+            .zip(items)
+            .map(|(index, node)| {
+                self.value(&Field {
+                    path: &list.path.item(index),
+                    node,
+                    at: &node.at,
+                    schema: &list.schema["items"],
+                })
+            })
+            .collect();
+        values.into_iter().collect()
+    }
+
+    /// A mapping, with those of its fields that have their shape.
+    ///
+    /// A `null` is a field left out, as in Go's YAML and so in Bento, except where a component stands (`input: { stdin: }`):
+    /// there it is that component with its defaults.
+    fn map(&mut self, entries: &[Entry], map: &Field<'_>) -> Value {
+        let mut fields = Map::new();
+        let component = !map.schema["x-component"].is_null();
+        for entry in entries {
+            let null = entry.value.is_null();
+            if null && !component {
+                continue;
+            }
+            let of_users = &map.schema["additionalProperties"];
+            let schema = match map.schema["properties"].get(&entry.key) {
+                Some(schema) => schema,
+                None if of_users.is_object() => of_users,
+                None => {
+                    self.problems.push(misshapen::unknown(map, entry));
+                    self.found.misshapen.push(map.path.field(&entry.key));
+                    continue;
+                }
+            };
+            if null {
+                if types(schema).contains(&"object") {
+                    fields.insert(entry.key.clone(), Value::Object(Map::new()));
+                }
+                continue;
+            }
+            let field = Field {
+                path: &map.path.field(&entry.key),
+                node: &entry.value,
+                at: entry.place(),
+                schema,
+            };
+            let name = self.name(entry, schema, entries);
+            let Some(value) = self.value(&field) else {
+                continue;
+            };
+            if schema["x-ignored"] == true {
+                let message = format!("`{}` has no effect here", field.path);
+                self.problems
+                    .push(Diagnostic::warning(message).at(field.at.clone()));
+            } else if let Some(name) = name {
+                fields.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(fields)
+    }
+
+    /// The model's name of a field; none if the model's field is written as well.
+    fn name<'a>(
+        &mut self,
+        entry: &'a Entry,
+        schema: &'a Value,
+        beside: &[Entry],
+    ) -> Option<&'a str> {
+        let Some(name) = schema["x-alias-of"].as_str() else {
+            return Some(&entry.key);
+        };
+        let is_other = |one: &&Entry| one.key == name && !one.value.is_null();
+        let Some(other) = beside.iter().find(is_other) else {
+            return Some(name);
+        };
+        let message = format!("`{}` and `{name}` say the same", entry.key);
+        let problem = Diagnostic::error(message)
+            .at(entry.place().clone())
+            .related(other.place().clone(), "the other one")
+            .help(format!("keep `{name}`"));
+        self.problems.push(problem);
+        None
+    }
+}
