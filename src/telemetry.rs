@@ -1,4 +1,4 @@
-//! What the engine tells of itself.
+//! Telemetry: what the engine reports about itself.
 //!
 //! ```text
 //! actors ─▶ events ─▶ log

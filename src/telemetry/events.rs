@@ -1,4 +1,4 @@
-//! What happens, and is both logged and counted: a struct each, whose `emit` is the one place that does either.
+//! Events that are both logged and counted. Each is a struct whose `emit` is the only place that does either.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
 use crate::message::{Failure, Lane, Message};
 
-/// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
+/// Event: a message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
 pub struct MessageFailed<'a> {
-    /// Where it came from.
+    /// Lane of the message.
     pub lane: &'a Lane,
-    /// The message.
+    /// Message that failed.
     pub message: &'a Message,
-    /// Why.
+    /// Reason of the failure.
     pub failure: &'a Failure,
-    /// The config asks for it to be dropped.
+    /// Whether the message is dropped, as the config says.
     pub dropped: bool,
 }
 
 impl MessageFailed<'_> {
-    /// Counts it, and logs it if people can still read.
+    /// Counts the failure, and logs it unless the rate limit skips it.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             lane,
@@ -55,19 +55,19 @@ impl MessageFailed<'_> {
     }
 }
 
-/// A guest said READY.
+/// Event: a guest reached READY.
 #[derive(Debug)]
 pub struct GuestReady<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// What it said.
+    /// Contents of the guest's READY line.
     pub ready: &'a Ready,
-    /// From instantiation on.
+    /// Time from instantiation to READY.
     pub took: Duration,
 }
 
 impl GuestReady<'_> {
-    /// Counts and logs it.
+    /// Counts the start, and logs it unless the rate limit skips it.
     pub fn emit(&self, metrics: &Metrics) {
         let Self { guest, ready, took } = self;
         Metrics::add(&metrics.starts, 1);
@@ -84,21 +84,21 @@ impl GuestReady<'_> {
     }
 }
 
-/// A guest did not come to READY.
+/// Event: a guest did not reach READY.
 #[derive(Debug)]
 pub struct GuestNotStarted<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// Why.
+    /// Reason of the failure.
     pub error: &'a StartError,
-    /// There is no other that runs.
+    /// Whether no guest runs at all.
     pub none_runs: bool,
-    /// The engine ends because of it, and says so itself.
+    /// Whether the engine ends because of this error. It then logs the error itself.
     pub fatal: bool,
 }
 
 impl GuestNotStarted<'_> {
-    /// Counts and logs it.
+    /// Counts the failed start, and logs it unless it is fatal.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -118,19 +118,19 @@ impl GuestNotStarted<'_> {
     }
 }
 
-/// A guest died while it ran.
+/// Event: a guest died while it ran.
 #[derive(Debug)]
 pub struct GuestDied<'a> {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// How.
+    /// Cause of the death.
     pub death: &'a Death,
-    /// Messages it had answered since READY.
+    /// Messages that the guest had processed since READY.
     pub messages: u64,
 }
 
 impl GuestDied<'_> {
-    /// Counts and logs it.
+    /// Counts the death, and logs it unless the rate limit skips it.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -148,19 +148,19 @@ impl GuestDied<'_> {
     }
 }
 
-/// A guest that is well is replaced.
+/// Event: a healthy guest is replaced by a fresh one.
 #[derive(Debug)]
 pub struct GuestRecycled {
-    /// Its number.
+    /// Number of the guest.
     pub guest: usize,
-    /// Bytes of memory it has.
+    /// Bytes of the guest's memory.
     pub memory: u64,
-    /// Messages it has answered since READY.
+    /// Messages that the guest has processed since READY.
     pub messages: u64,
 }
 
 impl GuestRecycled {
-    /// Counts and logs it.
+    /// Counts the replacement, and logs it unless the rate limit skips it.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             guest,
@@ -178,21 +178,21 @@ impl GuestRecycled {
     }
 }
 
-/// The number of guests changes.
+/// Event: the number of guests changes.
 #[derive(Debug)]
 pub struct Scaled {
-    /// Up, not down.
+    /// Whether the number increases.
     pub up: bool,
-    /// Why.
+    /// Reason of the change.
     pub reason: &'static str,
-    /// How many there are from now on.
+    /// Number of guests after the change.
     pub guests: usize,
-    /// As far as it may go in this direction.
+    /// Limit in this direction: the upper one if the number increases, else the lower one.
     pub bound: usize,
 }
 
 impl Scaled {
-    /// Counts and logs it.
+    /// Counts and logs the change.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             up,
@@ -209,17 +209,17 @@ impl Scaled {
     }
 }
 
-/// Guests with new scripts take over.
+/// Event: guests with new scripts replace the old ones.
 #[derive(Debug)]
 pub struct ScriptsReplaced {
-    /// Counts from 1, the scripts that it started with.
+    /// Generation of the new scripts. The scripts that the engine started with are generation 1.
     pub generation: u64,
-    /// Guests that finish what they have begun with the old ones.
+    /// Number of guests that still finish work with the old scripts.
     pub unfinished: usize,
 }
 
 impl ScriptsReplaced {
-    /// Counts and logs it.
+    /// Counts and logs the reload.
     pub fn emit(&self, metrics: &Metrics) {
         let Self {
             generation,
@@ -234,15 +234,15 @@ impl ScriptsReplaced {
     }
 }
 
-/// A changed config does not take over.
+/// Event: a changed config is refused.
 #[derive(Debug)]
 pub struct ReloadRefused<'a> {
-    /// Why not.
+    /// Reason of the refusal.
     pub reason: &'a str,
 }
 
 impl ReloadRefused<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the refusal.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.reloads.count("refused");
         tracing::error!(
@@ -252,29 +252,29 @@ impl ReloadRefused<'_> {
     }
 }
 
-/// The group gave partitions, or took them.
+/// Event: the group assigned or revoked partitions.
 #[derive(Debug)]
 pub enum Rebalanced<'a> {
-    /// They are ours.
+    /// Partitions are now assigned to this process.
     Assigned {
-        /// Their names.
+        /// Names of the newly assigned partitions.
         partitions: &'a str,
-        /// Ours, these included.
+        /// Number of all assigned partitions, the new ones included.
         in_all: usize,
     },
-    /// Others want them, or have them already.
+    /// Partitions were revoked or lost.
     Revoked {
-        /// How many.
+        /// Number of revoked or lost partitions.
         partitions: usize,
-        /// Others have them already.
+        /// Whether other members have the partitions already.
         lost: bool,
-        /// Messages of them that are under way.
+        /// Messages of these partitions that are in flight.
         under_way: u64,
     },
 }
 
 impl Rebalanced<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the rebalance.
     pub fn emit(&self, metrics: &Metrics) {
         match self {
             Self::Assigned { partitions, in_all } => {
@@ -295,17 +295,17 @@ impl Rebalanced<'_> {
     }
 }
 
-/// A transaction was aborted.
+/// Event: a transaction was aborted.
 #[derive(Debug)]
 pub struct TransactionAborted<'a> {
-    /// Why.
+    /// Reason of the abort.
     pub reason: &'a str,
-    /// Stretches of messages that were in it.
+    /// Number of slices in the transaction.
     pub stretches: usize,
 }
 
 impl TransactionAborted<'_> {
-    /// Counts and logs it.
+    /// Counts and logs the abort.
     pub fn emit(&self, metrics: &Metrics) {
         let Self { reason, stretches } = self;
         Metrics::add(&metrics.failed_commits, 1);

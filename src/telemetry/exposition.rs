@@ -1,4 +1,5 @@
-//! The Prometheus text of [`Stats`]. What is told stands in the `catalog`, from which `docs/metrics.md` is made too.
+//! Prometheus text made from [`Stats`]. The metrics are listed in the `catalog`, from which `docs/metrics.md` is made
+//! too.
 
 mod catalog;
 
@@ -19,10 +20,10 @@ use super::metrics::Metrics;
 use super::stats::Stats;
 use crate::message::budget::MemoryBudget;
 
-/// The type of what [`render`] gives.
+/// Media type of the text that [`render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text that Prometheus reads.
+/// Renders `stats` as the text that Prometheus reads.
 pub fn render(stats: Stats) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(stats)));
@@ -97,7 +98,7 @@ fn encode(
     }
 }
 
-/// `docs/metrics.md`.
+/// Renders `docs/metrics.md`.
 pub fn reference() -> String {
     let stats = Stats::new(&Metrics::default(), &MemoryBudget::new(0), Facts::default());
     let mut page = "\

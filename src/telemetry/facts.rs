@@ -1,4 +1,4 @@
-//! What runs, for people: fixed from the start.
+//! Summary of a config, for people.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,34 +6,34 @@ use crate::config::{
     Config, DeliveryGuarantee, InputConfig, KafkaOutputConfig, OnError, OutputConfig,
 };
 
-/// What runs.
+/// Summary of a config.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Facts {
-    /// Where messages come from.
+    /// Input of the pipeline.
     pub input: Place,
-    /// The scripts, in their order.
+    /// Names of the scripts, in their order.
     pub stages: Vec<String>,
-    /// Where results go.
+    /// Output for results.
     pub output: Place,
-    /// Where failed messages go.
+    /// Destination of failed messages.
     pub failures: Place,
-    /// `at_least_once` or `exactly_once`.
+    /// Delivery guarantee: `at_least_once` or `exactly_once`.
     pub delivery: String,
-    /// What guests are made from.
+    /// Runtime that the guests are made from.
     pub runtime: String,
-    /// Fewest guests.
+    /// Lower limit on the number of guests.
     pub min_guests: usize,
-    /// Most guests.
+    /// Upper limit on the number of guests.
     pub max_guests: usize,
 }
 
-/// An input or an output.
+/// Type and details of an input or an output.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Place {
-    /// Its type, as the config calls it.
+    /// Type as the config names it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Topics and the like; may be empty.
+    /// Details such as the topics; may be empty.
     pub detail: String,
 }
 
@@ -59,7 +59,7 @@ impl Place {
 }
 
 impl Facts {
-    /// What `config` says.
+    /// Summarizes `config`.
     pub fn new(config: &Config) -> Self {
         let input = match &config.input {
             InputConfig::Stdin(_) => Place::new("stdin", ""),

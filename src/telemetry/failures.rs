@@ -1,4 +1,4 @@
-//! The last failures, for people who look; and how often they are logged.
+//! Last failures, kept for people to look at, and the rate limit for logging failures.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,21 +9,21 @@ use super::limit::Limit;
 use super::stats::RecentFailure;
 use crate::message::{Failure, Lane, Message};
 
-/// So many are kept.
+/// Number of failures that are kept.
 const KEPT: usize = 20;
-/// Characters of a payload that are shown.
+/// Limit on the characters of a payload, and of an exception's text, that are kept.
 const PREVIEW: usize = 500;
-/// Characters of a traceback that are kept.
+/// Limit on the characters of a traceback that are kept.
 const TRACEBACK: usize = 4000;
-/// Characters of a type's name that are kept.
+/// Limit on the characters of a type's name that are kept.
 const KIND: usize = 200;
 
-/// The last failures.
+/// Last failures.
 #[derive(Debug, Default)]
 pub struct Failures {
     recent: Mutex<VecDeque<RecentFailure>>,
     payloads: AtomicBool,
-    /// How often they are logged.
+    /// Rate limit for log lines about failures.
     pub(super) log: Limit,
 }
 
@@ -33,7 +33,7 @@ impl Failures {
         self.payloads.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps one.
+    /// Keeps a failure; the oldest is dropped if there are too many.
     pub(super) fn keep(&self, lane: &Lane, message: &Message, failure: &Failure) {
         let payload = self.payloads.load(Ordering::Relaxed).then(|| {
             let text =
@@ -57,7 +57,7 @@ impl Failures {
         });
     }
 
-    /// The last ones, the newest first.
+    /// Returns the last failures, the newest first.
     pub fn recent(&self) -> Vec<RecentFailure> {
         self.lock().iter().cloned().collect()
     }
@@ -67,7 +67,7 @@ impl Failures {
     }
 }
 
-/// No more than so many characters of `text`.
+/// Returns `text`, cut to at most `most` characters.
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),

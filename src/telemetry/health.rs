@@ -1,18 +1,18 @@
-//! Whether the pipeline is ready: whether messages that come now would be processed.
+//! Readiness of the pipeline: whether messages that arrive now would be processed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// With messages under way and none answered for so long, there is no progress.
+/// Time without any acknowledgement, while messages are in flight, after which the pipeline counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What keeps the pipeline from being ready. Clones are the same.
+/// Reasons why the pipeline is not ready. Clones share their state.
 #[derive(Debug, Clone)]
 pub struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Default for Health {
-    /// Of a pipeline that starts.
+    /// Creates the state of a pipeline that is starting: no guest is ready.
     fn default() -> Self {
         let starting = ("guests", "starting: no guest is ready yet".to_owned());
         Self(Arc::new(Mutex::new(BTreeMap::from([starting]))))
@@ -20,17 +20,17 @@ impl Default for Health {
 }
 
 impl Health {
-    /// `part` is not well.
+    /// Records `why` `part` is not healthy.
     pub fn set_ill(&self, part: &'static str, why: impl Into<String>) {
         self.lock().insert(part, why.into());
     }
 
-    /// `part` is well.
+    /// Records that `part` is healthy.
     pub fn set_well(&self, part: &'static str) {
         self.lock().remove(part);
     }
 
-    /// All that is not well: which part, and why. Ready if there is nothing.
+    /// Returns the reasons by part. The pipeline is ready if there are none.
     pub fn ills(&self) -> BTreeMap<&'static str, String> {
         self.lock().clone()
     }
@@ -40,7 +40,7 @@ impl Health {
     }
 }
 
-/// Watches whether anything gets on.
+/// Detector of a pipeline in which no message is acknowledged any more.
 #[derive(Debug)]
 pub struct Progress {
     answered: u64,
@@ -48,7 +48,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// From `now` on.
+    /// Starts to watch at `now`.
     pub fn new(now: Instant) -> Self {
         Self {
             answered: 0,
@@ -56,8 +56,8 @@ impl Progress {
         }
     }
 
-    /// So many messages were `answered` so far, and so many bytes are `under_way`. For how long nothing was
-    /// answered, if that is too long.
+    /// Returns for how long no message was acknowledged, if that is too long. `answered` is the number of messages
+    /// acknowledged so far, `under_way` the bytes in flight.
     pub fn look(&mut self, answered: u64, under_way: u64, now: Instant) -> Option<Duration> {
         if answered != self.answered || under_way == 0 {
             (self.answered, self.since) = (answered, now);

@@ -1,13 +1,13 @@
-//! A histogram that many threads add to, with weights.
+//! Histogram to which many threads add weighted values.
 //!
-//! `prometheus-client` has one of its own. It counts one observation at a time behind a lock, and it cannot be read
-//! but as text; here a batch of a thousand messages is one addition, and `/stats` reads quantiles from it.
+//! `prometheus-client` has a histogram, but it counts one value at a time under a lock and can only be read as text.
+//! With this one, a batch of a thousand messages is one addition, and `/stats` reads quantiles from it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Upper bounds for seconds: from 50 µs to a minute, some three to a factor of ten.
+/// Upper bounds for seconds: from 50 µs to a minute, about three for each factor of ten.
 pub const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -15,33 +15,33 @@ pub const SECONDS: &[f64] = &[
 /// Upper bounds for the number of messages in a batch.
 pub const MESSAGES: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
-/// The histogram.
+/// Histogram with fixed buckets.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [f64],
-    /// One for each bound, and one for what is above all of them.
+    /// One count for each bound, and one for values above all bounds.
     counts: Box<[AtomicU64]>,
-    /// In millionths.
+    /// Sum of all values, in millionths.
     sum: AtomicU64,
 }
 
-/// What a [`Histogram`] says at one moment.
+/// Snapshot of a [`Histogram`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
-    /// How many there were.
+    /// Number of values.
     pub count: u64,
-    /// Of all values.
+    /// Sum of all values.
     pub sum: f64,
-    /// The value that half of them do not exceed; `None` if there were none.
+    /// Median; `None` if there are no values.
     pub p50: Option<f64>,
-    /// The same for 99 of 100.
+    /// 99th percentile; `None` if there are no values.
     pub p99: Option<f64>,
-    /// Upper bound, and how many were not above it; the last one's bound is `None`.
+    /// Buckets: an upper bound, and the number of values that do not exceed it. The last bucket has the bound `None`.
     pub buckets: Vec<(Option<f64>, u64)>,
 }
 
 impl Histogram {
-    /// With buckets up to these `bounds`, which ascend.
+    /// Creates a histogram with buckets up to these ascending `bounds`.
     pub fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
@@ -50,7 +50,7 @@ impl Histogram {
         }
     }
 
-    /// Adds `value`, as often as `weight` says.
+    /// Adds `value`, `weight` times.
     pub fn observe(&self, value: f64, weight: u64) {
         if cfg!(feature = "uncounted") {
             return;
@@ -62,14 +62,14 @@ impl Histogram {
         } = self;
         let bucket = bounds.partition_point(|&bound| bound < value);
         counts[bucket].fetch_add(weight, Ordering::Relaxed);
-        // A sum that wraps is what counters do; ages of messages with absurd timestamps can be as long as that.
+        // The sum may wrap, as counters do: messages with absurd timestamps can have ages that large.
         sum.fetch_add(
             ((value * 1e6) as u64).wrapping_mul(weight),
             Ordering::Relaxed,
         );
     }
 
-    /// What it says now.
+    /// Takes a snapshot of the histogram.
     pub fn distribution(&self) -> Distribution {
         let Self {
             bounds,
@@ -98,7 +98,7 @@ impl Histogram {
 }
 
 impl Distribution {
-    /// What came since `before`, an earlier state of the same histogram.
+    /// Returns the distribution of the values added since `before`, an earlier snapshot of the same histogram.
     pub fn since(&self, before: &Self) -> Self {
         let earlier = |index: usize| before.buckets.get(index).map_or(0, |&(_, count)| count);
         let buckets: Vec<(Option<f64>, u64)> = self
@@ -117,8 +117,8 @@ impl Distribution {
     }
 }
 
-/// The value below which `share` of all lie, taken to be spread evenly within a bucket, as Prometheus'
-/// `histogram_quantile` does. What is above the last bound counts as that bound.
+/// Estimates the value that this `share` of all values does not exceed. Values count as spread evenly within a bucket,
+/// as in Prometheus' `histogram_quantile`; values above the last bound count as that bound.
 fn quantile(buckets: &[(Option<f64>, u64)], share: f64) -> Option<f64> {
     let all = buckets.last()?.1;
     if all == 0 {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     proptest! {
-        /// A quantile lies in the bucket of the value that has the rank.
+        /// The quantile lies in the bucket of the value with its rank.
         #[test]
         fn quantiles_are_in_the_right_bucket(mut values in prop::collection::vec(0.0..80.0f64, 1..200)) {
             let histogram = Histogram::new(SECONDS);

@@ -1,7 +1,7 @@
 //! The web server: health for orchestrators, metrics for Prometheus, `/stats` and a page for people.
 //!
-//! Nothing here changes anything but `POST /reload`, for who gives the token of the config. It has a thread of its own,
-//! so that who asks does not take time from the actors.
+//! Read-only, except `POST /reload`, which requires the configured token. The server runs on its own thread, so that
+//! requests never delay the actors.
 
 mod host;
 
@@ -25,7 +25,7 @@ use super::stats::Observed;
 use crate::config::HttpConfig;
 use crate::control::{Reload, Reloaded};
 
-/// The page; its scripts and styles are in it.
+/// The page, with its scripts and styles included.
 const PAGE: &str = concat!(
     include_str!("http/page/head.html"),
     "<style>",
@@ -40,22 +40,22 @@ const PAGE: &str = concat!(
     "</script></body></html>\n",
 );
 
-/// Only what is in the page, and this server.
+/// Content security policy: only what is in the page, and requests to this server.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Connections that are held at a time; others wait. Each takes a descriptor of the process, which Kafka and files need
-/// as well, and few look at a time.
+/// Limit on open connections; further clients wait. Each connection takes a file descriptor, which Kafka and files need
+/// too, and few clients connect at a time.
 const MOST_CONNECTIONS: usize = 64;
 
-/// Takes the address of `config`. Who comes before [`start`] waits.
+/// Binds the address in `config`. Connections made before [`start`] wait in the backlog.
 ///
 /// # Errors
-/// If it cannot be had.
+/// If the address cannot be bound.
 pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut refused = io::Error::other("the name has no address");
-    // A name such as `localhost` may have several, of which the machine does not always have all.
+    // A name such as `localhost` may have several addresses, and a machine does not always have all of them.
     for address in config.address.to_socket_addrs()? {
         match TcpListener::bind(address) {
             Ok(listener) => listeners.push(listener),
@@ -68,10 +68,10 @@ pub fn bind(config: &HttpConfig) -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// Answers those who come to `listeners`, until the actix system ends.
+/// Serves requests on `listeners` until the actix system ends.
 ///
 /// # Errors
-/// If the system refuses it.
+/// If the system refuses to serve on a listener.
 pub fn start(
     listeners: Vec<TcpListener>,
     config: &HttpConfig,
@@ -126,12 +126,12 @@ async fn page() -> HttpResponse {
         .body(PAGE)
 }
 
-/// The process lives.
+/// Answers that the process is alive.
 async fn ping() -> &'static str {
     "pong"
 }
 
-/// Whether messages that come now would be processed.
+/// Answers whether messages that arrive now would be processed.
 async fn ready(observed: Data<Observed>) -> HttpResponse {
     let ills = observed.metrics.health.ills();
     if ills.is_empty() {
@@ -151,20 +151,20 @@ async fn stats(observed: Data<Observed>) -> HttpResponse {
     HttpResponse::Ok().json(observed.stats())
 }
 
-/// What may be changed over HTTP, and by whom.
+/// What clients may change over HTTP, and the token that they need.
 struct Control {
     token: Option<[u8; 32]>,
-    /// `None` if the config cannot be loaded again.
+    /// Recipient of reload requests; `None` if the config cannot be loaded again.
     reload: Option<Recipient<Reload>>,
 }
 
-/// Tokens are compared by their hashes: how long that takes tells nothing about the token.
+/// Hashes a token. Tokens are compared by their hashes, so that the time of a comparison reveals nothing about them.
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
 impl Control {
-    /// What to say to who may not change anything; `None` to who may.
+    /// Returns the answer to a client that may not change anything; `None` if the client may.
     fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let Some(token) = &self.token else {
             let why =

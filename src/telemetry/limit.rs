@@ -1,13 +1,13 @@
-//! Repeated log lines: not more often than people can read, and the number left out is told.
+//! Rate limit for repeated log lines, so that people can still read the log. Skipped lines are counted and reported.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines of one kind that are logged in one [`WINDOW`].
+/// Number of lines of one kind that are logged in one [`WINDOW`].
 const MOST: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How often lines of one kind are logged.
+/// Rate limit for log lines of one kind.
 #[derive(Debug, Default)]
 pub struct Limit(Mutex<State>);
 
@@ -18,20 +18,20 @@ struct State {
     left_out: u64,
 }
 
-/// What to do with a line.
+/// Decision about a log line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admit {
-    /// Log it, after saying how many were left out.
+    /// Log the line, after reporting how many were skipped.
     Log {
-        /// Of its kind, since the last line that was logged.
+        /// Number of lines of the same kind that were skipped since the last logged line.
         left_out: u64,
     },
-    /// Leave it out.
+    /// Skip the line.
     Skip,
 }
 
 impl Limit {
-    /// Another line, `now`.
+    /// Decides whether a line is logged at `now`.
     pub fn admit(&self, now: Instant) -> Admit {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut left_out = 0;

@@ -6,12 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LoggerConfig};
 
-/// What `rdkafka` says of a consumer that it closes, at level error, and the web server of its threads: what matters of
-/// it is told by us.
+/// Filter for targets that would only repeat what this crate logs itself: `rdkafka`'s errors about a consumer that it
+/// closes, and the web server's lines about its threads.
 const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 
-/// Starts logging for the rest of the process. `NERODIA_LOG` takes a filter in `tracing`'s syntax and wins
-/// over the config's level.
+/// Starts logging for the rest of the process. A filter in `NERODIA_LOG`, in `tracing`'s syntax, replaces the config's
+/// level.
 pub fn start(config: &LoggerConfig) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
@@ -19,7 +19,7 @@ pub fn start(config: &LoggerConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // A log that nobody reads any more is no reason to panic, which this would do to say so.
+        // If nobody reads the log any more, the subscriber would panic when it reports that.
         .log_internal_errors(false)
         .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none());
     let json = match config.format {
@@ -27,7 +27,7 @@ pub fn start(config: &LoggerConfig) {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    // A second start in one process (tests) keeps the first.
+    // A second start in one process (in tests) keeps the first.
     let _ = if json {
         builder
             .json()

@@ -1,5 +1,5 @@
-//! What is counted while the engine runs. [`events`](super::events) count what happens; [`stats`](super::stats) is
-//! what all of it says at one moment.
+//! Counters and histograms that the engine updates while it runs. [`events`](super::events) update them;
+//! [`stats`](super::stats) takes snapshots of them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,71 +12,71 @@ use super::histogram::{Histogram, MESSAGES, SECONDS};
 use super::limit::Limit;
 use super::stats::{Link, Partition};
 
-/// All that is counted, since the start unless it says otherwise.
+/// Counters and histograms of the engine. They count from the start of the process unless a field says otherwise.
 #[derive(Debug)]
 pub struct Metrics {
-    /// When the engine started.
+    /// Time at which the engine started.
     pub started: SystemTime,
-    /// Messages taken in.
+    /// Messages read from the input.
     pub received: AtomicU64,
-    /// Bytes of their payloads.
+    /// Payload bytes of the messages read from the input.
     pub received_bytes: AtomicU64,
-    /// Messages in a batch, as the input cuts them.
+    /// Number of messages in each batch that the input made.
     pub batches: Histogram,
-    /// Messages that are done: their results or dead letters are written, or they were dropped.
+    /// Messages finished: all their results or their dead letter are acknowledged, or they were dropped.
     pub delivered: AtomicU64,
-    /// Output messages made by scripts.
+    /// Results made by scripts; one message can have several.
     pub records: AtomicU64,
-    /// Messages whose script left `root` at `None`.
+    /// Messages that the script dropped: `root` stayed `None` and nothing was emitted.
     pub dropped: AtomicU64,
-    /// Messages that failed, and were not dropped.
+    /// Failed messages that were not dropped.
     pub failed: AtomicU64,
-    /// Messages that failed and were dropped, as `on_error: drop` asks.
+    /// Failed messages that were dropped because of `on_error: drop`.
     pub failed_and_dropped: AtomicU64,
     /// Failed messages by the type of the failure.
     pub failures_by_type: ByName,
-    /// The last of them, for people.
+    /// Last failures, for people.
     pub failures: Failures,
-    /// Bytes of payload given to outputs.
+    /// Payload bytes given to the outputs.
     pub bytes_written: AtomicU64,
-    /// How long messages waited for the guest that answered for them.
+    /// Seconds that messages waited in the queue for the guest that processed them.
     pub queue_seconds: Histogram,
-    /// How long guests were at what they ran together, with the transcoding; a message each.
+    /// Seconds that a guest spent on a request, JSON conversion included; counted once for each message of the request.
     pub guest_seconds: Histogram,
-    /// From when messages were read to when all was delivered; a message each.
+    /// Seconds from reading a message until it was finished; counted once for each message.
     pub whole_seconds: Histogram,
     /// Guests that reached READY.
     pub starts: AtomicU64,
-    /// From instantiation to READY.
+    /// Seconds from the instantiation of a guest to READY.
     pub ready_seconds: Histogram,
-    /// Guests that did not reach it.
+    /// Guests that did not reach READY.
     pub failed_starts: AtomicU64,
-    /// Guests that died while they ran, by the name of the death.
+    /// Guests that died after READY, by cause.
     pub deaths: ByName,
-    /// How often what happens to guests is logged.
+    /// Rate limits for log lines about guests.
     pub(super) guest_lines: GuestLines,
-    /// Changes in the number of guests, by reason.
+    /// Changes of the number of guests, by reason.
     pub scalings: ByName,
-    /// Guests replaced although they were well.
+    /// Healthy guests that were replaced by fresh ones.
     pub recycled: AtomicU64,
-    /// Processor time that guests took, with the transcoding, in microseconds.
+    /// Processor time of the guests, JSON conversion included, in microseconds.
     pub guest_cpu_micros: AtomicU64,
     /// Commits that Kafka accepted, transactions included.
     pub commits: AtomicU64,
-    /// Commits that it did not.
+    /// Commits that Kafka refused, and transactions that were aborted.
     pub failed_commits: AtomicU64,
-    /// Partitions assigned, revoked and lost.
+    /// Times that partitions were assigned, revoked or lost, by kind.
     pub rebalances: ByName,
-    /// Errors of single partitions, by their name.
+    /// Failed attempts to read an assigned partition, by error.
     pub partition_errors: ByName,
-    /// Configs that were taken and refused while it ran.
+    /// Reloads that were taken or refused while the pipeline ran.
     pub reloads: ByName,
-    /// What keeps the pipeline from being ready.
+    /// Reasons why the pipeline is not ready.
     pub health: Health,
     now: Mutex<Now>,
 }
 
-/// How often what happens to guests is logged: messages can end one after the other.
+/// Rate limits for log lines about guests. Without them the log could be flooded: each message can end a guest.
 #[derive(Debug, Default)]
 pub(super) struct GuestLines {
     pub ready: Limit,
@@ -84,29 +84,29 @@ pub(super) struct GuestLines {
     pub recycled: Limit,
 }
 
-/// What is so at the moment.
+/// Current values, which are replaced instead of counted.
 #[derive(Debug, Default)]
 pub struct Now {
-    /// As the supervisor last saw it.
+    /// State of the guests as the supervisor last reported it.
     pub guests: GuestsNow,
-    /// Kafka partitions that are ours.
+    /// Kafka partitions that are assigned to this process.
     pub partitions: Vec<Partition>,
-    /// How many of them cannot be read.
+    /// Number of assigned partitions that cannot be read.
     pub blocked_partitions: usize,
-    /// Connections by their name.
+    /// Connections of each Kafka client, by the client's name.
     pub links: BTreeMap<&'static str, Link>,
 }
 
-/// The guests and their queue.
+/// State of the guests and of their queue.
 #[derive(Debug, Clone, Default)]
 pub struct GuestsNow {
-    /// How many are in which state.
+    /// Number of guests in each state.
     pub states: [(&'static str, usize); 4],
-    /// Bytes of WebAssembly memory they have.
+    /// Bytes of WebAssembly memory of all living guests.
     pub memory: u64,
-    /// Batches that wait for one.
+    /// Number of batches, or of unfinished parts of batches, that wait for a guest.
     pub queued: usize,
-    /// Since when the oldest waits.
+    /// Time since which the oldest waiting batch has waited.
     pub oldest: Option<Instant>,
 }
 
@@ -148,42 +148,42 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds `count` to one of the totals.
+    /// Adds `count` to the counter `total`.
     pub fn add(total: &AtomicU64, count: u64) {
         if count > 0 && !cfg!(feature = "uncounted") {
             total.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// One of the totals.
+    /// Reads the counter `total`.
     pub fn get(total: &AtomicU64) -> u64 {
         total.load(Ordering::Relaxed)
     }
 
-    /// What is so at the moment; to be read or changed.
+    /// Locks the current values, to read or change them.
     pub fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Messages that were `count` together took so long.
+    /// Adds a duration that `count` messages took together, once for each message.
     pub fn took(histogram: &Histogram, duration: Duration, count: usize) {
         histogram.observe(duration.as_secs_f64(), count as u64);
     }
 }
 
-/// Most names that are told apart. Scripts choose the types of their exceptions.
+/// Limit on the number of distinct names. Scripts choose the types of their exceptions.
 const NAMES: usize = 50;
-/// Most bytes of a name that count.
+/// Limit on the bytes of a name that are kept.
 const NAME: usize = 200;
-/// The name of all others.
+/// Name under which all further names are counted.
 const OTHERS: &str = "other";
 
-/// A total for each of a few names. For what is rare.
+/// Counters by name, for rare events and a limited number of names.
 #[derive(Debug, Default)]
 pub struct ByName(Mutex<BTreeMap<String, u64>>);
 
 impl ByName {
-    /// Counts one for `name`.
+    /// Adds one to the counter of `name`.
     pub fn count(&self, name: &str) {
         if cfg!(feature = "uncounted") {
             return;
@@ -201,18 +201,18 @@ impl ByName {
         }
     }
 
-    /// The sum over all names.
+    /// Returns the sum over all names.
     pub fn total(&self) -> u64 {
         self.lock().values().sum()
     }
 
-    /// The totals that are not 0.
+    /// Returns the counters that are not 0.
     pub fn totals(&self) -> BTreeMap<String, u64> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
-        // Numbers are whole whatever panicked beside them.
+        // A panic of another thread leaves no counter half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,19 +1,19 @@
-//! What the process takes.
+//! Processor time and memory of the process.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::cpu;
 
-/// What it takes.
+/// Processor time and memory of the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Usage {
-    /// Processor time since the start.
+    /// Seconds of processor time since the start.
     pub cpu_seconds: f64,
-    /// Resident memory; `None` where the system does not tell (it is Linux that does).
+    /// Resident memory in bytes; `None` where the system does not report it (only Linux does).
     pub resident_bytes: Option<u64>,
 }
 
-/// Now.
+/// Measures the process now.
 pub fn usage() -> Usage {
     Usage {
         cpu_seconds: cpu::process_seconds(),

@@ -1,5 +1,5 @@
-//! What the engine says of itself at one moment: `/stats` is this as JSON, and `/metrics` is made from it too, so
-//! that the two cannot disagree. `nerodia top` reads it back.
+//! Snapshot of the engine's state. `/stats` returns it as JSON, and `/metrics` is made from it too, so that the two
+//! cannot disagree. `nerodia top` parses it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,212 +14,215 @@ use super::process;
 use crate::config::Running;
 use crate::message::budget::MemoryBudget;
 
-/// All of it. Totals are since the start, times in seconds, sizes in bytes.
+/// Snapshot of the engine's state. Totals count from the start of the process; times are in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stats {
-    /// The engine's version.
+    /// Version of the engine.
     pub version: String,
-    /// Milliseconds since the Unix epoch.
+    /// Start of the process, in milliseconds since the Unix epoch.
     pub started_at_ms: u64,
-    /// Since the start.
+    /// Seconds since the start of the process.
     pub uptime_seconds: f64,
-    /// Whether messages that come now would be processed.
+    /// Whether messages that arrive now would be processed.
     pub ready: bool,
-    /// Why not: which part, and what is wrong.
+    /// Reasons why the pipeline is not ready, by the part that reports them.
     pub not_ready: BTreeMap<String, String>,
-    /// What runs.
+    /// Summary of the config in use.
     pub pipeline: Facts,
-    /// How often another config was `taken` or `refused` while it ran.
+    /// Number of reloads that were `taken` or `refused` while the pipeline ran.
     pub reloads: BTreeMap<String, u64>,
-    /// What came in, and what became of it.
+    /// Messages that were read, and what became of them.
     pub messages: Messages,
-    /// What went out.
+    /// Results and bytes that were given to the outputs.
     pub output: Output,
-    /// Waiting, running, and all the way.
+    /// Time that messages spend in the queue, in a guest and altogether.
     pub latency: Latency,
-    /// What waits for a guest.
+    /// Queue of batches that wait for a guest.
     pub queue: Queue,
-    /// The bound on memory.
+    /// Use of the memory budget.
     pub gate: GateNow,
-    /// The interpreters.
+    /// Guests: their states, starts, deaths and use of resources.
     pub guests: Guests,
-    /// Kafka, if the input or an output is.
+    /// State of the Kafka clients; empty if neither the input nor an output is Kafka.
     pub kafka: Kafka,
-    /// The process.
+    /// Processor time and memory of the process.
     pub process: process::Usage,
-    /// The last failures, the newest first.
+    /// Last failures, the newest first.
     pub recent_failures: Vec<RecentFailure>,
 }
 
-/// What came in, and what became of it.
+/// Messages that were read, and what became of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Messages {
-    /// Taken in.
+    /// Messages read from the input.
     pub received: u64,
-    /// Bytes of their payloads.
+    /// Payload bytes of the messages read from the input.
     pub received_bytes: u64,
-    /// Done: everything made from them is written, or they were dropped. So these are among them.
+    /// Messages finished: all their results or their dead letter are acknowledged, or they were dropped. Dropped
+    /// messages are included.
     pub delivered: u64,
-    /// By scripts that left `root` at `None`.
+    /// Messages that the script dropped: `root` stayed `None` and nothing was emitted.
     pub dropped: u64,
-    /// And not dropped: they are dead letters, or end the pipeline.
+    /// Failed messages that were not dropped: each became a dead letter or stopped the pipeline.
     pub failed: u64,
-    /// As `on_error: drop` asks.
+    /// Failed messages that were dropped because of `on_error: drop`.
     pub failed_and_dropped: u64,
-    /// Both kinds, by the type of the exception or the way the guest died.
+    /// Failed messages, dropped or not, by the type of the exception or the cause of the guest's death.
     pub failures_by_type: BTreeMap<String, u64>,
-    /// Messages in a batch.
+    /// Number of messages in each batch that the input made.
     pub batch_size: Distribution,
 }
 
-/// What went out.
+/// Results and bytes that were given to the outputs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Output {
-    /// Output messages made by scripts.
+    /// Results made by scripts; one message can have several.
     pub records: u64,
-    /// Bytes of payload given to outputs, dead letters included.
+    /// Payload bytes given to the outputs, dead letters included.
     pub bytes: u64,
 }
 
-/// Seconds, a message each.
+/// Times in seconds, each counted once for every message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Latency {
-    /// Waiting for a guest.
+    /// Time that a message waited in the queue for the guest that processed it.
     pub queue: Distribution,
-    /// In the guest, with the transcoding: with all that was run together with it.
+    /// Time that a guest spent on the request with this message, including all messages of that request and JSON
+    /// conversion.
     pub guest: Distribution,
-    /// From when it was read to when all was delivered.
+    /// Time from reading a message until it was finished.
     pub whole: Distribution,
 }
 
-/// What waits for a guest.
+/// Queue of batches that wait for a guest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Queue {
-    /// Batches, or rests of some.
+    /// Number of batches, or of unfinished parts of batches, that wait for a guest.
     pub batches: usize,
-    /// For how long the oldest has waited.
+    /// Seconds that the oldest waiting batch has waited; 0 if none waits.
     pub age_seconds: f64,
 }
 
-/// The bound on memory.
+/// Use of the memory budget.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GateNow {
-    /// Taken by messages and results under way.
+    /// Bytes of messages in flight and their results, counted against the memory budget.
     pub bytes: u64,
-    /// `pipeline.max_in_flight`.
+    /// Memory budget in bytes: `pipeline.max_in_flight`.
     pub limit_bytes: u64,
 }
 
-/// The interpreters.
+/// Guests: their states, starts, deaths and use of resources.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Guests {
-    /// How many are `starting`, `idle`, `busy`, `retiring`.
+    /// Number of guests in each state: `starting`, `idle`, `busy` or `retiring`.
     pub states: BTreeMap<String, usize>,
-    /// That reached READY.
+    /// Guests that reached READY.
     pub starts: u64,
-    /// That did not.
+    /// Guests that did not reach READY.
     pub failed_starts: u64,
-    /// From instantiation to READY.
+    /// Seconds from the instantiation of a guest to READY.
     pub ready_seconds: Distribution,
-    /// That died, by how.
+    /// Guests that died after READY, by cause.
     pub deaths: BTreeMap<String, u64>,
-    /// Replaced although they were well.
+    /// Healthy guests that were replaced by fresh ones.
     pub recycled: u64,
-    /// Changes of their number, by reason.
+    /// Changes of the number of guests, by reason.
     pub scalings: BTreeMap<String, u64>,
-    /// Processor time of their threads, with the transcoding.
+    /// Processor time of the guests' threads, JSON conversion included.
     pub cpu_seconds: f64,
-    /// WebAssembly memory of those that live.
+    /// Bytes of WebAssembly memory of all living guests.
     pub memory_bytes: u64,
 }
 
-/// Kafka, as this process sees it.
+/// State of the Kafka clients of this process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Kafka {
-    /// Partitions that are ours.
+    /// Partitions that are assigned to this process.
     pub partitions: Vec<Partition>,
-    /// How many of them cannot be read; `not_ready` says why.
+    /// Number of assigned partitions that cannot be read; `not_ready` gives the reason.
     #[serde(default)]
     pub blocked_partitions: usize,
-    /// Errors of single partitions, by their name.
+    /// Failed attempts to read an assigned partition, by error.
     #[serde(default)]
     pub partition_errors: BTreeMap<String, u64>,
-    /// Accepted, transactions included.
+    /// Commits that Kafka accepted, transactions included.
     pub commits: u64,
-    /// Refused: they are tried again, or what they were for is read again.
+    /// Commits that Kafka refused, and transactions that were aborted. A commit is tried again; the messages of a
+    /// transaction are read again.
     pub failed_commits: u64,
-    /// How often partitions were `assigned`, `revoked` and `lost`.
+    /// Times that partitions were `assigned`, `revoked` or `lost`, by kind.
     pub rebalances: BTreeMap<String, u64>,
-    /// Connections.
+    /// Connections of each client, by the client's name.
     pub links: BTreeMap<String, Link>,
 }
 
-/// A partition that is ours.
+/// Partition that is assigned to this process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Partition {
-    /// Its topic.
+    /// Topic of the partition.
     pub topic: String,
-    /// Its number.
+    /// Number of the partition within its topic.
     pub partition: i32,
-    /// Messages between what was delivered and its end; `None` until it was fetched from for the first time.
+    /// Messages from the first that is not delivered to the end of the partition; `None` until the first fetch.
     pub lag: Option<u64>,
-    /// The offset of the first message that is not delivered.
+    /// Offset of the first message that is not delivered.
     pub position: Option<i64>,
-    /// Messages of it that are under way.
+    /// Messages of the partition that are in flight.
     pub under_way: u64,
 }
 
-/// The connections of one client.
+/// Connections of one Kafka client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Link {
-    /// Some broker answers.
+    /// Whether the client has a connection to a broker, or can make one within moments.
     pub up: bool,
     /// Requests that librdkafka sent again.
     pub retries: u64,
 }
 
-/// A message that failed.
+/// Message that failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecentFailure {
-    /// Milliseconds since the Unix epoch.
+    /// Time of the failure, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// Where it came from.
+    /// Place of the message: where it was read.
     pub message: String,
-    /// The exception's type, or how the guest died.
+    /// Type of the exception, or cause of the guest's death.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The exception's text.
+    /// Text of the exception.
     pub text: String,
-    /// `file:line` of the script.
+    /// Place in the script, as `file:line`.
     pub script: Option<String>,
-    /// Python's.
+    /// Python traceback.
     pub traceback: String,
-    /// How often it was run.
+    /// Number of times that the message was run.
     pub attempts: u32,
-    /// Its beginning, with `http.show_payloads`.
+    /// Beginning of the payload, if `http.show_payloads` is set.
     pub payload: Option<String>,
 }
 
-/// What is looked at to say all this.
+/// Sources from which a snapshot is made.
 #[derive(Debug)]
 pub struct Observed {
-    /// What is counted.
+    /// Counters and histograms.
     pub metrics: Arc<Metrics>,
-    /// The bound on memory.
+    /// Memory budget.
     pub budget: MemoryBudget,
-    /// What runs.
+    /// Config in use.
     pub running: Running,
 }
 
 impl Observed {
-    /// What there is to say now.
+    /// Takes a snapshot.
     pub fn stats(&self) -> Stats {
         Stats::new(&self.metrics, &self.budget, Facts::new(&self.running.get()))
     }
 }
 
 impl Stats {
-    /// What there is to say now of `pipeline`.
+    /// Takes a snapshot of `metrics` and `budget`, with `pipeline` as the summary of the config.
     pub fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {

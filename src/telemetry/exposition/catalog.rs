@@ -1,4 +1,4 @@
-//! Every metric: its name, what it means, and its value in [`Stats`].
+//! Catalog of all metrics: their names, meanings and values in [`Stats`].
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use prometheus_client::metrics::MetricType;
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
-/// A metric's name, what it means, the name of its label, and its values.
+/// Name, meaning, label and values of a metric.
 pub(super) struct Metric<'a> {
     pub name: &'static str,
     pub help: &'static str,
@@ -22,7 +22,7 @@ pub(super) enum Value<'a> {
     Counters(BTreeMap<String, u64>),
     Gauges(Vec<(String, f64)>),
     Histogram(&'a Distribution),
-    /// Of partitions, which have two labels.
+    /// Values of partitions, which have two labels.
     Partitions(Vec<(&'a str, i32, f64)>),
 }
 
@@ -54,7 +54,7 @@ fn by<'a>(
     }
 }
 
-/// All metrics. Counters get `_total` at the end of their names.
+/// Returns all metrics. The exposition appends `_total` to the names of counters.
 pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
     use Value::{Counter, CounterF, Counters, Gauge, Gauges, Histogram};
     let Stats {

@@ -1,8 +1,8 @@
-//! Whom requests are for. On an address of this machine alone only those are answered that are for this machine.
+//! Check of the `Host` header. A server that listens only on this machine answers only requests that name this machine.
 //!
-//! A page of the web may have its name resolve to 127.0.0.1 once it is loaded (DNS rebinding). The operator's browser
-//! then takes this server for the page's own, and lets the page read what it says: topics, tracebacks, payloads. But
-//! it says in `Host` whom it believes to ask.
+//! A web page can make its host name resolve to 127.0.0.1 after it is loaded (DNS rebinding). The operator's browser
+//! then takes this server for the page's own, and lets the page read its answers: topics, tracebacks, payloads. But the
+//! `Host` header still contains the name of the page's host.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,7 +18,7 @@ const REFUSAL: &str = "this web server listens on this machine alone, and answer
                        addresses: ask for http://localhost, have a proxy send that as `Host`, or set `http.address` \
                        to an address of the network\n";
 
-/// The name that the config has for this server.
+/// Name of this server in the config.
 pub(super) struct OwnName(String);
 
 impl OwnName {
@@ -26,7 +26,7 @@ impl OwnName {
         Self(name_of(address).to_ascii_lowercase())
     }
 
-    /// Whether `host`, with or without a port, is this machine, or what the config calls it.
+    /// Whether `host`, with or without a port, is this machine or the name in the config.
     fn answers(&self, host: &str) -> bool {
         let name = name_of(host);
         let name = name.strip_suffix('.').unwrap_or(name);
@@ -41,11 +41,11 @@ impl OwnName {
     }
 }
 
-/// `host:port` without the port.
+/// Returns `host:port` without the port.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            // `::1` is all address.
+            // All of `::1` is the address.
             if name.contains(':') && !name.ends_with(']') {
                 host
             } else {
@@ -56,12 +56,12 @@ fn name_of(host: &str) -> &str {
     }
 }
 
-/// Whether requests that come to `address` may be for anybody.
+/// Whether requests to `address` may come from other machines, so that any `Host` is accepted.
 fn is_open(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// Refuses what is for somebody else. A request that does not say for whom it is cannot come from a browser.
+/// Refuses requests with another host's name. A request without a `Host` header cannot come from a browser.
 pub(super) async fn check<B: MessageBody>(
     own: Data<OwnName>,
     request: ServiceRequest,
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// The status of a request with these `Host` headers that comes to an address of this machine.
+    /// Returns the status of a request with these `Host` headers to an address of this machine.
     async fn status(target: &str, hosts: &[&str]) -> u16 {
         use actix_web::test::{TestRequest, call_service, init_service};
         let own = Data::new(OwnName::of("127.0.0.1:4195"));

@@ -3,16 +3,16 @@
 const EVERY_MS = 1000;
 const EVERY_MS_HIDDEN = 5000;
 const TIMEOUT_MS = 2000;
-/** Rates and quantiles are over so long: a second alone flickers, as results arrive in batches. */
+/** Seconds over which rates and quantiles are taken. One second alone flickers, as results arrive in batches. */
 const WINDOW_SECONDS = 5;
 const CHART_SECONDS = 300;
-/** What a chart shows at least, however little it knows yet. */
+/** Span of time that a chart shows at least, even if it has little data. */
 const LEAST_CHART_SECONDS = 60;
-/** One answer that is late is no outage. */
+/** Number of missed answers that count as an outage: one late answer is not enough. */
 const MISSES = 2;
 const NOTHING = "–";
 
-// Text for numbers. What is not known is a dash, whatever the unit.
+// Formatting of numbers. An unknown value is a dash, whatever the unit.
 
 const known = (format) => (value) => (Number.isFinite(value) ? format(value) : NOTHING);
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -48,7 +48,7 @@ const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 const many = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
 const sum = (object) => Object.values(object).reduce((all, value) => all + value, 0);
 
-// The document. All that comes from outside gets in as text, never as markup.
+// The document. All text from outside is inserted as text, never as markup.
 
 const $ = (id) => document.getElementById(id);
 
@@ -64,7 +64,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Rows stay the same elements from poll to poll, so that scrolling and selecting text are left alone. */
+/** Rows stay the same elements from poll to poll, so that scrolling and selected text are left alone. */
 function fill(body, rows, none) {
   const columns = body.closest("table").querySelectorAll("th").length;
   if (rows.length === 0) {
@@ -82,7 +82,7 @@ function fill(body, rows, none) {
 const byName = (id, totals) =>
   fill($(id), Object.entries(totals).sort(([, a], [, b]) => b - a).map(([name, total]) => [name, count(total)]), "None so far.");
 
-// What is between two answers.
+// Differences between two snapshots.
 
 const failedOf = ({ messages }) => messages.failed + messages.failed_and_dropped;
 const at = (stats, path) => path.split(".").reduce((part, name) => part?.[name], stats);
@@ -92,7 +92,7 @@ function since(now, before) {
   return now.map(([bound, total], index) => [bound, Math.max(0, total - (before[index]?.[1] ?? 0))]);
 }
 
-/** As Prometheus' histogram_quantile; the engine's own is `quantile` in histogram.rs. */
+/** Estimates a quantile as Prometheus' histogram_quantile does; the engine's own is `quantile` in histogram.rs. */
 function quantile(buckets, share) {
   const all = buckets.at(-1)?.[1] ?? 0;
   if (all === 0) return null;
@@ -107,7 +107,7 @@ function quantile(buckets, share) {
   return low;
 }
 
-/** `before` is an earlier answer of the same process, or nothing. */
+/** `before` is an earlier snapshot of the same process, or nothing. */
 function derive(now, before) {
   const gained = (get) => (before ? get(now) - get(before) : null);
   const time = gained((stats) => stats.uptime_seconds);
@@ -132,7 +132,7 @@ function derive(now, before) {
   };
 }
 
-/** Also if its clock was set back, so that there is nothing to compare with any more. */
+/** Whether the process restarted. A clock that was set back counts too, since then nothing can be compared. */
 const restarted = (now, last) =>
   now.started_at_ms !== last.started_at_ms || ["uptime_seconds", ...TOTALS].some((path) => at(now, path) < at(last, path));
 
@@ -163,7 +163,7 @@ const CHARTS = [
 const columns = { time: [] };
 for (const { key } of CHARTS.flatMap(({ series }) => series)) columns[key] = [];
 
-/** Adds a moment to all charts; without a sample, a gap. */
+/** Adds a point in time to all charts; without a sample, a gap. */
 function remember(time, sample = {}) {
   for (const [key, column] of Object.entries(columns)) column.push(key === "time" ? time : sample[key] ?? null);
   const old = columns.time.findIndex((moment) => moment > time - CHART_SECONDS - 10);
@@ -173,7 +173,7 @@ function remember(time, sample = {}) {
 const probe = document.body.appendChild(make("i", { hidden: "" }));
 let colors = new Map();
 
-/** A canvas needs what a variable of the style sheet comes to in this theme. */
+/** Returns the value of a style-sheet variable in this theme, which a canvas needs. */
 function color(name, percent = 100) {
   const key = `color-mix(in srgb, var(${name}) ${percent}%, transparent)`;
   if (!colors.has(key)) {
@@ -183,20 +183,20 @@ function color(name, percent = 100) {
   return colors.get(key);
 }
 
-/** The next of 1, 2, 5, 10, … above; of the powers of two for bytes. */
+/** Rounds up to the next of 1, 2, 5, 10, …; for bytes to the next power of two. */
 function ceiling(value, binary) {
   if (binary) return 2 ** Math.ceil(Math.log2(value));
   const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
   return [1, 2, 5, 10].find((step) => step * power >= value * 0.999999) * power;
 }
 
-/** All that is known of the last minutes: at first that is little, and would be a line at the edge. */
+/** All known data of the last minutes: at first there is little, and it would be a line at the edge. */
 function xRange() {
   const [first, last] = [columns.time[0], columns.time.at(-1)];
   return [Math.max(last - CHART_SECONDS, Math.min(first, last - LEAST_CHART_SECONDS)), last];
 }
 
-/** Not at the very left, where the y axis has its own. */
+/** Not at the very left, where the y axis has its own labels. */
 function timeLabels(chart, times, number, space, step) {
   const { min, max } = chart.scales.x;
   const digits = step < 60 ? 8 : 5;
@@ -227,7 +227,7 @@ function dataOf({ series, stacked }) {
     const below = sums.at(-1);
     sums.push(line.map((value, moment) => (value === null ? null : value + (below?.[moment] ?? 0))));
   }
-  // The highest is drawn first, and each lower one over it.
+  // The highest series is drawn first, and each lower one over it.
   return [columns.time, ...sums.reverse()];
 }
 
@@ -265,7 +265,7 @@ function optionsOf(spec, onCursor) {
   };
 }
 
-/** One chart with its legend, which tells the latest values, or those under the pointer. */
+/** One chart with its legend, which shows the latest values, or those under the pointer. */
 function chart(spec) {
   const values = spec.series.map(() => make("b", {}, NOTHING));
   const keys = spec.series.map(({ label, color: name, dash }, index) => {
@@ -321,7 +321,7 @@ function showState(state, seen) {
   put("seen", seen);
 }
 
-/** How fast the dots of an arrow go: standing, and three speeds. */
+/** Speed of the dots of an arrow: standing, and three speeds. */
 function flow(id, perSecond) {
   $(id).dataset.speed = perSecond > 0 ? Math.min(3, 1 + Math.floor(Math.max(0, Math.log10(perSecond)) / 2)) : 0;
 }
@@ -388,7 +388,7 @@ function failureItem({ at_ms, message, type, text, script, traceback, attempts, 
       make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }, content)))));
 }
 
-/** Only what is new gets in and only what is gone gets out; what somebody has opened stays. */
+/** Inserts only new entries and removes only old ones, so that an entry that somebody has opened stays. */
 function showFailures(recent) {
   const keyed = new Map(recent.map((failure) => [JSON.stringify([failure.at_ms, failure.message, failure.type, failure.text]), failure]));
   for (const [key, item] of failures) {
@@ -432,7 +432,7 @@ function showTotals(stats) {
   }
 }
 
-/** Hides what this pipeline has not. */
+/** Hides elements that this pipeline does not use. */
 function showOnly({ pipeline, kafka }) {
   const links = Object.keys(kafka.links).length > 0 || kafka.partitions.length > 0;
   const has = { kafka: pipeline.input.type === "kafka", other: pipeline.input.type !== "kafka", links };
@@ -441,7 +441,7 @@ function showOnly({ pipeline, kafka }) {
 
 // Polling.
 
-/** Answers of the same process, the oldest of them some seconds old. */
+/** Snapshots of the same process, the oldest of them some seconds old. */
 let recent = [];
 let seenMs = null;
 let misses = 0;
