@@ -1,7 +1,7 @@
-//! Where results go.
+//! Outputs: the actors that write results and dead letters.
 //!
-//! An output takes [`Deliver`] messages in order, writes their records, and ends
-//! each ack when the records are where they should be. It has an arbiter of its own, so that it may block.
+//! An output takes [`Deliver`] messages in order, writes their records, and ends each ack when the records are where
+//! they should be. Each output runs on an arbiter of its own, so that it may block.
 
 pub mod dead_letter;
 mod discard;
@@ -28,45 +28,45 @@ use crate::message::ack::Ack;
 use crate::message::budget::MemoryBudget;
 use crate::telemetry::metrics::Metrics;
 
-/// Results, or failures to be written as dead letters, for an output, in the order of their lane.
+/// Results for an output, or failures to be written as dead letters, in the order of their lane.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Deliver {
-    /// Records, and failures; of each message only what concerns this output, else [`Outcome::Dropped`].
+    /// Outcomes of a slice. A message that does not concern this output has [`Outcome::Dropped`].
     ///
     /// [`Outcome::Dropped`]: crate::message::Outcome::Dropped
     pub processed: Processed,
-    /// To be ended when everything is written.
+    /// Ack of the slice, to be ended when everything is written.
     pub ack: Ack,
 }
 
-/// The way of messages that failed.
+/// Destination of messages that failed.
 #[derive(Clone)]
 pub enum FailureRoute {
-    /// They go to an output of their own.
+    /// An output for dead letters.
     DeadLetters(Recipient<Deliver>),
-    /// They go to the output of the results, which writes both in one transaction.
+    /// The output for results, which writes results and dead letters in one transaction.
     WithResults,
-    /// They are dropped, as `pipeline.on_error: drop` says.
+    /// No destination: failed messages are dropped, as `pipeline.on_error: drop` says.
     Drop,
-    /// The pipeline ends before the first of them.
+    /// No destination: the pipeline ends before the first failed message.
     Stop,
 }
 
-/// What outputs are started with.
+/// What all outputs need when they start.
 pub struct Outputs<'a> {
-    /// Hears when an output cannot go on.
+    /// Engine, which is notified when an output cannot continue.
     pub engine: &'a Recipient<Notice>,
-    /// What is counted.
+    /// Counters and histograms.
     pub metrics: &'a Arc<Metrics>,
 }
 
 impl Outputs<'_> {
-    /// Starts the output for results that `config` describes, on an arbiter of its own. What it cannot write
-    /// has failed: `policy` says what becomes of it.
+    /// Starts the output for results that `config` describes, on an arbiter of its own. A message whose records cannot
+    /// be written has failed: `policy` is its route.
     ///
     /// # Errors
-    /// If Kafka's library does not take the config.
+    /// If librdkafka refuses the config.
     pub fn results(
         &self,
         config: &OutputConfig,
@@ -78,8 +78,8 @@ impl Outputs<'_> {
         )
     }
 
-    /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an
-    /// arbiter of its own. `policy` says what becomes of what it cannot write.
+    /// Starts the output that writes results, dead letters and the offsets of `session` in transactions, on an arbiter
+    /// of its own. `policy` is the route of messages whose records cannot be written.
     pub fn transactions(
         &self,
         config: &KafkaOutputConfig,
@@ -100,7 +100,8 @@ impl Outputs<'_> {
         let mut batches = Batches::of(config);
         if let Some(letters) = dead_letter {
             let (results, letters) = (config.max_message_bytes, letters.max_message_bytes);
-            // One record may be as large as either topic takes, and a batch of several no larger than both do.
+            // One record may be as large as the larger limit of both topics, but a batch of several only as the smaller
+            // one.
             producer.max_message_bytes = results.max(letters);
             batches.bytes = results.min(letters);
         }
@@ -122,12 +123,12 @@ impl Outputs<'_> {
     /// Starts the output for dead letters that `config` describes, on an arbiter of its own.
     ///
     /// # Errors
-    /// If Kafka's library does not take the config.
+    /// If librdkafka refuses the config.
     pub fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
         self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
-    /// Starts the dead-letter output that is used where the config names none: JSON lines on standard error.
+    /// Starts the dead-letter output that is used if the config has none: JSON lines on standard error.
     pub fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
         self.lines(std::io::stderr(), StdoutCodec::Lines)
     }

@@ -1,8 +1,8 @@
-//! Dead letters: messages that could not be processed, with why.
+//! Dead letters as JSON lines: messages that could not be processed, with the reason.
 //!
-//! For line outputs a dead letter is a JSON object with everything needed to find the message and to run it
-//! again. Its payload stands there as text if it is UTF-8, else in base64. What Kafka outputs make of
-//! a failure stands in [`crate::output::kafka::record`].
+//! For line outputs a dead letter is a JSON object with everything needed to find the message and to run it again. The
+//! payload is included as text if it is UTF-8, else in base64. [`crate::output::kafka::letter`] makes the dead letters
+//! for Kafka.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -24,7 +24,7 @@ struct Letter<'a> {
     payload_base64: Option<String>,
 }
 
-/// Appends the dead letter of `message`, one of `batch`, to `data` as JSON on one line.
+/// Appends the dead letter of `message`, which belongs to `batch`, to `data` as JSON on one line.
 pub fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
     let payload = std::str::from_utf8(&message.payload).ok();
     let Place {

@@ -1,10 +1,10 @@
-//! The output that keeps nothing, for benchmarks and for scripts run for their log.
+//! Output that discards everything, for benchmarks and for scripts that are run only for their log.
 
 use actix::prelude::*;
 
 use crate::output::Deliver;
 
-/// The actor.
+/// Actor that acknowledges everything and writes nothing.
 pub struct Discard;
 
 impl Actor for Discard {

@@ -1,10 +1,10 @@
-//! Records written to Kafka topics.
+//! Output to Kafka topics.
 //!
-//! Records are given to librdkafka in order, and it writes those of a partition in order, trying again for as
-//! long as it takes: a broker that is away makes the pipeline wait, not lose. The ack of a slice is ended
-//! by the delivery report of the last of its records. What was not written is `again`'s.
+//! librdkafka is given the records in order. It writes the records of a partition in order, and tries again for as long
+//! as necessary: if a broker is away, the pipeline waits and loses nothing. The delivery report of a slice's last
+//! record ends the slice's ack. The module `again` handles records that were not written.
 //!
-//! For delivery exactly once, [`transaction`] takes the place of this actor.
+//! For exactly-once delivery, [`transaction`] takes the place of this actor.
 
 mod again;
 mod client;
@@ -47,25 +47,25 @@ use crate::telemetry::metrics::Metrics;
 
 type Producer = ThreadedProducer<ProducerCallbacks>;
 
-/// The actor. See the module's documentation.
+/// Actor that writes to Kafka without transactions. See the module's documentation.
 pub struct KafkaOutput {
-    /// `output` or `dead_letter`.
+    /// Name of the output: `output` or `dead_letter`.
     name: &'static str,
     config: KafkaOutputConfig,
     producer: Producer,
     batches: Batches,
     writer: Writer,
     refusals: Refusals,
-    /// What was not written.
+    /// Slices with records that were not written.
     returns: Arc<Returns>,
-    /// Lanes that ended before a message that was refused: what comes behind it is not written.
+    /// Lanes that ended at a message that was refused: nothing after it is written.
     ended: HashSet<LaneId>,
     engine: Recipient<Notice>,
-    /// Records are sent alone since a batch was too large, and none of them was too large by itself so far.
+    /// Whether records are sent alone because a batch was too large, and none of them was too large by itself so far.
     sizing: bool,
-    /// When the producer was replaced last because of a refusal, unless that is long ago.
+    /// Time at which the producer was last replaced because of a refusal, unless that is long ago.
     refused_at: Option<Instant>,
-    /// The engine was told that nothing can be written any more.
+    /// Whether the engine was notified that nothing can be written any more.
     over: bool,
 }
 
@@ -83,10 +83,10 @@ fn connect(
 }
 
 impl KafkaOutput {
-    /// An output for `config`.
+    /// Creates an output for `config`.
     ///
     /// # Errors
-    /// If librdkafka does not take the config.
+    /// If librdkafka refuses the config.
     pub fn new(
         config: &KafkaOutputConfig,
         refusals: Refusals,
@@ -121,8 +121,8 @@ impl KafkaOutput {
         })
     }
 
-    /// Writes a slice, or `only` some of its records. Of its messages these are `refused` already; those of `later` come
-    /// back when the others are reported.
+    /// Writes a slice, or `only` some of its records. Messages in `refused` have already been refused. Reports in
+    /// `later` come back when the other records are reported.
     fn write(
         &mut self,
         processed: Arc<Processed>,
@@ -134,7 +134,7 @@ impl KafkaOutput {
         let sent = Sent::new(processed, ack, &self.returns, later);
         refused.extend(self.writer.write(&self.producer, &sent, only));
         let Some(ack) = sent.ack() else {
-            return; // only within transactions, which are another actor's
+            return; // only within transactions, which another actor handles
         };
         refused.sort_by_key(|(index, _)| *index);
         let left = self
@@ -166,13 +166,13 @@ impl Handler<Deliver> for KafkaOutput {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         if deliver.processed.batch.lane.is_abandoned() || self.over {
-            return; // others make these results too, and are further on; or the next start makes them again
+            return; // other guests or the next start make these results again
         }
-        // What comes behind what was not written is not to be written before it.
+        // Records that came back must be written before anything after them.
         self.recover();
         self.relax();
         if self.over || self.ended.contains(&deliver.processed.batch.lane.id) {
-            return; // the next start makes them again
+            return; // the next start makes these results again
         }
         let Deliver { processed, ack } = deliver;
         self.write(Arc::new(processed), Some(ack), None, Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Records as lines on standard output or standard error.
+//! Output of records as lines on standard output or standard error.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::message::{Outcome, Processed, Record};
 use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
-/// The actor; writes to `W`.
+/// Actor that writes lines to `W`.
 pub struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
     engine: Recipient<Notice>,
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
-    /// Nothing can be written any more.
+    /// Whether a write failed, so that nothing can be written any more.
     ended: bool,
 }
 
 impl<W: Write + Unpin + 'static> Lines<W> {
-    /// An output that ends each record as `codec` says.
+    /// Creates an output that ends each record as `codec` says.
     pub fn new(
         writer: W,
         codec: StdoutCodec,
@@ -41,10 +41,10 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         }
     }
 
-    /// Writes all records of a slice with one call, so that a batch costs one system call and a reader at
-    /// the other end of a pipe sees whole lines.
+    /// Writes all records of a slice with one call, so that a batch costs one system call, and a reader at the other
+    /// end of a pipe sees whole lines.
     fn write(&mut self, processed: &Processed) -> io::Result<()> {
-        /// Buffers of rare large slices are not kept.
+        /// Capacity above which the buffer is released after a write; such large slices are rare.
         const KEEP: usize = 1 << 20;
         self.buffer.clear();
         let messages = processed.messages().iter();
@@ -87,7 +87,7 @@ impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         if self.ended {
-            return; // the ack is dropped: lost, not delivered
+            return; // the ack is dropped, and the slice counts as lost
         }
         let Deliver { processed, ack } = deliver;
         match self.write(&processed) {

@@ -1,9 +1,10 @@
-//! What an output does with records that were not written.
+//! Handling of records that were not written.
 //!
-//! A broker refuses a batch for one record in it. An idempotent producer then goes on with the next batch, and what was
-//! in the first could only be written behind it. So it is told to give up instead (`enable.gapless.guarantee`): nothing
-//! of a partition is written behind what was not. When all is reported, what the brokers refused is taken out, and a new
-//! producer is given the rest, in the order in which it was given to the first.
+//! A broker refuses a whole batch for one record in it. An idempotent producer then continues with the next batch, and
+//! the records of the first could only be written after it. So the producer is configured to give up instead
+//! (`enable.gapless.guarantee`): it writes nothing more to that partition. When all records are reported, those that
+//! the brokers refused are taken out, and a new producer is given the rest, in the order in which the first one was
+//! given them.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -23,29 +24,29 @@ use super::{KafkaOutput, Producer};
 use crate::control::{Notice, OutputError};
 use crate::message::{Failure, Processed};
 
-/// Between two looks whether all is reported.
+/// Time between two checks whether all records are reported.
 pub(super) const LOOK: Duration = Duration::from_millis(2);
-/// So long after a refusal there is one request under way at a time.
+/// Time after a refusal during which only one request is in flight at a time.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl KafkaOutput {
-    /// Deals with what was not written, if there is anything.
+    /// Handles the records that were not written, if there are any.
     pub(super) fn recover(&mut self) {
-        // What comes behind slices whose records are sent alone.
+        // Slices that come after slices whose records are sent alone.
         let mut held = Vec::new();
-        // What was given to the producer is waited for before anything else is.
+        // Whether to wait for the records that the producer has before anything else is given to it.
         let mut one_at_a_time = false;
         while !self.over {
             let mut returned = self.returns.take();
-            // After what came back: a producer gives up before it reports why.
+            // Checked after the slices are taken: a producer gives up before it reports why.
             let mut gave_up = GaveUp::of(&self.producer);
-            // Without idempotence the order is not promised, but no record may have two producers.
+            // Without idempotence no order is promised, but a record must never be with two producers.
             let unordered = !self.config.idempotent_write && !returned.is_empty();
             if gave_up.is_some() || self.batches.alone || unordered || mem::take(&mut one_at_a_time)
             {
                 await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
-                gave_up = GaveUp::of(&self.producer); // it may have given up while we waited
+                gave_up = GaveUp::of(&self.producer); // it may have given up during the wait
             }
             let stopped = matches!(gave_up, Some(GaveUp::Refused | GaveUp::Stranded));
             let is_done = returned.is_empty() && held.is_empty() && !stopped;
@@ -79,8 +80,9 @@ impl KafkaOutput {
             for (returned, verdicts) in judged.by_ref() {
                 self.write_again(returned, verdicts);
                 one_at_a_time = self.batches.mended;
-                // Records that are sent alone take a while each, and their partition may go to another member meanwhile.
-                // What a producer has, it writes; so it is given no more than a slice at a time, or a dead letter.
+                // Records that are sent alone take a while each, and meanwhile their partition may go to another
+                // member. A producer writes everything it has, so it is given only one slice at a time, or one dead
+                // letter.
                 if self.batches.alone || self.batches.mended {
                     break;
                 }
@@ -89,19 +91,19 @@ impl KafkaOutput {
         }
     }
 
-    /// How batches are made from here on.
+    /// Decides how batches are made from now on.
     fn next(&mut self, judged: &[(Returned, Vec<Verdict>)]) -> Batches {
         let any = |wanted| has(judged, &wanted);
         let smaller = any(Verdict::Smaller);
         self.sizing |= any(Verdict::AloneForSize);
         self.sizing &= !smaller && !any(Verdict::Refused(Fault::Size));
         let alone = any(Verdict::Alone) || any(Verdict::AloneForSize);
-        // Dead letters are written one at a time anyway, and those that wait for it come back.
+        // Dead letters are written one at a time anyway, and those that wait for this one come back.
         let waits = |report: &Report| report.code == RDKafkaErrorCode::InvalidDifferentRecord;
         let mut returned = judged.iter().map(|(returned, _)| returned);
         let undecided =
             alone || (self.batches.mended && returned.any(|one| one.reports.iter().any(waits)));
-        // Each was sent alone, and none was too large.
+        // Each record was sent alone, and none was too large.
         let all_found_good = self.sizing && !undecided;
         self.sizing &= undecided;
         let batches = if all_found_good || smaller {
@@ -122,7 +124,7 @@ impl KafkaOutput {
             ))));
     }
 
-    /// Goes back to a producer with several requests under way, when nothing was refused for a while.
+    /// Returns to a producer with several requests in flight, if nothing was refused for a while.
     pub(super) fn relax(&mut self) {
         if self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
             return;
@@ -130,7 +132,7 @@ impl KafkaOutput {
         await_reports(&self.producer, &self.returns);
         self.recover();
         if self.over || self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
-            return; // something was refused just now
+            return; // something has just been refused
         }
         let batches = Batches {
             one_by_one: false,
@@ -141,7 +143,7 @@ impl KafkaOutput {
         }
     }
 
-    /// Goes on with a new producer. The old one has nothing left.
+    /// Replaces the producer. The old one has no records left.
     fn replace(&mut self, batches: Batches) -> bool {
         tracing::debug!(?batches, "a new producer takes over");
         let metrics = &self.writer.metrics;
@@ -149,7 +151,7 @@ impl KafkaOutput {
             Ok(producer) => {
                 let old = mem::replace(&mut self.producer, producer);
                 self.batches = batches;
-                // It takes a moment to end its threads.
+                // The end of its threads takes a moment.
                 let ending = thread::Builder::new().name("kafka-end".into());
                 drop(ending.spawn(move || drop(old)));
                 true
@@ -174,8 +176,8 @@ impl KafkaOutput {
         } = returned;
         let lane = &processed.batch.lane;
         if lane.is_abandoned() || self.ended.contains(&lane.id) {
-            self.sizing = false; // it is not found out of these
-            return; // they are read again
+            self.sizing = false; // these records cannot show it any more
+            return; // the messages are read again
         }
         let mut only = Only::new();
         let mut refused = BTreeMap::new();
@@ -202,13 +204,14 @@ impl KafkaOutput {
         if self.batches.mended
             && let Some((&first, _)) = only.first_key_value()
         {
-            // A dead letter may be refused again, made otherwise. librdkafka would have made the request after it by then,
-            // and brokers see no gap behind the first batch of a producer: so each waits for the one before it.
+            // A dead letter that was changed may be refused again. By then librdkafka would have made the request after
+            // it, and brokers notice no gap after a producer's first batch. So each dead letter waits for the one
+            // before it.
             only.retain(|&place, _| place == first);
             for mut report in reports {
                 if (report.message, report.record) > first && !refused.contains_key(&report.message)
                 {
-                    report.code = RDKafkaErrorCode::InvalidDifferentRecord; // which is sent again
+                    report.code = RDKafkaErrorCode::InvalidDifferentRecord; // so that the record is sent again
                     later.push(report);
                 }
             }
@@ -223,13 +226,13 @@ impl KafkaOutput {
     }
 }
 
-/// Why a producer writes nothing any more.
+/// Reason why a producer writes nothing any more.
 enum GaveUp {
-    /// A batch was refused: what comes behind it is left to the next producer.
+    /// A batch was refused: the next producer writes everything after it.
     Refused,
-    /// librdkafka has left it without any broker.
+    /// librdkafka has left the producer without any broker.
     Stranded,
-    /// It cannot go on for another reason.
+    /// The producer cannot continue for another reason.
     Fatal,
 }
 
@@ -244,7 +247,7 @@ impl GaveUp {
     }
 }
 
-/// What becomes of each record of slices that came back.
+/// Decides what becomes of each record in slices that came back.
 pub(super) fn judge(
     returned: Vec<Returned>,
     sending: Sending<'_>,
@@ -259,12 +262,12 @@ pub(super) fn judge(
     returned.into_iter().map(with_its_own).collect()
 }
 
-/// Whether this is the verdict on any of the records.
+/// Whether `wanted` is the verdict on any of the records.
 pub(super) fn has(judged: &[(Returned, Vec<Verdict>)], wanted: &Verdict) -> bool {
     judged.iter().any(|(_, verdicts)| verdicts.contains(wanted))
 }
 
-/// Verdicts of slices that wait for others before them: of what they say of sizes a note was taken.
+/// Softens the verdicts on slices that wait for earlier slices: their verdicts on sizes are already taken into account.
 fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     for verdict in &mut verdicts {
         match verdict {
@@ -276,15 +279,15 @@ fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     verdicts
 }
 
-/// The first record that ends the output, and where its message is.
+/// Returns the first record that ends the output, and the place of its message.
 pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Report, String)> {
     let mut reports = returned.reports.iter().zip(verdicts);
     let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
     Some((report.clone(), returned.processed.place(report.message)))
 }
 
-/// A record of `processed` was refused for `fault`: why its message fails, unless it is a dead letter that can be made
-/// otherwise.
+/// Learns that a record of `processed` was refused for `fault`. Returns the failure of its message, unless the record
+/// is a dead letter that can be changed so that its topic accepts it.
 pub(super) fn learn(
     writer: &mut Writer,
     processed: &Processed,
@@ -302,14 +305,14 @@ pub(super) fn learn(
     None
 }
 
-/// Waits until all records are reported. A producer that has given up does not write what it still has.
+/// Waits until all records are reported. A producer that has given up does not write the records that it still has.
 ///
-/// librdkafka's own count of what is in flight is 0 a moment before the last report is dealt with, on the producer's
-/// thread; and a producer that is dropped then never deals with it.
+/// librdkafka's own count of records in flight becomes 0 a moment before the producer's thread has handled the last
+/// report. If the producer were dropped in that moment, the report would never be handled.
 fn await_reports(producer: &Producer, returns: &Returns) {
     while !returns.are_all_here() {
         if producer.context().link().is_stranded() {
-            // Requests that were on their way were answered by nobody, and wait for a broker as well.
+            // No broker answered the requests in flight, and they wait for a broker as well.
             producer.purge(PurgeConfig::default().queue().inflight());
         } else if producer.client().fatal_error().is_some() {
             producer.purge(PurgeConfig::default().queue());

@@ -15,7 +15,7 @@ use crate::message::{Batch, Outcome, Outcomes, Record};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Which producer there is, which then counts as stranded if it is to be `stranded`.
+/// Asks which producer is in use; that producer then counts as stranded if `stranded` is set.
 #[derive(Message)]
 #[rtype(result = "usize")]
 struct WhichProducer {
@@ -48,7 +48,7 @@ impl Handler<Notice> for Engine {
     }
 }
 
-/// The output of a config that says no more than it has to.
+/// Returns the output of a minimal config.
 fn config(addresses: &str) -> KafkaOutputConfig {
     let source = Source::Inline {
         name: "t.yaml".into(),
@@ -64,7 +64,7 @@ fn config(addresses: &str) -> KafkaOutputConfig {
     }
 }
 
-/// Results with these numbers for payloads.
+/// Makes results with these numbers as payloads.
 fn deliver(numbers: std::ops::Range<u32>) -> Deliver {
     let mut outcomes = Outcomes::default();
     for number in numbers {
@@ -86,7 +86,7 @@ fn deliver(numbers: std::ops::Range<u32>) -> Deliver {
     Deliver { processed, ack }
 }
 
-/// The first `count` payloads of the topic.
+/// Reads the first `count` payloads of the topic.
 fn read(addresses: &str, count: usize) -> Vec<String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", addresses)

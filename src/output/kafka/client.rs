@@ -1,27 +1,29 @@
-//! From our config to a producer's.
+//! Translation of the config into a producer's configuration.
 
 use rdkafka::ClientConfig;
 
 use crate::config::{Compression, ENVELOPE, KafkaOutputConfig, Partitioner};
 use crate::kafka::client;
 
-/// How batches are made, beside the config.
+/// How batches are made, in addition to the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batches {
-    /// Batches of several records are no larger than this.
+    /// Limit on the bytes of a batch of several records.
     pub bytes: usize,
-    /// Each record has a batch of its own, so that a broker's refusal is about it and no other.
+    /// Whether each record has a batch of its own, so that a broker's refusal is about that record.
     pub alone: bool,
-    /// What is refused is made otherwise and written again: nothing is written before it, even if each record is alone.
+    /// Whether a refused record is changed and written again. Nothing may be written before it, even if each record is
+    /// alone.
     pub mended: bool,
-    /// A broker knows no gap before the first batch that it has of a producer: if the very first is refused, it takes
-    /// the second. So that there is none on its way, one request at a time. Where records were refused, others will be.
+    /// Whether only one request is in flight at a time. A broker notices no gap before the first batch that it gets
+    /// from a producer: if the very first is refused, it would accept the second. Where records were refused, others
+    /// will be.
     pub one_by_one: bool,
 }
 
 impl Batches {
-    /// Those of an output with this `config`. A batch that is larger than the topic takes would be refused as one record
-    /// is, so the limits are the same.
+    /// Returns the batches of an output with this `config`. A batch that is larger than the topic allows would be
+    /// refused as one record is, so both have the same limit.
     pub fn of(config: &KafkaOutputConfig) -> Self {
         Self {
             bytes: config.max_message_bytes,
@@ -31,7 +33,7 @@ impl Batches {
         }
     }
 
-    /// Half as large, and says so: a batch was too large for a topic of the output whose own is `topic`.
+    /// Halves the size of batches and logs that a batch was too large for a topic of the output whose own is `topic`.
     pub fn halved(self, topic: &str) -> Self {
         let bytes = (self.bytes / 2).max(1);
         tracing::warn!(
@@ -44,7 +46,7 @@ impl Batches {
     }
 }
 
-/// The producer's configuration.
+/// Makes the producer's configuration.
 pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let mut client = client::configure(&config.client);
     let partitioner = match config.partitioner {
@@ -73,16 +75,16 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     let timeout = config.timeout.as_millis().to_string();
     client.set("request.timeout.ms", &timeout);
     match &config.transactional_id {
-        // Never given up: what cannot be written now waits, and the pipeline with it.
+        // Records are never given up: if they cannot be written now they wait, and the pipeline with them.
         None => client.set("message.timeout.ms", "0"),
-        // A transaction has a time limit of its own, and is tried again as a whole.
+        // A transaction has its own time limit, and is tried again as a whole.
         Some(id) => client.set("transactional.id", id),
     };
     client.set(
         "message.max.bytes",
         (config.max_message_bytes + ENVELOPE).to_string(),
     );
-    // A broker that creates topics when they are asked for would make any that a message names.
+    // With this setting a broker that creates topics on request would create any topic that a message names.
     client.set("allow.auto.create.topics", "false");
     let set = client.get("batch.size").and_then(|set| set.parse().ok());
     let bytes = set.map_or(batches.bytes, |set: usize| set.min(batches.bytes));
@@ -92,20 +94,21 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
     }
     let goes_on = batches.alone && !batches.mended;
     if config.idempotent_write && config.transactional_id.is_none() && !goes_on {
-        // What comes behind a batch that was refused is not written before it: the producer gives up, and the next
-        // one is given what is left, in order.
+        // Nothing after a refused batch is written before it: the producer gives up, and the next producer is given the
+        // remaining records in order.
         client.set("enable.gapless.guarantee", "true");
     }
-    // What is on its way is bounded by the budget.
+    // The memory budget bounds the records in flight.
     let mut defaults = vec![
-        // A broker that is silent is given up for the next one after this; the default is a minute.
+        // Time after which a silent broker is given up for the next one; the default is a minute.
         ("socket.timeout.ms", &*timeout),
         ("queue.buffering.max.messages", "0"),
         ("queue.buffering.max.kbytes", "2147483647"),
     ];
     if config.transactional_id.is_some() {
         // `send_offsets_to_transaction` waits without a time limit for a broker that was the group's coordinator and is
-        // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle ones are closed.
+        // gone, until any connection opens or closes (librdkafka's issues 5456 and 5511). So idle connections are
+        // closed.
         defaults.push(("connections.max.idle.ms", "10000"));
     }
     for (name, value) in defaults {

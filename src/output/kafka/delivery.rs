@@ -1,4 +1,4 @@
-//! A producer's context: delivery reports, and what it says of its connections.
+//! Callbacks of a producer: delivery reports and the state of its connections.
 
 use std::sync::Arc;
 
@@ -14,14 +14,15 @@ use crate::kafka::link::{self, Link};
 use crate::kafka::statistics;
 use crate::telemetry::metrics::Metrics;
 
-/// The producer's context.
+/// Callbacks of a producer.
 pub struct ProducerCallbacks {
     link: Link,
     returns: Arc<Returns>,
 }
 
 impl ProducerCallbacks {
-    /// Of a producer with this `config`, called `name`. What it does not write goes to `returns`.
+    /// Creates the callbacks of a producer with this `config`, named `name`. Records that it does not write go to
+    /// `returns`.
     pub fn new(
         name: &'static str,
         config: &KafkaClientConfig,
@@ -34,7 +35,7 @@ impl ProducerCallbacks {
         }
     }
 
-    /// The connections.
+    /// Returns the state of the producer's connections.
     pub fn link(&self) -> &Link {
         &self.link
     }

@@ -1,11 +1,11 @@
-//! Why an output cannot go on, for people: what was refused, of which message, and what to do.
+//! Explanations, for people, why an output cannot continue: what was refused, for which topic, and what to do.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::link::Complaint;
 
-/// Why `topic` cannot be written to. `partition` is the one that the config names, and `complaint` what the client
-/// last complained of.
+/// Explains why `topic` cannot be written to. `partition` is the one that the config names, and `complaint` the
+/// client's last complaint.
 pub fn explain(
     code: Code,
     topic: &str,
@@ -13,7 +13,7 @@ pub fn explain(
     complaint: Option<Complaint>,
 ) -> String {
     let cannot = format!("cannot write to the topic `{topic}`");
-    // An idempotent producer that is refused is of no use any more, and says why only in words.
+    // An idempotent producer that is refused is of no use any more, and gives the reason only in words.
     let refused = |complaint: &Complaint| complaint.reason.contains("Cluster authorization failed");
     let code = match code {
         Code::Fatal | Code::PurgeQueue | Code::PurgeInflight

@@ -1,4 +1,4 @@
-//! Headers in librdkafka's form, and what they take.
+//! Headers in librdkafka's form, and their size.
 
 use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -9,16 +9,16 @@ use crate::message::earlier::is_of_error;
 /// Headers of a record that is being made.
 #[derive(Default)]
 pub struct Headers {
-    /// In librdkafka's form; `None` for none.
+    /// Headers in librdkafka's form; `None` if there are none.
     pub headers: Option<OwnedHeaders>,
-    /// How many there are.
+    /// Number of headers.
     pub count: usize,
-    /// What they take on their way.
+    /// Bytes of the headers as they are sent.
     pub bytes: usize,
 }
 
 impl Headers {
-    /// Adds one.
+    /// Adds a header.
     pub fn add(&mut self, name: &str, value: Option<&[u8]>) {
         let headers = self.headers.take().unwrap_or_default();
         self.headers = Some(headers.insert(Header { key: name, value }));
@@ -26,14 +26,14 @@ impl Headers {
         self.bytes += size::header(name.len(), value.map(<[u8]>::len));
     }
 
-    /// Adds several.
+    /// Adds several headers.
     pub fn extend<'a>(&mut self, headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>) {
         headers.for_each(|(name, value)| self.add(name, value));
     }
 }
 
-/// Headers without those that tell of a failure, whoever set them: on a result they would be believed by who reads
-/// dead letters.
+/// Returns the headers except those that describe a failure, whatever set them: on a result, readers of dead letters
+/// would believe them.
 pub fn without_errors(
     headers: &[(String, Option<Bytes>)],
 ) -> impl Iterator<Item = (&str, Option<&[u8]>)> {

@@ -1,5 +1,5 @@
-//! Messages that brokers have refused a record or a dead letter of. When they are read again after a transaction was
-//! aborted, they fail before they are written; and a dead letter is made as its topic takes it.
+//! Messages with a record or dead letter that brokers have refused. When they are read again after an aborted
+//! transaction, they fail before they are written; a dead letter is made so that its topic accepts it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,17 +8,18 @@ use super::lessons;
 use super::verdict::Fault;
 use crate::message::{Failure, Lane};
 
-/// So many messages are remembered. More than a transaction can have, by far: each was part of one that was aborted.
+/// Limit on the messages that are remembered. It is far above the number in a transaction; each message was in one that
+/// was aborted.
 const MOST: usize = 65_536;
 
-/// A message's topic, partition and offset.
+/// Topic, partition and offset of a message.
 type Place = (Arc<str>, i32, i64);
 
-/// What is known of messages, by their places.
+/// What is known about messages, by their places.
 #[derive(Debug, Default)]
 pub struct Known {
     places: HashMap<Place, Fact>,
-    /// The oldest first.
+    /// Places in the order in which they were added, the oldest first.
     order: VecDeque<Place>,
 }
 
@@ -28,25 +29,26 @@ struct Fact {
     mending: Mending,
 }
 
-/// How a dead letter is made otherwise than it was at first, since its topic refused it so.
+/// Changes to a dead letter, made because its topic refused it without them.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct Mending {
-    /// It is no larger than this.
+    /// Limit on the bytes of the dead letter.
     pub room: Option<usize>,
-    /// It has the time of writing in place of the message's timestamp.
+    /// Whether the dead letter has the time of writing instead of the message's timestamp.
     pub restamped: bool,
-    /// It has a key that is made up, since the message has none.
+    /// Whether the dead letter has a generated key, since the message has none.
     pub keyed: bool,
 }
 
 impl Known {
-    /// The message at `offset` fails: a record of it was refused.
+    /// Notes that the message at `offset` fails because one of its records was refused.
     pub fn refuse(&mut self, lane: &Lane, offset: i64, failure: Failure) {
         self.fact(lane, offset).failure = Some(failure);
     }
 
-    /// The dead letter of the message at `offset`, of so many `bytes`, was refused for `fault`: it is made otherwise from
-    /// now on. [`Lessons`](lessons::Lessons) do not do for that: they are forgotten, maybe before it is written again.
+    /// Notes that the dead letter of the message at `offset`, which has this many `bytes`, was refused for `fault`: it
+    /// is changed from now on. [`Lessons`](lessons::Lessons) would not suffice: they are forgotten, perhaps before the
+    /// letter is written again.
     pub fn refuse_letter(&mut self, lane: &Lane, offset: i64, fault: &Fault, bytes: usize) {
         let mending = &mut self.fact(lane, offset).mending;
         match fault {
@@ -57,12 +59,12 @@ impl Known {
         }
     }
 
-    /// Why the message at `offset` fails, if it does.
+    /// Returns the reason why the message at `offset` fails, if one of its records was refused.
     pub fn refused(&self, lane: &Lane, offset: i64) -> Option<Failure> {
         self.find(lane, offset)?.failure.clone()
     }
 
-    /// How the dead letter of the message at `offset` is made.
+    /// Returns the changes to the dead letter of the message at `offset`.
     pub fn mending(&self, lane: &Lane, offset: i64) -> Mending {
         let fact = self.find(lane, offset);
         fact.map_or(Mending::default(), |fact| fact.mending)
@@ -90,7 +92,7 @@ impl Known {
 }
 
 fn place(lane: &Lane, offset: i64) -> Place {
-    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have none
+    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have no topic
     (topic, lane.partition, offset)
 }
 

@@ -1,10 +1,10 @@
-//! What topics have refused before. A record like one that was refused is not sent again for a while: each refusal
-//! costs a producer, or a transaction.
+//! What topics have refused before. A record like a refused one is not sent again for a while, since each refusal costs
+//! a producer or a transaction.
 //!
-//! What is remembered can only grow by what a broker said about a record of its own, so a lesson is never stricter than
-//! the topic was when it refused that record. It is forgotten after a minute, since topics can be changed. The limit of
-//! timestamps that lie ahead moves with the clock, so there a record may be refused that the topic would take again: one
-//! that was beyond the limit by less than this minute.
+//! A lesson comes only from what a broker said about a record, so it is never stricter than the topic was when it
+//! refused that record. It is forgotten after a minute, since topics can be changed. The limit on timestamps in the
+//! future moves with the clock, so a record whose timestamp exceeded it by less than this minute may be refused
+//! although the topic would accept it again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,45 +13,46 @@ use super::record::Composed;
 use super::report::Report;
 use super::verdict::Fault;
 
-/// For so long a refusal counts.
+/// Time for which a refusal counts.
 const FRESH: Duration = Duration::from_secs(60);
-/// So many topics are remembered.
+/// Limit on the topics that are remembered.
 const MOST: usize = 1000;
-/// A refused timestamp that is so near to now says nothing about others: while it counted, what is written now would be
-/// refused for it.
+/// Distance from now within which a refused timestamp gives no lesson: while the lesson counted, records written now
+/// would be refused for it.
 const NEAR_MILLIS: u64 = FRESH.as_millis() as u64;
-/// A record that is cut to be written is made this much smaller at a time, in quarters.
+/// Factor, in quarters, by which a record that is cut becomes smaller at each try.
 const QUARTERS: usize = 3;
 
-/// What is known of the topics of one producer.
+/// What is known about the topics of one producer.
 #[derive(Debug, Default)]
 pub struct Lessons {
     topics: HashMap<String, Topic>,
-    /// Sizes say nothing about others: how large a record is on its way depends on what is in it.
+    /// Whether records are compressed. Then sizes give no lesson: the size of a record as it is sent depends on its
+    /// contents.
     compressed: bool,
 }
 
 #[derive(Debug, Default)]
 struct Topic {
     keyless: Option<Instant>,
-    /// This timestamp is too old, and all that are older.
+    /// Latest timestamp that was refused as too old; all older ones are refused too.
     oldest: Option<(i64, Instant)>,
-    /// This timestamp lies too far ahead, and all that are later.
+    /// Earliest timestamp that was refused as too far in the future; all later ones are refused too.
     ahead: Option<(i64, Instant)>,
     bytes: Option<(usize, Instant)>,
 }
 
-/// Now, by the two clocks.
+/// Current time by two clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// To measure with.
+    /// Monotonic time, for measuring.
     pub instant: Instant,
-    /// Milliseconds since 1970.
+    /// Milliseconds since the Unix epoch.
     pub millis: i64,
 }
 
 impl Now {
-    /// Asks both clocks.
+    /// Reads both clocks.
     pub fn ask() -> Self {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
@@ -69,7 +70,7 @@ fn fresh<T: Copy>(lesson: Option<(T, Instant)>, now: Now) -> Option<T> {
 }
 
 impl Lessons {
-    /// Nothing is known yet.
+    /// Creates lessons without any knowledge.
     pub fn new(compressed: bool) -> Self {
         Self {
             topics: HashMap::new(),
@@ -77,12 +78,12 @@ impl Lessons {
         }
     }
 
-    /// Whether nothing was ever refused.
+    /// Whether no refusal was ever learned.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
 
-    /// A record was refused for `fault`.
+    /// Learns that a record was refused for `fault`.
     pub fn learn(&mut self, report: &Report, fault: &Fault, now: Now) {
         if self.topics.len() >= MOST && !self.topics.contains_key(&report.topic) {
             self.topics.clear();
@@ -96,7 +97,8 @@ impl Lessons {
                 let oldest = fresh(topic.oldest, now).unwrap_or(timestamp);
                 topic.oldest = Some((oldest.max(timestamp), now.instant));
             }
-            // Not a later one than before: it was sent before the lesson, and would lengthen it.
+            // A timestamp later than the known one is ignored: its record was sent before the lesson, and would prolong
+            // it.
             (Fault::Timestamp, Some(timestamp))
                 if fresh(topic.ahead, now).is_none_or(|least| timestamp < least) =>
             {
@@ -110,7 +112,7 @@ impl Lessons {
         }
     }
 
-    /// What the topic would have against a record.
+    /// Returns the fault for which the topic would refuse a record, as far as is known.
     pub fn against(&self, record: &Composed<'_>, now: Now) -> Option<Fault> {
         let topic = self.topics.get(record.topic)?;
         let keyless = fresh(topic.keyless.map(|since| ((), since)), now).is_some();
@@ -124,26 +126,26 @@ impl Lessons {
         too_large.then_some(Fault::Size)
     }
 
-    /// Whether `topic` takes no records without a key.
+    /// Whether `topic` refuses records without a key.
     pub fn wants_key(&self, topic: &str, now: Now) -> bool {
         let keyless = self.topics.get(topic).and_then(|topic| topic.keyless);
         fresh(keyless.map(|since| ((), since)), now).is_some()
     }
 
-    /// Whether `topic` does not take this timestamp.
+    /// Whether `topic` refuses this timestamp.
     pub fn refuses_timestamp(&self, topic: &str, timestamp: i64, now: Now) -> bool {
         let topic = self.topics.get(topic);
         topic.is_some_and(|topic| refuses(topic, timestamp, now))
     }
 
-    /// How large a record for `topic` that has so many `bytes` may be, if it is too large and can be cut.
+    /// Returns the limit on the bytes of a record for `topic`, if a record of this many `bytes` is too large.
     pub fn room(&self, topic: &str, bytes: usize, now: Now) -> Option<usize> {
         let least = fresh(self.topics.get(topic)?.bytes, now)?;
         (bytes >= least).then(|| smaller(least))
     }
 }
 
-/// The next size to try for a record that was too large.
+/// Returns the next size to try for a record of `bytes` that was too large.
 pub fn smaller(bytes: usize) -> usize {
     bytes / 4 * QUARTERS
 }
@@ -206,7 +208,7 @@ mod tests {
         assert_eq!(lessons.against(&with(old), later), None);
     }
 
-    /// A clock that is set an hour wrong, and one timestamp for all records: either is refused once, not each time.
+    /// If a clock is an hour wrong, or all records have one timestamp, a record is refused once, not each time.
     #[test]
     fn a_record_as_far_ahead_as_one_that_was_refused_is_refused_for_a_minute() {
         let now = Now::ask();
@@ -226,19 +228,19 @@ mod tests {
             let next = with(then.millis + lead);
             assert_eq!(lessons.against(&next, then), refused, "{seconds}");
         }
-        // By now a broker may take the first one.
+        // By now a broker may accept the first record.
         assert_eq!(lessons.against(&first, after(60)), None);
-        // What was under way when the first was refused does not make it last.
+        // A record that was in flight when the first was refused does not prolong the lesson.
         let later = with(now.millis + lead + 1);
         lessons.learn(&report(&later), &Fault::Timestamp, after(5));
         assert_eq!(lessons.against(&later, after(60)), None);
-        // An earlier one does.
+        // A record with an earlier timestamp does.
         let earlier = with(now.millis + lead - 1);
         lessons.learn(&report(&earlier), &Fault::Timestamp, after(5));
         assert_eq!(lessons.against(&first, after(64)), refused);
     }
 
-    /// Of a topic that takes what is ahead by some seconds only. What is written now must never be like it.
+    /// A topic may accept only timestamps at most some seconds ahead. Records written now must never count as refused.
     #[test]
     fn a_timestamp_near_to_now_says_nothing_about_others() {
         let now = Now::ask();
@@ -277,7 +279,7 @@ mod tests {
         assert_eq!(lessons.against(&record(None, Some(b""), 3999), now), None);
         assert_eq!(lessons.room("out", 4000, now), Some(3000));
         assert_eq!(lessons.room("out", 3999, now), None);
-        // Compressed, a larger one may be smaller.
+        // With compression, a larger record may be smaller as it is sent.
         let mut compressed = Lessons::new(true);
         compressed.learn(&report(&record(None, None, 4000)), &Fault::Size, now);
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Dead letters for Kafka: the message as it was read, with headers that say what happened. One can always be written:
-//! what its topic does not take of it is cut or replaced, and a header says so.
+//! Dead letters for Kafka: the message as it was read, with headers that describe the failure. A dead letter can always
+//! be written: parts that its topic does not accept are cut or replaced, and a header says so.
 
 use std::borrow::Cow;
 
@@ -12,34 +12,34 @@ use crate::config::KafkaOutputConfig;
 use crate::message::earlier::ERROR_PREFIX;
 use crate::message::{Attributes, Batch, Failure, Message};
 
-/// A message or traceback in a header is cut off here: it must not make the letter too large.
+/// Limit on a message or traceback in a header, so that it does not make the letter too large.
 const MOST_TEXT: usize = 4096;
-/// And here, if the letter is too large all the same.
+/// Lower limit on long texts, used if the letter is still too large.
 const LEAST_TEXT: usize = 256;
-/// No payload is cut to less than this as long as something else can be left out.
+/// Size below which no payload is cut while something else can be left out.
 const LEAST_PAYLOAD: usize = 1024;
-/// The most that the lengths of payload and record can grow by when the payload does.
+/// Limit on the growth of the encoded lengths of payload and record when the payload grows.
 const LENGTHS: usize = 10;
 
-/// Makes dead letters for one topic.
+/// Maker of dead letters for one topic.
 pub struct Letters {
     topic: String,
     partition: Option<i32>,
     max_bytes: usize,
 }
 
-/// What a letter has, when it cannot have all.
+/// Parts of a letter, which are reduced if it is too large.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// So much of long texts.
+    /// Limit on long texts.
     text: usize,
-    /// The message's own headers.
+    /// Whether the letter has the message's own headers.
     headers: bool,
-    /// The message's own key.
+    /// Whether the letter has the message's own key.
     key: bool,
 }
 
-/// From all to next to nothing.
+/// Shapes to try, from complete to nearly empty.
 const SHAPES: [Shape; 4] = [
     Shape {
         text: MOST_TEXT,
@@ -63,21 +63,21 @@ const SHAPES: [Shape; 4] = [
     },
 ];
 
-/// A message that failed.
+/// Message that failed, with what is needed to make its dead letter.
 #[derive(Clone, Copy)]
 pub struct Dead<'a> {
-    /// The batch it was read with.
+    /// Batch of the message.
     pub batch: &'a Batch,
-    /// The message.
+    /// Message that failed.
     pub message: &'a Message,
-    /// Why it failed.
+    /// Reason of the failure.
     pub failure: &'a Failure,
-    /// Which scripts ran.
+    /// Hash of the scripts that ran.
     pub script_hash: &'a str,
 }
 
 impl Letters {
-    /// For letters as `config` wants them.
+    /// Creates a maker of letters for the output that `config` describes.
     pub fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
@@ -86,13 +86,13 @@ impl Letters {
         }
     }
 
-    /// The dead letter of `dead`: its own bytes, key, headers and timestamp, what happened, and in which scripts. It is
-    /// made as its topic takes it, as far as `lessons` know and `mending` says.
+    /// Makes the dead letter of `dead`: the message's bytes, key, headers and timestamp, the failure, and the hash of
+    /// the scripts. `lessons` and `mending` change it so that its topic accepts it.
     ///
-    /// A dead letter that is run again keeps the place it first came from, and its attempts add up.
+    /// A dead letter that is run again keeps the place where the message was first read, and its attempts add up.
     ///
     /// # Errors
-    /// If not even its place and type fit.
+    /// If not even the place and the type of the failure fit.
     pub fn letter<'a>(
         &'a self,
         dead: Dead<'a>,
@@ -137,23 +137,23 @@ impl Letters {
     }
 }
 
-/// A letter that is being made.
+/// Letter that is being made.
 struct Draft<'a> {
     letters: &'a Letters,
     attributes: &'a Attributes,
     payload: Option<&'a [u8]>,
     failure: &'a Failure,
     script_hash: &'a str,
-    /// Topic, partition and offset that the message first came from.
+    /// Topic, partition and offset at which the message was first read.
     place: [String; 3],
     attempts: String,
-    /// The topic takes no record without a key.
+    /// Generated key, if the topic refuses records without a key and the message has none.
     made_key: Option<String>,
     timestamp: Option<i64>,
-    /// The topic does not take the message's own.
+    /// Timestamp of the message, if the topic refuses it.
     timestamp_before: Option<String>,
     payload_size: String,
-    /// It was cut before.
+    /// Whether the payload was cut in an earlier dead letter.
     is_cut: bool,
 }
 
@@ -275,7 +275,7 @@ impl<'a> Draft<'a> {
     fn key(&self, shape: Shape) -> Option<Cow<'a, [u8]>> {
         match (&self.attributes.key, &self.made_key) {
             (Some(key), _) if shape.key => Some(Cow::Borrowed(key)),
-            // A compacted topic would keep one of all letters that have lost a key.
+            // Without keys of their own, a compacted topic would keep only one of all letters that have lost a key.
             (Some(_), _) => Some(Cow::Owned(self.place.join("-").into_bytes())),
             (None, made) => made.clone().map(|key| Cow::Owned(key.into_bytes())),
         }
@@ -305,7 +305,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The beginning of a long text.
+/// Returns the beginning of a long text.
 fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }

@@ -27,7 +27,7 @@ fn message(payload: usize, header: usize, key: Option<usize>) -> Message {
     message
 }
 
-/// The letter, as it would be read again.
+/// Returns the letter as it would be read again.
 fn read(composed: &Composed<'_>) -> Message {
     let headers = composed.headers.as_ref().expect("a letter has headers");
     let headers = headers.iter().map(|header| {
@@ -48,7 +48,7 @@ fn read(composed: &Composed<'_>) -> Message {
     message
 }
 
-/// How long the text of the failure is.
+/// Returns the length of the failure's text.
 fn text_of(attributes: &Attributes) -> usize {
     let mut headers = attributes.headers.iter();
     let text = headers.find(|(name, _)| name == "nerodia-error-message");
@@ -82,7 +82,8 @@ fn with_letter<T>(
     })
 }
 
-/// How a letter within `most` looks: payload, its text's length, whether it has headers and key; and how it is run again.
+/// Returns the properties of a letter within `most` bytes: lengths of payload and text, whether it has headers and key,
+/// and how it is run again.
 fn cut_to(most: usize, message: &Message) -> (usize, usize, bool, bool, Option<String>) {
     with_letter(
         &letters(most),
@@ -160,7 +161,7 @@ fn headers_and_a_key_that_are_too_large_are_left_out() {
     );
 }
 
-/// A letter that is cut again still says how large its message was.
+/// A letter that is cut again still contains the original size of its message.
 #[test]
 fn the_first_size_is_kept() {
     let first = message(20_000, 10, None);
@@ -203,7 +204,8 @@ fn a_topic_gets_the_key_and_the_timestamp_that_it_takes() {
         &Fault::Timestamp,
         Now::ask(),
     );
-    // By what is known of the topic, and of this letter when that is forgotten.
+    // The topic's lessons have the same effect as the letter's own changes, which remain when the lessons are
+    // forgotten.
     let mending = Mending {
         restamped: true,
         keyed: true,

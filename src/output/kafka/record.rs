@@ -1,5 +1,5 @@
-//! What is written: a script's result with the input's key, headers and timestamp, unless the config or the
-//! script says otherwise. Dead letters are [`letter`](super::letter)'s.
+//! Records for results: a script's result with the input's key, headers and timestamp, unless the config or the script
+//! says otherwise. The module [`letter`](super::letter) makes dead letters.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::size;
 use crate::config::KafkaOutputConfig;
 use crate::message::{Failure, Message, Overrides, Record};
 
-/// Makes what is written of what the pipeline made.
+/// Maker of records for the results of one output.
 pub struct Composer {
     topic: String,
     key: Option<String>,
@@ -19,32 +19,32 @@ pub struct Composer {
     max_bytes: usize,
 }
 
-/// A timestamp that librdkafka writes: it takes 0 for now, and the nearest to that is 1.
+/// Returns a timestamp that librdkafka writes as it is: it takes 0 for the current time, so 0 becomes 1.
 pub fn writable(timestamp: i64) -> i64 {
     if timestamp == 0 { 1 } else { timestamp }
 }
 
-/// A record, ready to be sent.
+/// Record that is ready to be sent.
 #[derive(Debug)]
 pub struct Composed<'a> {
-    /// Where to.
+    /// Topic to which the record is written.
     pub topic: &'a str,
-    /// `None` for a tombstone.
+    /// Payload; `None` for a tombstone.
     pub payload: Option<&'a [u8]>,
-    /// Its key.
+    /// Key, if the record has one.
     pub key: Option<Cow<'a, [u8]>>,
-    /// Its headers, if it has any.
+    /// Headers, if the record has any.
     pub headers: Option<OwnedHeaders>,
-    /// Milliseconds since the Unix epoch; `None` for now.
+    /// Timestamp in milliseconds since the Unix epoch; `None` for the time of writing.
     pub timestamp: Option<i64>,
-    /// The one partition to write to; `None` for the partitioner's choice.
+    /// Partition to which the record is written; `None` for the partitioner's choice.
     pub partition: Option<i32>,
-    /// How large it is, as `size::alone` counts.
+    /// Bytes of the record, as `size::alone` counts them.
     pub bytes: usize,
 }
 
 impl Composer {
-    /// For records as `config` wants them.
+    /// Creates a maker of records for the output that `config` describes.
     pub fn new(config: &KafkaOutputConfig) -> Self {
         Self {
             topic: config.topic.clone(),
@@ -55,10 +55,10 @@ impl Composer {
         }
     }
 
-    /// The record of a result made from `message`.
+    /// Makes the record of a result made from `message`.
     ///
     /// # Errors
-    /// If it is larger than the config allows.
+    /// If the record is larger than the config allows.
     pub fn compose<'a>(
         &'a self,
         message: &'a Message,

@@ -1,5 +1,5 @@
-//! What becomes of a message one of whose records cannot be written: it is too large, for a topic that is not allowed, or
-//! not what the topic takes.
+//! Handling of messages with a record that cannot be written: it is too large, its topic is not allowed, or the topic
+//! does not accept it.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::output::{Deliver, FailureRoute};
 use crate::telemetry::events::MessageFailed as Failed;
 use crate::telemetry::metrics::Metrics;
 
-/// What becomes of it.
+/// What an output does with such a message.
 pub enum Refusals {
-    /// It has failed, as if its script had.
+    /// Treats the message as failed, as if its script had raised an exception.
     Policy(FailureRoute, Recipient<Notice>),
-    /// Nothing can: it is a dead letter already.
+    /// Ends the output: the record is a dead letter already.
     Fatal(Recipient<Notice>),
 }
 
@@ -25,21 +25,21 @@ pub enum Refusals {
 pub enum Left {
     /// Nothing.
     Nothing,
-    /// These are dead letters for the very output that refused them.
+    /// These dead letters are for the same output that refused the records.
     Letters(Deliver),
-    /// The pipeline ends before the message with this index: what came before it is written.
+    /// The pipeline ends before the message with this index. Everything before it is written.
     Before(usize),
-    /// It must not pass for delivered.
+    /// The slice must not count as delivered.
     Withhold,
 }
 
 impl Refusals {
-    /// Whether the first refusal ends the pipeline: nothing that comes behind it is to be written.
+    /// Whether the first refusal ends the pipeline, so that nothing after it may be written.
     pub fn are_the_end(&self) -> bool {
         matches!(self, Self::Policy(FailureRoute::Stop, _))
     }
 
-    /// Does with refused messages of a slice, in their order, as the config says. `ack` is the slice's.
+    /// Handles refused messages of a slice, given in their order, as the config says. `ack` is the slice's ack.
     pub fn handle(
         &self,
         processed: &Processed,

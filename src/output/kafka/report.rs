@@ -1,4 +1,4 @@
-//! What a delivery report says of a record that was not written.
+//! Delivery reports of records that were not written.
 
 use rdkafka::Message as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -9,31 +9,31 @@ use super::sent::Ticket;
 use super::size;
 use crate::kafka::header;
 
-/// A record that was not written.
+/// Report of a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// The message that it was made from, by its index in the slice.
+    /// Index in the slice of the message from which the record was made.
     pub message: usize,
-    /// Which of the message's records it is.
+    /// Index of the record among the message's records.
     pub record: usize,
-    /// Where it was to go.
+    /// Topic of the record.
     pub topic: String,
-    /// The partition, if one was chosen already.
+    /// Partition, if one was already chosen.
     pub partition: Option<i32>,
-    /// Whether it has a key.
+    /// Whether the record has a key.
     pub has_key: bool,
-    /// Its timestamp; `None` for the time of writing.
+    /// Timestamp of the record; `None` for the time of writing.
     pub timestamp: Option<i64>,
-    /// How large it is, as `size::alone` counts.
+    /// Bytes of the record, as `size::alone` counts them.
     pub bytes: usize,
-    /// Why it was not written.
+    /// Reason why the record was not written.
     pub code: RDKafkaErrorCode,
-    /// The same in words.
+    /// Reason in words.
     pub text: String,
 }
 
 impl Report {
-    /// Of a record whose delivery failed.
+    /// Makes the report of a record whose delivery failed.
     pub fn of_delivery(ticket: &Ticket, error: &KafkaError, sent: &BorrowedMessage<'_>) -> Self {
         let (mut count, mut headers) = (0, 0);
         header::for_each(sent, |name, value| {
@@ -55,7 +55,7 @@ impl Report {
         }
     }
 
-    /// Of a record that librdkafka did not take.
+    /// Makes the report of a record that librdkafka did not accept.
     pub fn of_sending(
         message: usize,
         record: usize,

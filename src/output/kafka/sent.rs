@@ -1,4 +1,4 @@
-//! Slices whose records were given to a producer, until all of them are reported.
+//! Slices that were given to a producer, until all of their records are reported.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,28 +10,29 @@ use super::report::Report;
 use crate::message::Processed;
 use crate::message::ack::Ack;
 
-/// Which records of a slice are sent again, by their message and their place in it: each to the partition that it
-/// had before, or it could come behind others that it was before.
+/// Records of a slice that are sent again, by the index of the message and of the record in it. Each goes to the
+/// partition that it had before; elsewhere it could come after records that it was before.
 pub type Only = BTreeMap<(usize, usize), Option<i32>>;
 
-/// A slice on its way. Shared by all of its records; when the last of them is reported, it ends the ack, or comes back.
+/// Slice in flight, shared by all of its records. When the last of them is reported, it ends its ack, or comes back.
 #[derive(Debug)]
 pub struct Sent {
-    /// What was sent.
+    /// Outcomes that were sent.
     pub processed: Arc<Processed>,
-    /// `None` within a transaction, whose commit ends the acks.
+    /// Ack of the slice; `None` within a transaction, whose commit ends the acks.
     ack: Option<Ack>,
-    /// The ack is not to pass for delivered.
+    /// Whether the slice must not count as delivered.
     withheld: AtomicBool,
-    /// Of the records that were not written.
+    /// Reports of the records that were not written.
     reports: Mutex<Vec<Report>>,
-    /// Slices are sent again in the order in which they were sent.
+    /// Position in the order in which slices were sent. They are sent again in the same order.
     number: u64,
     returns: Arc<Returns>,
 }
 
 impl Sent {
-    /// A slice that is about to be sent. What is not written of it goes to `returns`, with what is to be sent `later`.
+    /// Creates a slice that is about to be sent. If some of its records are not written, it comes back to `returns`,
+    /// together with the reports in `later`.
     pub fn new(
         processed: Arc<Processed>,
         ack: Option<Ack>,
@@ -49,20 +50,20 @@ impl Sent {
         })
     }
 
-    /// Its ack.
+    /// Returns the ack of the slice.
     pub fn ack(&self) -> Option<&Ack> {
         self.ack.as_ref()
     }
 
-    /// It must not pass for delivered, whatever is reported.
+    /// Makes sure that the slice does not count as delivered, whatever is reported.
     pub fn withhold(&self) {
         self.withheld.store(true, Ordering::Relaxed);
     }
 
-    /// A record of it was not written.
+    /// Notes that a record of the slice was not written.
     pub fn report(&self, report: Report) {
         lock(&self.reports).push(report);
-        // Now, not when all of them are reported: a producer that has given up leaves what is behind it in its queue.
+        // At once, not when all records are reported: a producer that has given up leaves later records in its queue.
         if !self.returns.troubled.swap(true, Ordering::AcqRel) {
             self.returns.tell_actor();
         }
@@ -70,7 +71,7 @@ impl Sent {
 }
 
 impl Sent {
-    /// All of its records are reported.
+    /// Ends the slice after all of its records are reported.
     fn end(&mut self) {
         let reports = std::mem::take(
             self.reports
@@ -99,57 +100,57 @@ impl Sent {
 impl Drop for Sent {
     fn drop(&mut self) {
         self.end();
-        // After what came back, so that whoever sees that nothing is on its way sees that too.
+        // After the slice has come back, so that a thread that sees nothing in flight also sees the slice.
         self.returns.on_their_way.fetch_sub(1, Ordering::Release);
     }
 }
 
-/// A record on its way: which one it is, for its report.
+/// Identity of a record in flight, for its report.
 #[derive(Debug)]
 pub struct Ticket {
-    /// The slice that it is of.
+    /// Slice of the record.
     pub sent: Arc<Sent>,
-    /// The message that it was made from, by its index in the slice.
+    /// Index in the slice of the message from which the record was made.
     pub message: u32,
-    /// Which of the message's records it is.
+    /// Index of the record among the message's records.
     pub record: u32,
-    /// Its timestamp, which librdkafka does not give back with an error; `None` for the time of writing.
+    /// Timestamp, which librdkafka does not give back with an error; `None` for the time of writing.
     pub timestamp: Option<i64>,
 }
 
-/// A slice of which not all was written.
+/// Slice that was not written completely.
 #[derive(Debug)]
 pub struct Returned {
     number: u64,
-    /// The slice.
+    /// Outcomes that were sent.
     pub processed: Arc<Processed>,
-    /// Its ack; `None` within a transaction.
+    /// Ack of the slice; `None` within a transaction.
     pub ack: Option<Ack>,
-    /// Of each record that was not written.
+    /// Reports of the records that were not written.
     pub reports: Vec<Report>,
 }
 
-/// Something was not written, or will not be by this producer.
+/// Notification that something was not written, or will not be written by this producer.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Troubled;
 
-/// Where slices go of which not all was written.
+/// Place to which slices come back that were not written completely.
 #[derive(Debug, Default)]
 pub struct Returns {
     list: Mutex<Vec<Returned>>,
-    /// A record was not written since the last look.
+    /// Whether a record was not written since the last check.
     troubled: AtomicBool,
-    /// Slices of which not all records are reported yet.
+    /// Number of slices with records that are not reported yet.
     on_their_way: AtomicUsize,
     next: AtomicU64,
-    /// Told of the first record that was not written since the last look, of each slice, and if the producer is
-    /// stranded.
+    /// Actor that is notified of the first record that was not written since the last check, of each slice that comes
+    /// back, and of a stranded producer.
     actor: OnceLock<Recipient<Troubled>>,
 }
 
 impl Returns {
-    /// `actor` is told from now on.
+    /// Notifies `actor` from now on.
     pub fn tell(&self, actor: Recipient<Troubled>) {
         let _ = self.actor.set(actor); // an actor starts once
     }
@@ -159,17 +160,17 @@ impl Returns {
         self.troubled.load(Ordering::Acquire)
     }
 
-    /// Whether all records that were sent are reported, and their reports dealt with.
+    /// Whether all records that were sent are reported, and their reports handled.
     pub fn are_all_here(&self) -> bool {
         self.on_their_way.load(Ordering::Acquire) == 0
     }
 
-    /// What came back, in the order in which it was sent.
+    /// Takes the slices that came back, in the order in which they were sent.
     pub fn take(&self) -> Vec<Returned> {
         self.take_more(Vec::new())
     }
 
-    /// The same, with what was taken `before`.
+    /// Takes the slices that came back and adds them to those taken `before`, in the order in which they were sent.
     pub fn take_more(&self, before: Vec<Returned>) -> Vec<Returned> {
         self.troubled.store(false, Ordering::Release);
         let mut returned = before;
@@ -184,7 +185,7 @@ impl Returns {
         self.tell_actor();
     }
 
-    /// Something is to be done about what was sent.
+    /// Notifies the actor that something must be done about the slices that were sent.
     pub fn tell_actor(&self) {
         if let Some(actor) = self.actor.get() {
             actor.do_send(Troubled);

@@ -1,31 +1,33 @@
-//! How large a record is for Kafka: as the brokers measure it against a topic's `max.message.bytes`.
+//! Size of a record for Kafka, as brokers compare it with a topic's `max.message.bytes`.
 //!
-//! They measure batches as they are sent. So what counts here is the batch that has this record alone, before it is
-//! compressed. librdkafka fills batches with several records up to `batch.size`, which
-//! [`client`](super::client) sets to the same limit: no batch is larger than what the topic takes.
+//! Brokers measure batches as they are sent. So the size of a record is that of a batch that contains only this record,
+//! before compression. librdkafka fills batches with several records up to `batch.size`, which
+//! [`client`](super::client) sets to the same limit: no batch is larger than the topic allows.
 
-/// The header of a batch.
+/// Bytes of a batch's header.
 const BATCH: usize = 61;
-/// A record's attributes, and the differences of its timestamp and offset from the batch's own: both 0 if it is alone.
+/// Bytes of a record's attributes and of the differences of its timestamp and offset from the batch's own. Both
+/// differences are 0 if the record is alone.
 const FIXED: usize = 3;
 
-/// Bytes of a number in Kafka's variable length (zigzag, seven bits a byte).
+/// Returns the bytes of a number in Kafka's variable-length encoding (zigzag, seven bits in each byte).
 fn varint(number: usize) -> usize {
     let bits = usize::BITS - number.leading_zeros() + 1;
     bits.div_ceil(7) as usize
 }
 
-/// Bytes of something with its length before it. What is absent has the length -1.
+/// Returns the bytes of a value and the length before it. An absent value has the length -1.
 fn sized(bytes: Option<usize>) -> usize {
     bytes.map_or(1, |bytes| varint(bytes) + bytes)
 }
 
-/// Bytes of one header.
+/// Returns the bytes of one header.
 pub fn header(name: usize, value: Option<usize>) -> usize {
     sized(Some(name)) + sized(value)
 }
 
-/// Bytes of the batch that has one record alone: of these sizes, with so many headers that take `headers` bytes.
+/// Returns the bytes of a batch that contains one record with these sizes, and with `header_count` headers that take
+/// `headers` bytes.
 pub fn alone(
     key: Option<usize>,
     payload: Option<usize>,
@@ -57,7 +59,7 @@ mod tests {
         assert_eq!(header(3, Some(64)), 1 + 3 + 2 + 64);
     }
 
-    /// The smallest record there is: a batch of 68 bytes, as a broker's log has it.
+    /// The smallest possible record makes a batch of 68 bytes, as in a broker's log.
     #[test]
     fn a_batch_of_one_record() {
         assert_eq!(alone(None, None, 0, 0), 61 + 1 + 6);

@@ -1,4 +1,4 @@
-//! Which topics may be written to: the output's own, and those that the config lets scripts choose.
+//! Topics that may be written to: the output's own, and those that the config allows scripts to choose.
 
 use std::collections::{HashMap, HashSet};
 use std::thread;
@@ -12,30 +12,31 @@ use super::Producer;
 use crate::config::KafkaOutputConfig;
 use crate::message::Failure;
 
-/// How long one look at the cluster may take.
+/// Time limit on one request to the cluster.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So often a cluster is asked that does not answer, with a pause between.
+/// Number of requests to a cluster that does not answer, with a pause after each.
 const LOOKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
-/// For so long a topic that is not there, or not ours to write to, is not asked for again: each question holds up the
+/// Time for which a topic that does not exist or may not be written to is not asked for again: each request delays the
 /// whole output.
 const REFUSED_FOR: Duration = Duration::from_secs(15);
-/// So many names are remembered; a script can make up any.
+/// Limit on the refused topics that are remembered; a script can invent any names.
 const MOST_REFUSED: usize = 10_000;
 
-/// The topics of one output.
+/// Topics of one output.
 pub struct Topics {
     own: String,
     names: HashSet<String>,
     patterns: RegexSet,
-    /// Chosen by a script, allowed, and there.
+    /// Topics that a script chose, and that are allowed and exist.
     known: HashSet<String>,
-    /// Chosen by a script, and not there or not to be written to: why, and when that was found.
+    /// Topics that a script chose, but that do not exist or may not be written to, with the reason and the time of the
+    /// refusal.
     refused: HashMap<String, (Failure, Instant)>,
 }
 
 impl Topics {
-    /// Those that `config` allows. Patterns are anchored at the start, as they are for inputs.
+    /// Creates the topics that `config` allows. Patterns are anchored at the start, as they are for inputs.
     pub fn new(config: &KafkaOutputConfig) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = config
             .topics_allowed
@@ -44,14 +45,14 @@ impl Topics {
         Self {
             own: config.topic.clone(),
             names: names.into_iter().cloned().collect(),
-            // The config was validated; a pattern that is none allows nothing.
+            // The config was validated; an invalid pattern would allow nothing.
             patterns: RegexSet::new(patterns).unwrap_or_default(),
             known: HashSet::new(),
             refused: HashMap::new(),
         }
     }
 
-    /// A topic that was there is not, or may not be written to any more. It is asked for again after a while.
+    /// Notes that a topic does not exist or may not be written to any more. The cluster is asked again after a while.
     pub fn refuse(&mut self, topic: &str, failure: &Failure) {
         if self.refused.len() >= MOST_REFUSED {
             self.refused.clear();
@@ -66,8 +67,8 @@ impl Topics {
         (since.elapsed() < REFUSED_FOR).then(|| failure.clone())
     }
 
-    /// Whether a record may go to `topic`; if not, why. The first time that a script chooses a topic, the
-    /// cluster is asked whether it exists: a topic that does not would hold up all others.
+    /// Checks whether a record may go to `topic`. The first time that a script chooses a topic, the cluster is asked
+    /// whether it exists: a topic that does not exist would delay all others.
     pub fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
         if topic == self.own || self.known.contains(topic) {
             return Ok(());
@@ -78,7 +79,7 @@ impl Topics {
             );
             return Err(Failure::new("TopicNotAllowed", text));
         }
-        // Not asked for: a name that cannot be one has no answer, and would be asked for ever.
+        // The cluster does not answer for an invalid name, so it would be asked again and again.
         if !is_name(topic) {
             let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
             return Err(Failure::new("UnknownTopic", text));
@@ -100,7 +101,7 @@ impl Topics {
     }
 }
 
-/// Whether the topic is there and ours to write to, as far as the cluster says.
+/// Asks the cluster whether the topic exists and may be written to.
 fn ask(topic: &str, producer: &Producer) -> Result<(), Failure> {
     for _ in 0..LOOKS {
         let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE);
@@ -121,15 +122,15 @@ fn ask(topic: &str, producer: &Producer) -> Result<(), Failure> {
                 );
                 Err(Failure::new("TopicNotAllowed", text))
             }
-            // Whatever else there is passes by, and delivery reports tell if it does not.
+            // Other errors are temporary; if one is not, delivery reports show it.
             _ => Ok(()),
         };
     }
-    // The cluster is away: the record waits for it as all others do, and its delivery report tells.
+    // The cluster is away: the record waits for it as all others do, and its delivery report shows the result.
     Ok(())
 }
 
-/// Whether Kafka lets a topic have this name.
+/// Whether Kafka allows this name for a topic.
 fn is_name(topic: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=249).contains(&topic.len()) && !matches!(topic, "." | "..") && topic.bytes().all(legal)

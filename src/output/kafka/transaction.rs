@@ -1,5 +1,5 @@
-//! Exactly once: results, dead letters and the offsets they were made from are committed together, in one
-//! transaction a commit period.
+//! Exactly-once delivery: results, dead letters and the offsets of their messages are committed together, in one
+//! transaction for each commit period.
 //!
 //! ```text
 //! begin ─▶ records of slices … ─▶ flush ─▶ offsets ─▶ commit ─▶ acks
@@ -7,9 +7,10 @@
 //!                                      └──▶ abort, abandon the lanes: the input reads them again
 //! ```
 //!
-//! A transaction has whole slices, and of each lane a gapless run of them, so the offset to commit is the
-//! one behind the last. The group's generation goes along (KIP-447): a member that has lost a partition cannot
-//! commit for it. Calls that may take long block this actor's own thread; the budget bounds what waits.
+//! A transaction contains whole slices, and of each lane a run of slices without a gap, so the offset to commit is the
+//! one after the last message. The group's generation is sent with the offsets (KIP-447): a member that has lost a
+//! partition cannot commit for it. Calls that may take long block this actor's own thread; the memory budget bounds
+//! what waits.
 
 mod open;
 mod producer;
@@ -40,53 +41,54 @@ use crate::message::{Lane, Processed};
 use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
-/// One try of a call; it is tried again for as long as it may succeed.
+/// Time limit of one try of a call. Calls are tried again as long as they may succeed.
 const STEP: Duration = Duration::from_secs(5);
-/// How old a transaction may grow while the input is in a hurry: long enough for the results that are on their way here.
+/// Age at which a transaction is committed while the input is in a hurry. Results that are already on their way can
+/// still join it.
 const HURRY: Duration = Duration::from_millis(20);
-/// While the group gives partitions anew, the input takes so long to say which it still has.
+/// Time that the input may take, during a rebalance, to confirm which partitions it still has.
 const CONFIRMATION: Duration = Duration::from_secs(2);
-/// Between two looks whether a record was refused: then there is no use in waiting for the others.
+/// Time between two checks whether a record was refused; if one was, waiting for the others is useless.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The actor. See the module's documentation.
+/// Actor that writes to Kafka in transactions. See the module's documentation.
 pub struct Transactions {
     config: KafkaOutputConfig,
-    /// `None` until the actor has started, and when it has ended.
+    /// Producer; `None` before the actor has started, and after the output has ended.
     producer: Option<Producer>,
     batches: Batches,
-    /// What was not written.
+    /// Slices with records that were not written.
     returns: Arc<Returns>,
     writer: Writer,
     refusals: Refusals,
     session: Session,
     fence: Fence,
-    /// With so many bytes under way in a transaction it is committed early: the input waits for acks.
+    /// Bytes in the transaction at which it is committed early, since the input waits for acks.
     full: u64,
     commit_period: Duration,
     engine: Recipient<Notice>,
     open: Option<Open>,
 }
 
-/// How large transactions are, and batches in them.
+/// Limits on transactions and on the batches in them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::output) struct Size {
-    /// With so many bytes in flight, a transaction is committed early: the input waits for acks.
+    /// Bytes in the transaction at which it is committed early, since the input waits for acks.
     pub full: u64,
-    /// Otherwise it is committed after this time.
+    /// Time after which the transaction is committed otherwise.
     pub commit_period: Duration,
-    /// How records are put together.
+    /// How batches are made.
     pub batches: Batches,
 }
 
-/// The open transaction is old enough.
+/// Timer message: the open transaction is old enough to be committed.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Due;
 
 impl Transactions {
-    /// Transactions for an output. Its limit on a message is that of the producer, and dead letters are
-    /// written by the same one.
+    /// Creates the actor for an output. The limit on a message in `config` is that of the producer, which writes dead
+    /// letters as well.
     pub(in crate::output) fn new(
         config: &KafkaOutputConfig,
         writer: Writer,
@@ -153,7 +155,7 @@ impl Transactions {
         })
     }
 
-    /// Waits until all records are written, or one is not.
+    /// Waits until all records are written, or one of them is not.
     fn flush(&self, producer: &Producer) -> Result<(), Trouble> {
         persist(producer, "write all of a transaction", || {
             let until = Instant::now() + STEP;
@@ -169,11 +171,13 @@ impl Transactions {
         })
     }
 
-    /// What goes along with the offsets of `open`, all of whose lanes are this member's in that generation.
+    /// Returns the group's metadata, to be sent with the offsets of `open`. In the metadata's generation, all lanes of
+    /// `open` belong to this member.
     ///
-    /// It is taken before the look at the lanes: a partition is given up before its member joins the next generation, so
-    /// this one is of a time when all lanes that are not given up were this member's. The other way round, a partition
-    /// could go in between, and its offset be committed with the generation in which it is another member's.
+    /// The metadata is taken before the lanes are checked: a member gives up a partition before it joins the next
+    /// generation, so in this generation all lanes that are not given up belonged to this member. In the opposite
+    /// order, a partition could be given up between the two steps, and its offset would be committed with a generation
+    /// in which it belongs to another member.
     fn group(&self, open: &Open) -> Result<ConsumerGroupMetadata, Trouble> {
         let began = Instant::now();
         loop {
@@ -186,16 +190,16 @@ impl Transactions {
                 None if began.elapsed() > CONFIRMATION => {
                     return Err(Trouble::Abort("the input is no member of its group".into()));
                 }
-                // A new generation, of which the input has not heard yet.
+                // There is a new generation, of which the input does not know yet.
                 None => std::thread::sleep(Duration::from_millis(10)),
             }
         }
     }
 
-    /// Begins a transaction if there is none. `false` if that cannot be done: `lane` is given up.
+    /// Begins a transaction if none is open. Returns `false` if that fails; `lane` is then given up.
     fn begin(&mut self, lane: &Lane, ctx: &mut actix::Context<Self>) -> bool {
         let Some(producer) = &self.producer else {
-            return false; // the engine was told
+            return false; // the engine was notified
         };
         if self.open.is_some() {
             return true;
@@ -245,7 +249,7 @@ impl Transactions {
                 share.done();
             }
             Left::Before(_) => {
-                // What comes behind is on its way here already, and all of it is rolled back.
+                // Messages after this one are already on their way here. Everything is rolled back.
                 processed.batch.lane.abandon();
                 open.spoiled = true;
             }
@@ -284,7 +288,7 @@ impl Handler<Deliver> for Transactions {
 
     fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
         if deliver.processed.batch.lane.is_abandoned() {
-            return; // they are read again, here or by another member
+            return; // the messages are read again, here or by another member
         }
         self.write(deliver, ctx);
         let troubled = self.returns.is_troubled();

@@ -1,12 +1,12 @@
-//! What becomes of records that were not written, by what was reported of them.
+//! Verdicts on records that were not written, based on their reports.
 //!
-//! A broker takes a batch or refuses it as a whole. Since Kafka 2.4 it names the records that it refused it for, and
-//! librdkafka reports of the others that they were in bad company (`InvalidDifferentRecord`). Of a single bad one it
-//! gives the broker's code. Of several in a batch it gives `InvalidRecord`, whatever they are refused for, and keeps the
-//! broker's words; but it frees these before the report is read (`rd_kafka_message_produce_errstr`, librdkafka 2.12), so
-//! nobody may look at them. Brokers look at two things of a record alone, its key and its timestamp: where there is a
-//! key, it is the timestamp, and where there is none, the record is sent again alone, which tells. For a batch that is
-//! too large, and from older brokers, nothing tells the records apart.
+//! A broker accepts a batch or refuses it as a whole. Since Kafka 2.4 it names the records for which it refused the
+//! batch, and librdkafka reports the others as `InvalidDifferentRecord`. For a single bad record, librdkafka reports
+//! the broker's code. For several in a batch it reports `InvalidRecord`, whatever the reason, and keeps the broker's
+//! message; but it frees this message before the report is read (`rd_kafka_message_produce_errstr`, librdkafka 2.12),
+//! so it must not be read. Brokers check only two properties of a record: its key and its timestamp. If the record has
+//! a key, its timestamp was refused; if it has no key, it is sent again alone, which shows the reason. For a batch that
+//! is too large, and with older brokers, nothing tells the records apart.
 
 use std::collections::HashSet;
 
@@ -15,58 +15,60 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::report::Report;
 use crate::message::Failure;
 
-/// What a broker has against one record.
+/// Reason why a broker refuses one record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// A compacted topic, and the record has no key.
+    /// The record has no key, and the topic is compacted.
     Keyless,
-    /// The timestamp is too old, or lies too far ahead.
+    /// The timestamp is too old, or too far in the future.
     Timestamp,
     /// The record is too large.
     Size,
-    /// What the broker alone knows.
+    /// Only the broker knows the reason.
     Other,
-    /// The topic, chosen by the script, is not there any more.
+    /// The topic, chosen by the script, does not exist any more.
     NoTopic,
     /// The user may not write to the topic that the script has chosen.
     NotAllowed,
 }
 
-/// What becomes of a record that was not written.
+/// Decision about a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The message fails that it was made from.
+    /// The message of the record fails.
     Refused(Fault),
-    /// It is sent again: it was in bad company, or behind a record that was refused.
+    /// The record is sent again: it was in a batch with a refused record, or after one.
     Again,
-    /// It is sent again, alone: it or one beside it was refused.
+    /// The record is sent again alone: it, or another record in its batch, was refused.
     Alone,
-    /// It is sent again, alone: it or one beside it was too large, or all of them together. If none is too large alone,
-    /// batches are smaller from then on.
+    /// The record is sent again alone: it, another record in its batch, or the batch as a whole was too large. If no
+    /// record is too large alone, batches are smaller from then on.
     AloneForSize,
-    /// It is sent again, in smaller batches: it was refused with so many others that to send each alone would take long.
+    /// The record is sent again in smaller batches: it was refused with so many others that sending each alone would
+    /// take long.
     Smaller,
     /// Nothing can be written any more.
     End,
 }
 
-/// How the records were sent.
+/// How the reported records were sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Sending<'a> {
-    /// The output's own topic.
+    /// Topic of the output itself.
     pub own: &'a str,
-    /// The producer gave up because a batch was refused: what comes behind it is to be sent again.
+    /// Whether the producer gave up because a batch was refused, so that everything after it must be sent again.
     pub stopped: bool,
-    /// Each record had a batch of its own.
+    /// Whether each record had its own batch.
     pub alone: bool,
-    /// Batches with several records were at most as large as this.
+    /// Limit on the bytes of batches with several records.
     pub batch_bytes: usize,
 }
 
-/// So many records of a batch that was too large are sent alone. With more, it is rather the batch than one of them.
+/// Limit on the records of a too large batch that are sent alone. If there are more, the batch is more likely to be too
+/// large than one of them.
 const FEW: usize = 32;
 
-/// What becomes of each of these records, all that were reported since the last time.
+/// Decides about each of these records, which are all that were reported since the last time.
 pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     let place = |report: &Report| (report.topic.clone(), report.partition);
     let told_apart: HashSet<_> = reports
@@ -116,7 +118,7 @@ pub fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
     reports.iter().map(verdict).collect()
 }
 
-/// What stays wrong however often it is tried, whatever is written.
+/// Whether the error stays, however often and whatever is written.
 pub fn is_final(code: Code) -> bool {
     matches!(
         code,
@@ -128,8 +130,8 @@ pub fn is_final(code: Code) -> bool {
     )
 }
 
-/// What a broker has against a record. It is a `single` one if no other of its batch was refused. `None` if that cannot
-/// be told.
+/// Returns the reason why a broker refused a record; `None` if it is unknown. `single` means that no other record of
+/// its batch was refused.
 fn fault(report: &Report, single: bool) -> Option<Fault> {
     match (report.code, report.has_key) {
         (Code::InvalidTimestamp, _) => Some(Fault::Timestamp),
@@ -140,18 +142,18 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
     }
 }
 
-/// Whether a dead letter that was refused can be made so that its topic takes it.
+/// Whether a refused dead letter can be changed so that its topic accepts it.
 pub fn can_be_mended(fault: &Fault, report: &Report) -> bool {
     match fault {
         Fault::Size => true,
         Fault::Keyless => !report.has_key,
-        // In its place comes the time of writing.
+        // The time of writing replaces the timestamp.
         Fault::Timestamp => report.timestamp.is_some(),
         Fault::Other | Fault::NoTopic | Fault::NotAllowed => false,
     }
 }
 
-/// The failure of a message one of whose records was refused.
+/// Makes the failure of a message with a refused record.
 pub fn failure(fault: &Fault, report: &Report) -> Failure {
     let Report {
         topic,
@@ -250,7 +252,7 @@ mod tests {
         }
     }
 
-    /// librdkafka calls all of them `InvalidRecord`.
+    /// librdkafka reports all of them as `InvalidRecord`.
     #[test]
     fn of_several_bad_records_of_a_batch_those_without_a_key_are_sent_alone() {
         let keyless = Report {
@@ -272,7 +274,7 @@ mod tests {
         assert(&[keyless], SENDING, &[refused]);
     }
 
-    /// All of a batch are refused, or the broker is an old one: nobody is refused for what another may be to blame for.
+    /// All records of a batch are refused, or the broker is an old one: no record is refused for another's fault.
     #[test]
     fn where_nothing_tells_them_apart_each_is_sent_alone() {
         let all = [report(Code::InvalidRecord), report(Code::InvalidRecord)];
@@ -283,7 +285,7 @@ mod tests {
         };
         let refused = Verdict::Refused(Fault::Other);
         assert(&all, alone, &[refused.clone(), refused.clone()]);
-        // In another partition there is another batch.
+        // Another partition has another batch.
         let other = Report {
             partition: Some(1),
             ..report(Code::InvalidRecord)
@@ -316,13 +318,13 @@ mod tests {
         );
     }
 
-    /// A batch of thousands is rather too large itself, and to send each alone would take a while.
+    /// A batch of thousands of records is itself likely to be too large, and sending each alone would take a while.
     #[test]
     fn of_a_batch_of_many_records_nobody_looks_for_one_that_is_too_large() {
         let many = vec![report(Code::MessageSizeTooLarge); FEW + 1];
         assert(&many, SENDING, &vec![Verdict::Smaller; FEW + 1]);
         assert(&many[..FEW], SENDING, &vec![Verdict::AloneForSize; FEW]);
-        // In another partition there is another batch.
+        // Another partition has another batch.
         let mut parted = many;
         parted[0].partition = Some(1);
         let mut expected = vec![Verdict::AloneForSize; FEW + 1];

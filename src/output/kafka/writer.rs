@@ -1,4 +1,4 @@
-//! Gives the records of a slice to a producer.
+//! Writer that gives the records of a slice to a producer.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,26 +20,26 @@ use crate::config::{Compression, KafkaOutputConfig};
 use crate::message::{Failure, Outcome};
 use crate::telemetry::metrics::Metrics;
 
-/// What results and dead letters of one output are made with.
+/// Writer of results and dead letters for one output.
 pub struct Writer {
     results: Composer,
     letters: Letters,
     topics: Topics,
-    /// What topics have refused lately.
+    /// Recent refusals of the topics.
     lessons: Lessons,
-    /// Messages that brokers have refused a record of.
+    /// Messages with a record that brokers have refused.
     pub(super) known: Known,
-    /// Write no more of a slice once a message of it was refused.
+    /// Whether writing a slice stops at the first refused message.
     pub(super) until_refused: bool,
-    /// What is counted.
+    /// Counters and histograms.
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// Messages that have a record that cannot be written, by their index, and why.
+/// Messages with a record that cannot be written: their indexes, and the reasons.
 pub type Refused = Vec<(usize, Failure)>;
 
 impl Writer {
-    /// Writes results as `results` wants them, and failures as `letters` does.
+    /// Creates a writer that takes the settings for results from `results` and those for dead letters from `letters`.
     pub fn new(
         results: &KafkaOutputConfig,
         letters: &KafkaOutputConfig,
@@ -56,7 +56,7 @@ impl Writer {
         }
     }
 
-    /// A broker refused a record: what is like it is not sent for a while.
+    /// Learns that a broker refused a record. Similar records are not sent for a while.
     pub fn learn(&mut self, report: &Report, fault: &Fault) {
         match fault {
             Fault::NoTopic | Fault::NotAllowed => {
@@ -67,8 +67,8 @@ impl Writer {
         }
     }
 
-    /// Writes all records of a slice, or `only` some. What the producer does not take is reported. Looking for a topic
-    /// takes time: when the lane is given up meanwhile, the rest is not written, and the slice is withheld.
+    /// Writes all records of a slice, or `only` some. Records that the producer does not accept are reported. Looking
+    /// up a topic takes time: if the lane is given up meanwhile, the rest is not written, and the slice is withheld.
     pub fn write(&mut self, producer: &Producer, sent: &Arc<Sent>, only: Option<&Only>) -> Refused {
         let Self {
             results,
@@ -89,11 +89,11 @@ impl Writer {
                 sent.withhold();
                 break;
             }
-            // A message leaves whole or not at all, so all its records are made before the first is sent.
+            // All records of a message are made before the first is sent: either all are sent or none.
             records.clear();
             let mut compose = |(place, record)| {
                 let Some(partition) = chosen(only, index, place) else {
-                    return Ok(()); // it was written
+                    return Ok(()); // it was written before
                 };
                 let payload = outcomes.payload(record);
                 let composed = results.compose(message, payload, record)?;
@@ -131,7 +131,7 @@ impl Writer {
                     for (place, record) in records.drain(..) {
                         let ticket = Box::new(Ticket {
                             sent: Arc::clone(sent),
-                            message: index as u32, // a batch has some thousand
+                            message: index as u32, // a batch has at most `MAX_BATCH` messages
                             record: place as u32,
                             timestamp: record.timestamp,
                         });
@@ -150,7 +150,7 @@ impl Writer {
     }
 }
 
-/// Whether a record is among those to be sent, and the partition that it has to have.
+/// Returns whether a record is to be sent, and the partition that it must have.
 fn chosen(only: Option<&Only>, message: usize, record: usize) -> Option<Option<i32>> {
     match only {
         None => Some(None),
@@ -163,7 +163,7 @@ fn pinned(mut composed: Composed<'_>, partition: Option<i32>) -> Composed<'_> {
     composed
 }
 
-/// The failure of a message that is not sent since others like it were refused.
+/// Makes the failure of a message that is not sent because similar records were refused.
 fn refusal(fault: &Fault, composed: &Composed<'_>) -> Failure {
     let error = KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
     let mut report = Report::of_sending(0, 0, &error, composed);
@@ -188,7 +188,7 @@ fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, tick
             ticket.sent.report(report);
             return;
         }
-        // Only where the user has set a limit of their own: ours is the budget.
+        // This happens only where the user has set their own limit on the queue; ours is the budget.
         thread::sleep(Duration::from_millis(1));
         record = back;
     }

@@ -1,4 +1,4 @@
-//! What a transaction that has begun holds: the acks of its messages and the offsets to commit.
+//! State of an open transaction: the acks of its messages and the offsets to commit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use crate::message::Lane;
 use crate::message::ack::Ack;
 
-/// A transaction that has begun.
+/// Open transaction.
 #[derive(Default)]
 pub(super) struct Open {
     pub acks: Vec<(Arc<Lane>, Ack)>,
-    /// Lanes of which an offset is committed though no message came.
+    /// Lanes for which an offset is committed without any message.
     pub advances: Vec<Arc<Lane>>,
-    /// What to commit, of each topic and partition.
+    /// Offsets to commit, by topic and partition.
     pub offsets: HashMap<(Arc<str>, i32), i64>,
-    /// What its messages and results take of the memory budget.
+    /// Bytes of the memory budget that the transaction's messages and results take.
     pub bytes: u64,
-    /// A record was not taken, or must not be committed.
+    /// Whether the transaction must be aborted, for example because a record was not accepted.
     pub spoiled: bool,
 }
 
 impl Open {
-    /// Everything of the lane before `offset` was dealt with in this transaction, or earlier.
+    /// Notes that everything before `offset` in the lane was handled in this transaction or an earlier one.
     pub fn pass(&mut self, lane: &Lane, offset: i64) {
         if let Some(topic) = &lane.topic {
             let partition = (Arc::clone(topic), lane.partition);
@@ -36,7 +36,7 @@ impl Open {
             || self.advances.iter().any(|lane| lane.is_abandoned())
     }
 
-    /// Gives up its lanes: the input reads them again.
+    /// Gives up the transaction's lanes, so that the input reads their messages again.
     pub fn abandon(self) {
         for (lane, _) in &self.acks {
             lane.abandon();

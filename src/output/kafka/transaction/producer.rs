@@ -1,4 +1,4 @@
-//! Calls of a transactional producer, made until they succeed or there is no use in trying again.
+//! Calls of a transactional producer, repeated until they succeed or cannot succeed any more.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use rdkafka::producer::Producer as _;
 use super::super::{Producer, client, delivery};
 use super::{STEP, Transactions};
 
-/// Why a transaction is not committed.
+/// Reason why a transaction is not committed.
 pub(super) enum Trouble {
-    /// It must be aborted; the next one may succeed.
+    /// The transaction must be aborted; the next one may succeed.
     Abort(String),
     /// The producer is of no use any more.
     Renew(String),
@@ -31,7 +31,7 @@ impl From<KafkaError> for Trouble {
     }
 }
 
-/// Makes `call` of `producer` until it succeeds or there is no use in trying again.
+/// Repeats a `call` of `producer` until it succeeds or cannot succeed any more.
 pub(super) fn persist(
     producer: &Producer,
     what: &str,
@@ -63,7 +63,7 @@ pub(super) fn persist(
 }
 
 impl Transactions {
-    /// A producer that has fenced all before it that had its id, and ended their transactions.
+    /// Creates a producer. It fences all earlier producers with the same id, and ends their transactions.
     pub(super) fn connect(&self) -> anyhow::Result<Producer> {
         let cluster = &self.config.client;
         let metrics = &self.writer.metrics;

@@ -1,8 +1,8 @@
-//! What brokers refused of a transaction that was aborted. It is known when it is read again: it fails then before it is
-//! written.
+//! Records that brokers refused in a transaction that was aborted. They are remembered, so that their messages fail
+//! before anything is written when they are read again.
 //!
-//! Where a batch was refused and nothing tells for which of its records, each of these is sent once more, in a batch of
-//! its own and in a transaction that is never committed. Only these: what else the transaction had is not sent for it.
+//! If a batch was refused and nothing tells for which of its records, each of them is sent once more, in its own batch
+//! and in a transaction that is never committed. Other records of the aborted transaction are not sent for this.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::message::Processed;
 
 const TOO_LARGE: Verdict = Verdict::Refused(Fault::Size);
 
-/// A record that was refused, or one beside it.
+/// Record that was refused, or that was in a batch with one.
 struct Suspect {
     processed: Arc<Processed>,
     report: Report,
 }
 
-/// The output has ended: nothing can be written any more.
+/// Sign that the output has ended: nothing can be written any more.
 struct Over;
 
 impl Transactions {
-    /// Remembers what was refused, of all that was reported since the transaction began.
+    /// Remembers which records were refused, from all reports since the transaction began.
     pub(super) fn learn(&mut self, returned: Vec<Returned>) {
         if self.producer.is_none() {
-            return; // the engine was told
+            return; // the engine was notified
         }
         let judged = self.judge(returned, false);
         let mut verdicts = judged.iter().flat_map(|(_, verdicts)| verdicts);
@@ -47,7 +47,7 @@ impl Transactions {
             return;
         }
         match self.try_alone(&suspects) {
-            // Unless one of them was not tried: what is found of it the next time decides.
+            // If a suspect was not tried, the decision waits for the next time.
             Ok(Some(found)) => smaller |= has_too_large_batch && !has_too_large_record && !found,
             Ok(None) => {}
             Err(Over) => return,
@@ -55,14 +55,14 @@ impl Transactions {
         if smaller {
             self.batches = self.batches.halved(&self.config.topic);
         }
-        // The sequence numbers of what was refused are missing, and brokers would refuse what comes behind.
+        // The sequence numbers of the refused records are missing, and brokers would refuse everything after them.
         self.reconnect();
     }
 
     fn judge(&self, returned: Vec<Returned>, alone: bool) -> Vec<(Returned, Vec<Verdict>)> {
         let sending = Sending {
             own: &self.config.topic,
-            // The rest of the transaction is written again, whatever was reported of it.
+            // The rest of the transaction is written again, whatever its reports say.
             stopped: true,
             alone,
             batch_bytes: self.batches.bytes,
@@ -70,7 +70,7 @@ impl Transactions {
         again::judge(returned, sending)
     }
 
-    /// Remembers all that is refused for sure.
+    /// Remembers all records that were certainly refused.
     fn remember(&mut self, judged: Vec<(Returned, Vec<Verdict>)>) -> Result<(), Over> {
         if let Some((report, place)) = judged.iter().find_map(again::end) {
             let producer = self.producer.as_ref().ok_or(Over)?;
@@ -97,7 +97,7 @@ impl Transactions {
         fault: &Fault,
     ) -> Result<(), Over> {
         let Some(failure) = again::learn(&mut self.writer, processed, report, fault) else {
-            return Ok(()); // a dead letter, which is made otherwise the next time
+            return Ok(()); // a dead letter, which is changed the next time
         };
         if processed.is_letter(report.message) {
             let (text, place) = (failure.message, processed.place(report.message));
@@ -112,8 +112,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Sends each of these alone, and remembers which of them are refused. Whether one is too large; `None` if not all of
-    /// them were tried.
+    /// Sends each suspect alone, and remembers which of them are refused. Returns whether one is too large; `None` if
+    /// not all of them were tried.
     fn try_alone(&mut self, suspects: &[Suspect]) -> Result<Option<bool>, Over> {
         let mut found_too_large = false;
         let mut begun = false;
@@ -153,12 +153,14 @@ impl Transactions {
         let sent = Sent::new(Arc::clone(processed), None, &self.returns, Vec::new());
         let refused = self.writer.write(producer, &sent, Some(&only));
         drop(sent);
-        // Not as before a commit, whose looks are longer: there may be many suspects. Nor `again::await_reports`, for which
-        // each would wait for its batch to fill (`linger.ms`). A transaction has a time limit, at which all is reported.
+        // The wait before a commit is not used here: its checks are less frequent, and there may be many suspects. Nor
+        // is `again::await_reports`, with which each suspect would wait for its batch to fill (`linger.ms`). At the
+        // transaction's time limit everything is reported.
         while !self.returns.are_all_here() {
-            let _ = producer.flush(again::LOOK); // only that time is up
+            let _ = producer.flush(again::LOOK); // the only error is a timeout
         }
-        // They are like what was refused before. That may be forgotten when they are read again.
+        // These records are like ones that were refused before. Those lessons may be forgotten when they are read
+        // again.
         for (index, failure) in refused {
             if !processed.is_letter(index) {
                 let offset = processed.message(index).offset;
@@ -169,8 +171,8 @@ impl Transactions {
     }
 }
 
-/// Those that were refused, or ones beside them. The nearest to now first: if its timestamp is refused, so are those of
-/// the others, and they need not be tried.
+/// Returns the records that were refused, or were in a batch with one. Those with timestamps near to now come first: if
+/// such a timestamp is refused, so are the others, and their records need not be tried.
 fn suspects(judged: &[(Returned, Vec<Verdict>)]) -> Vec<Suspect> {
     let now = Now::ask().millis;
     let of = |(returned, verdicts): &(Returned, Vec<Verdict>)| {

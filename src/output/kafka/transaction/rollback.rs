@@ -1,5 +1,5 @@
-//! What is done when a transaction cannot be committed: it is aborted, or its producer is replaced, and what it was made
-//! from is read again.
+//! Handling of a transaction that cannot be committed: it is aborted, or its producer is replaced, and its messages are
+//! read again.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::kafka::fence::Fenced;
 use crate::telemetry::events::TransactionAborted;
 
 impl Transactions {
-    /// Tells the engine that nothing can be written any more.
+    /// Notifies the engine that nothing can be written any more.
     pub(super) fn give_up(&mut self, error: &anyhow::Error) {
         self.producer = None;
         self.engine
@@ -24,7 +24,7 @@ impl Transactions {
             ))));
     }
 
-    /// Ends `open` without a commit: a client that reads committed messages sees nothing of it. What it was made from is
+    /// Ends `open` without a commit: a client that reads only committed records sees nothing of it. Its messages are
     /// read again.
     pub(super) fn abort(&mut self, open: Open, reason: &str) {
         let event = TransactionAborted {
@@ -34,17 +34,17 @@ impl Transactions {
         event.emit(&self.writer.metrics);
         self.roll_back();
         self.learn(self.returns.take());
-        // Now, since of lanes that are given up nothing is written, not even to find out what was refused.
+        // Only now: nothing is written for lanes that are given up, not even to find out which records were refused.
         open.abandon();
     }
 
-    /// Ends the transaction that was begun, and nothing of it is written.
+    /// Aborts the open transaction, so that nothing of it is committed.
     pub(super) fn roll_back(&mut self) {
         let Some(producer) = &self.producer else {
             return;
         };
-        // Records on their way while a transaction is aborted can be fatal (librdkafka issue 4849). Those that are not
-        // need not leave.
+        // Records in flight during the abort of a transaction can cause a fatal error (librdkafka issue 4849). So
+        // records that are still queued are not sent.
         producer.purge(PurgeConfig::default().queue());
         let _ = producer.flush(STEP);
         let aborted = persist(producer, "abort a transaction", || {
@@ -55,10 +55,10 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a producer that makes batches as they are to be made now, and counts them from 0.
+    /// Replaces the producer by one that makes batches with the current limits. It numbers them from 0.
     pub(super) fn reconnect(&mut self) {
         self.producer = None;
-        // Whatever the old one may never have reported is not waited for.
+        // Records that the old producer may never report are not waited for.
         self.returns = Arc::default();
         match self.connect() {
             Ok(producer) => self.producer = Some(producer),
@@ -66,7 +66,8 @@ impl Transactions {
         }
     }
 
-    /// Goes on with a new producer. It takes the old one's id, which ends the old one's transaction.
+    /// Replaces a producer that cannot continue. The new one takes the old one's id, which ends the old one's
+    /// transaction.
     pub(super) fn renew(&mut self, open: Open, reason: &str) {
         open.abandon();
         let Some(producer) = self.producer.take() else {
@@ -98,6 +99,6 @@ impl Transactions {
         tracing::warn!(reason, "the Kafka producer cannot go on: making a new one");
         let returned = self.returns.take();
         self.reconnect();
-        self.learn(returned); // what the old one reported is no trouble of the new one's
+        self.learn(returned); // the old producer's reports must not spoil the new one's transaction
     }
 }
