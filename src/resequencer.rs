@@ -1,4 +1,4 @@
-//! Puts what the guests made of messages back in the order of their lane, and sends it on.
+//! Resequencer: the actor that puts outcomes back in the order of their lane and passes them on.
 //!
 //! Outcomes leave as soon as everything before them in their lane has left: results to the output, failures by their
 //! [`FailureRoute`]. (The pattern is called Resequencer in Hohpe and Woolf, *Enterprise Integration Patterns*.)
@@ -25,46 +25,47 @@ impl Message for Processed {
     type Result = ();
 }
 
-/// A lane has ended: no message of it is in flight, and no more will come. What is kept for it is dropped.
+/// Notice that a lane has ended: none of its messages is in flight, and no more will come. Outcomes kept for it are
+/// dropped.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct LaneEnded(pub LaneId);
 
-/// How many messages may fail. Sent again at each reload.
+/// Limit on failed messages. It is sent again at each reload.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FailureLimit {
-    /// `None` if all may.
+    /// Limit of `pipeline.max_failures`; `None` if any number of messages may fail.
     pub max_failures: Option<MaxFailures>,
-    /// Hash of the scripts whose failures count. What the scripts before them made does not.
+    /// Hash of the scripts whose failures count. Failures of earlier scripts do not count.
     pub script_hash: Arc<str>,
 }
 
-/// The actor between the guests and the outputs.
+/// Actor between the guests and the outputs.
 pub struct Resequencer {
     output: Recipient<Deliver>,
     failures: FailureRoute,
     metrics: Arc<Metrics>,
     lanes: HashMap<LaneId, (Arc<Lane>, Sequencer<InOrder>)>,
     window: Option<FailureWindow>,
-    /// The scripts whose failures count in the `window`.
+    /// Hash of the scripts whose failures count in the `window`.
     script_hash: Arc<str>,
-    /// Too many messages failed: nothing is sent on any more.
+    /// Whether too many messages failed, so that nothing is passed on any more.
     over: bool,
     _guard: DeathGuard,
     engine: Recipient<Notice>,
 }
 
-/// What waits for its turn.
+/// Outcomes that wait for their turn.
 struct InOrder {
     processed: Processed,
     ack: Ack,
-    /// Set if the next message failed and the pipeline ends before it.
+    /// Notice for the engine, set if the next message failed and the pipeline ends before it.
     stop: Option<Notice>,
 }
 
 impl Resequencer {
-    /// A resequencer that sends results to `output` and failures by `failures`.
+    /// Creates a resequencer that sends results to `output` and failures by the route `failures`.
     pub fn new(
         output: Recipient<Deliver>,
         failures: FailureRoute,
@@ -112,15 +113,15 @@ impl Resequencer {
             _ => {}
         }
         if let Some(failed) = stop {
-            // The next start reads the lane from here on. Other lanes go on until all is drained.
+            // The next start reads the lane from here on. Other lanes continue until everything is drained.
             processed.batch.lane.stop();
             self.engine.do_send(failed);
         }
-        // What is in the mailboxes of outputs is bounded by the memory budget.
+        // The memory budget bounds the mailboxes of the outputs.
         self.output.do_send(Deliver { processed, ack });
     }
 
-    /// Counts what became of the messages, logs the failures, and returns how many there are.
+    /// Counts the outcomes, logs the failures, and returns how many messages failed.
     fn count(&self, processed: &Processed) -> u64 {
         let is_dropped = matches!(self.failures, FailureRoute::Drop);
         let (mut dropped, mut failed, mut records) = (0, 0, 0);
@@ -146,7 +147,7 @@ impl Resequencer {
         failed
     }
 
-    /// Where a failure ends the pipeline: cuts the first one off with everything after it.
+    /// Cuts off the first failure and everything after it, if a failure ends the pipeline.
     fn stop_before_failure(&self, processed: &mut Processed) -> Option<Notice> {
         let FailureRoute::Stop = self.failures else {
             return None;
@@ -164,7 +165,7 @@ impl Resequencer {
         Some(Notice::MessageFailed { place, failure })
     }
 
-    /// Adds outcomes to the window of `pipeline.max_failures`; gives the failures if there are too many.
+    /// Adds outcomes to the window of `pipeline.max_failures`. Returns a report if too many messages failed.
     fn judge(&mut self, outcomes: &Outcomes) -> Option<TooManyFailures> {
         let window = self.window.as_mut()?;
         if outcomes.script_hash != self.script_hash {
@@ -186,13 +187,13 @@ impl Resequencer {
         None
     }
 
-    /// Gives up what is in flight in all lanes. It is not committed, so the next start reads it again.
+    /// Gives up the messages in flight of all lanes. They are not committed, so the next start reads them again.
     fn give_up(&mut self, too_many: TooManyFailures) {
         self.over = true;
         for (lane, _) in self.lanes.values() {
             lane.stop();
         }
-        // After that: the acks in the sequencers are abandoned, not lost.
+        // Only after the lanes are stopped, so that the acks in the sequencers count as abandoned, not as lost.
         self.lanes.clear();
         self.engine.do_send(Notice::TooManyFailures(too_many));
     }
@@ -220,7 +221,7 @@ impl Handler<Processed> for Resequencer {
         }
         let stop = self.stop_before_failure(&mut processed);
         let count = processed.outcomes.items.len();
-        // Results count in the memory budget from here on, before they wait for their turn.
+        // From here on the results count in the memory budget, even while they wait for their turn.
         let ack = processed.batch.ack(processed.start, &processed.outcomes);
         let position = processed.position();
         let (_, sequencer) = self

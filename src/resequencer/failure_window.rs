@@ -1,28 +1,28 @@
-//! Whether so many of the last messages failed that something is wrong with all of them.
+//! Window over the last messages, which shows whether so many failed that something is wrong with all of them.
 
 use std::collections::VecDeque;
 
 use crate::config::MaxFailures;
 use crate::control::TooManyFailures;
 
-/// So many kinds of failures are told apart. What is rarer than the first ones is counted as one more.
+/// Limit on the kinds of failures that are counted separately. All further kinds are counted together.
 const KINDS: usize = 64;
 
-/// What became of the last messages, of all lanes together, in the order in which it became known.
+/// Outcomes of the last messages of all lanes together, in the order in which they became known.
 #[derive(Debug)]
 pub struct FailureWindow {
     limit: MaxFailures,
-    /// Messages that became the same one after the other, the oldest first: the index of their kind of failure, `None`
-    /// for those that did not fail.
+    /// Runs of consecutive messages with the same outcome, the oldest first: the index of their kind of failure, or
+    /// `None` for messages that did not fail; and the number of messages.
     runs: VecDeque<(Option<usize>, usize)>,
-    /// How many messages there are in them.
+    /// Number of messages in the runs.
     seen: usize,
-    /// How many of these failed.
+    /// Number of failed messages in the runs.
     failed: usize,
     kinds: Vec<Kind>,
 }
 
-/// Failures of one type at one place.
+/// Kind of failures: those of one type at one place.
 #[derive(Debug, Default)]
 struct Kind {
     error: String,
@@ -31,7 +31,7 @@ struct Kind {
 }
 
 impl FailureWindow {
-    /// Of no message so far.
+    /// Creates an empty window.
     pub fn new(limit: MaxFailures) -> Self {
         Self {
             limit,
@@ -42,14 +42,14 @@ impl FailureWindow {
         }
     }
 
-    /// So many more messages did not fail.
+    /// Adds `count` messages that did not fail.
     pub fn pass(&mut self, count: usize) {
         if count > 0 {
             self.push(None, count);
         }
     }
 
-    /// One more failed.
+    /// Adds a message that failed.
     pub fn fail(&mut self, error: &str, at: Option<&str>) {
         let kind = self.kind(error, at);
         self.kinds[kind].count += 1;
@@ -57,7 +57,7 @@ impl FailureWindow {
         self.push(Some(kind), 1);
     }
 
-    /// Whether the window is full and too many of it failed.
+    /// Returns a report if the window is full and too many of its messages failed.
     pub fn verdict(&self) -> Option<TooManyFailures> {
         let MaxFailures { share, of } = self.limit;
         if self.seen < of || self.failed as f64 <= share * of as f64 {
@@ -96,7 +96,8 @@ impl FailureWindow {
         }
     }
 
-    /// The index of a kind: of one that is there, or in the place of one of which nothing is left.
+    /// Returns the index of a kind. A new kind takes the place of one that no message in the window has, if there is
+    /// one.
     fn kind(&mut self, error: &str, at: Option<&str>) -> usize {
         let mut kinds = self.kinds.iter();
         if let Some(index) = kinds.position(|kind| kind.error == error && kind.at.as_deref() == at)
@@ -203,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        /// As counted by looking at the last messages one by one.
+        /// The counts are the same as when the last messages are counted one by one.
         #[test]
         fn counts_what_is_in_the_window(
             of in 1usize..40,

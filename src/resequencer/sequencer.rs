@@ -1,8 +1,8 @@
-//! Puts slices of a lane back in order, however many guests worked on them.
+//! Sequencer: puts slices of a lane back in order, however many guests processed them.
 
 use std::collections::BTreeMap;
 
-/// Holds what has overtaken, until what it overtook has come.
+/// Queue that holds slices until all slices before them have come.
 #[derive(Debug)]
 pub struct Sequencer<T> {
     next: u64,
@@ -19,7 +19,7 @@ impl<T> Default for Sequencer<T> {
 }
 
 impl<T> Sequencer<T> {
-    /// Takes the slice of `count` messages that begins at `position`.
+    /// Inserts the slice of `count` messages that begins at `position`.
     pub fn insert(&mut self, position: u64, count: u64, slice: T) {
         debug_assert!(
             position >= self.next,
@@ -28,7 +28,7 @@ impl<T> Sequencer<T> {
         self.waiting.insert(position, (count, slice));
     }
 
-    /// The next slice in order, if it is there.
+    /// Removes the next slice in order, if it has come.
     pub fn pop(&mut self) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         if *entry.key() != self.next {

@@ -1,4 +1,5 @@
-//! The resequencer alone: what comes in any order leaves in that of its lane, and failures go where they should.
+//! Tests of the resequencer alone: slices that come in any order leave in the order of their lane, and failures take
+//! their route.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,14 +11,14 @@ use crate::message::ack::{AckSink, DeliveryStatus};
 use crate::message::budget::MemoryBudget;
 use crate::message::{Batch, Failure, Message, Record};
 
-/// What its neighbours were told.
+/// Messages that the resequencer's neighbours have received.
 #[derive(Debug, Default)]
 struct Told {
-    /// Offsets with results, failures among the results, dead letters.
+    /// Offsets of results, of failures among the results, and of dead letters (these three fields).
     results: Vec<i64>,
     inline: Vec<i64>,
     letters: Vec<i64>,
-    /// Messages answered for, and those that will be read again.
+    /// Numbers of messages that were delivered, and that will be read again (these two fields).
     delivered: usize,
     abandoned: usize,
     stopped: Vec<String>,
@@ -94,7 +95,7 @@ impl Under {
         }
     }
 
-    /// A batch of `count` messages, the first of which is at `position` of its lane.
+    /// Makes a batch of `count` messages, the first of which is at `position` of its lane.
     fn batch(&self, lane: &Arc<Lane>, position: u64, count: usize) -> Arc<Batch> {
         let offsets = position as i64..position as i64 + count as i64;
         let messages: Vec<Message> = offsets
@@ -119,7 +120,8 @@ impl Under {
         ))
     }
 
-    /// A guest answered for the messages from `start` on: `r` a result, `d` none, `f` a failure.
+    /// Sends a guest's outcomes for the messages from `start` on: `r` is a result, `d` a dropped message, `f` a
+    /// failure.
     fn processed(&self, batch: &Arc<Batch>, start: usize, outcomes: &str) {
         let outcome = |kind| match kind {
             'r' => Outcome::Record(Record {
@@ -140,7 +142,7 @@ impl Under {
         });
     }
 
-    /// What was told, once everybody has had a turn.
+    /// Returns what the neighbours have received, after every actor has had time to run.
     async fn told(self) -> Told {
         tokio::time::sleep(Duration::from_millis(50)).await;
         std::mem::take(&mut *self.told.lock().unwrap())
@@ -161,7 +163,7 @@ async fn what_overtakes_waits_and_failures_part() {
     under.processed(&second, 1, "fr");
     under.processed(&first, 2, "rf");
     under.processed(&second, 0, "r");
-    // Another lane waits for none of that.
+    // Another lane does not wait for any of these slices.
     under.processed(&other, 0, "rr");
     under.processed(&first, 0, "dr");
     drop((first, second, other));
@@ -191,7 +193,7 @@ async fn failures_go_with_the_results_or_nowhere() {
     }
 }
 
-/// The pipeline ends before the first failure: what is before it leaves, the rest of its lane is read again.
+/// The pipeline ends before the first failure: results before it leave, the rest of its lane is read again.
 #[actix::test]
 async fn a_lane_stops_before_its_first_failure() {
     let under = Under::new(|_| FailureRoute::Stop);
@@ -207,7 +209,7 @@ async fn a_lane_stops_before_its_first_failure() {
     assert_eq!((told.delivered, told.abandoned), (2, 4));
 }
 
-/// A lane that was given up leaves nothing behind, and a lane that has ended is forgotten.
+/// Slices of a lane that was given up do not leave, and a lane that has ended is forgotten.
 #[actix::test]
 async fn what_was_given_up_does_not_leave() {
     let under = Under::new(FailureRoute::DeadLetters);
