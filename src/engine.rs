@@ -1,4 +1,4 @@
-//! Starts the actors, from the output back to the input, and ends them: drain, fatal errors, exit code.
+//! Engine: starts the actors, from the output back to the input, and ends them by a drain or after a fatal error.
 
 pub mod assemble;
 mod config_files;
@@ -18,32 +18,33 @@ use crate::input::{Commit, Drain, Input};
 use crate::message::budget::MemoryBudget;
 use crate::telemetry::metrics::Metrics;
 
-/// All permits are home: everything read has been dealt with.
+/// Notice that the memory budget is unused: everything that was read has been acknowledged or given up.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Drained;
 
 type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
 
-/// The actor that outlives all others. Ends the actix system with the pipeline's [`End`].
+/// Actor that outlives all others. It ends the actix system with the pipeline's [`End`].
 pub struct Engine {
     budget: MemoryBudget,
     metrics: Arc<Metrics>,
     shutdown_timeout: Duration,
-    /// Taken when the first guest is ready.
+    /// Function that starts the input; it is taken when the first guest is ready.
     start_input: Option<StartInput>,
     input: Option<Addr<Input>>,
     end: shutdown::EndCell,
     draining: bool,
     finished: bool,
-    /// What went wrong while draining; it decides the end when the drain is over.
+    /// Error during the drain; it decides the end when the drain is over.
     error: Option<anyhow::Error>,
-    /// The pipeline cannot go on: how it ends when the input has let go of what it holds.
+    /// End of a pipeline that cannot continue; it is used when the input has let go of what it holds.
     leaving: Option<End>,
 }
 
 impl Engine {
-    /// An engine that calls `start_input` when the first guest is ready, and leaves the pipeline's end in `end`.
+    /// Creates an engine that calls `start_input` when the first guest is ready, and stores the pipeline's end in
+    /// `end`.
     fn new(
         budget: MemoryBudget,
         metrics: Arc<Metrics>,
@@ -66,14 +67,14 @@ impl Engine {
     }
 
     fn finish(&mut self, end: End) {
-        // The first end counts: what follows from it is no news.
+        // The first end counts; later ones are only its consequences.
         self.finished = true;
         if self.end.set(end) {
             System::current().stop();
         }
     }
 
-    /// Stops reading and waits until everything that was read has been dealt with: the input answers with
+    /// Stops reading and waits until everything that was read has been handled: the input answers with
     /// [`Notice::InputEnded`](crate::control::Notice::InputEnded).
     fn drain(&mut self, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.draining, true) {
@@ -98,18 +99,19 @@ impl Engine {
         });
     }
 
-    /// The pipeline cannot go on, so nothing is waited for that is under way. But what was delivered is committed and
-    /// the input's group is left, or its partitions would wait for this process for a whole session.
+    /// Ends a pipeline that cannot continue, without waiting for messages in flight. Delivered messages are still
+    /// committed and the input's group is left; otherwise its partitions would wait for this process for a whole
+    /// session timeout.
     fn leave(&mut self, end: End, ctx: &mut Context<Self>) {
         if self.leaving.is_some() {
-            return; // what follows from the first is no news
+            return; // this is only a consequence of the first end
         }
         let Some(input) = self.input.clone() else {
             self.finish(end); // nothing was read
             return;
         };
         self.leaving = Some(end);
-        // The source may be in the middle of something, and the commit may need a broker that is away.
+        // The source may be busy, and the commit may need a broker that is away.
         ctx.run_later(self.shutdown_timeout, |engine, _| engine.left());
         if !std::mem::replace(&mut self.draining, true) {
             input.do_send(Drain);
@@ -134,7 +136,7 @@ impl Engine {
         });
     }
 
-    /// The end that the messages so far lead to.
+    /// Returns the end that follows from the messages and errors so far.
     fn end(&mut self) -> End {
         match self.error.take() {
             Some(error) => End::Failed(error),

@@ -1,4 +1,5 @@
-//! From a config to running actors, in one pass from the output back to the input: each actor is given the one after it.
+//! Assembly: starts the actors for a config in one pass from the output back to the input. Each actor is given the next
+//! one.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -27,21 +28,21 @@ use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats::Observed;
 
-/// What ran, for the exit code and the summary.
+/// Result of a run, for the exit code and the summary.
 pub struct Finished {
-    /// The config that ran last.
+    /// Config that was last in use.
     pub config: Arc<Config>,
-    /// How it ended.
+    /// How the pipeline ended.
     pub end: End,
-    /// What was counted.
+    /// Counters and histograms of the run.
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the pipeline of `config` in guests of `runtime` until its end, and loads it again when `reloading` says so.
+/// Runs the pipeline of `config` in guests of `runtime` until its end, and reloads the config as `reloading` says.
 /// Blocks the thread.
 ///
 /// # Errors
-/// If the system refuses what the actors need.
+/// If the system refuses resources that the actors need.
 pub fn run(
     config: Config,
     runtime: Arc<Runtime>,
@@ -77,10 +78,11 @@ async fn assemble(
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<()> {
     let config = &*running.get();
-    // Before anything is started in vain.
+    // The address is bound first, so that nothing is started in vain.
     let listeners = bind(&config.http)?;
     let budget = MemoryBudget::new(config.pipeline.max_in_flight);
-    // The engine outlives all other actors, so they need its address before it has what it needs of them.
+    // The engine outlives all other actors. They need its address before it can be given the objects that it needs from
+    // them.
     let context = Context::<Engine>::new();
     let engine = context.address().recipient();
 
@@ -154,7 +156,7 @@ async fn assemble(
     Ok(())
 }
 
-/// Starts the output for dead letters, if there is one, and says where failed messages go.
+/// Starts the output for dead letters, if there is one, and returns the route of failed messages.
 fn failure_route(
     config: &Config,
     outputs: &Outputs,
@@ -167,7 +169,7 @@ fn failure_route(
             (OnError::DeadLetter, Some(output), _) => {
                 FailureRoute::DeadLetters(outputs.dead_letters(output)?)
             }
-            // Nothing reads the standard error of a service, and the message can be read again.
+            // Nobody reads the standard error of a service, and the message can be read again.
             (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
                 if kafka.extent == Extent::Endless =>
             {
@@ -202,8 +204,8 @@ fn results(
     }
 }
 
-/// Binds the address of the web server, if there is to be one. If the default address is taken, the pipeline runs without;
-/// only an address from the config is fatal.
+/// Binds the address of the web server, if it is enabled. If the default address is taken, the pipeline runs without a
+/// web server; only an address from the config is fatal.
 fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
     if !config.enabled {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! Watches the files of a config, for `--watch`.
+//! Watcher for the files of a config, for `--watch`.
 //!
-//! It looks at them a few times a second. inotify and its likes would be quicker by that, and miss what happens on
-//! network and bind mounts, and behind the links that Kubernetes swaps for a changed ConfigMap.
+//! It checks the files a few times a second. inotify and similar interfaces would be a little faster, but they miss
+//! changes on network and bind mounts, and changes through the links that Kubernetes swaps for a changed ConfigMap.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use actix::prelude::*;
 
 use crate::control::Reload;
 
-/// How often it looks.
+/// Time between two checks.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often a config that was refused is tried again: a file that it names may be there by now.
+/// Time after which a refused config is tried again: a file that it names may exist by then.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What is watched. Clones are the same.
+/// Files that are watched. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Watched(Arc<Mutex<State>>);
 
@@ -29,13 +29,13 @@ struct State {
 }
 
 impl Watched {
-    /// These files from now on, since the config that names them was taken.
+    /// Watches `files` from now on, since the config that names them was taken.
     pub fn files(&self, files: Vec<PathBuf>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (state.files, state.refused) = (files, false);
     }
 
-    /// The config was refused.
+    /// Notes that the config was refused.
     pub fn refused(&self) {
         self.0
             .lock()
@@ -51,10 +51,11 @@ impl Watched {
     }
 }
 
-/// Tells `changed` of each change, until nobody listens. On a thread of its own, since a file system may hang.
+/// Notifies `changed` of each change, until the recipient is gone. The watcher runs on its own thread, since a file
+/// system may hang.
 ///
 /// # Errors
-/// If there can be no thread.
+/// If no thread can be started.
 pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()> {
     let mut settling = Settling::new(look(&watched.state().files));
     let mut tried = Instant::now();
@@ -72,7 +73,7 @@ pub fn start(watched: Watched, changed: Recipient<Reload>) -> std::io::Result<()
     thread.spawn(watch).map(drop)
 }
 
-/// What a file looked like; `None` for one that is not there.
+/// Modification time and size of a file; `None` if the file does not exist.
 type Look = Option<(SystemTime, u64)>;
 
 fn look(files: &[PathBuf]) -> Vec<(PathBuf, Look)> {
@@ -83,7 +84,8 @@ fn look(files: &[PathBuf]) -> Vec<(PathBuf, Look)> {
     files.iter().map(|file| (file.clone(), one(file))).collect()
 }
 
-/// Tells a change once it is over: who writes a file does not write it all at once.
+/// Debounces changes: reports a change only after the files have stopped changing, since editors write in several
+/// steps.
 #[derive(Debug)]
 struct Settling<T> {
     told: T,
@@ -98,7 +100,7 @@ impl<T: PartialEq + Clone> Settling<T> {
         }
     }
 
-    /// Whether what is `seen` now was seen the last time too, and is news.
+    /// Whether `seen` is the same as at the last check and differs from the last reported state.
     fn changed(&mut self, seen: T) -> bool {
         let settled = seen == self.last;
         let news = settled && seen != self.told;

@@ -1,4 +1,4 @@
-//! How the engine reacts to what it is told: by the actors, by signals, and by its memory budget when that is free again.
+//! Reactions of the engine to notices from the actors, to signals, and to an unused memory budget.
 
 use std::io;
 
@@ -21,7 +21,8 @@ impl Handler<Notice> for Engine {
                 if let Err(error) = result {
                     self.error.get_or_insert(error);
                 }
-                // The memory of the source's last batch is reserved already, so an unused budget means the end.
+                // The memory of the source's last batch is already reserved, so an unused budget means that everything
+                // is handled.
                 self.await_drained(ctx);
             }
             Notice::Lost(count) => {
@@ -93,7 +94,7 @@ fn in_script(at: Option<&str>) -> String {
 impl Engine {
     fn end_of_output(&mut self, error: OutputError) -> End {
         match error {
-            // `| head -1` has seen enough.
+            // The reader has seen enough, as in `| head -1`.
             OutputError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => self.end(),
             OutputError::Write(error) => {
                 End::Failed(anyhow::Error::new(error).context("cannot write to the output"))
@@ -110,7 +111,7 @@ impl Handler<Drained> for Engine {
         let (Some(input), None) = (&self.input, &self.leaving) else {
             return;
         };
-        // An ack is in the input's mailbox before its permit is released, so this comes after the last one.
+        // An ack is in the input's mailbox before its permit is released, so this message comes after the last ack.
         let commit = input.send(Commit).into_actor(self);
         ctx.spawn(commit.map(|lost, engine, _| {
             match lost.map_err(anyhow::Error::new).flatten() {
@@ -131,7 +132,7 @@ impl Handler<Signal> for Engine {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        self.left(); // the pipeline ends for another reason already, and the signal says not to wait
+        self.left(); // the pipeline is already ending for another reason, and the signal says not to wait
         if self.draining {
             self.finish(End::Failed(anyhow::anyhow!(
                 "{signal} again: ended without waiting"

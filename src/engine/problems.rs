@@ -1,10 +1,10 @@
-//! Problems that guests find in scripts, in places of the user's own files.
+//! Problems that guests find in scripts, located in the user's own files.
 
 use super::scripts;
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::guest::error::{ScriptProblem, StartError};
 
-/// Why guests cannot start with the scripts of `config`.
+/// Explains why guests cannot start with the scripts of `config`.
 pub fn of_start(config: &Config, error: &StartError) -> Diagnostics {
     let StartError::Scripts(problems) = error else {
         return Diagnostic::error(format!("guests cannot start: {error}")).into();

@@ -1,8 +1,8 @@
-//! A changed config takes the place of the one that runs, whole or not at all.
+//! Reload: a changed config replaces the one in use, either completely or not at all.
 //!
-//! Scripts and limits of guests can change while messages flow; the supervisor has guests with them take over
-//! between two batches. All else (input, output and what lies between) needs a new start: a config in which it
-//! changed is refused, scripts and all, since half of a config is nobody's.
+//! Scripts and the limits of guests can change while messages flow: the supervisor replaces the guests between two
+//! batches. Everything else (input, output and the settings between them) needs a new start. A config with such a
+//! change is refused, including its scripts, since half of a config is not what its author wanted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,29 +20,29 @@ use crate::supervisor::NewScripts;
 use crate::telemetry::events::ReloadRefused;
 use crate::telemetry::metrics::Metrics;
 
-/// Reads the config again.
+/// Function that reads the config again.
 pub type Load = Arc<dyn Fn() -> Result<Loaded, Diagnostics> + Send + Sync>;
 
 /// How a config is reloaded.
 pub struct Reloading {
-    /// Reads it again.
+    /// Function that reads the config again.
     pub load: Load,
-    /// Where it is.
+    /// Path of the config file.
     pub file: PathBuf,
-    /// Whether a change is enough to do so.
+    /// Whether a changed file is enough for a reload.
     pub watch: bool,
 }
 
-/// The actors that a reload changes.
+/// Actors that a reload changes.
 #[derive(Clone)]
 pub struct Targets {
-    /// Has guests with the new scripts take over.
+    /// Supervisor, which starts guests with the new scripts.
     pub supervisor: Recipient<NewScripts>,
-    /// Counts the failures of the new scripts.
+    /// Resequencer, which counts the failures of the new scripts.
     pub resequencer: Recipient<FailureLimit>,
 }
 
-/// The actor that loads the config again, one time after the other.
+/// Actor that reloads the config, one reload at a time.
 pub struct Reloader {
     load: Load,
     file: PathBuf,
@@ -51,16 +51,16 @@ pub struct Reloader {
     targets: Targets,
     metrics: Arc<Metrics>,
     watched: Watched,
-    /// Why the last one was refused, if it was.
+    /// Reason of the last refusal, if the last reload was refused.
     refusal: Option<String>,
 }
 
 impl Reloader {
-    /// Starts it. It listens to SIGHUP, and watches the files if `reloading` says so. Must be called inside an actix
-    /// system.
+    /// Starts the actor. It reloads the config at SIGHUP, and watches the files if `reloading` says so. Must be called
+    /// inside an actix system.
     ///
     /// # Errors
-    /// If the system does not let the signal be caught, or gives no thread to watch.
+    /// If the system does not allow the signal to be caught, or no thread can be started.
     pub fn start(
         reloading: Reloading,
         running: Running,
@@ -88,7 +88,7 @@ impl Reloader {
         Ok(reloader)
     }
 
-    /// Takes note of what came of it.
+    /// Records the result of a reload.
     fn settle(&mut self, asked: Reload, result: Result<Option<Config>, String>) -> Reloaded {
         match result {
             Ok(Some(config)) => {
@@ -107,7 +107,7 @@ impl Reloader {
             }
             Err(reason) => {
                 self.watched.refused();
-                // A file that is watched is tried again and again.
+                // A watched file that is refused is tried again and again; the same reason is logged only once.
                 if asked != Reload::Change || self.refusal.as_ref() != Some(&reason) {
                     ReloadRefused { reason: &reason }.emit(&self.metrics);
                 }
@@ -118,7 +118,7 @@ impl Reloader {
     }
 }
 
-/// The files whose change is one of the config.
+/// Returns the files of a config: a change of one of them is a change of the config.
 fn files(file: &Path, config: &Config) -> Vec<PathBuf> {
     let stages = scripts::all(&config.input, &config.pipeline.stages);
     let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
@@ -159,7 +159,7 @@ impl Handler<Reload> for Reloader {
     }
 }
 
-/// The config that has taken over; `None` if there is nothing new in it.
+/// Reloads the config. Returns the config that is now in use; `None` if nothing has changed.
 async fn reload(
     load: Load,
     old: Arc<Config>,
@@ -194,12 +194,12 @@ async fn reload(
     }
 }
 
-/// Whether there is anything new in what can change.
+/// Whether a setting that can change at a reload is different.
 fn differs(old: &Config, new: &Config) -> bool {
     old.pipeline != new.pipeline || old.guests != new.guests
 }
 
-/// What has changed of all that cannot, as the config calls it.
+/// Returns the changed fields that cannot change at a reload, by their names in the config.
 fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
     let Config {
         input,

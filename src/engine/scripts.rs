@@ -1,4 +1,4 @@
-//! What guests are made from: the scripts of a config and the limits that it sets.
+//! Plan for guests, made from the scripts of a config and its limits.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::resequencer::FailureLimit;
 use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, Recycle};
 
-/// What guests of `runtime` that run the scripts of `config` are made from.
+/// Makes the specification of guests of `runtime` that run the scripts of `config`.
 pub fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
     let stages = stages.map(hello_stage).collect();
     Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
 }
 
-/// What guests of `runtime` are made from, and how many there may be: what a reload can change.
+/// Makes the plan for guests of `runtime`: their specification and their number. A reload can change all of it.
 pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
     let Config {
         pipeline, guests, ..
@@ -36,7 +36,7 @@ pub fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
     }
 }
 
-/// How many messages of the scripts in `plan` may fail.
+/// Returns the limit on failed messages of the scripts in `plan`.
 pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
     FailureLimit {
         max_failures: config.pipeline.max_failures,
@@ -44,7 +44,7 @@ pub fn failure_limit(config: &Config, plan: &GuestPlan) -> FailureLimit {
     }
 }
 
-/// All scripts, in the order in which guests number them: that of a `generate` input is the first.
+/// Returns all scripts in the order in which guests number them. The script of a `generate` input is the first.
 pub fn all<'a>(input: &'a InputConfig, stages: &'a [Stage]) -> impl Iterator<Item = &'a Stage> {
     let generator = match input {
         InputConfig::Generate(GenerateConfig {
@@ -66,7 +66,7 @@ fn hello_stage(stage: &Stage) -> HelloStage {
     }
 }
 
-/// The limits that `config` sets, and the test hook that ends guests at random.
+/// Returns the limits in `config`, and the test hook that ends guests at random.
 fn limits(config: &GuestsConfig) -> Limits {
     let kill_after = std::env::var("NERODIA_TEST_KILL_GUESTS_AFTER").ok();
     Limits {

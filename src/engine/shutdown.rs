@@ -1,4 +1,4 @@
-//! How the engine ends: signals in, an [`End`] out.
+//! End of the engine: the signals that ask for it, and the [`End`] that results.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,22 +11,22 @@ use crate::guest::error::StartError;
 /// How a pipeline ended.
 #[derive(Debug)]
 pub enum End {
-    /// All messages were dealt with.
+    /// All messages were handled.
     Well,
-    /// So they were, but some became dead letters.
+    /// All messages were handled, but some of them became dead letters.
     SomeMessagesFailed,
-    /// The engine could not go on.
+    /// The engine could not continue.
     Failed(anyhow::Error),
     /// Guests cannot start, because of the scripts or of the runtime.
     CannotStart(StartError),
 }
 
-/// Where the engine leaves its end for who runs it.
+/// Cell in which the engine stores its end for the code that runs it.
 #[derive(Debug, Clone, Default)]
 pub struct EndCell(Arc<Mutex<Option<End>>>);
 
 impl EndCell {
-    /// Sets the end; `false` if it was set already, and stays as it was.
+    /// Sets the end. Returns `false` if it was already set; it then keeps its value.
     pub fn set(&self, end: End) -> bool {
         let mut cell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = cell.is_none();
@@ -34,20 +34,20 @@ impl EndCell {
         first
     }
 
-    /// The end. `Failed` if there is none, which is a bug.
+    /// Takes the end. It is `Failed` if none was set, which is a bug.
     pub fn take(&self) -> End {
         let end = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         end.unwrap_or_else(|| End::Failed(anyhow::anyhow!("the engine stopped without an end")))
     }
 }
 
-/// Asked to end.
+/// Signal that asks the engine to end.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub enum Signal {
-    /// Ctrl-C.
+    /// SIGINT, from Ctrl-C.
     Interrupt,
-    /// The way services are ended.
+    /// SIGTERM, with which services are ended.
     Terminate,
 }
 
@@ -60,10 +60,10 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Tells `engine` of every SIGINT and SIGTERM from now on. Must be called inside an actix system.
+/// Passes every SIGINT and SIGTERM to `engine` from now on. Must be called inside an actix system.
 ///
 /// # Errors
-/// If the system does not let signals be caught.
+/// If the system does not allow signals to be caught.
 pub fn listen(engine: &Recipient<Signal>) -> std::io::Result<()> {
     for (kind, name) in [
         (SignalKind::interrupt(), Signal::Interrupt),

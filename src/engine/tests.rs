@@ -1,11 +1,11 @@
-//! How the engine ends when others tell it why.
+//! Tests of how the engine ends, depending on the notices that it gets.
 
 use super::shutdown::Signal;
 use super::*;
 use crate::control::{DeathGuard, Notice};
 use crate::guest::error::{Death, StartError};
 
-/// An engine whose input was not started.
+/// Starts an engine whose input was not started.
 fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
     Engine::new(
         MemoryBudget::new(1),
@@ -17,7 +17,7 @@ fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
     .start()
 }
 
-/// Tells an engine these, one after the other, and gives its end.
+/// Sends notices to an engine, one after the other, and returns its end.
 fn told(tell: impl FnOnce(&Addr<Engine>)) -> String {
     let end = shutdown::EndCell::default();
     let system = System::new();
