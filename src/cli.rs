@@ -1,6 +1,6 @@
-//! The commands of the `nerodia` program, one file each.
+//! Commands of the `nerodia` program, one file for each.
 //!
-//! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
+//! Exit codes: 0 success, 1 some messages or the engine failed, 2 wrong usage or config.
 
 mod completions;
 mod console;
@@ -23,11 +23,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// All well.
+/// Exit code for success.
 const WELL: u8 = 0;
-/// Some messages failed, or the engine did.
+/// Exit code if some messages or the engine failed.
 const FAILED: u8 = 1;
-/// Usage or config.
+/// Exit code for wrong usage or a config with problems.
 const MISUSED: u8 = 2;
 
 /// A stream engine that runs Python in a sandbox
@@ -68,7 +68,7 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// Runs the command line that this process was given.
+/// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let code = match Cli::parse().command {
         Command::Run(command) => command.execute(),

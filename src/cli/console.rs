@@ -1,7 +1,7 @@
 //! Text for people on the two output streams, which may be closed at any time.
 //!
-//! The standard library's `println!` and `eprintln!` panic then. What cannot be told to anybody is no reason
-//! to fail, and a reader who has seen enough (`| head -1`) is none either.
+//! The standard library's `println!` and `eprintln!` panic if the stream is closed. A message that nobody can read is
+//! no reason to fail, nor is a reader that has seen enough (`| head -1`).
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! `nerodia eval`: a script on the command line, as people use jq.
+//! `nerodia eval`: runs a script from the command line, similar to jq.
 
 use std::time::Duration;
 

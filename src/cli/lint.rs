@@ -53,7 +53,7 @@ impl Lint {
     }
 }
 
-/// Starts a guest with the config's scripts; tells what is wrong with them.
+/// Starts a guest with the config's scripts, and reports their problems. Returns whether there are none.
 fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runtime>>>) -> bool {
     let name = &config.guests.runtime;
     let runtime =

@@ -1,4 +1,4 @@
-//! Opening a runtime, with something to look at while it is compiled.
+//! Opening of a runtime, with a progress display while it is compiled.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::guest::cache::Cache;
 use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{Runtime, RuntimeError};
 
-/// Opens runtime `name`; tells on standard error that it is compiled, if it is.
+/// Opens runtime `name`. If it must be compiled first, reports that on standard error.
 ///
 /// # Errors
-/// [`RuntimeError`]
+/// If the runtime cannot be opened; see [`RuntimeError`].
 pub fn open_runtime(name: &str) -> Result<Runtime, RuntimeError> {
     let mut bar = None;
     let cache = Cache::new(cache_directories());
@@ -35,7 +35,7 @@ impl Compiling {
             console::complain(format_args!("nerodia: {text} (some seconds)"));
             return Self(None);
         }
-        // Cranelift does not say how far it is.
+        // Cranelift does not report its progress.
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
         let bar = ProgressBar::new_spinner().with_message(text);
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));

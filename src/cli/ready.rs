@@ -1,4 +1,4 @@
-//! `nerodia ready`: whether a running pipeline is ready, for health checks of containers that have no curl.
+//! `nerodia ready`: asks whether a running pipeline is ready, for health checks of containers without curl.
 
 use clap::Args;
 

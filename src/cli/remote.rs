@@ -1,4 +1,4 @@
-//! Asking a pipeline that runs, over HTTP.
+//! HTTP client for the web server of a running pipeline.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,51 +9,51 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::telemetry::stats::Stats;
 
-/// Where a pipeline's web server is unless its config says otherwise.
+/// Default address of a pipeline's web server.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:4195";
 
-/// An answer that takes longer is none.
+/// Time limit on an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A pipeline's web server.
+/// Client for a pipeline's web server.
 #[derive(Debug, Clone)]
 pub struct Remote {
     agent: Agent,
     url: String,
 }
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
-    /// The address itself is wrong.
+    /// The address itself is invalid.
     #[error("`{0}` is no URL to ask; it is written like {DEFAULT_URL}")]
     Url(String),
-    /// Nobody listens there.
+    /// No server listens at the address.
     #[error("nothing listens there")]
     Refused,
-    /// No answer in time.
+    /// No answer came in time.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Late,
-    /// An answer, but not that of Nerodia.
+    /// An answer came, but not from Nerodia.
     #[error("what answers there is no Nerodia: {0}")]
     Stranger(String),
-    /// Anything else.
+    /// The request failed for another reason.
     #[error("{0}")]
     Other(String),
 }
 
-/// What `/ready` says.
+/// Answer of `/ready`.
 #[derive(Debug, Deserialize)]
 pub struct Readiness {
-    /// Whether messages that come now would be processed.
+    /// Whether messages that arrive now would be processed.
     pub ready: bool,
-    /// Why not: which part, and what is wrong.
+    /// Reasons why the pipeline is not ready, by the part that reports them.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,
 }
 
 impl Remote {
-    /// At `url`; `host:port` will do.
+    /// Creates a client for `url`, which may be just `host:port`.
     pub fn new(url: &str) -> Self {
         let scheme = if url.contains("://") { "" } else { "http://" };
         let tls = TlsConfig::builder()
@@ -61,9 +61,9 @@ impl Remote {
             .root_certs(RootCerts::PlatformVerifier);
         let config = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
-            // 503 is an answer, with the reasons in it.
+            // 503 is a valid answer, which contains the reasons.
             .http_status_as_error(false)
-            // A container's `HTTP_PROXY` is not for its own health check.
+            // A container's `HTTP_PROXY` is not meant for its own health check.
             .proxy(None)
             .tls_config(tls.build());
         Self {
@@ -72,23 +72,23 @@ impl Remote {
         }
     }
 
-    /// The URL that is asked.
+    /// Returns the URL of the web server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What `/ready` says.
+    /// Asks for `/ready`.
     ///
     /// # Errors
-    /// If there is no answer, or not that of Nerodia.
+    /// If there is no answer, or none from Nerodia.
     pub fn readiness(&self) -> Result<Readiness, RemoteError> {
         self.ask("/ready")
     }
 
-    /// What `/stats` says.
+    /// Asks for `/stats`.
     ///
     /// # Errors
-    /// If there is no answer, or not that of Nerodia.
+    /// If there is no answer, or none from Nerodia.
     pub fn stats(&self) -> Result<Stats, RemoteError> {
         self.ask("/stats")
     }
@@ -124,7 +124,7 @@ impl Remote {
 }
 
 impl RemoteError {
-    /// What to do about it.
+    /// Returns advice on what to do about the error.
     pub fn help(&self) -> &'static str {
         match self {
             Self::Url(_) => "give the address of the pipeline's web server with --url",
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers one request with `answer`.
+    /// Starts a server that answers one request with `answer`.
     fn answering(answer: &'static str) -> Remote {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();

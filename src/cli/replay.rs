@@ -1,4 +1,4 @@
-//! `nerodia replay`: dead letters through the script again.
+//! `nerodia replay`: runs dead letters through the scripts again.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,9 +83,9 @@ impl Replay {
                 output.transactional_id = None;
             }
         }
-        // A dead letter that is dropped would be gone.
+        // A dead letter that is dropped would be lost.
         config.pipeline.on_error = OnError::DeadLetter;
-        // The pipeline whose config this is may run beside it, and has the address.
+        // The pipeline with this config may run at the same time, and uses the address.
         config.http.enabled = false;
         let dry_run = self.dry_run;
         run::run_and(config, self.connect_timeout, None, |metrics| {
@@ -94,7 +94,7 @@ impl Replay {
     }
 }
 
-/// The input that reads the topic `from` to its end.
+/// Makes the input that reads the topic `from` to its end.
 fn letters_of(
     config: &Config,
     letters: &KafkaOutputConfig,
@@ -130,7 +130,7 @@ fn summarize(metrics: &Metrics, from: &str, dry_run: bool) {
     } else {
         ("came out", "failed again and went back")
     };
-    // Whoever reads the output may have left, as `head` does.
+    // The reader of the output may have gone, as `head` does.
     let early = if Metrics::get(&metrics.delivered) < read {
         "; it ended before all of that was written"
     } else {

@@ -1,4 +1,4 @@
-//! What went wrong, told on standard error as people and editors expect it.
+//! Reports of problems on standard error, in the form that people and editors expect.
 
 use std::io::IsTerminal;
 
@@ -6,7 +6,7 @@ use super::console;
 use crate::config::{Diagnostic, Diagnostics};
 use crate::guest::runtime::RuntimeError;
 
-/// Prints problems; in colour on a terminal.
+/// Prints problems, in colour on a terminal.
 pub fn diagnostics(problems: &Diagnostics) {
     if !problems.is_empty() {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -14,7 +14,7 @@ pub fn diagnostics(problems: &Diagnostics) {
     }
 }
 
-/// A runtime that cannot be used, with what to do.
+/// Makes the report of a runtime that cannot be used, with advice on what to do.
 pub fn runtime_problem(error: &RuntimeError) -> Diagnostics {
     Diagnostic::error(error.to_string())
         .help(error.help())

@@ -94,12 +94,12 @@ pub fn load(path: PathBuf, set: &[String]) -> Result<Loaded, Diagnostics> {
     Config::load(source, set, &|name| std::env::var(name).ok())
 }
 
-/// Runs a pipeline and gives the exit code.
+/// Runs a pipeline and returns the exit code.
 pub fn run(config: Config, connect_timeout: Duration) -> u8 {
     run_and(config, connect_timeout, None, |_| {})
 }
 
-/// Runs a pipeline, tells `then` what was counted, and gives the exit code.
+/// Runs a pipeline, passes its counters to `then`, and returns the exit code.
 pub fn run_and(
     config: Config,
     connect_timeout: Duration,
@@ -145,7 +145,7 @@ fn summarize(metrics: &Metrics) {
     );
 }
 
-/// `Exit=1 Timeout=3`; nothing for none.
+/// Formats totals as `Exit=1 Timeout=3`; `None` if there are none.
 fn by_name(totals: &ByName) -> Option<String> {
     let totals = totals.totals();
     let shown = totals.iter().map(|(name, total)| format!("{name}={total}"));

@@ -103,7 +103,7 @@ fn list(directory: &Path) -> u8 {
     WELL
 }
 
-/// The runtimes that `build` made, in the order of their names.
+/// Returns the names of the runtimes that `build` made, in alphabetical order.
 fn with_packages(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -122,7 +122,7 @@ fn with_packages(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Whether all that is compiled of runtime `name` is in `cache`.
+/// Whether `cache` contains all compiled parts of runtime `name`.
 fn is_compiled(name: &str, artifact: &Artifact, cache: &Cache) -> Result<bool, RuntimeError> {
     for key in runtime::entries(name, artifact)? {
         if cache.find(&key)?.is_none() {
@@ -141,7 +141,7 @@ fn forget(directory: &Path, name: &str) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-/// Does `work` for each named runtime, or for each installed one; tells all problems.
+/// Runs `work` for each named runtime, or for each installed one, and reports all problems.
 fn each(
     directory: &Path,
     names: Vec<String>,

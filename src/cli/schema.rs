@@ -1,4 +1,4 @@
-//! `nerodia schema`: the config's shape, for editors and for readers.
+//! `nerodia schema`: prints the structure of configs, for editors and for readers.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `nerodia test`: the unit tests that stand in configs, run in real guests.
+//! `nerodia test`: runs the unit tests in configs, in real guests.
 
 mod junit;
 mod verdict;
@@ -17,7 +17,7 @@ use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{Config, TestCase};
 use crate::message::{Attributes, Lane, LaneId, Message};
 
-/// What a file with tests beside a config is called: `orders.test.yaml` for `orders.yaml`.
+/// End of the name of a file with tests for a config: `orders.test.yaml` for `orders.yaml`.
 const BESIDE: &str = ".test.yaml";
 
 /// Run the unit tests of configs, in real guests
@@ -48,10 +48,10 @@ pub struct Test {
     junit: Option<PathBuf>,
 }
 
-/// A test that was run.
+/// Test that was run.
 pub(super) struct Done {
     test: TestCase,
-    /// Why it failed, for people.
+    /// Reason of the failure, for people; `None` if the test passed.
     failure: Option<String>,
     took: Duration,
 }
@@ -59,7 +59,7 @@ pub(super) struct Done {
 impl Test {
     pub fn execute(self) -> u8 {
         let mut suites = Vec::new();
-        // A glob finds the tests beside a config, too: they are run once, with it.
+        // A glob also matches the test files of configs; their tests are run once, with the config.
         let configs: BTreeSet<PathBuf> = self.files.iter().map(|file| config_of(file)).collect();
         for path in configs {
             let suite = load(&path, &self.set).and_then(|(config, tests)| {
@@ -101,7 +101,7 @@ fn config_of(file: &Path) -> PathBuf {
     }
 }
 
-/// A config, with its tests and those beside it.
+/// Loads a config with its own tests and those of its test file.
 fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused> {
     let read = |path: PathBuf, set: &[String]| {
         run::load(path, set).map_err(|problems| {
@@ -113,7 +113,7 @@ fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused>
     let mut tests = std::mem::take(&mut config.tests);
     let beside = path.with_extension("test.yaml");
     if beside.exists() {
-        // It is read as a config, which needs a script.
+        // The test file is read as a config, which needs a script.
         let script = "pipeline.processors.0.python.script=root = this".to_owned();
         tests.extend(read(beside, &[script])?.config.tests);
     }

@@ -1,4 +1,4 @@
-//! `nerodia top`: a running pipeline, live in a terminal.
+//! `nerodia top`: shows a running pipeline in the terminal.
 
 mod format;
 mod history;
@@ -29,11 +29,11 @@ use self::theme::Theme;
 use super::remote::{DEFAULT_URL, Remote};
 use super::{FAILED, MISUSED, WELL, console};
 
-/// So long a key is waited for before answers and signals are looked at.
+/// Time for which the loop waits for a key before it checks for answers and signals.
 const TICK: Duration = Duration::from_millis(50);
-/// So long after a signal the loop may take to end by itself.
+/// Time after a signal that the loop has to end by itself.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
-/// Asked more often, it would show that it is looked at.
+/// Lower limit on the interval between requests. More frequent requests would show up in the pipeline's own numbers.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watch a running pipeline in the terminal
@@ -88,7 +88,7 @@ impl Top {
     }
 }
 
-/// Draws, and does what keys say, until one or a signal ends it.
+/// Draws the screen and handles keys until a key or a signal ends the loop.
 fn go_on(
     terminal: &mut DefaultTerminal,
     screen: &mut Screen,
@@ -101,7 +101,7 @@ fn go_on(
         if std::mem::take(&mut stale) {
             terminal.draw(|frame| view::draw(frame, screen, theme))?;
         }
-        // Keys that are held down must not keep answers waiting, nor the other way round.
+        // Keys that are held down must not delay answers, and answers must not delay keys.
         let until = Instant::now() + TICK;
         while event::poll(until.saturating_duration_since(Instant::now()))? {
             stale = true;
@@ -119,7 +119,8 @@ fn go_on(
     Ok(())
 }
 
-/// Becomes true at a signal that would end the process, and leave the terminal as it is.
+/// Returns a flag that becomes true at a signal. Without it, the signal would end the process without restoring the
+/// terminal.
 fn end_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let ended = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&ended);
@@ -143,7 +144,7 @@ fn end_signal() -> anyhow::Result<Arc<AtomicBool>> {
             });
             if heard.is_ok() {
                 set.store(true, Ordering::Relaxed);
-                // Where the terminal is gone, crossterm waits for keys in a loop of its own that nothing ends.
+                // If the terminal is gone, crossterm waits for keys in a loop of its own that nothing ends.
                 thread::sleep(LAST_CHANCE);
                 ratatui::restore();
                 process::exit(i32::from(WELL));

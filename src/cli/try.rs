@@ -1,4 +1,4 @@
-//! `nerodia try`: some messages before and after, without a pipeline around.
+//! `nerodia try`: shows some messages before and after the scripts, without running a pipeline.
 
 mod samples;
 mod shown;
@@ -57,13 +57,13 @@ pub struct Try {
     connect_timeout: Duration,
 }
 
-/// How many there were of each kind.
+/// Numbers of messages of each kind.
 #[derive(Debug, Default)]
 struct Totals {
     all: u64,
     dropped: u64,
     failed: u64,
-    /// There may have been more: they could not be read.
+    /// Whether there may have been more messages, which could not be read.
     broken: bool,
 }
 
@@ -97,7 +97,7 @@ impl Try {
         }
     }
 
-    /// Shows all; or gives the exit code, when why was told.
+    /// Shows all messages. Returns the exit code if that fails; the reason has then been reported.
     fn show(&self, style: Style) -> Result<Totals, u8> {
         let told = |problems| {
             report::diagnostics(&problems);
@@ -112,7 +112,7 @@ impl Try {
         config.input = self
             .input(&config)
             .map_err(|problem| told(problem.into()))?;
-        // Nothing is written, so nothing is asked of where it would go.
+        // Nothing is written, so the outputs are not checked.
         config.output = OutputConfig::Drop;
         config.dead_letter = None;
         let complained =
@@ -131,7 +131,7 @@ impl Try {
             }
         })?;
         let shown = tryout::with(&config, async |tryout| {
-            // Before anything is read: a script that cannot start is told at once.
+            // Before anything is read, so that a script that cannot start is reported at once.
             tryout.guest().await?;
             let mut totals = Totals::default();
             loop {
@@ -156,7 +156,7 @@ impl Try {
         shown.map_err(|Refused| MISUSED)
     }
 
-    /// Where the samples are from, as an input.
+    /// Makes the input from which the samples come.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
             return Ok(InputConfig::Stdin(match &config.input {
@@ -193,7 +193,7 @@ impl Try {
             }
         };
         if let Some(topic) = topic {
-            // What the config writes as dead letters is read as such, as `nerodia replay` does.
+            // A topic to which the config writes dead letters is read as dead letters, as `nerodia replay` does.
             kafka.letters = matches!(&config.dead_letter,
                 Some(OutputConfig::Kafka(letters)) if letters.topic == *topic);
             kafka.topics = vec![topic.clone()];

@@ -1,4 +1,4 @@
-//! A guest to try messages in, one by one, outside of any pipeline.
+//! Guest that runs single messages outside of any pipeline.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::message::ack::AckSink;
 use crate::message::budget::MemoryBudget;
 use crate::message::{Batch, Lane, Message, Slice};
 
-/// What is wrong was told.
+/// Sign that a problem was found and has been reported.
 #[derive(Debug)]
 pub struct Refused;
 
-/// One guest that runs one message after the other.
+/// Guest that runs one message at a time.
 pub struct TryOut {
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
 }
 
-/// Does `work` with a tryout for the scripts of `config`; tells what goes wrong.
+/// Runs `work` with a guest for the scripts of `config`, and reports problems.
 ///
 /// # Errors
 /// If the runtime cannot be used, or `work` fails.
@@ -38,7 +38,7 @@ pub fn with<T>(
         Refused
     })?;
     let spec = scripts::spec(config, Arc::new(runtime));
-    // Guests are actors.
+    // Guests are actors, which need an actix system.
     let done = System::new().block_on(async {
         let mut tryout = TryOut { spec, guest: None };
         work(&mut tryout).await
@@ -53,7 +53,7 @@ pub fn with<T>(
 }
 
 impl TryOut {
-    /// Runs `message`, in a fresh guest if the one before died. What it was run as comes back with what became of it.
+    /// Runs `message`, in a fresh guest if the last one died. Returns its batch and the outcome.
     ///
     /// # Errors
     /// If no guest can start.
@@ -79,10 +79,11 @@ impl TryOut {
         Ok((batch, executed))
     }
 
-    /// The guest, started if there is none. Without any message, it tells whether the scripts can start.
+    /// Returns the guest, which is started if there is none. Called before any message, it shows whether the scripts
+    /// can start.
     ///
     /// # Errors
-    /// If it cannot start.
+    /// If the guest cannot start.
     pub async fn guest(&mut self) -> anyhow::Result<Addr<Guest>> {
         if let Some(guest) = &self.guest {
             return Ok(guest.clone());

@@ -1,4 +1,4 @@
-//! `nerodia runtime build`: a runtime with Python packages in it.
+//! `nerodia runtime build`: builds a runtime that contains Python packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::guest::artifact::Artifact;
 use crate::guest::error::StartError;
 use crate::guest::packages::{self, SOURCES};
 
-/// Builds the runtime for the packages of a requirements file, unless it is there.
+/// Builds the runtime for the packages of a requirements file, unless it already exists.
 pub fn run(directory: &Path, requirements: &Path) -> u8 {
     let built = fs::read_to_string(requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))
@@ -50,7 +50,7 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
         }
     };
     let spec = scripts::spec(&config, runtime);
-    // The first one touches the pages that all others share.
+    // The first guest touches the memory pages that all others share.
     let start = |_| Guest::new(0, Arc::clone(&spec)).start();
     let took = (0..5).map(start).map(|started| Ok(started?.took));
     match took.collect::<Result<Vec<Duration>, StartError>>() {
@@ -69,7 +69,7 @@ pub fn run(directory: &Path, requirements: &Path) -> u8 {
     }
 }
 
-/// Has scripts/install.sh build it, in a folder that is moved into place when all is well.
+/// Runs scripts/install.sh to build the runtime, in a folder from which the result is moved into place if all is well.
 fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()> {
     let requirements: PathBuf = requirements.canonicalize()?;
     let place = || format!("cannot write to {}", directory.display());
@@ -94,7 +94,7 @@ fn build(directory: &Path, requirements: &Path, name: &str) -> anyhow::Result<()
         .status()
         .context("cannot run bash, which builds it")?;
     anyhow::ensure!(ran.success(), "{name} was not built, for the reason above");
-    // The sum last: without it there is no runtime.
+    // The checksum is moved last: without it the runtime does not count as installed.
     for file in [format!("{name}.wasm"), format!("{name}.wasm.sha256sum")] {
         let built = work.path().join("runtime").join(&file);
         fs::rename(built, directory.join(file)).with_context(place)?;

@@ -1,4 +1,4 @@
-//! The report that build servers read.
+//! JUnit report, which build servers read.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::Done;
 
-/// Writes a report of `suites`, each a config's tests, to `file`.
+/// Writes a report to `file`. Each suite has the name of a config and its tests.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -1,4 +1,4 @@
-//! Whether what became of a test's message is what was expected, and if not, the difference.
+//! Comparison of a test's outcome with the expected one.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
 use crate::message::{Message, Outcome, Outcomes, Record};
 
-/// What became of a message.
+/// Outcome of a message.
 #[derive(Debug, PartialEq)]
 pub enum Got {
     Outputs(Vec<Output>),
@@ -24,7 +24,7 @@ pub enum Got {
     },
 }
 
-/// A result, with what it has of its own or of its message.
+/// Result with its key, topic and headers, which come from the script or from the message.
 #[derive(Debug, PartialEq)]
 pub struct Output {
     value: Value,
@@ -55,7 +55,7 @@ impl Got {
                 at: None,
                 traceback: String::new(),
             },
-            // A slice of one message is done, or its guest is.
+            // The slice has only one message, so its guest has either completed it or died.
             (None, Stop::Complete | Stop::Yielded) => Self::Dropped,
         }
     }
@@ -82,7 +82,7 @@ impl Output {
             headers: headers
                 .into_iter()
                 .flatten()
-                // As the output does it.
+                // The output removes these headers as well.
                 .filter(|(name, _)| !is_of_error(name))
                 .map(|(name, value)| (name.clone(), value.as_ref().map(text).unwrap_or_default()))
                 .collect(),
@@ -90,10 +90,10 @@ impl Output {
     }
 }
 
-/// Whether `got` is what was `expected`.
+/// Compares `got` with `expected`.
 ///
 /// # Errors
-/// The difference, for people.
+/// If the two differ. The error is the difference, for people.
 pub fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
     let right = match (expected, got) {
         (Expected::Dropped, Got::Dropped) => true,
@@ -119,7 +119,7 @@ pub fn judge(expected: &Expected, got: &Got) -> Result<(), String> {
     Err(diff.unified_diff().header("expected", "got").to_string())
 }
 
-/// Both as text; of what was got only what was asked for.
+/// Returns both as text. For `got` this includes only the fields that `expected` has.
 fn shown(expected: &[ExpectedOutput], got: &[Output]) -> (String, String) {
     let asked = ExpectedOutput {
         value: Some(Value::Null),
@@ -179,7 +179,7 @@ fn got_value(got: &Output, asked: &ExpectedOutput) -> Value {
     ])
 }
 
-/// With the fields of objects in one order: it has no meaning, and would only be noise in a difference.
+/// Sorts the fields of objects: their order has no meaning, and would only be noise in a difference.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {

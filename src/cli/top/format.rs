@@ -1,9 +1,9 @@
-//! Numbers for people. What is not known is a dash, whatever its unit; the web page writes them the same way.
+//! Formatting of numbers for people. An unknown value is a dash, whatever its unit; the web page does the same.
 
-/// What is not known.
+/// Text for an unknown value.
 pub const NOTHING: &str = "–";
 
-/// `1,234,567`
+/// Formats a number as `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -16,7 +16,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `12,345/s`, `0.4/s`
+/// Formats a rate as `12,345/s` or `0.4/s`.
 pub fn rate(a_second: Option<f64>) -> String {
     let Some(a_second) = a_second else {
         return NOTHING.to_owned();
@@ -28,7 +28,7 @@ pub fn rate(a_second: Option<f64>) -> String {
     }
 }
 
-/// `1.5 MiB`
+/// Formats bytes as `1.5 MiB`.
 pub fn bytes(number: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut number = number;
@@ -41,7 +41,7 @@ pub fn bytes(number: f64) -> String {
     format!("{number:.digits$} {}", UNITS[unit])
 }
 
-/// `850 µs`, `1.25 ms`, `3.4 s`
+/// Formats a time as `850 µs`, `1.25 ms` or `3.4 s`.
 pub fn seconds(number: Option<f64>) -> String {
     match number {
         None => NOTHING.to_owned(),
@@ -57,7 +57,7 @@ fn in_unit(number: f64, unit: &str) -> String {
     format!("{number:.*} {unit}", precision(number))
 }
 
-/// Three digits, more or less.
+/// Returns the number of decimals with which a number has about three digits.
 fn precision(number: f64) -> usize {
     match number {
         number if number < 10.0 => 2,
@@ -66,7 +66,7 @@ fn precision(number: f64) -> usize {
     }
 }
 
-/// `3 d 4 h`, `2 min 5 s`
+/// Formats a long time as `3 d 4 h` or `2 min 5 s`.
 pub fn long(seconds: f64) -> String {
     const SIZES: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let whole = seconds.max(0.0) as u64;
@@ -85,7 +85,7 @@ pub fn long(seconds: f64) -> String {
     }
 }
 
-/// `Timeout 3, Exit 1`: what happened most comes first. `none` if nothing did.
+/// Formats totals as `Timeout 3, Exit 1`, the largest first; `none` if all are 0.
 pub fn by_name<'a>(totals: impl IntoIterator<Item = (&'a String, &'a u64)>) -> String {
     let mut totals: Vec<(&String, &u64)> = totals.into_iter().filter(|one| *one.1 > 0).collect();
     totals.sort_by_key(|&(name, &total)| (std::cmp::Reverse(total), name));

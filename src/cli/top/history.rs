@@ -1,73 +1,75 @@
-//! What is made of one answer after the other: rates, and how they were in the last minutes. Nothing here draws.
+//! History of a pipeline: rates computed from successive answers, and their course. This module draws nothing.
 
 use std::collections::VecDeque;
 
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
-/// The states of guests, as the engine calls them and in the order in which they are shown.
+/// States of guests, as the engine names them, in the order in which they are shown.
 pub const STATES: [&str; 4] = ["busy", "idle", "starting", "retiring"];
 
-/// Rates and quantiles are over so long, as on the web page: a second alone flickers, for results arrive in batches.
+/// Seconds over which rates and quantiles are taken, as on the web page. One second alone flickers, because results
+/// arrive in batches.
 const WINDOW_SECONDS: f64 = 5.0;
-/// So many points are kept: ten minutes, at one a second.
+/// Limit on the points that are kept: ten minutes, at one point a second.
 const POINTS: usize = 600;
 
-/// All that is known of a pipeline.
+/// History of a pipeline.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The answers of the window, the newest last; all of one process.
+    /// Answers in the window, the newest last; all from one process.
     window: VecDeque<Stats>,
-    /// One for each time it was asked, the newest last; `None` where nothing is known.
+    /// One point for each request, the newest last; `None` if nothing is known.
     points: VecDeque<Option<Point>>,
-    /// How often it was asked.
+    /// Number of requests.
     asked: u64,
-    /// How often another process answered than before.
+    /// Number of times that a new process answered.
     restarts: u32,
 }
 
-/// What is drawn over time.
+/// Values that are drawn over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// Messages taken in, a second.
+    /// Messages read per second.
     pub received: f64,
-    /// Results, a second.
+    /// Results per second.
     pub records: f64,
-    /// From reading to delivery, in seconds; what 99 of 100 messages do not exceed, or 0 if there were none.
+    /// 99th percentile of the seconds from reading a message until it was finished; 0 if there were no messages.
     pub p99: f64,
-    /// Guests in each of [`STATES`].
+    /// Number of guests in each of [`STATES`].
     pub guests: [usize; STATES.len()],
 }
 
-/// How things change: from two answers of one process.
+/// Rates of change between two answers of one process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
-    /// Messages taken in, a second.
+    /// Messages read per second.
     pub received: f64,
-    /// Bytes of theirs.
+    /// Payload bytes read per second.
     pub received_bytes: f64,
-    /// Results, a second.
+    /// Results per second.
     pub records: f64,
-    /// Bytes given to outputs, dead letters included.
+    /// Bytes given to outputs per second, dead letters included.
     pub bytes: f64,
-    /// Messages that failed, a second.
+    /// Failed messages per second.
     pub failed: f64,
-    /// Waiting for a guest.
+    /// Time that messages waited in the queue for a guest.
     pub queue: Distribution,
-    /// In the guest.
+    /// Time that guests spent on requests.
     pub guest: Distribution,
-    /// From when a message was read to when all was delivered.
+    /// Time from reading a message until it was finished.
     pub whole: Distribution,
-    /// Processor seconds of the process, a second.
+    /// Processor seconds of the process per second.
     pub cores: f64,
-    /// Processor seconds of guests a message; `None` if none came through.
+    /// Processor seconds of the guests for each message; `None` if no message was finished.
     pub guest_cpu: Option<f64>,
-    /// The same for the whole process.
+    /// Processor seconds of the process for each message; `None` if no message was finished.
     pub all_cpu: Option<f64>,
 }
 
 impl Rates {
-    /// From `before` to `now`; `None` if these are answers of two processes, or no time is between them.
+    /// Computes the rates from `before` to `now`. Returns `None` if two processes gave these answers, or no time lies
+    /// between them.
     pub fn between(before: &Stats, now: &Stats) -> Option<Self> {
         let time = now.uptime_seconds - before.uptime_seconds;
         if restarted(before, now) || time <= 0.0 {
@@ -96,13 +98,13 @@ impl Rates {
     }
 }
 
-/// Messages that failed, dropped or not.
+/// Returns the number of failed messages, dropped or not.
 pub fn failed(stats: &Stats) -> u64 {
     stats.messages.failed + stats.messages.failed_and_dropped
 }
 
-/// Whether `now` is another process than `before`: its totals begin again. So they do, for who compares, when its
-/// clock was set back.
+/// Whether a new process gave the answer `now`, so that its totals began again. A clock that was set back counts too,
+/// since then nothing can be compared.
 fn restarted(before: &Stats, now: &Stats) -> bool {
     now.started_at_ms != before.started_at_ms
         || now.uptime_seconds < before.uptime_seconds
@@ -110,7 +112,7 @@ fn restarted(before: &Stats, now: &Stats) -> bool {
 }
 
 impl History {
-    /// An answer came.
+    /// Records an answer.
     pub fn record(&mut self, now: Stats) {
         self.asked += 1;
         if let Some(before) = self.window.back() {
@@ -118,7 +120,7 @@ impl History {
                 self.restarts += 1;
                 self.window.clear();
             } else if now.uptime_seconds == before.uptime_seconds {
-                // The same moment again tells nothing new.
+                // The same moment again contains nothing new.
                 self.asked -= 1;
                 return;
             }
@@ -135,7 +137,7 @@ impl History {
         }));
         let end = now.uptime_seconds;
         self.window.push_back(now);
-        // One that is older than the window stays, to begin it.
+        // One answer older than the window stays as the beginning of the window.
         while self
             .window
             .get(1)
@@ -145,7 +147,7 @@ impl History {
         }
     }
 
-    /// No answer came.
+    /// Records that no answer came.
     pub fn miss(&mut self) {
         self.asked += 1;
         self.push(None);
@@ -158,28 +160,28 @@ impl History {
         self.points.push_back(point);
     }
 
-    /// How often it was asked, of what is kept.
+    /// Returns the number of points that are kept.
     pub fn length(&self) -> usize {
         self.points.len()
     }
 
-    /// The last answer.
+    /// Returns the last answer.
     pub fn last(&self) -> Option<&Stats> {
         self.window.back()
     }
 
-    /// How things change now; `None` until there are two answers of one process.
+    /// Returns the current rates; `None` until there are two answers from one process.
     pub fn rates(&self) -> Option<Rates> {
         Rates::between(self.window.front()?, self.window.back()?)
     }
 
-    /// How often another process answered than before.
+    /// Returns the number of times that a new process answered.
     pub fn restarts(&self) -> u32 {
         self.restarts
     }
 
-    /// `columns` values for the last `span` points, the newest at the end, each the mean of as many points as a
-    /// column stands for; and that number.
+    /// Returns `columns` values for the last `span` points, the newest at the end, and how many points a column stands
+    /// for. Each value is the mean of its column's points.
     pub fn columns(
         &self,
         columns: usize,

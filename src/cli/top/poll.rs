@@ -1,4 +1,4 @@
-//! The thread that asks for the stats, so that a slow answer never keeps keys waiting.
+//! Thread that asks for the stats, so that a slow answer never delays keys.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use crate::cli::remote::{Remote, RemoteError};
 use crate::telemetry::stats::Stats;
 
-/// An answer, or why there is none.
+/// Answer, or the reason why there is none.
 pub type Answer = Result<Box<Stats>, RemoteError>;
 
-/// Asks every `interval` until nobody listens any more.
+/// Asks every `interval` until the receiver is gone.
 ///
 /// # Errors
-/// If there can be no thread.
+/// If no thread can be started.
 pub fn start(remote: Remote, interval: Duration) -> std::io::Result<Receiver<Answer>> {
     let (sender, receiver) = sync_channel(1);
     thread::Builder::new()

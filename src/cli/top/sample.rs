@@ -1,11 +1,11 @@
-//! A pipeline's stats for tests: fixed, with something of everything.
+//! Stats of a pipeline for tests: fixed, with a value in every field.
 
 use serde_json::json;
 
 use crate::telemetry::histogram::{Histogram, SECONDS};
 use crate::telemetry::stats::Stats;
 
-/// After a bit more than three minutes.
+/// Returns the stats a little more than three minutes after the start.
 pub fn stats() -> Stats {
     let spread = |value: f64| {
         let histogram = Histogram::new(SECONDS);
@@ -65,7 +65,7 @@ pub fn stats() -> Stats {
     serde_json::from_value(value).expect("these are stats")
 }
 
-/// A second later, with messages that came through.
+/// Returns the stats one second later, with more messages finished.
 pub fn later() -> Stats {
     let mut stats = stats();
     stats.uptime_seconds += 1.0;

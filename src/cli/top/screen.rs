@@ -1,4 +1,4 @@
-//! What is on the screen and what keys do to it. Nothing here draws.
+//! State of the screen, and the effect of keys on it. This module draws nothing.
 
 use std::time::Duration;
 
@@ -8,74 +8,74 @@ use super::history::{History, Rates};
 use super::poll::Answer;
 use crate::telemetry::stats::{RecentFailure, Stats};
 
-/// So many lines are a page.
+/// Number of lines that the page keys move by.
 const PAGE: usize = 10;
 
-/// What is on the screen.
+/// State of the screen.
 #[derive(Debug)]
 pub struct Screen {
-    /// Who is asked.
+    /// URL of the pipeline's web server.
     pub url: String,
-    /// How often.
+    /// Time between two requests.
     pub interval: Duration,
-    /// What was answered.
+    /// History of the answers.
     pub history: History,
-    /// Whether there was an answer the last time.
+    /// Result of the last request.
     pub link: Link,
-    /// Answers are left aside, so that what is there can be read.
+    /// Whether answers are ignored, so that the screen can be read.
     pub paused: bool,
-    /// The list that keys move.
+    /// List that the keys move in.
     pub focus: Focus,
-    /// What lies over it.
+    /// Window over the screen.
     pub over: Over,
-    /// The first partition that is shown.
+    /// Index of the first partition that is shown.
     pub first_partition: usize,
-    /// When it happened and to which message: a failure keeps its mark when newer ones push it down.
+    /// Time and message of the selected failure. By these the failure stays selected when newer ones push it down.
     selected: Option<(u64, String)>,
 }
 
-/// Whether there was an answer the last time.
+/// Result of the last request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Link {
-    /// It was not asked yet.
+    /// There was no request yet.
     Asking,
-    /// There was.
+    /// An answer came.
     Up,
-    /// There was none: why, and what to do.
+    /// No answer came: the reason, and advice on what to do.
     Down(String, &'static str),
 }
 
-/// A list.
+/// List in which keys can move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
-    /// The last failures.
+    /// List of the last failures.
     Failures,
-    /// Kafka's partitions.
+    /// List of Kafka's partitions.
     Partitions,
 }
 
-/// What lies over the rest.
+/// Window over the screen.
 #[derive(Debug)]
 pub enum Over {
-    /// Nothing.
+    /// No window.
     Nothing,
-    /// The keys.
+    /// Help on the keys.
     Help,
-    /// A failure, from this line on. It stays, though it is no longer among the last.
+    /// A failure in full, from this line on. It stays even when it is no longer among the last failures.
     Failure(Box<RecentFailure>, usize),
 }
 
-/// What comes after a key.
+/// What the program does after a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// Going on.
+    /// The program continues.
     Stay,
-    /// The end.
+    /// The program ends.
     Leave,
 }
 
 impl Screen {
-    /// Before the first answer.
+    /// Creates the state before the first answer.
     pub fn new(url: String, interval: Duration) -> Self {
         Self {
             url,
@@ -90,7 +90,7 @@ impl Screen {
         }
     }
 
-    /// An answer came, or none.
+    /// Records an answer, or that none came.
     pub fn answer(&mut self, answer: Answer) {
         if self.paused {
             return;
@@ -110,7 +110,8 @@ impl Screen {
         }
     }
 
-    /// How things change now; nothing while there is no answer, for the last known rates are no more than that.
+    /// Returns the current rates; `None` if the last request had no answer, since the last known rates are then out of
+    /// date.
     pub fn rates(&self) -> Option<Rates> {
         match self.link {
             Link::Up => self.history.rates(),
@@ -118,7 +119,7 @@ impl Screen {
         }
     }
 
-    /// A key was pressed.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent) -> After {
         if key.kind == KeyEventKind::Release {
             return After::Stay;
@@ -165,7 +166,7 @@ impl Screen {
             Focus::Failures => {
                 let last = self.failures().len().saturating_sub(1);
                 let to = match (self.selected_failure(), code) {
-                    // The first step down is onto the newest.
+                    // The first step down selects the newest failure.
                     (None, KeyCode::Down | KeyCode::Char('j')) => Some(0),
                     (at, code) => moved(code, at.unwrap_or(0), last),
                 };
@@ -176,14 +177,14 @@ impl Screen {
         }
     }
 
-    /// The place of the failure that is selected.
+    /// Returns the index of the selected failure.
     pub fn selected_failure(&self) -> Option<usize> {
         let (at_ms, message) = self.selected.as_ref()?;
         let is_it = |one: &RecentFailure| one.at_ms == *at_ms && one.message == *message;
         self.failures().iter().position(is_it)
     }
 
-    /// The last failures, the newest first.
+    /// Returns the last failures, the newest first.
     pub fn failures(&self) -> &[RecentFailure] {
         self.history
             .last()
@@ -195,12 +196,12 @@ impl Screen {
     }
 }
 
-/// Whether there is anything to tell of Kafka.
+/// Whether the pipeline uses Kafka, so that there is something to show.
 pub fn uses_kafka(stats: &Stats) -> bool {
     !stats.kafka.partitions.is_empty() || !stats.kafka.links.is_empty()
 }
 
-/// Where a key leads from `at`; `None` if it is no key to move with.
+/// Returns the position to which a key moves from `at`; `None` if the key does not move.
 fn moved(code: KeyCode, at: usize, last: usize) -> Option<usize> {
     let to = match code {
         KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),

@@ -1,21 +1,21 @@
-//! Colours, and their absence: what they say is always said in words too.
+//! Colours, which may be switched off: everything that they express is also written in words.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// How things look.
+/// Styles of text.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     colour: bool,
 }
 
 impl Theme {
-    /// As the environment asks: no colour with `NO_COLOR`.
+    /// Creates the theme that the environment asks for: without colour if `NO_COLOR` is set.
     pub fn of_environment() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { colour: !refused }
     }
 
-    /// Without colour.
+    /// Creates a theme without colour.
     #[cfg(test)]
     pub fn plain() -> Self {
         Self { colour: false }
@@ -29,62 +29,62 @@ impl Theme {
         }
     }
 
-    /// What is well.
+    /// Style for a good state.
     pub fn good(self) -> Style {
         self.ink(Color::Green).add_modifier(Modifier::BOLD)
     }
 
-    /// What is not well.
+    /// Style for a bad state.
     pub fn bad(self) -> Style {
         self.ink(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What should be noticed.
+    /// Style for text that should be noticed.
     pub fn notable(self) -> Style {
         self.ink(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    /// What comes in.
+    /// Style for input.
     pub fn input(self) -> Style {
         self.ink(Color::Cyan)
     }
 
-    /// What goes out.
+    /// Style for output.
     pub fn output(self) -> Style {
         self.ink(Color::Green)
     }
 
-    /// How long things take.
+    /// Style for times.
     pub fn time(self) -> Style {
         self.ink(Color::Magenta)
     }
 
-    /// A guest's state, by its place in `STATES`.
+    /// Style for a guest's state, given by its index in `STATES`.
     pub fn state(self, state: usize) -> Style {
         let colours = [Color::Green, Color::Blue, Color::Yellow, Color::Magenta];
         self.ink(colours.get(state).copied().unwrap_or(Color::Reset))
     }
 
-    /// Headings, also on a rule, which is dim.
+    /// Style for headings, also on a dim rule.
     pub fn title(self) -> Style {
         Style::new()
             .add_modifier(Modifier::BOLD)
             .remove_modifier(Modifier::DIM)
     }
 
-    /// A heading whose list the keys move.
+    /// Style for the heading of the list that the keys move in.
     pub fn focused(self) -> Style {
         self.ink(Color::Cyan)
             .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
             .remove_modifier(Modifier::DIM)
     }
 
-    /// Names of numbers, rules.
+    /// Style for names of numbers and for rules.
     pub fn dim(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// What the keys are at.
+    /// Style for the selected entry.
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }

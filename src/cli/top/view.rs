@@ -1,4 +1,4 @@
-//! Draws the screen.
+//! Drawing of the screen.
 
 mod charts;
 mod guests;
@@ -17,12 +17,12 @@ use super::screen::{Link, Screen, uses_kafka};
 use super::theme::Theme;
 use crate::telemetry::stats::Stats;
 
-/// In less than this there is room for the most important lines only.
+/// Size of the terminal below which only the most important lines are drawn.
 const LEAST: (u16, u16) = (50, 16);
-/// What is drawn over time spans so many points: some three minutes, at one a second.
+/// Number of points that charts span: about three minutes, at one point a second.
 const SPAN: usize = 180;
 
-/// Draws all of it.
+/// Draws the whole screen.
 pub fn draw(frame: &mut Frame, screen: &mut Screen, theme: Theme) {
     let area = frame.area();
     match screen.history.last() {
@@ -41,7 +41,7 @@ pub fn draw(frame: &mut Frame, screen: &mut Screen, theme: Theme) {
 fn whole(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
     let rates = screen.rates();
     let notices = head::notices(stats, screen, theme);
-    // Charts get higher with the screen; lists get what is left.
+    // The charts grow with the screen; the lists get the rest.
     let charts = 7 + 2 * (area.height.saturating_sub(26) / 5).min(4);
     let [head, charts, guests, lists, keys] = Layout::vertical([
         Constraint::Length(3 + notices.len() as u16),
@@ -75,7 +75,7 @@ fn halves(area: Rect) -> [Rect; 2] {
         .areas(area)
 }
 
-/// Before the first answer.
+/// Draws the screen before the first answer.
 fn nothing_yet(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
     let mut lines = vec![Line::styled("nerodia top", theme.title()), Line::default()];
     match &screen.link {
@@ -97,7 +97,7 @@ fn nothing_yet(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
     frame.render_widget(Paragraph::new(lines).wrap(wrap), area);
 }
 
-/// Where there is no room for more.
+/// Draws the most important lines, if there is no room for more.
 fn little(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let rates = screen.rates();
     let rate = |get: fn(&Rates) -> f64| format::rate(rates.as_ref().map(get));
@@ -115,7 +115,7 @@ fn little(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: 
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// A panel's rule with its title, and the place below.
+/// Draws a panel's rule with its title, and returns the area below.
 fn panel<'a>(frame: &mut Frame, area: Rect, title: impl Into<Line<'a>>, theme: Theme) -> Rect {
     let block = Block::new()
         .borders(Borders::TOP)
@@ -126,7 +126,7 @@ fn panel<'a>(frame: &mut Frame, area: Rect, title: impl Into<Line<'a>>, theme: T
     inside
 }
 
-/// `text`, in no more than `width` columns; what is left out is told by `…`.
+/// Shortens `text` to at most `width` columns. `…` marks text that was left out.
 fn fit(text: &str, width: usize) -> String {
     if Span::raw(text).width() <= width {
         return text.to_owned();
@@ -145,7 +145,7 @@ fn fit(text: &str, width: usize) -> String {
     fitting
 }
 
-/// A name and its number: the name steps back.
+/// Makes a dim name and its value.
 fn named<'a>(
     name: &'a str,
     value: impl Into<std::borrow::Cow<'a, str>>,

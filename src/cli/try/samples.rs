@@ -1,4 +1,4 @@
-//! Where the messages come from: one at a time, as they are asked for.
+//! Source of the messages, which are read one at a time, as needed.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::input::kafka::sample::Sample;
 use crate::input::stdin::lines::Lines;
 use crate::message::{Lane, Message};
 
-/// Messages, no more than asked for.
+/// Messages, limited in number.
 pub struct Samples {
     left: u64,
     source: Source,
@@ -22,10 +22,10 @@ pub struct Samples {
 enum Source {
     Lines {
         file: OwnedFd,
-        /// What it is called, for errors.
+        /// Name of the file, for errors.
         name: String,
         lines: Box<Lines>,
-        /// Cut, and not yet asked for.
+        /// Messages that were cut from the input and not returned yet.
         cut: VecDeque<Message>,
         ended: bool,
     },
@@ -34,10 +34,11 @@ enum Source {
 }
 
 impl Samples {
-    /// At most `count` messages: of Kafka, if `input` is that; else lines of `file`, or of standard input.
+    /// Opens a source of at most `count` messages: from Kafka if `input` is Kafka, else lines of `file` or of standard
+    /// input.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If the source cannot be read.
     pub fn open(input: &InputConfig, file: Option<&Path>, count: u64) -> anyhow::Result<Self> {
         let source = match input {
             InputConfig::Kafka(kafka) => Source::Kafka(Sample::open(kafka, count)?),
@@ -73,10 +74,10 @@ impl Samples {
         })
     }
 
-    /// The next one, and where it is from; `None` after the last.
+    /// Returns the next message and its lane; `None` after the last message.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the source cannot be read.
     pub fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         if self.left == 0 {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! One message before and after, for people and for machines.
+//! Display of one message before and after the scripts, for people and for programs.
 
 use std::fmt::Write as _;
 
@@ -11,25 +11,25 @@ use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
 use crate::message::{Failure, Headers, Lane, Message, Outcome, Outcomes, Record};
 
-/// Characters of a payload that people are shown.
+/// Limit on the characters of a payload that are shown to people.
 const PREVIEW: usize = 2000;
 
-/// How it is shown.
+/// Format of the display.
 #[derive(Debug, Clone, Copy)]
 pub enum Style {
-    /// For people.
+    /// Text for people.
     Text {
-        /// On a terminal.
+        /// Whether the text has colours, as on a terminal.
         colour: bool,
     },
-    /// For machines: an object on one line.
+    /// JSON for programs: one object on one line.
     Json,
 }
 
-/// One message before and after.
+/// Message before and after the scripts.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    /// Where it is from, for people.
+    /// Place of the message, for people.
     place: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     topic: Option<String>,
@@ -40,7 +40,7 @@ pub struct Shown {
     after: After,
 }
 
-/// What became of it.
+/// Outcome of the message.
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum After {
@@ -49,7 +49,7 @@ enum After {
     Failed { error: Failure },
 }
 
-/// A payload and its attributes, as far as they are there; bytes that are no text stand in base64.
+/// Payload and those of its attributes that exist. Bytes that are not UTF-8 are in base64.
 #[derive(Debug, Serialize)]
 struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ struct Payload {
 }
 
 impl Payload {
-    /// Without payload for a tombstone.
+    /// Makes the display of a payload; a tombstone has none.
     fn new(
         payload: Option<&[u8]>,
         key: Option<&Bytes>,
@@ -100,7 +100,7 @@ impl Payload {
         )
     }
 
-    /// With what the script chose, and what is the input message's still.
+    /// Makes the display of a result, with the attributes that the script chose or that come from the input message.
     fn of_record(outcomes: &Outcomes, record: &Record, message: &Message) -> Self {
         let attributes = message.attributes.as_deref();
         let own = record.overrides.as_deref();
@@ -117,14 +117,14 @@ impl Payload {
             own.and_then(|own| own.topic.clone()).flatten(),
             headers,
         );
-        // As the output does it.
+        // The output removes these headers as well.
         shown.headers.retain(|(name, _)| !is_of_error(name));
         shown
     }
 }
 
 impl Shown {
-    /// What became of `message` of `lane`.
+    /// Makes the display of `message`, which belongs to `lane`, and its outcome.
     pub fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record: &Record| Payload::of_record(outcomes, record, message);
@@ -141,7 +141,7 @@ impl Shown {
             (None, Stop::Died { death, .. }) => After::Failed {
                 error: Failure::new(death.name(), death.to_string()),
             },
-            // A slice of one message is done, or its guest is.
+            // The slice has only one message, so its guest has either completed it or died.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
         let place = message.place(lane);
@@ -155,17 +155,17 @@ impl Shown {
         }
     }
 
-    /// Whether there is no result, as the script wanted.
+    /// Whether the script dropped the message.
     pub fn is_dropped(&self) -> bool {
         matches!(self.after, After::Dropped)
     }
 
-    /// Whether it failed.
+    /// Whether the message failed.
     pub fn is_failed(&self) -> bool {
         matches!(self.after, After::Failed { .. })
     }
 
-    /// As text; without the last newline.
+    /// Formats the message, without the last newline.
     pub fn text(&self, style: Style) -> String {
         match style {
             Style::Json => serde_json::to_string(self).unwrap_or_default(),
@@ -176,7 +176,7 @@ impl Shown {
     fn for_people(&self, ink: Ink) -> String {
         let mut text = ink.dim(&self.place);
         let mut line = |name: &str, rest: String| {
-            // A String takes all that is written to it.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "\n  {name} {rest}");
         };
         line(&ink.dim("in "), described(&self.input, ink));
@@ -239,7 +239,7 @@ fn described(payload: &Payload, ink: Ink) -> String {
     text
 }
 
-/// With characters that steer a terminal written out: who looks at a message does not want to obey it.
+/// Escapes control characters, so that a message cannot control the terminal of the person who looks at it.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -265,7 +265,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Colour, on terminals.
+/// Colours, which are switched on only for terminals.
 #[derive(Debug, Clone, Copy)]
 struct Ink(bool);
 

@@ -1,9 +1,9 @@
-//! Rates and columns, above all where they have none.
+//! Tests of rates and columns, especially where there is no data.
 
 use super::*;
 use crate::cli::top::sample;
 
-/// `seconds` after its start, with `received` messages.
+/// Returns the stats `seconds` after the start, with `received` messages.
 fn at(seconds: f64, received: u64) -> Stats {
     let mut stats = sample::stats();
     stats.uptime_seconds = seconds;
@@ -54,7 +54,7 @@ fn a_restart_begins_again() {
     assert_eq!((received(&history), history.restarts()), (None, 1));
     history.record(restarted_at(1.5, 20));
     assert_eq!((received(&history), history.restarts()), (Some(10.0), 1));
-    // Even if it has run longer by now than the other had.
+    // This holds even if the new process has now run longer than the old one had.
     assert_eq!(
         Rates::between(&at(100.0, 1000), &restarted_at(200.0, 2000)),
         None
@@ -101,11 +101,11 @@ fn columns_hold_still_and_have_gaps() {
         [None, None, None]
     );
     for second in 0..8u32 {
-        // One after the other: each point is as large as its number.
+        // Each point is as large as its number.
         let total = u64::from(second * (second + 1) / 2);
         history.record(at(f64::from(second), total));
     }
-    // The first has no rate: 1 to 7, and the last column is not full.
+    // The first answer has no rate: the points are 1 to 7, and the last column is not full.
     let (columns, size) = history.columns(3, 9, |point| point.received);
     assert_eq!((columns, size), (vec![Some(1.5), Some(4.0), Some(6.5)], 3));
     history.miss();

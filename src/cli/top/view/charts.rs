@@ -1,4 +1,4 @@
-//! Throughput and latency.
+//! Panels with throughput and latency.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
@@ -14,7 +14,7 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
 
-/// Messages in and results out, now and over time.
+/// Draws the rates of messages read and of results, now and over time.
 pub fn throughput(
     frame: &mut Frame,
     area: Rect,
@@ -23,7 +23,7 @@ pub fn throughput(
     theme: Theme,
 ) {
     let (columns, size) = screen.history.columns(area.width as usize, SPAN, |_| 0.0);
-    // Only what is drawn: it may not have run, or not been looked at, for as long as there is room for.
+    // The title names only the time that is drawn: the pipeline or this program may not have run for longer.
     let drawn = columns.iter().skip_while(|column| column.is_none()).count();
     let points = (size * drawn).min(screen.history.length());
     let span = points as f64 * screen.interval.as_secs_f64();
@@ -75,8 +75,8 @@ fn flow(
     }
 }
 
-/// Draws `value` over time, the newest at the right; gives the most there was. `most` is the upper end, unless it is
-/// the most there was.
+/// Draws `value` over time, the newest at the right, and returns the highest value. `most` is the upper end of the
+/// scale; without it, the highest value is.
 pub fn spark(
     frame: &mut Frame,
     area: Rect,
@@ -88,7 +88,7 @@ pub fn spark(
     let (columns, _) = screen.history.columns(area.width as usize, SPAN, value);
     let peak = columns.iter().flatten().copied().reduce(f64::max);
     let top = most.or(peak).filter(|&top| top > 0.0).unwrap_or(1.0);
-    // Sparklines are of whole numbers. Something that is there is seen: it is no less than an eighth of a line.
+    // Sparklines draw whole numbers. A value above 0 stays visible: it is at least an eighth of a line.
     let full = f64::from(area.height.max(1)) * 8.0;
     let bars = columns.into_iter().map(|column| {
         column.map(|value| {
@@ -104,7 +104,7 @@ pub fn spark(
     peak
 }
 
-/// How long messages take, what waits, and how much of the room in memory is taken.
+/// Draws the latency of messages, the queue, and the use of the memory budget.
 pub fn latency(
     frame: &mut Frame,
     area: Rect,
@@ -151,7 +151,7 @@ pub fn latency(
     }
 }
 
-/// `gate ██████░░░░░░░░░░ 42 % of 8.00 MiB`
+/// Draws a bar for the memory budget: `under way ██████░░░░░░░░░░ 42 % of 8.00 MiB`.
 fn gate<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     const NAME: &str = "under way ";
     let (taken, limit) = (

@@ -1,4 +1,4 @@
-//! The guests: how many in which state, over time, and what became of them.
+//! Panel with the guests: their states, now and over time, and their starts and deaths.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -40,7 +40,7 @@ pub fn draw(
     frame.render_widget(Paragraph::new(lines), right);
 }
 
-/// A line each, with how many there are and were.
+/// Draws one line for each state, with the number of guests now and over time.
 fn states(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let rows = Layout::vertical([Constraint::Length(1); STATES.len() + 1]).split(area);
     for (index, (state, row)) in STATES.into_iter().zip(rows.iter()).enumerate() {

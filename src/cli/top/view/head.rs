@@ -1,4 +1,4 @@
-//! The first lines (who is asked, what runs, totals), and the last one with the keys.
+//! First lines of the screen (address, pipeline, totals), and the last line with the keys.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
@@ -13,14 +13,14 @@ use crate::cli::top::theme::Theme;
 use crate::telemetry::facts::Place;
 use crate::telemetry::stats::Stats;
 
-/// Between two stages.
+/// Separator between two stages.
 const ARROW: &str = " ─▶ ";
-/// So much room there is at least for where failed messages go.
+/// Lower limit on the columns for the destination of failed messages.
 const LEAST_PLACE: usize = 12;
-/// So long after it, a restart is told.
+/// Seconds for which a restart is shown.
 const NEWS_SECONDS: f64 = 60.0;
 
-/// Whether all is well, in a word or two.
+/// Makes the state of the pipeline in a word or two.
 pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     let (text, style) = match screen.link {
         Link::Down(..) => ("✖ no answer", theme.bad()),
@@ -31,7 +31,7 @@ pub fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     Line::from(Span::styled(text, style))
 }
 
-/// What there is to notice, a line each.
+/// Makes the notices, one line for each.
 pub fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
     let mut notices = Vec::new();
     match &screen.link {
@@ -95,13 +95,13 @@ pub fn draw(
     frame.render_widget(Paragraph::new(lines), rest);
 }
 
-/// `kafka orders ─▶ orders.py ─▶ 2 guests ─▶ kafka orders.priced`
+/// Makes the line of the pipeline: `kafka orders ─▶ orders.py ─▶ 2 guests ─▶ kafka orders.priced`.
 fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     let facts = &stats.pipeline;
     let guests: usize = stats.guests.states.values().sum();
     let guests = format!("{guests} guest{}", if guests == 1 { "" } else { "s" });
     let ends = [place(&facts.input), guests, place(&facts.output)];
-    // Scripts' names may be long: the other stages go first.
+    // Names of scripts may be long, so the other stages have priority.
     let taken: usize = ends
         .iter()
         .map(|text| Span::raw(text.as_str()).width())
@@ -125,7 +125,7 @@ fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-/// An input or an output in a few words.
+/// Describes an input or an output in a few words.
 fn place(place: &Place) -> String {
     let Place { kind, detail } = place;
     if detail.is_empty() {
@@ -135,7 +135,7 @@ fn place(place: &Place) -> String {
     }
 }
 
-/// Totals, and where failed messages go.
+/// Makes the line with the totals and the destination of failed messages.
 fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
     let messages = &stats.messages;
     let failed = failed(stats);
@@ -153,7 +153,7 @@ fn totals<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
         each.sum()
     };
     if width_of(&totals) + LEAST_PLACE > width {
-        totals.remove(2); // the chart has their rate; what failed, and where it is, is to be seen
+        totals.remove(2); // the chart shows their rate, and failures are more important
     }
     let mut spans = Vec::new();
     for (name, total) in totals {

@@ -1,4 +1,4 @@
-//! Kafka's partitions, and the last failures.
+//! Panels with Kafka's partitions and with the last failures.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::cli::top::screen::{Focus, Screen};
 use crate::cli::top::theme::Theme;
 use crate::telemetry::stats::{Partition, RecentFailure, Stats};
 
-/// The part of `not_ready` that says that the group has not answered yet.
+/// Key of `not_ready` that says that the group has not answered yet.
 const GROUP: &str = "group";
 
-/// All that is known of how far they are behind: nothing, without partitions, and of those that are not known yet.
+/// Formats the lag of all partitions together; it is unknown if there are none, or if the lag of one is unknown.
 fn lag(partitions: &[Partition]) -> String {
     let known: Option<u64> = partitions.iter().map(|one| one.lag).sum();
     let known = known.filter(|_| !partitions.is_empty());
     known.map_or(format::NOTHING.to_owned(), format::count)
 }
 
-/// Commits, rebalances, retries, and the lag of each partition.
+/// Draws commits, rebalances, retries, and the lag of each partition.
 pub fn kafka(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
     let kafka = &stats.kafka;
     let title = Line::from(vec![
@@ -88,7 +88,7 @@ fn partitions(
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
 }
 
-/// The last failures, the newest first.
+/// Draws the last failures, the newest first.
 pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, theme: Theme) {
     let by_type = format::by_name(&stats.messages.failures_by_type);
     let room = (area.width as usize).saturating_sub(11);
@@ -106,7 +106,7 @@ pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, t
         let widest = failures.iter().map(|one| Span::raw(get(one)).width()).max();
         Constraint::Length(widest.unwrap_or(0).min(most) as u16)
     };
-    // The exception's text tells most; what else is cut off is in the failure in full.
+    // The exception's text is the most useful column; text that is cut off here is shown in the failure in full.
     let wide = inside.width > 90;
     let most = if wide { 34 } else { 14 };
     let mut widths = vec![
@@ -138,7 +138,7 @@ pub fn failures(frame: &mut Frame, area: Rect, stats: &Stats, screen: &Screen, t
     frame.render_stateful_widget(table, inside, &mut state);
 }
 
-/// How long ago it was, by the engine's own clock.
+/// Formats the age of a failure by the engine's own clock.
 pub fn age(stats: &Stats, failure: &RecentFailure) -> String {
     let now = stats.started_at_ms as f64 + stats.uptime_seconds * 1e3;
     let seconds = ((now - failure.at_ms as f64) / 1e3).max(0.0);
@@ -150,7 +150,7 @@ pub fn age(stats: &Stats, failure: &RecentFailure) -> String {
     }
 }
 
-/// Of `folder/file.py:12` the end says most.
+/// Shortens text at its start: the end of `folder/file.py:12` is the most useful part.
 fn short_end(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {

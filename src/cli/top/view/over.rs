@@ -1,4 +1,4 @@
-//! What lies over the rest: the keys, or one failure in full.
+//! Windows over the screen: the keys, or one failure in full.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -32,7 +32,7 @@ const NOTES: [&str; 6] = [
     "p50 and p99: what 50 and 99 of 100 messages do not exceed.",
 ];
 
-/// Draws it, if there is something.
+/// Draws the window that is open, if there is one.
 pub fn draw(frame: &mut Frame, area: Rect, screen: &mut Screen, theme: Theme) {
     match &screen.over {
         Over::Nothing => {}
@@ -118,7 +118,7 @@ fn text(
     frame.render_widget(paragraph, area);
 }
 
-/// A place in the middle, as large as there is room.
+/// Returns an area in the middle, as large as wanted or as large as the room allows.
 fn middle(area: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);
