@@ -1,14 +1,14 @@
-//! Steps through a frame: bytes, lengths, type codes, and the table of references.
+//! Reading of a frame's parts: bytes, lengths, type codes, and the table of references.
 //!
-//! Every read of the frame is here, and checked.
+//! All reads of the frame are in this module, and all are checked.
 //!
 //! # References
 //!
-//! CPython writes each object that more than one thing refers to with `FLAG_REF`, and `r` with its
-//! index when it comes again: interned strings, small integers and constant tuples, but also
-//! whatever a script shares. No object is built here, so the table holds where each one starts, and
-//! a reference is followed by reading there again. The first pass over an object enters it in the
-//! table; a repeat must not.
+//! CPython writes an object that has several references with `FLAG_REF`, and writes `r` with the object's index for
+//! each further reference. Such objects are interned strings, small integers and constant tuples, but also any objects
+//! that a script shares. No object is built here, so the table holds the position at which each object starts, and a
+//! reference is followed by reading that position again. The first pass over an object enters it in the table; a
+//! repeated pass must not.
 
 use super::decode::Reader;
 use super::error::FrameError;
@@ -18,18 +18,18 @@ use super::wire::{ELLIPSIS, FALSE, FLAG_REF, NONE, NULL, REF, STOP_ITERATION, TR
 /// Index of an object that is not in the table of references.
 pub(super) const NO_REF: u32 = u32::MAX;
 
-/// An entry in the table of references.
+/// Entry in the table of references.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reference {
-    /// Where the object's type code stands.
+    /// Position of the object's type code.
     pub(super) at: u32,
-    /// Being written at this moment: a reference to it would never end.
+    /// Whether the object is being written at this moment, so that following a reference to it would never end.
     pub(super) active: bool,
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Reads a type code and enters the object in the table of references if it asks for that.
-    /// Returns the code without its flag, and the index or [`NO_REF`].
+    /// Reads a type code and enters the object in the table of references if the code's flag says so. Returns the code
+    /// without its flag, and the index or [`NO_REF`].
     #[inline(always)]
     pub(super) fn header(&mut self) -> Result<(u8, u32), FrameError> {
         let code = self.byte()?;
@@ -61,7 +61,7 @@ impl<'a> Reader<'a, '_> {
         Ok(index)
     }
 
-    /// Reads the index of a reference; it is valid.
+    /// Reads the index of a reference. The returned index is valid.
     #[inline]
     pub(super) fn index(&mut self) -> Result<usize, FrameError> {
         let index = u32::from_le_bytes(self.array()?) as usize;
@@ -72,7 +72,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Goes to where an object of the table starts and reads its type code.
+    /// Moves to the start of an object in the table and reads its type code.
     pub(super) fn jump(&mut self, index: usize) -> Result<u8, FrameError> {
         self.pos = self.scratch.refs[index].at as usize;
         Ok(self.byte()? & !FLAG_REF)

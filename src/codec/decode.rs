@@ -1,4 +1,4 @@
-//! Response bodies: reading marshal objects that a guest wrote.
+//! Response bodies: reads the marshal objects that a guest wrote.
 
 use std::borrow::Cow;
 use std::str;
@@ -14,7 +14,7 @@ use super::wire::{
     SHORT_ASCII, SHORT_ASCII_INTERNED, SMALL_TUPLE, TRUE, TUPLE, UNICODE, UNICODE_INTERNED,
 };
 
-/// What a [`Reader`] allocates, to be handed from one to the next.
+/// Allocations of a [`Reader`], which the next reader can use again.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) refs: Vec<Reference>,
@@ -23,9 +23,9 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Gives memory back that only a rare frame needs: this outlives the guest that wrote it.
+    /// Releases memory that only a rare frame needs, since this value outlives the guest that wrote the frame.
     pub fn shrink(&mut self) {
-        /// Entries that are kept of each: some ten times what a request's usual answer has.
+        /// Number of entries that each vector keeps: about ten times what a request's usual answer needs.
         const KEEP: usize = 1 << 16;
         self.refs.clear();
         self.refs.shrink_to(KEEP);
@@ -35,14 +35,14 @@ impl Scratch {
         self.pending.shrink_to(KEEP);
     }
 
-    /// Entries that there is room for.
+    /// Returns the number of entries for which memory is allocated.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.refs.capacity() + self.open.capacity() + self.pending.capacity()
     }
 }
 
-/// What kind of object comes next.
+/// Kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `None`
@@ -63,27 +63,27 @@ pub enum Kind {
     List,
     /// `dict`
     Dict,
-    /// Anything else.
+    /// Any other object
     Other,
 }
 
-/// Reads one response body, object by object.
+/// Reader of one response body, object by object.
 ///
-/// Each method reads the next object if it is of the type asked for. The items of a tuple or list
-/// are read by the calls that follow. After a [`FrameError`] the reader is of no more use.
+/// Each method reads the next object if it is of the method's type. The items of a tuple or list are read by the calls
+/// that follow. After a [`FrameError`] the reader cannot be used any more.
 #[derive(Debug)]
 pub struct Reader<'a, 's> {
     pub(super) frame: &'a [u8],
     pub(super) pos: usize,
     pub(super) scratch: &'s mut Scratch,
-    /// References being followed by [`Reader::value`].
+    /// Number of references that [`Reader::value`] is following.
     pub(super) replays: usize,
     pub(super) max_depth: usize,
 }
 
 impl<'a, 's> Reader<'a, 's> {
-    /// A reader of `frame` that refuses values nested deeper than `max_depth` (a scalar is 0 deep,
-    /// `[]` is 1).
+    /// Creates a reader of `frame` that refuses values nested deeper than `max_depth` (a scalar has depth 0, `[]` has
+    /// depth 1).
     pub fn new(frame: &'a [u8], scratch: &'s mut Scratch, max_depth: usize) -> Self {
         scratch.refs.clear();
         scratch.open.clear();
@@ -99,11 +99,11 @@ impl<'a, 's> Reader<'a, 's> {
 
     /// Begins a tuple and returns its number of items.
     ///
-    /// The count never exceeds the bytes there are, so it is safe to allocate by.
+    /// The number never exceeds the remaining bytes, so it is safe to use as the size of an allocation.
     ///
     /// # Errors
     ///
-    /// The next object is no tuple. Likewise for the other methods: not of the type they name.
+    /// If the next object is not a tuple. The other methods fail likewise if it is not of the type in their names.
     pub fn tuple(&mut self) -> Result<usize, FrameError> {
         self.sequence("expected a tuple", |reader, code| match code {
             SMALL_TUPLE => reader.byte().map(|n| Some(usize::from(n))),
@@ -116,7 +116,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn list(&mut self) -> Result<usize, FrameError> {
         self.sequence("expected a list", |reader, code| match code {
             LIST => reader.length().map(Some),
@@ -128,7 +128,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn none(&mut self) -> Result<(), FrameError> {
         self.scalar("expected None", |_, code| Ok((code == NONE).then_some(())))
     }
@@ -137,7 +137,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn bool(&mut self) -> Result<bool, FrameError> {
         self.scalar("expected a bool", |_, code| match code {
             TRUE => Ok(Some(true)),
@@ -146,17 +146,17 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
-    /// Reads an `int` that fits.
+    /// Reads an `int` that fits into 64 bits.
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`], and for an integer beyond `i64`.
+    /// As for [`Reader::tuple`], and if the integer does not fit into `i64`.
     pub fn int(&mut self) -> Result<i64, FrameError> {
         self.scalar("expected an int of 64 bits", |reader, code| match code {
             INT => reader.i32().map(|value| Some(i64::from(value))),
             LONG => {
                 let (negative, digits) = reader.long()?;
-                // Five digits are 75 bits, more than enough, and fit the sum below.
+                // Five digits are 75 bits: more than enough, and small enough for `small_value`.
                 if digits.len() > 10 {
                     return Ok(None);
                 }
@@ -171,7 +171,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn str(&mut self) -> Result<Cow<'a, str>, FrameError> {
         self.scalar("expected a str", Self::str_content)
     }
@@ -180,7 +180,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn opt_str(&mut self) -> Result<Option<Cow<'a, str>>, FrameError> {
         self.scalar("expected a str or None", |reader, code| match code {
             NONE => Ok(Some(None)),
@@ -192,7 +192,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn bytes(&mut self) -> Result<&'a [u8], FrameError> {
         self.scalar("expected bytes", |reader, code| match code {
             BYTES => reader.counted().map(Some),
@@ -200,11 +200,11 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
-    /// Reads a `bytes`, or a `str` as its UTF-8, or `None`.
+    /// Reads a `bytes`, the UTF-8 of a `str`, or `None`.
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn opt_bytes_or_str(&mut self) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
         self.scalar("expected bytes, a str or None", |reader, code| match code {
             NONE => Ok(Some(None)),
@@ -220,11 +220,11 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
-    /// The kind of the next object, which stays unread.
+    /// Returns the kind of the next object, without reading it.
     ///
     /// # Errors
     ///
-    /// The frame ends here, or what follows is no object.
+    /// If the frame ends here, or the next bytes are not an object.
     pub fn peek(&mut self) -> Result<Kind, FrameError> {
         let start = self.pos;
         let mut code = self.byte()? & !FLAG_REF;
@@ -249,20 +249,20 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
-    /// Passes over the next object, whatever it is.
+    /// Skips the next object, whatever its kind.
     ///
     /// # Errors
     ///
-    /// What follows is no object.
+    /// If the next bytes are not an object.
     pub fn skip(&mut self) -> Result<(), FrameError> {
         self.skip_object()
     }
 
-    /// Ends the frame.
+    /// Checks that the frame has ended.
     ///
     /// # Errors
     ///
-    /// Bytes are left over, or items of a tuple or list were not read.
+    /// If bytes are left over, or items of a tuple or list were not read.
     pub fn finish(self) -> Result<(), FrameError> {
         if self.pos == self.frame.len() {
             Ok(())
@@ -271,7 +271,7 @@ impl<'a, 's> Reader<'a, 's> {
         }
     }
 
-    /// Reads an object that holds no others, here or where a reference leads.
+    /// Reads an object that contains no others. It may be given by a reference.
     fn scalar<T>(
         &mut self,
         expected: &'static str,
@@ -295,8 +295,8 @@ impl<'a, 's> Reader<'a, 's> {
         Ok(value)
     }
 
-    /// Begins an object that holds others. It must stand here itself: references would let a small
-    /// frame ask for any amount of work.
+    /// Begins an object that contains others. It must not be given by a reference: with references, a small frame could
+    /// ask for any amount of work.
     fn sequence(
         &mut self,
         expected: &'static str,

@@ -1,7 +1,7 @@
-//! One JSON document as one marshal object.
+//! Conversion of one JSON document to one marshal object.
 //!
-//! `jiter` hands out the document piece by piece and each piece is written at once, so no tree is
-//! built. A list's length stands before its items: it is filled in when the list ends.
+//! `jiter` returns the document piece by piece, and each piece is written at once, so no tree is built. A list's length
+//! precedes its items: it is filled in when the list ends.
 
 use std::mem;
 
@@ -12,18 +12,18 @@ use super::number;
 use super::objects::{write_float, write_head, write_key, write_str};
 use super::wire::{DICT, FALSE, LIST, NONE, NULL, TRUE};
 
-/// A container whose end has not come.
+/// Container that has not ended yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Open {
     List {
-        /// Where its length goes.
+        /// Position at which the list's length is written.
         at: usize,
         items: u32,
     },
     Dict,
 }
 
-/// How a document that is JSON must nevertheless not reach the guest.
+/// Reasons why a valid JSON document must not reach the guest.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Excess {
     pub(super) deep: bool,
@@ -31,8 +31,8 @@ pub(super) struct Excess {
 }
 
 impl Encoder {
-    /// Writes the document. What exceeds a limit is noted and read on: whether it is JSON at all
-    /// is known only at its end.
+    /// Writes the document. If it exceeds a limit, this is noted and reading continues: whether the document is JSON at
+    /// all is known only at its end.
     pub(super) fn walk<'j>(
         &mut self,
         data: &'j [u8],
@@ -47,7 +47,7 @@ impl Encoder {
         } = self;
         open.clear();
         let mut excess = Excess::default();
-        // Where `json` starts within `data`: see `unusual_number`.
+        // Start of `json` within `data`; see `unusual_number`.
         let mut base = 0;
         let mut peek = json.peek()?;
         loop {
@@ -96,7 +96,7 @@ impl Encoder {
                     }
                 },
             }
-            // One value is complete: go on with what is around it.
+            // One value is complete: continue with the container around it.
             loop {
                 match open.last_mut() {
                     None => {
@@ -126,9 +126,9 @@ impl Encoder {
     }
 }
 
-/// Writes a number that `jiter` refuses although JSON allows it: an integer beyond `i64`, or
-/// anything with more than 4300 digits before the point. Returns its length; `jiter` cannot be
-/// told to go past it, so the caller starts it anew behind.
+/// Writes a number that `jiter` refuses although JSON allows it: an integer beyond `i64`, or a number with more than
+/// 4300 digits before the point. Returns the number's length. `jiter` cannot skip it, so the caller starts a new
+/// `jiter` after it.
 #[cold]
 fn unusual_number(
     out: &mut Vec<u8>,
@@ -164,10 +164,10 @@ pub(super) fn may_be_lone_surrogate(error: &JiterError) -> bool {
     )
 }
 
-/// A copy in which each escaped surrogate is an escaped U+FFFD: JSON exactly if the original is
-/// JSON to Python.
+/// Copies `json` with each escaped surrogate replaced by an escaped U+FFFD. The copy is JSON exactly if Python accepts
+/// the original as JSON.
 ///
-/// Backslashes stand only in strings, so pairing them off from the start finds each escape.
+/// Backslashes occur only in strings, so reading them in pairs from the start finds each escape.
 pub(super) fn mask_surrogates(json: &[u8]) -> Vec<u8> {
     let mut copy = json.to_vec();
     let mut at = 0;

@@ -1,7 +1,7 @@
-//! Request bodies: JSON payloads as marshal objects.
+//! Request bodies: writes JSON payloads as marshal objects.
 //!
-//! A payload is written as its value if it is JSON, else as text or bytes. What was begun and turns
-//! out to be none is taken back without a trace.
+//! A payload is written as its value if it is JSON, else as text or bytes. If a payload turns out not to be JSON while
+//! it is written, the bytes written so far are removed.
 
 use std::mem;
 
@@ -13,19 +13,19 @@ use super::number;
 use super::objects::{write_head, write_str};
 use super::wire::{BYTES, LIST, MAX_LEN, NONE, SMALL_TUPLE, TUPLE};
 
-/// What a payload was, and so what [`Encoder::payload`] wrote for it.
+/// Kind of a payload, which decides what [`Encoder::payload`] writes for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload {
-    /// JSON: its value.
+    /// JSON: its value is written.
     Json,
-    /// Empty: `None`.
+    /// Empty: `None` is written.
     Empty,
-    /// UTF-8 but no JSON: the text as `str`.
+    /// UTF-8 but not JSON: the text is written as `str`.
     Text,
-    /// Not UTF-8: the payload as `bytes`.
+    /// Not UTF-8: the payload is written as `bytes`.
     Bytes,
-    /// JSON with a lone surrogate (`"\ud800"`), which Python can hold and Rust cannot: the text as
-    /// `str`, for the guest to parse with `json.loads`.
+    /// JSON with a lone surrogate (`"\ud800"`), which Python can hold and Rust cannot: the text is written as `str`,
+    /// and the guest parses it with `json.loads`.
     Deferred,
     /// JSON nested deeper than the limit: `None` was written, and the message must fail.
     TooDeep,
@@ -34,24 +34,24 @@ pub enum Payload {
     TooBig,
 }
 
-/// Writes one request body. Made once and [cleared](Encoder::clear) for each frame: it keeps its
+/// Encoder of request bodies. It is created once and [cleared](Encoder::clear) for each frame, so that it keeps its
 /// allocations.
 #[derive(Debug)]
 pub struct Encoder {
     pub(super) out: Vec<u8>,
     pub(super) keys: KeyTable,
-    /// Containers around the current value, outermost first.
+    /// Containers around the current value, the outermost first.
     pub(super) open: Vec<Open>,
-    /// Where `jiter` unescapes strings.
+    /// Buffer in which `jiter` unescapes strings.
     tape: Vec<u8>,
     pub(super) max_depth: usize,
 }
 
 impl Encoder {
-    /// An encoder for payloads nested at most `max_depth` deep (a scalar is 0 deep, `[]` is 1).
+    /// Creates an encoder for payloads nested at most `max_depth` deep (a scalar has depth 0, `[]` has depth 1).
     ///
-    /// The guest's loader refuses more than 1500 levels under WASI, those around the payload
-    /// included; stay well below, for its stack is small.
+    /// Under WASI the guest's loader refuses more than 1500 levels, including those around the payload. Stay well below
+    /// that, because its stack is small.
     #[must_use]
     pub fn new(max_depth: usize) -> Self {
         Self {
@@ -63,35 +63,35 @@ impl Encoder {
         }
     }
 
-    /// Begins a new frame: forgets all that was written.
+    /// Begins a new frame and removes everything that was written.
     pub fn clear(&mut self) {
         self.rollback((0, 0));
     }
 
-    /// The frame so far.
+    /// Returns the frame so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.out
     }
 
-    /// Length of the frame so far.
+    /// Returns the length of the frame so far.
     #[must_use]
     pub fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// Whether nothing was written.
+    /// Whether nothing has been written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
     }
 
-    /// Begins a tuple of `n` objects; they must follow.
+    /// Begins a tuple of `n` objects, which must be written next.
     ///
     /// # Panics
     ///
-    /// If `n` exceeds `i32::MAX`, as do [`list`](Self::list), [`str`](Self::str) and
-    /// [`bytes`](Self::bytes) for theirs: the format has no such objects.
+    /// If `n` exceeds `i32::MAX`, since the format has no such objects. [`list`](Self::list), [`str`](Self::str) and
+    /// [`bytes`](Self::bytes) panic likewise for their lengths.
     pub fn tuple(&mut self, n: usize) {
         match u8::try_from(n) {
             Ok(n) => self.out.extend_from_slice(&[SMALL_TUPLE, n]),
@@ -99,7 +99,7 @@ impl Encoder {
         }
     }
 
-    /// Begins a list of `n` objects; they must follow.
+    /// Begins a list of `n` objects, which must be written next.
     pub fn list(&mut self, n: usize) {
         write_head(&mut self.out, LIST, n);
     }
@@ -125,11 +125,11 @@ impl Encoder {
         self.out.extend_from_slice(b);
     }
 
-    /// Writes one message payload as one object, whatever it holds.
+    /// Writes one message payload as one object, whatever it contains.
     ///
-    /// JSON is RFC 8259: `NaN` and `Infinity` are not, so a payload with them is text. As in
-    /// Python, a byte order mark before JSON is skipped, `-0` is the integer 0, a float beyond the
-    /// range of doubles is an infinity, and the last of several equal keys wins.
+    /// JSON is RFC 8259: `NaN` and `Infinity` are not allowed, so a payload with them is text. As in Python, a byte
+    /// order mark before JSON is skipped, `-0` is the integer 0, a float beyond the range of doubles is an infinity,
+    /// and the last of several equal keys wins.
     pub fn payload(&mut self, payload: &[u8]) -> Payload {
         if payload.is_empty() {
             self.none();
@@ -139,7 +139,7 @@ impl Encoder {
             self.none();
             return Payload::TooBig;
         }
-        // `json.loads(bytes)` takes a mark too, and some producers write one.
+        // `json.loads(bytes)` accepts a mark too, and some producers write one.
         let json = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
         let mark = (self.out.len(), self.keys.len());
         let error = match self.document(json) {
@@ -168,7 +168,7 @@ impl Encoder {
         }
     }
 
-    /// Leaves a payload to the guest if, but for lone surrogates, it is JSON.
+    /// Leaves a payload to the guest if it is JSON except for lone surrogates.
     #[cold]
     fn defer(&mut self, json: &[u8]) -> Option<Payload> {
         let mark = (self.out.len(), self.keys.len());
@@ -200,8 +200,8 @@ impl Encoder {
         }
     }
 
-    /// Takes back what was written since the output and the key table had these lengths. Keys
-    /// first written in the part that goes must not be referred to any more.
+    /// Removes what was written since the output and the key table had these lengths. Keys that were first written in
+    /// the removed part must not be referred to any more.
     fn rollback(&mut self, (len, keys): (usize, usize)) {
         self.out.truncate(len);
         self.keys.rollback(keys);

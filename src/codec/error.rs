@@ -1,38 +1,37 @@
-//! Two kinds of failure that must never be confused.
+//! Two kinds of errors that must never be confused.
 //!
-//! An [`OutputError`] concerns one value: that message fails, the rest of the frame is sound. A
-//! [`FrameError`] means the guest did not speak the protocol: nothing of the frame can be trusted.
-//! [`Reader::value`](super::Reader::value) returns the first inside the second's `Ok`, so `?` takes
-//! care of the frame and leaves the value to be matched.
+//! An [`OutputError`] concerns one value: the message fails, and the rest of the frame is sound. A [`FrameError`] means
+//! that the guest violated the protocol: nothing in the frame can be trusted. [`Reader::value`](super::Reader::value)
+//! returns an [`OutputError`] inside `Ok`, so `?` passes on only frame errors and leaves the value to be matched.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Bytes from the guest that are no marshal data, or not of the expected shape.
+/// Error for bytes from the guest that are not marshal data, or not of the expected shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed frame at byte {offset}: {reason}")]
 pub struct FrameError {
-    /// Where in the frame.
+    /// Position in the frame.
     pub offset: usize,
-    /// What is wrong there.
+    /// Reason of the error.
     pub reason: &'static str,
 }
 
-/// Why a Python value cannot leave as JSON.
+/// Kind of reason why a Python value cannot be written as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputErrorKind {
     /// A value or key of a type that JSON does not have.
     TypeError,
-    /// NaN, an infinity, a circular reference or an integer of too many digits.
+    /// NaN, an infinity, a circular reference or an integer with too many digits.
     ValueError,
-    /// Nested too deeply.
+    /// A value that is nested too deeply.
     RecursionError,
-    /// Longer than the limit for one output.
+    /// A value that is longer than the limit for one output.
     OutputTooLarge,
 }
 
 impl fmt::Display for OutputErrorKind {
-    /// The name as Python would print it.
+    /// Writes the name as Python would print it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TypeError => "TypeError",
@@ -43,13 +42,13 @@ impl fmt::Display for OutputErrorKind {
     }
 }
 
-/// A Python value that cannot leave as JSON, in the words of `json.dumps(…, allow_nan=False)`.
+/// Error for a Python value that cannot be written as JSON, in the words of `json.dumps(…, allow_nan=False)`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct OutputError {
-    /// The exception that Python would raise.
+    /// Exception that Python would raise.
     pub kind: OutputErrorKind,
-    /// Its message.
+    /// Text of the exception.
     pub message: Cow<'static, str>,
 }
 
@@ -109,8 +108,7 @@ impl OutputError {
     }
 }
 
-/// Either failure, while a value is being written. Boxed, since it is returned much more often
-/// than it occurs.
+/// Either kind of error, while a value is being written. Boxed, since it is returned much more often than it occurs.
 #[derive(Debug)]
 pub(super) enum Stop {
     Frame(Box<FrameError>),

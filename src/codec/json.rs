@@ -1,9 +1,9 @@
-//! Results: a marshal object as compact JSON, as `json.dumps(…, allow_nan=False,
-//! ensure_ascii=False, separators=(",", ":"))` writes it.
+//! Results: writes a marshal object as compact JSON, as `json.dumps(…, allow_nan=False, ensure_ascii=False,
+//! separators=(",", ":"))` does.
 //!
-//! A loop with a stack of its own rather than recursion, so that depth is a number to check. Work
-//! is bounded by the output: each object, and so each reference followed, writes at least a byte,
-//! and the output has a limit.
+//! This is a loop with its own stack instead of recursion, so that the depth is a number that can be checked. The work
+//! is bounded by the output: each object, and so each reference that is followed, writes at least one byte, and the
+//! output has a limit.
 
 use super::cursor::NO_REF;
 use super::decode::Reader;
@@ -17,10 +17,10 @@ use super::wire::{
     STOP_ITERATION, TRUE, TUPLE, UNICODE, UNICODE_INTERNED, type_name,
 };
 
-/// What surrounds the object being written.
+/// Container or reference around the object that is being written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Open {
-    /// A list or tuple with so many items to come. `slot` is its place in the table of references.
+    /// List or tuple with `left` more items to come. `slot` is its index in the table of references.
     List {
         left: usize,
         slot: u32,
@@ -28,7 +28,7 @@ pub(super) enum Open {
     Dict {
         slot: u32,
     },
-    /// A reference being followed; goes on at `resume`.
+    /// Reference that is being followed; reading continues at `resume` afterwards.
     Ref {
         resume: usize,
         slot: u32,
@@ -44,7 +44,7 @@ impl Open {
 }
 
 impl Reader<'_, '_> {
-    /// Writes the object at `pos` and all that is in it.
+    /// Writes the object at `pos` and everything in it.
     pub(super) fn write(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<(), Stop> {
         self.scratch.open.clear();
         let mut depth = 0;
@@ -124,7 +124,7 @@ impl Reader<'_, '_> {
                 }
                 _ => return Err(self.error("unknown type code").into()),
             }
-            // One object is complete: go on with what is around it.
+            // One object is complete: continue with the container around it.
             loop {
                 limit.check(out.len())?;
                 match self.scratch.open.last_mut() {
@@ -183,7 +183,7 @@ impl Reader<'_, '_> {
         self.leave();
     }
 
-    /// Writes a dict's next key and the colon. False if there is none: the dict has ended.
+    /// Writes a dict's next key and the colon. Returns `false` if the dict has ended.
     #[inline]
     fn key(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<bool, Stop> {
         if self.frame.get(self.pos) == Some(&NULL) {
@@ -197,7 +197,7 @@ impl Reader<'_, '_> {
             resume = Some(self.pos);
             code = self.jump(index)?;
         }
-        // Nearly all keys are such.
+        // Nearly all keys are short ASCII.
         if matches!(code, SHORT_ASCII | SHORT_ASCII_INTERNED) {
             self.short_string(out)?;
         } else {

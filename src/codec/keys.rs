@@ -1,52 +1,51 @@
-//! Object keys shared across a batch.
+//! Object keys that the documents of a batch share.
 //!
-//! The documents of a batch mostly have the same keys. The first appearance of a key carries
-//! `FLAG_REF`, later ones are five bytes that name it, and the guest makes one string of it, whose
-//! hash it computes once.
+//! Most documents of a batch have the same keys. The first occurrence of a key has `FLAG_REF`, and later ones are five
+//! bytes that refer to it. The guest makes one string of them, and computes its hash once.
 
 use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
-/// Slots of the table; a power of two.
+/// Number of slots in the table; a power of two.
 const SLOTS: usize = 4096;
-/// Most keys shared in one frame. Half the slots, so that probes stay short.
+/// Limit on the keys that are shared in one frame: half of the slots, so that probes stay short.
 const MAX_KEYS: usize = SLOTS / 2;
-/// Longest key shared: one length byte.
+/// Limit on the length of a shared key: its length is one byte.
 const MAX_KEY_LEN: usize = 255;
-/// How many slots a key may take. A bound, not a search to the end: whoever makes keys collide on
-/// purpose only makes them travel unshared, and lookups cost the same.
+/// Number of slots that a key may take. The limit protects against keys made to collide: they are only sent unshared,
+/// and lookups cost the same.
 const PROBES: usize = 4;
 
-/// What to write for a key.
+/// How a key must be written.
 pub(super) enum Lookup {
-    /// Seen before: its index in the guest's table of references.
+    /// The key was written before: its index in the guest's table of references.
     Known(u32),
-    /// New, and now in the table: must be written with `FLAG_REF`, at the end of the output.
+    /// The key is new, and now in the table: it must be written with `FLAG_REF`, at the end of the output.
     New,
-    /// Travels unshared.
+    /// The key is sent unshared.
     Unshared,
 }
 
-/// The keys written so far in this frame, in the order of the guest's table of references.
+/// Keys written so far in this frame, in the order of the guest's table of references.
 ///
-/// Only keys are ever written with `FLAG_REF`, so an entry's place here *is* its index there.
+/// Only keys are ever written with `FLAG_REF`, so an entry's index here *is* its index in the guest's table.
 #[derive(Debug)]
 pub(super) struct KeyTable {
     entries: Vec<Entry>,
-    /// Index of the key looked up last.
+    /// Index of the key that was looked up last.
     last: u16,
-    /// Index into `entries` plus one; zero is empty.
+    /// For each slot an index into `entries` plus one; zero is an empty slot.
     slots: Box<[u16; SLOTS]>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Where the key's text stands in the output.
+    /// Position of the key's text in the output.
     at: u32,
     len: u8,
     slot: u16,
-    /// Index of the key that came after this one the last time: a good guess at what comes now.
+    /// Index of the key that followed this one the last time: a good guess for the next lookup.
     next: u16,
 }
 
@@ -59,14 +58,14 @@ impl KeyTable {
         }
     }
 
-    /// Number of keys, to return to with [`KeyTable::rollback`].
+    /// Returns the number of keys, to which [`KeyTable::rollback`] can return.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Forgets all keys but the first `len`.
+    /// Removes all keys except the first `len`.
     ///
-    /// Entries leave in the reverse of the order they came, so no probe that is still needed has
+    /// Entries are removed in the opposite order to that in which they were added, so no probe that is still needed has
     /// ever passed over a slot that is emptied here.
     pub(super) fn rollback(&mut self, len: usize) {
         for entry in self.entries.drain(len..) {
@@ -74,11 +73,10 @@ impl KeyTable {
         }
     }
 
-    /// Looks `key` up among those in `out`, and enters it if there is room. If it is new, it must
-    /// be written next.
+    /// Looks up `key` among the keys in `out`, and adds it if there is room. If it is new, it must be written next.
     #[inline]
     pub(super) fn lookup(&mut self, key: &str, out: &[u8]) -> Lookup {
-        // Documents of one kind have their keys in one order, so the guess is mostly right.
+        // Documents of one kind have their keys in the same order, so the guess is mostly right.
         if let Some(last) = self.entries.get(usize::from(self.last))
             && self.is_entry(last.next, key, out)
         {
@@ -116,7 +114,7 @@ impl KeyTable {
         })
     }
 
-    /// Notes which key came after which.
+    /// Records that this key came after the last one.
     fn follows(&mut self, index: u16) {
         if let Some(last) = self.entries.get_mut(usize::from(self.last)) {
             last.next = index;
@@ -125,7 +123,7 @@ impl KeyTable {
     }
 
     fn enter(&mut self, key: &str, slot: usize, end: usize) -> Lookup {
-        // Its text comes after the type code and a length of one byte, or four if not ASCII.
+        // The key's text comes after the type code and a length of one byte, or of four if it is not ASCII.
         let at = end + if key.is_ascii() { 2 } else { 5 };
         let (Ok(at), Ok(len)) = (u32::try_from(at), u8::try_from(key.len())) else {
             return Lookup::Unshared;

@@ -1,4 +1,4 @@
-//! Numbers between decimal text and marshal's binary forms.
+//! Conversion of numbers between decimal text and marshal's binary forms.
 
 use num_bigint::BigUint;
 
@@ -6,9 +6,9 @@ use super::MAX_INT_DIGITS;
 use super::error::OutputError;
 use super::wire::{DIGIT_BITS, INT, LONG};
 
-/// Length of the JSON number at the start of `text`, and whether it is an integer.
+/// Returns the length of the JSON number at the start of `text`, and whether it is an integer.
 ///
-/// Used only for numbers that `jiter` has no type for; `None` if there is none.
+/// Returns `None` if there is no number. Used only for numbers for which `jiter` has no type.
 pub(super) fn scan(text: &[u8]) -> Option<(usize, bool)> {
     let digits = |from: usize| {
         let rest = text.get(from..).unwrap_or_default();
@@ -53,8 +53,8 @@ pub(super) fn write_int(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-/// Appends an integer given in decimal. False, and nothing written, if it has more than
-/// [`MAX_INT_DIGITS`] digits.
+/// Appends an integer given in decimal. Returns `false`, and writes nothing, if it has more than [`MAX_INT_DIGITS`]
+/// digits.
 pub(super) fn write_decimal(out: &mut Vec<u8>, text: &[u8]) -> bool {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),
@@ -93,7 +93,7 @@ fn write_long(out: &mut Vec<u8>, negative: bool, magnitude: &[u8]) {
     out[start - 4..start].copy_from_slice(&count.to_le_bytes());
 }
 
-/// Checks the digits of an integer object: each below 2^15, the last not zero.
+/// Checks the digits of an integer object: each must be below 2^15, and the last must not be zero.
 pub(super) fn valid_digits(digits: &[u8]) -> bool {
     let mut all = 0;
     for digit in digits.chunks_exact(2) {
@@ -102,29 +102,30 @@ pub(super) fn valid_digits(digits: &[u8]) -> bool {
     all & 0x80 == 0 && !digits.ends_with(&[0, 0])
 }
 
-/// The value of at most eight digits.
+/// Returns the value of at most eight digits.
 pub(super) fn small_value(digits: &[u8]) -> i128 {
     digits.chunks_exact(2).rev().fold(0, |value, d| {
         (value << DIGIT_BITS) | i128::from(u16::from_le_bytes([d[0], d[1]]))
     })
 }
 
-/// Fewest decimal digits that an integer of these (valid) digits can have.
+/// Returns the lowest number of decimal digits that an integer with these (valid) digits can have.
 pub(super) fn min_decimal_digits(digits: &[u8]) -> usize {
     let Some([low, high]) = digits.last_chunk::<2>() else {
         return 1;
     };
     let top = u16::from_le_bytes([*low, *high]);
     let bits = (digits.len() / 2 - 1) * DIGIT_BITS as usize + (16 - top.leading_zeros() as usize);
-    // log10(2), rounded down: the estimate must never exceed the truth.
+    // log10(2), rounded down: the estimate must never exceed the true number.
     (bits.saturating_sub(1) as u128 * 30_102_999 / 100_000_000) as usize + 1
 }
 
-/// Appends the integer of these (valid) digits in decimal.
+/// Appends the integer with these (valid) digits in decimal.
 ///
 /// # Errors
 ///
-/// More than [`MAX_INT_DIGITS`] digits, found before the conversion but for the last one.
+/// If it has more than [`MAX_INT_DIGITS`] decimal digits. Except with one digit too many, this is found before the
+/// conversion.
 pub(super) fn write_long_decimal(
     out: &mut Vec<u8>,
     negative: bool,
@@ -157,11 +158,11 @@ pub(super) fn write_long_decimal(
     Ok(())
 }
 
-/// Appends a float as Python's `repr` writes it.
+/// Appends a float in the form of Python's `repr`.
 ///
 /// # Errors
 ///
-/// NaN and the infinities, which JSON does not have.
+/// If the value is NaN or an infinity, which JSON does not have.
 pub(super) fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), OutputError> {
     if !value.is_finite() {
         return Err(OutputError::not_finite(value));
@@ -169,7 +170,7 @@ pub(super) fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), OutputErr
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);
     let size = value.abs();
-    // Both write the shortest digits that round-trip; they differ only in how small numbers look.
+    // Both write the shortest digits that round-trip; they differ only in the form of small numbers.
     if size >= 1e-4 || size == 0.0 {
         out.extend_from_slice(text.as_bytes());
     } else {
@@ -196,7 +197,7 @@ fn write_tiny(out: &mut Vec<u8>, text: &str) {
         if rest.is_empty() { "" } else { "." },
         rest,
         "e-0",
-        // "0." and four zeros stand before the first digit of a number below 1e-4.
+        // "0." and four zeros precede the first digit of a number below 1e-4.
         if leading == 6 { "5" } else { "6" },
     ] {
         out.extend_from_slice(part.as_bytes());

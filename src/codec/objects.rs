@@ -1,4 +1,4 @@
-//! Marshal objects, written one by one.
+//! Functions that write single marshal objects.
 
 use super::keys::{KeyTable, Lookup};
 use super::wire::{ASCII, FLAG_REF, FLOAT, MAX_LEN, REF, SHORT_ASCII, UNICODE};
@@ -15,8 +15,8 @@ pub(super) fn write_head(out: &mut Vec<u8>, code: u8, len: usize) {
     out.extend_from_slice(&[code, len[0], len[1], len[2], len[3]]);
 }
 
-/// Writes a string. The types are those for strings that are *not* interned: see the module's
-/// introduction.
+/// Writes a string. The type codes are those of strings that are *not* interned: see the introduction of
+/// [`codec`](super).
 #[inline]
 pub(super) fn write_str(out: &mut Vec<u8>, text: &str, flag: u8) {
     let bytes = text.as_bytes();

@@ -1,7 +1,7 @@
-//! Passing over an object without looking at what it means.
+//! Skipping of an object without interpreting it.
 //!
-//! After a value was refused, the next one must be found. References are not followed, so the work
-//! is linear in the bytes, and all objects on the way enter the table of references.
+//! After a value was refused, the next one must be found. References are not followed, so the work is linear in the
+//! bytes, and all objects that are skipped enter the table of references.
 
 use super::decode::Reader;
 use super::error::FrameError;
@@ -11,15 +11,15 @@ use super::wire::{
     SMALL_TUPLE, STOP_ITERATION, TRUE, TUPLE, UNICODE, UNICODE_INTERNED,
 };
 
-/// What is still to come of a container.
+/// Rest of a container.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pending {
     Items(usize),
-    /// A dict, before a key or its end.
+    /// Dict, before a key or its end.
     Key,
-    /// A dict, before a value.
+    /// Dict, before a value.
     Value,
-    /// Objects of a code object. Its first line stands, as a bare number, before the last two.
+    /// Objects of a code object. The number of its first line precedes the last two, without a type code.
     Code(u8),
 }
 
@@ -39,7 +39,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Passes over an object up to its first child.
+    /// Skips an object up to its first child.
     fn skip_head(&mut self) -> Result<Option<Pending>, FrameError> {
         match self.header()?.0 {
             NONE | TRUE | FALSE | STOP_ITERATION | ELLIPSIS => {}
@@ -63,7 +63,7 @@ impl Reader<'_, '_> {
         Ok(None)
     }
 
-    /// Finds the next child to pass over. False if all containers have ended.
+    /// Finds the next child to skip. Returns `false` if all containers have ended.
     fn next_pending(&mut self) -> Result<bool, FrameError> {
         while let Some(container) = self.scratch.pending.last_mut() {
             match container {

@@ -1,4 +1,4 @@
-//! Tests of the codec: by hand, against CPython, and against hostile bytes.
+//! Tests of the codec: by hand, against CPython, and with hostile bytes.
 
 mod decode;
 mod encode;
@@ -9,14 +9,14 @@ use super::{Encoder, OutputErrorKind, Payload, Reader, Scratch, Top};
 
 const MAX_DEPTH: usize = 200;
 
-/// One payload as a frame of its own.
+/// Encodes one payload as a frame of its own.
 fn encode(payload: impl AsRef<[u8]>) -> (Payload, Vec<u8>) {
     let mut encoder = Encoder::new(MAX_DEPTH);
     let kind = encoder.payload(payload.as_ref());
     (kind, encoder.as_bytes().to_vec())
 }
 
-/// The only value of a frame.
+/// Decodes the only value of a frame.
 fn decode(frame: &[u8]) -> Result<(Top, String), (OutputErrorKind, String)> {
     let mut scratch = Scratch::default();
     let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);

@@ -1,8 +1,8 @@
-//! Text between Python's strings and JSON's.
+//! Conversion of text between Python's strings and JSON's.
 
 use std::str;
 
-/// A string object whose bytes are not what its type code says.
+/// Error for a string object whose bytes are not what its type code says.
 #[derive(Debug)]
 pub(super) struct Malformed;
 
@@ -22,10 +22,10 @@ pub(super) fn write_ascii(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malform
     Ok(())
 }
 
-/// [`write_ascii`] for the first `len` bytes of `rest`, which holds at least as many.
+/// Appends the first `len` bytes of `rest` like [`write_ascii`]. `rest` must have at least `len` bytes.
 ///
-/// Most strings are short. Looking at two words and copying sixteen bytes, more than needed, then
-/// costs half of what branches on the length and a call that copies as many as there are do.
+/// Most strings are short. For them it is fastest to check two words and to copy sixteen bytes, more than needed:
+/// branches on the length and a call that copies exactly `len` bytes cost twice as much.
 #[inline]
 pub(super) fn write_short_ascii(
     out: &mut Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) fn write_short_ascii(
         return write_ascii(out, &rest[..len]);
     };
     let words = u128::from_le_bytes(*chunk);
-    // What follows the string cannot spoil the answer for it: borrows go upwards.
+    // The bytes after the string cannot change the result for the string: borrows go upwards.
     let low = special_bytes::<true>(words as u64) & *mask as u64;
     let high = special_bytes::<true>((words >> 64) as u64) & (*mask >> 64) as u64;
     if low | high != 0 {
@@ -51,10 +51,10 @@ pub(super) fn write_short_ascii(
     Ok(())
 }
 
-/// Longest string for [`write_short_ascii`]'s short cut.
+/// Limit on the strings for which [`write_short_ascii`] is faster.
 const SHORT: usize = 16;
 
-/// For each length, ones where a string of that length has its bytes.
+/// Masks by length, with ones at the bytes of a string of that length.
 const SHORT_MASKS: [u128; SHORT + 1] = {
     let mut masks = [0; SHORT + 1];
     let mut len = 1;
@@ -65,7 +65,7 @@ const SHORT_MASKS: [u128; SHORT + 1] = {
     masks
 };
 
-/// Appends `bytes`, UTF-8 in which surrogates may stand, as a JSON string.
+/// Appends `bytes`, UTF-8 that may contain surrogates, as a JSON string.
 #[inline]
 pub(super) fn write_utf8(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malformed> {
     if str::from_utf8(bytes).is_ok() {
@@ -82,7 +82,7 @@ pub(super) fn write_utf8(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malforme
     for chunk in Wtf8(bytes) {
         match chunk? {
             Chunk::Valid(text) => escape(out, text.as_bytes()),
-            // Two in a row that make a pair read as the character they stand for, as in Python.
+            // Two surrogates in a row that form a pair are read as the character that they encode, as in Python.
             Chunk::Surrogate(unit) => out.extend_from_slice(format!("\\u{unit:04x}").as_bytes()),
         }
     }
@@ -90,7 +90,7 @@ pub(super) fn write_utf8(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malforme
     Ok(())
 }
 
-/// UTF-8 in which surrogates may stand, each replaced by U+FFFD.
+/// Returns UTF-8 that may contain surrogates with each of them replaced by U+FFFD.
 #[cold]
 pub(super) fn replace_surrogates(bytes: &[u8]) -> Result<String, Malformed> {
     let mut text = String::with_capacity(bytes.len());
@@ -108,7 +108,7 @@ enum Chunk<'a> {
     Surrogate(u16),
 }
 
-/// Splits "surrogatepass" UTF-8 into valid text and the surrogates between.
+/// Iterator that splits "surrogatepass" UTF-8 into valid text and the surrogates in it.
 struct Wtf8<'a>(&'a [u8]);
 
 impl<'a> Iterator for Wtf8<'a> {
@@ -143,13 +143,13 @@ fn write_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-/// Whether a byte must be escaped in a JSON string; for `ASCII`, also whether it is not ASCII.
+/// Whether a byte must be escaped in a JSON string; with `ASCII`, also whether it is not ASCII.
 const fn is_special<const ASCII: bool>(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\' || (ASCII && byte >= 0x80)
 }
 
-/// Whether no byte is special: the usual case, so worth a check without branches that the
-/// compiler turns into vector code (16 bytes a step) or does on a whole word (8 bytes).
+/// Whether no byte is special. This is the usual case, so it has a check without branches, which the compiler turns
+/// into vector code (16 bytes at a time) or does on a whole word (8 bytes).
 #[inline]
 fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
@@ -158,14 +158,14 @@ fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
                 .iter()
                 .fold(false, |found, &byte| found | is_special::<ASCII>(byte))
         };
-        // The last chunk may overlap the one before: cheaper than a loop over the rest.
+        // The last chunk may overlap the one before: this is cheaper than a loop over the rest.
         return !special(first) && !bytes[16..].as_chunks().0.iter().any(special) && !special(last);
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         return special_bytes::<ASCII>(u64::from_le_bytes(*first)) == 0
             && special_bytes::<ASCII>(u64::from_le_bytes(*last)) == 0;
     }
-    // Fewer than eight: parts that may overlap, in one word.
+    // Fewer than eight bytes: parts that may overlap, in one word.
     let word = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
     } else {
@@ -180,11 +180,11 @@ fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
     special_bytes::<ASCII>(word) == 0
 }
 
-/// Finds special bytes among eight: those have their top bit set in the result.
+/// Finds special bytes among eight: in the result, these have their top bit set.
 ///
-/// `x - n·0x01…` borrows into the top bit of each byte below `n`; bytes whose top bit was set
-/// already are masked out. A borrow out of one byte can spoil the one above it, but only if it was
-/// special itself: the lowest byte found is always right, and so is finding none.
+/// `x - n·0x01…` borrows into the top bit of each byte below `n`; bytes whose top bit was already set are masked out. A
+/// borrow out of one byte can make the result for the next higher byte wrong, but only if the lower byte is special
+/// itself. So the lowest byte found is always right, and so is the result that there is none.
 #[inline]
 fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
@@ -196,8 +196,8 @@ fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
     (((control | quote | backslash) & !word) | wide) & TOPS
 }
 
-/// Appends the content of a JSON string: control characters, quote and backslash escaped as
-/// Python's `json` does.
+/// Appends the content of a JSON string, with control characters, quotes and backslashes escaped as Python's `json`
+/// does.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut plain = 0;

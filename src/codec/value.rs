@@ -1,24 +1,24 @@
-//! One result of a script: what it is, and what becomes of the reader when it cannot leave.
+//! Reading of one result of a script, and recovery of the reader if the result cannot be written as JSON.
 
 use super::decode::Reader;
 use super::error::{FrameError, OutputError, Stop};
 use super::wire::{BYTES, NONE, REF};
 
-/// What [`Reader::value`] found and wrote.
+/// Kind of value that [`Reader::value`] found and wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Top {
-    /// `None`: nothing was written.
+    /// The value is `None`: nothing was written.
     None,
-    /// Anything else that JSON has: it was written as JSON.
+    /// Any other value that JSON can express: it was written as JSON.
     Json,
     /// A `bytes` or `bytearray`: its bytes were copied.
     Bytes,
 }
 
-/// How much may be written.
+/// Limit on the bytes that may be written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
-    /// Length of the buffer that must not be exceeded.
+    /// Limit on the length of the buffer.
     end: usize,
     max_len: usize,
 }
@@ -35,14 +35,14 @@ impl Limit {
 }
 
 impl Reader<'_, '_> {
-    /// Appends one result to `out`: at most `max_len` bytes.
+    /// Appends one result to `out`, as at most `max_len` bytes.
     ///
-    /// An `Err` *inside* concerns this value alone: `out` is as it was, the reader stands behind
-    /// the value, and its message fails with that error.
+    /// An `Err` *inside* `Ok` concerns this value alone: `out` is unchanged, the reader has skipped the value, and the
+    /// message fails with that error.
     ///
     /// # Errors
     ///
-    /// What follows is no object; the whole frame is to be rejected. `out` is as it was.
+    /// If the next bytes are not an object: the whole frame must be rejected. `out` is unchanged.
     pub fn value(
         &mut self,
         out: &mut Vec<u8>,
@@ -62,7 +62,7 @@ impl Reader<'_, '_> {
         match stopped {
             Stop::Frame(error) => Err(*error),
             Stop::Output(error) => {
-                // Begin again as if nothing had been read, and this time only pass over it.
+                // Begin again as if nothing had been read, and this time only skip the value.
                 for open in self.scratch.open.drain(..) {
                     if let Some(entry) = self.scratch.refs.get_mut(open.slot() as usize) {
                         entry.active = false;
@@ -96,7 +96,7 @@ impl Reader<'_, '_> {
                 Top::Bytes
             }
             _ => {
-                // Neither of the two: begin again, as if nothing had been read.
+                // The value is neither `None` nor bytes: begin again, as if nothing had been read.
                 self.scratch.refs.truncate(refs);
                 self.pos = start;
                 self.write(out, limit)?;

@@ -1,13 +1,13 @@
 //! Type codes of the marshal format (`Python/marshal.c`, CPython 3.14).
 //!
-//! An object is one of these bytes, then its content, little-endian. With [`FLAG_REF`] set the
-//! object also enters the table of references, in the order in which objects *begin* (a container
-//! comes before its children), and [`REF`] with the index stands for it from then on.
+//! An object is one of these bytes followed by its content, little-endian. With [`FLAG_REF`] set, the object also
+//! enters the table of references, in the order in which objects *begin* (a container comes before its children), and
+//! from then on [`REF`] with the index stands for it.
 
-/// Set on a type code: the object enters the table of references.
+/// Flag on a type code: the object enters the table of references.
 pub(super) const FLAG_REF: u8 = 0x80;
 
-/// Ends a dict; no object.
+/// End of a dict; not an object.
 pub(super) const NULL: u8 = b'0';
 pub(super) const NONE: u8 = b'N';
 pub(super) const FALSE: u8 = b'F';
@@ -25,7 +25,7 @@ pub(super) const FLOAT: u8 = b'g';
 pub(super) const COMPLEX: u8 = b'y';
 /// `u32` length, then any bytes.
 pub(super) const BYTES: u8 = b's';
-/// `u32` length, then UTF-8 in which lone surrogates may stand ("surrogatepass").
+/// `u32` length, then UTF-8 that may contain lone surrogates ("surrogatepass").
 pub(super) const UNICODE: u8 = b'u';
 pub(super) const UNICODE_INTERNED: u8 = b't';
 /// `u32` length, then ASCII.
@@ -36,31 +36,31 @@ pub(super) const SHORT_ASCII: u8 = b'z';
 pub(super) const SHORT_ASCII_INTERNED: u8 = b'Z';
 /// `u8` count, then objects.
 pub(super) const SMALL_TUPLE: u8 = b')';
-/// `u32` count, then objects; so are lists and sets.
+/// `u32` count, then objects. Lists and sets have the same form.
 pub(super) const TUPLE: u8 = b'(';
 pub(super) const LIST: u8 = b'[';
 pub(super) const SET: u8 = b'<';
 pub(super) const FROZENSET: u8 = b'>';
-/// Keys and values in turn, then [`NULL`].
+/// Keys and values alternately, then [`NULL`].
 pub(super) const DICT: u8 = b'{';
-/// Three objects; only in version 5.
+/// Three objects. Only in version 5.
 pub(super) const SLICE: u8 = b':';
 /// Five `i32`, eight objects, one `i32`, two objects (CPython 3.11 to 3.14).
 pub(super) const CODE: u8 = b'c';
 /// `u32` index into the table of references.
 pub(super) const REF: u8 = b'r';
 
-/// Bits in a digit of [`LONG`].
+/// Number of bits in a digit of [`LONG`].
 pub(super) const DIGIT_BITS: u32 = 15;
 
-/// Deepest nesting CPython's own loader takes on any platform (1500 under WASI, 2000 elsewhere).
-/// A frame nested deeper was not written by CPython.
+/// Nesting that CPython's own loader accepts at most on any platform (1500 under WASI, 2000 elsewhere). A frame nested
+/// deeper was not written by CPython.
 pub(super) const MAX_FRAME_DEPTH: usize = 2000;
 
-/// Longest string, bytes or container: the loader reads the length as a signed `i32`.
+/// Limit on the length of a string, bytes or container: the loader reads it as a signed `i32`.
 pub(super) const MAX_LEN: usize = i32::MAX as usize;
 
-/// What Python calls the type of an object with this code.
+/// Returns Python's name for the type of an object with this code.
 pub(super) fn type_name(code: u8) -> &'static str {
     match code {
         NONE => "NoneType",

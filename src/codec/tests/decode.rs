@@ -1,4 +1,4 @@
-//! Objects by hand: references, refusals, limits.
+//! Tests with hand-written objects: references, refusals, limits.
 
 use super::super::{Kind, MAX_INT_DIGITS};
 use super::OutputErrorKind::{OutputTooLarge, RecursionError, TypeError, ValueError};
@@ -49,7 +49,7 @@ fn refusals_use_pythons_words() {
 
 #[test]
 fn the_value_after_a_refused_one_is_read() {
-    // ({a}, circle, a, circle, {a: 1}), where the third to fifth refer into those refused.
+    // ({a}, circle, a, circle, {a: 1}), where the third to fifth items refer into the refused ones.
     let mut scratch = Scratch::default();
     let mut out = Vec::new();
     let frame = b")\x05<\x01\0\0\0\xda\x01a\xdb\x01\0\0\0r\x01\0\0\0r\0\0\0\0r\x01\0\0\0{r\0\0\0\0\xe9\x01\0\0\x000";
@@ -138,7 +138,7 @@ fn text_is_escaped_as_json_needs() {
     ] {
         assert_eq!(json(frame), expected);
     }
-    // At every length and place, for the checks that look at 16 and 8 bytes at once.
+    // At every length and position, because the checks look at 16 and 8 bytes at once.
     for len in 0..70 {
         for at in 0..len {
             for special in [b'"', 0x1f, b'\\', 0] {
@@ -165,7 +165,7 @@ fn limits_obeyed_and_violated() {
         RecursionError
     );
     let mut scratch = Scratch::default();
-    // CPython writes none deeper than 2000: not a refused value but a broken frame.
+    // CPython writes no frame deeper than 2000, so this is a broken frame, not a refused value.
     assert!(
         Reader::new(&nested(100_000), &mut scratch, 9)
             .value(&mut Vec::new(), 9)

@@ -1,4 +1,4 @@
-//! What each kind of payload becomes, byte by byte.
+//! Encoding of each kind of payload, byte by byte.
 
 use super::super::MAX_INT_DIGITS;
 use super::*;
@@ -139,7 +139,7 @@ fn depth_obeyed_and_violated() {
         encode(format!("[\"\\ud800\",{}]", nested(MAX_DEPTH))).0,
         Payload::TooDeep
     );
-    // Too deep is said only of what is JSON.
+    // Only a payload that is JSON can be too deep.
     assert_eq!(encode("[".repeat(1_000_000)).0, Payload::Text);
     assert_eq!(encode(nested(1_000_000)).0, Payload::TooDeep);
 }
@@ -158,7 +158,7 @@ fn long_numbers() {
     assert_eq!(encode(&long), (Payload::TooBig, b"N".to_vec()));
     assert_eq!(encode(format!("[{long}] x")).0, Payload::Text);
     assert_eq!(encode(format!("0{long}")).0, Payload::Text);
-    // A float has no such limit, however it is written.
+    // A float has no such limit, whatever its form.
     assert_eq!(
         encode(format!("-1{}.5e-20000", "0".repeat(20_000))).1,
         encode("-1.0").1

@@ -1,4 +1,4 @@
-//! A guest may send anything: nothing panics, hangs or grows without bound.
+//! Bytes from a hostile guest: nothing panics, hangs or grows without bound.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::fuzzing::read_all;
 
-/// Frames by CPython's marshal, version 4.
+/// Frames written by CPython's marshal, version 4.
 const SEEDS: [&[u8]; 4] = [
     // [("ok", {"id": 1, "n": 2**70, "f": 1.5, "t": "é"}), the same, ("ok", b"x", None)]
     b"[\x03\0\0\0\xa9\x02\xda\x02ok\xfb\xda\x02id\xe9\x01\0\0\0\xda\x01n\xec\x05\0\0\0\0\0\0\0\0\0\0\0\0\x04\xda\x01f\xe7\0\0\0\0\0\0\xf8?\xda\x01t\xf5\x02\0\0\0\xc3\xa90r\0\0\0\0)\x03r\x01\0\0\0\xf3\x01\0\0\0xN",
@@ -15,7 +15,7 @@ const SEEDS: [&[u8]; 4] = [
     b"[\x06\0\0\0\xdb\x01\0\0\0r\0\0\0\0<\x02\0\0\0i\x01\0\0\0z\x01a\xbe\x01\0\0\0Ny\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\0\0:NNNT",
     // Lists of references to the list before.
     b"[\x04\0\0\0\xdb\x03\0\0\0NTF\xdb\x03\0\0\0r\0\0\0\0r\0\0\0\0r\0\0\0\0\xdb\x02\0\0\0r\x01\0\0\0r\x01\0\0\0{r\x02\0\0\0N0",
-    // A code object's outline.
+    // The outline of a code object.
     b"[\x02\0\0\0\xe3\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0s\0\0\0\0)\0)\0)\0s\0\0\0\0z\0z\0z\0\x01\0\0\0s\0\0\0\0s\0\0\0\0i\x01\0\0\0",
 ];
 
@@ -33,7 +33,7 @@ proptest! {
         read_all(&frame, 500);
     }
 
-    /// Bytes that mostly mean something.
+    /// The bytes are mostly valid type codes.
     #[test]
     fn random_codes(
         codes in prop::collection::vec(prop::sample::select(b"0NTFS.iilgyszZaAut)([[{{<>:cr\x80\xdb\xfb\xa9\xda\xe9\0\0\0\0\0\0\x01\x02\x03".to_vec()), 0..120),
@@ -60,14 +60,14 @@ proptest! {
         read_all(&frame, 2000);
     }
 
-    /// The parser's own corners: it must answer, whatever the number looks like.
+    /// Corner cases of the parser: it must answer, whatever the number looks like.
     #[test]
     fn random_payloads(payload in "[-+0-9.eE\\[\\],:{}\" \\\\ud8]{0,40}") {
         encode(&payload);
     }
 }
 
-/// The frame with `last` behind `depth` lists, each of ten references to the one before.
+/// Makes a frame with `last` after `depth` lists, each of which has ten references to the list before.
 fn laughs(depth: u32, innermost: &[u8], last: &[u8]) -> Vec<u8> {
     let mut frame = b"[".to_vec();
     frame.extend_from_slice(&(depth + 2).to_le_bytes());
@@ -86,8 +86,7 @@ fn laughs(depth: u32, innermost: &[u8], last: &[u8]) -> Vec<u8> {
 #[test]
 fn a_billion_laughs_cost_no_more_than_the_output_may() {
     let begun = Instant::now();
-    // Values that would grow, values that would grow but fail at their very end, and a reader that
-    // passes over all of them.
+    // Values that would grow, values that would grow but fail at their very end, and a reader that skips all of them.
     for innermost in [
         &b"\xdb\0\0\0\0"[..],
         b"\xfb0",
@@ -110,7 +109,7 @@ fn a_billion_laughs_cost_no_more_than_the_output_may() {
         assert_eq!(reader.str().unwrap(), "ok");
         reader.finish().unwrap();
     }
-    // Written out, it would take years; a machine that is busy takes seconds.
+    // Written in full, this would take years; a busy machine takes seconds.
     assert!(begun.elapsed() < Duration::from_secs(120));
 }
 

@@ -1,6 +1,6 @@
-//! Cross-checks against CPython: one process a test, `peer.py` on the other end of its pipes.
+//! Cross-checks against CPython: one process for each test, with `peer.py` at the other end of its pipes.
 //!
-//! `NERODIA_TEST_PYTHON` names another interpreter than `python3`.
+//! `NERODIA_TEST_PYTHON` names the interpreter; the default is `python3`.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -86,7 +86,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// JSON text. `wild` also has what is JSON to Python alone, or to nobody.
+/// Generates JSON text. `wild` adds text that only Python, or no parser, accepts as JSON.
 fn document(wild: bool) -> BoxedStrategy<String> {
     let word = prop::sample::select(vec![
         "null", "true", "false", "\"\"", "[]", "{}", "-0", "-0.0", "1e400",
@@ -120,7 +120,7 @@ fn document(wild: bool) -> BoxedStrategy<String> {
             .prop_map(|(key, value, space)| format!("{space}{key}{space}:{space}{value}{space}"));
         let dict =
             prop::collection::vec(pair, 0..8).prop_map(|pairs| format!("{{{}}}", pairs.join(",")));
-        // A tower, for depth.
+        // A deeply nested value, to test the depth.
         let tower = (inner, 1..30usize)
             .prop_map(|(value, n)| format!("{}{value}{}", "[".repeat(n), "]".repeat(n)));
         prop_oneof![3 => list, 4 => dict, 1 => tower]
@@ -128,7 +128,7 @@ fn document(wild: bool) -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// A document, or one with something broken.
+/// Generates a document, which may have a broken part.
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     let clean = document(false).prop_map(String::into_bytes);
     let wild = document(true).prop_map(String::into_bytes);
