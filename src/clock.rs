@@ -1,10 +1,10 @@
-//! A clock that stands still while the process does.
+//! Clock that stands still while the process does.
 //!
-//! Deadlines are for those who could have met them. A process that is stopped (SIGSTOP, `docker pause`, a frozen
-//! cgroup, a virtual machine that moves) runs nothing, while the system's clock goes on: by that clock every guest
-//! would have missed its deadline at once. So a thread notes the time some twenty times a second, and of the time
-//! between two notes no more counts than [`ALLOWANCE`]. Who asks adds no more than that to the last note, whether or
-//! not the thread has come to notice the pause yet: there is no race to be lost.
+//! A deadline should count only time in which it could have been met. A process that is stopped (SIGSTOP, `docker
+//! pause`, a frozen cgroup, a virtual machine that moves) runs nothing, while the system's clock continues: by that
+//! clock every guest would have missed its deadline at once. So a thread notes the time about twenty times a second,
+//! and at most [`ALLOWANCE`] of the time between two notes counts. A reader adds at most that much to the last note,
+//! whether or not the thread has noticed the pause yet, so the two cannot race.
 
 pub mod cpu;
 
@@ -13,37 +13,37 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the time is noted.
+/// Time between two notes.
 const BEAT: Duration = Duration::from_millis(50);
-/// As much counts of the time since the last note. The thread that notes it is woken later than it asked for where
-/// all cores are busy; that must not slow the clock.
+/// Limit on the time since the last note that counts. If all cores are busy, the thread that makes the notes wakes up
+/// late; that must not slow the clock.
 pub const ALLOWANCE: Duration = Duration::from_millis(200);
 
-/// A clock that stands still while the process does. Cheap to clone; all clones are one.
+/// Clock that stands still while the process does. Cheap to clone; all clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Beats>);
 
-/// Notes of the time. Whoever asks reads them, on every thread and often, so there is no lock: the one that is current
-/// is not written to until the other one has been.
+/// Notes of the time. Every thread reads them, and often, so there is no lock: the current note is not written to until
+/// the other note has been.
 #[derive(Debug, Default)]
 struct Beats {
-    /// Counts notes; its lowest bit says which is current.
+    /// Number of notes so far; its lowest bit is the index of the current one.
     generation: AtomicU64,
     notes: [Note; 2],
 }
 
-/// In nanoseconds since the first clock was asked.
+/// Note of the time, in nanoseconds since a clock was first read.
 #[derive(Debug, Default)]
 struct Note {
-    /// When it was made.
+    /// Time at which the note was made.
     at: AtomicU64,
-    /// Time until then that does not count.
+    /// Time before the note that does not count.
     skipped: AtomicU64,
 }
 
 impl Clock {
-    /// The clock of this process. The first call starts the thread that keeps it; where the system has none to
-    /// spare, it goes on while the process stands still, like any other clock.
+    /// Returns the clock of this process. The first call starts the thread that keeps it. If the system has no thread
+    /// to spare, the clock continues while the process stands still, like any other clock.
     pub fn of_process() -> Self {
         static CLOCK: LazyLock<Clock> = LazyLock::new(|| {
             let clock = Clock(Arc::default());
@@ -59,7 +59,7 @@ impl Clock {
                 Ok(_) => clock,
                 Err(error) => {
                     tracing::warn!(%error, "no thread for the clock: a pause of the process counts as time");
-                    // As if the next note were still to come, for ever: all time since then counts.
+                    // As if the last note were in the future: from now on all time counts.
                     clock.0.write(u64::MAX, clock.0.read().1);
                     clock
                 }
@@ -68,7 +68,7 @@ impl Clock {
         CLOCK.clone()
     }
 
-    /// A clock that nobody keeps: it stands still soon, until [`beat`](Self::beat) is called.
+    /// Creates a clock that no thread keeps: it soon stands still, until [`beat`](Self::beat) is called.
     #[cfg(test)]
     pub(crate) fn unkept() -> Self {
         let clock = Self(Arc::default());
@@ -81,14 +81,14 @@ impl Clock {
         self.0.note(since_start());
     }
 
-    /// The time that counts, since some moment before the first call.
+    /// Returns the time that counts, since some moment before the first call.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.0.counted(since_start()))
     }
 }
 
 impl Beats {
-    /// Notes that it is `now`. For one thread at a time.
+    /// Notes that the time is `now`. Only one thread may call this at a time.
     fn note(&self, now: u64) {
         let (last, skipped) = self.read();
         self.write(now, skipped.saturating_add(uncounted(last, now)));
@@ -107,7 +107,7 @@ impl Beats {
                 note.at.load(Ordering::Relaxed),
                 note.skipped.load(Ordering::Relaxed),
             );
-            // Who saw a part of the next but one sees here that the next one is there.
+            // A reader that saw a part of the next note but one sees here that the next note exists.
             fence(Ordering::Acquire);
             if self.generation.load(Ordering::Relaxed) == generation {
                 return read;
@@ -129,13 +129,13 @@ impl Beats {
     }
 }
 
-/// What does not count of the time from the note at `last` until `now`.
+/// Returns how much of the time from the note at `last` until `now` does not count.
 fn uncounted(last: u64, now: u64) -> u64 {
     now.saturating_sub(last)
         .saturating_sub(ALLOWANCE.as_nanos() as u64)
 }
 
-/// An `Instant` as a number. Enough for five centuries.
+/// Returns the current `Instant` as a number of nanoseconds, which suffices for five centuries.
 fn since_start() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed().as_nanos() as u64
@@ -159,7 +159,7 @@ mod tests {
             1150 * MS,
             "a late beat is no pause"
         );
-        // The process stands still for a minute. Whoever is the first to run afterwards sees the same time.
+        // The process stands still for a minute. Whichever thread runs first afterwards, the time is the same.
         assert_eq!(beats.counted(61_000 * MS), 1200 * MS);
         beats.note(61_000 * MS);
         assert_eq!(beats.counted(61_000 * MS), 1200 * MS);

@@ -2,12 +2,12 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Processor time that the process has used.
+/// Returns the processor time that the process has used.
 pub fn process_seconds() -> f64 {
     seconds(ClockId::ProcessCPUTime)
 }
 
-/// Processor time that the calling thread has used.
+/// Returns the processor time that the calling thread has used.
 pub fn thread_seconds() -> f64 {
     if cfg!(feature = "uncounted") {
         return 0.0;
