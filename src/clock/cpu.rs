@@ -2,12 +2,12 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Returns the processor time that the process has used.
+/// Returns the processor time that the process has used, in seconds.
 pub fn process_seconds() -> f64 {
     seconds(ClockId::ProcessCPUTime)
 }
 
-/// Returns the processor time that the calling thread has used.
+/// Returns the processor time that the calling thread has used, in seconds.
 pub fn thread_seconds() -> f64 {
     if cfg!(feature = "uncounted") {
         return 0.0;

@@ -166,7 +166,7 @@ impl Handler<Deliver> for KafkaOutput {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         if deliver.processed.batch.lane.is_abandoned() || self.over {
-            return; // other guests or the next start make these results again
+            return; // another member, or the next start, makes these results again
         }
         // Records that came back must be written before anything after them.
         self.recover();

@@ -55,7 +55,7 @@ impl Got {
                 at: None,
                 traceback: String::new(),
             },
-            // The slice has only one message, so its guest has either completed it or died.
+            // This cannot occur: a guest completes the only message of the slice, or it dies.
             (None, Stop::Complete | Stop::Yielded) => Self::Dropped,
         }
     }

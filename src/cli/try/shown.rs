@@ -141,7 +141,7 @@ impl Shown {
             (None, Stop::Died { death, .. }) => After::Failed {
                 error: Failure::new(death.name(), death.to_string()),
             },
-            // The slice has only one message, so its guest has either completed it or died.
+            // `None` cannot occur here: a guest completes the only message of the slice, or it dies.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
         let place = message.place(lane);

@@ -143,7 +143,7 @@ impl KafkaOutput {
         }
     }
 
-    /// Replaces the producer. The old one has no records left.
+    /// Replaces the producer, which has no records left. Returns `false` if no new one can be made.
     fn replace(&mut self, batches: Batches) -> bool {
         tracing::debug!(?batches, "a new producer takes over");
         let metrics = &self.writer.metrics;
@@ -176,7 +176,7 @@ impl KafkaOutput {
         } = returned;
         let lane = &processed.batch.lane;
         if lane.is_abandoned() || self.ended.contains(&lane.id) {
-            self.sizing = false; // these records cannot show it any more
+            self.sizing = false; // these records cannot show any more which is too large
             return; // the messages are read again
         }
         let mut only = Only::new();

@@ -84,7 +84,7 @@ pub fn configure(config: &KafkaOutputConfig, batches: Batches) -> ClientConfig {
         "message.max.bytes",
         (config.max_message_bytes + ENVELOPE).to_string(),
     );
-    // With this setting a broker that creates topics on request would create any topic that a message names.
+    // Otherwise a broker that creates topics on request would create any topic that a message names.
     client.set("allow.auto.create.topics", "false");
     let set = client.get("batch.size").and_then(|set| set.parse().ok());
     let bytes = set.map_or(batches.bytes, |set: usize| set.min(batches.bytes));

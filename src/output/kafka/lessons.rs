@@ -20,7 +20,7 @@ const MOST: usize = 1000;
 /// Distance from now within which a refused timestamp gives no lesson: while the lesson counted, records written now
 /// would be refused for it.
 const NEAR_MILLIS: u64 = FRESH.as_millis() as u64;
-/// Factor, in quarters, by which a record that is cut becomes smaller at each try.
+/// Size that is tried next for a record that is cut, in quarters of the size that was refused.
 const QUARTERS: usize = 3;
 
 /// What is known about the topics of one producer.

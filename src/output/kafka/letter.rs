@@ -14,7 +14,7 @@ use crate::message::{Attributes, Batch, Failure, Message};
 
 /// Limit on a message or traceback in a header, so that it does not make the letter too large.
 const MOST_TEXT: usize = 4096;
-/// Lower limit on long texts, used if the letter is still too large.
+/// Stricter limit on a message or traceback, used if the letter is still too large.
 const LEAST_TEXT: usize = 256;
 /// Size below which no payload is cut while something else can be left out.
 const LEAST_PAYLOAD: usize = 1024;

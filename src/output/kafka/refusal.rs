@@ -23,7 +23,7 @@ pub enum Refusals {
 
 /// What is left to do for the slice.
 pub enum Left {
-    /// Nothing.
+    /// Nothing is left to do.
     Nothing,
     /// These dead letters are for the same output that refused the records.
     Letters(Deliver),

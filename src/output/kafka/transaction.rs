@@ -75,7 +75,7 @@ pub struct Transactions {
 pub(in crate::output) struct Size {
     /// Bytes in the transaction at which it is committed early, since the input waits for acks.
     pub full: u64,
-    /// Time after which the transaction is committed otherwise.
+    /// Time after which a transaction with fewer bytes is committed.
     pub commit_period: Duration,
     /// How batches are made.
     pub batches: Batches,

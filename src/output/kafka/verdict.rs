@@ -64,8 +64,8 @@ pub struct Sending<'a> {
     pub batch_bytes: usize,
 }
 
-/// Limit on the records of a too large batch that are sent alone. If there are more, the batch is more likely to be too
-/// large than one of them.
+/// Limit on the records that are sent alone from a batch that was too large. If there are more, the batch itself is more
+/// likely to be too large than one of its records.
 const FEW: usize = 32;
 
 /// Decides about each of these records, which are all that were reported since the last time.

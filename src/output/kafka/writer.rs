@@ -188,7 +188,7 @@ fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, tick
             ticket.sent.report(report);
             return;
         }
-        // This happens only where the user has set their own limit on the queue; ours is the budget.
+        // This happens only if the config limits librdkafka's queue; by default only the memory budget does.
         thread::sleep(Duration::from_millis(1));
         record = back;
     }
