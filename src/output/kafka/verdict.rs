@@ -64,8 +64,8 @@ pub struct Sending<'a> {
     pub batch_bytes: usize,
 }
 
-/// Limit on the records that are sent alone from a batch that was too large. If there are more, the batch itself is more
-/// likely to be too large than one of its records.
+/// Limit on the records that are sent alone from a batch that was too large. If there are more, the batch itself is
+/// more likely to be too large than one of its records.
 const FEW: usize = 32;
 
 /// Decides about each of these records, which are all that were reported since the last time.
