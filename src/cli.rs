@@ -1,6 +1,6 @@
 //! Commands of the `nerodia` program, one file each.
 //!
-//! Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.
+//! Exit codes: 0 success, 1 some messages or the engine failed, 2 wrong usage or config.
 
 mod completions;
 mod console;

@@ -37,7 +37,7 @@ pub use encode::{Encoder, Payload};
 pub use error::{FrameError, OutputError, OutputErrorKind};
 pub use value::Top;
 
-/// Most decimal digits of one integer, in both directions.
+/// Limit on the decimal digits of one integer, in both directions.
 ///
 /// Conversion between binary and decimal takes quadratic time; at this length it costs some 30 ns per digit, so a
 /// payload made of nothing else is still converted at 30 MB/s. Python's own `json` stops at 4300 digits.

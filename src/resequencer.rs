@@ -221,7 +221,7 @@ impl Handler<Processed> for Resequencer {
         }
         let stop = self.stop_before_failure(&mut processed);
         let count = processed.outcomes.items.len();
-        // Results count in the memory budget from here on, before they wait for their turn.
+        // From here on the results count in the memory budget, even while they wait for their turn.
         let ack = processed.batch.ack(processed.start, &processed.outcomes);
         let position = processed.position();
         let (_, sequencer) = self

@@ -63,7 +63,7 @@ impl Remote {
             .timeout_global(Some(PATIENCE))
             // 503 is an answer, and contains the reasons.
             .http_status_as_error(false)
-            // A container's `HTTP_PROXY` is not for its own health check.
+            // A container's `HTTP_PROXY` is not meant for its own health check.
             .proxy(None)
             .tls_config(tls.build());
         Self {

@@ -27,8 +27,8 @@ pub(super) struct Reference {
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Reads a type code and enters the object in the table of references if it asks for that.
-    /// Returns the code without its flag, and the index or [`NO_REF`].
+    /// Reads a type code and enters the object in the table of references if the code's flag says so. Returns the code
+    /// without its flag, and the index or [`NO_REF`].
     #[inline(always)]
     pub(super) fn header(&mut self) -> Result<(u8, u32), FrameError> {
         let code = self.byte()?;

@@ -63,7 +63,7 @@ pub enum Kind {
     List,
     /// `dict`
     Dict,
-    /// Anything else.
+    /// Any other object
     Other,
 }
 
@@ -116,7 +116,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn list(&mut self) -> Result<usize, FrameError> {
         self.sequence("expected a list", |reader, code| match code {
             LIST => reader.length().map(Some),
@@ -128,7 +128,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn none(&mut self) -> Result<(), FrameError> {
         self.scalar("expected None", |_, code| Ok((code == NONE).then_some(())))
     }
@@ -137,7 +137,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn bool(&mut self) -> Result<bool, FrameError> {
         self.scalar("expected a bool", |_, code| match code {
             TRUE => Ok(Some(true)),
@@ -171,7 +171,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn str(&mut self) -> Result<Cow<'a, str>, FrameError> {
         self.scalar("expected a str", Self::str_content)
     }
@@ -180,7 +180,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn opt_str(&mut self) -> Result<Option<Cow<'a, str>>, FrameError> {
         self.scalar("expected a str or None", |reader, code| match code {
             NONE => Ok(Some(None)),
@@ -192,7 +192,7 @@ impl<'a, 's> Reader<'a, 's> {
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn bytes(&mut self) -> Result<&'a [u8], FrameError> {
         self.scalar("expected bytes", |reader, code| match code {
             BYTES => reader.counted().map(Some),
@@ -200,11 +200,11 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
-    /// Reads a `bytes`, or a `str` as its UTF-8, or `None`.
+    /// Reads a `bytes`, the UTF-8 of a `str`, or `None`.
     ///
     /// # Errors
     ///
-    /// As [`Reader::tuple`].
+    /// As for [`Reader::tuple`].
     pub fn opt_bytes_or_str(&mut self) -> Result<Option<Cow<'a, [u8]>>, FrameError> {
         self.scalar("expected bytes, a str or None", |reader, code| match code {
             NONE => Ok(Some(None)),
@@ -258,7 +258,7 @@ impl<'a, 's> Reader<'a, 's> {
         self.skip_object()
     }
 
-    /// Ends the frame.
+    /// Checks that the frame has ended.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Request bodies: JSON payloads as marshal objects.
+//! Request bodies: writes JSON payloads as marshal objects.
 //!
 //! A payload is written as its value if it is JSON, else as text or bytes. The output of a payload that turned out not
 //! to be JSON is discarded.
@@ -16,13 +16,13 @@ use super::wire::{BYTES, LIST, MAX_LEN, NONE, SMALL_TUPLE, TUPLE};
 /// Kind of a payload, which decides what [`Encoder::payload`] writes for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload {
-    /// JSON: its value.
+    /// JSON: its value is written.
     Json,
-    /// Empty: `None`.
+    /// Empty: `None` is written.
     Empty,
     /// UTF-8 but not JSON: the text as `str`.
     Text,
-    /// Not UTF-8: the payload as `bytes`.
+    /// Not UTF-8: the payload is written as `bytes`.
     Bytes,
     /// JSON with a lone surrogate (`"\ud800"`), which Python can hold and Rust cannot: the text as `str`, which the
     /// guest parses with `json.loads`.
@@ -86,12 +86,12 @@ impl Encoder {
         self.out.is_empty()
     }
 
-    /// Begins a tuple of `n` objects; they must follow.
+    /// Begins a tuple of `n` objects, which must be written next.
     ///
     /// # Panics
     ///
-    /// If `n` exceeds `i32::MAX`, as do [`list`](Self::list), [`str`](Self::str) and
-    /// [`bytes`](Self::bytes) for theirs: the format has no such objects.
+    /// If `n` exceeds `i32::MAX`, since the format has no such objects. [`list`](Self::list), [`str`](Self::str) and
+    /// [`bytes`](Self::bytes) panic likewise for their lengths.
     pub fn tuple(&mut self, n: usize) {
         match u8::try_from(n) {
             Ok(n) => self.out.extend_from_slice(&[SMALL_TUPLE, n]),
@@ -99,7 +99,7 @@ impl Encoder {
         }
     }
 
-    /// Begins a list of `n` objects; they must follow.
+    /// Begins a list of `n` objects, which must be written next.
     pub fn list(&mut self, n: usize) {
         write_head(&mut self.out, LIST, n);
     }

@@ -1,4 +1,4 @@
-//! Two kinds of failure that must never be confused.
+//! Two kinds of errors that must never be confused.
 //!
 //! An [`OutputError`] concerns one value: its message fails, and the rest of the frame is intact. A [`FrameError`]
 //! means that the guest broke the protocol: nothing of the frame can be trusted.

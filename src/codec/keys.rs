@@ -7,7 +7,7 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
-/// Slots of the table; a power of two.
+/// Number of slots in the table; a power of two.
 const SLOTS: usize = 4096;
 /// Most keys that are shared in one frame: half of the slots, so that probes stay short.
 const MAX_KEYS: usize = SLOTS / 2;

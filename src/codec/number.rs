@@ -120,7 +120,7 @@ pub(super) fn min_decimal_digits(digits: &[u8]) -> usize {
     (bits.saturating_sub(1) as u128 * 30_102_999 / 100_000_000) as usize + 1
 }
 
-/// Appends the integer of these (valid) digits in decimal.
+/// Appends the integer with these (valid) digits in decimal.
 ///
 /// # Errors
 ///
@@ -158,7 +158,7 @@ pub(super) fn write_long_decimal(
     Ok(())
 }
 
-/// Appends a float as Python's `repr` writes it.
+/// Appends a float in the form of Python's `repr`.
 ///
 /// # Errors
 ///

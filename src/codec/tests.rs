@@ -1,4 +1,4 @@
-//! Tests of the codec: by hand, against CPython, and against hostile bytes.
+//! Tests of the codec: by hand, against CPython, and with hostile bytes.
 
 mod decode;
 mod encode;

@@ -158,7 +158,7 @@ fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
                 .iter()
                 .fold(false, |found, &byte| found | is_special::<ASCII>(byte))
         };
-        // The last chunk may overlap the one before: cheaper than a loop over the rest.
+        // The last chunk may overlap the one before: this is cheaper than a loop over the rest.
         return !special(first) && !bytes[16..].as_chunks().0.iter().any(special) && !special(last);
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {

@@ -7,7 +7,7 @@ use super::wire::{BYTES, NONE, REF};
 /// Kind of the value that [`Reader::value`] found and wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Top {
-    /// `None`: nothing was written.
+    /// The value is `None`: nothing was written.
     None,
     /// Any other value that JSON has: it was written as JSON.
     Json,
@@ -35,7 +35,7 @@ impl Limit {
 }
 
 impl Reader<'_, '_> {
-    /// Appends one result to `out`: at most `max_len` bytes.
+    /// Appends one result to `out`, as at most `max_len` bytes.
     ///
     /// An `Err` *inside* concerns this value alone: `out` is unchanged, the reader is positioned after the value, and
     /// its message fails with that error.

@@ -25,7 +25,7 @@ pub(super) const FLOAT: u8 = b'g';
 pub(super) const COMPLEX: u8 = b'y';
 /// `u32` length, then any bytes.
 pub(super) const BYTES: u8 = b's';
-/// `u32` length, then UTF-8 in which lone surrogates may stand ("surrogatepass").
+/// `u32` length, then UTF-8 that may contain lone surrogates ("surrogatepass").
 pub(super) const UNICODE: u8 = b'u';
 pub(super) const UNICODE_INTERNED: u8 = b't';
 /// `u32` length, then ASCII.
@@ -41,7 +41,7 @@ pub(super) const TUPLE: u8 = b'(';
 pub(super) const LIST: u8 = b'[';
 pub(super) const SET: u8 = b'<';
 pub(super) const FROZENSET: u8 = b'>';
-/// Keys and values in turn, then [`NULL`].
+/// Keys and values alternately, then [`NULL`].
 pub(super) const DICT: u8 = b'{';
 /// Three objects; only in version 5 of the format.
 pub(super) const SLICE: u8 = b':';
@@ -50,14 +50,14 @@ pub(super) const CODE: u8 = b'c';
 /// `u32` index into the table of references.
 pub(super) const REF: u8 = b'r';
 
-/// Bits in a digit of [`LONG`].
+/// Number of bits in a digit of [`LONG`].
 pub(super) const DIGIT_BITS: u32 = 15;
 
 /// Deepest nesting that CPython's own loader accepts on any platform (1500 under WASI, 2000 elsewhere). A frame nested
 /// deeper was not written by CPython.
 pub(super) const MAX_FRAME_DEPTH: usize = 2000;
 
-/// Longest string, bytes or container: the loader reads the length as a signed `i32`.
+/// Limit on the length of a string, bytes or container: the loader reads it as a signed `i32`.
 pub(super) const MAX_LEN: usize = i32::MAX as usize;
 
 /// Returns Python's name for the type of an object with this code.

@@ -131,7 +131,7 @@ impl Handler<Signal> for Engine {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        self.left(); // the pipeline ends for another reason already, and the signal says not to wait
+        self.left(); // the pipeline is already ending for another reason, and the signal says not to wait
         if self.draining {
             self.finish(End::Failed(anyhow::anyhow!(
                 "{signal} again: ended without waiting"

@@ -172,7 +172,7 @@ impl Handler<Deliver> for KafkaOutput {
         self.recover();
         self.relax();
         if self.over || self.ended.contains(&deliver.processed.batch.lane.id) {
-            return; // the next start makes them again
+            return; // the next start makes these results again
         }
         let Deliver { processed, ack } = deliver;
         self.write(Arc::new(processed), Some(ack), None, Vec::new(), Vec::new());

@@ -44,7 +44,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
     /// Writes all records of a slice with one call, so that a batch costs one system call and the reader at the other
     /// end of a pipe gets whole lines.
     fn write(&mut self, processed: &Processed) -> io::Result<()> {
-        /// Buffers of rare large slices are not kept.
+        /// Capacity above which the buffer is released after a write; such large slices are rare.
         const KEEP: usize = 1 << 20;
         self.buffer.clear();
         let messages = processed.messages().iter();
@@ -87,7 +87,7 @@ impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
         if self.ended {
-            return; // the ack is dropped: lost, not delivered
+            return; // the ack is dropped, and the slice counts as lost
         }
         let Deliver { processed, ack } = deliver;
         match self.write(&processed) {

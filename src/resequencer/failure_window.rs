@@ -22,7 +22,7 @@ pub(crate) struct FailureWindow {
     kinds: Vec<Kind>,
 }
 
-/// Failures of one type at one place.
+/// Kind of failures: those of one type at one place.
 #[derive(Debug, Default)]
 struct Kind {
     error: String,

@@ -14,7 +14,7 @@ use crate::message::{Batch, Failure, Message, Record};
 /// Record of what the neighbours of the resequencer received.
 #[derive(Debug, Default)]
 struct Told {
-    /// Offsets with results, failures among the results, dead letters.
+    /// Offsets of results, of failures among the results, and of dead letters (these three fields).
     results: Vec<i64>,
     inline: Vec<i64>,
     letters: Vec<i64>,

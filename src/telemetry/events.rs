@@ -8,7 +8,7 @@ use crate::guest::error::{Death, StartError};
 use crate::guest::handshake::Ready;
 use crate::message::{Failure, Lane, Message};
 
-/// A message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
+/// Event: a message failed. It became a dead letter, was dropped, or ends the pipeline, as the config says.
 #[derive(Debug)]
 pub(crate) struct MessageFailed<'a> {
     /// Lane of the message.
@@ -55,7 +55,7 @@ impl MessageFailed<'_> {
     }
 }
 
-/// A guest said READY.
+/// Event: a guest reached READY.
 #[derive(Debug)]
 pub(crate) struct GuestReady<'a> {
     /// Number of the guest.
@@ -118,7 +118,7 @@ impl GuestNotStarted<'_> {
     }
 }
 
-/// A guest died while it ran.
+/// Event: a guest died while it ran.
 #[derive(Debug)]
 pub(crate) struct GuestDied<'a> {
     /// Number of the guest.
@@ -178,7 +178,7 @@ impl GuestRecycled {
     }
 }
 
-/// The number of guests changes.
+/// Event: the number of guests changes.
 #[derive(Debug)]
 pub(crate) struct Scaled {
     /// Whether the number rises.
@@ -209,7 +209,7 @@ impl Scaled {
     }
 }
 
-/// Guests with new scripts take over.
+/// Event: guests with new scripts replace the old ones.
 #[derive(Debug)]
 pub(crate) struct ScriptsReplaced {
     /// Number of the generation of scripts; 1 is the one at the start.
@@ -234,7 +234,7 @@ impl ScriptsReplaced {
     }
 }
 
-/// A changed config does not take over.
+/// Event: a changed config is refused.
 #[derive(Debug)]
 pub(crate) struct ReloadRefused<'a> {
     /// Reason of the refusal.
@@ -295,7 +295,7 @@ impl Rebalanced<'_> {
     }
 }
 
-/// A transaction was aborted.
+/// Event: a transaction was aborted.
 #[derive(Debug)]
 pub(crate) struct TransactionAborted<'a> {
     /// Reason of the abort.

@@ -21,9 +21,9 @@ pub(crate) struct Facts {
     pub delivery: String,
     /// Runtime of the guests.
     pub runtime: String,
-    /// Fewest guests.
+    /// Lower limit on the number of guests.
     pub min_guests: usize,
-    /// Most guests.
+    /// Upper limit on the number of guests.
     pub max_guests: usize,
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn start(config: &LoggerConfig) {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    // A second start in one process (tests) keeps the first.
+    // A second start in one process (in tests) keeps the first.
     let _ = if json {
         builder
             .json()

@@ -30,9 +30,9 @@ pub(crate) struct Metrics {
     pub delivered: AtomicU64,
     /// Records that scripts made.
     pub records: AtomicU64,
-    /// Messages whose script left `root` at `None`.
+    /// Messages that the script dropped: `root` stayed `None` and nothing was emitted.
     pub dropped: AtomicU64,
-    /// Messages that failed, and were not dropped.
+    /// Failed messages that were not dropped.
     pub failed: AtomicU64,
     /// Messages that failed and were dropped because of `on_error: drop`.
     pub failed_and_dropped: AtomicU64,
@@ -54,7 +54,7 @@ pub(crate) struct Metrics {
     pub ready_seconds: Histogram,
     /// Guests that did not reach READY.
     pub failed_starts: AtomicU64,
-    /// Guests that died while they ran, by the name of the death.
+    /// Guests that died after READY, by cause.
     pub deaths: ByName,
     /// Limits on how often events of guests are logged.
     pub(super) guest_lines: GuestLines,
@@ -70,7 +70,7 @@ pub(crate) struct Metrics {
     pub failed_commits: AtomicU64,
     /// Times that partitions were assigned, revoked or lost, by kind.
     pub rebalances: ByName,
-    /// Errors of single partitions, by their name.
+    /// Failed attempts to read an assigned partition, by error.
     pub partition_errors: ByName,
     /// Configs that were taken or refused while the pipeline ran.
     pub reloads: ByName,

@@ -142,7 +142,7 @@ pub(crate) struct Kafka {
     /// Number of these partitions that cannot be read; `not_ready` has the reason.
     #[serde(default)]
     pub blocked_partitions: usize,
-    /// Errors of single partitions, by their name.
+    /// Failed attempts to read an assigned partition, by error.
     #[serde(default)]
     pub partition_errors: BTreeMap<String, u64>,
     /// Commits that Kafka accepted, including transactions.

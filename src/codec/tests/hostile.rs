@@ -15,7 +15,7 @@ const SEEDS: [&[u8]; 4] = [
     b"[\x06\0\0\0\xdb\x01\0\0\0r\0\0\0\0<\x02\0\0\0i\x01\0\0\0z\x01a\xbe\x01\0\0\0Ny\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\0\0:NNNT",
     // Lists of references to the list before.
     b"[\x04\0\0\0\xdb\x03\0\0\0NTF\xdb\x03\0\0\0r\0\0\0\0r\0\0\0\0r\0\0\0\0\xdb\x02\0\0\0r\x01\0\0\0r\x01\0\0\0{r\x02\0\0\0N0",
-    // A code object's outline.
+    // The outline of a code object.
     b"[\x02\0\0\0\xe3\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0s\0\0\0\0)\0)\0)\0s\0\0\0\0z\0z\0z\0\x01\0\0\0s\0\0\0\0s\0\0\0\0i\x01\0\0\0",
 ];
 

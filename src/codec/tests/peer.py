@@ -50,7 +50,7 @@ def check_encoder():
         for (payload, kind), got in zip(payloads, values):
             if kind == b"D":
                 got = json.loads(got)
-            # repr tells 1 from 1.0 and True, 0.0 from -0.0, and the order of keys.
+            # repr distinguishes 1 from 1.0 and True, 0.0 from -0.0, and different orders of keys.
             if repr(got) != repr(meaning(payload)):
                 wrong = f"{payload!r}: {got!r}"
         write(wrong.encode())
@@ -124,7 +124,7 @@ class Shared:
             for _ in range(self.random.randrange(6)):
                 key = self.leaf() if self.random.random() < 0.2 else self.text()
                 made[key] = self.value(depth + 1)
-        # Keep the pool shallow: values made of values made of … grow without end.
+        # Keep the pool shallow: values made of other values made of others would grow without end.
         if depth > 2 and len(self.pool) < 300:
             self.pool.append(made)
         return made
@@ -139,7 +139,7 @@ def expected(value):
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         return b"E", f"{type(error).__name__}: {error}".encode()
-    # Lone surrogates leave as escapes, for which json.dumps has only all or nothing.
+    # Lone surrogates are written as escapes. json.dumps can escape only all non-ASCII characters or none.
     return b"J", "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode()
 
 
@@ -147,7 +147,7 @@ def same(want, got):
     if want == got:
         return True
     if want[0] == got[0] == b"E":
-        # Older Pythons do not name the float; marshal does not tell a bytearray from bytes.
+        # Older Pythons do not name the float; marshal does not distinguish a bytearray from bytes.
         got = got[1].replace(b"type bytes ", b"type bytearray ")
         return got.startswith(want[1]) or want[1] == got
     return False

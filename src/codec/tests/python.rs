@@ -1,6 +1,6 @@
 //! Cross-checks against CPython: one process per test, `peer.py` at the other end of its pipes.
 //!
-//! `NERODIA_TEST_PYTHON` names another interpreter than `python3`.
+//! `NERODIA_TEST_PYTHON` names the interpreter; the default is `python3`.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

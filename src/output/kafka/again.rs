@@ -45,7 +45,7 @@ impl KafkaOutput {
             {
                 await_reports(&self.producer, &self.returns);
                 returned = self.returns.take_more(returned);
-                gave_up = GaveUp::of(&self.producer); // it may have given up while we waited
+                gave_up = GaveUp::of(&self.producer); // it may have given up during the wait
             }
             let stopped = matches!(gave_up, Some(GaveUp::Refused | GaveUp::Stranded));
             let is_done = returned.is_empty() && held.is_empty() && !stopped;
@@ -131,7 +131,7 @@ impl KafkaOutput {
         await_reports(&self.producer, &self.returns);
         self.recover();
         if self.over || self.refused_at.is_none_or(|at| at.elapsed() < QUIET) {
-            return; // something was refused just now
+            return; // something has just been refused
         }
         let batches = Batches {
             one_by_one: false,
@@ -210,7 +210,7 @@ impl KafkaOutput {
             for mut report in reports {
                 if (report.message, report.record) > first && !refused.contains_key(&report.message)
                 {
-                    report.code = RDKafkaErrorCode::InvalidDifferentRecord; // which is sent again
+                    report.code = RDKafkaErrorCode::InvalidDifferentRecord; // so that the record is sent again
                     later.push(report);
                 }
             }

@@ -92,7 +92,7 @@ impl Known {
 }
 
 fn place(lane: &Lane, offset: i64) -> Place {
-    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have none
+    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have no topic
     (topic, lane.partition, offset)
 }
 

@@ -46,7 +46,7 @@ struct Topic {
 pub(crate) struct Now {
     /// Time for measuring.
     pub instant: Instant,
-    /// Milliseconds since 1970.
+    /// Milliseconds since the Unix epoch.
     pub millis: i64,
 }
 
@@ -232,7 +232,7 @@ mod tests {
         let later = with(now.millis + lead + 1);
         lessons.learn(&report(&later), &Fault::Timestamp, after(5));
         assert_eq!(lessons.against(&later, after(60)), None);
-        // An earlier one does.
+        // A record with an earlier timestamp does.
         let earlier = with(now.millis + lead - 1);
         lessons.learn(&report(&earlier), &Fault::Timestamp, after(5));
         assert_eq!(lessons.against(&first, after(64)), refused);

@@ -154,7 +154,7 @@ impl Transactions {
         })
     }
 
-    /// Waits until all records are written, or one is not.
+    /// Waits until all records are written, or one of them is not.
     fn flush(&self, producer: &Producer) -> Result<(), Trouble> {
         persist(producer, "write all of a transaction", || {
             let until = Instant::now() + STEP;
@@ -287,7 +287,7 @@ impl Handler<Deliver> for Transactions {
 
     fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
         if deliver.processed.batch.lane.is_abandoned() {
-            return; // they are read again, here or by another member
+            return; // the messages are read again, here or by another member
         }
         self.write(deliver, ctx);
         let troubled = self.returns.is_troubled();

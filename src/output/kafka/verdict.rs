@@ -287,7 +287,7 @@ mod tests {
         };
         let refused = Verdict::Refused(Fault::Other);
         assert(&all, alone, &[refused.clone(), refused.clone()]);
-        // In another partition there is another batch.
+        // Another partition has another batch.
         let other = Report {
             partition: Some(1),
             ..report(Code::InvalidRecord)
@@ -326,7 +326,7 @@ mod tests {
         let many = vec![report(Code::MessageSizeTooLarge); FEW + 1];
         assert(&many, SENDING, &vec![Verdict::Smaller; FEW + 1]);
         assert(&many[..FEW], SENDING, &vec![Verdict::AloneForSize; FEW]);
-        // In another partition there is another batch.
+        // Another partition has another batch.
         let mut parted = many;
         parted[0].partition = Some(1);
         let mut expected = vec![Verdict::AloneForSize; FEW + 1];

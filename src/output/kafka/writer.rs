@@ -99,7 +99,7 @@ impl Writer {
             records.clear();
             let mut compose = |(place, record)| {
                 let Some(partition) = chosen(only, index, place) else {
-                    return Ok(()); // it was written
+                    return Ok(()); // it was written before
                 };
                 let payload = outcomes.payload(record);
                 let composed = results.compose(message, payload, record)?;
