@@ -31,7 +31,7 @@ pipeline:
     - python: { script: "root = '007'", imports: [math] }
 input:
   kafka:
-    addresses: [ "${HOST:localhost:9092}", &a "b: 1" ]
+    addresses: [ "${HOST:localhost:9092}", &a "b:1" ]
     topics: [no, "007", '^a']
     consumer_group: "${REF}"
     sasl: { mechanism: PLAIN, user: u, password: "${KAFKA_PASSWORD}" }
@@ -43,11 +43,10 @@ dead_letter:
   stdout:
 tests:
   - name: one
-    input: { a: [1.0, ~, 123456789012345678901, "2", 1e400] }
+    input: { a: [1.0, ~, 123456789012345678901, "2"] }
     output: ""
 "#;
-    let yaml = yaml.replace("\"b: 1\"", "b:1").replace(", 1e400", "");
-    let once = printed(&yaml, &["guests.timeout=5s", "logger.level=WARN"]);
+    let once = printed(yaml, &["guests.timeout=5s", "logger.level=WARN"]);
     assert!(!once.contains("hunter2"), "{once}");
     insta::assert_snapshot!(once);
     assert_eq!(printed(&once, &[]), once);
@@ -78,5 +77,23 @@ fn a_printed_config_is_the_same() {
         };
         let again = printed(yaml, &[]);
         assert_eq!(shown(&again), shown(yaml), "{again}");
+    }
+}
+
+/// The YAML means the same to a reader that shares nothing with this crate's own.
+#[test]
+fn another_reader_finds_the_same_in_it() {
+    for yaml in [
+        include_str!("../../../configs/kafka.yaml"),
+        include_str!("../../../configs/filter.yaml"),
+        "input: { generate: { value: { a: [1.5, ~, -3, 'x: y', \"\\n\", 'no', '007', '- z', \"\\t#\", ''] }, count: 3 } }\n\
+         pipeline: { processors: [ { python: { script: \"root = '''\\n  x\\n\\n'''\" } } ] }\n",
+    ] {
+        let printed = printed(yaml, &[]);
+        let theirs: serde_json::Value = serde_yaml::from_str(&printed).expect(&printed);
+        let source = source::SourceText::file("t.yaml", &printed);
+        let tree = tree::parse(&source).unwrap().unwrap();
+        let ours: serde_json::Value = serde_json::from_str(&tree.to_json_text().unwrap()).unwrap();
+        assert_eq!(theirs, ours, "{printed}");
     }
 }
