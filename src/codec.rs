@@ -34,7 +34,7 @@ mod tests;
 
 pub use decode::{Kind, Reader, Scratch};
 pub use encode::{Encoder, Payload};
-pub use error::{FrameError, OutputError, OutputErrorKind};
+pub use error::{FrameError, OutputErrorKind, ValueError};
 pub use value::Top;
 
 /// Limit on the decimal digits of one integer, in both directions.

@@ -30,7 +30,7 @@ use self::reload::Candidate;
 pub(crate) use self::reload::{GuestPlan, NewScripts};
 use self::replay::{Turn, Work};
 use self::scaling::{Bounds, Reason};
-use self::slot::{Slot, State};
+use self::slot::{Slot, SlotState};
 use crate::clock::Clock;
 use crate::control::{DeathGuard, Notice};
 use crate::guest::{Execute, MakeGuests};
@@ -210,7 +210,7 @@ impl Supervisor {
             slice: work.slice.clone(),
             solo_until: work.solo_until,
         });
-        slot.state = State::Busy(work);
+        slot.state = SlotState::Busy(work);
         let answer = patience::answer(request, patience, self.clock.clone());
         ctx.spawn(answer.into_actor(self).map(move |result, supervisor, ctx| {
             supervisor.executed(guest, result, ctx);

@@ -1,6 +1,6 @@
 //! Two kinds of errors that must never be confused.
 //!
-//! An [`OutputError`] concerns one value: its message fails, and the rest of the frame is intact. A [`FrameError`]
+//! An [`ValueError`] concerns one value: its message fails, and the rest of the frame is intact. A [`FrameError`]
 //! means that the guest broke the protocol: nothing of the frame can be trusted.
 //! [`Reader::value`](super::Reader::value) returns the first inside the second's `Ok`, so `?` handles the frame's error
 //! and leaves the value's to a match.
@@ -46,14 +46,14 @@ impl fmt::Display for OutputErrorKind {
 /// Error of a Python value that cannot be written as JSON, in the words of `json.dumps(…, allow_nan=False)`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {message}")]
-pub struct OutputError {
+pub struct ValueError {
     /// Exception that Python would raise.
     pub kind: OutputErrorKind,
     /// Message of the exception.
     pub message: Cow<'static, str>,
 }
 
-impl OutputError {
+impl ValueError {
     #[cold]
     fn new(kind: OutputErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl OutputError {
 #[derive(Debug)]
 pub(super) enum Stop {
     Frame(Box<FrameError>),
-    Output(Box<OutputError>),
+    Output(Box<ValueError>),
 }
 
 impl From<FrameError> for Stop {
@@ -123,8 +123,8 @@ impl From<FrameError> for Stop {
     }
 }
 
-impl From<OutputError> for Stop {
-    fn from(error: OutputError) -> Self {
+impl From<ValueError> for Stop {
+    fn from(error: ValueError) -> Self {
         Self::Output(Box::new(error))
     }
 }

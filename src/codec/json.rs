@@ -6,7 +6,7 @@
 
 use super::cursor::NO_REF;
 use super::decode::Reader;
-use super::error::{FrameError, OutputError, Stop};
+use super::error::{FrameError, Stop, ValueError};
 use super::number;
 use super::text;
 use super::value::Limit;
@@ -57,7 +57,7 @@ impl Reader<'_, '_> {
                 DICT => {
                     depth += 1;
                     if depth > self.max_depth {
-                        return Err(OutputError::too_deep().into());
+                        return Err(ValueError::too_deep().into());
                     }
                     out.push(b'{');
                     self.open(Open::Dict { slot });
@@ -70,7 +70,7 @@ impl Reader<'_, '_> {
                 LIST | TUPLE | SMALL_TUPLE => {
                     depth += 1;
                     if depth > self.max_depth {
-                        return Err(OutputError::too_deep().into());
+                        return Err(ValueError::too_deep().into());
                     }
                     let items = if code == SMALL_TUPLE {
                         usize::from(self.byte()?)
@@ -107,7 +107,7 @@ impl Reader<'_, '_> {
                     let index = self.index()?;
                     let entry = &self.scratch.refs[index];
                     if entry.active {
-                        return Err(OutputError::circular().into());
+                        return Err(ValueError::circular().into());
                     }
                     let at = entry.at as usize;
                     self.open(Open::Ref {
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
                     continue;
                 }
                 BYTES | COMPLEX | SET | FROZENSET | SLICE | CODE | ELLIPSIS | STOP_ITERATION => {
-                    return Err(OutputError::not_serializable(type_name(code)).into());
+                    return Err(ValueError::not_serializable(type_name(code)).into());
                 }
                 _ => return Err(self.error("unknown type code").into()),
             }
@@ -229,7 +229,7 @@ impl Reader<'_, '_> {
                     INT => write_i32(out, self.i32()?),
                     LONG => self.write_long(out, limit)?,
                     FLOAT => number::write_float(out, f64::from_le_bytes(self.array()?))?,
-                    _ => return Err(OutputError::bad_key(type_name(code)).into()),
+                    _ => return Err(ValueError::bad_key(type_name(code)).into()),
                 }
                 out.push(b'"');
             }

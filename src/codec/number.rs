@@ -3,7 +3,7 @@
 use num_bigint::BigUint;
 
 use super::MAX_INT_DIGITS;
-use super::error::OutputError;
+use super::error::ValueError;
 use super::wire::{DIGIT_BITS, INT, LONG};
 
 /// Returns the length of the JSON number at the start of `text`, and whether it is an integer.
@@ -130,8 +130,8 @@ pub(super) fn write_long_decimal(
     out: &mut Vec<u8>,
     negative: bool,
     digits: &[u8],
-) -> Result<(), OutputError> {
-    let too_many = || OutputError::too_many_digits(MAX_INT_DIGITS);
+) -> Result<(), ValueError> {
+    let too_many = || ValueError::too_many_digits(MAX_INT_DIGITS);
     if min_decimal_digits(digits) > MAX_INT_DIGITS {
         return Err(too_many());
     }
@@ -163,9 +163,9 @@ pub(super) fn write_long_decimal(
 /// # Errors
 ///
 /// For NaN and the infinities, which JSON does not have.
-pub(super) fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), OutputError> {
+pub(super) fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ValueError> {
     if !value.is_finite() {
-        return Err(OutputError::not_finite(value));
+        return Err(ValueError::not_finite(value));
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);

@@ -1,7 +1,7 @@
 //! One result of a script: its kind, and the position of the reader if it cannot be written.
 
 use super::decode::Reader;
-use super::error::{FrameError, OutputError, Stop};
+use super::error::{FrameError, Stop, ValueError};
 use super::wire::{BYTES, NONE, REF};
 
 /// Kind of the value that [`Reader::value`] found and wrote.
@@ -25,9 +25,9 @@ pub(super) struct Limit {
 
 impl Limit {
     #[inline]
-    pub(super) fn check(self, len: usize) -> Result<(), OutputError> {
+    pub(super) fn check(self, len: usize) -> Result<(), ValueError> {
         if len > self.end {
-            Err(OutputError::too_large(self.max_len))
+            Err(ValueError::too_large(self.max_len))
         } else {
             Ok(())
         }
@@ -47,7 +47,7 @@ impl Reader<'_, '_> {
         &mut self,
         out: &mut Vec<u8>,
         max_len: usize,
-    ) -> Result<Result<Top, OutputError>, FrameError> {
+    ) -> Result<Result<Top, ValueError>, FrameError> {
         let (start, written) = (self.pos, out.len());
         let refs = self.scratch.refs.len();
         let limit = Limit {

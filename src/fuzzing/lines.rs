@@ -2,7 +2,7 @@
 
 use super::parameter;
 use crate::config::StdinConfig;
-use crate::input::stdin::lines::Lines;
+use crate::input::stdin::lines::LineReader;
 
 const DELIMITERS: [Option<&[u8]>; 6] = [
     None,
@@ -53,7 +53,7 @@ type Line = (i64, Vec<u8>, bool);
 
 /// Returns the lines if the reads bring `chunks`.
 fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<Line> {
-    let mut lines = Lines::new(config);
+    let mut lines = LineReader::new(config);
     let mut messages = Vec::new();
     for chunk in chunks {
         lines.bring(chunk);

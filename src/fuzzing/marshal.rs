@@ -3,7 +3,7 @@
 
 use super::parameter;
 use super::tokens::{DEEPEST, depth, is_json, tokens};
-use crate::codec::{Encoder, OutputError, Payload, Reader, Scratch, Top};
+use crate::codec::{Encoder, Payload, Reader, Scratch, Top, ValueError};
 
 /// Deepest nesting that values may have here.
 const MAX_DEPTH: usize = 50;
@@ -28,7 +28,7 @@ pub(crate) fn read_all(frame: &[u8], max_len: usize) -> usize {
 }
 
 /// Items of a list, or the objects in the frame, up to the place where the frame is broken.
-type Values = Vec<Result<(Top, Vec<u8>), OutputError>>;
+type Values = Vec<Result<(Top, Vec<u8>), ValueError>>;
 
 fn values(frame: &[u8], scratch: &mut Scratch, max_len: usize) -> Values {
     let mut reader = Reader::new(frame, scratch, MAX_DEPTH);

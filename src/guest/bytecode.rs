@@ -16,7 +16,7 @@ use super::error::Death;
 use super::instance::Instance;
 use super::log::{GuestLog, LineRate};
 use super::stdio::Stdio;
-use super::store::State;
+use super::store::StoreState;
 
 /// Path of a part of the guests' program in the repository, and its text.
 macro_rules! part {
@@ -77,7 +77,7 @@ pub(crate) enum BytecodeError {
 /// [`BytecodeError`] if the run fails, takes too long, or writes something else.
 pub(crate) fn make(
     engine: &Engine,
-    program: &InstancePre<State>,
+    program: &InstancePre<StoreState>,
 ) -> Result<Vec<u8>, BytecodeError> {
     make_within(LIMIT, engine, program)
 }
@@ -85,7 +85,7 @@ pub(crate) fn make(
 fn make_within(
     limit: Duration,
     engine: &Engine,
-    program: &InstancePre<State>,
+    program: &InstancePre<StoreState>,
 ) -> Result<Vec<u8>, BytecodeError> {
     // A thread of its own, because the caller's may belong to a tokio runtime already.
     thread::scope(|scope| {
@@ -103,7 +103,7 @@ fn make_within(
 fn run(
     limit: Duration,
     engine: &Engine,
-    program: &InstancePre<State>,
+    program: &InstancePre<StoreState>,
 ) -> Result<Vec<u8>, BytecodeError> {
     let arguments = command::arguments([COMPILER.to_owned(), entrypoint()]);
     let log = GuestLog::new(0, MOST_LOG, LineRate::default());

@@ -5,7 +5,7 @@ use wasmtime::{Caller, Engine, InstancePre, Linker, Module, Store};
 
 use super::bytecode;
 use super::instance::Call;
-use super::store::State;
+use super::store::StoreState;
 
 /// Name of the function that a command runs for its whole life.
 const START: &str = "_start";
@@ -15,7 +15,7 @@ const PYTHON: [&str; 4] = ["python", "-I", "-B", "-c"];
 
 /// Command, and the program that it runs as a guest.
 pub(crate) struct Command {
-    program: InstancePre<State>,
+    program: InstancePre<StoreState>,
     arguments: Vec<String>,
     /// Bytecode of the guests' program, which all guests share.
     bytecode: Bytes,
@@ -23,7 +23,7 @@ pub(crate) struct Command {
 
 impl Command {
     /// Creates a command that runs `bytecode`.
-    pub(crate) fn new(program: InstancePre<State>, bytecode: Bytes) -> Self {
+    pub(crate) fn new(program: InstancePre<StoreState>, bytecode: Bytes) -> Self {
         let arguments = arguments([bytecode::loader(bytecode.len())]);
         Self {
             program,
@@ -43,7 +43,7 @@ impl Command {
     }
 
     /// Starts a guest's only call, in `store`.
-    pub(crate) fn call(&self, store: Store<State>) -> Call {
+    pub(crate) fn call(&self, store: Store<StoreState>) -> Call {
         call(&self.program, store)
     }
 }
@@ -57,17 +57,17 @@ pub(crate) fn arguments<const N: usize>(rest: [String; N]) -> Vec<String> {
 ///
 /// # Errors
 /// If the module is not such a command.
-pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<State>> {
+pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<InstancePre<StoreState>> {
     if module.get_export(START).is_none() {
         wasmtime::bail!("it has no function `{START}`");
     }
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi_p1)?;
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, StoreState::wasi_p1)?;
     // WASI's own function does nothing. The meter calls this one.
     linker.allow_shadowing(true).func_wrap(
         "wasi_snapshot_preview1",
         "sched_yield",
-        |caller: Caller<'_, State>| -> wasmtime::Result<i32> {
+        |caller: Caller<'_, StoreState>| -> wasmtime::Result<i32> {
             caller.data().deadline().check()?;
             Ok(0)
         },
@@ -76,7 +76,7 @@ pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<Instanc
 }
 
 /// Returns the call that lasts for the whole life of `program`, in `store`.
-pub(crate) fn call(program: &InstancePre<State>, mut store: Store<State>) -> Call {
+pub(crate) fn call(program: &InstancePre<StoreState>, mut store: Store<StoreState>) -> Call {
     let program = program.clone();
     Box::pin(async move {
         let instance = program.instantiate_async(&mut store).await?;

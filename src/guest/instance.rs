@@ -18,7 +18,7 @@ use super::error::Death;
 use super::log::GuestLog;
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
-use super::store::{self, Memory, State};
+use super::store::{self, Memory, StoreState};
 use crate::clock::Clock;
 
 /// Call into WebAssembly that lasts for a guest's life.
@@ -57,7 +57,7 @@ impl Instance {
         arguments: &[String],
         stdio: Stdio,
         memory: u64,
-        call: impl FnOnce(Store<State>) -> Call,
+        call: impl FnOnce(Store<StoreState>) -> Call,
     ) -> Self {
         let memory = Memory::new(memory);
         let deadline = Deadline::new(Clock::of_process());

@@ -27,10 +27,10 @@ pub(crate) struct GuestLog {
 /// The limit on the lines of one guest. All its lives share one, and so does the guest that takes its place: a guest
 /// cannot log more by dying. Clones share their limit.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LineRate(Arc<Lines>);
+pub(crate) struct LineRate(Arc<LineLimit>);
 
 #[derive(Debug, Default)]
-struct Lines {
+struct LineLimit {
     limit: RateLimit<LINES_A_SECOND>,
     /// The guest that logged last.
     guest: AtomicUsize,
@@ -67,7 +67,7 @@ fn report(guest: usize, left_out: u64) {
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineLimit {
     fn drop(&mut self) {
         // No later line can report it.
         let limit = std::mem::take(&mut self.limit);

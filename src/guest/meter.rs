@@ -25,7 +25,7 @@ use wasm_encoder::{
 use wasmparser::{FunctionBody, Operator, OperatorsReader, Parser};
 
 use self::count::{Counter, PASSES_AT_ONCE, TICKS};
-use self::facts::{Facts, Loops, branches_without_loop};
+use self::facts::{Loops, ModuleFacts, branches_without_loop};
 
 mod count;
 mod facts;
@@ -71,7 +71,7 @@ pub(crate) fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
 #[derive(Default)]
 struct Meter {
     /// Facts about the module, if it gets a counter.
-    module: Option<Facts>,
+    module: Option<ModuleFacts>,
     /// Number of modules that have a counter.
     metered: usize,
 }
@@ -97,7 +97,7 @@ impl Reencode for Meter {
         parser: Parser,
         data: &[u8],
     ) -> Reencoded<()> {
-        self.module = Facts::of(parser.clone(), data)?;
+        self.module = ModuleFacts::of(parser.clone(), data)?;
         self.metered += usize::from(self.module.is_some());
         utils::parse_core_module(self, module, parser, data)
     }

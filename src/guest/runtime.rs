@@ -20,7 +20,7 @@ use super::command::{self, Command};
 use super::instance::Call;
 use super::meter;
 use super::packages;
-use super::store::{self, State};
+use super::store::{self, StoreState};
 
 /// Name of the function that a component runs for its whole life.
 const RUN: &str = "run";
@@ -36,7 +36,7 @@ pub(crate) struct Runtime {
 
 enum Program {
     /// Component with world `export run: func()`, made by componentize-py.
-    Component(component::InstancePre<State>),
+    Component(component::InstancePre<StoreState>),
     /// WASI preview-1 command.
     Command(Command),
 }
@@ -216,7 +216,7 @@ impl Runtime {
     }
 
     /// Returns the call that lasts for a guest's life, in `store`.
-    pub(crate) fn call(&self, mut store: Store<State>) -> Call {
+    pub(crate) fn call(&self, mut store: Store<StoreState>) -> Call {
         match &self.program {
             Program::Component(program) => {
                 let program = program.clone();
@@ -249,7 +249,7 @@ fn bytecode_of(
     name: &str,
     artifact: &Artifact,
     engine: &Engine,
-    program: &InstancePre<State>,
+    program: &InstancePre<StoreState>,
     cache: &Cache,
 ) -> Result<Bytes, RuntimeError> {
     let key = Key::of_bytecode(name, artifact.sha256(), engine);
@@ -298,7 +298,7 @@ fn not_loaded(compiled: &Path, error: &wasmtime::Error) -> RuntimeError {
 fn link_component(
     engine: &Engine,
     component: &Component,
-) -> wasmtime::Result<component::InstancePre<State>> {
+) -> wasmtime::Result<component::InstancePre<StoreState>> {
     if component.get_export_index(None, RUN).is_none() {
         wasmtime::bail!("it has no function `{RUN}`");
     }
@@ -314,10 +314,10 @@ fn link_component(
 }
 
 /// Links the clock that the meter calls, in the version `name` that the component imports.
-fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Result<()> {
+fn add_clock(linker: &mut component::Linker<StoreState>, name: &str) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut clock = linker.instance(name)?;
-    clock.func_wrap("now", |store: StoreContextMut<'_, State>, ()| {
+    clock.func_wrap("now", |store: StoreContextMut<'_, StoreState>, ()| {
         store.data().deadline().check()?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         Ok((Datetime {
@@ -325,7 +325,7 @@ fn add_clock(linker: &mut component::Linker<State>, name: &str) -> wasmtime::Res
             nanoseconds: now.subsec_nanos(),
         },))
     })?;
-    clock.func_wrap("resolution", |_: StoreContextMut<'_, State>, ()| {
+    clock.func_wrap("resolution", |_: StoreContextMut<'_, StoreState>, ()| {
         let nanosecond = Datetime {
             seconds: 0,
             nanoseconds: 1,

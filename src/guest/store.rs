@@ -32,13 +32,13 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
 }
 
 /// Contents of a guest's store.
-pub(crate) struct State {
+pub(crate) struct StoreState {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
     deadline: Deadline,
 }
 
-impl State {
+impl StoreState {
     /// Returns the guest's deadline.
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.deadline
@@ -50,7 +50,7 @@ impl State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for StoreState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.wasi.ctx()
     }
@@ -64,7 +64,7 @@ pub(crate) fn store(
     memory: &Memory,
     deadline: &Deadline,
     arguments: &[String],
-) -> Store<State> {
+) -> Store<StoreState> {
     let wasi = WasiCtxBuilder::new()
         .stdin(Stdin(stdio.clone()))
         .stdout(Stdout(stdio.clone(), Port::Reply))
@@ -76,7 +76,7 @@ pub(crate) fn store(
         .build_p1();
     let limiter = MemoryLimiter(memory.clone());
     let deadline = deadline.clone();
-    let state = State {
+    let state = StoreState {
         wasi,
         limiter,
         deadline,

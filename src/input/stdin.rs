@@ -12,14 +12,14 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use self::lines::Lines;
+use self::lines::LineReader;
 use super::{Control, Feed, Source};
 use crate::config::StdinConfig;
 
 /// Source that reads standard input.
 pub(crate) struct Stdin {
     wake: OwnedFd,
-    lines: Lines,
+    lines: LineReader,
 }
 
 /// Wakes the source and stops it.
@@ -39,7 +39,7 @@ impl Stdin {
     /// If the system cannot create a pipe.
     pub(crate) fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
         let (wake, waker) = rustix::pipe::pipe()?;
-        let lines = Lines::new(config.clone());
+        let lines = LineReader::new(config.clone());
         Ok((Self { wake, lines }, WakeUp(waker)))
     }
 

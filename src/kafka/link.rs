@@ -59,7 +59,7 @@ impl Link {
         config: &KafkaClientConfig,
         metrics: &Arc<Metrics>,
     ) -> Self {
-        let well = stats::Link {
+        let well = stats::LinkStats {
             up: true,
             retries: 0,
         };

@@ -16,7 +16,7 @@ pub(crate) struct Statistics {
     #[serde(default)]
     brokers: BTreeMap<String, Broker>,
     #[serde(default)]
-    topics: BTreeMap<String, Topic>,
+    topics: BTreeMap<String, TopicJson>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,13 +45,13 @@ impl Broker {
 }
 
 #[derive(Debug, Deserialize)]
-struct Topic {
+struct TopicJson {
     #[serde(default)]
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<i32, PartitionJson>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Partition {
+struct PartitionJson {
     /// Number of messages that librdkafka has fetched and the poller has not taken.
     #[serde(default)]
     fetchq_cnt: u64,

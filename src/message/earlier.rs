@@ -77,7 +77,7 @@ impl Message {
         let Some(attributes) = self.attributes.as_deref_mut() else {
             return;
         };
-        let mut facts = Facts::default();
+        let mut facts = FailureHeaders::default();
         attributes.headers.retain(|(name, value)| {
             let Some(fact) = name.strip_prefix(ERROR_PREFIX) else {
                 return true;
@@ -135,7 +135,7 @@ impl Earlier {
 
 /// Useful content of the headers that describe a failure.
 #[derive(Default)]
-struct Facts {
+struct FailureHeaders {
     topic: Option<String>,
     partition: Option<i32>,
     offset: Option<i64>,
@@ -146,7 +146,7 @@ struct Facts {
     is_cut: bool,
 }
 
-impl Facts {
+impl FailureHeaders {
     fn note(&mut self, fact: &str, value: &str) {
         match fact {
             "topic" => self.topic = Some(value.to_owned()),

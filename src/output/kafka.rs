@@ -35,7 +35,7 @@ use rdkafka::producer::ThreadedProducer;
 pub(crate) use self::client::Batches;
 use self::delivery::ProducerCallbacks;
 use self::refusal::{Left, Refusals};
-use self::report::Report;
+use self::report::DeliveryReport;
 use self::sent::{Only, Returns, Sent, Troubled};
 use self::writer::{Refused, Writer};
 use crate::config::KafkaOutputConfig;
@@ -129,7 +129,7 @@ impl KafkaOutput {
         ack: Option<Ack>,
         only: Option<&Only>,
         mut refused: Refused,
-        later: Vec<Report>,
+        later: Vec<DeliveryReport>,
     ) {
         let sent = Sent::new(processed, ack, &self.returns, later);
         refused.extend(self.writer.write(&self.producer, &sent, only));

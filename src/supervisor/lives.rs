@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::replay::{Next, Work};
-use super::slot::{Slot, State};
+use super::slot::{Slot, SlotState};
 use super::{MOST_FAILED_STARTS, Supervisor, patience};
 use crate::control::Notice;
 use crate::guest::error::{Death, StartError};
@@ -52,7 +52,7 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        slot.state = State::Starting(work);
+        slot.state = SlotState::Starting(work);
         slot.messages = 0;
         slot.worn = false;
         slot.memory_now = 0;
@@ -134,7 +134,7 @@ impl Supervisor {
         };
         let replaced = slot.replaces.take();
         let held = slot.take_work();
-        slot.state = State::Idle(Instant::now());
+        slot.state = SlotState::Idle(Instant::now());
         if let Some(work) = held {
             self.run(number, work, ctx);
         }
@@ -181,7 +181,7 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
-        slot.state = State::Idle(Instant::now());
+        slot.state = SlotState::Idle(Instant::now());
         if slot.retiring {
             tracing::debug!(guest = number, "recycled guest ended");
             self.slots.remove(&number);

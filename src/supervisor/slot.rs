@@ -18,7 +18,7 @@ pub(super) struct Slot {
     pub guest: Option<Link>,
     /// Rate of log lines, shared by all guests in this slot.
     pub lines: LineRate,
-    pub state: State,
+    pub state: SlotState,
     pub backoff: Backoff,
     /// Number of messages answered since READY.
     pub messages: u64,
@@ -35,7 +35,7 @@ pub(super) struct Slot {
 }
 
 /// State of a guest.
-pub(super) enum State {
+pub(super) enum SlotState {
     /// The guest starts, or waits for its restart; with the work it held when it died.
     Starting(Option<Work>),
     /// The guest has been waiting for work since this time.
@@ -52,7 +52,7 @@ impl Slot {
             spec,
             guest: None,
             lines: LineRate::default(),
-            state: State::Starting(None),
+            state: SlotState::Starting(None),
             backoff: Backoff::default(),
             messages: 0,
             memory: 0,
@@ -65,33 +65,33 @@ impl Slot {
 
     pub(super) fn idle_since(&self) -> Option<Instant> {
         match self.state {
-            State::Idle(since) => Some(since),
+            SlotState::Idle(since) => Some(since),
             _ => None,
         }
     }
 
     pub(super) fn is_starting(&self) -> bool {
-        matches!(self.state, State::Starting(_))
+        matches!(self.state, SlotState::Starting(_))
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        matches!(self.state, State::Busy(_))
+        matches!(self.state, SlotState::Busy(_))
     }
 
     pub(super) fn work(&self) -> Option<&Work> {
         match &self.state {
-            State::Busy(work) | State::Starting(Some(work)) => Some(work),
-            State::Starting(None) | State::Idle(_) => None,
+            SlotState::Busy(work) | SlotState::Starting(Some(work)) => Some(work),
+            SlotState::Starting(None) | SlotState::Idle(_) => None,
         }
     }
 
     /// Takes the work out. The slot is then in the state of a guest that has just begun to start.
     pub(super) fn take_work(&mut self) -> Option<Work> {
-        match std::mem::replace(&mut self.state, State::Starting(None)) {
-            State::Busy(work) | State::Starting(Some(work)) => Some(work),
-            State::Starting(None) => None,
-            State::Idle(since) => {
-                self.state = State::Idle(since);
+        match std::mem::replace(&mut self.state, SlotState::Starting(None)) {
+            SlotState::Busy(work) | SlotState::Starting(Some(work)) => Some(work),
+            SlotState::Starting(None) => None,
+            SlotState::Idle(since) => {
+                self.state = SlotState::Idle(since);
                 None
             }
         }

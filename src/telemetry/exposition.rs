@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use self::catalog::{Metric, Value, metrics};
-use super::facts::Facts;
+use super::facts::PipelineFacts;
 use super::metrics::Metrics;
 use super::stats::Stats;
 use crate::message::budget::MemoryBudget;
@@ -99,7 +99,11 @@ fn encode(
 
 /// Returns the text of `docs/metrics.md`.
 pub(crate) fn reference() -> String {
-    let stats = Stats::new(&Metrics::default(), &MemoryBudget::new(0), Facts::default());
+    let stats = Stats::new(
+        &Metrics::default(),
+        &MemoryBudget::new(0),
+        PipelineFacts::default(),
+    );
     let mut page = "\
 # Metrics
 

@@ -8,7 +8,7 @@ use crate::config::{
 
 /// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Facts {
+pub(crate) struct PipelineFacts {
     /// Input of the pipeline.
     pub input: Place,
     /// Names of the scripts, in order.
@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-impl Facts {
+impl PipelineFacts {
     /// Returns the facts that `config` gives.
     pub(crate) fn new(config: &Config) -> Self {
         let input = match &config.input {

@@ -82,7 +82,7 @@ pub(crate) fn start(
     reload: Option<Recipient<Reload>>,
 ) -> io::Result<()> {
     let observed = Data::from(Arc::new(observed));
-    let control = Data::from(Arc::new(Control {
+    let control = Data::from(Arc::new(ReloadRoute {
         token: config.token.as_deref().map(digest),
         reload,
     }));
@@ -155,7 +155,7 @@ async fn stats(observed: Data<Observed>) -> HttpResponse {
 }
 
 /// Permission to change something over HTTP, and the recipient of the changes.
-struct Control {
+struct ReloadRoute {
     token: Option<[u8; 32]>,
     /// Recipient of reloads; `None` if the config cannot be loaded again.
     reload: Option<Recipient<Reload>>,
@@ -167,7 +167,7 @@ fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-impl Control {
+impl ReloadRoute {
     /// Returns the refusal for a client without permission; `None` for a client that may change something.
     fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let Some(token) = &self.token else {
@@ -190,7 +190,7 @@ impl Control {
 }
 
 /// Loads the config again.
-async fn reload_config(request: HttpRequest, control: Data<Control>) -> HttpResponse {
+async fn reload_config(request: HttpRequest, control: Data<ReloadRoute>) -> HttpResponse {
     if let Some(refusal) = control.refusal(&request) {
         return refusal;
     }

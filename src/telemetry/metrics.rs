@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::failures::Failures;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
-use super::stats::{Link, Partition};
+use super::stats::{LinkStats, PartitionStats};
 use crate::clock::rate_limit::RateLimit;
 
 /// The limit on log lines of one kind, in a second.
@@ -93,11 +93,11 @@ pub(crate) struct Now {
     /// State of the guests, as the supervisor last reported it.
     pub guests: GuestsNow,
     /// Kafka partitions that are assigned to this process.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<PartitionStats>,
     /// Number of these partitions that cannot be read.
     pub blocked_partitions: usize,
     /// Connections by the client's name.
-    pub links: BTreeMap<&'static str, Link>,
+    pub links: BTreeMap<&'static str, LinkStats>,
 }
 
 /// State of the guests and their queue.

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::Facts;
+use super::facts::PipelineFacts;
 use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
@@ -28,13 +28,13 @@ pub(crate) struct Stats {
     /// Parts that are not ready, with the reasons.
     pub not_ready: BTreeMap<String, String>,
     /// Facts about the running pipeline.
-    pub pipeline: Facts,
+    pub pipeline: PipelineFacts,
     /// Times that another config was `taken` or `refused` while the pipeline ran.
     pub reloads: BTreeMap<String, u64>,
     /// Messages that were read, and their outcomes.
     pub messages: Messages,
     /// Results and dead letters that were written.
-    pub output: Output,
+    pub output: OutputStats,
     /// Durations: in the queue, in the guest, and in total.
     pub latency: Latency,
     /// Batches that wait for a guest.
@@ -44,7 +44,7 @@ pub(crate) struct Stats {
     /// Guests of the pipeline.
     pub guests: Guests,
     /// Kafka's part, if the input or an output is Kafka.
-    pub kafka: Kafka,
+    pub kafka: KafkaStats,
     /// Resource usage of the process.
     pub process: process::Usage,
     /// Last failures, the newest first.
@@ -75,7 +75,7 @@ pub(crate) struct Messages {
 
 /// Results and dead letters that were written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Output {
+pub(crate) struct OutputStats {
     /// Records that scripts made.
     pub records: u64,
     /// Payload bytes given to outputs, including dead letters.
@@ -136,9 +136,9 @@ pub(crate) struct Guests {
 
 /// State of Kafka, as this process sees it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Kafka {
+pub(crate) struct KafkaStats {
     /// Partitions that are assigned to this process.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<PartitionStats>,
     /// Number of these partitions that cannot be read; `not_ready` has the reason.
     #[serde(default)]
     pub blocked_partitions: usize,
@@ -152,12 +152,12 @@ pub(crate) struct Kafka {
     /// Times that partitions were `assigned`, `revoked` and `lost`.
     pub rebalances: BTreeMap<String, u64>,
     /// Connections by the client's name.
-    pub links: BTreeMap<String, Link>,
+    pub links: BTreeMap<String, LinkStats>,
 }
 
 /// Partition that is assigned to this process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Partition {
+pub(crate) struct PartitionStats {
     /// Topic of the partition.
     pub topic: String,
     /// Number of the partition.
@@ -172,7 +172,7 @@ pub(crate) struct Partition {
 
 /// Connections of one client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Link {
+pub(crate) struct LinkStats {
     /// Whether any broker answers.
     pub up: bool,
     /// Requests that librdkafka sent again.
@@ -215,18 +215,23 @@ pub(crate) struct Observed {
 impl Observed {
     /// Returns the current stats.
     pub(crate) fn stats(&self) -> Stats {
-        Stats::new(&self.metrics, &self.budget, Facts::new(&self.running.get()))
+        Stats::new(
+            &self.metrics,
+            &self.budget,
+            PipelineFacts::new(&self.running.get()),
+        )
     }
 }
 
 impl Stats {
     /// Returns the current stats of `pipeline`.
-    pub(crate) fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: Facts) -> Self {
+    pub(crate) fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: PipelineFacts) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();
-            let named = |(name, link): (&&'static str, &Link)| ((*name).to_owned(), link.clone());
-            let kafka = Kafka {
+            let named =
+                |(name, link): (&&'static str, &LinkStats)| ((*name).to_owned(), link.clone());
+            let kafka = KafkaStats {
                 partitions: now.partitions.clone(),
                 blocked_partitions: now.blocked_partitions,
                 partition_errors: metrics.partition_errors.totals(),
@@ -256,7 +261,7 @@ impl Stats {
             pipeline,
             reloads: metrics.reloads.totals(),
             messages: messages(metrics),
-            output: Output {
+            output: OutputStats {
                 records: Metrics::get(&metrics.records),
                 bytes: Metrics::get(&metrics.bytes_written),
             },

@@ -21,7 +21,7 @@ pub(super) struct Screen {
     /// Answers of the pipeline.
     pub history: History,
     /// State of the last request.
-    pub link: Link,
+    pub link: Connection,
     /// Whether answers are ignored, so that the screen can be read.
     pub paused: bool,
     /// List that keys move.
@@ -36,7 +36,7 @@ pub(super) struct Screen {
 
 /// State of the last request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum Connection {
     /// No request was made yet.
     Asking,
     /// The pipeline answered.
@@ -81,7 +81,7 @@ impl Screen {
             url,
             interval,
             history: History::default(),
-            link: Link::Asking,
+            link: Connection::Asking,
             paused: false,
             focus: Focus::Failures,
             over: Over::Nothing,
@@ -97,14 +97,14 @@ impl Screen {
         }
         match answer {
             Ok(stats) => {
-                self.link = Link::Up;
+                self.link = Connection::Up;
                 self.history.record(*stats);
                 if !self.has_partitions() {
                     self.focus = Focus::Failures;
                 }
             }
             Err(error) => {
-                self.link = Link::Down(error.to_string(), error.help());
+                self.link = Connection::Down(error.to_string(), error.help());
                 self.history.miss();
             }
         }
@@ -113,8 +113,8 @@ impl Screen {
     /// Returns the current rates; `None` without an answer, because the last known rates are then outdated.
     pub(super) fn rates(&self) -> Option<Rates> {
         match self.link {
-            Link::Up => self.history.rates(),
-            Link::Asking | Link::Down(..) => None,
+            Connection::Up => self.history.rates(),
+            Connection::Asking | Connection::Down(..) => None,
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
         assert!(screen.rates().is_some());
         screen.answer(Err(RemoteError::Refused));
         assert!(screen.rates().is_none());
-        assert!(matches!(screen.link, Link::Down(..)));
+        assert!(matches!(screen.link, Connection::Down(..)));
         press(&mut screen, KeyCode::Char(' '));
         screen.answer(Ok(Box::new(sample::later())));
         assert!(screen.rates().is_none(), "paused");

@@ -13,7 +13,7 @@ use ratatui::widgets::{Block, Borders, Paragraph};
 
 use super::format;
 use super::history::Rates;
-use super::screen::{Link, Screen, uses_kafka};
+use super::screen::{Connection, Screen, uses_kafka};
 use super::theme::Theme;
 use crate::telemetry::stats::Stats;
 
@@ -79,7 +79,7 @@ fn halves(area: Rect) -> [Rect; 2] {
 fn nothing_yet(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
     let mut lines = vec![Line::styled("nerodia top", theme.title()), Line::default()];
     match &screen.link {
-        Link::Down(why, help) => {
+        Connection::Down(why, help) => {
             lines.push(Line::from(vec![
                 Span::styled("✖ no answer ", theme.bad()),
                 Span::raw(format!("from {}: {why}", screen.url)),
@@ -91,7 +91,9 @@ fn nothing_yet(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
             let waiting = format!("asking again every {every}; q leaves");
             lines.push(Line::styled(waiting, theme.dim()));
         }
-        Link::Asking | Link::Up => lines.push(Line::raw(format!("asking {} …", screen.url))),
+        Connection::Asking | Connection::Up => {
+            lines.push(Line::raw(format!("asking {} …", screen.url)))
+        }
     }
     let wrap = ratatui::widgets::Wrap { trim: true };
     frame.render_widget(Paragraph::new(lines).wrap(wrap), area);

@@ -10,21 +10,21 @@ use anyhow::Context as _;
 
 use crate::config::InputConfig;
 use crate::input::kafka::sample::Sample;
-use crate::input::stdin::lines::Lines;
+use crate::input::stdin::lines::LineReader;
 use crate::message::{Lane, Message};
 
 /// Messages, at most the requested number.
 pub(super) struct Samples {
     left: u64,
-    source: Source,
+    source: SampleSource,
 }
 
-enum Source {
+enum SampleSource {
     Lines {
         file: OwnedFd,
         /// Name of the source, for errors.
         name: String,
-        lines: Box<Lines>,
+        lines: Box<LineReader>,
         /// Messages that are cut and not yet returned.
         cut: VecDeque<Message>,
         ended: bool,
@@ -44,7 +44,7 @@ impl Samples {
         count: u64,
     ) -> anyhow::Result<Self> {
         let source = match input {
-            InputConfig::Kafka(kafka) => Source::Kafka(Sample::open(kafka, count)?),
+            InputConfig::Kafka(kafka) => SampleSource::Kafka(Sample::open(kafka, count)?),
             InputConfig::Stdin(config) => {
                 let (file, name) = match file {
                     None => {
@@ -61,15 +61,15 @@ impl Samples {
                         (file.into(), name)
                     }
                 };
-                Source::Lines {
+                SampleSource::Lines {
                     file,
                     name,
-                    lines: Box::new(Lines::new(config.clone())),
+                    lines: Box::new(LineReader::new(config.clone())),
                     cut: VecDeque::new(),
                     ended: false,
                 }
             }
-            InputConfig::Generate(_) => Source::Nothing,
+            InputConfig::Generate(_) => SampleSource::Nothing,
         };
         Ok(Self {
             left: count,
@@ -91,7 +91,7 @@ impl Samples {
     }
 }
 
-impl Source {
+impl SampleSource {
     fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
         let (file, name, lines, cut, ended) = match self {
             Self::Kafka(sample) => return sample.next_message(),

@@ -60,7 +60,7 @@ impl Target {
 }
 
 /// Facts about a module that gets a counter.
-pub(super) struct Facts {
+pub(super) struct ModuleFacts {
     /// Counter of the module.
     pub counter: Counter,
     /// Facts about the C library, if the module is one.
@@ -90,7 +90,7 @@ pub(super) enum Loops {
     Spared,
 }
 
-impl Facts {
+impl ModuleFacts {
     /// Returns the facts about the module `data`, or `None` if it has no function that the counter may call.
     pub(super) fn of(parser: Parser, data: &[u8]) -> Result<Option<Self>, wasmparser::Error> {
         let read = Read::of(parser, data)?;

@@ -16,7 +16,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::MAX_DEPTH;
-use crate::codec::{FrameError, Kind, OutputError, OutputErrorKind, Reader, Scratch, Top};
+use crate::codec::{FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError};
 use crate::guest::error::Death;
 use crate::guest::handshake::HelloStage;
 use crate::message::{Failure, Outcome, Outcomes, Record};
@@ -189,7 +189,7 @@ impl Response<'_, '_> {
     }
 
     /// Counts the bytes of a value, from `start` on in the data, and returns their range.
-    fn made(&mut self, start: usize, value: Result<Top, OutputError>) -> Result<Value, FrameError> {
+    fn made(&mut self, start: usize, value: Result<Top, ValueError>) -> Result<Value, FrameError> {
         Ok(match value {
             Ok(Top::None) => Ok(None),
             Ok(Top::Json | Top::Bytes) => {
@@ -204,7 +204,7 @@ impl Response<'_, '_> {
     }
 
     /// Returns how many bytes count for a value that was refused.
-    fn wasted(&self, error: &OutputError) -> usize {
+    fn wasted(&self, error: &ValueError) -> usize {
         match error.kind {
             OutputErrorKind::OutputTooLarge => self.max_output,
             // The error may be anywhere in the value; a small share is enough to bound many of them.
@@ -345,7 +345,7 @@ fn too_large(limit: usize) -> Box<Failure> {
     Box::new(Failure::new("OutputTooLarge", text))
 }
 
-fn value_failure(error: &OutputError) -> Box<Failure> {
+fn value_failure(error: &ValueError) -> Box<Failure> {
     Box::new(Failure::new(error.kind.to_string(), error.message.clone()))
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 /// Facts from Kafka about a partition that is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct PartitionFacts {
     /// Offset that the group has committed.
     pub committed: Option<i64>,
     /// Offset of the oldest record that is kept.
@@ -71,8 +71,8 @@ pub(crate) enum Reason {
 }
 
 /// Decides where to begin a partition. `from_oldest` selects the oldest record where the group has committed no offset.
-pub(crate) fn begin(facts: Facts, from_oldest: bool) -> Begin {
-    let Facts {
+pub(crate) fn begin(facts: PartitionFacts, from_oldest: bool) -> Begin {
+    let PartitionFacts {
         committed,
         low,
         high,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const FACTS: Facts = Facts {
+    const FACTS: PartitionFacts = PartitionFacts {
         committed: None,
         low: 10,
         high: 100,
@@ -103,11 +103,11 @@ mod tests {
 
     #[test]
     fn each_reason() {
-        let committed = |offset| Facts {
+        let committed = |offset| PartitionFacts {
             committed: Some(offset),
             ..FACTS
         };
-        let young = Facts {
+        let young = PartitionFacts {
             young: true,
             ..FACTS
         };
@@ -165,7 +165,7 @@ mod tests {
             young in any::<bool>(),
             from_oldest in any::<bool>(),
         ) {
-            let facts = Facts { committed, low, high: low + length, young };
+            let facts = PartitionFacts { committed, low, high: low + length, young };
             let Begin { offset, reason } = begin(facts, from_oldest);
             prop_assert!((low..=low + length).contains(&offset));
             let first = committed.is_none() && !young && !from_oldest;

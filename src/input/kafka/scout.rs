@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Waker;
 use super::admin::{self, TopicId};
-use super::begin::{AtStart, Facts};
+use super::begin::{AtStart, PartitionFacts};
 use super::topics::Topics;
 use crate::config::KafkaInputConfig;
 use crate::kafka::consumer::Consumer;
@@ -56,7 +56,7 @@ pub(super) enum Report {
         id: u64,
         /// Facts about each partition of the question. `None` if Kafka cannot report them: the topic is gone, or access
         /// is denied.
-        facts: HashMap<Place, Option<Facts>>,
+        facts: HashMap<Place, Option<PartitionFacts>>,
         /// Ids of the topics, as far as Kafka reports them.
         ids: HashMap<String, TopicId>,
     },
@@ -177,7 +177,7 @@ impl Work {
                     (Ok(low), Ok(high)) => low.get(place).zip(high.get(place)),
                     _ => None,
                 };
-                let fact = ends.map(|(&low, &high)| Facts {
+                let fact = ends.map(|(&low, &high)| PartitionFacts {
                     committed: committed.get(place).copied(),
                     low,
                     high,
@@ -214,7 +214,7 @@ impl Work {
     }
 
     /// Marks the partitions that are younger than the pipeline. Needed only where reading may begin at the end.
-    fn mark_young(&self, facts: &mut HashMap<Place, Option<Facts>>) {
+    fn mark_young(&self, facts: &mut HashMap<Place, Option<PartitionFacts>>) {
         let Some(start) = &self.start else { return };
         for ((topic, partition), fact) in facts.iter_mut() {
             if let Some(fact) = fact {

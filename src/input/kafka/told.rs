@@ -176,7 +176,7 @@ impl Poller {
         }
     }
 
-    fn told_of(&self, partition: &Partition) -> stats::Partition {
+    fn told_of(&self, partition: &Partition) -> stats::PartitionStats {
         let lane = &partition.lane;
         let told = lane
             .topic
@@ -191,7 +191,7 @@ impl Poller {
             idle: under_way == 0 && !partition.has_pending() && !partition.stopped,
         };
         let position = lag::position(progress, told, self.config.start_from_oldest);
-        stats::Partition {
+        stats::PartitionStats {
             topic: lane.topic.as_deref().unwrap_or_default().to_owned(),
             partition: lane.partition,
             lag: lag::lag(position, progress, told),

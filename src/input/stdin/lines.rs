@@ -13,7 +13,7 @@ const READ: usize = 64 << 10;
 const KEPT_OF_OVERLONG: usize = 4096;
 
 /// Buffer for reads, and how far it has been cut into lines.
-pub(crate) struct Lines {
+pub(crate) struct LineReader {
     config: StdinConfig,
     delimiter: Finder<'static>,
     /// Beginning of a line whose end has not been read yet, followed by free space.
@@ -34,7 +34,7 @@ struct Overlong {
     thrown: usize,
 }
 
-impl Lines {
+impl LineReader {
     pub(crate) fn new(config: StdinConfig) -> Self {
         let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
         Self {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_overlong_line_takes_no_more_than_its_limit() {
-        let mut lines = Lines::new(config(None, 1000, false));
+        let mut lines = LineReader::new(config(None, 1000, false));
         for _ in 0..1000 {
             lines.buffer.extend_from_slice(&[b'x'; 10_000]);
             assert!(lines.cut().is_empty());
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_short_line_does_not_keep_its_buffer_alive() {
-        let mut lines = Lines::new(config(None, 1000, false));
+        let mut lines = LineReader::new(config(None, 1000, false));
         let _ = lines.room();
         lines.buffer.extend_from_slice(b"short\n");
         let before = lines.buffer.as_ptr();

@@ -15,7 +15,7 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::Batches;
 use super::explain::explain;
-use super::report::Report;
+use super::report::DeliveryReport;
 use super::sent::{Only, Returned, Returns};
 use super::verdict::{self, Fault, Sending, Verdict, can_be_mended};
 use super::writer::Writer;
@@ -98,7 +98,8 @@ impl KafkaOutput {
         self.sizing &= !smaller && !any(Verdict::Refused(Fault::Size));
         let alone = any(Verdict::Alone) || any(Verdict::AloneForSize);
         // Dead letters are written one at a time anyway, and those that wait for an earlier one are returned.
-        let waits = |report: &Report| report.code == RDKafkaErrorCode::InvalidDifferentRecord;
+        let waits =
+            |report: &DeliveryReport| report.code == RDKafkaErrorCode::InvalidDifferentRecord;
         let mut returned = judged.iter().map(|(returned, _)| returned);
         let undecided =
             alone || (self.batches.mended && returned.any(|one| one.reports.iter().any(waits)));
@@ -113,7 +114,7 @@ impl KafkaOutput {
         Batches { alone, ..batches }
     }
 
-    fn end(&mut self, (report, place): (Report, String)) {
+    fn end(&mut self, (report, place): (DeliveryReport, String)) {
         let complaint = self.producer.client().context().link().complaint();
         let reason = explain(report.code, &report.topic, self.config.partition, complaint);
         self.over = true;
@@ -251,7 +252,7 @@ pub(super) fn judge(
     returned: Vec<Returned>,
     sending: Sending<'_>,
 ) -> Vec<(Returned, Vec<Verdict>)> {
-    let reports: Vec<&Report> = returned.iter().flat_map(|one| &one.reports).collect();
+    let reports: Vec<&DeliveryReport> = returned.iter().flat_map(|one| &one.reports).collect();
     let mut verdicts = verdict::judge(&reports, sending).into_iter();
     let with_its_own = |one: Returned| {
         let count = one.reports.len();
@@ -280,7 +281,9 @@ fn held_back(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 }
 
 /// Returns the first record that ends the output, and the place of its message.
-pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Report, String)> {
+pub(super) fn end(
+    (returned, verdicts): &(Returned, Vec<Verdict>),
+) -> Option<(DeliveryReport, String)> {
     let mut reports = returned.reports.iter().zip(verdicts);
     let (report, _) = reports.find(|(_, verdict)| **verdict == Verdict::End)?;
     Some((report.clone(), returned.processed.place(report.message)))
@@ -291,7 +294,7 @@ pub(super) fn end((returned, verdicts): &(Returned, Vec<Verdict>)) -> Option<(Re
 pub(super) fn learn(
     writer: &mut Writer,
     processed: &Processed,
-    report: &Report,
+    report: &DeliveryReport,
     fault: &Fault,
 ) -> Option<Failure> {
     writer.learn(report, fault);

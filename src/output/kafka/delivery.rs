@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
-use super::report::Report;
+use super::report::DeliveryReport;
 use super::sent::{Returns, Ticket};
 use crate::config::KafkaClientConfig;
 use crate::kafka::link::{self, Link};
@@ -67,7 +67,7 @@ impl ProducerContext for ProducerCallbacks {
         match result {
             Ok(_) => {}
             Err((error, message)) => {
-                let report = Report::of_delivery(&ticket, error, message);
+                let report = DeliveryReport::of_delivery(&ticket, error, message);
                 ticket.sent.report(report);
             }
         }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::record::Composed;
-use super::report::Report;
+use super::report::DeliveryReport;
 use super::verdict::Fault;
 
 /// Time for which a refusal counts.
@@ -83,7 +83,7 @@ impl Lessons {
     }
 
     /// Notes that a record was refused because of `fault`.
-    pub(crate) fn learn(&mut self, report: &Report, fault: &Fault, now: Now) {
+    pub(crate) fn learn(&mut self, report: &DeliveryReport, fault: &Fault, now: Now) {
         if self.topics.len() >= MOST && !self.topics.contains_key(&report.topic) {
             self.topics.clear();
         }
@@ -173,9 +173,9 @@ mod tests {
         }
     }
 
-    fn report(record: &Composed<'_>) -> Report {
+    fn report(record: &Composed<'_>) -> DeliveryReport {
         let error = rdkafka::error::KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
-        Report::of_sending(0, 0, &error, record)
+        DeliveryReport::of_sending(0, 0, &error, record)
     }
 
     #[test]

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Headers as _;
 
-use super::super::report::Report;
+use super::super::report::DeliveryReport;
 use super::super::verdict::Fault;
 use super::*;
 
@@ -191,7 +191,7 @@ fn a_topic_gets_the_key_and_the_timestamp_that_it_takes() {
             &message,
             &Lessons::default(),
             Mending::default(),
-            |letter| Report::of_sending(0, 0, &error, &letter.expect("it fits")),
+            |letter| DeliveryReport::of_sending(0, 0, &error, &letter.expect("it fits")),
         )
     };
     lessons.learn(

@@ -11,7 +11,7 @@ use crate::kafka::header;
 
 /// Report about a record that was not written.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Report {
+pub(crate) struct DeliveryReport {
     /// Index in the slice of the record's message.
     pub message: usize,
     /// Index of the record among the message's records.
@@ -32,7 +32,7 @@ pub(crate) struct Report {
     pub text: String,
 }
 
-impl Report {
+impl DeliveryReport {
     /// Creates the report about a record whose delivery failed.
     pub(crate) fn of_delivery(
         ticket: &Ticket,

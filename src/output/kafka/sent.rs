@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::Recipient;
 
-use super::report::Report;
+use super::report::DeliveryReport;
 use crate::message::Processed;
 use crate::message::ack::Ack;
 
@@ -24,7 +24,7 @@ pub(crate) struct Sent {
     /// Whether the ack must not count as delivered.
     withheld: AtomicBool,
     /// Reports about records that were not written.
-    reports: Mutex<Vec<Report>>,
+    reports: Mutex<Vec<DeliveryReport>>,
     /// Number of the slice: slices are sent again in the order in which they were sent.
     number: u64,
     returns: Arc<Returns>,
@@ -37,7 +37,7 @@ impl Sent {
         processed: Arc<Processed>,
         ack: Option<Ack>,
         returns: &Arc<Returns>,
-        later: Vec<Report>,
+        later: Vec<DeliveryReport>,
     ) -> Arc<Self> {
         returns.on_their_way.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
@@ -61,7 +61,7 @@ impl Sent {
     }
 
     /// Notes that a record of the slice was not written.
-    pub(crate) fn report(&self, report: Report) {
+    pub(crate) fn report(&self, report: DeliveryReport) {
         lock(&self.reports).push(report);
         // At once, and not when all records are reported: a producer that has given up leaves later records in its
         // queue.
@@ -128,7 +128,7 @@ pub(crate) struct Returned {
     /// Ack of the slice; `None` within a transaction.
     pub ack: Option<Ack>,
     /// Reports about the records that were not written.
-    pub reports: Vec<Report>,
+    pub reports: Vec<DeliveryReport>,
 }
 
 /// Notice that a record was not written, or that this producer will write no more.

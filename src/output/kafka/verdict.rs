@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::report::Report;
+use super::report::DeliveryReport;
 use crate::message::Failure;
 
 /// Fault for which a broker refuses a record.
@@ -68,21 +68,21 @@ pub(super) struct Sending<'a> {
 const FEW: usize = 32;
 
 /// Decides about each of these records, which are all that were reported since the last time.
-pub(super) fn judge(reports: &[&Report], sending: Sending<'_>) -> Vec<Verdict> {
-    let place = |report: &Report| (report.topic.clone(), report.partition);
+pub(super) fn judge(reports: &[&DeliveryReport], sending: Sending<'_>) -> Vec<Verdict> {
+    let place = |report: &DeliveryReport| (report.topic.clone(), report.partition);
     let told_apart: HashSet<_> = reports
         .iter()
         .filter(|report| report.code == Code::InvalidDifferentRecord)
         .map(|report| place(report))
         .collect();
-    let are_at_most = |most: usize, one: &Report| {
-        let same = |other: &&&Report| {
+    let are_at_most = |most: usize, one: &DeliveryReport| {
+        let same = |other: &&&DeliveryReport| {
             (other.code, &other.topic, other.partition) == (one.code, &one.topic, one.partition)
         };
         reports.iter().filter(same).nth(most).is_none()
     };
-    let is_only = |one: &Report| are_at_most(1, one);
-    let verdict = |report: &&Report| match report.code {
+    let is_only = |one: &DeliveryReport| are_at_most(1, one);
+    let verdict = |report: &&DeliveryReport| match report.code {
         // A topic that is deleted takes its queue along, with the records in it (`rd_kafka_toppar_destroy_final`, librdkafka
         // 2.12). None of them was sent. Sent again, they meet the topic that is gone, and that is what counts.
         Code::InvalidDifferentRecord | Code::BrokerDestroy => Verdict::Again,
@@ -133,7 +133,7 @@ pub(super) fn is_final(code: Code) -> bool {
 
 /// Returns the fault for which a broker refused a record, or `None` if that is unknown. The record is `single` if no
 /// other record of its batch was refused.
-fn fault(report: &Report, single: bool) -> Option<Fault> {
+fn fault(report: &DeliveryReport, single: bool) -> Option<Fault> {
     match (report.code, report.has_key) {
         (Code::InvalidTimestamp, _) => Some(Fault::Timestamp),
         (_, false) if single => Some(Fault::Keyless),
@@ -144,7 +144,7 @@ fn fault(report: &Report, single: bool) -> Option<Fault> {
 }
 
 /// Returns whether a refused dead letter can be changed so that its topic accepts it.
-pub(super) fn can_be_mended(fault: &Fault, report: &Report) -> bool {
+pub(super) fn can_be_mended(fault: &Fault, report: &DeliveryReport) -> bool {
     match fault {
         Fault::Size => true,
         Fault::Keyless => !report.has_key,
@@ -155,8 +155,8 @@ pub(super) fn can_be_mended(fault: &Fault, report: &Report) -> bool {
 }
 
 /// Returns the failure of a message with a refused record.
-pub(super) fn failure(fault: &Fault, report: &Report) -> Failure {
-    let Report {
+pub(super) fn failure(fault: &Fault, report: &DeliveryReport) -> Failure {
+    let DeliveryReport {
         topic,
         text,
         timestamp,
@@ -206,8 +206,8 @@ mod tests {
         batch_bytes: 1000,
     };
 
-    fn report(code: Code) -> Report {
-        Report {
+    fn report(code: Code) -> DeliveryReport {
+        DeliveryReport {
             message: 0,
             record: 0,
             topic: "out".into(),
@@ -221,8 +221,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert(reports: &[Report], sending: Sending<'_>, expected: &[Verdict]) {
-        let reports: Vec<&Report> = reports.iter().collect();
+    fn assert(reports: &[DeliveryReport], sending: Sending<'_>, expected: &[Verdict]) {
+        let reports: Vec<&DeliveryReport> = reports.iter().collect();
         assert_eq!(judge(&reports, sending), expected);
     }
 
@@ -256,7 +256,7 @@ mod tests {
     /// librdkafka reports all of them as `InvalidRecord`.
     #[test]
     fn of_several_bad_records_of_a_batch_those_without_a_key_are_sent_alone() {
-        let keyless = Report {
+        let keyless = DeliveryReport {
             has_key: false,
             ..report(Code::InvalidRecord)
         };
@@ -288,7 +288,7 @@ mod tests {
         let refused = Verdict::Refused(Fault::Other);
         assert(&all, alone, &[refused.clone(), refused.clone()]);
         // Another partition has another batch.
-        let other = Report {
+        let other = DeliveryReport {
             partition: Some(1),
             ..report(Code::InvalidRecord)
         };
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn too_large_a_record_or_too_large_a_batch() {
         let small = report(Code::MessageSizeTooLarge);
-        let large = Report {
+        let large = DeliveryReport {
             bytes: 1000,
             ..small.clone()
         };
@@ -352,7 +352,7 @@ mod tests {
             (Code::TopicAuthorizationFailed, Fault::NotAllowed),
         ] {
             let own = report(code);
-            let chosen = Report {
+            let chosen = DeliveryReport {
                 topic: "chosen".into(),
                 ..own.clone()
             };

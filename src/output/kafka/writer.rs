@@ -12,7 +12,7 @@ use super::known::Known;
 use super::lessons::{Lessons, Now};
 use super::letter::{Dead, Letters};
 use super::record::{Composed, Composer};
-use super::report::Report;
+use super::report::DeliveryReport;
 use super::sent::{Only, Sent, Ticket};
 use super::topics::Topics;
 use super::verdict::{self, Fault};
@@ -57,7 +57,7 @@ impl Writer {
     }
 
     /// Notes that a broker refused a record: similar records are not sent for some time.
-    pub(crate) fn learn(&mut self, report: &Report, fault: &Fault) {
+    pub(crate) fn learn(&mut self, report: &DeliveryReport, fault: &Fault) {
         match fault {
             Fault::NoTopic | Fault::NotAllowed => {
                 let failure = verdict::failure(fault, report);
@@ -172,7 +172,7 @@ fn pinned(mut composed: Composed<'_>, partition: Option<i32>) -> Composed<'_> {
 /// Returns the failure of a message that is not sent because similar ones were refused.
 fn refusal(fault: &Fault, composed: &Composed<'_>) -> Failure {
     let error = KafkaError::MessageProduction(RDKafkaErrorCode::InvalidRecord);
-    let mut report = Report::of_sending(0, 0, &error, composed);
+    let mut report = DeliveryReport::of_sending(0, 0, &error, composed);
     report.text = "it has refused others like it".into();
     verdict::failure(fault, &report)
 }
@@ -190,7 +190,7 @@ fn send(producer: &Producer, metrics: &Metrics, mut composed: Composed<'_>, tick
         if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
             let ticket = &back.delivery_opaque;
             let (message, place) = (ticket.message as usize, ticket.record as usize);
-            let report = Report::of_sending(message, place, &error, &composed);
+            let report = DeliveryReport::of_sending(message, place, &error, &composed);
             ticket.sent.report(report);
             return;
         }

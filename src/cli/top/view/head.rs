@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::{fit, named};
 use crate::cli::top::format;
 use crate::cli::top::history::failed;
-use crate::cli::top::screen::{Focus, Link, Screen, uses_kafka};
+use crate::cli::top::screen::{Connection, Focus, Screen, uses_kafka};
 use crate::cli::top::theme::Theme;
 use crate::telemetry::facts::Place;
 use crate::telemetry::stats::Stats;
@@ -23,7 +23,7 @@ const NEWS_SECONDS: f64 = 60.0;
 /// Returns the state of the pipeline in a word or two.
 pub(super) fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a> {
     let (text, style) = match screen.link {
-        Link::Down(..) => ("✖ no answer", theme.bad()),
+        Connection::Down(..) => ("✖ no answer", theme.bad()),
         _ if screen.paused => ("‖ paused", theme.notable()),
         _ if stats.ready => ("● ready", theme.good()),
         _ => ("✖ not ready", theme.bad()),
@@ -35,7 +35,7 @@ pub(super) fn state<'a>(stats: &Stats, screen: &Screen, theme: Theme) -> Line<'a
 pub(super) fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<'static>> {
     let mut notices = Vec::new();
     match &screen.link {
-        Link::Down(why, _) => {
+        Connection::Down(why, _) => {
             let every = format::seconds(Some(screen.interval.as_secs_f64()));
             let text = format!("{why}; asking again every {every}. Totals are the last known.");
             notices.push(Line::styled(text, theme.bad()));

@@ -11,13 +11,13 @@ use super::{fit, named, panel};
 use crate::cli::top::format;
 use crate::cli::top::screen::{Focus, Screen};
 use crate::cli::top::theme::Theme;
-use crate::telemetry::stats::{Partition, RecentFailure, Stats};
+use crate::telemetry::stats::{PartitionStats, RecentFailure, Stats};
 
 /// Part of `not_ready` that says that the group has not answered yet.
 const GROUP: &str = "group";
 
 /// Returns the sum of all lags; a dash if there are no partitions, or the lag of one is unknown.
-fn lag(partitions: &[Partition]) -> String {
+fn lag(partitions: &[PartitionStats]) -> String {
     let known: Option<u64> = partitions.iter().map(|one| one.lag).sum();
     let known = known.filter(|_| !partitions.is_empty());
     known.map_or(format::NOTHING.to_owned(), format::count)
@@ -67,7 +67,7 @@ pub(super) fn kafka(
 fn partitions(
     frame: &mut Frame,
     area: Rect,
-    partitions: &[Partition],
+    partitions: &[PartitionStats],
     screen: &mut Screen,
     theme: Theme,
 ) {
@@ -76,7 +76,7 @@ fn partitions(
     screen.first_partition = screen.first_partition.min(most);
     let largest = partitions.iter().filter_map(|one| one.lag).max();
     let shown = partitions.iter().skip(screen.first_partition).take(height);
-    let name = |one: &Partition| format!("{}/{}", one.topic, one.partition);
+    let name = |one: &PartitionStats| format!("{}/{}", one.topic, one.partition);
     let widest = shown.clone().map(|one| Span::raw(name(one)).width()).max();
     let widest = widest.unwrap_or(0).min(area.width as usize / 2);
     let lines = shown.map(|one| {

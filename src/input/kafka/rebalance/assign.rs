@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::super::admin::TopicId;
-use super::super::begin::{self, Begin, Facts, Reason};
+use super::super::begin::{self, Begin, PartitionFacts, Reason};
 use super::super::commit::Committer;
 use super::super::partition::Partition;
 use super::super::poll::Poller;
@@ -47,7 +47,7 @@ impl Poller {
     pub(in crate::input::kafka) fn learn(
         &mut self,
         id: u64,
-        facts: &HashMap<Place, Option<Facts>>,
+        facts: &HashMap<Place, Option<PartitionFacts>>,
         ids: &HashMap<String, TopicId>,
     ) {
         if self.questions.rewinding == Some(id) {
@@ -81,7 +81,7 @@ impl Poller {
     fn take(
         &mut self,
         mut owed: Owed,
-        facts: &HashMap<Place, Option<Facts>>,
+        facts: &HashMap<Place, Option<PartitionFacts>>,
         ids: &HashMap<String, TopicId>,
     ) {
         self.tell_assigned(&owed.partitions);
@@ -128,7 +128,7 @@ impl Poller {
         &self,
         partition: &mut Partition,
         begin: Begin,
-        fact: Facts,
+        fact: PartitionFacts,
     ) -> Offset {
         let commits = self.commits.by != Committer::Nobody;
         partition.begin_at(begin, fact.committed, commits);
@@ -141,9 +141,14 @@ impl Poller {
 }
 
 /// Logs where reading begins, unless that is the committed offset.
-pub(in crate::input::kafka) fn tell(begin: &Begin, facts: Facts, topic: &str, partition: i32) {
+pub(in crate::input::kafka) fn tell(
+    begin: &Begin,
+    facts: PartitionFacts,
+    topic: &str,
+    partition: i32,
+) {
     let &Begin { offset, reason } = begin;
-    let Facts {
+    let PartitionFacts {
         committed, high, ..
     } = facts;
     match reason {

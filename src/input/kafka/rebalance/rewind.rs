@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::super::admin::TopicId;
-use super::super::begin::{self, Facts};
+use super::super::begin::{self, PartitionFacts};
 use super::super::poll::Poller;
 use super::super::scout::Place;
 use super::assign::tell;
@@ -35,7 +35,7 @@ impl Poller {
     /// record. A seek is no answer to the group: an answer that is owed stays owed.
     pub(in crate::input::kafka) fn restart(
         &mut self,
-        facts: &HashMap<Place, Option<Facts>>,
+        facts: &HashMap<Place, Option<PartitionFacts>>,
         ids: &HashMap<String, TopicId>,
     ) {
         let mut seek = TopicPartitionList::new();
@@ -56,7 +56,7 @@ impl Poller {
             let anew = id != old.topic_id;
             let mut partition = old.into_lane(lane);
             partition.topic_id = id;
-            let fact = fact.unwrap_or(Facts {
+            let fact = fact.unwrap_or(PartitionFacts {
                 committed: None,
                 low: was,
                 high: i64::MAX,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rdkafka::producer::Producer as _;
 
 use super::super::lessons::Now;
-use super::super::report::Report;
+use super::super::report::DeliveryReport;
 use super::super::sent::{Only, Returned, Sent};
 use super::super::verdict::{Fault, Sending, Verdict};
 use super::super::{again, explain};
@@ -23,7 +23,7 @@ const TOO_LARGE: Verdict = Verdict::Refused(Fault::Size);
 /// Record that was refused, or that was in a batch with one.
 struct Suspect {
     processed: Arc<Processed>,
-    report: Report,
+    report: DeliveryReport,
 }
 
 /// Error: the output has ended, so nothing can be written any more.
@@ -94,7 +94,7 @@ impl Transactions {
     fn remember_one(
         &mut self,
         processed: &Processed,
-        report: &Report,
+        report: &DeliveryReport,
         fault: &Fault,
     ) -> Result<(), Over> {
         let Some(failure) = again::learn(&mut self.writer, processed, report, fault) else {
@@ -179,7 +179,7 @@ fn suspects(judged: &[(Returned, Vec<Verdict>)]) -> Vec<Suspect> {
         let reports = returned.reports.iter().zip(verdicts);
         let suspected = reports
             .filter(|(_, verdict)| matches!(verdict, Verdict::Alone | Verdict::AloneForSize));
-        let suspect = |(report, _): (&Report, _)| Suspect {
+        let suspect = |(report, _): (&DeliveryReport, _)| Suspect {
             processed: Arc::clone(&returned.processed),
             report: report.clone(),
         };
