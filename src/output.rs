@@ -19,7 +19,7 @@ use self::kafka::refusal::Refusals;
 use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
 use self::kafka::{Batches, KafkaOutput};
-use self::lines::LinesOutput;
+use self::lines::Lines;
 use crate::config::{KafkaOutputConfig, OutputConfig, StdoutCodec};
 use crate::control::Notice;
 use crate::kafka::session::Session;
@@ -157,7 +157,7 @@ impl Outputs<'_> {
         codec: StdoutCodec,
     ) -> Recipient<Deliver> {
         let engine = self.engine.clone();
-        let lines = LinesOutput::new(writer, codec, engine, Arc::clone(self.metrics));
-        LinesOutput::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
+        let lines = Lines::new(writer, codec, engine, Arc::clone(self.metrics));
+        Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
     }
 }

@@ -13,7 +13,7 @@ use crate::output::Deliver;
 use crate::telemetry::metrics::Metrics;
 
 /// Actor that writes lines to `W`.
-pub(crate) struct LinesOutput<W> {
+pub(crate) struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
     engine: Recipient<Notice>,
@@ -23,7 +23,7 @@ pub(crate) struct LinesOutput<W> {
     ended: bool,
 }
 
-impl<W: Write + Unpin + 'static> LinesOutput<W> {
+impl<W: Write + Unpin + 'static> Lines<W> {
     /// Creates an output that ends each record as `codec` says.
     pub(crate) fn new(
         writer: W,
@@ -78,11 +78,11 @@ impl<W: Write + Unpin + 'static> LinesOutput<W> {
     }
 }
 
-impl<W: Write + Unpin + 'static> Actor for LinesOutput<W> {
+impl<W: Write + Unpin + 'static> Actor for Lines<W> {
     type Context = Context<Self>;
 }
 
-impl<W: Write + Unpin + 'static> Handler<Deliver> for LinesOutput<W> {
+impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
