@@ -1,30 +1,30 @@
-//! The config: YAML, environment and `--set` in, a [`Config`] that cannot be wrong out.
+//! The config: YAML, environment variables and `--set` arguments become a checked [`Config`].
 //!
 //! ```text
-//! text ─▶ tree ─▶ --set ─▶ ${NAME} ─▶ walk beside the schema ─▶ raw shape ─▶ Config
-//!         │ every key and value      │ unknown fields, types,  │ clashes and ranges,
-//!         │ knows its place          │ durations, sizes        │ scripts read
+//! text ─▶ tree ─▶ --set ─▶ ${NAME} ─▶ walk with the schema ─▶ raw shape ─▶ Config
+//!         │ every key and value      │ unknown fields, types, │ clashes and ranges,
+//!         │ has its place            │ durations, sizes       │ scripts read
 //!         └──────────── all problems of a step at once, each with its line ──▶ Diagnostics
 //! ```
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | `source` | texts and places in them |
-//! | `diagnostics` | problems, shown as rustc shows them |
-//! | `tree` | YAML in which everything knows its place |
-//! | `overrides`, `env` | what changes the tree |
-//! | `secrets` | what no message shows |
-//! | `model`, `script` | the [`Config`], its scripts and where their lines stand |
-//! | `raw` | what a user writes where the model has it in another form |
-//! | `section` | how a section of either is declared |
+//! | `diagnostics` | problems, shown in rustc's form |
+//! | `tree` | YAML in which everything has its place |
+//! | `overrides`, `env` | changes to the tree |
+//! | `secrets` | values that no message shows |
+//! | `model`, `script` | the [`Config`], its scripts and the places of their lines |
+//! | `raw` | sections as users write them, if the model has them in another form |
+//! | `section` | declaration of the sections of `raw` and `model` |
 //! | `texts` | durations, sizes and other values that are written as text |
-//! | `schema`, `reference` | what a user writes, for editors and for readers |
-//! | `walk`, `misshapen`, `foreign` | checks the tree beside the schema; explains what is Bento's alone |
-//! | `validate` | from raw to [`Config`] |
-//! | `print` | the tree again, as it takes effect |
+//! | `schema`, `reference` | the schema for editors and the reference for readers |
+//! | `walk`, `misshapen`, `foreign` | check the tree against the schema; explain what only Bento has |
+//! | `validate` | conversion from raw to [`Config`] |
+//! | `print` | the config as it takes effect, as YAML |
 //!
-//! `serde-saphyr` would be less code, but ends at the first problem, and a place in a script could
-//! not be found again in the YAML.
+//! `serde-saphyr` would be less code, but it ends at the first problem, and with it a place in a script could not be
+//! found again in the YAML.
 
 mod diagnostics;
 mod env;

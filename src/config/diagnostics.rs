@@ -1,4 +1,4 @@
-//! Problems in what a user wrote, shown as rustc shows them: what, where, the line, what to do.
+//! Problems in what a user wrote, shown in rustc's form: the message, the place with its line, and what to do.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,34 +10,34 @@ use super::source::Location;
 /// Whether a problem keeps the pipeline from running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Severity {
-    /// It cannot run.
+    /// The pipeline cannot run.
     Error,
-    /// It runs, perhaps not as meant.
+    /// The pipeline runs, but perhaps not as it was meant.
     Warning,
 }
 
-/// One problem, with its place and what to do about it.
+/// Problem with its place and what to do about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnostic {
-    /// How bad it is.
+    /// Severity of the problem.
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to do about the problem.
     pub help: Option<String>,
-    /// Where; `None` for problems with the file as a whole.
+    /// Place of the problem; `None` for problems with the file as a whole.
     pub location: Option<Location>,
-    /// Other places that belong to it, each with what it is.
+    /// Other places that belong to the problem, each with a label.
     pub related: Vec<(Location, String)>,
 }
 
 impl Diagnostic {
-    /// A problem that keeps the pipeline from running.
+    /// Creates a problem that keeps the pipeline from running.
     pub(crate) fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message.into())
     }
 
-    /// Something worth knowing.
+    /// Creates a problem that does not keep the pipeline from running.
     pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message.into())
     }
@@ -52,28 +52,28 @@ impl Diagnostic {
         }
     }
 
-    /// Says where it is.
+    /// Sets the place of the problem.
     #[must_use]
     pub(crate) fn at(mut self, location: impl Into<Option<Location>>) -> Self {
         self.location = location.into();
         self
     }
 
-    /// Says what to do.
+    /// Sets what to do about the problem.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Shows one more place, with what it is.
+    /// Adds another place, with its label.
     #[must_use]
     pub(crate) fn related(mut self, location: Location, label: impl Into<String>) -> Self {
         self.related.push((location, label.into()));
         self
     }
 
-    /// The text to print, without a final newline; `colour` for terminals.
+    /// Returns the text to print, without a final newline. `colour` is for terminals.
     pub(crate) fn render(&self, colour: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
@@ -86,7 +86,7 @@ impl Diagnostic {
         let related = related.map(|(at, what)| (at, AnnotationKind::Context, Some(what.as_str())));
         let mut places: Vec<Place<'_>> = main.chain(related).collect();
         while let Some((first, ..)) = places.first() {
-            // Those in one text are shown beside each other.
+            // Places in the same text are shown together.
             let source = Arc::clone(first.source());
             let beside = |(at, ..): &Place<'_>| Arc::ptr_eq(at.source(), &source);
             let (here, elsewhere) = places.into_iter().partition(beside);
@@ -104,10 +104,10 @@ impl Diagnostic {
     }
 }
 
-/// A place to show, how, and what it is.
+/// Place to show, how it is marked, and its label.
 type Place<'a> = (&'a Location, AnnotationKind, Option<&'a str>);
 
-/// Shows places in one text.
+/// Adds places in one text to a group.
 fn snippet<'a>(group: Group<'a>, places: Vec<Place<'a>>) -> Group<'a> {
     let source = places[0].0.source();
     if source.is_argument() {
@@ -119,41 +119,41 @@ fn snippet<'a>(group: Group<'a>, places: Vec<Place<'a>>) -> Group<'a> {
     group.element(snippet.annotations(annotations))
 }
 
-/// As [`Diagnostic::render`] without colour.
+/// Writes what [`Diagnostic::render`] returns without colour.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
     }
 }
 
-/// All problems found at once.
+/// Problems that were found together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds a problem.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Whether one of them keeps the pipeline from running.
+    /// Returns whether one of the problems keeps the pipeline from running.
     pub(crate) fn has_errors(&self) -> bool {
         self.iter().any(|one| one.severity == Severity::Error)
     }
 
-    /// The text to print, an empty line between problems, without a final newline.
+    /// Returns the text to print, with an empty line between problems and without a final newline.
     pub(crate) fn render(&self, colour: bool) -> String {
         let texts: Vec<_> = self.iter().map(|one| one.render(colour)).collect();
         texts.join("\n\n")
     }
 
-    /// Those that keep the pipeline from running.
+    /// Returns only the problems that keep the pipeline from running.
     pub(super) fn into_errors(mut self) -> Self {
         self.0.retain(|one| one.severity == Severity::Error);
         self
     }
 
-    /// Puts them in the order of the text, so that one reads them beside the file.
+    /// Sorts the problems by their places, so that they can be read along with the file.
     pub(super) fn sort(&mut self) {
         self.0.sort_by(|a, b| key(a).cmp(&key(b)));
 
@@ -194,7 +194,7 @@ impl IntoIterator for Diagnostics {
     }
 }
 
-/// In the order of the text.
+/// Gives the problems as a slice, in their current order.
 impl std::ops::Deref for Diagnostics {
     type Target = [Diagnostic];
 

@@ -1,13 +1,12 @@
-//! `${NAME}` and `${NAME:default}`: values from the environment, as Bento has them.
+//! `${NAME}` and `${NAME:default}`: values from the environment, in Bento's syntax.
 //!
-//! Scalars are changed after parsing, so no variable can bring a key of its own. A plain scalar
-//! gets its type afterwards (`threads: ${N:4}` is an integer), a quoted one stays text. The
-//! default stands in for a variable that is not set and for an empty one. `${{NAME}}` is the text
-//! `${NAME}`.
+//! Scalars are changed after parsing, so no variable can bring a key of its own. A plain scalar gets its type
+//! afterwards (`threads: ${N:4}` is an integer); a quoted one stays text. The default is used for a variable that is
+//! not set or is empty. `${{NAME}}` is the text `${NAME}`.
 //!
-//! Scripts are left alone: a script is code, `${` is a legal part of it (string templates), and a
-//! variable that could change code would be one more way to inject some. Bento does replace there;
-//! a value belongs into the message, or into the script itself.
+//! Scripts are left alone: a script is code, `${` is a legal part of it (string templates), and a variable that could
+//! change code would be one more way to inject some. Bento does replace variables in scripts. Here a value belongs in
+//! the message, or in the script itself.
 
 mod expression;
 pub(super) mod mask;
@@ -16,21 +15,21 @@ use self::expression::Expressions;
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::tree::{Data, Node};
 
-/// Where variables come from.
+/// Function that returns the value of a variable.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Whether the value of a key is code. `mapping` is Bento's, and refused with a better message.
+/// Returns whether the value of a key is code. `mapping` is Bento's key, which is refused with a message of its own.
 pub(super) fn is_code(key: &str) -> bool {
     matches!(key, "script" | "mapping")
 }
 
-/// Puts the variables in; whether all of them were there.
+/// Puts the variables into a node. Returns whether all of them were set.
 ///
-/// A value with a missing one counts as left out, so that nothing else is said about it.
+/// A field with a missing variable counts as left out, so no further problem is reported for it.
 pub(super) fn interpolate(node: &mut Node, env: Env<'_>, problems: &mut Diagnostics) -> bool {
     match &mut node.data {
         Data::Scalar(scalar) => {
-            // What `--set` brings has been through the user's shell.
+            // The value of a `--set` has already been through the user's shell.
             if node.at.source().is_argument() || !scalar.text.contains("${") {
                 return true;
             }
@@ -64,7 +63,7 @@ fn unset(name: &str, node: &Node) -> Diagnostic {
         ))
 }
 
-/// The text with its variables put in; names without a value are added to `missing`.
+/// Returns the text with its variables put in. Names without a value are added to `missing`.
 fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
     let expressions = Expressions::of(text);
     let mut out = String::with_capacity(text.len());
@@ -100,7 +99,7 @@ fn expand(text: &str, env: Env<'_>, missing: &mut Vec<String>) -> String {
     out
 }
 
-/// The text as it has to be written so that no variable is put in. `${{NAME}}` itself cannot be written.
+/// Escapes a text so that no variable is put into it. The text `${{NAME}}` itself cannot be written.
 pub(super) fn escape(text: &str) -> String {
     let expressions = Expressions::of(text);
     let mut out = String::with_capacity(text.len());
@@ -118,7 +117,7 @@ pub(super) fn escape(text: &str) -> String {
     out + &text[at..]
 }
 
-/// Whether a text is made of variables alone, without defaults or text around them.
+/// Returns whether a text consists only of variables, without defaults or other text.
 pub(super) fn is_variables(text: &str) -> bool {
     text.contains("${") && expand(text, &|_| None, &mut Vec::new()).is_empty()
 }
@@ -154,7 +153,7 @@ mod tests {
             ("${B:x${A}y}", "x1y"),
             ("${B:${C:z}}", "z"),
             ("${my.name}", "dots"),
-            // What a variable brings is not looked at again.
+            // The value of a variable is not expanded again.
             ("${REF}", "${A}"),
             ("${{A}}", "${A}"),
             ("${{A:b}}", "${A:b}"),

@@ -1,14 +1,14 @@
-//! What Bento has and Nerodia has not: better told by name than as an unknown field.
+//! Explanations of what Bento has and Nerodia has not. They help more than the message "unknown field".
 
 use super::diagnostics::Diagnostic;
 use super::tree::FieldPath;
 
-/// The problem with a field that is Bento's, or a natural guess.
+/// Returns the problem with a field that only Bento has, or that is a natural guess.
 pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
     let parents = within.names();
     let (message, help) = match (parents.as_slice(), field) {
         (["pipeline", "processors", _], name) => {
-            // A slip in the one name there is stays a slip.
+            // A misspelled `python` is reported as a misspelling.
             if strsim::damerau_levenshtein(name, "python") <= 2 {
                 return None;
             }
@@ -77,7 +77,7 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).help(help))
 }
 
-/// What to do about a choice that is Bento's alone.
+/// Returns advice about a choice that only Bento has.
 pub(super) fn choice(field: &str, written: &str) -> Option<&'static str> {
     Some(match (field, written) {
         ("partitioner", "manual") => "write the partition itself as `partition`",
@@ -89,7 +89,8 @@ pub(super) fn choice(field: &str, written: &str) -> Option<&'static str> {
     })
 }
 
-/// The problem with a time that is written as Bento's cron has it. `@every 1s` is no more than a duration.
+/// Returns the problem with a time that is written as a cron expression of Bento's. `@every 1s` is accepted, because it
+/// is only a duration.
 pub(super) fn cron(text: &str) -> Option<Diagnostic> {
     let written = text.trim();
     let is_cron = written.split_whitespace().count() >= 5

@@ -1,4 +1,4 @@
-//! From a source to a config: read, parse, override, interpolate, check, validate.
+//! Loading of a config from its source: read, parse, override, interpolate, check, validate.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use super::validate::validate;
 use super::walk::walk;
 use super::{env, overrides, print, raw, secrets};
 
-/// Where a config comes from.
+/// Source of a config.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// A file; scripts named in it are found from its folder.
+    /// File. Paths of scripts in it are relative to its folder.
     File(PathBuf),
     /// Text read from standard input (`-c -`), which then cannot be the pipeline's input as well.
     Stdin(String),
     /// Text from elsewhere, shown under a name.
     #[cfg(any(test, feature = "fuzzing"))]
     Inline {
-        /// The name in messages.
+        /// Name in messages.
         name: String,
-        /// The YAML.
+        /// Text of the YAML.
         text: String,
     },
 }
 
 impl Source {
-    /// The tree of its text, and the folder that paths in it are relative to.
+    /// Returns the tree of the text, and the folder to which paths in it are relative.
     fn tree(self) -> Result<(Node, PathBuf), Diagnostics> {
         let (text, base) = match self {
             Self::File(path) => {
@@ -53,24 +53,24 @@ impl Source {
     }
 }
 
-/// A config, and what is worth knowing about it.
+/// Config that was loaded, with its warnings.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     /// The config.
     pub config: Config,
-    /// Fields without effect and the like.
+    /// Warnings, such as fields without effect.
     pub warnings: Diagnostics,
 }
 
 impl Config {
     /// Reads, checks and resolves a config.
     ///
-    /// `overrides` are `--set` arguments (`path=value`), `env` gives the environment's variables.
+    /// `overrides` are `--set` arguments (`path=value`), `env` returns the value of an environment variable.
     ///
     /// # Errors
     ///
-    /// All problems at once, in the order of the text. Only malformed YAML is told alone: behind
-    /// it nothing can be trusted.
+    /// Returns all problems at once, in the order of the text. Only malformed YAML is reported alone, because nothing
+    /// after it can be trusted.
     pub(crate) fn load(
         source: Source,
         overrides: &[String],
@@ -89,11 +89,11 @@ impl Config {
         Ok(loaded)
     }
 
-    /// A config as it takes effect, as YAML: with all defaults, the variables and `overrides`, without secrets.
+    /// Returns a config as it takes effect, as YAML: with all defaults, the variables and `overrides`, without secrets.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// Fails for the same reasons as [`Config::load`].
     pub(crate) fn print(
         source: Source,
         overrides: &[String],
@@ -105,13 +105,13 @@ impl Config {
         Ok(print::print(&root))
     }
 
-    /// The config of `nerodia eval`: one script from standard input to standard output.
+    /// Creates the config of `nerodia eval`: one script from standard input to standard output.
     ///
-    /// Places in the script are `<eval>:line:column`; an import is told as `--import NAME`.
+    /// Places in the script are shown as `<eval>:line:column`, the place of an import as `--import NAME`.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// Fails for the same reasons as [`Config::load`].
     pub(crate) fn for_script(
         script: &str,
         imports: &[String],
@@ -127,14 +127,14 @@ impl Config {
             let path = format!("{PYTHON}.imports.{index}");
             overrides::put(&mut root, &path, import, at)?;
         }
-        // As with jq, only what went wrong is told, unless more is asked for.
+        // As with jq, only problems are logged, unless the user asks for more.
         let at = source.location(1, 1, 1);
         overrides::put(&mut root, "logger.level", "warn", at)?;
         resolve(root, Path::new(""), overrides, &|_| None)
     }
 }
 
-/// The tree of a text; an empty text is an empty mapping.
+/// Returns the tree of a text. An empty text is an empty mapping.
 fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     let root = parse(text)?.filter(|root| !root.is_null());
     let mut root = root.unwrap_or_else(|| Node::empty(text.location(1, 1, 1)));
@@ -147,7 +147,7 @@ fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     Err(Diagnostic::error(message).at(root.at).help(help).into())
 }
 
-/// Puts in what does not stand in the text; tells what is wrong with that.
+/// Puts `overrides` and variables into the tree. Returns the problems with them.
 fn change(root: &mut Node, overrides: &[String], env: env::Env<'_>) -> Diagnostics {
     let mut problems = Diagnostics::default();
     overrides::apply(root, overrides, &mut problems);
@@ -165,7 +165,7 @@ fn resolve(
     let walked = walk(&root, &mut problems);
     let config = match raw::Config::deserialize(&walked.data) {
         Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),
-        // The schema let through what the type does not take: a bug of ours.
+        // The schema accepted a value that the type does not take: a bug of ours.
         Err(error) => {
             let message = format!("the config cannot be read: {error}");
             problems.push(Diagnostic::error(message).at(root.at.clone()));
@@ -182,7 +182,7 @@ fn resolve(
     }
 }
 
-/// Reads a text file; a problem has a place only if it is in the text.
+/// Reads a text file. A problem has a place only if it is in the text.
 pub(super) fn read(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {

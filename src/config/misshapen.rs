@@ -1,4 +1,4 @@
-//! What is wrong with the shape of a field, in words.
+//! Messages about fields of the wrong shape.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::texts::{self, DURATION_HELP, SIZE_HELP};
 use super::tree::Entry;
 use super::walk::Field;
 
-/// The problem with a value of the wrong type, with a choice that there is not, or with a number out of bounds.
+/// Returns the problem with a value that has the wrong type, is not one of the choices, or is a number out of bounds.
 pub(super) fn of_type(field: &Field<'_>, value: Option<&Value>) -> Option<Diagnostic> {
     let schema = field.schema;
     let name = match field.path.to_string() {
@@ -48,7 +48,7 @@ pub(super) fn of_type(field: &Field<'_>, value: Option<&Value>) -> Option<Diagno
         let message = format!("{name} must be at least {least}, not {found}");
         return Some(Diagnostic::error(message));
     }
-    // No bound is beyond an `i64`.
+    // Every bound fits into an `i64`, so a positive whole number that does not fit is above it.
     let beyond = value.as_i64().is_none() && number > 0.0 && number.fract() == 0.0;
     let above = |most: f64| beyond || number > most;
     most.as_f64()
@@ -69,7 +69,7 @@ fn fits(schema: &Value, value: &Value) -> bool {
     types(schema).iter().any(|one| of.contains(one))
 }
 
-/// The problem with a text that has a meaning, where it cannot be read.
+/// Returns the problem with a text that has a meaning (such as a duration or a size) and cannot be read.
 pub(super) fn of_text(field: &Field<'_>, value: &Value) -> Option<Diagnostic> {
     let Field { path, schema, .. } = field;
     let text = value.as_str().unwrap_or_default();
@@ -101,7 +101,7 @@ pub(super) fn of_text(field: &Field<'_>, value: &Value) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).help(help))
 }
 
-/// The problem with an entry of a mapping that has no such field.
+/// Returns the problem with an entry that is not a field of its mapping.
 pub(super) fn unknown(map: &Field<'_>, entry: &Entry) -> Diagnostic {
     let (path, field, at) = (map.path, &entry.key, entry.key_at.clone());
     if let Some(problem) = foreign::explain(path, field) {
@@ -126,14 +126,14 @@ pub(super) fn unknown(map: &Field<'_>, entry: &Entry) -> Diagnostic {
     Diagnostic::error(message).at(at).help(help)
 }
 
-/// The fields of a section that have an effect.
+/// Lists the fields of a section that have an effect.
 fn fields(schema: &Value) -> String {
     let fields = schema["properties"].as_object().into_iter().flatten();
     let with_effect = fields.filter(|(_, field)| field["x-ignored"].is_null());
     list(with_effect.map(|(name, _)| name.as_str()), "and")
 }
 
-/// What a field takes, in words: "a duration", "a list of text".
+/// Describes the values that a field takes: "a duration", "a text or a list".
 pub(super) fn expected(schema: &Value) -> String {
     if let Some(kind @ ("duration" | "size")) = schema["x-type"].as_str() {
         return format!("a {kind}");
@@ -155,7 +155,7 @@ pub(super) fn expected(schema: &Value) -> String {
     }
 }
 
-/// What to do about a value of the wrong type.
+/// Returns advice about a value of the wrong type.
 fn help_for(field: &Field<'_>) -> Option<String> {
     let (schema, name) = (field.schema, field.path.last());
     match schema["x-type"].as_str() {

@@ -1,8 +1,8 @@
-//! The config that cannot be wrong: what the engine is built from.
+//! The checked config, from which the engine is built.
 //!
-//! Limits are in range, scripts are read, exactly one input and one output are chosen. Sections that need no more than
-//! that are written as they are used: their doc comments are the manual. The others are made from those in `raw`, where
-//! users meet them.
+//! Limits are in range, scripts are read, and exactly one input and one output are chosen. A section that users write
+//! in the same form as the engine uses it is declared here, and its doc comments are the manual. The other sections are
+//! declared in `raw` as users write them, and are converted to the types here.
 
 mod case;
 mod kafka;
@@ -24,33 +24,33 @@ use super::script::Stage;
 use super::section::section;
 use super::texts::{Parsed, Size, Span};
 
-/// A whole pipeline.
+/// Config of a whole pipeline.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Where messages come from.
+    /// Source of the messages.
     pub input: InputConfig,
-    /// What happens to them.
+    /// Processing of the messages.
     pub pipeline: PipelineConfig,
-    /// Where results go.
+    /// Destination of the results.
     pub output: OutputConfig,
-    /// Where failed messages go, if that is an output.
+    /// Destination of failed messages, if it is an output.
     pub dead_letter: Option<OutputConfig>,
-    /// How often a result may come out. Exactly once only from Kafka to Kafka.
+    /// Delivery guarantee of results. Exactly once is possible only from Kafka to Kafka.
     pub delivery: DeliveryGuarantee,
-    /// The sandboxed interpreters and their limits.
+    /// Sandboxed interpreters and their limits.
     pub guests: GuestsConfig,
-    /// The web server.
+    /// Web server.
     pub http: HttpConfig,
-    /// What is logged.
+    /// Logging.
     pub logger: LoggerConfig,
-    /// How long a drain may take.
+    /// Limit on the time of a drain.
     pub shutdown_timeout: Duration,
     /// Unit tests of the scripts.
     pub tests: Vec<TestCase>,
 }
 
 impl Config {
-    /// What becomes of a message that fails.
+    /// Returns what happens to a message that fails.
     pub(crate) fn failure_policy(&self) -> FailurePolicy<'_> {
         match (self.pipeline.on_error, &self.dead_letter, &self.input) {
             (OnError::Drop, _, _) => FailurePolicy::Drop,
@@ -58,7 +58,7 @@ impl Config {
                 DeliveryGuarantee::AtLeastOnce => FailurePolicy::DeadLetters(output),
                 DeliveryGuarantee::ExactlyOnce => FailurePolicy::DeadLettersInTransaction(output),
             },
-            // Nothing reads the standard error of a service, and the message can be read again.
+            // Probably nobody reads the standard error of a service, and the message can be read again.
             (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
                 if kafka.extent == Extent::Endless =>
             {
@@ -69,22 +69,22 @@ impl Config {
     }
 }
 
-/// What becomes of a message that fails.
+/// Treatment of a message that fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum FailurePolicy<'a> {
-    /// It is dropped, as asked for by name.
+    /// The message is dropped, because the config says so.
     Drop,
-    /// It goes to this output.
+    /// The message goes to this output.
     DeadLetters(&'a OutputConfig),
-    /// It goes to this output, in the transaction that has the results as well.
+    /// The message goes to this output, in the same transaction as the results.
     DeadLettersInTransaction(&'a OutputConfig),
-    /// It is written to standard error, as a line of JSON.
+    /// The message is written to standard error, as a line of JSON.
     Stderr,
-    /// It ends the pipeline. Its position is not committed.
+    /// The message ends the pipeline, and its position is not committed.
     Stop,
 }
 
-/// Where messages come from.
+/// Source of messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InputConfig {
     /// Lines of standard input.
@@ -95,52 +95,51 @@ pub(crate) enum InputConfig {
     Kafka(Box<KafkaInputConfig>),
 }
 
-/// Lines of standard input.
+/// Lines of standard input, read as messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StdinConfig {
-    /// The longest line in bytes; a longer one becomes a dead letter.
+    /// Limit on the length of a line in bytes. A longer line becomes a dead letter.
     pub max_line: usize,
-    /// What ends a line; `None` for a newline, with or without a carriage return before it.
-    /// Never empty.
+    /// Bytes that end a line; never empty. `None` means a newline, with or without a carriage return before it.
     pub delimiter: Option<Vec<u8>>,
     /// Whether empty lines are left out.
     pub omit_empty: bool,
 }
 
-/// Messages made here.
+/// Messages made by the engine itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GenerateConfig {
-    /// What a message is.
+    /// Content of each message.
     pub source: GenerateSource,
-    /// The time between two batches; zero for as fast as possible.
+    /// Time between two batches; zero means as fast as possible.
     pub interval: Duration,
-    /// How many messages in all; 0 for no end.
+    /// Number of messages in all; 0 means no end.
     pub count: u64,
-    /// How many messages at each interval; at least 1.
+    /// Number of messages at each interval; at least 1.
     pub batch_size: usize,
 }
 
-/// What `generate` makes messages of.
+/// Content of the messages that `generate` makes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum GenerateSource {
-    /// The `root` of a script.
+    /// The `root` that a script sets.
     Script(Stage),
-    /// A literal as JSON text, with its numbers as they were written.
+    /// Literal as JSON text, with its numbers as they were written.
     Value(String),
 }
 
-/// What happens to messages.
+/// Processing of messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PipelineConfig {
-    /// The scripts, one after the other; at least one.
+    /// Scripts in the order in which they run; at least one.
     pub stages: Vec<Stage>,
-    /// The most guests; at least 1.
+    /// Limit on the number of guests; at least 1.
     pub max_guests: usize,
-    /// The most bytes of messages under way: the one bound on the host's memory.
+    /// Limit on the bytes of messages in flight: the only bound on the host's memory.
     pub max_in_flight: u64,
     /// What happens to a failed message.
     pub on_error: OnError,
-    /// How many messages may fail; `None` for all.
+    /// Limit on the messages that may fail; `None` for no limit.
     pub max_failures: Option<MaxFailures>,
 }
 
@@ -160,18 +159,18 @@ section! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OnError {
-    /// It goes to the dead-letter output.
+    /// The message goes to the dead-letter output.
     DeadLetter,
-    /// It is dropped, as asked for by name.
+    /// The message is dropped.
     Drop,
 }
 
-/// Where messages go.
+/// Destination of messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
-    /// Nowhere.
+    /// Nowhere: messages are acknowledged and dropped.
     Drop,
     /// A Kafka topic.
     Kafka(Box<KafkaOutputConfig>),
@@ -188,7 +187,7 @@ section! {
     }
 }
 
-/// What follows each message.
+/// Text written after each message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum StdoutCodec {
     /// A newline.
@@ -201,7 +200,7 @@ pub(crate) enum StdoutCodec {
 }
 
 impl StdoutCodec {
-    /// The bytes to write after each message.
+    /// Returns the bytes to write after each message.
     pub(crate) fn terminator(&self) -> &[u8] {
         match self {
             Self::Lines => b"\n",
@@ -211,7 +210,7 @@ impl StdoutCodec {
     }
 }
 
-/// The error says what to write.
+/// Parses a codec. The error says what to write instead.
 impl FromStr for StdoutCodec {
     type Err = String;
 
@@ -219,7 +218,7 @@ impl FromStr for StdoutCodec {
         match (text, text.strip_prefix("delim:")) {
             (_, Some(delimiter)) if !delimiter.is_empty() => Ok(Self::Delim(delimiter.into())),
             ("lines", _) => Ok(Self::Lines),
-            // On a stream the two are one; Bento has both names.
+            // On a stream the two mean the same; Bento has both names.
             ("all-bytes" | "append", _) => Ok(Self::AllBytes),
             _ => Err("choose `lines`, `all-bytes`, or `delim:X` for X behind each message".into()),
         }
@@ -275,7 +274,7 @@ section! {
 }
 
 impl GuestsConfig {
-    /// Beyond how many bytes a guest is replaced.
+    /// Returns the bytes of memory above which a guest is replaced.
     pub(crate) fn recycle_above(&self) -> u64 {
         self.recycle.memory.unwrap_or(self.memory / 2)
     }

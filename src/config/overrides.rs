@@ -1,4 +1,4 @@
-//! `--set path=value`: a value put into the tree before anything else is done with it.
+//! `--set path=value`: puts a value into the tree before anything else is done with it.
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::env::is_code;
@@ -9,7 +9,7 @@ use super::tree::{Data, Entry, Node, Scalar, Style, parse};
 const FORM: &str = "write `--set path=value`, as in `--set logger.level=warn` or \
     `--set pipeline.processors.0.python.script='root = this'`";
 
-/// Puts the value of each argument in; later ones win.
+/// Puts the value of each argument into the tree. Later arguments win.
 pub(super) fn apply(root: &mut Node, arguments: &[String], problems: &mut Diagnostics) {
     for argument in arguments {
         if let Err(problem) = apply_one(root, argument) {
@@ -31,7 +31,7 @@ fn apply_one(root: &mut Node, argument: &str) -> Result<(), Diagnostics> {
     let source = SourceText::argument("--set", argument, text);
     let at = source.location(1, 1, 1);
     let value = if segments.last().is_some_and(|last| is_code(last)) {
-        // Python is full of what YAML would take for its own (`{"a": 1}`).
+        // Python is full of characters that have a meaning in YAML (`{"a": 1}`).
         let source = SourceText::script(format!("--set {}", path.trim()), text);
         scalar(text, Style::Literal, source.location(1, 1, 1))
     } else {
@@ -46,7 +46,7 @@ fn apply_one(root: &mut Node, argument: &str) -> Result<(), Diagnostics> {
     Ok(())
 }
 
-/// The names and indices of a path. The name of a property of Kafka has dots of its own.
+/// Returns the names and indices of a path. The name of a Kafka property contains dots, and stays whole.
 fn segments(path: &str) -> Vec<&str> {
     const PROPERTIES: &str = ".kafka.properties.";
     match path.find(PROPERTIES) {
@@ -71,7 +71,7 @@ pub(super) fn put(root: &mut Node, path: &str, text: &str, at: Location) -> Resu
     insert(root, &segments, value, &at, &mut String::new()).map_err(Diagnostic::error)
 }
 
-/// Walks down, makes what is missing, and puts the value at the end.
+/// Follows the path from `node`, creates what is missing, and puts the value at the end.
 fn insert(
     node: &mut Node,
     path: &[&str],
@@ -86,7 +86,7 @@ fn insert(
     let index = segment.parse::<usize>().ok();
     if node.is_null() {
         let data = match index {
-            // No field of ours has a number for a name.
+            // No field of the config has a number as its name.
             Some(_) => Data::List(Vec::new()),
             None => Data::Map(Vec::new()),
         };

@@ -1,6 +1,7 @@
-//! The config as it takes effect, for `nerodia lint --print`: with all defaults, the variables and `--set`.
+//! The config as it takes effect, for `nerodia lint --print`: with all defaults, the variables and `--set` values.
 //!
-//! It is YAML that `-c -` takes. Secrets are not in it: one that variables bring is shown as these, any other as stars.
+//! The output is YAML that `-c -` takes. It contains no secrets: one that variables bring is shown as these variables,
+//! any other as stars.
 
 use serde_json::Value;
 
@@ -8,24 +9,24 @@ use super::env::{self, is_code};
 use super::schema::SCHEMA;
 use super::tree::{Data, Entry, Node, Scalar, is_plain_text};
 
-/// What is printed.
+/// Value to print.
 enum Shown {
-    /// A text.
+    /// Text.
     Text(String),
-    /// Anything else that has no parts, as JSON has it.
+    /// Any other value without parts, as JSON.
     Json(String),
     List(Vec<Self>),
     Map(Vec<(String, Self)>),
 }
 
-/// The YAML of a config that has no problems.
+/// Returns the YAML of a config that has no problems.
 pub(super) fn print(root: &Node) -> String {
     let mut yaml = of_node(root, &SCHEMA, false).yaml(0);
     yaml.push('\n');
     yaml
 }
 
-/// A part of the tree beside its schema; `code` has no variables put in.
+/// Converts a part of the tree, with the help of its schema. No variables are put into `code`.
 fn of_node(node: &Node, schema: &Value, code: bool) -> Shown {
     match &node.data {
         Data::Scalar(scalar) => of_scalar(scalar, schema, code),
@@ -41,7 +42,7 @@ fn of_node(node: &Node, schema: &Value, code: bool) -> Shown {
     }
 }
 
-/// What is written, in the order of the schema, and the defaults of what is not.
+/// Returns the fields that are written, in the order of the schema, and the defaults of the others.
 fn of_map(entries: &[Entry], schema: &Value) -> Vec<(String, Shown)> {
     let fields = schema["properties"].as_object();
     let written = |name: &str| {
@@ -65,7 +66,7 @@ fn of_map(entries: &[Entry], schema: &Value) -> Vec<(String, Shown)> {
         };
         shown.push((name.clone(), value));
     }
-    // Names of the user's own.
+    // These names are the user's own.
     for entry in entries {
         if fields.is_none_or(|fields| !fields.contains_key(&entry.key)) {
             let node = of_node(&entry.value, &schema["additionalProperties"], false);
@@ -111,7 +112,7 @@ fn of_default(value: &Value) -> Shown {
 }
 
 impl Shown {
-    /// As YAML, without a final newline. All lines but the first have the indentation.
+    /// Writes the value as YAML, without a final newline. All lines except the first are indented.
     fn yaml(&self, indent: usize) -> String {
         let line = format!("\n{:indent$}", "");
         match self {
@@ -141,7 +142,7 @@ impl Shown {
     }
 }
 
-/// A text as YAML: as it is, as a block of lines that `line` begins, or in quotes.
+/// Writes a text as YAML: as it is, as a block of lines that each begin with `line`, or in quotes.
 fn text_of(text: &str, line: &str) -> String {
     let prints = |c: char| c == '\n' || !c.is_control();
     let is_block =
@@ -158,7 +159,7 @@ fn text_of(text: &str, line: &str) -> String {
     if is_plain_text(text) {
         return text.to_owned();
     }
-    // YAML's double quotes take all of JSON's, and want more characters escaped.
+    // YAML's double quotes accept every JSON string, but more characters have to be escaped.
     let json = Value::from(text).to_string();
     json.chars()
         .map(|c| match c.is_control() || c == '\u{feff}' {

@@ -1,8 +1,8 @@
-//! The config as a user writes it: the shape, the defaults and the manual of what the model has in another form.
+//! The config as a user writes it: shape, defaults and manual of the sections that have another form in the model.
 //!
-//! Every doc comment here and on the sections of the model is what a user reads in an editor and in `docs/config.md`.
-//! What is written has been checked against the schema of these types when it comes here; [`super::validate`] makes the
-//! model of it.
+//! Users read every doc comment here, and on the sections of the model, in an editor and in `docs/config.md`. A value
+//! is checked against the schema of these types before it becomes one of them, and [`super::validate`] then converts it
+//! to the model.
 
 mod input;
 mod kafka;

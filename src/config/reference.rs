@@ -26,14 +26,14 @@ Kafka that are called mandatory. Fields and their meaning are Bento's where Bent
 - A field with an empty value (`level:`) counts as left out; a component without fields (`stdin:`) has its defaults.
 ";
 
-/// The config reference as Markdown: a table for each section.
+/// Returns the config reference as Markdown, with a table for each section.
 pub(crate) fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, &mut Vec::new(), &SCHEMA, "");
     page
 }
 
-/// The sections there are already, each with its path.
+/// Sections that the page already contains, each with its path.
 type Told = Vec<(Value, String)>;
 
 fn section(page: &mut String, told: &mut Told, schema: &Value, path: &str) {
@@ -72,7 +72,7 @@ fn section(page: &mut String, told: &mut Told, schema: &Value, path: &str) {
     }
 }
 
-/// The section that a field is, or a list of, and its path.
+/// Returns the section in a field, or in the items of its list, with the path of that section.
 fn below<'a>(path: &str, name: &str, field: &'a Value) -> Option<(String, &'a Value)> {
     let dot = if path.is_empty() { "" } else { "." };
     let is_section = |schema: &Value| schema["properties"].is_object();
@@ -110,19 +110,19 @@ fn row(page: &mut String, path: &str, name: &str, field: &Value) {
     if !examples.is_empty() {
         let _ = write!(meaning, " Example: {}.", examples.join(", "));
     }
-    // A bar would end the cell.
+    // Without the escape, a bar would end the cell.
     let meaning = meaning.replace('|', "\\|");
     let _ = writeln!(page, "| {name} | {kind} | {default} | {meaning} |");
 }
 
-/// The anchor that GitHub makes of a heading: letters, digits and underscores stay.
+/// Returns the anchor that GitHub makes from a heading: letters, digits and underscores stay.
 fn anchor(path: &str) -> String {
     path.chars()
         .filter(|c| c.is_alphanumeric() || *c == '_')
         .collect()
 }
 
-/// As YAML, without quotes: the examples need none.
+/// Writes an example as YAML without quotes: the examples need none.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,16 +1,16 @@
-//! The JSON Schema of the config, made from its types.
+//! JSON Schema of the config, made from its types.
 //!
-//! The engine checks configs against the very schema that editors get, so the two cannot differ. What only the engine
-//! knows of a field stands there as well, under names that begin with `x-`, which JSON Schema passes over:
+//! The engine checks configs against the schema from which that of the editors is made, so the two agree. What only the
+//! engine knows about a field is in the schema as well, under names that begin with `x-`, which JSON Schema ignores:
 //!
 //! | name | meaning |
 //! | --- | --- |
-//! | `x-type` | a `duration` or a `size`; `x-above-zero` and `x-pause` say more of a duration |
-//! | `x-reads` | what its text is read as: a log `level`, a `codec` |
-//! | `x-as-written` | any scalar, taken as the text that is written |
-//! | `x-component` | its fields are the `input`s, `output`s or `scanner`s there are |
-//! | `x-ignored` | it is there for Bento's configs alone: `true` warns of it, `"quietly"` does not |
-//! | `x-alias-of` | Bento's word for that field beside it |
+//! | `x-type` | a `duration` or a `size`; `x-above-zero` and `x-pause` say more about a duration |
+//! | `x-reads` | what the text of the field is read as: a log `level`, a `codec` |
+//! | `x-as-written` | any scalar is accepted, and is taken as the text that is written |
+//! | `x-component` | the fields are the possible `input`s, `output`s or `scanner`s |
+//! | `x-ignored` | the field exists only for Bento's configs: `true` warns about it, `"quietly"` does not |
+//! | `x-alias-of` | the field is Bento's name for another field of the same section |
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 
 use super::raw;
 
-/// The schema without what only editors need.
+/// Schema of the config without what only editors need.
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    // Inlined: our types are small, and a field is found by its path.
+    // Subschemas are inlined: our types are small, and a field is found by its path.
     let mut schema = inlined::<raw::Config>();
     RecursiveTransform(tidy).transform(&mut schema);
     schema.into()
@@ -51,7 +51,7 @@ pub(super) fn bento<T: JsonSchema>(section: &mut Schema) {
     }
 }
 
-/// The types a value may have, by JSON Schema's names; none for any.
+/// Returns the types that a value may have, by JSON Schema's names. An empty list means any type.
 pub(super) fn types(schema: &Value) -> Vec<&str> {
     match &schema["type"] {
         Value::String(one) => vec![one],
@@ -60,7 +60,7 @@ pub(super) fn types(schema: &Value) -> Vec<&str> {
     }
 }
 
-/// The JSON Schema for editors: every field with its manual, its default and examples.
+/// Returns the JSON Schema for editors: every field with its manual, its default and examples.
 ///
 /// In a YAML file, `# yaml-language-server: $schema=nerodia.schema.json` on the first line makes
 /// editors use it.
@@ -74,16 +74,16 @@ fn tidy(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
-    // `uint64` and the like are no formats of JSON Schema.
+    // `uint64` and the like are not formats of JSON Schema.
     object.remove("format");
-    // Nor has it a bound on integers, which ours have.
+    // JSON Schema has no bound on integers either, and ours have one.
     if object
         .get("type")
         .is_some_and(|kind| kind.to_string().contains("integer"))
     {
         object.entry("maximum").or_insert(json!(i64::MAX));
     }
-    // A field left out is told by leaving it out, not by `null`.
+    // An optional field is left out of the config, not written as `null`.
     if let Some(Value::Array(mut either)) = object.remove("anyOf")
         && let Value::Object(some) = either.swap_remove(0)
     {
@@ -91,14 +91,14 @@ fn tidy(schema: &mut Schema) {
             object.entry(key).or_insert(value);
         }
     }
-    // The meanings of choices are for this code; a reader has that of the field.
+    // The meanings of choices are for readers of this code; users get the description of the field.
     if let Some(Value::Array(choices)) = object.remove("oneOf") {
         let choices: Vec<_> = choices.iter().map(|one| one["const"].clone()).collect();
         object.insert("type".into(), json!("string"));
         object.entry("enum").or_insert(json!(choices));
     }
     if let Some(Value::Object(fields)) = object.get_mut("properties") {
-        // What is Bento's alone stands behind what works, also where two structs make one section.
+        // Fields that only Bento has come after those that work, also where two structs make one section.
         let (ours, bentos): (Vec<_>, Vec<_>) = std::mem::take(fields)
             .into_iter()
             .partition(|(_, field)| field["x-ignored"] != true && field["x-alias-of"].is_null());
@@ -106,11 +106,11 @@ fn tidy(schema: &mut Schema) {
         object.insert("additionalProperties".into(), json!(false));
         object.remove("unevaluatedProperties");
     }
-    // A field left out is told by leaving it out.
+    // A default of `null` says only that the field may be left out.
     if object.get("default").is_some_and(Value::is_null) {
         object.remove("default");
     }
-    // Doc comments are wrapped for this code's width, not the reader's.
+    // Doc comments are wrapped for the width of this code, not for the reader's.
     if let Some(Value::String(text)) = object.get_mut("description") {
         let paragraphs: Vec<_> = text
             .split("\n\n")
@@ -120,8 +120,8 @@ fn tidy(schema: &mut Schema) {
     }
 }
 
-/// Allows what the engine makes fit before it checks: a `null` for anything (a field left out), and
-/// `${NAME}` for anything but a mapping or a list.
+/// Allows what the engine converts before it checks: `null` for anything (a field left out), and `${NAME}` for anything
+/// except a mapping or a list.
 fn loosen(schema: &mut Value) {
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (_, field) in fields.into_iter().flatten() {
@@ -131,7 +131,7 @@ fn loosen(schema: &mut Value) {
     if let Some(items) = schema.get_mut("items") {
         loosen(items);
     }
-    // A mapping with names of the user's own.
+    // The names in this mapping are the user's own.
     if let Some(values) = schema.get_mut("additionalProperties") {
         allow_null_and_variables(values);
     }
@@ -153,7 +153,7 @@ fn allow_null_and_variables(field: &mut Value) {
     if !strict || !object.contains_key("type") {
         return;
     }
-    // The strict half moves into an alternative; what explains the field stays beside it.
+    // The strict keywords move into an alternative; those that explain the field stay beside it.
     let mut strict = serde_json::Map::new();
     for key in ["type", "enum", "minimum", "maximum"] {
         if let Some(value) = object.shift_remove(key) {
@@ -190,7 +190,7 @@ mod tests {
         described(&SCHEMA, "");
     }
 
-    /// The walk over the tree and a validator of JSON Schema have one opinion of a shape.
+    /// Checks that the walk over the tree and a validator of JSON Schema accept the same shapes.
     #[test]
     fn editors_refuse_what_the_engine_refuses() {
         let validator = jsonschema::validator_for(&schema()).unwrap();

@@ -1,4 +1,4 @@
-//! Scripts, and where each of their characters stands in what the user wrote.
+//! Scripts, and the place of each of their characters in what the user wrote.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use super::diagnostics::Diagnostic;
 use super::source::{Location, SourceText};
 use super::tree::{Node, Scalar, Style};
 
-/// One Python script of a pipeline. It equals one with the same Python from the same lines of the same file.
+/// Python script of a pipeline. Two are equal if they have the same label, Python and imports, and begin on the same
+/// line of the same file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stage {
-    /// The user's name for it.
+    /// User's name for the script.
     pub label: Option<String>,
-    /// The Python.
+    /// Python code of the script.
     pub script: String,
-    /// Modules made available by name.
+    /// Modules that the script may use by name.
     pub imports: Vec<String>,
-    /// Where the script stands.
+    /// Place of the script in what the user wrote.
     pub origin: ScriptOrigin,
 }
 
 impl Stage {
-    /// Where a module of `imports` stands, or else the first line of the script.
+    /// Returns the place of a module of `imports`, or else that of the first line of the script.
     pub(crate) fn import_position(&self, module: &str) -> Location {
         self.imports
             .iter()
@@ -31,12 +32,12 @@ impl Stage {
     }
 }
 
-/// Where a script stands: a block in a config file, a file of its own, a command line argument.
+/// Place of a script: a block in a config file, a file of its own, a command line argument.
 #[derive(Clone, Debug)]
 pub(crate) struct ScriptOrigin {
     source: Arc<SourceText>,
     lines: Lines,
-    /// Where each module stands that the script may import.
+    /// Place of each module that the script may import.
     pub(super) imports: Vec<Location>,
 }
 
@@ -47,19 +48,19 @@ impl PartialEq for ScriptOrigin {
     }
 }
 
-/// How places in a script relate to places in its source.
+/// Relation of places in a script to places in its source.
 #[derive(Clone, Debug)]
 enum Lines {
-    /// The script is the source.
+    /// The script is the whole source.
     Same,
-    /// The script is in the source as it is: its lines follow each other, each with something before it.
+    /// The source contains the script unchanged: its lines follow each other, each with something before it.
     Indented {
-        /// The source line of the script's first line.
+        /// Source line of the script's first line.
         first: usize,
-        /// What is before each line, in characters.
+        /// Number of characters before each line.
         indents: Vec<usize>,
     },
-    /// Its text is not there as it is: it is folded, or has escapes. What is told is where it begins.
+    /// The source contains the script in another form: it is folded, or has escapes. Only its beginning is reported.
     Start(Location),
 }
 
@@ -72,7 +73,7 @@ impl ScriptOrigin {
         }
     }
 
-    /// A script in the config itself.
+    /// Creates the origin of a script in the config itself.
     pub(super) fn in_config(node: &Node, scalar: &Scalar) -> Self {
         let source = Arc::clone(node.at.source());
         if source.is_argument() || source.is_script() {
@@ -89,8 +90,8 @@ impl ScriptOrigin {
         }
     }
 
-    /// A script in a file; `written` is its path as the user wrote it, `base` the folder it is
-    /// relative to.
+    /// Reads a script from a file. `written` is its path as the user wrote it, `base` the folder to which it is
+    /// relative.
     pub(super) fn read(base: &Path, written: &str) -> Result<(String, Self), Diagnostic> {
         let path = base.join(written);
         let source = super::load::read(&path).map_err(|problem| match problem.location {
@@ -103,10 +104,10 @@ impl ScriptOrigin {
         Ok((source.text().to_owned(), Self::whole(source)))
     }
 
-    /// Where a character of the script stands; `line` and `column` count from 1, in characters.
+    /// Returns the place of a character of the script. `line` and `column` count from 1, in characters.
     ///
-    /// Exact for files, for literal blocks (`|`) and for a line without escapes. A script that is written in another
-    /// way is told by its beginning.
+    /// The place is exact for files, for literal blocks (`|`) and for a line without escapes. For a script that is
+    /// written in another way, it is the script's beginning.
     pub(crate) fn position(&self, line: usize, column: usize) -> Location {
         let (line, column) = (line.max(1), column.max(1));
         match &self.lines {
@@ -119,25 +120,25 @@ impl ScriptOrigin {
         }
     }
 
-    /// The file name for Python tracebacks: the config file's, the script file's, `<eval>`.
+    /// Returns the file name for Python tracebacks: that of the config file or the script file, or `<eval>`.
     ///
-    /// Lines in a traceback are the script's own; [`ScriptOrigin::position`] says which lines of
-    /// the file they are.
+    /// Lines in a traceback are the script's own; [`ScriptOrigin::position`] returns the lines of the file.
     pub(crate) fn display_name(&self) -> &str {
         self.source.name()
     }
 
-    /// The text the script stands in.
+    /// Returns the text that contains the script.
     #[cfg(test)]
     pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 }
 
-/// The lines of a literal block, whose header may be on an earlier `line`, behind an anchor or a tag.
+/// Finds the lines of a literal block. The block's header may be on an earlier line than `line`, after an anchor or a
+/// tag.
 ///
-/// The parser says where the block's text begins, not which of the blank lines before it are part of it. So the first
-/// lines are looked for that have the script's text.
+/// The parser says where the block's text begins, but not which of the blank lines before it are part of it. So this
+/// function looks for the first lines that have the script's text.
 fn block(source: &SourceText, line: usize, script: &str) -> Option<Lines> {
     let blank = script.split('\n').take_while(|line| line.is_empty());
     let earliest = line.saturating_sub(blank.count()).max(1);
@@ -155,7 +156,7 @@ fn block(source: &SourceText, line: usize, script: &str) -> Option<Lines> {
     })
 }
 
-/// A script of one line that stands where its scalar does, perhaps behind a quote, an anchor or a tag.
+/// Finds a script of one line at the place of its scalar, perhaps after a quote, an anchor or a tag.
 fn line(at: &Location, script: &str) -> Option<Lines> {
     let source = at.source();
     let before = at.range().start;

@@ -1,8 +1,7 @@
-//! Passwords, keys and tokens: what no message shows, though it stands on the line that is shown.
+//! Passwords, keys and tokens, which no message shows, even if it shows the line that contains them.
 //!
-//! A text that was read into a tree is hidden where the tree has secrets, exactly. Of any other text
-//! (malformed YAML, a `--set` argument) whole lines are hidden, from the name of a secret on: rather
-//! too much than too little.
+//! In a text that was parsed into a tree, exactly the secrets of the tree are hidden. In any other text (malformed
+//! YAML, a `--set` argument), whole lines are hidden from the name of a secret on: rather too much than too little.
 
 mod lines;
 
@@ -16,7 +15,7 @@ use super::source::{Location, SourceText};
 use super::suggest::nearest;
 use super::tree::{Data, Entry, Node, Scalar};
 
-/// What the name of a secret has in it.
+/// Words that occur in the names of secrets.
 const WORDS: [&str; 8] = [
     "password",
     "passwd",
@@ -28,7 +27,7 @@ const WORDS: [&str; 8] = [
     "credential",
 ];
 
-/// Whether a field of this name, or of a slip of it, holds a secret.
+/// Returns whether a field of this name holds a secret. A misspelled `password` counts too.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -37,9 +36,9 @@ pub(super) fn is_secret(name: &str) -> bool {
         || nearest(last, ["password"]).is_some()
 }
 
-/// Marks the secrets of a tree, and hides them in the text it was read from.
+/// Marks the secrets of a tree, and hides them in the text from which it was parsed.
 ///
-/// Those of Kafka are text, whatever they look like: a password of digits needs no quotes.
+/// Secrets of Kafka are text, whatever they look like: a password of digits needs no quotes.
 pub(super) fn hide(root: &mut Node) {
     let mut found = Found::default();
     found.node(root, Around::default());
@@ -53,7 +52,7 @@ pub(super) fn hide(root: &mut Node) {
     source.show(stars(source.text(), &ranges));
 }
 
-/// What a node stands in.
+/// Surroundings of a node in the tree.
 #[derive(Clone, Copy, Default)]
 struct Around {
     secret: bool,
@@ -99,28 +98,28 @@ impl Found {
         }
     }
 
-    /// Whether it is a secret.
+    /// Hides the secrets of an entry. Returns whether its value is a secret.
     fn entry(&mut self, entry: &mut Entry, around: Around, line_of_secret: Option<usize>) -> bool {
         let Entry { key, key_at, value } = entry;
         let secret = around.secret
             || is_secret(key)
             || (around.certificates && key == "key")
             || is_misplaced(key, value);
-        // `password:hunter2` is all key, and so is what follows the comma in `password: hunt, er2`.
+        // In `password:hunter2` everything is the key, and in `password: hunt, er2` the part after the comma is a key.
         let shown = hidden_by_line(key);
         let rest = line_of_secret == Some(key_at.line()) && is_bare(key_at, value);
         if around.secret || rest {
             *key = "*".repeat(key.chars().count());
             self.add(key_at, key_at.range());
         } else if shown != *key {
-            // Its name stays to be seen.
+            // The name stays visible.
             let name = key.bytes().zip(shown.bytes());
             let name = name.take_while(|(one, other)| one == other).count();
             *key = shown;
             let Range { start, end } = key_at.range();
             self.add(key_at, start + name..end);
         }
-        // A password that begins with `#` is a comment.
+        // For YAML, a password that begins with `#` is a comment.
         if secret && matches!(&value.data, Data::Scalar(scalar) if scalar.text.is_empty()) {
             let behind = key_at.range().end;
             let line = key_at.source().line_end(behind);
@@ -140,7 +139,8 @@ impl Found {
     }
 }
 
-/// Whether one of the mappings that have secrets is something else, with the secret in it.
+/// Returns whether a field that should contain mappings with secrets has another shape, so that its value may be the
+/// secret.
 fn is_misplaced(key: &str, value: &Node) -> bool {
     match (key, &value.data) {
         ("sasl" | "properties", Data::Scalar(_) | Data::List(_)) => true,
@@ -152,14 +152,14 @@ fn is_misplaced(key: &str, value: &Node) -> bool {
     }
 }
 
-/// Whether it is a key without a colon.
+/// Returns whether an entry is a key without a colon.
 fn is_bare(key_at: &Location, value: &Node) -> bool {
     let empty = matches!(&value.data, Data::Scalar(scalar) if scalar.text.is_empty());
     let behind = &key_at.source().text()[key_at.range().end..];
     empty && !behind.trim_start().starts_with(':')
 }
 
-/// From its first character to its last, and a comment behind it: `hunter #2` has one.
+/// Returns the range of a scalar, including a comment after it: `hunter #2` has one.
 fn extent(at: &Location, scalar: &Scalar) -> Range<usize> {
     let source = at.source();
     let start = at.range().start;
@@ -169,7 +169,7 @@ fn extent(at: &Location, scalar: &Scalar) -> Range<usize> {
     start..if comment { line } else { end }
 }
 
-/// Stars for the characters in the ranges; line breaks and indentation stay.
+/// Replaces the characters in the ranges with stars. Line breaks and indentation stay.
 fn stars(text: &str, ranges: &[Range<usize>]) -> String {
     let mut indentation = true;
     let mut within = false;
@@ -195,7 +195,7 @@ mod tests {
     use super::super::tree::parse;
     use super::*;
 
-    /// The text as messages show it, once it was read.
+    /// Returns the text as messages show it after it was parsed.
     fn shown(yaml: &str) -> String {
         let source = SourceText::file("t.yaml", yaml);
         hide(&mut parse(&source).unwrap().unwrap());

@@ -1,9 +1,9 @@
-//! How a section of the config is declared: each field with its manual, its type and its default in one place.
+//! Declaration of a config section: the manual, the type and the default of each field in one place.
 
-/// Sections whose fields may all be left out. A field without a default has that of its type.
+/// Declares sections of which every field may be left out. A field without a default here has the default of its type.
 ///
-/// What stands behind `+` are fields that Bento has and the section has not: they are in the schema, and a config may
-/// have them, without effect unless they are marked as aliases.
+/// The struct after `+` has the fields that Bento has and the section has not. They are in the schema, and a config may
+/// contain them. They have no effect unless they are marked as aliases.
 macro_rules! section {
     ($(
         $(#[$of:meta])*

@@ -6,41 +6,42 @@ use std::sync::{Arc, OnceLock};
 
 use super::secrets;
 
-/// A text with the name its user knows it by: a config file, a script file, a `--set` argument.
+/// Text with the name by which its user knows it: a config file, a script file, a `--set` argument.
 ///
-/// Shared by everything that points into it, so that a problem found long after loading (a script
-/// that does not compile, say) can still show the line it is on.
+/// Everything that points into the text shares it. So a problem that is found long after loading, such as a script that
+/// does not compile, can still show its line.
 pub(crate) struct SourceText {
     name: String,
     text: String,
     kind: Kind,
     /// Byte offset at which each line begins.
     line_starts: Vec<usize>,
-    /// The text with its secrets hidden, character for character.
+    /// Text as messages show it: each hidden character of a secret is a star.
     shown: OnceLock<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
-    /// The whole text is one script: `eval`'s, or that of a `--set`.
+    /// Text that is one script: that of `eval`, or the value of a `--set`.
     Script,
-    /// A command line argument: it is short and on screen, so its name alone is its place.
+    /// Command line argument. It is short and on the screen, so its name alone is shown as the place.
     Argument,
 }
 
 impl SourceText {
-    /// The text of a file, or of something with lines like one (standard input, `<eval>`).
+    /// Creates the text of a file, or of something that has lines like a file, such as standard input.
     pub(crate) fn file(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Self::new(name.into(), text.into(), Kind::File)
     }
 
-    /// A text that is a script and nothing else.
+    /// Creates a text that is a script and nothing else.
     pub(super) fn script(name: impl Into<String>, text: &str) -> Arc<Self> {
         Self::new(name.into(), text.into(), Kind::Script)
     }
 
-    /// The value of a command line argument, which is told by its name: all of it, as typed.
+    /// Creates the text of a command line argument's value. Its name is the option and the first line of `argument`,
+    /// with secrets hidden.
     pub(super) fn argument(option: &str, argument: &str, value: &str) -> Arc<Self> {
         let argument = secrets::hidden_by_line(argument);
         let line = argument.lines().next().unwrap_or_default();
@@ -57,7 +58,7 @@ impl SourceText {
     }
 
     fn new(name: String, mut text: String, kind: Kind) -> Arc<Self> {
-        // A byte order mark is no column of the first line.
+        // A byte order mark does not count as a column of the first line.
         if text.starts_with('\u{feff}') {
             text.remove(0);
         }
@@ -79,45 +80,45 @@ impl SourceText {
         })
     }
 
-    /// The name shown to the user: the path as given, `<stdin>`, `<eval>`, `--set a.b=c`.
+    /// Returns the name shown to the user: the path as given, `<stdin>`, `<eval>`, `--set a.b=c`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The whole text as messages show it: with stars in the place of secrets.
+    /// Returns the whole text as messages show it, with stars in the place of secrets.
     pub(super) fn shown(&self) -> &str {
         self.shown.get_or_init(|| match self.kind {
-            // Code is no place for them, and full of what looks like one.
+            // Secrets do not belong in code, and code is full of text that looks like a secret.
             Kind::Script => self.text.clone(),
             Kind::File | Kind::Argument => secrets::hidden_by_line(&self.text),
         })
     }
 
-    /// Says how messages are to show it, unless that was said before.
+    /// Sets the text that messages show, unless it is already set.
     pub(super) fn show(&self, shown: String) {
         self.shown.get_or_init(|| shown);
     }
 
-    /// A line, counted from 1, without its line ending.
+    /// Returns a line, counted from 1, without its line ending.
     pub(crate) fn line(&self, number: usize) -> Option<&str> {
         let start = *self.line_starts.get(number.checked_sub(1)?)?;
         Some(&self.text[start..self.line_end(start)])
     }
 
-    /// How many lines there are; a text that ends with a newline counts the empty one behind it.
+    /// Returns the number of lines. A text that ends with a newline has one more, empty line after it.
     pub(crate) fn lines(&self) -> usize {
         self.line_starts.len()
     }
 
-    /// A place in this text; `line` and `column` count from 1, `length` is in characters.
+    /// Returns a place in this text. `line` and `column` count from 1, `length` is in characters.
     ///
-    /// The empty line behind a final newline is the end of the line before: it is where a reader
-    /// of the file sees it end.
+    /// A place on the empty line after a final newline becomes the end of the line before it, because a reader sees the
+    /// file end there.
     pub(crate) fn location(
         self: &Arc<Self>,
         line: usize,
@@ -139,7 +140,7 @@ impl SourceText {
         }
     }
 
-    /// The place of a byte offset.
+    /// Returns the place of a byte offset.
     pub(crate) fn location_at(self: &Arc<Self>, offset: usize) -> Location {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
@@ -148,17 +149,17 @@ impl SourceText {
         self.location(line, column, 1)
     }
 
-    /// Whether places in it are told by its name alone.
+    /// Returns whether the name of the text alone is shown as the place.
     pub(super) fn is_argument(&self) -> bool {
         self.kind == Kind::Argument
     }
 
-    /// Whether all of it is one script.
+    /// Returns whether the whole text is one script.
     pub(super) fn is_script(&self) -> bool {
         self.kind == Kind::Script
     }
 
-    /// The byte offset of a line and column; beyond the end of the line, that end.
+    /// Returns the byte offset of a line and column. Beyond the end of the line or the text, it returns that end.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
         let Some(text) = self.line(line) else {
             return self.text.len();
@@ -170,7 +171,7 @@ impl SourceText {
         self.line_starts[line - 1] + within
     }
 
-    /// The byte offset at which the line ends that `offset` is in.
+    /// Returns the byte offset of the end of the line that contains `offset`.
     pub(super) fn line_end(&self, offset: usize) -> usize {
         let rest = &self.text[offset..];
         offset + rest.find(['\n', '\r']).unwrap_or(rest.len())
@@ -183,7 +184,7 @@ impl fmt::Debug for SourceText {
     }
 }
 
-/// A place in a text.
+/// Place in a text.
 #[derive(Clone)]
 pub(crate) struct Location {
     source: Arc<SourceText>,
@@ -193,34 +194,34 @@ pub(crate) struct Location {
 }
 
 impl Location {
-    /// The text this is a place in.
+    /// Returns the text that contains the place.
     pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 
-    /// The name of the text: a path, `<stdin>`, `<eval>`, `--set a.b=c`.
+    /// Returns the name of the text: a path, `<stdin>`, `<eval>`, `--set a.b=c`.
     pub(crate) fn file(&self) -> &str {
         self.source.name()
     }
 
-    /// The line, counted from 1.
+    /// Returns the line, counted from 1.
     pub(crate) fn line(&self) -> usize {
         self.line
     }
 
-    /// The column, counted in characters from 1.
+    /// Returns the column, counted in characters from 1.
     pub(crate) fn column(&self) -> usize {
         self.column
     }
 
-    /// The bytes to underline, which never go beyond the line.
+    /// Returns the range of bytes to underline. It never goes beyond the line.
     pub(super) fn range(&self) -> Range<usize> {
         let start = self.source.offset(self.line, self.column);
         let end = self.source.offset(self.line, self.column + self.length);
         start..end
     }
 
-    /// The same bytes in the text as it is shown.
+    /// Returns the range of bytes to underline in the text as messages show it.
     pub(super) fn range_shown(&self) -> Range<usize> {
         let (text, shown) = (self.source.text(), self.source.shown());
         let moved = |offset: usize| {
@@ -232,7 +233,7 @@ impl Location {
         moved(start)..moved(end)
     }
 
-    /// Whether there is a secret at its beginning.
+    /// Returns whether the place begins with a hidden character, so with a secret.
     pub(super) fn is_hidden(&self) -> bool {
         let first = |text: &str, at: usize| text[at..].chars().next();
         first(self.source.text(), self.range().start)
@@ -240,7 +241,7 @@ impl Location {
     }
 }
 
-/// `file:line:column`, as editors and CI understand it.
+/// Writes `file:line:column`, which editors and CI understand, or only the name of a command line argument.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.source.is_argument() {

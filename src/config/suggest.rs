@@ -1,6 +1,6 @@
-//! "Did you mean …?"
+//! Suggestions in error messages: "Did you mean …?"
 
-/// The name a misspelled one was probably meant to be.
+/// Returns the known name that a misspelled one was probably meant to be.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     known
@@ -11,13 +11,13 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
                 known,
             )
         })
-        // One slip in three letters; more, and the suggestion is noise.
+        // Allows one slip in three letters. With more, the suggestion would be noise.
         .filter(|(distance, known)| *distance <= known.chars().count().max(3) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
 
-/// `a`, `b` and `c`.
+/// Lists names as in "`a`, `b` and `c`", with `word` before the last one.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
     let mut names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.pop() {

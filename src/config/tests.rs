@@ -1,5 +1,5 @@
-//! Whole configs: what they become. What is said about wrong ones is in `tests/wrong.rs`, of
-//! Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
+//! Tests of whole configs and what they become. Tests of the messages about wrong ones are in `tests/wrong.rs`, those
+//! of Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
 
 mod kafka;
 mod print;
@@ -49,7 +49,7 @@ fn the_seeds_config() {
     assert_eq!(stage.origin.position(1, 8).to_string(), "t.yaml:5:18");
     assert_eq!(stage.origin.display_name(), "t.yaml");
     insta::assert_debug_snapshot!(Config {
-        // The cores of the machine that runs the test.
+        // Without a fixed number here, it would be the cores of the machine that runs the test.
         pipeline: PipelineConfig {
             max_guests: 8,
             ..config.pipeline

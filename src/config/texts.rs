@@ -1,7 +1,8 @@
 //! Durations, sizes and other values as people write them.
 //!
-//! [`Span`] and [`Size`] are how a field of the config has one: `#[serde(with = "Span")] timeout: Duration`. Their
-//! schemas are marked with `x-type`, by which [`walk`](super::walk) reads them first and tells what is wrong with one.
+//! A field of the config holds a duration or a size by means of [`Span`] or [`Size`]: `#[serde(with = "Span")] timeout:
+//! Duration`. Their schemas are marked with `x-type`. With this mark, [`walk`](super::walk) reads the texts first and
+//! reports what is wrong with them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,26 +15,26 @@ use serde::{Deserialize as _, Deserializer, Serialize, Serializer};
 use serde::{de::Error as _, ser::Error as _};
 use serde_json::Value;
 
-/// What would be a right duration.
+/// Advice about a wrong duration.
 pub(super) const DURATION_HELP: &str = "write for example `1s`, `500ms` or `1m30s`";
 
-/// What would be a right size.
+/// Advice about a wrong size.
 pub(super) const SIZE_HELP: &str = "write for example `256MiB`, `8MB` or `1048576`";
 
-/// A duration: `1s`, `1m30s`, `1.5h`. All of Go's spellings, hence Bento's, are among them.
+/// Reads a duration: `1s`, `1m30s`, `1.5h`. It accepts all of Go's spellings, and so Bento's.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    // humantime's `0` is Go's too; anything else without a unit could be anything.
+    // humantime accepts `0`, as Go does. Any other number without a unit is ambiguous.
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text != "0" {
         return Err(format!("the duration `{text}` has no unit"));
     }
-    // Go's second spelling of micro.
+    // Go has this as a second spelling of micro.
     let text = text.replace('μ', "µ");
     humantime::parse_duration(&text).map_err(|_| format!("`{text}` is no duration"))
 }
 
-/// A duration where Bento takes more: nothing for none, and `@every 1s`, the one spelling of its cron that is no more
-/// than a duration.
+/// Reads a duration where Bento takes more: an empty text for none, and `@every 1s`, the only spelling of its cron that
+/// is just a duration.
 pub(super) fn pause(text: &str) -> Result<Duration, String> {
     match text.trim() {
         "" => Ok(Duration::ZERO),
@@ -41,7 +42,7 @@ pub(super) fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A number of bytes: `256MiB` (1024²), `8MB` (1000²), `1048576`.
+/// Reads a number of bytes: `256MiB` (1024²), `8MB` (1000²), `1048576`.
 pub(super) fn size(written: &Value) -> Result<u64, String> {
     match written {
         Value::String(text) => ByteSize::from_str(text.trim())
@@ -53,7 +54,7 @@ pub(super) fn size(written: &Value) -> Result<u64, String> {
     }
 }
 
-/// A number of bytes in the unit in which it is a round number.
+/// Writes a number of bytes in the largest unit in which it is a whole number.
 pub(super) fn show_size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     units
@@ -64,8 +65,8 @@ pub(super) fn show_size(bytes: u64) -> String {
         })
 }
 
-/// How a field has a duration. Its schema may be extended by `x-above-zero`, for limits (with zero nothing could ever be
-/// done in time), and by `x-pause` (see [`pause`]).
+/// Serde adapter of a field with a duration. The schema may be extended by `x-above-zero`, for limits (with zero
+/// nothing could ever be done in time), and by `x-pause` (see [`pause`]).
 pub(super) struct Span;
 
 impl Span {
@@ -87,13 +88,13 @@ impl JsonSchema for Span {
         "Duration".into()
     }
 
-    // Not `format: duration`: JSON Schema means ISO 8601 by it (`PT1S`).
+    // This is not `format: duration`, which in JSON Schema means ISO 8601 (`PT1S`).
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "x-type": "duration", "examples": ["1s", "500ms", "1m30s"] })
     }
 }
 
-/// How a field has a number of bytes; zero is none.
+/// Serde adapter of a field with a number of bytes. The walk refuses zero.
 pub(super) struct Size;
 
 impl Size {
@@ -133,7 +134,8 @@ impl JsonSchema for Size {
     }
 }
 
-/// How a field has a value that is read from a text. What such texts there are, `x-reads` of its schema says.
+/// Serde adapter of a field with a value that is read from a text. `x-reads` in the schema says what kind of text it
+/// is.
 pub(super) struct Parsed;
 
 impl Parsed {

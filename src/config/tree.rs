@@ -1,7 +1,7 @@
-//! The config as written: a YAML tree in which every key and value knows its place.
+//! The config as it was written: a YAML tree in which every key and value has its place.
 //!
-//! Environment variables and `--set` change this tree, so that what they bring is checked like
-//! everything else and a problem with it is told with its place.
+//! Environment variables and `--set` change this tree. So their values are checked like everything else, and a problem
+//! with one is reported with its place.
 
 mod parse;
 mod path;
@@ -15,7 +15,7 @@ pub(super) use parse::parse;
 pub(super) use path::FieldPath;
 pub(super) use scalar::{Scalar, Style, is_plain_text};
 
-/// A value with its place.
+/// Value with its place.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub at: Location,
@@ -37,7 +37,7 @@ pub(super) struct Entry {
 }
 
 impl Node {
-    /// An empty mapping: what an empty config is.
+    /// Creates an empty mapping, which is the tree of an empty config.
     pub(super) fn empty(at: Location) -> Self {
         let data = Data::Map(Vec::new());
         Self { at, data }
@@ -47,7 +47,7 @@ impl Node {
         matches!(&self.data, Data::Scalar(scalar) if scalar.is_null())
     }
 
-    /// What it is, in the words of an error message.
+    /// Describes the value in the words of an error message.
     pub(super) fn describe(&self) -> String {
         match &self.data {
             Data::Scalar(scalar) => scalar.describe(),
@@ -77,13 +77,13 @@ impl Node {
         }
     }
 
-    /// The node of a field.
+    /// Returns the node of a field.
     pub(super) fn find(&self, path: &FieldPath) -> Option<&Node> {
         let mut names = path.names().into_iter();
         names.try_fold(self, |node, name| Some(node.child(name)?.0))
     }
 
-    /// The place of a field, or of the nearest thing around it, and that thing's path.
+    /// Returns the path and the place of a field, or of the nearest node around it.
     pub(super) fn nearest(&self, path: &FieldPath) -> (FieldPath, Location) {
         let (mut node, mut at, mut depth) = (self, &self.at, 0);
         for name in path.names() {
@@ -94,7 +94,7 @@ impl Node {
         (path.part(depth), at.clone())
     }
 
-    /// As JSON text, numbers exactly as they were written.
+    /// Returns the node as JSON text. Numbers that are valid in JSON stay exactly as they were written.
     pub(super) fn to_json_text(&self) -> Result<String, (Location, String)> {
         match &self.data {
             Data::Scalar(scalar) => {
@@ -119,8 +119,8 @@ impl Node {
 }
 
 impl Entry {
-    /// The place of its value, or of the key where the value is a mapping or a list: their first line says less than
-    /// their name. A value left out has no place of its own.
+    /// Returns the place of the value. For a mapping or a list it is the place of the key, whose name says more than
+    /// their first line. A value left out has no place of its own, so the place of its key is returned as well.
     pub(super) fn place(&self) -> &Location {
         match &self.value.data {
             Data::Scalar(scalar) if !scalar.text.is_empty() => &self.value.at,

@@ -1,6 +1,6 @@
-//! From what is written to the config that cannot be wrong, collecting every problem.
+//! Conversion of the written config to the checked one. It collects every problem.
 //!
-//! Each section checks itself where it is made; [`RULES`] are what two sections owe each other.
+//! Each section is checked where it is converted; [`RULES`] check two sections against each other.
 
 mod cases;
 mod guests;
@@ -19,10 +19,10 @@ use super::source::Location;
 use super::tree::{FieldPath, Node};
 use super::walk::Walked;
 
-/// What two sections owe each other.
+/// Checks of two sections against each other.
 const RULES: [fn(&mut Check<'_>, &Config); 3] = [kafka::failures, kafka::loops, kafka::times];
 
-/// Checks what types cannot say. The config can be used if there are no errors among the problems.
+/// Checks what types cannot express. The config can be used if there are no errors among the problems.
 pub(super) fn validate(
     raw: raw::Config,
     root: &Node,
@@ -64,9 +64,9 @@ pub(super) fn validate(
     config
 }
 
-/// The problems found so far, and what is needed to tell their place.
+/// Problems found so far, and what is needed to find their places.
 ///
-/// A check that fails notes it and returns something usable, so that the next can go on.
+/// A check that fails adds its problem and returns a usable value, so that the next check can go on.
 struct Check<'a> {
     root: &'a Node,
     base: &'a Path,
@@ -75,7 +75,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Tells what is wrong with a field, unless it was told already: it, or one within it, has been left out.
+    /// Reports what is wrong with a field, unless the field or one within it was left out, because then a problem has
+    /// already been reported.
     fn error(&mut self, at: &FieldPath, message: impl Into<String>, help: impl Into<String>) {
         let (nearest, place) = self.root.nearest(at);
         if !self.is_doubtful(&nearest) {
@@ -89,7 +90,7 @@ impl Check<'_> {
         self.problems.push(problem.help(help));
     }
 
-    /// Tells a problem between a field and another one, which is shown as well if it is written.
+    /// Reports a problem between a field and another one, which is also shown if it is written.
     fn clash(&mut self, problem: Diagnostic, at: &FieldPath, other: &FieldPath, label: &str) {
         let mut problem = problem.at(self.place(at));
         if self.is_written(other) {
@@ -98,7 +99,7 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
-    /// Tells that two fields are written of which one is enough.
+    /// Reports two fields that are both written although one is enough.
     fn either(
         &mut self,
         message: impl Into<String>,
@@ -110,13 +111,14 @@ impl Check<'_> {
         self.clash(problem, at, other, "the other one");
     }
 
-    /// Tells that a mandatory field is missing, or empty.
+    /// Reports that a mandatory field is missing or empty.
     fn missing(&mut self, within: &FieldPath, field: &str, help: &str) {
         let message = format!("`{within}` has no `{field}`");
         self.error(&within.field(field), message, help);
     }
 
-    /// Whether a field, or one within it, had the wrong shape, so that it was left out.
+    /// Returns whether a field was left out because its text cannot be read, or because it, or a field within it, has
+    /// the wrong shape.
     fn is_doubtful(&self, at: &FieldPath) -> bool {
         let Walked {
             misshapen, unread, ..
@@ -132,7 +134,7 @@ impl Check<'_> {
         self.root.find(at).is_some_and(|node| !node.is_null())
     }
 
-    /// Where a field is that may be written under Bento's name for it.
+    /// Returns the path of a field that may be written under Bento's name for it.
     fn written_as(&self, within: &FieldPath, field: &str, bentos: &str) -> FieldPath {
         let bentos = within.field(bentos);
         let ours = within.field(field);
@@ -142,7 +144,8 @@ impl Check<'_> {
         }
     }
 
-    /// The component of a section that is written, if there is one. Two are told, and are none that there is.
+    /// Returns the component of a section that is written, if there is one. If two are written, they are reported, and
+    /// the name that is returned is of no component.
     fn chosen(
         &mut self,
         at: &FieldPath,
@@ -154,7 +157,7 @@ impl Check<'_> {
         if let Some((other, _)) = written.next() {
             let message = format!("{two}, `{one}` and `{other}`");
             self.either(message, &at.field(other), &at.field(one), "one of them");
-            // What the other one would have been is not known.
+            // The section counts as misshapen, because it is not known which component was meant.
             self.walked.misshapen.push(at.clone());
             return Some("two");
         }

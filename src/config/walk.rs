@@ -1,8 +1,8 @@
-//! One walk over the tree, the schema beside it: unknown fields, wrong types and choices, texts that cannot be read,
-//! fields of Bento's that do nothing. All at once, which serde cannot: it ends at the first.
+//! Walk over the tree and the schema together. It finds unknown fields, wrong types and choices, texts that cannot be
+//! read, and fields of Bento's that do nothing. It finds them all at once, which serde cannot do: it ends at the first.
 //!
-//! What has its shape comes out as plain data that serde reads. Whatever has not is told and left out: the rest is still
-//! worth checking, and one run tells all that is wrong.
+//! A value with the right shape comes out as plain data that serde reads. A value without the right shape is reported
+//! and left out: the rest is still worth checking, and one run reports all that is wrong.
 
 use serde_json::{Map, Value};
 
@@ -12,19 +12,19 @@ use super::schema::{SCHEMA, types};
 use super::source::Location;
 use super::tree::{Data, Entry, FieldPath, Node};
 
-/// What a walk has found.
+/// Result of a walk.
 #[derive(Default)]
 pub(super) struct Walked {
-    /// What has its shape, for serde.
+    /// Values with the right shape, for serde.
     pub data: Value,
-    /// Fields left out because they are unknown or of the wrong shape. What follows from the absence of others around
-    /// them is not told: a misspelled `script` is no missing script.
+    /// Fields left out because they are unknown or have the wrong shape. Problems that only follow from their absence
+    /// are not reported: a misspelled `script` is not a missing script.
     pub misshapen: Vec<FieldPath>,
     /// Fields left out because their text cannot be read, such as a duration without a unit.
     pub unread: Vec<FieldPath>,
 }
 
-/// Walks over a config, and tells what is wrong with its shape.
+/// Walks over a config, and reports what is wrong with its shape.
 pub(super) fn walk(root: &Node, problems: &mut Diagnostics) -> Walked {
     let mut walk = Walk {
         found: Walked::default(),
@@ -40,12 +40,12 @@ pub(super) fn walk(root: &Node, problems: &mut Diagnostics) -> Walked {
     Walked { data, ..walk.found }
 }
 
-/// A field of the tree.
+/// Field of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
     pub path: &'a FieldPath,
     pub node: &'a Node,
-    /// The place to tell.
+    /// Place to report.
     pub at: &'a Location,
     pub schema: &'a Value,
 }
@@ -56,7 +56,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The value of a field, if it has its shape.
+    /// Returns the value of a field, if it has the right shape.
     fn value(&mut self, field: &Field<'_>) -> Option<Value> {
         let Field { node, schema, .. } = *field;
         let types = types(schema);
@@ -88,7 +88,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A value of any shape: JSON text, with its numbers as they are written.
+    /// Returns a value of any shape as JSON text, with its numbers as they are written.
     fn literal(&mut self, field: &Field<'_>) -> Option<Value> {
         match field.node.to_json_text() {
             Ok(json) => Some(Value::String(json)),
@@ -101,7 +101,8 @@ impl Walk<'_> {
         }
     }
 
-    /// A list, if all its items have their shape: without one, the places of the others would not be what they were.
+    /// Returns a list, if all its items have the right shape. Without one of them, the indices of the others would
+    /// change.
     fn list(&mut self, items: &[Node], list: &Field<'_>) -> Option<Value> {
         let values: Vec<_> = (0..)
             .zip(items)
@@ -117,10 +118,10 @@ impl Walk<'_> {
         values.into_iter().collect()
     }
 
-    /// A mapping, with those of its fields that have their shape.
+    /// Returns a mapping with those of its fields that have the right shape.
     ///
-    /// A `null` is a field left out, as in Go's YAML and so in Bento, except where a component stands (`input: { stdin: }`):
-    /// there it is that component with its defaults.
+    /// A `null` is a field left out, as in Go's YAML and so in Bento, except in the place of a component (`input: {
+    /// stdin: }`): there it is that component with its defaults.
     fn map(&mut self, entries: &[Entry], map: &Field<'_>) -> Value {
         let mut fields = Map::new();
         let component = !map.schema["x-component"].is_null();
@@ -166,7 +167,7 @@ impl Walk<'_> {
         Value::Object(fields)
     }
 
-    /// The model's name of a field; none if the model's field is written as well.
+    /// Returns the model's name of a field, or `None` if the model's field is written as well.
     fn name<'a>(
         &mut self,
         entry: &'a Entry,

@@ -1,30 +1,31 @@
-//! Where `${…}` expressions begin in a text, and where they end.
+//! Positions of `${…}` expressions in a text: where they begin and end.
 //!
-//! `${NAME}`, `${NAME:default}` where the default may hold further expressions, `${{NAME}}`.
+//! The forms are `${NAME}`, `${NAME:default}`, whose default may contain further expressions, and `${{NAME}}`.
 //!
-//! One pass finds all of them: those whose default has begun are on a stack, and a `}` ends the innermost. To look for the
-//! end of each `${` alone would take exponential time where many have none (the fuzzer found a text of 2,324 bytes that
-//! took minutes).
+//! One pass finds all expressions: those that have begun are on a stack, and a `}` ends the innermost. A separate
+//! search for the end of each `${` would take exponential time in a text where many have no end (the fuzzer found a
+//! text of 2,324 bytes that took minutes).
 
 use std::collections::HashMap;
 
-/// Expressions may be nested so deep; what is around them is text. It bounds the recursion of who expands them.
+/// Limit on the nesting of expressions, which bounds the recursion of the code that expands them. An expression with
+/// more levels is text.
 const MAX_DEPTH: usize = 64;
 
-/// The expressions of a text: the length in bytes of that which begins at an index.
+/// Expressions of a text: the length in bytes of each, by the index at which it begins.
 pub(super) struct Expressions(HashMap<usize, usize>);
 
-/// An expression whose default has begun.
+/// Expression that has begun and has not ended.
 struct Open {
     start: usize,
-    /// It began with `${{`.
+    /// Whether the expression began with `${{`.
     is_literal: bool,
-    /// How many expressions are within each other, with this one.
+    /// Number of nested levels in the expression, itself included.
     depth: usize,
 }
 
 impl Expressions {
-    /// All expressions of `text`, those within others too.
+    /// Finds all expressions of `text`, including nested ones.
     pub(super) fn of(text: &str) -> Self {
         let (mut found, mut open) = (HashMap::new(), Vec::new());
         let mut at = 0;
@@ -43,13 +44,13 @@ impl Expressions {
         Self(found)
     }
 
-    /// Bytes of the expression that begins at `start`, if one does.
+    /// Returns the length in bytes of the expression that begins at `start`, if there is one.
     pub(super) fn length_at(&self, start: usize) -> Option<usize> {
         self.0.get(&start).copied()
     }
 }
 
-/// What begins at `start`, and where its name ends: with a `}` or a `:`.
+/// Returns the expression that begins at `start`, and the index at which its name ends, with a `}` or a `:`.
 fn begin(text: &str, start: usize) -> Option<(Open, usize)> {
     let inner = text[start..].strip_prefix("${")?;
     let is_literal = inner.starts_with('{');
@@ -64,10 +65,10 @@ fn begin(text: &str, start: usize) -> Option<(Open, usize)> {
     (end > name && text[end..].starts_with(['}', ':'])).then_some((one, end))
 }
 
-/// Ends the innermost expression that the `}` at an index can end; the index behind that.
+/// Ends the innermost expression that the `}` at an index can end. Returns the index after that.
 fn close(text: &str, at: usize, open: &mut Vec<Open>, found: &mut HashMap<usize, usize>) -> usize {
     while let Some(one) = open.pop() {
-        // With one brace where it needs two it is text, and what is in it stands in what is around it.
+        // With one brace where it needs two, the expression is text, and what it contains belongs to the one around it.
         let is_text = one.is_literal && !text[at + 1..].starts_with('}');
         if let Some(around) = open.last_mut() {
             around.depth = around.depth.max(one.depth + usize::from(!is_text));
@@ -89,7 +90,8 @@ mod tests {
 
     use super::*;
 
-    /// The definition, which looks from the beginning and may take exponential time.
+    /// Returns the length of an expression by its definition, which looks from the beginning and may take exponential
+    /// time.
     fn length(text: &str) -> Option<usize> {
         let inner = text.strip_prefix("${")?;
         if inner.starts_with('{') {

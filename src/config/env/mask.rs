@@ -1,21 +1,22 @@
 //! Keeps `${NAME:default}` whole while YAML is parsed.
 //!
-//! Bento puts the variables into the text before it parses, so its users write `[ ${BROKERS} ]`
-//! and `${ADDRESS:localhost:9092}` without quotes. We parse first, so that no variable can change
-//! the shape of the config; for that, the characters in an expression that mean something in YAML
-//! are hidden behind others. One character stands for one, so every line and column stays.
+//! Bento puts the variables into the text before it parses it, so its users write `[ ${BROKERS} ]` and
+//! `${ADDRESS:localhost:9092}` without quotes. Nerodia parses first, so that no variable can change the shape of the
+//! config. While it parses, the characters in an expression that have a meaning in YAML are replaced by others. One
+//! character is replaced by one, so every line and column stays.
 
 use std::borrow::Cow;
 
 use super::expression::Expressions;
 
-/// The first of the 128 characters that stand for ASCII: a private use area few fonts even know.
+/// First of the 128 characters that stand for ASCII, in a private use area that few fonts even know.
 const BASE: u32 = 0x10_FF00;
 const HIDDEN: &str = "{}[],:#";
 
-/// Hides what YAML would take for its own in `${…}`.
+/// Hides the characters in `${…}` that have a meaning in YAML.
 pub(in crate::config) fn hide(text: &str) -> Cow<'_, str> {
-    // Were one of ours in the text, `show` would change it: better no help than a wrong text.
+    // If the text has one of the replacement characters, `show` would change it. Then nothing is hidden: better no help
+    // than a wrong text.
     if !text.contains("${") || text.contains(|c| original(c).is_some()) {
         return Cow::Borrowed(text);
     }
@@ -38,7 +39,7 @@ pub(in crate::config) fn hide(text: &str) -> Cow<'_, str> {
     Cow::Owned(hidden)
 }
 
-/// Shows what was hidden.
+/// Restores the characters that [`hide`] replaced.
 pub(in crate::config) fn show(text: &str) -> String {
     text.chars().map(|c| original(c).unwrap_or(c)).collect()
 }

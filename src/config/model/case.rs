@@ -6,18 +6,18 @@ use crate::config::section::section;
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
-/// A message, and what the scripts are to make of it.
+/// Test of the scripts: a message, and what the scripts must make of it.
 #[derive(Clone, Debug)]
 pub(crate) struct TestCase {
-    /// What it shows.
+    /// Name of the test.
     pub name: String,
-    /// `file:line:column`.
+    /// Place of the test, as `file:line:column`.
     pub place: String,
-    /// The message's bytes.
+    /// Payload of the message.
     pub payload: Vec<u8>,
-    /// What it carries beside them.
+    /// Attributes of the message.
     pub meta: TestMeta,
-    /// What is to become of it.
+    /// Expected outcome of the message.
     pub expected: Expected,
 }
 
@@ -39,14 +39,14 @@ section! {
     }
 }
 
-/// What is to become of a test's message.
+/// Expected outcome of a test's message.
 #[derive(Clone, Debug)]
 pub(crate) enum Expected {
-    /// These results leave, in this order.
+    /// These results leave the pipeline, in this order.
     Outputs(Vec<ExpectedOutput>),
-    /// It fails, with this type or `type: beginning of the message`.
+    /// The message fails with this error: its type, or `type: beginning of its text`.
     Error(String),
-    /// It is dropped.
+    /// The message is dropped.
     Dropped,
 }
 
@@ -65,7 +65,7 @@ section! {
     }
 }
 
-/// A value of which the walk over the tree has made JSON text.
+/// Reads a value that the walk over the tree has turned into JSON text.
 fn json<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     let text = String::deserialize(from)?;
     Ok(serde_json::from_str(&text).ok())

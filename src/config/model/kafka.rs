@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 pub(crate) use input::*;
 pub(crate) use output::*;
 
-/// How to reach a cluster.
+/// Settings for the connection to a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KafkaClientConfig {
-    /// `host:port` of some of its brokers; at least one.
+    /// `host:port` of some brokers of the cluster; at least one.
     pub addresses: Vec<String>,
-    /// The name that shows in the brokers' logs and quotas.
+    /// Name of this client in the brokers' logs and quotas.
     pub client_id: String,
-    /// Encryption; `None` for none.
+    /// Encryption; `None` for connections without it.
     pub tls: Option<TlsConfig>,
-    /// Who we are; `None` if nobody asks.
+    /// User and password; `None` for connections without them.
     pub sasl: Option<SaslConfig>,
-    /// Properties handed to librdkafka as they are, sorted by name; none that a field here sets.
+    /// Properties passed to librdkafka unchanged, sorted by name. A property that a field here sets is not among them.
     pub properties: Vec<(String, Secret)>,
 }
 
 impl KafkaClientConfig {
-    /// A client of the cluster at `address`, with nothing else said.
+    /// Creates the settings of a client of the cluster at `address`, with defaults for the rest.
     #[cfg(test)]
     pub(crate) fn at(address: impl Into<String>) -> Self {
         Self {
@@ -38,19 +38,20 @@ impl KafkaClientConfig {
         }
     }
 
-    /// All addresses, as librdkafka and people read them.
+    /// Returns all addresses in one text, with commas between them, as librdkafka and people read them.
     pub(crate) fn all_addresses(&self) -> String {
         self.addresses.join(",")
     }
 
-    /// The value of a property, if it is handed on.
+    /// Returns the value of a property, if the config sets it.
     pub(crate) fn property(&self, name: &str) -> Option<&str> {
         let mut properties = self.properties.iter();
         let (_, value) = properties.find(|(property, _)| property == name)?;
         Some(value.expose())
     }
 
-    /// Who the brokers take us for, in words. What does not print is escaped: it would go unnoticed.
+    /// Describes in words the user that the brokers see. Control characters are escaped, because they would go
+    /// unnoticed.
     pub(crate) fn who(&self) -> String {
         match &self.sasl {
             Some(sasl) => {
@@ -66,67 +67,67 @@ impl KafkaClientConfig {
     }
 }
 
-/// Encryption, and whom to trust.
+/// Encryption, and which brokers to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsConfig {
-    /// Certificate authorities to trust; `None` for the system's.
+    /// Certificate authorities to trust; `None` for those of the system.
     pub root_cas: Option<Pem>,
-    /// Ours, where the brokers ask for one.
+    /// Certificate of this client, for brokers that ask for one.
     pub client_certificate: Option<ClientCertificate>,
-    /// Trust any broker: for trying out only.
+    /// Whether any broker is trusted: only for trying things out.
     pub skip_cert_verify: bool,
 }
 
-/// A certificate with its key.
+/// Certificate with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientCertificate {
     /// The certificate.
     pub certificate: Pem,
-    /// Its key.
+    /// Key of the certificate.
     pub key: Pem,
-    /// What the key is encrypted with.
+    /// Password of the key, if it is encrypted.
     pub password: Option<Secret>,
 }
 
-/// Something in PEM.
+/// Certificates or a key, in PEM format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pem {
-    /// In a file that exists.
+    /// PEM in a file that exists.
     File(PathBuf),
-    /// Written in the config.
+    /// PEM written in the config.
     Text(Secret),
 }
 
 /// User and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SaslConfig {
-    /// How they are shown; never `None`, with which nobody is asked.
+    /// Mechanism by which user and password are shown; never [`SaslMechanism::None`].
     pub mechanism: SaslMechanism,
-    /// Never empty.
+    /// User; never empty.
     pub user: String,
-    /// Never empty.
+    /// Password; never empty.
     pub password: Secret,
 }
 
 /// How user and password are shown to a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum SaslMechanism {
-    /// Not at all.
+    /// User and password are not shown.
     #[serde(rename = "none")]
     None,
-    /// As they are.
+    /// User and password are sent unchanged.
     #[serde(rename = "PLAIN")]
     Plain,
-    /// By proof.
+    /// The client proves that it knows the password, by SHA-256.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
-    /// By proof.
+    /// The client proves that it knows the password, by SHA-512.
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
 }
 
 impl SaslMechanism {
-    /// Kafka's name of it.
+    /// Returns Kafka's name of the mechanism.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -137,17 +138,17 @@ impl SaslMechanism {
     }
 }
 
-/// A text that no log and no message shows.
+/// Text that no log and no message shows.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {
-    /// `text` is a secret from now on.
+    /// Creates a secret from `text`.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for who has to know it.
+    /// Returns the text, for code that has to know it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

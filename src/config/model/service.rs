@@ -1,4 +1,4 @@
-//! `delivery`, `http` and `logger`.
+//! Sections `delivery`, `http` and `logger`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,9 +15,9 @@ use crate::config::texts::Parsed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryGuarantee {
-    /// Never less than once.
+    /// Each result comes out at least once.
     AtLeastOnce,
-    /// Once, by Kafka's transactions.
+    /// Each result comes out once, by means of Kafka's transactions.
     ExactlyOnce,
 }
 
@@ -35,7 +35,7 @@ section! {
         /// nobody may.
         #[schemars(example = &"${NERODIA_TOKEN}")]
         token: Option<String>,
-        /// The config asks for it; else it is there only if its address is free.
+        /// Whether the config has this section. If not, the server runs only if its address is free.
         #[serde(skip)]
         asked: bool,
     }
@@ -73,26 +73,26 @@ section! {
     }
 }
 
-/// The least important level logged.
+/// Least important level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogLevel {
-    /// Nothing at all.
+    /// Nothing is logged.
     Off,
-    /// Data lost, or someone is needed.
+    /// Data is lost, or somebody must act.
     Error,
-    /// It healed.
+    /// Something failed and recovered.
     Warn,
-    /// What the engine does.
+    /// Actions of the engine.
     #[default]
     Info,
-    /// Why it does it.
+    /// Reasons for the actions of the engine.
     Debug,
     /// Everything.
     Trace,
 }
 
 impl LogLevel {
-    /// As `tracing` and its filters spell it.
+    /// Returns the level as `tracing` and its filters spell it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -105,7 +105,7 @@ impl LogLevel {
     }
 }
 
-/// The error says what to write.
+/// Parses a level. The error says what to write instead.
 impl FromStr for LogLevel {
     type Err = String;
 
@@ -139,9 +139,9 @@ pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     #[default]
     Auto,
-    /// For people.
+    /// Text, for people.
     #[serde(alias = "logfmt")]
     Text,
-    /// For machines.
+    /// JSON, for machines.
     Json,
 }

@@ -1,4 +1,4 @@
-//! `input`.
+//! Section `input`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What `input.kafka` and `output.kafka` have in common.
+//! Fields that `input.kafka` and `output.kafka` have in common.
 
 use std::collections::BTreeMap;
 

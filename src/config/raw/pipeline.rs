@@ -1,4 +1,4 @@
-//! `pipeline` and `tests`.
+//! Sections `pipeline` and `tests`.
 
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ fn origin(yaml: &str) -> (String, ScriptOrigin) {
     (scalar.text.clone(), ScriptOrigin::in_config(node, scalar))
 }
 
-/// Every visible character of the script must be found at its place in the YAML.
+/// Asserts that every visible character of the script is found at its place in the YAML.
 fn assert_maps(yaml: &str) {
     let (script, origin) = origin(yaml);
     for (line, text) in script.split('\n').enumerate() {
@@ -52,7 +52,7 @@ fn every_way_to_write_a_script() {
     }
 }
 
-/// Where it begins is told of a script that is not there as it is.
+/// Checks that the beginning is reported for a script that is in the YAML in another form.
 #[test]
 fn a_script_in_another_way() {
     for (yaml, begin) in [
@@ -87,10 +87,10 @@ proptest! {
         crlf: bool,
     ) {
         let pad = " ".repeat(depth);
-        // An explicit indicator, because the first line may begin with spaces of its own.
+        // The indicator is explicit, because the first line may begin with spaces of its own.
         let (style, chomp) = header.split_at(1);
         let mut yaml = format!("{pad}a:\n{pad}- script: {style}{indent}{chomp}\n");
-        // Relative to the mapping that holds `script`, two columns in.
+        // The indentation is relative to the mapping that holds `script`, which is two columns in.
         let inner = " ".repeat(depth + 2 + indent);
         for line in &lines {
             if line.is_empty() {

@@ -1,29 +1,29 @@
-//! Secrets in a text of which nothing is known but that it was meant to be YAML.
+//! Secrets in a text that was not parsed and is only known to be meant as YAML.
 
 use super::is_secret;
 
-/// What the first line of a private key ends with.
+/// End of the first line of a private key.
 pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 
-/// How far a secret may go on behind the line on which it begins.
+/// Extent of a secret after the line on which it begins.
 enum Until {
-    /// Lines that are indented deeper than this, and the first one in any case if nothing was `seen` yet. Of a `plain`
-    /// text, lines that are entries of their own are no part.
+    /// The secret includes lines that are indented deeper than `indent`, and the first line in any case if no text was
+    /// `seen` yet. In a `plain` text, lines that are entries of their own are not part of it.
     Indent {
         indent: usize,
         seen: bool,
         plain: bool,
     },
-    /// In braces or brackets: a line with what ends a value there.
+    /// The secret is in braces or brackets, and ends on a line with a character that ends a value there.
     Comma,
-    /// A private key: its last line.
+    /// The secret is a private key, and ends on the last line of the key.
     KeyEnd,
-    /// A quote that is not closed on its line: the end.
+    /// The secret has a quote that is not closed on its line, and goes on to the end of the text.
     End,
 }
 
 impl Until {
-    /// Whether `line`, which is not blank, may be part of the secret.
+    /// Returns whether `line`, which is not blank, may be part of the secret.
     fn has(&mut self, line: &str) -> bool {
         match self {
             Self::Indent {
@@ -40,8 +40,9 @@ impl Until {
     }
 }
 
-/// The text with stars for whatever may be a secret: all that follows `password:` and the like on its line, the lines on
-/// which it may go on, and private keys. Line breaks and indentation stay, and every other character has its star.
+/// Returns the text with stars for whatever may be a secret: everything after `password:` and the like on its line, the
+/// lines on which it may go on, and private keys. Line breaks and indentation stay, and every other character is
+/// replaced with one star.
 pub(in crate::config) fn hide(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let (mut certificates, mut opened) = (false, 0);
@@ -76,7 +77,8 @@ pub(in crate::config) fn hide(text: &str) -> String {
     shown
 }
 
-/// Where on a line the value of a secret begins: behind a colon or an equals sign, perhaps behind a quote before that.
+/// Returns the index on a line at which the value of a secret begins: after a colon or an equals sign, which may come
+/// after a quote.
 fn value(line: &str, certificates: bool) -> Option<usize> {
     let of_name = |c: char| c.is_alphanumeric() || "_.-".contains(c);
     let mut at = 0;
@@ -94,7 +96,8 @@ fn value(line: &str, certificates: bool) -> Option<usize> {
             continue;
         };
         let last = name.rsplit('.').next().unwrap_or_default();
-        // In braces, or on lines of its own, `sasl` is what has the secret; else it is one.
+        // In braces, or on lines of its own, `sasl` is a section that contains the secret; otherwise its value is the
+        // secret.
         let section = rest.trim_start().starts_with(['{', '#', '&', '*']) || rest.trim().is_empty();
         if is_secret(name) || (last == "sasl" && !section) || (certificates && last == "key") {
             return Some(line.len() - rest.len());
@@ -103,7 +106,7 @@ fn value(line: &str, certificates: bool) -> Option<usize> {
     None
 }
 
-/// How far a `value`, the rest of its line, may go on.
+/// Returns how far a secret may go on after `value`, the rest of its line.
 fn goes_on(value: &str, indent: usize, in_braces: bool) -> Option<Until> {
     let text = value.trim();
     if let Some(quote) = text.chars().next().filter(|first| "\"'".contains(*first)) {
@@ -127,7 +130,7 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
-/// How many more braces and brackets a text opens than it closes, as far as one can tell.
+/// Returns how many more braces and brackets a text opens than it closes, as far as one can tell.
 fn depth(text: &str) -> isize {
     let braces = text.chars().map(|c| match c {
         '{' | '[' => 1,
@@ -137,7 +140,7 @@ fn depth(text: &str) -> isize {
     braces.sum()
 }
 
-/// Stars for all but the indentation and the end of a line.
+/// Replaces a line with stars, except its indentation and its end.
 fn stars(line: &str) -> impl Iterator<Item = char> {
     let mut indentation = true;
     line.chars().map(move |c| {

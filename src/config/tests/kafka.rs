@@ -1,11 +1,11 @@
-//! Configs of Kafka: what they become.
+//! Tests of Kafka configs and what they become.
 
 use std::time::Duration;
 
 use super::super::*;
 use super::{SCRIPT, good, load, load_with};
 
-/// From Kafka to Kafka; `more` are fields of both.
+/// Returns a config from Kafka to Kafka, with further fields for the input, the output and the config itself (`more`).
 fn both(input: &str, output: &str, more: &str) -> String {
     format!(
         "{SCRIPT}input: {{ kafka: {{ addresses: [a], topics: [t], consumer_group: g, {input} }} }}\n\
@@ -121,7 +121,7 @@ fn properties_are_handed_on_as_they_are_written() {
     );
 }
 
-/// As `bento create` writes it.
+/// Checks a config as `bento create` writes it.
 #[test]
 fn a_bento_config_runs_unchanged() {
     let yaml = r#"

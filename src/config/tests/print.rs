@@ -1,4 +1,4 @@
-//! Configs as they take effect, printed again.
+//! Tests of configs that are printed as they take effect.
 
 use super::super::*;
 
@@ -52,7 +52,7 @@ tests:
     assert_eq!(printed(&once, &[]), once);
 }
 
-/// Every field is taken as it is printed, so that it means the same.
+/// Checks that a printed config means the same: every field is accepted as it is printed.
 #[test]
 fn a_printed_config_is_the_same() {
     for yaml in [
@@ -80,7 +80,7 @@ fn a_printed_config_is_the_same() {
     }
 }
 
-/// The YAML means the same to a reader that shares nothing with this crate's own.
+/// Checks that the YAML means the same to a reader that shares nothing with this crate's own.
 #[test]
 fn another_reader_finds_the_same_in_it() {
     for yaml in [

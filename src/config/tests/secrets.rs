@@ -1,4 +1,4 @@
-//! No message shows a password, whatever is wrong beside it.
+//! Tests that no message shows a password, whatever else is wrong.
 
 use super::super::*;
 use super::{SCRIPT, load_with};
@@ -6,7 +6,7 @@ use super::{SCRIPT, load_with};
 const INPUT: &str =
     "input:\n  kafka:\n    addresses: [a]\n    topics: [t]\n    consumer_group: g\n";
 
-/// What is said about a wrong config, in which no secret may be.
+/// Returns the messages about a wrong config, which must not contain a secret.
 fn said(yaml: &str, overrides: &[&str]) -> String {
     let problems = match load_with(&format!("{SCRIPT}{yaml}"), overrides) {
         Ok(loaded) => panic!("it is not wrong:\n{yaml}\n{}", loaded.warnings),
@@ -21,7 +21,7 @@ fn said(yaml: &str, overrides: &[&str]) -> String {
     problems.to_string()
 }
 
-/// Below `input.kafka`.
+/// Returns the messages about a config with `text` in `input.kafka`.
 fn sasl(text: &str) -> String {
     said(&format!("{INPUT}    {text}\n"), &[])
 }
@@ -152,7 +152,7 @@ fn from_the_environment() {
     assert!(!shown.contains("12345"), "{shown}");
 }
 
-/// Whatever else is wrong: it stands on one line with the password.
+/// Checks that the password stays hidden, whatever else is wrong on its line.
 #[test]
 fn nothing_shows_them() {
     use proptest::prelude::*;

@@ -1,14 +1,14 @@
-//! What is said about configs that are wrong.
+//! Tests of the messages about wrong configs.
 
 use super::super::*;
 use super::{SCRIPT, load, load_with};
 
-/// What is said about a config that is wrong.
+/// Returns the messages about a wrong config.
 pub(super) fn wrong(yaml: &str) -> String {
     load(yaml).expect_err("it is wrong").to_string()
 }
 
-/// What is said about several, each with a script that is not the matter.
+/// Returns the messages about several wrong configs, each with a script that is right.
 pub(super) fn all_wrong(yamls: &[&str]) -> String {
     let scripted = |yaml: &&str| wrong(&format!("{SCRIPT}{yaml}"));
     let all: Vec<_> = yamls.iter().map(scripted).collect();
@@ -23,7 +23,7 @@ fn unknown_fields() {
     ));
 }
 
-/// One run tells what is wrong with the shape and with the meaning, and nothing twice.
+/// Checks that one run reports what is wrong with the shape and with the meaning, and nothing twice.
 #[test]
 fn problems_of_every_kind_at_once() {
     insta::assert_snapshot!(wrong(
@@ -165,7 +165,7 @@ fn overrides_are_told_by_their_argument() {
     insta::assert_snapshot!(format!("{shape}\n\n{meaning}\n\n{syntax}"));
 }
 
-/// Whatever is written, there is an answer, and it can be shown.
+/// Checks that any text gets an answer, and that the answer can be shown.
 #[test]
 fn nothing_panics() {
     use proptest::prelude::*;

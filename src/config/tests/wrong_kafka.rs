@@ -1,16 +1,16 @@
-//! What is said about configs of Kafka that are wrong.
+//! Tests of the messages about wrong Kafka configs.
 
 use super::wrong::{all_wrong, wrong};
 use super::{SCRIPT, load};
 
-/// A sound input with `more` fields.
+/// Returns a valid input with `more` fields.
 fn input(more: &str) -> String {
     format!(
         "input:\n  kafka:\n    addresses: [a]\n    topics: [t]\n    consumer_group: g\n    {more}\n"
     )
 }
 
-/// A sound output with `more` fields.
+/// Returns a valid output with `more` fields.
 fn output(more: &str) -> String {
     format!("output:\n  kafka:\n    addresses: [a]\n    topic: o\n    {more}\n")
 }
@@ -71,7 +71,7 @@ fn tls_and_sasl() {
         input("sasl: { user: u, password: p }"),
         input("sasl: { mechanism: OAUTHBEARER, username: u }"),
         input("sasl: { mechanism: plain, user: 1 }"),
-        // Not at the end, where it may belong.
+        // White space at the end is not reported, because it may belong there.
         input("sasl: { mechanism: PLAIN, user: ' u', password: ' sesame ' }"),
         output("sasl: { mechanism: PLAIN, user: u, password: \"\\tsesame\" }"),
     ]));
@@ -87,7 +87,7 @@ fn properties() {
     ]));
 }
 
-/// Each is refused, and names what to write in its place.
+/// Checks that each property is refused, with the name of what to write instead.
 #[test]
 fn properties_that_are_not_the_users() {
     let both = "bootstrap.servers metadata.broker.list client.id security.protocol sasl.mechanism sasl.mechanisms \
@@ -167,7 +167,7 @@ fn exactly_once() {
     ]));
 }
 
-/// What a pipeline writes must not come in again.
+/// Checks that what a pipeline writes cannot come in again.
 #[test]
 fn feedback_loops() {
     let config = |input: &str, output: &str, dead: &str| {
@@ -181,7 +181,7 @@ fn feedback_loops() {
         config("[t]", "addresses: ['B:9092'], topic: t", dead),
         config("[x, 'y, d']", "addresses: [a], topic: o", dead),
     ]));
-    // Another cluster has topics of its own.
+    // Topics of another cluster are different topics.
     let fine = config(
         "[t]",
         "addresses: [c], topic: t",
@@ -217,7 +217,7 @@ fn a_topic_twice() {
         topics("['^t', '^t']"),
         topics("['${LEVEL}', '${LEVEL:x}']"),
     ]));
-    // Names that scripts may choose are asked one by one.
+    // Names that scripts may choose are checked one by one, so a repeated name is allowed.
     assert!(load(&format!("{SCRIPT}{}", output("topics_allowed: [t, t]"))).is_ok());
 }
 
@@ -250,7 +250,7 @@ fn a_variable_where_text_is_wanted() {
     ]));
 }
 
-/// One time waits for another that is longer.
+/// Checks the warnings about a time that waits for a longer one.
 #[test]
 fn times_that_end_too_early() {
     let warnings = |more: &str| {

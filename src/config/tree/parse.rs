@@ -1,7 +1,7 @@
-//! From text to tree.
+//! Parser from text to tree.
 //!
-//! Built on the events of `saphyr-parser`, not on a ready-made tree: those keep no place for keys,
-//! end at the first duplicate key, and know no merge keys (`<<`).
+//! It is built on the events of `saphyr-parser`. Ready-made trees keep no place for keys, end at the first duplicate
+//! key, and do not know merge keys (`<<`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::config::diagnostics::{Diagnostic, Diagnostics};
 use crate::config::env::mask;
 use crate::config::source::{Location, SourceText};
 
-/// Deeper than any config, shallow enough for the recursion here and in serde.
+/// Limit on nesting: deeper than any config, and shallow enough for the recursion here and in serde.
 const MAX_DEPTH: usize = 64;
 
-/// How many nodes aliases may bring: a few lines of anchors could otherwise grow without end.
+/// Limit on the nodes that aliases bring. Without it, a few lines of anchors could grow without end.
 const MAX_ALIAS_NODES: usize = 10_000;
 
-/// Reads one YAML document; `None` if there is nothing in it.
+/// Reads one YAML document. Returns `None` if it is empty.
 pub(in crate::config) fn parse(source: &Arc<SourceText>) -> Result<Option<Node>, Diagnostics> {
     let masked = mask::hide(source.text());
     let mut loader = Loader {
@@ -41,7 +41,7 @@ pub(in crate::config) fn parse(source: &Arc<SourceText>) -> Result<Option<Node>,
     }
 }
 
-/// A problem behind which the events make no sense.
+/// Problem after which the events make no sense.
 type Fatal = Box<Diagnostic>;
 
 struct Loader<'a> {
@@ -68,7 +68,7 @@ impl<'a> Loader<'a> {
             match event {
                 Event::StreamEnd => return Ok(root),
                 Event::DocumentStart(_) if root.is_some() => {
-                    // An empty one is a `---` at the end, or comments behind one.
+                    // An empty document is a `---` at the end, or comments after one.
                     let (event, inner) = self.next()?;
                     if matches!(&event, Event::Scalar(text, ..) if text.is_empty()) {
                         continue;
@@ -169,7 +169,8 @@ impl<'a> Loader<'a> {
         Ok(entries)
     }
 
-    /// `<<`: what it brings stands behind what is written here, and earlier maps before later ones.
+    /// Adds the entries that `<<` brings. Keys that are written here take precedence, and earlier maps before later
+    /// ones.
     fn merge(&mut self, entries: &mut Vec<Entry>, value: Node) {
         match value.data {
             Data::Map(more) => {
@@ -193,7 +194,7 @@ impl<'a> Loader<'a> {
     }
 
     fn alias(&mut self, id: usize, at: Location) -> Result<Node, Fatal> {
-        // The anchor is known to the parser and not yet to us: it is around this alias.
+        // The parser knows the anchor, but the loader does not yet, so the alias is within it.
         let Some(node) = self.anchors.get(&id) else {
             let problem = Diagnostic::error("this alias stands within its own anchor");
             return Err(Box::new(problem.at(at)));
@@ -206,18 +207,18 @@ impl<'a> Loader<'a> {
         Ok(node.clone())
     }
 
-    /// The tag if it is one of YAML's own.
+    /// Returns the tag if it is one of YAML's own, and reports any other.
     fn core_tag(&mut self, tag: Option<&Tag>, at: &Location) -> Option<String> {
         let tag = tag?;
         let known = ["str", "int", "float", "bool", "null", "seq", "map"];
         if tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str()) {
             return Some(tag.suffix.clone());
         }
-        // A lone `!` says "text".
+        // A lone `!` means "text".
         if tag.suffix.is_empty() || (tag.handle.is_empty() && tag.suffix == "!") {
             return Some("str".into());
         }
-        // Of a password that begins with `!`, the tag is a part.
+        // In a password that begins with `!`, the tag is a part of the password.
         let what = match at.is_hidden() {
             true => "unknown tag".into(),
             false => format!("unknown tag `{tag}`"),
@@ -232,7 +233,7 @@ impl<'a> Loader<'a> {
         let (start, end) = (span.start, span.end);
         let end = match start.line() == end.line() {
             true => end.col(),
-            // The rest of the first line.
+            // The length is that of the rest of the first line.
             false => {
                 let line = self.source.line(start.line()).unwrap_or_default();
                 line.trim_end().chars().count()

@@ -77,7 +77,7 @@ fn depth_is_bounded() {
     assert!(json(&format!("{}1{}", "[".repeat(80), "]".repeat(80))).contains("nested deeper"));
 }
 
-/// The parser counts more columns than the line of a directive has.
+/// Checks the column after a directive, where the parser counts more columns than the line has.
 #[test]
 fn a_problem_after_a_directive_is_on_its_line() {
     insta::assert_snapshot!(json("%%${ET}\"\0K"), @r#"

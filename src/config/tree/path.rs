@@ -1,25 +1,25 @@
-//! The path of a field: where in the config it is.
+//! Path of a field: its position in the config.
 
 use std::fmt;
 
-/// The names of the fields that lead to a field, from the outermost; those of items are their indices.
+/// Names of the fields that lead to a field, from the outermost. The name of a list item is its index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::config) struct FieldPath(Vec<String>);
 
 impl FieldPath {
-    /// `path` has a dot between two names.
+    /// Creates a path from `path`, which has a dot between two names.
     pub(crate) fn of(path: &str) -> Self {
         Self(path.split('.').map(str::to_owned).collect())
     }
 
-    /// The path of a field within this one.
+    /// Returns the path of a field within this one.
     pub(crate) fn field(&self, name: &str) -> Self {
         let mut names = self.0.clone();
         names.push(name.to_owned());
         Self(names)
     }
 
-    /// The path of an item of this list.
+    /// Returns the path of an item of this list.
     pub(crate) fn item(&self, index: usize) -> Self {
         self.field(&index.to_string())
     }
@@ -28,23 +28,23 @@ impl FieldPath {
         self.0.iter().map(String::as_str).collect()
     }
 
-    /// The name of the field itself.
+    /// Returns the name of the field itself.
     pub(crate) fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// What its first `depth` names lead to.
+    /// Returns the path of the first `depth` names.
     pub(crate) fn part(&self, depth: usize) -> Self {
         Self(self.0[..depth].to_vec())
     }
 
-    /// Whether it is `other`, or within it.
+    /// Returns whether the path is `other`, or within it.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
 }
 
-/// As the user writes it: `pipeline.processors[0].python`.
+/// Writes the path as users write it: `pipeline.processors[0].python`.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (depth, name) in self.0.iter().enumerate() {

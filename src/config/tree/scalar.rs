@@ -1,26 +1,26 @@
-//! What a scalar means: YAML 1.2's core schema, in which `yes` and `no` are text.
+//! Meaning of a scalar by YAML 1.2's core schema, in which `yes` and `no` are text.
 
 use saphyr_parser::ScalarStyle;
 use serde_json::{Number, Value};
 
-/// How a scalar was written.
+/// Style in which a scalar was written.
 pub(in crate::config) type Style = ScalarStyle;
 
-/// A scalar: its text and how to read it.
+/// Scalar: its text and how to read it.
 ///
-/// The type is found when it is asked for, not when parsed, because an environment variable may
-/// change the text in between: `threads: ${N:4}` is an integer.
+/// The type is determined when it is needed, not when the scalar is parsed, because an environment variable may change
+/// the text in between: `threads: ${N:4}` is an integer.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Scalar {
     pub text: String,
-    /// As it was written, if variables were put in.
+    /// Text as it was written, if variables were put in.
     pub written: Option<String>,
     pub style: Style,
-    /// A core schema tag: `str` of `!!str`.
+    /// Tag of the core schema: `str` for `!!str`.
     pub tag: Option<String>,
-    /// The line (from 1) and column (from 0) at which it ends.
+    /// Line (from 1) and column (from 0) at which the scalar ends.
     pub end: (usize, usize),
-    /// Whether no message may show it.
+    /// Whether no message may show the scalar.
     pub secret: bool,
 }
 
@@ -45,12 +45,12 @@ impl Scalar {
         }
     }
 
-    /// The text as it stands in the config, with its variables.
+    /// Returns the text as it stands in the config, with its variables.
     pub(crate) fn written(&self) -> &str {
         self.written.as_ref().unwrap_or(&self.text)
     }
 
-    /// The text, whatever it looks like; but a boolean in its one spelling.
+    /// Returns the text, whatever its type is; a boolean is returned as `true` or `false`.
     pub(crate) fn as_written(&self) -> String {
         match self.to_json(true) {
             Value::Bool(flag) => flag.to_string(),
@@ -62,7 +62,7 @@ impl Scalar {
         self.is_plain() && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 
-    /// The value as plain data; only a `literal` tells `2.0` from `2`.
+    /// Returns the value as plain data. Only with `literal` are `2.0` and `2` different.
     pub(crate) fn to_json(&self, literal: bool) -> Value {
         let text = self.text.as_str();
         if self.is_null() {
@@ -80,7 +80,7 @@ impl Scalar {
             return Value::Number(number);
         }
         match float(text) {
-            // `count: 1e6` is a fine way to write a count.
+            // `count: 1e6` is a valid way to write a count.
             Some(float) if !literal && float.fract() == 0.0 && float.abs() < 9e18 => {
                 #[expect(clippy::cast_possible_truncation, reason = "the guard bounds it")]
                 let whole = float as i64;
@@ -91,7 +91,7 @@ impl Scalar {
         }
     }
 
-    /// As JSON text, a number with the digits it was written with.
+    /// Returns the scalar as JSON text, with the digits of a JSON number as they were written.
     pub(crate) fn to_json_text(&self) -> Result<String, String> {
         let text = self.text.as_str();
         if self.is_plain() && is_json_number(text) {
@@ -116,7 +116,7 @@ impl Scalar {
     }
 }
 
-/// Whether a text is one without quotes as well, to older readers of YAML too.
+/// Returns whether a text is still a text without quotes, also for readers of older YAML versions.
 pub(in crate::config) fn is_plain_text(text: &str) -> bool {
     let older = ["y", "n", "yes", "no", "on", "off"];
     let of_words = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
@@ -144,7 +144,7 @@ fn float(text: &str) -> Option<f64> {
         _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Some(f64::NAN),
         _ => {}
     }
-    // Rust reads `inf` and `nan` as well, YAML does not.
+    // Rust also reads `inf` and `nan`, which YAML does not have.
     let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     let digits = text.bytes().any(|byte| byte.is_ascii_digit());
     (digits && text.bytes().all(numeric))
@@ -152,7 +152,7 @@ fn float(text: &str) -> Option<f64> {
         .flatten()
 }
 
-/// Whether it is a number by JSON's grammar, which is narrower than YAML's.
+/// Returns whether a text is a number by JSON's grammar, which is narrower than YAML's.
 fn is_json_number(text: &str) -> bool {
     let starts = text.trim_start_matches('-').as_bytes();
     starts.first().is_some_and(u8::is_ascii_digit)

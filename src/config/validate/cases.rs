@@ -1,4 +1,4 @@
-//! `tests`.
+//! Checks of `tests`.
 
 use super::Check;
 use crate::config::model::{Expected, ExpectedOutput, TestCase};

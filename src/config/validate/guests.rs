@@ -1,4 +1,4 @@
-//! `guests`.
+//! Checks of `guests`.
 
 use super::Check;
 use super::pipeline::Packages;
@@ -9,13 +9,14 @@ use crate::config::texts::show_size;
 use crate::config::tree::FieldPath;
 use crate::guest::packages;
 
-/// Each is a thread with some megabytes: beyond this a config is a slip of the keyboard.
+/// Limit on the number of guests. Each is a thread with some megabytes, so a larger number must be a slip of the
+/// keyboard.
 pub(super) const MOST_GUESTS: usize = 1024;
 
-/// All that 32-bit WebAssembly can address.
+/// Limit on the memory of a guest: all that 32-bit WebAssembly can address.
 const MOST_MEMORY: u64 = 4 << 30;
 
-/// Results are counted in 32 bits, several messages' together.
+/// Limit on the results of one message. The results of several messages are counted together in 32 bits.
 const MOST_OUTPUT: u64 = 1 << 30;
 
 pub(super) fn guests(
@@ -60,7 +61,7 @@ pub(super) fn guests(
     guests
 }
 
-/// The runtime that has the packages.
+/// Returns the runtime that has the packages.
 fn runtime(check: &mut Check<'_>, written: String, (file, at): &Packages) -> String {
     if written != RUNTIMES[0] {
         let problem = Diagnostic::error(format!("{written} has no packages"));
@@ -81,8 +82,8 @@ fn runtime(check: &mut Check<'_>, written: String, (file, at): &Packages) -> Str
     }
 }
 
-/// More than may be at a time is an error where the user wrote both. Where the `cores` of this
-/// machine set the bound they give way: a config should not be wrong on a smaller machine.
+/// Checks `guests.min`. More than `pipeline.threads` is an error if the user wrote both. If the number of this
+/// machine's `cores` is the bound, the bound is raised: a config should not be wrong on a smaller machine.
 pub(super) fn min(check: &mut Check<'_>, config: &mut Config, cores: bool) {
     let (min, max) = (config.guests.min, config.pipeline.max_guests);
     let (at, threads) = (

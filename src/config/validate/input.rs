@@ -1,4 +1,4 @@
-//! `input`.
+//! Checks of `input`.
 
 use super::pipeline::stage;
 use super::{Check, kafka};
@@ -7,7 +7,8 @@ use crate::config::raw;
 use crate::config::texts::show_size;
 use crate::config::tree::FieldPath;
 
-/// Long enough for any line a person would call one; bounded, because a line is held whole.
+/// Default limit on a line: long enough for anything that a person would call a line, and bounded because a whole line
+/// is held in memory.
 const MAX_LINE: u64 = 8 << 20;
 
 pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) -> InputConfig {
@@ -46,7 +47,7 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinCon
         None => (ours, raw.max_line),
         size => (bentos, size),
     };
-    // A line is in flight whole, so it cannot be longer than all that may be.
+    // A whole line is in flight at once, so it cannot be longer than all messages in flight may be.
     let longest = max_line.unwrap_or(MAX_LINE.min(max_in_flight));
     if longest > max_in_flight && !check.is_doubtful(&FieldPath::of("pipeline.max_in_flight")) {
         check.error(
@@ -60,7 +61,7 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinCon
         );
     }
     let delimiter = match raw.codec.as_deref() {
-        // Bento's way to say "none" is an empty text.
+        // In Bento, an empty text means "none".
         None => lines
             .custom_delimiter
             .filter(|text| !text.is_empty() && text != "\n"),

@@ -1,4 +1,4 @@
-//! Kafka: its input, its outputs, and what they have in common.
+//! Checks of Kafka: its input, its outputs, and what they have in common.
 
 mod addresses;
 mod exactly_once;
@@ -22,14 +22,14 @@ pub(super) use loops::loops;
 pub(super) use output::output;
 pub(super) use times::times;
 
-/// What a client of Kafka does.
+/// Role of a Kafka client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Consumer,
     Producer,
 }
 
-/// `input.kafka`.
+/// Checks `input.kafka`.
 pub(super) fn input(check: &mut Check<'_>, raw: raw::Kafka<KafkaInputConfig>) -> KafkaInputConfig {
     let at = FieldPath::of("input.kafka");
     let mut input = raw.topics;
@@ -52,7 +52,7 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Kafka<KafkaInputConfig>) ->
              under it Kafka keeps how far they have read, and shares the partitions among them",
         );
     }
-    // Bento's way to say "no limit".
+    // In Bento, 0 means "no limit".
     if input.batching.count == 0 {
         input.batching.count = MAX_BATCH;
     }
@@ -124,7 +124,7 @@ fn sasl(check: &mut Check<'_>, at: &FieldPath, raw: raw::Sasl) -> Option<SaslCon
     })
 }
 
-/// Warns where the first failed message would end the pipeline.
+/// Warns if the first failed message would end the pipeline.
 pub(super) fn failures(check: &mut Check<'_>, config: &Config) {
     let stops = config.failure_policy() == FailurePolicy::Stop;
     if stops && !check.is_doubtful(&FieldPath::of("dead_letter")) {
@@ -137,7 +137,7 @@ pub(super) fn failures(check: &mut Check<'_>, config: &Config) {
     }
 }
 
-/// Whether a text has Bento's `${!…}` in it, which would go out as it is; that is told.
+/// Returns whether a text contains Bento's `${!…}`, which would be written out unchanged. If so, it is reported.
 fn is_bloblang(check: &mut Check<'_>, at: &FieldPath, text: &str, help: &str) -> bool {
     let found = text.contains("${!");
     if found {
@@ -147,7 +147,7 @@ fn is_bloblang(check: &mut Check<'_>, at: &FieldPath, text: &str, help: &str) ->
     found
 }
 
-/// The text, unless it is empty: Bento's way to say "none".
+/// Returns the text, unless it is empty, which in Bento means "none".
 fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }

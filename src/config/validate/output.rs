@@ -1,11 +1,11 @@
-//! `output` and `dead_letter`.
+//! Checks of `output` and `dead_letter`.
 
 use super::{Check, kafka};
 use crate::config::model::OutputConfig;
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
-/// An output; `at` says which.
+/// Checks the output at the path `at`.
 pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) -> OutputConfig {
     let components = [
         ("stdout", raw.stdout.is_some()),

@@ -1,4 +1,4 @@
-//! `pipeline`, and scripts wherever they stand.
+//! Checks of `pipeline`, and of scripts in any section.
 
 use super::Check;
 use super::guests::MOST_GUESTS;
@@ -8,10 +8,10 @@ use crate::config::raw;
 use crate::config::script::{ScriptOrigin, Stage};
 use crate::config::tree::FieldPath;
 
-/// A file with packages that scripts may import, and the field that names it.
+/// File with packages that scripts may import, and the field that names it.
 pub(super) type Packages = (String, FieldPath);
 
-/// The scripts and their bounds; the packages that they ask for.
+/// Checks the scripts and their bounds. Also returns the packages that they ask for.
 pub(super) fn pipeline(
     check: &mut Check<'_>,
     raw: raw::Pipeline,
@@ -92,7 +92,7 @@ fn processor(
     Some(stage)
 }
 
-/// A script, from the config or from a file.
+/// Checks a script, from the config or from a file.
 pub(super) fn stage(
     check: &mut Check<'_>,
     at: &FieldPath,
@@ -140,7 +140,7 @@ pub(super) fn stage(
         }
     };
     if script.trim().is_empty() {
-        // It would drop every message: `root` stays `None`.
+        // An empty script would drop every message: `root` stays `None`.
         let problem = Diagnostic::error("the script is empty").at(origin.position(1, 1));
         let help = "`root = this` lets every message through, `root = None` drops it";
         check.problems.push(problem.help(help));

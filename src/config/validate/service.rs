@@ -1,4 +1,4 @@
-//! `http` and `buffer`.
+//! Checks of `http` and `buffer`.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::Check;
 use crate::config::model::HttpConfig;
 use crate::config::tree::FieldPath;
 
-/// `service`: the pipeline is one that runs for long, and is looked at.
+/// Checks `http`. `service` says that the pipeline runs for a long time, so that people look at it.
 pub(super) fn http(check: &mut Check<'_>, raw: Option<HttpConfig>, service: bool) -> HttpConfig {
     let asked = raw.is_some();
     let mut http = raw.unwrap_or_default();
@@ -29,7 +29,7 @@ pub(super) fn http(check: &mut Check<'_>, raw: Option<HttpConfig>, service: bool
             "give it a long random text, or remove the field",
         );
     }
-    // Go's and so Bento's way to say "on every interface".
+    // In Go, and so in Bento, an address without a host means "on every interface".
     if address.starts_with(':') {
         http.address.insert_str(0, "0.0.0.0");
     }
@@ -38,7 +38,7 @@ pub(super) fn http(check: &mut Check<'_>, raw: Option<HttpConfig>, service: bool
     http
 }
 
-/// Refuses Bento's `buffer`, but for `none`.
+/// Refuses Bento's `buffer`, except `none`.
 pub(super) fn buffer(check: &mut Check<'_>, raw: Option<String>) {
     let none = |buffer: String| {
         serde_json::from_str(&buffer)

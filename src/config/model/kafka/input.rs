@@ -1,4 +1,4 @@
-//! `input.kafka`.
+//! Section `input.kafka`.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::message::MAX_BATCH;
 section! {
     /// Topics read as a member of a consumer group.
     pub(crate) struct KafkaInputConfig {
-        /// How to reach the cluster.
+        /// Settings for the connection to the cluster.
         #[serde(skip)]
         client: KafkaClientConfig,
         /// The topics to read: names, or regular expressions (POSIX's) that begin with `^`. Mandatory.
@@ -45,10 +45,10 @@ section! {
         /// How far topics are read.
         #[serde(skip)]
         extent: Extent = Extent::Endless,
-        /// What is read are dead letters: they become the messages that they were. Not in configs.
+        /// Whether dead letters are read, which become the messages that they were. Not in configs.
         #[serde(skip)]
         letters: bool,
-        /// Where all this was written, for people.
+        /// Names of the fields that defined the input, for messages to people.
         #[serde(skip)]
         named: Named,
     }
@@ -75,7 +75,7 @@ section! {
 }
 
 impl KafkaInputConfig {
-    /// An endless input with the defaults of the config's fields.
+    /// Creates an endless input with the defaults of the config's fields.
     pub(crate) fn new(
         client: KafkaClientConfig,
         topics: Vec<String>,
@@ -138,18 +138,18 @@ section! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GroupProtocol {
-    /// One of the members decides, and all of them join again for it.
+    /// One of the members distributes the partitions, and all of them join again for that.
     Classic,
-    /// The brokers decide (KIP-848).
+    /// The brokers distribute the partitions (KIP-848).
     Consumer,
 }
 
-/// Where an input was written: in the config's own `input.kafka`, or elsewhere in it and on the command line.
+/// Names of the fields that defined an input: the config's own `input.kafka`, or other fields and arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// The field with the addresses.
+    /// Field with the addresses.
     pub client: &'static str,
-    /// The field or the argument with the topics.
+    /// Field or argument with the topics.
     pub topics: &'static str,
 }
 
@@ -165,12 +165,12 @@ impl Default for Named {
 /// How far topics are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What comes, for ever.
+    /// Every message that comes, for ever.
     #[default]
     Endless,
-    /// What is there at the start: for replays, not in configs.
+    /// Messages that exist at the start: for replays, not in configs.
     ToEnd {
-        /// Whether how far it was read is kept.
+        /// Whether the positions that were reached are committed.
         commit: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! `output.kafka` and `dead_letter.kafka`.
+//! Sections `output.kafka` and `dead_letter.kafka`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use super::KafkaClientConfig;
 use crate::config::section::section;
 use crate::config::texts::{Size, Span};
 
-/// Bytes that librdkafka's limit on a message leaves for what is around it: ours is checked before.
+/// Bytes by which librdkafka's limit on a message is higher than ours. They leave room for what surrounds the message,
+/// so ours is checked first.
 pub(crate) const ENVELOPE: usize = 1024;
 
 section! {
     /// A topic to write to.
     pub(crate) struct KafkaOutputConfig {
-        /// How to reach the cluster.
+        /// Settings for the connection to the cluster.
         #[serde(skip)]
         client: KafkaClientConfig,
         /// The topic to write to, unless the script sets `meta["topic"]`. Mandatory.
@@ -99,7 +100,7 @@ section! {
     }
 }
 
-/// Texts by their names, in the order in which they are written.
+/// Reads texts by their names, in the order in which they are written.
 fn in_order<'de, D>(from: D) -> Result<Option<Vec<(String, String)>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -111,7 +112,7 @@ where
     ))
 }
 
-/// A partition as its number or as a text, which is empty or has been told.
+/// Reads a partition, written as its number or as a text. A text that is no number is empty or has been reported.
 fn partition<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i32>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => text.trim().parse().ok(),
@@ -122,16 +123,16 @@ fn partition<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i32>, D::Error
 /// Which partition a key goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum Partitioner {
-    /// Java's: keys land where Java's producers put them.
+    /// Java's hash: keys go where Java's producers put them.
     #[serde(rename = "murmur2_hash")]
     Murmur2,
-    /// Sarama's, hence Bento's.
+    /// Sarama's hash, and so Bento's.
     #[serde(rename = "fnv1a_hash")]
     Fnv1a,
-    /// librdkafka's own default.
+    /// Hash of librdkafka's own default.
     #[serde(rename = "crc32_hash")]
     Crc32,
-    /// Keys do not matter.
+    /// Random choice: keys do not matter.
     #[serde(rename = "random")]
     Random,
 }
@@ -140,7 +141,7 @@ pub(crate) enum Partitioner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// zlib.
     Gzip,

@@ -1,14 +1,14 @@
-//! Addresses of brokers.
+//! Checks of the addresses of brokers.
 
 use super::Check;
 use crate::config::tree::FieldPath;
 
-/// Kafka's own.
+/// Kafka's default port.
 const PORT: u16 = 9092;
 
 const FORM: &str = "write host and port, for example `localhost:9092`; a port left out is 9092";
 
-/// `host:port` of each broker; items may be several.
+/// Returns `host:port` of each broker. An item may contain several.
 pub(super) fn addresses(
     check: &mut Check<'_>,
     within: &FieldPath,
@@ -21,7 +21,7 @@ pub(super) fn addresses(
                 let at = within.field("addresses").item(index);
                 check.error(&at, format!("`{one}` is no address of a broker"), help);
             });
-            // There is one, if not a good one: none of them is missing.
+            // A wrong address is still an address, so none is reported as missing.
             addresses.push(checked.unwrap_or_default());
         }
     }
@@ -32,7 +32,7 @@ pub(super) fn addresses(
     addresses
 }
 
-/// An address with its port, or what to write instead.
+/// Returns an address with its port, or what to write instead.
 fn address(text: &str) -> Result<String, &'static str> {
     if text.contains("://") {
         return Err(

@@ -1,4 +1,4 @@
-//! `delivery`: what exactly once asks of the input and of the outputs.
+//! Checks of `delivery`: what exactly-once delivery requires of the input and of the outputs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::config::model::{
 };
 use crate::config::tree::FieldPath;
 
-/// librdkafka's `transaction.timeout.ms`.
+/// Default of librdkafka's `transaction.timeout.ms`.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sees to it that the outputs have a transactional id exactly if delivery is exactly once.
+/// Ensures that the outputs have a transactional id if, and only if, delivery is exactly once.
 pub(in crate::config::validate) fn delivery(check: &mut Check<'_>, config: &mut Config) {
     let id = match config.delivery {
         DeliveryGuarantee::ExactlyOnce => exactly_once(check, config),
@@ -36,7 +36,7 @@ pub(in crate::config::validate) fn delivery(check: &mut Check<'_>, config: &mut 
     }
 }
 
-/// The outputs to Kafka, that for results first.
+/// Returns the Kafka outputs, that for results first.
 fn outputs(config: &Config) -> Vec<(FieldPath, &KafkaOutputConfig)> {
     let all = [
         ("output.kafka", Some(&config.output)),
@@ -49,7 +49,7 @@ fn outputs(config: &Config) -> Vec<(FieldPath, &KafkaOutputConfig)> {
     of_kafka.collect()
 }
 
-/// The name of this process's transactions.
+/// Returns the name of this process's transactions.
 fn exactly_once(check: &mut Check<'_>, config: &Config) -> Option<String> {
     let input = match &config.input {
         InputConfig::Kafka(kafka) => Some(&**kafka),
@@ -135,10 +135,10 @@ fn not_kafka(check: &mut Check<'_>, section: &str, is_kafka: bool, why: &str) {
     check.clash(problem, &FieldPath::of("delivery"), at, "this one");
 }
 
-/// `ours` are the input's.
+/// Checks that an output has the addresses of the input, which are `ours`.
 fn same_cluster(check: &mut Check<'_>, at: &FieldPath, ours: &[String], theirs: &[String]) {
     let (ours, theirs) = (BTreeSet::from_iter(ours), BTreeSet::from_iter(theirs));
-    // Those that are missing or wrong have been told.
+    // Addresses that are missing or wrong have already been reported.
     let told = |all: &BTreeSet<&String>| all.first().is_none_or(|one| one.is_empty());
     if told(&ours) || told(&theirs) || ours == theirs {
         return;
@@ -152,7 +152,7 @@ fn same_cluster(check: &mut Check<'_>, at: &FieldPath, ours: &[String], theirs: 
     check.clash(problem, &at.field("addresses"), &inputs, "the input's");
 }
 
-/// A transaction is one producer's, so both outputs have to reach the cluster in one way.
+/// Checks that both outputs reach the cluster in the same way, because a transaction belongs to one producer.
 fn same_producer(
     check: &mut Check<'_>,
     at: &FieldPath,

@@ -1,14 +1,15 @@
-//! Topics that a pipeline both reads and writes: what it writes comes in again, for ever.
+//! Checks for loops: topics that a pipeline both reads and writes, so that what it writes comes in again, for ever.
 //!
-//! Topics that only a script chooses (`topics_allowed`) are not looked at: a message that is sent back for a later
-//! try is a loop that ends.
+//! Topics that only a script chooses (`topics_allowed`) are not checked: a message that is sent back for a later try is
+//! a loop that ends.
 
 use super::{Check, topics};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Config, InputConfig, KafkaInputConfig, OutputConfig};
 use crate::config::tree::FieldPath;
 
-/// Refuses outputs that write to a topic of the input, and warns where an expression of the input matches theirs.
+/// Refuses outputs that write to a topic of the input, and warns if a regular expression of the input matches the topic
+/// of an output.
 pub(in crate::config::validate) fn loops(check: &mut Check<'_>, config: &Config) {
     let InputConfig::Kafka(input) = &config.input else {
         return;
@@ -58,15 +59,15 @@ fn loop_of(
     check.clash(problem, at, &other, "read here");
 }
 
-/// Whether one broker is in both lists, so that they are of one cluster. That it is one is not always seen: a name and
-/// its address may be written.
+/// Returns whether one broker is in both lists, so that they belong to the same cluster. This cannot always be seen:
+/// one list may have the name of a broker, the other its address.
 fn share_a_broker(ours: &[String], theirs: &[String]) -> bool {
     let theirs: Vec<String> = theirs.iter().map(|one| broker(one)).collect();
     let known = |one: &String| !one.is_empty() && theirs.contains(&broker(one));
     ours.iter().any(known)
 }
 
-/// `host:port` in one spelling.
+/// Returns `host:port` in one spelling.
 fn broker(address: &str) -> String {
     let address = address.to_ascii_lowercase();
     let Some((host, port)) = address.rsplit_once(':') else {
@@ -94,7 +95,7 @@ mod tests {
         assert!(share(&["localhost:9092"], &["127.0.0.1:9092"]));
         assert!(share(&["[::1]:9092"], &["localhost:9092"]));
         assert!(!share(&["a:1"], &["a:2"]));
-        // Each is wrong by itself, which has been told.
+        // Each list is wrong by itself, which has already been reported.
         assert!(!share(&[""], &[""]));
     }
 }

@@ -1,4 +1,4 @@
-//! `output.kafka` and `dead_letter.kafka`.
+//! Checks of `output.kafka` and `dead_letter.kafka`.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::config::texts::show_size;
 use crate::config::tree::FieldPath;
 use crate::message::earlier::{ERROR_PREFIX, is_of_error};
 
-/// With more requests under way, librdkafka cannot keep idempotent writes in order.
+/// Limit on requests in flight with idempotent writes. With more, librdkafka cannot keep them in order.
 const MOST_IDEMPOTENT: usize = 5;
 const MOST_IN_FLIGHT: usize = 1000;
 
-/// Bounds of librdkafka's `message.max.bytes`, which is set a little above ours.
+/// Bounds of our limit on a message. They are those of librdkafka's `message.max.bytes`, which is set a little higher.
 const MESSAGE_BYTES: std::ops::RangeInclusive<usize> = 1000..=1_000_000_000 - ENVELOPE;
 
 /// Bounds of librdkafka's `request.timeout.ms`.
@@ -61,12 +61,13 @@ pub(in crate::config::validate) fn output(
     headers_of(check, &headers, output.headers.as_deref());
     partition(check, &at.field("partition"));
     limits(check, at, &output);
-    // Whether it may have one, the delivery says.
+    // The check of `delivery` decides whether the output may have one.
     output.transactional_id = filled(output.transactional_id);
     output
 }
 
-/// A dead letter is the message as it came, so that it can be run again.
+/// Refuses a field that has no meaning for dead letters. A dead letter keeps the message as it came, so that it can be
+/// run again.
 fn not_of_letters(check: &mut Check<'_>, at: &FieldPath) {
     if check.is_written(at) {
         check.error(
@@ -96,7 +97,7 @@ fn headers_of(check: &mut Check<'_>, at: &FieldPath, headers: Option<&[(String, 
     }
 }
 
-/// A partition that is written as a text is Bento's.
+/// Checks a partition that is written as a text, as in Bento.
 fn partition(check: &mut Check<'_>, at: &FieldPath) {
     let text = check.root.find(at).and_then(|node| node.scalar());
     let text = text.map_or(String::new(), |scalar| scalar.text.clone());

@@ -1,4 +1,4 @@
-//! `properties`: librdkafka's, but for those that a field sets or that the engine needs as they are.
+//! Checks of `properties`: those of librdkafka, except the ones that a field sets or that the engine needs unchanged.
 
 mod reserved;
 
@@ -17,7 +17,7 @@ use crate::config::tree::FieldPath;
 
 use reserved::{Use, reserved};
 
-/// What one is likely to set, for suggestions.
+/// Properties that a user is likely to set, for suggestions.
 const COMMON: &str = "\
     allow.auto.create.topics batch.num.messages batch.size broker.address.family check.crcs client.dns.lookup \
     client.rack compression.level connections.max.idle.ms debug fetch.max.bytes fetch.min.bytes \
@@ -29,7 +29,7 @@ const COMMON: &str = "\
 
 const MANUAL: &str = "librdkafka's CONFIGURATION.md lists all properties and what they take";
 
-/// Names and values, sorted by name.
+/// Returns names and values, sorted by name.
 pub(super) fn properties(
     check: &mut Check<'_>,
     within: &FieldPath,
@@ -48,7 +48,7 @@ pub(super) fn properties(
         .collect()
 }
 
-/// What is wrong with a property, and what to do.
+/// Returns what is wrong with a property, and what to do.
 fn refused(name: &str, value: &str, side: Side) -> Option<(String, String)> {
     if let Some((of, help)) = reserved(name, value, side) {
         let message = match of {
@@ -65,7 +65,7 @@ fn refused(name: &str, value: &str, side: Side) -> Option<(String, String)> {
             let help = meant.map_or(MANUAL.into(), |meant| format!("did you mean `{meant}`?"));
             (format!("librdkafka has no property `{name}`"), help)
         }
-        // Why it is refused quotes the value.
+        // The reason of the refusal quotes the value.
         Refusal::Invalid(_) | Refusal::Cut(_) if is_secret(name) => (not_taken, MANUAL.into()),
         Refusal::Cut(number) => (
             format!(
@@ -77,15 +77,15 @@ fn refused(name: &str, value: &str, side: Side) -> Option<(String, String)> {
     })
 }
 
-/// What librdkafka has against a property.
+/// Objection of librdkafka to a property.
 enum Refusal {
     Unknown,
     Invalid(String),
-    /// It takes the number at the beginning and passes over the rest.
+    /// librdkafka takes the number at the beginning and ignores the rest.
     Cut(i64),
 }
 
-/// Asks librdkafka itself, which makes no client and connects to nothing for that.
+/// Asks librdkafka itself whether it takes a property. This creates no client and no connection.
 fn refusal(name: &str, value: &str) -> Option<Refusal> {
     let refused = match ClientConfig::new().set(name, value).create_native_config() {
         Ok(config) => return cut(value, &config.get(name).ok()?).map(Refusal::Cut),
@@ -98,7 +98,7 @@ fn refusal(name: &str, value: &str) -> Option<Refusal> {
     })
 }
 
-/// The number that was `taken` for a `value` that is more than a number, such as 5 for `5s`.
+/// Returns the number that was `taken` for a `value` that is more than a number, such as 5 for `5s`.
 fn cut(value: &str, taken: &str) -> Option<i64> {
     let number: i64 = taken.parse().ok()?;
     let value = value.trim();
@@ -111,7 +111,7 @@ fn cut(value: &str, taken: &str) -> Option<i64> {
     (!is_number && digits.starts_with(|first: char| first.is_ascii_digit())).then_some(number)
 }
 
-/// What to write instead: times are in milliseconds.
+/// Returns which whole number to write instead: times are in milliseconds.
 fn whole_number(name: &str, value: &str) -> String {
     let time = name.ends_with(".ms").then(|| texts::duration(value).ok());
     match time.flatten() {
@@ -140,7 +140,7 @@ mod tests {
             ("-1", "-1", None),
             ("0x10", "16", None),
             ("007", "7", None),
-            // No numbers, whatever they begin with.
+            // These are not numbers, whatever they begin with.
             ("1a", "1a", None),
             ("true", "true", None),
             ("all", "-1", None),

@@ -1,4 +1,4 @@
-//! Times that wait for one another: a longer one within a shorter one is never waited for.
+//! Checks of times that depend on each other: a wait within a shorter wait never reaches its end.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Config, GroupConfig, GroupProtocol, InputConfig, KafkaClientConfig};
 use crate::config::tree::FieldPath;
 
-/// librdkafka's `max.poll.interval.ms`.
+/// Default of librdkafka's `max.poll.interval.ms`.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
-/// A time and the field that it is in.
+/// Time and the name of its field.
 type Named<'a> = (&'a str, Duration);
 
-/// Warns of times that end before what they wait for can.
+/// Warns about times that end before what they wait for can end.
 pub(in crate::config::validate) fn times(check: &mut Check<'_>, config: &Config) {
     let InputConfig::Kafka(input) = &config.input else {
         return;
@@ -49,7 +49,7 @@ fn longer(check: &mut Check<'_>, (at, time): Named<'_>, (other, most): Named<'_>
     clash(check, Diagnostic::warning(message).help(help), &at, &other);
 }
 
-/// Tells a problem where one of two fields is written: it may be a default that clashes with the other one.
+/// Reports a problem between two fields at one that is written: the other may be a default.
 fn clash(check: &mut Check<'_>, problem: Diagnostic, at: &FieldPath, other: &FieldPath) {
     let (at, other) = match check.is_written(at) {
         true => (at, other),
@@ -58,7 +58,7 @@ fn clash(check: &mut Check<'_>, problem: Diagnostic, at: &FieldPath, other: &Fie
     check.clash(problem, at, other, "the other one");
 }
 
-/// Session timeout, heartbeat interval and rebalance timeout, which bound one another.
+/// Checks session timeout, heartbeat interval and rebalance timeout, which bound each other.
 pub(super) fn group(check: &mut Check<'_>, group: &GroupConfig, client: &KafkaClientConfig) {
     let at = FieldPath::of("input.kafka.group");
     let (session_at, heartbeat_at) = (at.field("session_timeout"), at.field("heartbeat_interval"));

@@ -1,4 +1,4 @@
-//! `tls`.
+//! Checks of `tls`.
 
 use std::io::ErrorKind;
 
@@ -66,10 +66,10 @@ fn client_certificate(
     })
 }
 
-/// It has been told what is wrong.
+/// Error whose problem has already been reported.
 struct Wrong;
 
-/// Something in PEM, as a text in `field` or in the file that `field` with `_file` names.
+/// Returns what is in PEM format, as a text in `field` or as the file that the field with the suffix `_file` names.
 fn pem(
     check: &mut Check<'_>,
     within: &FieldPath,

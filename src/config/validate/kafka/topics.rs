@@ -1,21 +1,21 @@
-//! Names of topics, and regular expressions for them.
+//! Checks of topic names, and of regular expressions for them.
 
 use super::{Check, is_bloblang};
 use crate::config::tree::FieldPath;
 
-/// Kafka's own limit.
+/// Kafka's limit on the length of a topic name.
 const LONGEST_NAME: usize = 249;
 
-/// Who reads a regular expression.
+/// Reader of a regular expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Regex {
-    /// librdkafka, by POSIX's rules.
+    /// librdkafka, by the rules of POSIX.
     Posix,
-    /// We, by those of the `regex` crate.
+    /// Nerodia, by the rules of the `regex` crate.
     Ours,
 }
 
-/// Names, several in an item with commas between them, or regular expressions that begin with `^`.
+/// Checks topics. An item has names, with commas between them, or a regular expression that begins with `^`.
 pub(super) fn topics(
     check: &mut Check<'_>,
     at: &FieldPath,
@@ -32,7 +32,7 @@ pub(super) fn topics(
             if !item.starts_with('^') {
                 topic(check, &here, one);
             }
-            // librdkafka refuses to subscribe to a topic twice, and does not say to which.
+            // librdkafka refuses to subscribe to a topic twice, and does not say which topic it is.
             if regex == Regex::Posix && topics.iter().any(|topic| topic == one) {
                 let other = item_of(check, one);
                 check.either(
@@ -48,7 +48,7 @@ pub(super) fn topics(
     topics
 }
 
-/// The names in an item, or the regular expression that it is.
+/// Returns the names in an item, or the regular expression that the item is.
 fn names(item: &str) -> Vec<&str> {
     match item.starts_with('^') {
         true => vec![item],
@@ -59,7 +59,7 @@ fn names(item: &str) -> Vec<&str> {
     }
 }
 
-/// The item of the input's topics that names `topic` first.
+/// Returns the item of the input's topics that names `topic` first.
 pub(super) fn item_of(check: &Check<'_>, topic: &str) -> FieldPath {
     let all = FieldPath::of("input.kafka.topics");
     let mut items = (0..).map(|index| all.item(index)).map_while(|at| {
@@ -70,7 +70,7 @@ pub(super) fn item_of(check: &Check<'_>, topic: &str) -> FieldPath {
     found.map_or(all, |(_, at)| at)
 }
 
-/// The name of one topic.
+/// Checks the name of one topic.
 pub(super) fn topic(check: &mut Check<'_>, at: &FieldPath, name: &str) {
     let help = "set `meta[\"topic\"]` in the script, and allow what it may be in `topics_allowed`";
     if is_bloblang(check, at, name, help) {
@@ -108,7 +108,7 @@ fn pattern(check: &mut Check<'_>, at: &FieldPath, pattern: &str, regex: Regex) {
     }
 }
 
-/// Bento's `topic:0` and `topic:0-3`.
+/// Returns whether a text is the part after the colon in Bento's `topic:0` or `topic:0-3`.
 fn is_partitions(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '-')
 }

@@ -1,19 +1,19 @@
-//! Properties that are not the user's to set, and what to do instead.
+//! Properties that a user cannot set, and what to do instead.
 
 use super::Side;
 
-/// Why a property is not the user's to set.
+/// Reason why a user cannot set a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A field sets it.
+    /// A field sets the property.
     Field,
-    /// A field of the other side sets it.
+    /// A field of the other side sets the property.
     OtherSide,
-    /// The engine relies on it.
+    /// The engine relies on the property.
     Engine,
 }
 
-/// Where there is a field.
+/// Sections that have a field.
 #[derive(Clone, Copy)]
 enum In {
     Both,
@@ -21,7 +21,7 @@ enum In {
     Output,
 }
 
-/// The field for a property.
+/// Returns the field for a property, and the sections that have it.
 fn field(name: &str, side: Side) -> Option<(In, &'static str)> {
     Some(match name {
         "bootstrap.servers" | "metadata.broker.list" => (In::Both, "addresses"),
@@ -52,7 +52,7 @@ fn field(name: &str, side: Side) -> Option<(In, &'static str)> {
         "acks" | "request.required.acks" => (In::Output, "ack_replicas"),
         "enable.idempotence" => (In::Output, "idempotent_write"),
         "request.timeout.ms" => (In::Output, "timeout"),
-        // What reads has these as well, and no fields for them.
+        // Consumers have these properties as well, and no fields for them.
         "max.in.flight" | "max.in.flight.requests.per.connection" if side == Side::Producer => {
             (In::Output, "max_in_flight")
         }
@@ -62,7 +62,7 @@ fn field(name: &str, side: Side) -> Option<(In, &'static str)> {
     })
 }
 
-/// Why a property has no field and cannot be set all the same.
+/// Returns what to do about a property that has no field and still cannot be set.
 fn engines(name: &str, value: &str) -> Option<&'static str> {
     Some(match name {
         "enable.auto.commit" | "auto.commit.enable" | "enable.auto.offset.store" => {
@@ -100,7 +100,7 @@ fn engines(name: &str, value: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a property is not the user's to set on this side, and what to do.
+/// Returns why a user cannot set a property on this side, and what to do instead, or `None` if a user can.
 pub(super) fn reserved(name: &str, value: &str, side: Side) -> Option<(Use, String)> {
     if let Some(help) = engines(name, value) {
         return Some((Use::Engine, help.into()));
