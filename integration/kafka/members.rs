@@ -237,3 +237,34 @@ fn a_dry_run_joins_no_group() {
     let _ = member.poll(Duration::from_millis(20));
     assert!(member.assignment().expect("an assignment").count() > 0);
 }
+
+on_each_delivery!(partitions_that_came_while_the_only_member_was_away);
+/// A member with an `instance_id` that returns within its session gets back its old assignment, without a rebalance:
+/// partitions that were added meanwhile belonged to nobody, for ever.
+fn partitions_that_came_while_the_only_member_was_away(delivery: &str) {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "away", 1, "root = {'n': this['n']}")
+        .with("delivery", delivery)
+        .with("input.kafka.instance_id", "the-one")
+        .with("input.kafka.group.session_timeout", "45s");
+    let numbered = |numbers: std::ops::Range<u64>, partition: i32| {
+        numbers.map(move |n| Record::json(&json!({ "n": n })).partition(partition))
+    };
+    cluster.produce(&pipeline.input, numbered(0..10, 0));
+    let mut running = pipeline.start_and_join();
+    pipeline.await_all_committed(cluster, &mut running);
+    running.kill();
+    topics::grow(cluster, &pipeline.input, 3);
+    cluster.produce(
+        &pipeline.input,
+        numbered(10..20, 1).chain(numbered(20..30, 2)),
+    );
+    let mut running = pipeline.start();
+    running.await_said("no member of the group has these partitions", 1);
+    pipeline.await_all_committed(cluster, &mut running);
+    cluster.produce(&pipeline.input, numbered(30..40, 0));
+    pipeline.await_all_committed(cluster, &mut running);
+    let (code, log) = running.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(came(cluster, &pipeline.output), each_once(40), "{log}");
+}

@@ -29,6 +29,7 @@ mod scout;
 mod told;
 mod topics;
 mod trouble;
+mod unassigned;
 mod waiting;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -76,7 +76,7 @@ impl Poller {
         } = source;
         let now = Instant::now();
         Self {
-            group: Group::default(),
+            group: Group::new(now),
             partitions: Partitions::default(),
             commits: Commits::new(
                 Committer::of(config.extent, session.is_some()),
@@ -151,6 +151,7 @@ impl Poller {
             self.look_for_brokers();
             self.look_due = now + LOOK;
         }
+        self.look_for_unassigned(now);
         let topics = || self.partitions.topics();
         self.questions.ask_ids(&self.consumer, topics, now);
         if now >= self.watch_due {
@@ -169,6 +170,7 @@ impl Poller {
                     }
                 }
                 Report::Facts { id, facts, ids } => self.learn(id, &facts, &ids),
+                Report::Unassigned(places) => self.hear_of_unassigned(&places),
                 Report::Ids(ids) => self.compare(&ids),
             }
         }
@@ -197,7 +199,7 @@ impl Poller {
         }
     }
 
-    fn subscribe(&mut self) {
+    pub(super) fn subscribe(&mut self) {
         let topics = subscription(&self.config);
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         if let Err(error) = self.consumer.subscribe(&topics) {

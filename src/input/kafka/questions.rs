@@ -56,6 +56,13 @@ impl Questions {
         self.count
     }
 
+    /// Asks which partitions no member of `group` has.
+    pub(super) fn ask_unassigned(&self, consumer: &Arc<Consumer>, group: &str) {
+        let consumer = Arc::downgrade(consumer);
+        self.scout
+            .ask(Question::Unassigned(consumer, group.to_owned()));
+    }
+
     /// Asks for the ids of `topics`, if it is time to.
     pub(super) fn ask_ids(
         &mut self,

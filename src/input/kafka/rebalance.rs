@@ -16,6 +16,7 @@
 
 mod assign;
 mod lose;
+mod renew;
 mod revoke;
 mod rewind;
 
@@ -25,6 +26,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::partition::Partition;
 use super::poll::Poller;
+use super::unassigned::Vigil;
 use crate::kafka::fence::Fence;
 use crate::kafka::member::Owed;
 
@@ -63,13 +65,17 @@ pub(super) struct Group {
     pub nameless: bool,
     /// Whether partitions were ever assigned: until then, a refusal by the group is final.
     pub joined: bool,
+    /// Comparison of the group's assignments with the partitions that exist.
+    pub(super) vigil: Vigil,
     /// Count of how often another client has taken this member's name.
     pub fence: Fence,
 }
 
-impl Default for Group {
-    fn default() -> Self {
+impl Group {
+    /// Creates the state before this member joins.
+    pub(super) fn new(now: Instant) -> Self {
         Self {
+            vigil: Vigil::new(now),
             debt: None,
             nameless: false,
             joined: false,

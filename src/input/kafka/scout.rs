@@ -1,7 +1,7 @@
 //! Scout: a thread that asks Kafka what the polling thread must not wait for, such as where partitions begin and end,
 //! and whether a topic was created again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::groups::GroupInfo;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Waker;
 use super::admin::{self, TopicId};
 use super::begin::{AtStart, PartitionFacts};
 use super::topics::Topics;
+use super::unassigned::partitions_of;
 use crate::config::KafkaInputConfig;
 use crate::kafka::consumer::Consumer;
 
@@ -42,6 +44,8 @@ pub(super) enum Question {
         /// Partitions; `None` for all partitions of the topics that the config names.
         places: Option<Vec<Place>>,
     },
+    /// Which partitions does no member of this group have?
+    Unassigned(Weak<Consumer>, String),
     /// What are the ids of these topics?
     Ids(Weak<Consumer>, Vec<Arc<str>>),
 }
@@ -60,6 +64,8 @@ pub(super) enum Report {
         /// Ids of the topics, as far as Kafka reports them.
         ids: HashMap<String, TopicId>,
     },
+    /// Answer to [`Question::Unassigned`].
+    Unassigned(Vec<Place>),
     /// Answer to [`Question::Ids`].
     Ids(HashMap<String, TopicId>),
 }
@@ -130,6 +136,11 @@ impl Work {
                 consumer,
                 places,
             } => self.facts(id, &consumer, places),
+            Question::Unassigned(consumer, group) => {
+                let unassigned = |consumer: &Consumer| self.unassigned(consumer, &group);
+                let places = persist(&consumer, 1, unassigned)?.ok()?;
+                Some(Report::Unassigned(places))
+            }
             Question::Ids(consumer, topics) => {
                 let ids = |consumer: &Consumer| {
                     admin::topic_ids(consumer, topics.iter().map(|topic| &**topic), PATIENCE)
@@ -211,6 +222,30 @@ impl Work {
             partitions: partitions.into_iter().collect(),
             committed: committed.map(|(topic, _)| topic.to_string()).collect(),
         })
+    }
+
+    /// Returns the partitions that no member of `group` has. None are missing while the group is not stable.
+    ///
+    /// Not by an admin client, whose request for a group goes to its coordinator (see [`admin`]): this one asks each
+    /// broker.
+    fn unassigned(&self, consumer: &Consumer, group: &str) -> KafkaResult<Vec<Place>> {
+        let groups = consumer.fetch_group_list(Some(group), PATIENCE)?;
+        let stable = |one: &&GroupInfo| one.name() == group && one.state() == "Stable";
+        let Some(group) = groups.groups().iter().find(stable) else {
+            return Ok(Vec::new());
+        };
+        let mut assigned = HashSet::new();
+        for member in group.members() {
+            match partitions_of(member.assignment().unwrap_or_default()) {
+                Some(partitions) => assigned.extend(partitions),
+                None => return Ok(Vec::new()), // another kind of member, of which nothing is known
+            }
+        }
+        let all = self.topics.partitions(consumer, PATIENCE)?.into_iter();
+        let missing = all.filter(|place| !assigned.contains(place));
+        Ok(missing
+            .map(|(topic, partition)| (Arc::from(topic), partition))
+            .collect())
     }
 
     /// Marks the partitions that are younger than the pipeline. Needed only where reading may begin at the end.
