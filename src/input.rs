@@ -9,6 +9,7 @@ pub(crate) mod generate;
 mod intake;
 pub(crate) mod kafka;
 pub(crate) mod stdin;
+mod wake_up;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -108,7 +109,7 @@ impl Input {
                 start_reading(source, control, downstream)
             }
             InputConfig::Generate(config) => {
-                let (source, control) = generate::Generate::new(config);
+                let (source, control) = generate::Generate::new(config)?;
                 start_reading(source, control, downstream)
             }
             InputConfig::Kafka(config) => {

@@ -101,10 +101,8 @@ fn letters_of(
     from: &str,
     dry_run: bool,
 ) -> KafkaInputConfig {
-    let group = match &config.input {
-        InputConfig::Kafka(input) => &input.consumer_group,
-        _ => "nerodia",
-    };
+    let input = config.input.as_kafka();
+    let group = input.map_or("nerodia", |input| &input.consumer_group);
     let defaults = KafkaInputConfig::new(
         letters.client.clone(),
         vec![from.to_owned()],

@@ -159,14 +159,12 @@ impl Try {
     /// Returns the source of the messages as an input.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
-            return Ok(InputConfig::Stdin(match &config.input {
-                InputConfig::Stdin(stdin) => stdin.clone(),
-                InputConfig::Kafka(_) | InputConfig::Generate(_) => StdinConfig {
-                    max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
-                    delimiter: None,
-                    omit_empty: false,
-                },
-            }));
+            let lines = config.input.as_lines().cloned();
+            return Ok(InputConfig::Stdin(lines.unwrap_or_else(|| StdinConfig {
+                max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
+                delimiter: None,
+                omit_empty: false,
+            })));
         };
         let mut kafka = match &config.input {
             InputConfig::Kafka(kafka) => kafka.as_ref().clone(),

@@ -5,6 +5,7 @@
 //! declared in `raw` as users write them, and are converted to the types here.
 
 mod case;
+mod input;
 mod kafka;
 mod service;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::guest::runtime::KNOWN as RUNTIMES;
 pub(crate) use case::*;
+pub(crate) use input::*;
 pub(crate) use kafka::*;
 pub(crate) use service::*;
 
@@ -82,50 +84,6 @@ pub(crate) enum FailurePolicy<'a> {
     Stderr,
     /// The message ends the pipeline, and its position is not committed.
     Stop,
-}
-
-/// Source of messages.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum InputConfig {
-    /// Lines of standard input.
-    Stdin(StdinConfig),
-    /// Messages made by a script or from a literal.
-    Generate(GenerateConfig),
-    /// Kafka topics.
-    Kafka(Box<KafkaInputConfig>),
-}
-
-/// Lines of standard input, read as messages.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StdinConfig {
-    /// Limit on the length of a line in bytes. A longer line becomes a dead letter.
-    pub max_line: usize,
-    /// Bytes that end a line; never empty. `None` means a newline, with or without a carriage return before it.
-    pub delimiter: Option<Vec<u8>>,
-    /// Whether empty lines are left out.
-    pub omit_empty: bool,
-}
-
-/// Messages made by the engine itself.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GenerateConfig {
-    /// Content of each message.
-    pub source: GenerateSource,
-    /// Time between two batches; zero means as fast as possible.
-    pub interval: Duration,
-    /// Number of messages in all; 0 means no end.
-    pub count: u64,
-    /// Number of messages at each interval; at least 1.
-    pub batch_size: usize,
-}
-
-/// Content of the messages that `generate` makes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum GenerateSource {
-    /// The `root` that a script sets.
-    Script(Stage),
-    /// Literal as JSON text, with its numbers as they were written.
-    Value(String),
 }
 
 /// Processing of messages.

@@ -18,7 +18,7 @@ use super::model::{
 use super::section::section;
 use super::texts::Span;
 
-pub(super) use input::{Generate, Input, Stdin};
+pub(super) use input::*;
 pub(super) use kafka::{Client, ClientCert, Kafka, Sasl, Tls};
 pub(super) use pipeline::{Pipeline, Processor, Test};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, GenerateConfig, GenerateSource, GuestsConfig, InputConfig, Stage};
+use crate::config::{Config, GuestsConfig, InputConfig, Stage};
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
@@ -49,14 +49,7 @@ pub(crate) fn all<'a>(
     input: &'a InputConfig,
     stages: &'a [Stage],
 ) -> impl Iterator<Item = &'a Stage> {
-    let generator = match input {
-        InputConfig::Generate(GenerateConfig {
-            source: GenerateSource::Script(stage),
-            ..
-        }) => Some(stage),
-        InputConfig::Generate(_) | InputConfig::Stdin(_) | InputConfig::Kafka(_) => None,
-    };
-    generator.into_iter().chain(stages)
+    input.script().into_iter().chain(stages)
 }
 
 fn hello_stage(stage: &Stage) -> HelloStage {

@@ -3,12 +3,13 @@
 //! A literal is every message's payload. With a script the payload is empty and the script runs in the guest, as the
 //! pipeline's first stage: `generate` itself runs no Python.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Control, Feed, Source};
+use super::wake_up::{Waits, WakeUp};
+use super::{Feed, Source};
 use crate::config::{GenerateConfig, GenerateSource};
 use crate::message::{MAX_BATCH, Message};
 
@@ -19,33 +20,16 @@ pub(crate) struct Generate {
     /// Number of messages; 0 for no end.
     count: u64,
     batch_size: u64,
-    stopped: Arc<Signal>,
-}
-
-#[derive(Default)]
-struct Signal {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-/// Wakes the source and stops it.
-pub(crate) struct WakeUp(Arc<Signal>);
-
-impl Control for WakeUp {
-    fn stop(&self) {
-        *self
-            .0
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
-        self.0.changed.notify_all();
-    }
+    waits: Waits,
 }
 
 impl Generate {
     /// Creates the source that `config` describes, and the handle that stops it.
-    pub(crate) fn new(config: &GenerateConfig) -> (Self, WakeUp) {
-        let stopped = Arc::new(Signal::default());
+    ///
+    /// # Errors
+    /// If the system cannot create a pipe.
+    pub(crate) fn new(config: &GenerateConfig) -> io::Result<(Self, WakeUp)> {
+        let (waits, wake_up) = Waits::new()?;
         let payload = match &config.source {
             GenerateSource::Script(_) => Bytes::new(),
             GenerateSource::Value(json) => Bytes::from(json.clone()),
@@ -55,30 +39,9 @@ impl Generate {
             interval: config.interval,
             count: config.count,
             batch_size: config.batch_size as u64,
-            stopped: Arc::clone(&stopped),
+            waits,
         };
-        (source, WakeUp(stopped))
-    }
-
-    fn is_stopped(&self) -> bool {
-        !self.wait(Instant::now())
-    }
-
-    /// Waits until `until`. Returns false if the source was stopped.
-    fn wait(&self, until: Instant) -> bool {
-        let mut stopped = self
-            .stopped
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if *stopped || left.is_zero() {
-                return !*stopped;
-            }
-            let waited = self.stopped.changed.wait_timeout(stopped, left);
-            stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        Ok((source, wake_up))
     }
 }
 
@@ -102,7 +65,7 @@ impl Source for Generate {
                 let message = |offset| Message::new(self.payload.clone(), offset as i64);
                 feed.send((made..made + size).map(message).collect());
                 made += size;
-                if self.is_stopped() {
+                if self.waits.are_over()? {
                     return Ok(());
                 }
             }
@@ -111,7 +74,7 @@ impl Source for Generate {
             }
             // Counted from the time when the batch was due, not from now, so a late batch does not slow the rate.
             due = (due + self.interval).max(Instant::now() - self.interval);
-            if !self.wait(due) {
+            if !self.waits.until(due)? {
                 return Ok(());
             }
         }

@@ -8,28 +8,16 @@
 pub(crate) mod lines;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::event::{PollFd, PollFlags, poll};
 
 use self::lines::LineReader;
-use super::{Control, Feed, Source};
+use super::wake_up::{Waits, WakeUp};
+use super::{Feed, Source};
 use crate::config::StdinConfig;
 
 /// Source that reads standard input.
 pub(crate) struct Stdin {
-    wake: OwnedFd,
+    waits: Waits,
     lines: LineReader,
-}
-
-/// Wakes the source and stops it.
-pub(crate) struct WakeUp(OwnedFd);
-
-impl Control for WakeUp {
-    fn stop(&self) {
-        // The pipe is empty, so this fails only if the reader is gone already.
-        let _ = rustix::io::write(&self.0, b"!");
-    }
 }
 
 impl Stdin {
@@ -38,24 +26,9 @@ impl Stdin {
     /// # Errors
     /// If the system cannot create a pipe.
     pub(crate) fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
-        let (wake, waker) = rustix::pipe::pipe()?;
+        let (waits, wake_up) = Waits::new()?;
         let lines = LineReader::new(config.clone());
-        Ok((Self { wake, lines }, WakeUp(waker)))
-    }
-
-    /// Waits for input. Returns false if the source was stopped.
-    fn wait(&self, stdin: &impl AsFd) -> io::Result<bool> {
-        let mut waits = [
-            PollFd::new(stdin, PollFlags::IN),
-            PollFd::new(&self.wake, PollFlags::IN),
-        ];
-        loop {
-            match poll(&mut waits, None) {
-                Ok(_) => return Ok(waits[1].revents().is_empty()),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok((Self { waits, lines }, wake_up))
     }
 }
 
@@ -65,7 +38,7 @@ impl Source for Stdin {
     fn run(mut self, mut feed: Feed) -> anyhow::Result<()> {
         let stdin = io::stdin();
         loop {
-            if !self.wait(&stdin)? {
+            if !self.waits.for_input(&stdin)? {
                 let bytes = self.lines.unfinished();
                 if bytes > 0 {
                     tracing::warn!(bytes, "stopped in the middle of a line, which is left out");

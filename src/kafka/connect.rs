@@ -16,7 +16,7 @@ use rdkafka::metadata::Metadata;
 use super::client;
 use super::link::{self, Complaint, Link};
 use super::password;
-use crate::config::{Config, InputConfig, KafkaClientConfig, OutputConfig};
+use crate::config::{Config, KafkaClientConfig, OutputConfig};
 
 /// Time in which a new topic becomes known to all brokers.
 const NEWS: Duration = Duration::from_secs(3);
@@ -69,7 +69,7 @@ struct Place<'a> {
 
 fn places(config: &Config) -> Vec<Place<'_>> {
     let mut places = Vec::new();
-    if let InputConfig::Kafka(kafka) = &config.input {
+    if let Some(kafka) = config.input.as_kafka() {
         let names = kafka.topics.iter().filter(|topic| !topic.starts_with('^'));
         let mut asking = client::configure(&kafka.client);
         // librdkafka would refuse a `max.poll.interval.ms` that is shorter than its session timeout.

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{
-    Config, DeliveryGuarantee, FailurePolicy, InputConfig, KafkaOutputConfig, OutputConfig,
-};
+use crate::config::{Config, DeliveryGuarantee, FailurePolicy, KafkaOutputConfig, OutputConfig};
 
 /// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -61,11 +59,8 @@ impl Place {
 impl PipelineFacts {
     /// Returns the facts that `config` gives.
     pub(crate) fn new(config: &Config) -> Self {
-        let input = match &config.input {
-            InputConfig::Stdin(_) => Place::new("stdin", ""),
-            InputConfig::Generate(_) => Place::new("generate", ""),
-            InputConfig::Kafka(kafka) => Place::new("kafka", kafka.topics.join(", ")),
-        };
+        let (kind, detail) = config.input.described();
+        let input = Place::new(kind, detail);
         let failures = match config.failure_policy() {
             FailurePolicy::Drop => Place::new("dropped", ""),
             FailurePolicy::DeadLetters(output)

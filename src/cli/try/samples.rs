@@ -43,9 +43,9 @@ impl Samples {
         file: Option<&Path>,
         count: u64,
     ) -> anyhow::Result<Self> {
-        let source = match input {
-            InputConfig::Kafka(kafka) => SampleSource::Kafka(Sample::open(kafka, count)?),
-            InputConfig::Stdin(config) => {
+        let source = match (input.as_kafka(), input.as_lines()) {
+            (Some(kafka), _) => SampleSource::Kafka(Sample::open(kafka, count)?),
+            (None, Some(config)) => {
                 let (file, name) = match file {
                     None => {
                         let stdin = std::io::stdin().as_fd().try_clone_to_owned();
@@ -69,7 +69,7 @@ impl Samples {
                     ended: false,
                 }
             }
-            InputConfig::Generate(_) => SampleSource::Nothing,
+            (None, None) => SampleSource::Nothing,
         };
         Ok(Self {
             left: count,

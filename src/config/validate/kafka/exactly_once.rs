@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Check;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{
-    Config, DeliveryGuarantee, InputConfig, KafkaInputConfig, KafkaOutputConfig, OutputConfig,
+    Config, DeliveryGuarantee, KafkaInputConfig, KafkaOutputConfig, OutputConfig,
 };
 use crate::config::tree::FieldPath;
 
@@ -51,10 +51,7 @@ fn outputs(config: &Config) -> Vec<(FieldPath, &KafkaOutputConfig)> {
 
 /// Returns the name of this process's transactions.
 fn exactly_once(check: &mut Check<'_>, config: &Config) -> Option<String> {
-    let input = match &config.input {
-        InputConfig::Kafka(kafka) => Some(&**kafka),
-        InputConfig::Stdin(_) | InputConfig::Generate(_) => None,
-    };
+    let input = config.input.as_kafka();
     let is_kafka = |output: &OutputConfig| matches!(output, OutputConfig::Kafka(_));
     let letters = config.dead_letter.as_ref();
     let [of_input, of_output, of_letters] = [

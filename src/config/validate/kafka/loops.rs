@@ -5,13 +5,13 @@
 
 use super::{Check, topics};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Config, InputConfig, KafkaInputConfig, OutputConfig};
+use crate::config::model::{Config, KafkaInputConfig, OutputConfig};
 use crate::config::tree::FieldPath;
 
 /// Refuses outputs that write to a topic of the input, and warns if a regular expression of the input matches the topic
 /// of an output.
 pub(in crate::config::validate) fn loops(check: &mut Check<'_>, config: &Config) {
-    let InputConfig::Kafka(input) = &config.input else {
+    let Some(input) = config.input.as_kafka() else {
         return;
     };
     let again = "each message that fails would come in again, and fail again";

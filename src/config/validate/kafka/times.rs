@@ -6,7 +6,7 @@ use humantime::format_duration;
 
 use super::Check;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Config, GroupConfig, GroupProtocol, InputConfig, KafkaClientConfig};
+use crate::config::model::{Config, GroupConfig, GroupProtocol, KafkaClientConfig};
 use crate::config::tree::FieldPath;
 
 /// Default of librdkafka's `max.poll.interval.ms`.
@@ -17,7 +17,7 @@ type Named<'a> = (&'a str, Duration);
 
 /// Warns about times that end before what they wait for can end.
 pub(in crate::config::validate) fn times(check: &mut Check<'_>, config: &Config) {
-    let InputConfig::Kafka(input) = &config.input else {
+    let Some(input) = config.input.as_kafka() else {
         return;
     };
     longer(

@@ -1,0 +1,87 @@
+//! Inputs of a pipeline.
+
+use std::time::Duration;
+
+use super::{KafkaInputConfig, Stage};
+
+/// Source of messages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InputConfig {
+    /// Lines of standard input.
+    Stdin(StdinConfig),
+    /// Messages made by a script or from a literal.
+    Generate(GenerateConfig),
+    /// Kafka topics.
+    Kafka(Box<KafkaInputConfig>),
+}
+
+impl InputConfig {
+    /// Returns the settings of Kafka, if that is the input.
+    pub(crate) fn as_kafka(&self) -> Option<&KafkaInputConfig> {
+        match self {
+            Self::Kafka(kafka) => Some(kafka),
+            Self::Stdin(_) | Self::Generate(_) => None,
+        }
+    }
+
+    /// Returns how the input is cut into lines, if it is.
+    pub(crate) fn as_lines(&self) -> Option<&StdinConfig> {
+        match self {
+            Self::Stdin(lines) => Some(lines),
+            Self::Generate(_) | Self::Kafka(_) => None,
+        }
+    }
+
+    /// Returns the script that makes the messages, if a script does.
+    pub(crate) fn script(&self) -> Option<&Stage> {
+        match self {
+            Self::Generate(GenerateConfig {
+                source: GenerateSource::Script(stage),
+                ..
+            }) => Some(stage),
+            Self::Generate(_) | Self::Stdin(_) | Self::Kafka(_) => None,
+        }
+    }
+
+    /// Returns the input's type and what it reads, for people.
+    pub(crate) fn described(&self) -> (&'static str, String) {
+        match self {
+            Self::Stdin(_) => ("stdin", String::new()),
+            Self::Generate(_) => ("generate", String::new()),
+            Self::Kafka(kafka) => ("kafka", kafka.topics.join(", ")),
+        }
+    }
+}
+
+/// Lines of standard input, read as messages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StdinConfig {
+    /// Limit on the length of a line in bytes. A longer line becomes a dead letter.
+    pub max_line: usize,
+    /// Bytes that end a line; never empty. `None` means a newline, with or without a carriage return before it.
+    pub delimiter: Option<Vec<u8>>,
+    /// Whether empty lines are left out.
+    pub omit_empty: bool,
+}
+
+/// Messages made by the engine itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GenerateConfig {
+    /// Content of each message.
+    pub source: GenerateSource,
+    /// Time between two batches; zero means as fast as possible.
+    pub interval: Duration,
+    /// Number of messages in all; 0 means no end.
+    pub count: u64,
+    /// Number of messages at each interval; at least 1.
+    pub batch_size: usize,
+}
+
+/// Content of the messages that `generate` makes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum GenerateSource {
+    /// The `root` that a script sets.
+    Script(Stage),
+    /// Literal as JSON text, with its numbers as they were written.
+    Value(String),
+}
