@@ -44,13 +44,14 @@ pub(crate) trait Source: Send + 'static {
 
 /// Handle by which the actor controls a source, which runs on another thread.
 pub(crate) trait Control: Send {
-    /// Stops reading, and wakes the source wherever it waits. Called once.
+    /// Stops reading, and wakes the source when it waits for input; a source that waits for memory sees the order when
+    /// memory is free. Called once.
     fn stop(&self);
 
-    /// Moves the commit point past these messages. Standard input and generated messages have no commit point.
+    /// Moves the checkpoint past these messages. Standard input and generated messages have none.
     fn delivered(&self, _acked: Acked) {}
 
-    /// Ends the source after all messages are answered for: stores the commit point, releases what it holds, and
+    /// Ends the source after all messages are answered for: commits the checkpoints, releases what it holds, and
     /// reports the result to `done`.
     fn finish(&self, done: oneshot::Sender<anyhow::Result<()>>) {
         let _ = done.send(Ok(())); // the caller may have gone
@@ -62,7 +63,7 @@ pub(crate) trait Control: Send {
 #[rtype(result = "()")]
 pub(crate) struct Drain;
 
-/// Order to store the commit point, after everything that was read is answered for. The answer is the number of
+/// Order to commit the checkpoints, after everything that was read is answered for. The answer is the number of
 /// messages that were lost.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "anyhow::Result<usize>")]

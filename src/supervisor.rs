@@ -1,7 +1,7 @@
 //! Supervisor: the queue of work, the guests, and their lives (scaling, restart, recycling).
 //!
 //! actix's own `Supervisor` does not survive a panic and restarts the same value, so this is our own: each guest that
-//! died is replaced by a new one that has said READY, and the work it held stays here until it is answered. The
+//! died is replaced by a new one that has said READY, and the dead guest's work stays here until it is answered. The
 //! decisions are pure functions in [`scaling`], [`restart`], [`replay`] and [`generations`]. This file gives out the
 //! work, `answers` handles the answers, `population` changes the number of guests, `lives` starts and replaces guests,
 //! `patience` decides when a guest is given up, and `reload` lets guests with new scripts take over.
@@ -58,7 +58,7 @@ pub(crate) struct Run(pub Arc<Batch>);
 /// Actor that gives work to guests and manages their lives. See the module's documentation.
 pub(crate) struct Supervisor {
     generations: Generations<Arc<dyn MakeGuests>>,
-    /// New scripts whose first guest is not READY yet.
+    /// New scripts whose first guest is not READY yet, if a reload is under way.
     candidate: Option<Candidate>,
     bounds: Bounds,
     recycle: Recycle,
@@ -66,11 +66,13 @@ pub(crate) struct Supervisor {
     metrics: Arc<Metrics>,
     results: Recipient<Processed>,
     engine: Recipient<Notice>,
-    /// Clock for the waits for guests.
+    /// Clock by which the supervisor waits for guests; it stands still while the process does.
     clock: Clock,
+    /// Work that is in no slot, the oldest first.
     queue: BTreeMap<Turn, Work>,
+    /// Number of batches that have arrived; the next one gets it as its arrival.
     arrivals: u64,
-    /// Number of batches that a guest has begun, by arrival.
+    /// Arrival after the latest batch that a guest has begun; batches from here on may go to new scripts.
     begun: u64,
     /// Slots by the number of the guest. Numbers grow, so the oldest guest is the first.
     slots: BTreeMap<usize, Slot>,
@@ -78,6 +80,7 @@ pub(crate) struct Supervisor {
     /// Number of failed starts since a guest last reached READY.
     failed_starts: u32,
     abandoned: Abandoned,
+    /// Timer for when time alone may change the number of guests.
     alarm: Option<SpawnHandle>,
     /// Task that waits until the budget allows work again.
     held_back: Option<SpawnHandle>,
@@ -94,7 +97,7 @@ pub(crate) struct Parts {
     pub metrics: Arc<Metrics>,
     /// Engine, which is notified when the first guest is ready, and of errors that cannot be repaired.
     pub engine: Recipient<Notice>,
-    /// Clock for the waits for guests.
+    /// Clock by which the supervisor waits for guests; it stands still while the process does.
     pub clock: Clock,
 }
 
@@ -137,7 +140,7 @@ impl Supervisor {
         }
     }
 
-    /// Gives out work, scales, and sets the alarm for the next time that something may be due.
+    /// Gives out work, ends old generations, scales, and sets the alarm for the next time that something may be due.
     fn act(&mut self, ctx: &mut Context<Self>) {
         self.dispatch(ctx);
         self.end_old_generations(ctx);
@@ -170,7 +173,8 @@ impl Supervisor {
         }
     }
 
-    /// Returns the oldest work for which a guest is idle, and the number of that guest.
+    /// Returns the oldest work for which a guest is idle, and the number of that guest. Removes work of lanes that are
+    /// over.
     fn next_run(&mut self) -> Option<(Turn, usize)> {
         for (generation, batches) in self.generations.spans() {
             let turn = loop {
@@ -231,7 +235,7 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // The budget bounds the mailbox, not a capacity.
+        // The memory budget bounds the mailbox, so its capacity is unlimited (0).
         ctx.set_mailbox_capacity(0);
         self.scale_up(Reason::Start, ctx);
         self.act(ctx);

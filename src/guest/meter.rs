@@ -1,19 +1,21 @@
-//! Meter: makes a runtime interruptible. The interpreter itself regularly checks whether its time is over.
+//! Meter: makes a runtime interruptible. The interpreter's own loops call the host regularly, which checks whether the
+//! time is over.
 //!
 //! Wasmtime's own way, epochs, checks at the entry of each function and at each loop. CPython consists of many small
-//! functions, and that costs it 15 % (docs/decisions.md has the figures). Its code is known, and code that only calls,
-//! without a loop, ends by itself: the interpreter runs scripts in a loop. So this module adds a counter to the
-//! artifact before it is compiled: each pass of a loop subtracts one, bulk memory operations subtract one for each
-//! `BYTES_A_TICK` bytes, and when the counter is used up, it calls a function of the host, where
-//! [`Deadline`](super::deadline::Deadline) ends the guest with a trap. A guest that sleeps waits in the host and needs
-//! no counter.
+//! functions, and that costs it 15 % (docs/decisions.md has the figures). CPython's code is known: it runs scripts in a
+//! loop, and functions without a loop end by themselves. So it is enough to count in loops, with one exception,
+//! `facts::branches_without_loop`. This module adds a counter to the artifact before it is compiled: each pass of a
+//! loop subtracts one, bulk memory operations subtract one for each `count::BYTES_A_TICK` bytes, and when the counter
+//! is used up, it calls a function of the host, where [`Deadline`](super::deadline::Deadline) ends the guest with a
+//! trap. A guest that sleeps waits in the host and needs no counter.
 //!
 //! The function must be one that the module already imports or defines: a component's modules cannot get further
-//! imports unless the component is built again. Its result must be unnecessary, see `TARGETS`.
+//! imports unless the component is built again. The module must not need its result, see `facts::TARGETS`.
 //!
-//! A C library that is a module of its own has a counter of its own. Each of its loops ends with its input, but a
-//! caller's thousands of passes may each give it megabytes to compare or to search. These passes are counted by the
-//! hundred, so that short calls cost nothing, and not where the host itself may be the caller, see `SPARED`.
+//! A C library that is a module of its own has a counter of its own. Each loop of the library ends when its input does,
+//! but the caller may call it thousands of times with megabytes. The passes of its loops are counted 256 at a time
+//! (`count::PASSES_AT_ONCE`), so that short calls cost nothing, and not where the host itself may be the caller, see
+//! `facts::SPARED`.
 
 use std::convert::Infallible;
 
@@ -67,7 +69,7 @@ pub(crate) fn module(wasm: &[u8]) -> Result<Vec<u8>, MeterError> {
     meter.finish(module.finish())
 }
 
-/// State of the module that is being written.
+/// State of the rewriting.
 #[derive(Default)]
 struct Meter {
     /// Facts about the module, if it gets a counter.

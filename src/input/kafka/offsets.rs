@@ -1,4 +1,4 @@
-//! Commit point of a lane: the position after the unbroken run of delivered messages.
+//! Checkpoint of a lane: the position after the unbroken run of delivered messages.
 //!
 //! Batches count positions without gaps; offsets have gaps (a compacted topic, markers of transactions), so the mapping
 //! between the two is kept, run by run.

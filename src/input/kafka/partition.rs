@@ -303,7 +303,7 @@ impl Partition {
         intake.send(&self.lane, position, messages, permit);
     }
 
-    /// Warns if records before the new commit point were deleted before they were read.
+    /// Warns if records before the new checkpoint were deleted before they were read.
     pub(super) fn tell_deleted(&self, before: i64, now: i64) {
         tell_jump(&self.consumer, &self.lane, before, now);
     }
@@ -314,8 +314,9 @@ impl Partition {
         self.progress = now;
     }
 
-    /// Evaluates the client's statistics, in which the end of the partition was reached at `end`. Returns the commit
-    /// point before and now if it moved past records after the last message that are no messages, or that were deleted.
+    /// Evaluates the client's statistics, in which the end of the partition was reached at `end`. Returns the
+    /// checkpoint before and now if it moved past records after the last message that are no messages, or that were
+    /// deleted.
     ///
     /// The statistics are older than the queue. Two must have come since the queue reported the end, so that the later
     /// one was made after it; and nothing may have come into the queue since, because `end` might be newer than that

@@ -32,7 +32,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Longest wait: librdkafka must be polled, and the timers must be checked.
 const NAP: Duration = Duration::from_millis(100);
-/// Interval of checks whether the group knows this member.
+/// Interval of checks whether the group knows this member, and whether the client has brokers.
 const LOOK: Duration = Duration::from_secs(1);
 /// Time between two tries of the last commit.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -49,11 +49,15 @@ pub(super) struct Poller {
     commands: Receiver<Command>,
     pub(super) session: Option<Session>,
     pub(super) metrics: Arc<Metrics>,
+    /// Standing of this member in its group, and the answer that it owes.
     pub(super) group: Group,
+    /// Partitions that this member has.
     pub(super) partitions: Partitions,
+    /// Who commits, when next, and how many answers are outstanding.
     pub(super) commits: Commits,
+    /// Questions to the scout, and the answers that the thread waits for.
     pub(super) questions: Questions,
-    /// Whether anything was ever read: until then, a refusal by a topic is final.
+    /// Whether a message was ever read. Before, the input ends if the brokers let it read none of its topics.
     pub(super) has_read: bool,
     /// State of what the thread reports in metrics and health.
     pub(super) told: Told,
@@ -99,12 +103,11 @@ impl Poller {
         }
     }
 
-    /// Runs until the engine wants the last commit.
+    /// Runs until the engine wants the last commit, then makes it and leaves the group.
     pub(super) fn run(mut self) {
         let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
         let done = worked.unwrap_or_else(|panic| {
-            // The engine ends, and the consumer with it. If it were closed by a drop, it could wait for an answer for
-            // ever.
+            // The engine ends. A consumer that is dropped closes first, and might wait for ever; so this one is leaked.
             mem::forget(Arc::clone(&self.consumer));
             resume_unwind(panic)
         });
@@ -181,13 +184,13 @@ impl Poller {
         if !matches!(self.config.extent, Extent::ToEnd { .. }) || !self.group.joined {
             return false;
         }
-        // Without a group, there may be no partition at all.
+        // An input without a group may have no partitions; it is then at its end.
         let none = self.commits.by == Committer::Nobody;
         self.partitions.were_all_at_end().unwrap_or(none) && self.group.debt.is_none()
     }
 
     /// Joins the group, or reads without one. If reading may begin at the end of a partition, the scout first has to
-    /// learn what existed before: later it could not distinguish what the group had committed from what it commits now.
+    /// learn what existed before: once the group reads, nobody can tell earlier commits from new ones.
     pub(super) fn join(&mut self) {
         self.told.waiting.begin(Instant::now());
         if !self.config.start_from_oldest && !self.questions.knows_start {
@@ -212,7 +215,7 @@ impl Poller {
     /// Polls librdkafka for events. Messages come by the partitions' own queues.
     ///
     /// A poll takes one event, which may be a line of librdkafka's log, and the queue wakes the thread only when it was
-    /// empty.
+    /// empty. So this polls until nothing comes, or [`MOST_EVENTS`] times.
     fn poll(&mut self, timeout: Duration) {
         let mut timeout = timeout;
         for _ in 0..MOST_EVENTS {
@@ -259,7 +262,8 @@ impl Poller {
             count,
             ..
         } = acked;
-        // Nothing is committed for lanes that are gone: their partitions belong to others.
+        // Nothing is committed for lanes that are gone: their partitions belong to others, or are read again in a new
+        // lane.
         if let Some(partition) = self.partitions.of_lane(lane) {
             partition.deliver(position, count, now);
         }
@@ -323,7 +327,7 @@ impl Poller {
         self.step_debt();
     }
 
-    /// Moves commit points past records at the ends of partitions that are no messages.
+    /// Moves checkpoints past records at the ends of partitions that are no messages.
     fn pass_ends(&mut self, ends: &[PartitionEnd]) {
         for end in ends {
             let Some(partition) = self.partitions.named(&end.topic, end.partition) else {
@@ -343,7 +347,7 @@ impl Poller {
     fn finish(mut self) -> anyhow::Result<()> {
         let mut asked = None;
         while !self.is_all_committed() {
-            // A refused commit may be refused again at once.
+            // A refused commit may be refused again at once, so tries are `AGAIN` apart.
             if !self.is_committing() && asked.is_none_or(|asked: Instant| asked.elapsed() > AGAIN) {
                 self.commit();
                 asked = Some(Instant::now());

@@ -2,11 +2,13 @@
 //!
 //! A broker accepts or refuses a batch as a whole. Since Kafka 2.4 it names the records because of which it refused the
 //! batch, and librdkafka reports of the others that another record is to blame (`InvalidDifferentRecord`). For a single
-//! bad record it gives the broker's code. For several in a batch it gives `InvalidRecord`, whatever the reasons are,
-//! and keeps the broker's text, but it frees that text before the report is read (`rd_kafka_message_produce_errstr`,
-//! librdkafka 2.12), so the text must not be read. Brokers check two things of a single record, its key and its
-//! timestamp: if there is a key, the timestamp is to blame; if there is none, the record is sent again alone, which
-//! shows it. If a batch is too large, and with older brokers, nothing tells the records apart.
+//! bad record, librdkafka reports the broker's code. For several in a batch, librdkafka reports `InvalidRecord`,
+//! whatever the reasons are. It keeps the broker's text, but frees it before the report is read
+//! (`rd_kafka_message_produce_errstr`, librdkafka 2.12), so that text must not be read: `DeliveryReport::text` is
+//! librdkafka's own text for the code. Apart from the size, brokers check two things of each record: whether a
+//! compacted topic's record has a key, and the timestamp. So a record with a key has a bad timestamp. A record without
+//! one is sent again alone; the new report shows the fault. If a batch is too large, and with older brokers, nothing
+//! tells the records apart.
 
 use std::collections::HashSet;
 
@@ -39,7 +41,7 @@ pub(super) enum Verdict {
     Refused(Fault),
     /// The record is sent again: another record of its batch is to blame, or an earlier record was refused.
     Again,
-    /// The record is sent again, alone: it or another record of its batch was refused.
+    /// The record is sent again, alone: it is not known which record of the batch was refused, or why.
     Alone,
     /// The record is sent again, alone: it or another record of its batch was too large, or all of them together. If
     /// none is too large alone, batches are smaller from then on.
@@ -55,7 +57,8 @@ pub(super) enum Verdict {
 pub(super) struct Sending<'a> {
     /// Topic of the output itself.
     pub own: &'a str,
-    /// Whether the producer gave up because a batch was refused, so that later records are to be sent again.
+    /// Whether the producer gave up because a batch was refused or because it has no broker left, so that its other
+    /// records are to be sent again.
     pub stopped: bool,
     /// Whether each record had a batch of its own.
     pub alone: bool,
@@ -63,13 +66,14 @@ pub(super) struct Sending<'a> {
     pub batch_bytes: usize,
 }
 
-/// Most records of a batch that was too large that are sent alone. If there are more, probably the batch as a whole was
-/// too large.
+/// Largest number of records of a too large batch that are sent one by one. If there are more, probably the batch as a
+/// whole was too large.
 const FEW: usize = 32;
 
 /// Decides about each of these records, which are all that were reported since the last time.
 pub(super) fn judge(reports: &[&DeliveryReport], sending: Sending<'_>) -> Vec<Verdict> {
     let place = |report: &DeliveryReport| (report.topic.clone(), report.partition);
+    // Partitions of whose batch the broker named the bad records.
     let told_apart: HashSet<_> = reports
         .iter()
         .filter(|report| report.code == Code::InvalidDifferentRecord)
@@ -83,8 +87,9 @@ pub(super) fn judge(reports: &[&DeliveryReport], sending: Sending<'_>) -> Vec<Ve
     };
     let is_only = |one: &DeliveryReport| are_at_most(1, one);
     let verdict = |report: &&DeliveryReport| match report.code {
-        // A topic that is deleted takes its queue along, with the records in it (`rd_kafka_toppar_destroy_final`, librdkafka
-        // 2.12). None of them was sent. Sent again, they meet the topic that is gone, and that is what counts.
+        // A topic that is deleted takes its queue along, with the records in it (`rd_kafka_toppar_destroy_final`,
+        // librdkafka 2.12). None of them was sent. Sent again, they meet the topic that is gone, and that is what
+        // counts.
         Code::InvalidDifferentRecord | Code::BrokerDestroy => Verdict::Again,
         Code::MessageSizeTooLarge => {
             if sending.alone || report.bytes >= sending.batch_bytes || is_only(report) {
