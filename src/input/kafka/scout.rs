@@ -86,6 +86,7 @@ impl Scout {
         let (told, reports) = channel();
         let mut work = Work {
             topics: Topics::or_all(&config.topics),
+            is_exact: Topics::new(&config.topics).is_ok(),
             start: None,
         };
         thread::Builder::new()
@@ -118,6 +119,8 @@ impl Scout {
 
 struct Work {
     topics: Topics,
+    /// Whether `topics` are those of the config, and not all because of an expression that only librdkafka can read.
+    is_exact: bool,
     /// State of the topics at the start, if it is needed.
     start: Option<AtStart>,
 }
@@ -229,6 +232,9 @@ impl Work {
     /// Not by an admin client, whose request for a group goes to its coordinator (see [`admin`]): this one asks each
     /// broker.
     fn unassigned(&self, consumer: &Consumer, group: &str) -> KafkaResult<Vec<Place>> {
+        if !self.is_exact {
+            return Ok(Vec::new()); // topics that the group does not read would be missing for ever
+        }
         let groups = consumer.fetch_group_list(Some(group), PATIENCE)?;
         let stable = |one: &&GroupInfo| one.name() == group && one.state() == "Stable";
         let Some(group) = groups.groups().iter().find(stable) else {
