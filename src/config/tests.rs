@@ -16,17 +16,27 @@ fn load(yaml: &str) -> Result<Loaded, Diagnostics> {
 }
 
 fn load_with(yaml: &str, overrides: &[&str]) -> Result<Loaded, Diagnostics> {
-    let source = Source::Inline {
+    let overrides: Vec<_> = overrides.iter().map(|one| (*one).to_owned()).collect();
+    Config::load(inline(yaml), &overrides, &env)
+}
+
+fn inline(yaml: &str) -> Source {
+    Source::Inline {
         name: "t.yaml".into(),
         text: yaml.into(),
+    }
+}
+
+/// Environment of the configs in these tests.
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "THREADS" => "3",
+        "LEVEL" => "debug",
+        "KAFKA_PASSWORD" => "hunter2",
+        "REF" => "${THREADS} ${",
+        _ => return None,
     };
-    let overrides: Vec<_> = overrides.iter().map(|one| (*one).to_owned()).collect();
-    let env = |name: &str| match name {
-        "THREADS" => Some("3".to_owned()),
-        "LEVEL" => Some("debug".to_owned()),
-        _ => None,
-    };
-    Config::load(source, &overrides, &env)
+    Some(value.to_owned())
 }
 
 fn good(yaml: &str) -> Config {

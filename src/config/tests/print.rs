@@ -3,18 +3,8 @@
 use super::super::*;
 
 fn printed(yaml: &str, overrides: &[&str]) -> String {
-    let source = Source::Inline {
-        name: "t.yaml".into(),
-        text: yaml.into(),
-    };
     let overrides: Vec<_> = overrides.iter().map(|one| (*one).to_owned()).collect();
-    let env = |name: &str| match name {
-        "THREADS" => Some("3".to_owned()),
-        "KAFKA_PASSWORD" => Some("hunter2".to_owned()),
-        "REF" => Some("${THREADS} ${".to_owned()),
-        _ => None,
-    };
-    let printed = Config::print(source, &overrides, &env);
+    let printed = Config::print(super::inline(yaml), &overrides, &super::env);
     printed.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
