@@ -175,10 +175,27 @@ mod tests {
     use crate::config::tree::parse;
     use crate::config::walk::walk;
 
+    struct Validator(boon::Schemas, boon::SchemaIndex);
+
+    impl Validator {
+        /// Compiles `schema`, which includes a check against the schema of its dialect.
+        fn new(schema: &Value) -> Self {
+            let mut schemas = boon::Schemas::new();
+            let mut compiler = boon::Compiler::new();
+            compiler.add_resource("t.json", schema.clone()).unwrap();
+            let index = compiler.compile("t.json", &mut schemas).unwrap();
+            Self(schemas, index)
+        }
+
+        fn is_valid(&self, value: &Value) -> bool {
+            self.0.validate(value, self.1).is_ok()
+        }
+    }
+
     #[test]
     fn is_a_schema_in_which_every_field_is_described() {
-        jsonschema::meta::validate(&SCHEMA).unwrap();
-        jsonschema::meta::validate(&schema()).unwrap();
+        Validator::new(&SCHEMA);
+        Validator::new(&schema());
         fn described(schema: &Value, path: &str) {
             for (name, field) in schema["properties"].as_object().into_iter().flatten() {
                 let path = format!("{path}/{name}");
@@ -193,7 +210,7 @@ mod tests {
     /// Checks that the walk over the tree and a validator of JSON Schema accept the same shapes.
     #[test]
     fn editors_refuse_what_the_engine_refuses() {
-        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let validator = Validator::new(&schema());
         for (fits, yaml) in [
             (true, include_str!("../../configs/kafka.yaml")),
             (true, include_str!("../../configs/generate.yaml")),
@@ -245,7 +262,7 @@ mod tests {
 
     #[test]
     fn editors_accept_what_the_engine_makes_fit() {
-        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let validator = Validator::new(&schema());
         let accepted = json!({
             "input": { "stdin": null },
             "pipeline": { "threads": "${N:4}", "processors": [{ "python": { "script": "root = 1" } }] },
@@ -253,11 +270,7 @@ mod tests {
             "logger": null,
             "output": { "kafka": { "properties": { "linger.ms": null, "batch.size": "${SIZE}" } } },
         });
-        assert!(
-            validator.is_valid(&accepted),
-            "{:?}",
-            validator.iter_errors(&accepted).collect::<Vec<_>>()
-        );
+        assert!(validator.is_valid(&accepted));
         for refused in [
             json!({ "pipeline": { "threads": "four" } }),
             json!({ "guests": { "runtime": "cpython" } }),
