@@ -166,9 +166,9 @@ impl Try {
                 omit_empty: false,
             })));
         };
-        let mut kafka = match &config.input {
-            InputConfig::Kafka(kafka) => kafka.as_ref().clone(),
-            _ => {
+        let mut kafka = match config.input.as_kafka() {
+            Some(kafka) => kafka.clone(),
+            None => {
                 let outputs = [
                     ("output.kafka", Some(&config.output)),
                     ("dead_letter.kafka", config.dead_letter.as_ref()),

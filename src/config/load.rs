@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize as _;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
-use super::model::{Config, InputConfig};
+use super::model::Config;
 use super::source::SourceText;
 use super::tree::{Data, Node, parse};
 use super::validate::validate;
@@ -79,7 +79,7 @@ impl Config {
         let from_stdin = matches!(source, Source::Stdin(_));
         let (root, base) = source.tree()?;
         let loaded = resolve(root, &base, overrides, env)?;
-        if from_stdin && matches!(loaded.config.input, InputConfig::Stdin(_)) {
+        if from_stdin && loaded.config.input.reads_stdin() {
             let problem =
                 Diagnostic::error("standard input cannot be both the config and the input");
             return Err(problem

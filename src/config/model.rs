@@ -54,19 +54,15 @@ pub(crate) struct Config {
 impl Config {
     /// Returns what happens to a message that fails.
     pub(crate) fn failure_policy(&self) -> FailurePolicy<'_> {
-        match (self.pipeline.on_error, &self.dead_letter, &self.input) {
-            (OnError::Drop, _, _) => FailurePolicy::Drop,
-            (OnError::DeadLetter, Some(output), _) => match self.delivery {
+        match (self.pipeline.on_error, &self.dead_letter) {
+            (OnError::Drop, _) => FailurePolicy::Drop,
+            (OnError::DeadLetter, Some(output)) => match self.delivery {
                 DeliveryGuarantee::AtLeastOnce => FailurePolicy::DeadLetters(output),
                 DeliveryGuarantee::ExactlyOnce => FailurePolicy::DeadLettersInTransaction(output),
             },
             // Probably nobody reads the standard error of a service, and the message can be read again.
-            (OnError::DeadLetter, None, InputConfig::Kafka(kafka))
-                if kafka.extent == Extent::Endless =>
-            {
-                FailurePolicy::Stop
-            }
-            (OnError::DeadLetter, None, _) => FailurePolicy::Stderr,
+            (OnError::DeadLetter, None) if self.input.is_service() => FailurePolicy::Stop,
+            (OnError::DeadLetter, None) => FailurePolicy::Stderr,
         }
     }
 }

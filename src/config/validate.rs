@@ -13,7 +13,7 @@ mod service;
 use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
-use super::model::{Config, Extent, InputConfig};
+use super::model::Config;
 use super::raw;
 use super::source::Location;
 use super::tree::{FieldPath, Node};
@@ -39,7 +39,7 @@ pub(super) fn validate(
     let threads = raw.pipeline.threads;
     let (pipeline, packages) = pipeline::pipeline(check, raw.pipeline);
     let input = input::input(check, raw.input, pipeline.max_in_flight);
-    let service = matches!(&input, InputConfig::Kafka(kafka) if kafka.extent == Extent::Endless);
+    let service = input.is_service();
     let of = FieldPath::of;
     let mut config = Config {
         output: output::output(check, &of("output"), raw.output),
@@ -145,22 +145,24 @@ impl Check<'_> {
     }
 
     /// Returns the component of a section that is written, if there is one. If two are written, they are reported, and
-    /// the name that is returned is of no component.
-    fn chosen(
+    /// none is returned.
+    fn chosen<T>(
         &mut self,
         at: &FieldPath,
-        components: &[(&'static str, bool)],
+        components: impl IntoIterator<Item = (&'static str, Option<T>)>,
         two: &str,
-    ) -> Option<&'static str> {
-        let mut written = components.iter().filter(|(_, written)| *written);
-        let (one, _) = written.next()?;
+    ) -> Option<T> {
+        let mut written = components
+            .into_iter()
+            .filter_map(|(name, raw)| Some((name, raw?)));
+        let (one, raw) = written.next()?;
         if let Some((other, _)) = written.next() {
             let message = format!("{two}, `{one}` and `{other}`");
             self.either(message, &at.field(other), &at.field(one), "one of them");
             // The section counts as misshapen, because it is not known which component was meant.
             self.walked.misshapen.push(at.clone());
-            return Some("two");
+            return None;
         }
-        Some(one)
+        Some(raw)
     }
 }

@@ -13,9 +13,7 @@ use super::reload::{Reloader, Reloading, Targets};
 use super::scripts;
 use super::shutdown::{self, End, EndCell};
 use crate::clock::Clock;
-use crate::config::{
-    Config, DeliveryGuarantee, FailurePolicy, HttpConfig, InputConfig, OutputConfig, Running,
-};
+use crate::config::{Config, DeliveryGuarantee, FailurePolicy, HttpConfig, OutputConfig, Running};
 use crate::guest::runtime::Runtime;
 use crate::input::{Downstream, Input};
 use crate::kafka::session::Session;
@@ -89,9 +87,9 @@ async fn assemble(
         engine: &engine,
         metrics: &metrics,
     };
-    let session = match (config.delivery, &config.input) {
-        (DeliveryGuarantee::ExactlyOnce, InputConfig::Kafka(input)) => Some(Session::new(input)),
-        _ => None,
+    let session = match config.delivery {
+        DeliveryGuarantee::ExactlyOnce => config.input.as_kafka().map(Session::new),
+        DeliveryGuarantee::AtLeastOnce => None,
     };
     let failures = failure_route(config, &outputs)?;
     let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
@@ -176,8 +174,8 @@ fn results(
     session: Option<&Session>,
     budget: &MemoryBudget,
 ) -> anyhow::Result<Recipient<Deliver>> {
-    match (session, &config.input, &config.output) {
-        (Some(session), InputConfig::Kafka(input), OutputConfig::Kafka(output)) => {
+    match (session, config.input.as_kafka(), &config.output) {
+        (Some(session), Some(input), OutputConfig::Kafka(output)) => {
             let letters = match &config.dead_letter {
                 Some(OutputConfig::Kafka(letters)) => Some(&**letters),
                 _ => None,

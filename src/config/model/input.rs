@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{KafkaInputConfig, Stage};
+use super::{Extent, KafkaInputConfig, Stage};
 
 /// Source of messages.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,26 @@ pub(crate) enum InputConfig {
 }
 
 impl InputConfig {
+    /// Returns whether the pipeline is a service by default: it runs until it is stopped, and its messages can be read
+    /// again. Then it has a web server, and a failed message without a destination stops it.
+    pub(crate) fn is_service(&self) -> bool {
+        match self {
+            Self::Kafka(kafka) => match kafka.extent {
+                Extent::Endless => true,
+                Extent::ToEnd { .. } => false,
+            },
+            Self::Stdin(_) | Self::Generate(_) => false,
+        }
+    }
+
+    /// Returns whether the input reads standard input, which then cannot be the source of the config.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        match self {
+            Self::Stdin(_) => true,
+            Self::Generate(_) | Self::Kafka(_) => false,
+        }
+    }
+
     /// Returns the settings of Kafka, if that is the input.
     pub(crate) fn as_kafka(&self) -> Option<&KafkaInputConfig> {
         match self {

@@ -124,6 +124,7 @@ fn meanings() {
             "input:\n  stdin:\n    max_line: 1\n    codec: lines\n    scanner:\n      lines: { max_buffer_size: 2 }\n",
             "input: { stdin: { codec: csv } }",
             "guests: { memory: lots, max_output: 0, max_log: 1 furlong }",
+            "dead_letter: { stdout: {}, drop: {} }",
         ])
     );
 }

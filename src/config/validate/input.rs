@@ -2,7 +2,9 @@
 
 use super::pipeline::stage;
 use super::{Check, kafka};
-use crate::config::model::{GenerateConfig, GenerateSource, InputConfig, StdinConfig};
+use crate::config::model::{
+    GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, StdinConfig,
+};
 use crate::config::raw;
 use crate::config::texts::show_size;
 use crate::config::tree::FieldPath;
@@ -11,21 +13,33 @@ use crate::config::tree::FieldPath;
 /// is held in memory.
 const MAX_LINE: u64 = 8 << 20;
 
+/// Input as it is written.
+enum Written {
+    Stdin(raw::Stdin),
+    Kafka(Box<raw::Kafka<KafkaInputConfig>>),
+    Generate(raw::Generate),
+}
+
+/// Checks the input. Without one, standard input is read.
 pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) -> InputConfig {
     let at = FieldPath::of("input");
+    // Without `..`, so that a new input does not compile until it is among the components.
+    let raw::Input {
+        label: _,
+        stdin: lines,
+        kafka,
+        generate: made,
+    } = raw;
     let components = [
-        ("stdin", raw.stdin.is_some()),
-        ("kafka", raw.kafka.is_some()),
-        ("generate", raw.generate.is_some()),
+        ("stdin", lines.map(Written::Stdin)),
+        ("kafka", kafka.map(Box::new).map(Written::Kafka)),
+        ("generate", made.map(Written::Generate)),
     ];
-    let chosen = check.chosen(&at, &components, "there are two inputs");
-    match (chosen, raw.kafka, raw.generate) {
-        (Some("kafka"), Some(raw), _) => InputConfig::Kafka(Box::new(kafka::input(check, raw))),
-        (Some("generate"), _, Some(raw)) => InputConfig::Generate(generate(check, raw)),
-        _ => {
-            let raw = raw.stdin.filter(|_| chosen == Some("stdin"));
-            InputConfig::Stdin(stdin(check, raw.unwrap_or_default(), max_in_flight))
-        }
+    let chosen = check.chosen(&at, components, "there are two inputs");
+    match chosen.unwrap_or_else(|| Written::Stdin(raw::Stdin::default())) {
+        Written::Stdin(raw) => InputConfig::Stdin(stdin(check, raw, max_in_flight)),
+        Written::Kafka(raw) => InputConfig::Kafka(Box::new(kafka::input(check, *raw))),
+        Written::Generate(raw) => InputConfig::Generate(generate(check, raw)),
     }
 }
 

@@ -1,24 +1,39 @@
 //! Checks of `output` and `dead_letter`.
 
 use super::{Check, kafka};
-use crate::config::model::OutputConfig;
+use crate::config::model::{KafkaOutputConfig, OutputConfig, StdoutConfig};
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
+/// Output as it is written.
+enum Written {
+    Stdout(StdoutConfig),
+    Kafka(Box<raw::Kafka<KafkaOutputConfig>>),
+    Drop(raw::DropOutput),
+}
+
 /// Checks the output at the path `at`.
 pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) -> OutputConfig {
+    // Without `..`, so that a new output does not compile until it is among the components.
+    let raw::Output {
+        label: _,
+        stdout,
+        kafka,
+        drop,
+    } = raw;
     let components = [
-        ("stdout", raw.stdout.is_some()),
-        ("kafka", raw.kafka.is_some()),
-        ("drop", raw.drop.is_some()),
+        ("stdout", stdout.map(Written::Stdout)),
+        ("kafka", kafka.map(Box::new).map(Written::Kafka)),
+        ("drop", drop.map(Written::Drop)),
     ];
-    let chosen = check.chosen(at, &components, &format!("`{at}` has two outputs"));
-    match (chosen, raw.kafka) {
-        (Some("kafka"), Some(raw)) => {
-            OutputConfig::Kafka(Box::new(kafka::output(check, &at.field("kafka"), raw)))
+    match check.chosen(at, components, &format!("`{at}` has two outputs")) {
+        Some(Written::Stdout(stdout)) => OutputConfig::Stdout(stdout),
+        Some(Written::Kafka(raw)) => {
+            OutputConfig::Kafka(Box::new(kafka::output(check, &at.field("kafka"), *raw)))
         }
-        (Some("drop"), _) => OutputConfig::Drop,
-        (None, _) if at.last() == "dead_letter" => {
+        Some(Written::Drop(raw::DropOutput {})) => OutputConfig::Drop,
+        None if at.last() == "dead_letter" => {
+            // Not reported if two are written, because then the section counts as misshapen.
             check.error(
                 at,
                 format!("`{at}` does not say where to"),
@@ -26,6 +41,6 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
             );
             OutputConfig::Drop
         }
-        _ => OutputConfig::Stdout(raw.stdout.unwrap_or_default()),
+        None => OutputConfig::Stdout(StdoutConfig::default()),
     }
 }
