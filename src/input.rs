@@ -35,7 +35,7 @@ pub(crate) trait Source: Send + 'static {
     const NAME: &'static str;
 
     /// Reads until the end of the input or until [`Control::stop`] is called, and passes on everything that it has
-    /// read.
+    /// read. Opens what it reads here, not in `new`, which runs on the main arbiter.
     ///
     /// # Errors
     /// If the source cannot be read any more.
@@ -48,7 +48,7 @@ pub(crate) trait Control: Send {
     /// memory is free. Called once.
     fn stop(&self);
 
-    /// Moves the checkpoint past these messages. Standard input and generated messages have none.
+    /// Moves the checkpoint past these messages. Inputs without positions have none.
     fn delivered(&self, _acked: Acked) {}
 
     /// Ends the source after all messages are answered for: commits the checkpoints, releases what it holds, and

@@ -18,7 +18,7 @@ pub(crate) fn is_of_error(name: &str) -> bool {
 /// Facts about a message before it became a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Earlier {
-    /// Topic from which the message was first read; `None` for standard input.
+    /// Topic from which the message was first read; `None` for inputs without topics.
     pub topic: Option<String>,
     /// Partition of that topic.
     pub partition: i32,

@@ -9,8 +9,8 @@ use super::earlier::Place;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LaneId(pub u64);
 
-/// Part of an input that keeps its order: one Kafka partition while it is assigned, or all of standard input. All
-/// batches of a lane share this value.
+/// Part of an input that keeps its order: one Kafka partition while it is assigned, or all of an input without
+/// partitions. All batches of a lane share this value.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     /// Number of the lane.

@@ -92,7 +92,7 @@ impl Known {
 }
 
 fn place(lane: &Lane, offset: i64) -> Place {
-    let topic = lane.topic.clone().unwrap_or_default(); // lines of standard input have no topic
+    let topic = lane.topic.clone().unwrap_or_default(); // inputs without topics
     (topic, lane.partition, offset)
 }
 
