@@ -8,7 +8,8 @@
 pub(crate) mod generate;
 mod intake;
 pub(crate) mod kafka;
-pub(crate) mod stdin;
+pub(crate) mod lines;
+mod stdin;
 mod wake_up;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

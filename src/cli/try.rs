@@ -15,7 +15,7 @@ use self::shown::{Shown, Style};
 use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
-    Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StdinConfig,
+    Config, Diagnostic, InputConfig, KafkaInputConfig, LinesConfig, Loaded, OutputConfig,
 };
 use crate::kafka::connect;
 use crate::telemetry::logs;
@@ -160,7 +160,7 @@ impl Try {
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
             let lines = config.input.as_lines().cloned();
-            return Ok(InputConfig::Stdin(lines.unwrap_or_else(|| StdinConfig {
+            return Ok(InputConfig::Stdin(lines.unwrap_or_else(|| LinesConfig {
                 max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
                 delimiter: None,
                 omit_empty: false,

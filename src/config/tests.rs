@@ -130,7 +130,7 @@ shutdown_timeout: 20s
         "t.yaml:22:25"
     );
     assert!(config.pipeline.max_guests >= 1);
-    let InputConfig::Stdin(StdinConfig {
+    let InputConfig::Stdin(LinesConfig {
         max_line,
         delimiter,
         omit_empty,

@@ -1,8 +1,8 @@
 //! Lines of standard input against a simple model: however the reads divide the text, the lines are the same.
 
 use super::parameter;
-use crate::config::StdinConfig;
-use crate::input::stdin::lines::LineReader;
+use crate::config::LinesConfig;
+use crate::input::lines::LineReader;
 
 const DELIMITERS: [Option<&[u8]>; 6] = [
     None,
@@ -14,7 +14,7 @@ const DELIMITERS: [Option<&[u8]>; 6] = [
 ];
 
 pub fn lines(mut data: &[u8]) {
-    let config = StdinConfig {
+    let config = LinesConfig {
         delimiter: DELIMITERS[parameter(&mut data) % DELIMITERS.len()].map(<[u8]>::to_vec),
         max_line: 1 + parameter(&mut data) % 40,
         omit_empty: parameter(&mut data) % 2 == 1,
@@ -33,7 +33,7 @@ pub fn lines(mut data: &[u8]) {
 }
 
 /// Compares the lines of a text in pieces with the lines of the model.
-pub(crate) fn check(config: &StdinConfig, chunks: &[&[u8]]) {
+pub(crate) fn check(config: &LinesConfig, chunks: &[&[u8]]) {
     let expected = expected(config, &chunks.concat());
     let seen = read(config.clone(), chunks);
     assert_eq!(seen.len(), expected.len(), "{seen:?}");
@@ -52,7 +52,7 @@ pub(crate) fn check(config: &StdinConfig, chunks: &[&[u8]]) {
 type Line = (i64, Vec<u8>, bool);
 
 /// Returns the lines if the reads bring `chunks`.
-fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<Line> {
+fn read(config: LinesConfig, chunks: &[&[u8]]) -> Vec<Line> {
     let mut lines = LineReader::new(config);
     let mut messages = Vec::new();
     for chunk in chunks {
@@ -68,7 +68,7 @@ fn read(config: StdinConfig, chunks: &[&[u8]]) -> Vec<Line> {
 }
 
 /// Returns the expected lines, from the whole text at once and without a limit on memory.
-fn expected(config: &StdinConfig, text: &[u8]) -> Vec<Line> {
+fn expected(config: &LinesConfig, text: &[u8]) -> Vec<Line> {
     let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
     let mut lines = Vec::new();
     let mut rest = text;

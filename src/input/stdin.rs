@@ -5,14 +5,12 @@
 //! buffer into which they were read, if they fill most of it. (One such buffer is read before its permit is taken: its
 //! size is not known before.)
 
-pub(crate) mod lines;
-
 use std::io;
 
-use self::lines::LineReader;
+use super::lines::LineReader;
 use super::wake_up::{Waits, WakeUp};
 use super::{Feed, Source};
-use crate::config::StdinConfig;
+use crate::config::LinesConfig;
 
 /// Source that reads standard input.
 pub(crate) struct Stdin {
@@ -25,7 +23,7 @@ impl Stdin {
     ///
     /// # Errors
     /// If the system cannot create a pipe.
-    pub(crate) fn new(config: &StdinConfig) -> io::Result<(Self, WakeUp)> {
+    pub(crate) fn new(config: &LinesConfig) -> io::Result<(Self, WakeUp)> {
         let (waits, wake_up) = Waits::new()?;
         let lines = LineReader::new(config.clone());
         Ok((Self { waits, lines }, wake_up))

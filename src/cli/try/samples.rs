@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::config::InputConfig;
 use crate::input::kafka::sample::Sample;
-use crate::input::stdin::lines::LineReader;
+use crate::input::lines::LineReader;
 use crate::message::{Lane, Message};
 
 /// Messages, at most the requested number.

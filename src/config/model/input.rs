@@ -8,7 +8,7 @@ use super::{Extent, KafkaInputConfig, Stage};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InputConfig {
     /// Lines of standard input.
-    Stdin(StdinConfig),
+    Stdin(LinesConfig),
     /// Messages made by a script or from a literal.
     Generate(GenerateConfig),
     /// Kafka topics.
@@ -45,7 +45,7 @@ impl InputConfig {
     }
 
     /// Returns how the input is cut into lines, if it is.
-    pub(crate) fn as_lines(&self) -> Option<&StdinConfig> {
+    pub(crate) fn as_lines(&self) -> Option<&LinesConfig> {
         match self {
             Self::Stdin(lines) => Some(lines),
             Self::Generate(_) | Self::Kafka(_) => None,
@@ -73,9 +73,9 @@ impl InputConfig {
     }
 }
 
-/// Lines of standard input, read as messages.
+/// How a stream is cut into lines, each of which is a message.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StdinConfig {
+pub(crate) struct LinesConfig {
     /// Limit on the length of a line in bytes. A longer line becomes a dead letter.
     pub max_line: usize,
     /// Bytes that end a line; never empty. `None` means a newline, with or without a carriage return before it.

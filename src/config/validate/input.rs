@@ -3,7 +3,7 @@
 use super::pipeline::stage;
 use super::{Check, kafka};
 use crate::config::model::{
-    GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, StdinConfig,
+    GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, LinesConfig,
 };
 use crate::config::raw;
 use crate::config::texts::show_size;
@@ -43,7 +43,7 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
     }
 }
 
-fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
+fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> LinesConfig {
     let at = FieldPath::of("input.stdin");
     let (scanner, codec) = (at.field("scanner"), at.field("codec"));
     if check.is_written(&scanner) && check.is_written(&codec) {
@@ -92,7 +92,7 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinCon
             delimiter.map(str::to_owned)
         }
     };
-    StdinConfig {
+    LinesConfig {
         max_line: usize::try_from(longest).unwrap_or(usize::MAX),
         delimiter: delimiter.map(String::into_bytes),
         omit_empty: lines.omit_empty,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use rustix::buffer::SpareCapacity;
 
-use crate::config::StdinConfig;
+use crate::config::LinesConfig;
 use crate::message::{Failure, Message};
 
 /// Bytes of one read: the capacity of a Linux pipe.
@@ -14,7 +14,7 @@ const KEPT_OF_OVERLONG: usize = 4096;
 
 /// Buffer for reads, and how far it has been cut into lines.
 pub(crate) struct LineReader {
-    config: StdinConfig,
+    config: LinesConfig,
     delimiter: Finder<'static>,
     /// Beginning of a line whose end has not been read yet, followed by free space.
     buffer: Vec<u8>,
@@ -35,7 +35,7 @@ struct Overlong {
 }
 
 impl LineReader {
-    pub(crate) fn new(config: StdinConfig) -> Self {
+    pub(crate) fn new(config: LinesConfig) -> Self {
         let delimiter = config.delimiter.as_deref().unwrap_or(b"\n");
         Self {
             delimiter: Finder::new(delimiter).into_owned(),
@@ -172,8 +172,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn config(delimiter: Option<&str>, max_line: usize, omit_empty: bool) -> StdinConfig {
-        StdinConfig {
+    fn config(delimiter: Option<&str>, max_line: usize, omit_empty: bool) -> LinesConfig {
+        LinesConfig {
             max_line,
             delimiter: delimiter.map(|text| text.as_bytes().to_vec()),
             omit_empty,
