@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures Kafka to Kafka, compared with a bare forwarder (rdkafka, nothing done to the messages) and with standard
-# input to standard output, in one run: processor time per message, messages per second, memory, and one, two and three
-# processes of a group. It takes some 5 minutes on two cores and needs an otherwise idle machine. It starts a broker of
-# its own. Linux only.
+# Measures Kafka to Kafka with orders and with a filter, compared with a bare forwarder (rdkafka, nothing done to the
+# messages) and with standard input to standard output, in one run: processor time per message, messages per second,
+# memory, and one, two and three processes of a group. It takes some 5 minutes on two cores and needs an otherwise idle
+# machine. It starts a broker of its own. Linux only.
 #
 #   scripts/bench-kafka.sh               builds the release, then measures
 #   scripts/bench-kafka.sh --no-build    measures target/release without building it

@@ -11,20 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import generate
 import measure
-from contenders import (
-    DEFAULT_RUNTIME,
-    MANY_GUESTS,
-    ORDERS,
-    OTHER_RUNTIME,
-    RUNTIMES,
-    SUMS,
-    Kind,
-    check_results,
-    counted,
-    nerodia,
-    write,
-)
+from contenders import MANY_GUESTS, RUNTIMES, check_results, counted, nerodia, sample
+from kinds import BY_NAME, COMPARED, ORDERS, TINY, Kind
 from measure import MB, Contender, Memory
 from report import Goal, table
 
@@ -85,10 +75,16 @@ class Pairs:
 
 @dataclass
 class Comparison:
-    """`rounds` has the same meaning as in the other parts of the benchmark."""
+    """`rounds` has the same meaning as in the other parts of the benchmark.
+
+    `names` are those of kinds and parts; without any, all parts and a few kinds are compared.
+    """
 
     before: Checkout
     now: Checkout
+    names: list[str]
+    runtime: str
+    other_runtime: str
     work: Path
     rounds: int
     quick: bool
@@ -96,14 +92,16 @@ class Comparison:
 
     def all(self) -> tuple[str, list[Goal]]:
         found = []
-        for kind in (ORDERS, SUMS):
-            messages = (kind.quick_messages if self.quick else kind.messages) // 3
-            source = write(self.work / kind.script, kind, messages)
-            for runtime, guests in ((DEFAULT_RUNTIME, 1), (DEFAULT_RUNTIME, 2), (OTHER_RUNTIME, 1)):
-                found.append(self.cpu(kind, runtime, guests, source, messages))
+        for kind in [BY_NAME[name] for name in self.names or COMPARED if name in BY_NAME]:
+            found.append(self.cpu(kind, self.runtime, 1))
+        if self.wants("two-guests"):
+            for kind in (ORDERS, TINY):
+                found += [self.cpu(kind, self.runtime, 2), self.cpu(kind, self.other_runtime, 1)]
         for runtime in RUNTIMES:
-            found.append(self.first_output(runtime))
-            found += self.memory(runtime, self.work / ORDERS.script)
+            if self.wants("first-output"):
+                found.append(self.first_output(runtime))
+            if self.wants("memory"):
+                found += self.memory(runtime)
         text = (
             f"Two checkouts in turn: {2 * self.rounds} pairs of runs for processor time, {4 * self.rounds} for the first "
             f"output, {self.rounds} for\nmemory. The ratio is now to before, the median of the pairs' ratios; beside it the "
@@ -113,6 +111,9 @@ class Comparison:
         head = ["", "before", "now", "ratio", "of pairs"]
         rows = [pairs.row() for pairs in found]
         return f"## Before and now\n\n{text}\n\n{table(head, rows)}", [pairs.goal() for pairs in found]
+
+    def wants(self, part: str) -> bool:
+        return not self.names or part in self.names
 
     def in_turn(self, what: str, rounds: int, run: Callable[[Checkout], T]) -> list[tuple[T, T]]:
         """Returns (before, now) for each round. They take turns in going first; one more round is not counted."""
@@ -126,9 +127,11 @@ class Comparison:
             pairs.append((before, now))
         return pairs[1:]
 
-    def cpu(self, kind: Kind, runtime: str, guests: int, source: Path, messages: int) -> Pairs:
+    def cpu(self, kind: Kind, runtime: str, guests: int) -> Pairs:
         both = [checkout.contender(kind, runtime, guests) for checkout in (self.before, self.now)]
-        check_results(both, write(self.work / "sample", kind, 1000))
+        check_results(both, sample(self.work, kind))
+        messages = kind.count(self.quick)
+        source = generate.write(self.work, kind.documents, messages)
 
         def run(checkout: Checkout) -> float:
             contender = checkout.contender(kind, runtime, guests)
@@ -141,14 +144,15 @@ class Comparison:
 
     def first_output(self, runtime: str) -> Pairs:
         def run(checkout: Checkout) -> float:
-            return measure.first_output(checkout.contender(SUMS, runtime, 1), b"[11, 6, 20, 5]\n") * 1e3
+            return measure.first_output(checkout.contender(TINY, runtime, 1), b"[11, 6, 20, 5]\n") * 1e3
 
         what = f"first output of {runtime}"
         before, now = zip(*self.in_turn(what, 4 * self.rounds, run))
         return Pairs(what, "ms", before, now)
 
-    def memory(self, runtime: str, source: Path) -> list[Pairs]:
+    def memory(self, runtime: str) -> list[Pairs]:
         """Memory with one guest, and the addition for each further one."""
+        source = generate.write(self.work, ORDERS.documents, ORDERS.count(self.quick))
 
         def run(checkout: Checkout) -> tuple[Memory, Memory]:
             one, many = (checkout.contender(ORDERS, runtime, guests) for guests in (1, MANY_GUESTS))

@@ -7,59 +7,37 @@ import socket
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import before
+import generate
 import measure
 from contenders import (
     BYTEWAX,
     DEFAULT_RUNTIME,
     HERE,
     MANY_GUESTS,
-    ORDERS,
-    OTHER_RUNTIME,
     RUNTIMES,
-    SUMS,
-    Kind,
-    bytewax,
-    check_results,
     fastest_python,
     install_bytewax,
-    native,
     nerodia,
     watched,
-    write,
 )
-from measure import MB, Contender, Memory, Usage
+from kinds import BY_NAME, COMPARED, KINDS, ORDERS, TINY, Kind
+from measure import MB, Memory
 from report import ROOT, Goal, machine, table, versions
+from speed import Part, Speed
 
+# What `--kinds` may name beside kinds.
+PARTS = {
+    "two-guests": "orders with two guests, from a pipe, with the other runtime",
+    "first-output": "time from the start to the first result",
+    "memory": f"memory with one guest and with {MANY_GUESTS}",
+}
 STARTS = 20
-
-
-@dataclass
-class Series:
-    """Measurements of all rounds for one contender."""
-
-    empty: list[Usage] = field(default_factory=list)
-    loaded: list[Usage] = field(default_factory=list)
-
-    def start_up(self) -> float:
-        return statistics.median(usage.wall for usage in self.empty)
-
-    def cpu(self, messages: int) -> float:
-        """Returns microseconds per message, without the start-up."""
-        loaded, empty = (statistics.median(usage.cpu for usage in runs) for runs in (self.loaded, self.empty))
-        return (loaded - empty) / messages * 1e6
-
-    def wall(self, messages: int) -> float:
-        loaded = statistics.median(usage.wall for usage in self.loaded)
-        return (loaded - self.start_up()) / messages * 1e6
-
-    def spread(self) -> float:
-        """Returns the range of the rounds' processor times, as a share of their median."""
-        cpu = [usage.cpu for usage in self.loaded]
-        return (max(cpu) - min(cpu)) / statistics.median(cpu)
+# Enough for eight guests to share: {quick: messages}.
+MEMORY_MESSAGES = {False: 600_000, True: 100_000}
 
 
 def main() -> None:
@@ -76,16 +54,16 @@ def main() -> None:
             peer = install_bytewax(work, python)
             facts["bytewax"] = BYTEWAX.partition("==")[2]
 
-        bench = Bench(options, work, python, peer)
+        bench = Bench(options, work)
         if options.before:
             name, how = "BEFORE.md", " --before"
             parts = [compare(options, work)]
         elif options.telemetry:
             name, how = "TELEMETRY.md", " --telemetry"
-            parts = [bench.telemetry(ORDERS), bench.telemetry(SUMS)]
+            parts = [bench.telemetry(ORDERS), bench.telemetry(TINY)]
         else:
             name, how = "RESULTS.md", ""
-            parts = [bench.speed(ORDERS), bench.speed(SUMS), bench.scaling(), bench.first_output(), bench.memory()]
+            parts = measured(bench, python, peer)
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(part.ru_utime + part.ru_stime for part in usage)
         others = 1 - own / (measure.busy_seconds() - busy)
@@ -93,8 +71,8 @@ def main() -> None:
 
     sections = ["\n".join(f"- {name}: {value}" for name, value in facts.items())]
     sections += [text for text, _ in parts]
-    verdicts = [goal.row() for _, goals in parts for goal in goals]
-    sections.append(f"## Goals\n\n{table(['', 'figure', 'wanted', ''], verdicts)}")
+    if verdicts := [goal.row() for _, goals in parts for goal in goals]:
+        sections.append(f"## Goals\n\n{table(['', 'figure', 'wanted', ''], verdicts)}")
     text = "\n\n".join(sections)
     print(f"\n{text}")
     if options.write:
@@ -106,6 +84,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-build", action="store_true", help="measure what is in target/release as it is")
     parser.add_argument("--quick", action="store_true", help="a short look: few messages, few rounds")
     parser.add_argument("--rounds", type=int, help="default: 5, or 2 with --quick")
+    parser.add_argument("--kinds", type=kinds, default=[], metavar="A,B,C", help="only these; see --list")
+    parser.add_argument("--list", action="store_true", help="print the kinds of work, and measure nothing")
+    parser.add_argument("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, help="default: %(default)s")
     parser.add_argument("--peers", action="store_true", help=f"measure {BYTEWAX} too, from PyPI")
     parser.add_argument("--write", action="store_true", help="write it to integration/bench too")
     parser.add_argument("--telemetry", action="store_true", help="measure what telemetry costs, and nothing else")
@@ -114,14 +95,56 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--program", required=True, help="the nerodia to measure")
     parser.add_argument("--uncounted", help="the same, built to count nothing; for --telemetry")
     options = parser.parse_args()
-    programs = [Path(options.program)] + [Path(options.uncounted)] * options.telemetry
+    if options.list:
+        listed()
+        parser.exit()
+    if options.write and options.kinds and not options.before:
+        parser.error("--write is for all kinds")
+    programs = [Path(path) for path in [options.program, options.telemetry and options.uncounted] if path]
     if missing := [str(path) for path in programs if not path.exists()]:
         parser.error(f"{missing[0]} is not there: run it without --no-build")
     times = [path.stat().st_mtime for path in programs]
     if options.no_build and max(times) - min(times) > 3600:
         parser.error("nerodia and nerodia-uncounted are not of one time: run it without --no-build")
     options.rounds = options.rounds or (2 if options.quick else 5)
+    options.other_runtime = next(runtime for runtime in RUNTIMES if runtime != options.runtime)
     return options
+
+
+def kinds(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in BY_NAME and name not in PARTS]:
+        known = ", ".join([*BY_NAME, *PARTS])
+        raise argparse.ArgumentTypeError(f"there is no {' and no '.join(unknown)}; there are {known}")
+    return names
+
+
+def listed() -> None:
+    whats = {kind.name: kind.what for kind in KINDS} | PARTS
+    for name, what in whats.items():
+        print(f"{name:16} {what}")
+    print(f"\nWith --before, unless told otherwise: {', '.join([*COMPARED, *PARTS])}")
+
+
+def measured(bench: "Bench", python: str, peer: str | None) -> list[Part]:
+    options = bench.options
+    names = options.kinds or [*BY_NAME, *PARTS]
+    speed = Speed(
+        options.program,
+        python,
+        peer,
+        options.runtime,
+        options.other_runtime,
+        bench.work,
+        options.rounds,
+        options.quick,
+        progress,
+    )
+    parts = []
+    if wanted := [kind for kind in KINDS if kind.name in names]:
+        parts.append(speed.kinds(wanted))
+    ways = {"two-guests": speed.two_guests, "first-output": bench.first_output, "memory": bench.memory}
+    return parts + [measure_it() for part, measure_it in ways.items() if part in names]
 
 
 def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
@@ -131,7 +154,17 @@ def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
         memory = Path(folder)
         then = before.Checkout.copied(other, other / "target/release/nerodia", memory / "before")
         now = before.Checkout.copied(ROOT, Path(options.program), memory / "now")
-        return before.Comparison(then, now, work, options.rounds, options.quick, progress).all()
+        return before.Comparison(
+            then,
+            now,
+            options.kinds,
+            options.runtime,
+            options.other_runtime,
+            work,
+            options.rounds,
+            options.quick,
+            progress,
+        ).all()
 
 
 def progress(text: str) -> None:
@@ -149,83 +182,14 @@ class Bench:
 
     options: argparse.Namespace
     work: Path
-    python: str
-    peer: str | None
-
-    def messages(self, kind: Kind) -> int:
-        return kind.quick_messages if self.options.quick else kind.messages
-
-    def input(self, kind: Kind) -> Path:
-        return write(self.work / "input", kind, self.messages(kind))
-
-    def speed(self, kind: Kind) -> tuple[str, list[Goal]]:
-        program, messages = self.options.program, self.messages(kind)
-        base = native(self.python, kind)
-        one = nerodia(program, kind, DEFAULT_RUNTIME, 1)
-        two = nerodia(program, kind, DEFAULT_RUNTIME, 2)
-        piped = nerodia(program, kind, DEFAULT_RUNTIME, 1, through_pipe=True)
-        contenders = [base, one, piped, two, nerodia(program, kind, OTHER_RUNTIME, 1)]
-        if self.peer:
-            contenders.append(bytewax(self.peer, kind))
-        check_results(contenders, write(self.work / "sample", kind, 1000))
-
-        source = self.input(kind)
-        results = self.rounds(kind, contenders, source)
-        rows = [
-            [
-                name,
-                f"{series.cpu(messages):.2f}",
-                f"{series.spread():.0%}",
-                f"{series.cpu(messages) / results[base.name].cpu(messages):.2f}×",
-                f"{series.wall(messages):.2f}",
-                f"{1e6 / series.wall(messages):,.0f}",
-                f"{series.start_up() * 1e3:.0f}",
-            ]
-            for name, series in results.items()
-        ]
-        head = ["", "CPU µs/message", "spread", "to native", "wall µs/message", "messages/s", "start-up ms"]
-        size = source.stat().st_size / messages
-        text = (
-            f"## Speed: {kind.name}\n\n"
-            f"{messages:,} lines of {size:.0f} bytes on average, {self.options.rounds} rounds.\n\n{table(head, rows)}"
-        )
-        ratio = results[one.name].cpu(messages) / results[base.name].cpu(messages)
-        gain = results[one.name].wall(messages) / results[two.name].wall(messages)
-        return text, [
-            Goal(f"{kind.name}: CPU of 1 guest to native", ratio, kind.cpu_goal, "×"),
-            Goal(f"{kind.name}: throughput of 2 guests to 1", gain, 1.7, "×", at_least=True),
-        ]
-
-    def rounds(self, kind: Kind, contenders: list[Contender], source: Path) -> dict[str, Series]:
-        results = {contender.name: Series() for contender in contenders}
-        for number in range(self.options.rounds):
-            progress(f"{kind.name}, round {number + 1} of {self.options.rounds}")
-            for contender in contenders:
-                results[contender.name].empty.append(measure.run(contender, Path("/dev/null")))
-                results[contender.name].loaded.append(measure.run(contender, source))
-        return results
-
-    def scaling(self) -> tuple[str, list[Goal]]:
-        """Measures the gain by a second core, whatever runs on it."""
-        progress("two native loops at once")
-        loop, source = native(self.python, ORDERS), self.input(ORDERS)
-        gains = [2 * measure.run(loop, source).wall / measure.two_at_once(loop, source) for _ in range(3)]
-        text = (
-            "From a file, unless a pipe is named, to /dev/null. CPU is user and system time of the whole process tree.\n"
-            "Each round takes all contenders in turn; the figures are medians of the rounds. Start-up is the wall time\n"
-            "with an empty input; it (and its CPU time) is left out of the other figures. Spread is how far the rounds'\n"
-            f"CPU times lie apart. For the throughput of two guests, mind the machine: two native loops on orders at once\n"
-            f"do {statistics.median(gains):.2f} times the work of one here."
-        )
-        return text, []
 
     def telemetry(self, kind: Kind) -> tuple[str, list[Goal]]:
         """Measures the cost of counting, and of requests to the web server."""
-        messages, rounds = self.messages(kind) // 3, 6 * self.options.rounds
-        source, address = write(self.work / "input", kind, messages), free_address()
-        uncounted = watched(self.options.uncounted, kind, None)
-        counted = watched(self.options.program, kind, None)
-        asked = watched(self.options.program, kind, address)
+        messages, rounds = kind.count(self.options.quick), 6 * self.options.rounds
+        source, address = generate.write(self.work, kind.documents, messages), free_address()
+        uncounted = watched(self.options.uncounted, kind, self.options.runtime, None)
+        counted = watched(self.options.program, kind, self.options.runtime, None)
+        asked = watched(self.options.program, kind, self.options.runtime, address)
         urls = [f"http://{address}/{path}" for path in ("metrics", "stats")]
         runs = {
             "nothing counted": lambda: measure.run(uncounted, source),
@@ -263,7 +227,7 @@ class Bench:
         return f"{text}\n\n{table(head, rows)}", [goal]
 
     def first_output(self) -> tuple[str, list[Goal]]:
-        progress(f"first output, {STARTS} starts each")
+        progress(f"first output, {STARTS} starts of each runtime")
         took = {runtime: self.starts(runtime) for runtime in RUNTIMES}
         rows = [
             [runtime, *(f"{figure:.1f}" for figure in (times[0], statistics.median(times), times[-1]))]
@@ -275,16 +239,17 @@ class Bench:
         )
         return (
             f"## First output\n\n{text}\n\n{table(['', 'min ms', 'median ms', 'max ms'], rows)}",
-            [Goal("first output, median", statistics.median(took[DEFAULT_RUNTIME]), 150, "ms")],
+            [Goal("first output, median", statistics.median(took[self.options.runtime]), 60, "ms")],
         )
 
     def starts(self, runtime: str) -> list[float]:
         """Returns milliseconds, sorted."""
-        contender = nerodia(self.options.program, SUMS, runtime, 1)
+        contender = nerodia(self.options.program, TINY, runtime, 1)
         return sorted(measure.first_output(contender, b"[11, 6, 20, 5]\n") * 1e3 for _ in range(STARTS))
 
     def memory(self) -> tuple[str, list[Goal]]:
-        source, rows, goals = self.input(ORDERS), [], []
+        source = generate.write(self.work, ORDERS.documents, MEMORY_MESSAGES[self.options.quick])
+        rows, goals = [], []
         cache = os.environ.get("NERODIA_CACHE_DIR") or f"{os.environ['NERODIA_RUNTIME_DIR']}/.cache"
         for runtime in RUNTIMES:
             progress(f"memory, {runtime}")
@@ -299,10 +264,10 @@ class Bench:
             further = (many.peak - one.peak) / (MANY_GUESTS - 1) / MB
             rows.append([f"{runtime}, 1 guest", *memory_cells(one), ""])
             rows.append([f"{runtime}, {MANY_GUESTS} guests", *memory_cells(many), f"{further:.1f}"])
-            if runtime == DEFAULT_RUNTIME:
+            if runtime == self.options.runtime:
                 goals += [
                     Goal("resident with 1 guest, peak", one.peak / MB, 60, "MB"),
-                    Goal("resident for each further guest", further, 12, "MB"),
+                    Goal("resident for each further guest", further, 11, "MB"),
                 ]
         head = ["", "at work", "RSS MB", "peak RSS MB", "PSS MB", "RSS MB a further guest"]
         text = (

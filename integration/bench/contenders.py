@@ -1,15 +1,15 @@
-"""The documents, the programs that process them, and a check that all programs give the same results."""
+"""The programs that process the documents, and a check that all of them give the same results."""
 
-import itertools
 import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import generate
 import measure
+from kinds import ORDERS, Kind
 from measure import ENVIRONMENT, Contender
 from report import said_by
 
@@ -21,35 +21,14 @@ MANY_GUESTS = 8
 BYTEWAX = "bytewax==0.21.1"
 
 
-@dataclass
-class Kind:
-    """A document and the script that processes it."""
-
-    name: str
-    script: str
-    messages: int
-    quick_messages: int
-    cpu_goal: float  # times that of the native loop
-
-
-ORDERS = Kind("orders", "order", 600_000, 50_000, cpu_goal=1.25)
-SUMS = Kind("[11, 6, 20, 5]", "sum", 5_000_000, 400_000, cpu_goal=0.5)
-
-
-def write(path: Path, kind: Kind, messages: int) -> Path:
-    lines = generate.orders() if kind is ORDERS else generate.sums()
-    with path.open("wb") as file:
-        file.writelines(itertools.islice(lines, messages))
-    return path
-
-
 def native(python: str, kind: Kind) -> Contender:
-    return Contender("native CPython", [python, str(HERE / "native.py"), _script(kind)])
+    text = ["--text"] if kind.text else []
+    return Contender("native CPython", [python, str(HERE / "native.py"), *text, kind.path])
 
 
 def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: bool = False) -> Contender:
     name = f"nerodia {runtime}, {counted(guests)}{', from a pipe' if through_pipe else ''}"
-    command = [program, "run", "-c", str(HERE / f"{kind.script}.yaml")]
+    command = pipeline(program, kind)
     for setting in (
         f"guests.runtime={runtime}",
         f"guests.min={guests}",
@@ -57,27 +36,30 @@ def nerodia(program: str, kind: Kind, runtime: str, guests: int, through_pipe: b
         "logger.level=warn",
     ):
         command += ["--set", setting]
-    return Contender(name, command, through_pipe=through_pipe)
+    # The exit code is 1 if any message has failed.
+    return Contender(name, command, through_pipe=through_pipe, may_fail=kind.failing is not None)
+
+
+def pipeline(program: str, kind: Kind) -> list[str]:
+    """Returns the command that runs the script of this kind."""
+    script = f"pipeline.processors.0.python.file={kind.path}"
+    return [program, "run", "-c", str(HERE / "pipeline.yaml"), "--set", script]
 
 
 def counted(guests: int) -> str:
     return f"{guests} guest{'s' if guests > 1 else ''}"
 
 
-def watched(program: str, kind: Kind, address: str | None) -> Contender:
+def watched(program: str, kind: Kind, runtime: str, address: str | None) -> Contender:
     """Returns Nerodia as a contender; with a web server if an address is given."""
-    contender = nerodia(program, kind, DEFAULT_RUNTIME, 1)
+    contender = nerodia(program, kind, runtime, 1)
     server = f"http.address={address}" if address else "http.enabled=false"
     return replace(contender, command=[*contender.command, "--set", server])
 
 
 def bytewax(python: str, kind: Kind) -> Contender:
     command = [python, "-m", "bytewax.run", str(HERE / "bytewax_flow.py")]
-    return Contender("bytewax, 1 worker", command, ENVIRONMENT | {"SCRIPT": _script(kind)})
-
-
-def _script(kind: Kind) -> str:
-    return str(HERE / f"scripts/{kind.script}.py")
+    return Contender("bytewax, 1 worker", command, ENVIRONMENT | {"SCRIPT": kind.path})
 
 
 def install_bytewax(work: Path, python: str) -> str:
@@ -95,19 +77,29 @@ def fastest_python(work: Path) -> str:
     pythons = sorted({said_by([python, "-c", "import sys; print(sys.executable)"]) for python in found})
     if len(pythons) == 1:
         return pythons[0]
-    sample = write(work / "sample", ORDERS, 20_000)
+    sample = generate.write(work, ORDERS.documents, 20_000)
     took = {python: min(measure.run(native(python, ORDERS), sample).cpu for _ in range(5)) for python in pythons}
     return min(took, key=took.__getitem__)
 
 
-def check_results(contenders: list[Contender], sample: Path) -> None:
+def sample(work: Path, kind: Kind) -> Path:
+    return generate.write(work, kind.documents, min(1000, kind.messages // 50))
+
+
+def check_results(contenders: list[Contender], source: Path) -> None:
     """Checks that all programs do the same, because only then they can be compared."""
     first, *others = contenders
-    expected = _results(first, sample)
+    expected = results(first, source)
+    if not expected:
+        raise SystemExit(f"{first.name} gives no results")
     for contender in others:
-        if _results(contender, sample) != expected:
-            raise SystemExit(f"{contender.name} gives other results than {first.name}")
+        compare(contender, results(contender, source), first, expected)
 
 
-def _results(contender: Contender, sample: Path) -> list[object]:
-    return [json.loads(line) for line in measure.output(contender, sample).splitlines()]
+def compare(contender: Contender, found: list[object], first: Contender, expected: list[object]) -> None:
+    if found != expected:
+        raise SystemExit(f"{contender.name} gives other results than {first.name}: {' '.join(contender.command)}")
+
+
+def results(contender: Contender, source: Path) -> list[object]:
+    return [json.loads(line) for line in measure.output(contender, source).splitlines()]

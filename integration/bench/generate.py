@@ -3,59 +3,46 @@
     python3 generate.py orders 1000 > orders.jsonl
 """
 
-import itertools
-import json
-import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice, repeat
+from pathlib import Path
+from random import Random
+
+from large import large
+from logs import logs
+from orders import orders as order_templates
+from seeds import seeds
+from shapes import numbered
+from wide import wide
 
 SEED = 7
-POOL = 10_000  # different orders; after them only the id is new
-
-
-def order_tails() -> list[bytes]:
-    """Returns orders as JSON lines, each without its beginning `{"id":N`."""
-    draw = random.Random(SEED)
-    return [_order_tail(draw) for _ in range(POOL)]
 
 
 def orders() -> Iterator[bytes]:
     """Yields orders without end, numbered from 0."""
-    for number, tail in zip(itertools.count(), itertools.cycle(order_tails())):
-        yield b'{"id":%d%s' % (number, tail)
+    return numbered(order_templates(Random(SEED), 10_000))
 
 
-def sums() -> Iterator[bytes]:
-    """Repeats the README's line without end."""
-    return itertools.repeat(b"[11, 6, 20, 5]\n")
+# For each word the lines, without end. The templates are as many as are made in a second or less.
+LINES: dict[str, Callable[[], Iterator[bytes]]] = {
+    "orders": orders,
+    "wide": lambda: numbered(wide(Random(SEED), 3000)),
+    "logs": lambda: numbered(logs(Random(SEED), 10_000)),
+    "large": lambda: numbered(large(Random(SEED), 100)),
+    "seeds": lambda: numbered(seeds(Random(SEED), 10_000)),
+    "sums": lambda: repeat(b"[11, 6, 20, 5]\n"),  # the README's line
+}
 
 
-def _order_tail(draw: random.Random) -> bytes:
-    order = {
-        "customer": {
-            "name": draw.choice(["Ada Lovelace", "Grace Hopper", "Alan Turing", "Zoë Müller"]),
-            "email": f"user{draw.randrange(10**6)}@example.com",
-            "city": draw.choice(["London", "Zürich", "Santiago de Cali", "Springfield"]),
-            "phone": f"+{draw.randrange(10**10, 10**11)}",
-            "vip": draw.random() < 0.2,
-        },
-        "items": [
-            {
-                "sku": f"SKU-{draw.randrange(10**5):05}",
-                "name": draw.choice(["keyboard", "mouse", "monitor", "cable"]),
-                "price": round(draw.uniform(1, 500), 2),
-                "qty": draw.randrange(1, 9),
-            }
-            for _ in range(draw.randrange(4, 7))
-        ],
-        "status": draw.choice(["new", "paid", "shipped"]),
-        "note": draw.choice([None, "please leave at the door", "gift: no invoice in the parcel"]),
-    }
-    text = json.dumps(order, separators=(",", ":"), ensure_ascii=False)
-    return f",{text[1:]}\n".encode()
+def write(folder: Path, documents: str, messages: int) -> Path:
+    """Returns a file with so many messages. It is made at the first call."""
+    path = folder / f"{documents}-{messages}"
+    if not path.exists():
+        with path.open("wb") as file:
+            file.writelines(islice(LINES[documents](), messages))
+    return path
 
 
 if __name__ == "__main__":
-    kind, count = sys.argv[1], int(sys.argv[2])
-    lines = {"orders": orders, "sums": sums}[kind]()
-    sys.stdout.buffer.writelines(itertools.islice(lines, count))
+    sys.stdout.buffer.writelines(islice(LINES[sys.argv[1]](), int(sys.argv[2])))

@@ -29,6 +29,7 @@ class Contender:
     command: list[str]
     environment: dict[str, str] = field(default_factory=ENVIRONMENT.copy)
     through_pipe: bool = False
+    may_fail: bool = False  # may end with exit code 1
 
 
 @dataclass
@@ -166,7 +167,7 @@ def _started(contender: Contender, source: Path, stdout: int) -> Iterator[subpro
         )
         stdin.close()
         yield process
-        if process.wait() != 0:
+        if process.wait() not in {0, int(contender.may_fail)}:
             errors.seek(0)
             text = errors.read(2000).decode(errors="replace")
             raise SystemExit(f"{contender.name} ended with exit code {process.returncode}\n{text}")

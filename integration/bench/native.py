@@ -1,18 +1,25 @@
-"""The bare loop with which Nerodia is compared: `python3 native.py SCRIPT < lines > lines`."""
+"""The bare loop with which Nerodia is compared: `python3 native.py [--text] SCRIPT < lines > lines`.
+
+It drops a message whose `root` is None, as Nerodia does. With `--text` a line is text: `this` is the line itself, as
+Nerodia gives a line that is not JSON to the script, and nothing tries to read it as JSON.
+"""
 
 import json
 import sys
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    code = compile(file.read(), sys.argv[1], "exec")
+with open(sys.argv[-1], encoding="utf-8") as file:
+    code = compile(file.read(), sys.argv[-1], "exec")
 
 
 def main() -> None:
     loads, dumps, write = json.loads, json.dumps, sys.stdout.write
+    if "--text" in sys.argv:
+        loads = lambda line: line.rstrip("\n")
     for line in sys.stdin:
         namespace = {"this": loads(line), "root": None}
         exec(code, namespace)
-        write(dumps(namespace["root"]) + "\n")
+        if (root := namespace["root"]) is not None:
+            write(dumps(root) + "\n")
 
 
 main()

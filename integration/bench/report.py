@@ -25,7 +25,7 @@ class Goal:
         sign = "≥" if self.at_least else "≤"
         return [
             self.what,
-            f"{self.figure:.{2 if self.unit == '×' else 1}f} {self.unit}",
+            f"{self.figure:.{1 if self.unit in ('ms', 'MB') else 2}f} {self.unit}",
             f"{sign} {self.bound:g} {self.unit}",
             "met" if met else "MISSED",
         ]

@@ -1,0 +1,1 @@
+root = {**this, "checked": True}

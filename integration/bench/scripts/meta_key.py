@@ -1,0 +1,2 @@
+meta["key"] = str(this[0])
+root = sum(this)

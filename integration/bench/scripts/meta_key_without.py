@@ -1,0 +1,2 @@
+key = str(this[0])
+root = sum(this)

@@ -1,0 +1,2 @@
+offset = meta["offset"]
+root = sum(this)

@@ -1,0 +1,1 @@
+root = this if this["status"] == "paid" else None

@@ -1,0 +1,1 @@
+root = this if this["level"] == "error" else None

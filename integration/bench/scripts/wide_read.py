@@ -1,0 +1,1 @@
+root = {"id": this["id"], "country": this["country"]}
