@@ -24,9 +24,9 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 
 runtimes="cpython-3.14 cpython-3.12"
 runtime=$root/runtime
-parts="common.py analysis.py scripts.py surroundings.py outcomes.py loop.py" # of runtime/entrypoint, in this order
+parts="common.py analysis.py projection.py scripts.py surroundings.py values.py failures.py meta.py pipeline.py requests.py loop.py" # of runtime/entrypoint, in this order
 # shellcheck disable=SC2086  # one word a part
-sources="$(printf 'entrypoint/%s ' $parts)snapshot.py guest.wit requirements.txt"
+sources="$(printf 'entrypoint/%s ' $parts)snapshot.py guest.wit requirements.txt _nerodia.abi3.so"
 work=""
 
 main() {
@@ -172,7 +172,7 @@ build_component() {
   # copied too: the checksums belong to exactly what was built, and CPython writes its caches next to the copy.
   mkdir "$work/sources" "$work/sources/entrypoint" "$work/app" "$work/site" "$work/out"
   for file in $sources; do cp "$runtime/$file" "$work/sources/$file"; done
-  (cd "$work/sources" && cp snapshot.py guest.wit "$work/app/" && join_entrypoint >"$work/app/entrypoint.py")
+  (cd "$work/sources" && cp snapshot.py guest.wit _nerodia.abi3.so "$work/app/" && join_entrypoint >"$work/app/entrypoint.py")
   cp -R "$(site_packages "$python")/tzdata" "$work/site/"
   say "$name: building the component (10 to 30 s)"
   # VIRTUAL_ENV: without it, the build would use the packages of whichever python3 comes first on PATH.

@@ -149,7 +149,7 @@ prepare_measuring() {
   program=${CARGO_TARGET_DIR:-$root/target}/release/nerodia
   export NERODIA_RUNTIME_DIR=${NERODIA_RUNTIME_DIR:-$root/runtime}
   case " $* " in
-    *" --no-build "* | *" --help "* | *" -h "*) return ;;
+    *" --no-build "* | *" --help "* | *" -h "* | *" --list "*) return ;;
   esac
   # shellcheck disable=SC2046  # one word a tool
   require $(build_tools) python npm

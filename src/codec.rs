@@ -15,6 +15,7 @@
 //! Bytes from a guest may be hostile: [`Reader`] never panics, never reads outside the frame, and bounds its depth, its
 //! output and its work, whatever the bytes say.
 
+mod canonical;
 mod cursor;
 mod decode;
 mod document;
@@ -24,6 +25,7 @@ mod json;
 mod keys;
 mod number;
 mod objects;
+mod patch;
 mod skip;
 mod text;
 mod value;
@@ -32,9 +34,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use canonical::MOST_SET;
 pub use decode::{Kind, Reader, Scratch};
 pub use encode::{Encoder, Payload};
 pub use error::{FrameError, OutputErrorKind, ValueError};
+pub use patch::{Set, write_patched};
 pub use value::Top;
 
 /// Limit on the decimal digits of one integer, in both directions.

@@ -133,7 +133,7 @@ impl Guest {
         let log = GuestLog::new(self.number, max_log, self.lines.clone());
         let mut instance = Instance::new(&self.spec.runtime, memory, max_frame + 5, log);
         let compiled = self.spec.compiled.get().cloned();
-        let hello = Hello::new(self.spec.stages.clone(), compiled, max_frame);
+        let hello = Hello::new(self.spec.stages.clone(), compiled, &self.spec.limits);
         let greeting = handshake::greet(&mut instance, &hello, start_timeout);
         let mut ready = self.waiting.block_on(greeting)?;
         if let Some(death) = instance.over() {
@@ -145,7 +145,11 @@ impl Guest {
             let _ = self.spec.compiled.set(compiled);
         }
         let memory = instance.memory().bytes();
-        self.alive = Some(Alive::new(instance, ready.uses_meta, &self.spec.limits));
+        self.alive = Some(Alive::new(
+            instance,
+            ready.request_form(),
+            &self.spec.limits,
+        ));
         let took = began.elapsed();
         Ok(Started {
             ready,
@@ -231,12 +235,12 @@ impl Guest {
         let fresh = alive.is_fresh();
         let had = outcomes.items.len();
         let id = alive.next_id();
-        let encoded = encode_request(&mut self.encoder, id, batch, next..limit, alive.uses_meta());
+        let encoded = encode_request(&mut self.encoder, id, batch, next..limit, alive.form());
         let count = encoded.count;
         if count > 0 {
             let answer = alive.answer(
                 self.encoder.as_bytes(),
-                count,
+                &batch.messages[next..next + count],
                 &self.spec,
                 &self.waiting,
                 &mut self.scratch,

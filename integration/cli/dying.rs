@@ -266,7 +266,8 @@ fn rubbish_on_the_reply_port(runtime: &str) {
 
 on_each_runtime!(reaching_for_every_list);
 /// Scripts share the interpreter with the code that answers for them, and can go through all of its objects. Checks
-/// that changes to the outcomes of other messages are detected, and that these messages are run again.
+/// that changes to the outcomes of other messages are detected, and that these messages are run again. With the
+/// accelerator, outcomes are not among the objects, and the script may as well succeed.
 fn reaching_for_every_list(runtime: &str) {
     for deed in [
         "o.clear()",
@@ -276,7 +277,24 @@ fn reaching_for_every_list(runtime: &str) {
         "o.append(None)",
     ] {
         let body = format!("import gc\nfor o in gc.get_objects():\n    if type(o) is list: {deed}");
-        dies(runtime, &body, &["Protocol", "Exit", "Trap"]);
+        let kinds = ["Protocol", "Exit", "Trap"];
+        let ran = poisoned(runtime, &body, &kinds);
+        if runtime == "cpython-3.14" && ran.code == Some(0) {
+            let poison = |i: usize| {
+                if i == POISON {
+                    "\"poison\"".into()
+                } else {
+                    i.to_string()
+                }
+            };
+            let expected: Vec<String> = (0..MESSAGES).map(poison).collect();
+            assert!(
+                ran.lines() == expected,
+                "{deed}: all messages, in order and exact"
+            );
+        } else {
+            one_dead_letter(ran, &kinds);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod packages;
 mod pauses;
 mod printing;
 mod problems;
+mod projection;
 mod reload;
 mod sandbox;
 mod script_analysis;

@@ -1,7 +1,7 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, scripts, surroundings,
-outcomes, loop. Every runtime uses it: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode,
+The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, scripts,
+surroundings, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode,
 which it compiled once. Both then call `main()`. The frames are described in docs/protocol.md; in short, over file descriptors
 0 and 1:
 
@@ -26,6 +26,14 @@ import marshal
 import os
 import re
 import sys
+
+try:
+    import _nerodia as accelerator  # runtime/accelerator
+except ImportError:
+    accelerator = None
+else:
+    del sys.modules["_nerodia"]  # not for scripts
+    builtins.round = accelerator.round
 
 # Scripts share `builtins` and may change them; functions that are defined after this line use this copy.
 __builtins__ = vars(builtins).copy()

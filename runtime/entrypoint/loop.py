@@ -44,7 +44,8 @@ def start(hello):
     specs = hello["stages"]
     for index, (spec, compiled) in enumerate(zip(specs, hello.get("compiled") or [None] * len(specs))):
         try:
-            stages.append(Stage(index, spec, compiled and marshal.loads(bytes.fromhex(compiled))))
+            compiled = compiled and marshal.loads(bytes.fromhex(compiled))
+            stages.append(Stage(index, spec, compiled, alone=len(specs) == 1))
         except CannotStart as error:
             problems.extend(error.problems)
         except BaseException as error:
@@ -80,6 +81,10 @@ def main():
     # Batches create many containers and few cycles.
     gc.set_threshold(50_000, 10, 10)
     ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
+    ready["streams"] = accelerator is not None
+    if pipeline.projection:
+        keys, refers = pipeline.projection
+        ready["projection"] = {"keys": keys, "refers": refers}
     if not hello.get("compiled"):
         compiled = for_others(stages)
         if sum(map(len, compiled)) <= MAX_COMPILED:
@@ -88,22 +93,28 @@ def main():
     serve(pipeline, surroundings, gc.collect)
 
 
+def requests_of(pipeline):
+    """Returns what takes requests for this pipeline."""
+    if accelerator is None:
+        return Request(pipeline)
+    rare = pipeline.convert, pipeline.explain, encoded, pipeline.attributes, pipeline.emit
+    accelerator.configure(null, TOMBSTONE, json.loads, *rare)
+    return accelerator
+
+
 def serve(pipeline, surroundings, collect):
     """Answers requests until the host closes the connection."""
-    uncollected = 0
+    request, uncollected = requests_of(pipeline), 0
     while True:
         try:
             frame = read_frame()
         except (EOFError, OSError):
             return
-        identity, payloads, deferred, metas = marshal.loads(frame)
+        count = request.begin(frame, pipeline.max_frame)
         uncollected += len(frame)
         del frame
-        # A list that exists while scripts run, with known contents: code that changes every list changes it too.
-        account = ["request", identity, len(payloads)]
-        answers = surroundings.answers(pipeline, payloads, deferred, metas)
-        body = response(account, answers, pipeline.max_frame)
-        del payloads, answers, metas
+        surroundings.run(pipeline, request, count)
+        response = request.response()
         for stage in pipeline.stages:
             stage.forget()
         if uncollected > COLLECT_AFTER:
@@ -111,5 +122,5 @@ def serve(pipeline, surroundings, collect):
             collect()
             uncollected = 0
         surroundings.log.flush()
-        write_all(STATUS_OK + len(body).to_bytes(4, "big") + body)
-        del body
+        write_all(response)
+        del response

@@ -12,14 +12,16 @@ class Absent:
 
 
 class Stage:
-    """One script, ready to run. `run(this, meta, emit)` returns `root`.
+    """One script, ready to run. `run(this, meta, emit)` returns `root`; or, if `is_loop`, `run(request)` runs all
+    messages of a request. Only a script that is `alone` in its pipeline is a loop.
 
     `compiled` is the compiled form of another guest's stage with the same `spec`; compiling takes most of a start, and
     writes to much of the memory that guests would share.
     """
 
-    def __init__(self, index, spec, compiled=None):
+    def __init__(self, index, spec, compiled=None, alone=False):
         self.index = index
+        self.alone = alone
         self.used = []  # namespaces of messages whose answer is not written yet
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
@@ -33,13 +35,15 @@ class Stage:
             self.fills_root,
             self.reaches_frames,
             self.is_function,
+            self.is_loop,
+            self.projection,
             imports,
             self.copies,
             codes,
         ) = self.compiled
         self.has_modules = bool(imports or spec.get("imports"))
         self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
-        self.namespace |= {"null": null, "tombstone": tombstone}
+        self.namespace |= {"null": null, "tombstone": tombstone, BASE_ERROR: BaseException}
         problems = []
         self.inject(spec.get("imports", ()), problems)
         self.preload(imports, problems)
@@ -70,15 +74,19 @@ class Stage:
             if reaches:
                 raise NotPlain
             refuse_unsupported(tree)
-            codes, copies = self.compile_function(tree, parameters, fills_root)
+            codes, copies, is_loop, projection = self.compile_function(tree, parameters, fills_root)
             is_function = True
+            if projection and projection[1] and (imports or modules):
+                # A document that has to be sent whole runs again, which a script that keeps something would notice.
+                projection = None
         except (NotPlain, RecursionError) as why:
             if not isinstance(why, NotPlain):
                 tree = self.parse()  # line numbers may be increased already
             ast.increment_lineno(tree, self.line_offset)
             codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
-            is_function = False
-        return uses_meta, uses_emit, uses_null, fills_root, reaches, is_function, imports, copies, codes
+            is_function, is_loop, projection = False, False, None
+        uses = uses_meta, uses_emit, uses_null
+        return *uses, fills_root, reaches, is_function, is_loop, projection, imports, copies, codes
 
     def parse(self):
         try:
@@ -144,8 +152,8 @@ class Stage:
         linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def compile_function(self, tree, parameters, fills_root):
-        """Returns the code that imports and the code that defines the function; and what the first copies from modules,
-        as (module, attribute, name)."""
+        """Returns the code that imports and the code that defines the function; what the first copies from modules, as
+        (module, attribute, name); whether the function is a loop over messages; and what it touches of each."""
         body, imports = self.hoist_imports(tree, {*parameters, "root", "null", "tombstone"})
         hoisted = set().union(*map(bound_names, imports))
         copies = [
@@ -156,28 +164,36 @@ class Stage:
         ]
         Assignments(ast.Module(body, []), [*parameters, "root"], hoisted)
         initial = ast.Dict([], []) if fills_root else ast.Constant(None)
-        function = ast.FunctionDef(
-            name="<module>",
-            args=ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, []),
-            body=[
-                ast.Assign([ast.Name("root", ast.Store())], initial, lineno=1),
-                *body,
-                ast.Return(ast.Name("root", ast.Load())),
-            ],
-            decorator_list=[],
-            type_params=[],
-        )
-        module = ast.fix_missing_locations(ast.Module([function], []))
-        ast.increment_lineno(module, self.line_offset)
-        code = compile(module, self.file, "exec", dont_inherit=True)
+        body.insert(0, ast.fix_missing_locations(ast.Assign([ast.Name("root", ast.Store())], initial, lineno=1)))
+        for node in body:
+            ast.increment_lineno(node, self.line_offset)
+        code = self.define(parameters, [*body, ast.Return(ast.Name("root", ast.Load()))])
+        # What a function captures would change with the next message.
+        is_loop, touched = self.alone and not captured(code), None
+        if is_loop:
+            touched = projection(tree)
+            loop = loop_over_messages(body, parameters)
+            if touched:
+                merge_documents(loop)
+            code = self.define(LOOP_PARAMETERS, [loop])
         imports = compile(ast.Module(imports, []), self.file, "exec", dont_inherit=True)
-        return (imports, without_prefix(code, "<module>.<locals>.")), copies
+        return (imports, without_prefix(code, "<module>.<locals>.")), copies, is_loop, touched
+
+    def define(self, parameters, body):
+        """Returns the code that defines a function, whose name in tracebacks is that of a module."""
+        arguments = ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, [])
+        function = ast.FunctionDef("<module>", arguments, body, [], None, None, [])
+        module = ast.fix_missing_locations(ast.Module([function], []))
+        return compile(module, self.file, "exec", dont_inherit=True)
 
     def as_function(self, imports, code):
         self.do_imports = imports
         exec(imports, self.namespace)
         exec(code, self.namespace)
-        return self.namespace.pop("<module>")
+        function = self.namespace.pop("<module>")
+        if not self.is_loop:
+            return function
+        return lambda request: function(*[getattr(request, name) for name in FROM_REQUEST])
 
     def is_outdated(self):
         """Returns whether a name imported `from` a module has changed there: a script may change the module."""
@@ -233,6 +249,39 @@ class Stage:
             return namespace.get("root")
 
         return without_hooks(run) if self.reaches_frames else run
+
+
+def captured(code):
+    """Returns the variables of the function `<module>` that functions in it capture."""
+    function = next(constant for constant in code.co_consts if hasattr(constant, "co_code"))
+    return function.co_cellvars
+
+
+# What a loop over messages takes from a request. No script can have such names, and none is so like one of a script's that
+# Python would suggest it.
+ENGINE = "<the engine's {}>"
+BASE_ERROR, ERROR = ENGINE.format("BaseException"), ENGINE.format("error")
+FROM_REQUEST = ["messages", "deliver", "fail", "is_part", "merge", "meta", "emit"]
+LOOP_PARAMETERS = [*map(ENGINE.format, FROM_REQUEST)]
+
+
+def loop_over_messages(body, parameters):
+    """Returns a loop that runs `body` for each message; a call for each would take as long as a short script."""
+
+    def load(name):
+        return ast.Name(name, ast.Load())
+
+    def of_engine(name):
+        return load(ENGINE.format(name))
+
+    def call(function, *arguments):
+        return ast.Call(of_engine(function), list(arguments), [])
+
+    values = {"meta": call("meta"), "emit": of_engine("emit")}
+    given = [ast.Assign([ast.Name(name, ast.Store())], values[name]) for name in parameters if name != "this"]
+    caught = ast.ExceptHandler(load(BASE_ERROR), ERROR, [ast.Expr(call("fail", load(ERROR)))])
+    attempt = ast.Try([*given, *body], [caught], [ast.Expr(call("deliver", load("root")))], [])
+    return ast.For(ast.Name("this", ast.Store()), of_engine("messages"), [attempt], [])
 
 
 def without_hooks(run):

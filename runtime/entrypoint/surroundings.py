@@ -94,15 +94,18 @@ class Surroundings:
         for stage in self.copying:
             stage.import_again()
 
-    def answers(self, pipeline, payloads, deferred, metas):
-        """Runs a request's messages and returns (how many count, how many of them are dropped, results, extras)."""
+    def run(self, pipeline, request, count):
+        """Runs the `count` messages of a request."""
         if self.careful:
-            return self.one_by_one(pipeline, payloads, deferred, metas)
-        dropped, results, extras = pipeline.batch(payloads, deferred, metas)
-        if not self.watched or not self.is_changed():
-            return len(payloads), dropped, results, extras
-        self.careful = True
-        return first(1, len(payloads), dropped, results, extras)
+            for number in range(1, count + 1):
+                request.until(number)
+                pipeline.run(request)
+                self.is_changed()
+            return
+        pipeline.run(request)
+        if self.watched and self.is_changed():
+            self.careful = True
+            request.keep(1)
 
     def is_changed(self):
         """Restores what was changed, and returns whether there was a change."""
@@ -113,26 +116,3 @@ class Surroundings:
             pass  # a hook of the script interferes, or a name of Python's own is missing
         self.restore()
         return True
-
-    def one_by_one(self, pipeline, payloads, deferred, metas):
-        dropped, results, extras = 0, [], []
-        for index, payload in enumerate(payloads):
-            own = [0] if index in deferred else []
-            more, result, told = pipeline.batch((payload,), own, metas and metas[index : index + 1])
-            dropped += more
-            results += result
-            extras += [(index, *rest) for _, *rest in told]
-            self.is_changed()
-        return len(payloads), dropped, results, extras
-
-
-def first(count, answered, dropped, results, extras):
-    """Returns only the answers for the first `count` messages."""
-    if len(results) != answered or empty(results) != dropped + len(extras):
-        return answered, dropped, results, extras  # a script has changed it; the host notices that
-    results, extras = results[:count], [extra for extra in extras if extra[0] < count]
-    return count, empty(results) - len(extras), results, extras
-
-
-def empty(results):
-    return sum(result is None for result in results)

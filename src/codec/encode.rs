@@ -7,11 +7,12 @@ use std::mem;
 
 use jiter::{Jiter, JiterError};
 
+use super::canonical::{self, Member};
 use super::document::{self, Excess, Open};
 use super::keys::KeyTable;
 use super::number;
-use super::objects::{write_head, write_str};
-use super::wire::{BYTES, LIST, MAX_LEN, NONE, SMALL_TUPLE, TUPLE};
+use super::objects::{write_head, write_key, write_str};
+use super::wire::{BYTES, DEFERRED, DICT, LIST, MAX_LEN, NONE, NULL, PART, SMALL_TUPLE, TUPLE};
 
 /// Kind of a payload, which decides what [`Encoder::payload`] writes for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub struct Encoder {
     /// Buffer in which `jiter` unescapes strings.
     tape: Vec<u8>,
     pub(super) max_depth: usize,
+    /// Members of the current document, for [`Encoder::part`].
+    members: Vec<Member>,
+    /// Number of documents for which [`Encoder::part`] is not tried, since it did not help.
+    whole: u32,
 }
 
 impl Encoder {
@@ -60,6 +65,8 @@ impl Encoder {
             open: Vec::new(),
             tape: Vec::new(),
             max_depth,
+            members: Vec::new(),
+            whole: 0,
         }
     }
 
@@ -125,6 +132,17 @@ impl Encoder {
         self.out.extend_from_slice(b);
     }
 
+    /// Writes bytes that are no marshal object.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Marks the payload that begins at `start`, and is the last, as one that the guest parses: with the code
+    /// [`Payload::Deferred`] has in a stream.
+    pub fn defer_from(&mut self, start: usize) {
+        self.out.insert(start, DEFERRED);
+    }
+
     /// Writes one message payload as one object, whatever it contains.
     ///
     /// JSON is that of RFC 8259: `NaN` and `Infinity` do not belong to it, so a payload with them is text. As in
@@ -166,6 +184,65 @@ impl Encoder {
                 Payload::Bytes
             }
         }
+    }
+
+    /// Writes the members of a document whose keys are in `keys`, as a part (see docs/protocol.md). Returns false if the
+    /// payload is no object, or not one whose other members can be passed over; then nothing was written. Unless `always`,
+    /// it also returns false if most of the document is asked for.
+    pub fn part(&mut self, payload: &[u8], keys: &[String], always: bool) -> bool {
+        /// Number of documents after which it is tried again.
+        const PAUSE: u32 = 64;
+        if self.whole > 0 && !always {
+            self.whole -= 1;
+            return false;
+        }
+        let mut members = mem::take(&mut self.members);
+        members.clear();
+        let found = canonical::members(payload, &mut members).is_ok();
+        let is_part = found && {
+            members.retain(|member| {
+                let key = &payload[member.key.start as usize..member.key.end as usize];
+                keys.iter().any(|wanted| wanted.as_bytes() == key)
+            });
+            let size: u32 = members
+                .iter()
+                .map(|member| member.value.end - member.key.start)
+                .sum();
+            if !always && size as usize > payload.len() / 2 {
+                self.whole = PAUSE;
+                false
+            } else {
+                self.write_part(payload, &members)
+            }
+        };
+        self.members = members;
+        is_part
+    }
+
+    fn write_part(&mut self, payload: &[u8], members: &[Member]) -> bool {
+        let mark = (self.out.len(), self.keys.len());
+        self.out.extend_from_slice(&[PART, DICT]);
+        for member in members {
+            let Ok(key) =
+                str::from_utf8(&payload[member.key.start as usize..member.key.end as usize])
+            else {
+                self.rollback(mark);
+                return false;
+            };
+            write_key(&mut self.out, &mut self.keys, key);
+            let value =
+                self.document(&payload[member.value.start as usize..member.value.end as usize]);
+            let Ok(Excess {
+                deep: false,
+                big: false,
+            }) = value
+            else {
+                self.rollback(mark);
+                return false;
+            };
+        }
+        self.out.push(NULL);
+        true
     }
 
     /// Leaves a payload to the guest if it is JSON except for lone surrogates.

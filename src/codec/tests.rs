@@ -1,5 +1,6 @@
 //! Tests of the codec: by hand, against CPython, and with hostile bytes.
 
+mod canonical;
 mod decode;
 mod encode;
 mod hostile;

@@ -186,7 +186,7 @@ fn is_plain<const ASCII: bool>(bytes: &[u8]) -> bool {
 /// borrow out of one byte can give a wrong result for the one above it, but only if it was special itself: the lowest
 /// byte found is always right, and so is the result that there is none.
 #[inline]
-fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
+pub(super) fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOPS: u64 = ONES << 7;
     let control = word.wrapping_sub(ONES * 0x20);
@@ -198,7 +198,7 @@ fn special_bytes<const ASCII: bool>(word: u64) -> u64 {
 
 /// Appends the content of a JSON string; control characters, quotes and backslashes are escaped as Python's `json`
 /// does.
-fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut plain = 0;
     for (at, &byte) in bytes.iter().enumerate() {

@@ -48,13 +48,33 @@ impl Reader<'_, '_> {
         out: &mut Vec<u8>,
         max_len: usize,
     ) -> Result<Result<Top, ValueError>, FrameError> {
+        self.limited(out, max_len, Self::top)
+    }
+
+    /// Appends a value inside a document, as [`Reader::value`] does.
+    pub(super) fn within(
+        &mut self,
+        out: &mut Vec<u8>,
+        max_len: usize,
+    ) -> Result<Result<Top, ValueError>, FrameError> {
+        self.limited(out, max_len, |reader, out, limit| {
+            reader.write(out, limit).map(|()| Top::Json)
+        })
+    }
+
+    fn limited(
+        &mut self,
+        out: &mut Vec<u8>,
+        max_len: usize,
+        write: impl FnOnce(&mut Self, &mut Vec<u8>, Limit) -> Result<Top, Stop>,
+    ) -> Result<Result<Top, ValueError>, FrameError> {
         let (start, written) = (self.pos, out.len());
         let refs = self.scratch.refs.len();
         let limit = Limit {
             end: written.saturating_add(max_len),
             max_len,
         };
-        let stopped = match self.top(out, limit) {
+        let stopped = match write(self, out, limit) {
             Ok(top) => return Ok(Ok(top)),
             Err(stopped) => stopped,
         };

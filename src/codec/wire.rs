@@ -50,6 +50,20 @@ pub(super) const CODE: u8 = b'c';
 /// `u32` index into the table of references.
 pub(super) const REF: u8 = b'r';
 
+// Codes that are not marshal's: see docs/protocol.md.
+/// In a stream: a text follows, which the guest parses as JSON.
+pub(super) const DEFERRED: u8 = b'J';
+/// In a stream: a dict follows, with some members of the document.
+pub(super) const PART: u8 = b'p';
+/// As a result: a number of members follow, each with its key, which are set in the document.
+pub(super) const PATCH: u8 = b'P';
+/// As a result: a number of outputs follow, each with its attributes.
+pub(super) const OUTPUTS: u8 = b'E';
+/// As an output's value: a tuple follows, of a form and bytes.
+pub(super) const FORMED: u8 = b'X';
+/// As a result: the document has to be sent whole.
+pub(super) const WHOLE: u8 = b'W';
+
 /// Number of bits in a digit of [`LONG`].
 pub(super) const DIGIT_BITS: u32 = 15;
 

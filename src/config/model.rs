@@ -222,9 +222,22 @@ section! {
         /// replaced, and the message becomes a dead letter.
         #[serde(with = "Size")]
         max_log: u64 = 1 << 20,
+        /// Whether a guest gets only the members of a document that its script can touch, where that is certain. Results
+        /// are the same without it, and slower.
+        projection: Projection = Projection::Auto,
         /// When a guest is replaced by a fresh one, without a pause.
         recycle: RecycleConfig,
     }
+}
+
+/// Whether documents are sent in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Projection {
+    /// Where the script shows which members it can touch.
+    Auto,
+    /// Never.
+    Off,
 }
 
 impl GuestsConfig {

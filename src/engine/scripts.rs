@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, GuestsConfig, InputConfig, Stage};
+use crate::config::{Config, GuestsConfig, InputConfig, Projection, Stage};
 use crate::guest::handshake::HelloStage;
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
@@ -71,6 +71,7 @@ fn limits(config: &GuestsConfig) -> Limits {
         memory: config.memory,
         max_output: usize::try_from(config.max_output).unwrap_or(usize::MAX),
         max_log: config.max_log,
+        projection: config.projection == Projection::Auto,
         kill_after: kill_after.and_then(|mean| humantime::parse_duration(&mean).ok()),
     }
 }

@@ -2,14 +2,27 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::parameter;
 use crate::codec::Scratch;
 use crate::guest::handshake::HelloStage;
-use crate::guest::protocol::response::{decode_response, take_response};
-use crate::message::{Outcome, Outcomes, Record};
+use crate::guest::protocol::response::{Answered, Asked, decode_response, take_response};
+use crate::message::{Message, Outcome, Outcomes, Record};
 
 /// Id of the request that the corpus answers.
 const ID: u32 = 7;
+/// Documents of which the guest may have got a part; a result can stand for each.
+const DOCUMENTS: [&str; 8] = [
+    "{}",
+    "{\"a\":1,\"b\":[1.50,null],\"key\":\"\\u00e9\"}",
+    "{ \"x\" : {\"y\":-0} , \"a\" : \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" }",
+    "{\"a\":1,\"a\":2}",
+    "{\"z\":{\"a\":1,\"a\":2}}",
+    "{\"z\":1e999,\"a\":\"\\ud800\"}",
+    "[1]",
+    "",
+];
 /// Data that was there before.
 const BEFORE: &[u8] = b"before";
 
@@ -26,31 +39,57 @@ pub fn response(mut data: &[u8]) {
         name: "my.yaml".into(),
         line_offset: u32::MAX,
     };
+    // The parameters stay as they are in the corpus: each input is read with and without documents.
+    let documents: Vec<_> = DOCUMENTS
+        .iter()
+        .cycle()
+        .map(|document| Message::new(Bytes::from_static(document.as_bytes()), 0))
+        .take(count)
+        .collect();
+    for documents in [&[][..], &documents] {
+        decode(&frame, count, max_output, &stage, documents);
+    }
+}
+
+fn decode(
+    frame: &[u8],
+    count: usize,
+    max_output: usize,
+    stage: &HelloStage,
+    documents: &[Message],
+) {
     let mut outcomes = Outcomes {
         data: BEFORE.to_vec(),
         items: vec![Outcome::Dropped],
         ..Outcomes::default()
     };
     let mut scratch = Scratch::default();
-    let stages = [stage];
     let decoded = decode_response(
-        &frame,
-        ID,
-        count,
-        max_output,
-        &stages,
+        frame,
+        &Asked {
+            id: ID,
+            count,
+            max_output,
+            stages: std::slice::from_ref(stage),
+            documents,
+        },
         &mut scratch,
         &mut outcomes,
     );
     assert!(outcomes.data.starts_with(BEFORE));
-    let Ok(answered) = decoded else {
+    let Ok(Answered {
+        count: answered,
+        wants_whole,
+    }) = decoded
+    else {
         assert_eq!(
             (outcomes.items.len(), outcomes.data.len()),
             (1, BEFORE.len())
         );
         return;
     };
-    assert!(answered <= count && (answered > 0 || count == 0));
+    assert!(answered <= count && (answered > 0 || count == 0 || wants_whole));
+    assert!(!wants_whole || (answered < count && !documents.is_empty()));
     assert_eq!(outcomes.items.len(), 1 + answered);
     assert!(outcomes.data.len() <= BEFORE.len() + 3 * max_output);
     let cost: usize = outcomes.items.iter().map(Outcome::cost).sum();

@@ -5,30 +5,45 @@ use std::time::{Duration, Instant};
 use super::error::Death;
 use super::instance::Instance;
 use super::pace::{Pace, Took};
-use super::protocol::response::{decode_response, take_response};
+use super::protocol::request::RequestForm;
+use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
 use crate::codec::Scratch;
-use crate::message::{Outcome, Outcomes};
+use crate::message::{Message, Outcome, Outcomes};
 
+/// Number of documents that had to be sent whole after which all are, if there were so few requests between two of them.
+const WHOLES: u32 = 10;
+const RECENT: u32 = 100;
+/// Largest id of a request: a guest may write it as a signed number of 32 bits.
+const MAX_ID: u32 = i32::MAX as u32;
 const TEST_HOOK: &str = "the test hook ended it";
 
 /// Instance that has said READY.
 pub(super) struct Alive {
     instance: Instance,
-    uses_meta: bool,
+    form: RequestForm,
+    /// Whether no message has been run but the one that is to be sent whole.
+    fresh: bool,
+    /// Number of requests that ended before a document that has to be sent whole, and the last of them.
+    wholes: (u32, u32),
+    /// Form of the next request, if it is another one.
+    next_form: Option<RequestForm>,
     pace: Pace,
-    /// Number of requests answered since READY; also the id of the next one.
+    /// Id of the next request.
     requests: u32,
     /// Time at which the test hook ends the guest.
     killed_at: Option<Instant>,
 }
 
 impl Alive {
-    pub(super) fn new(instance: Instance, uses_meta: bool, limits: &Limits) -> Self {
+    pub(super) fn new(instance: Instance, form: RequestForm, limits: &Limits) -> Self {
         let killed_at = |mean: Duration| Instant::now() + mean.mul_f64(2.0 * random_fraction());
         Self {
             instance,
-            uses_meta,
+            form,
+            fresh: true,
+            wholes: (0, 0),
+            next_form: None,
             pace: Pace::new(limits.timeout, limits.max_log),
             requests: 0,
             killed_at: limits.kill_after.map(killed_at),
@@ -37,7 +52,7 @@ impl Alive {
 
     /// Returns whether the guest has run nothing yet, so that no message has left traces in it.
     pub(super) fn is_fresh(&self) -> bool {
-        self.requests == 0
+        self.fresh
     }
 
     /// Returns how the guest ended, if it has ended since READY or since its last answer.
@@ -50,9 +65,25 @@ impl Alive {
         self.requests
     }
 
-    /// Returns whether scripts use `meta`, so that it must be sent.
-    pub(super) fn uses_meta(&self) -> bool {
-        self.uses_meta
+    /// Returns the form of the guest's next request.
+    pub(super) fn form(&self) -> &RequestForm {
+        self.next_form.as_ref().unwrap_or(&self.form)
+    }
+
+    /// Makes the next request one with whole documents; and all that follow, if that happens often.
+    fn send_whole(&mut self, id: u32) {
+        let whole = RequestForm {
+            projection: None,
+            ..self.form.clone()
+        };
+        let (count, last) = self.wholes;
+        let recent = id.wrapping_sub(last) < RECENT;
+        self.wholes = (if recent { count + 1 } else { 1 }, id);
+        if self.wholes.0 < WHOLES {
+            self.next_form = Some(whole);
+        } else {
+            self.form = whole;
+        }
     }
 
     /// Returns how many messages the next request should have.
@@ -65,7 +96,7 @@ impl Alive {
         self.instance.memory().bytes()
     }
 
-    /// Sends `request`, which has `count` messages, and appends their outcomes to `outcomes`. Returns how many messages
+    /// Sends `request`, which has these messages, and appends their outcomes to `outcomes`. Returns how many messages
     /// the guest answered.
     ///
     /// # Errors
@@ -74,7 +105,7 @@ impl Alive {
     pub(super) fn answer(
         &mut self,
         request: &[u8],
-        count: usize,
+        messages: &[Message],
         spec: &GuestSpec,
         waiting: &tokio::runtime::Runtime,
         scratch: &mut Scratch,
@@ -82,7 +113,7 @@ impl Alive {
     ) -> Result<usize, Death> {
         let limits = &spec.limits;
         let id = self.requests;
-        self.requests = self.requests.wrapping_add(1).max(1);
+        self.requests = if id < MAX_ID { id + 1 } else { 1 };
         let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
         self.instance.stdio().begin(request, limits.max_log)?;
         let began = Instant::now();
@@ -90,10 +121,18 @@ impl Alive {
         let time = began.elapsed();
         let answered = decode_response(
             &frame,
-            id,
-            count,
-            limits.max_output,
-            &spec.stages,
+            &Asked {
+                id,
+                count: messages.len(),
+                max_output: limits.max_output,
+                stages: &spec.stages,
+                // Only of a document of which a guest has a part can it speak as a whole.
+                documents: if self.form().projection.is_some() {
+                    messages
+                } else {
+                    &[]
+                },
+            },
             scratch,
             outcomes,
         )?;
@@ -102,6 +141,16 @@ impl Alive {
             // Earlier messages may have filled the memory: the message gets a fresh guest.
             outcomes.items.truncate(items + index);
             return Err(Death::Memory(limits.memory));
+        }
+        self.next_form = None;
+        if answered.wants_whole {
+            self.send_whole(id);
+        }
+        let answered = answered.count;
+        // One message that is sent again, whole, has met no traces but its own.
+        self.fresh &= answered == 0 && messages.len() == 1;
+        if answered == 0 {
+            return Ok(0);
         }
         self.pace.observe(Took {
             messages: answered,

@@ -29,12 +29,17 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 6] = [
+pub(crate) const PARTS: [(&str, &str); 11] = [
     part!("common.py"),
     part!("analysis.py"),
+    part!("projection.py"),
     part!("scripts.py"),
     part!("surroundings.py"),
-    part!("outcomes.py"),
+    part!("values.py"),
+    part!("failures.py"),
+    part!("meta.py"),
+    part!("pipeline.py"),
+    part!("requests.py"),
     part!("loop.py"),
 ];
 

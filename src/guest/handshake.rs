@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
 use super::error::{Death, ScriptProblem, StartError};
 use super::instance::Instance;
+use super::protocol::request::{Projection, RequestForm};
 
 /// Version of the frames that host and guest exchange; see docs/protocol.md.
 pub(crate) const PROTOCOL: u64 = 2;
@@ -36,21 +38,26 @@ pub(crate) struct HelloStage {
 #[derive(Debug, Clone, Serialize)]
 struct Options {
     max_frame: usize,
+    /// Whether documents may be sent in part.
+    projection: bool,
 }
 
 impl Hello {
-    /// Creates a hello with `stages` that allows replies of at most `max_frame` bytes. `compiled` has the scripts as
+    /// Creates a hello with `stages` for a guest with these limits. `compiled` has the scripts as
     /// another guest compiled them, if there is one.
     pub(crate) fn new(
         stages: Vec<HelloStage>,
         compiled: Option<Vec<String>>,
-        max_frame: usize,
+        limits: &Limits,
     ) -> Self {
         Self {
             protocol: PROTOCOL,
             stages,
             compiled,
-            options: Options { max_frame },
+            options: Options {
+                max_frame: limits.max_frame(),
+                projection: limits.projection,
+            },
         }
     }
 }
@@ -63,11 +70,29 @@ pub(crate) struct Ready {
     pub python: String,
     /// Whether scripts use `meta`, so that it must be sent.
     pub uses_meta: bool,
+    /// Whether the guest takes requests as streams.
+    #[serde(default)]
+    pub streams: bool,
+    /// Members of documents that the scripts can touch.
+    #[serde(default)]
+    pub projection: Option<Projection>,
     /// Whether each stage runs as a compiled function.
     pub functions: Vec<bool>,
     /// Compiled form of each stage, for other guests.
     #[serde(default)]
     pub compiled: Vec<String>,
+}
+
+impl Ready {
+    /// Returns the form of the requests that the guest takes.
+    pub(crate) fn request_form(&self) -> RequestForm {
+        let projection = self.projection.clone();
+        RequestForm {
+            with_metas: self.uses_meta,
+            stream: self.streams,
+            projection: projection.filter(|projection| self.streams && projection.is_sound()),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,31 +9,28 @@ use sha2::{Digest as _, Sha256};
 use super::artifact::hex;
 use super::bytecode::PARTS;
 
+/// Path of a source of the build in the repository, and its contents.
+macro_rules! source {
+    ($path:literal) => {
+        ($path, include_bytes!(concat!("../../", $path)))
+    };
+}
+
 /// Sources of the build besides the guests' program, by their paths in the repository.
-const SOURCES: [(&str, &str); 6] = [
-    (
-        "scripts/install.sh",
-        include_str!("../../scripts/install.sh"),
-    ),
-    ("scripts/lib.sh", include_str!("../../scripts/lib.sh")),
-    (
-        "scripts/packages.py",
-        include_str!("../../scripts/packages.py"),
-    ),
-    (
-        "runtime/snapshot.py",
-        include_str!("../../runtime/snapshot.py"),
-    ),
-    ("runtime/guest.wit", include_str!("../../runtime/guest.wit")),
-    (
-        "runtime/requirements.txt",
-        include_str!("../../runtime/requirements.txt"),
-    ),
+const SOURCES: [(&str, &[u8]); 7] = [
+    source!("scripts/install.sh"),
+    source!("scripts/lib.sh"),
+    source!("scripts/packages.py"),
+    source!("runtime/snapshot.py"),
+    source!("runtime/guest.wit"),
+    source!("runtime/requirements.txt"),
+    source!("runtime/_nerodia.abi3.so"),
 ];
 
 /// Returns all sources of the build, with their paths in the repository.
-pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SOURCES.into_iter().chain(PARTS)
+pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    let parts = PARTS.map(|(name, text)| (name, text.as_bytes()));
+    SOURCES.into_iter().chain(parts)
 }
 
 /// Prefix of the names of such runtimes.
@@ -43,9 +40,12 @@ const PREFIX: &str = "packages-";
 pub(crate) fn runtime_name(requirements: &str) -> String {
     let mut hasher = Sha256::new();
     let runtime = sources().filter(|(name, _)| name.starts_with("runtime/"));
-    for text in runtime.map(|(_, text)| text).chain([requirements]) {
-        hasher.update((text.len() as u64).to_be_bytes());
-        hasher.update(text);
+    for content in runtime
+        .map(|(_, content)| content)
+        .chain([requirements.as_bytes()])
+    {
+        hasher.update((content.len() as u64).to_be_bytes());
+        hasher.update(content);
     }
     format!("{PREFIX}{}", hex(&hasher.finalize()[..6]))
 }

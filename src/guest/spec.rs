@@ -61,6 +61,8 @@ pub(crate) struct Limits {
     pub max_output: usize,
     /// Bytes that one message may print.
     pub max_log: u64,
+    /// Whether a guest may get only the members of a document that its script can touch.
+    pub projection: bool,
     /// Test hook: each guest is ended at a random moment, on average this long after READY.
     pub kill_after: Option<Duration>,
 }

@@ -7,8 +7,9 @@ use rustix::buffer::SpareCapacity;
 use crate::config::LinesConfig;
 use crate::message::{Failure, Message};
 
-/// Bytes of one read: the capacity of a Linux pipe.
-const READ: usize = 64 << 10;
+/// Bytes of one read: twice what a Linux pipe has, so that a batch from a file has many lines even if they are long.
+/// More would make the buffers of each guest larger.
+const READ: usize = 128 << 10;
 /// Length of the part of an overlong line that its dead letter shows.
 const KEPT_OF_OVERLONG: usize = 4096;
 

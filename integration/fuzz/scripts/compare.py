@@ -4,7 +4,6 @@ The script of `integration/fuzz/scripts.py`; what is in generate.py stands befor
 a script; `root` becomes [seed, did it run as a function, None or how the two differ].
 """
 
-import copy
 import marshal
 import re
 import warnings
@@ -20,15 +19,17 @@ TOP_LEVEL = "\nif 0:\n    del never\n"  # no function has it, and it never runs
 
 
 def stage(text):
-    return entrypoint.Stage(0, {"name": "fuzz.py", "script": text, "imports": []})
+    return entrypoint.Stage(0, {"name": "fuzz.py", "script": text, "imports": []}, alone=True)
 
 
 def outcome(stage, message):
     pipeline = entrypoint.Pipeline([stage], {})
     metas = [(None, None, 0, 0, None, [])] if stage.uses_meta else None
-    this = copy.deepcopy(message)
-    dropped, results, extras = pipeline.batch((this,), [], metas)
-    shown = repr((dropped, results, [*map(readable, extras)], this))
+    request = entrypoint.Request(pipeline)
+    request.begin(marshal.dumps((0, (message,), [], metas)), 1 << 24)
+    (this,) = request.payloads
+    pipeline.run(request)
+    shown = repr((request.dropped, request.results, [*map(readable, request.extras)], this))
     stage.forget()
     if "RecursionError" in shown:
         return "RecursionError"  # at top level there is one frame more, so it comes elsewhere

@@ -168,7 +168,54 @@ def check_decoder(seed, frames):
     write(b"")
 
 
+class Doubtful(Exception):
+    """JSON that canonical.rs does not copy."""
+
+
+def distinct(pairs):
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise Doubtful
+    return made
+
+
+def finite(text):
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Doubtful
+    return number
+
+
+def check_canonical():
+    """Reads a count, and payloads each with its copy and with an object of its members, if there are; answers "" or
+    what is wrong. What has neither must have a reason."""
+    while header := read():
+        wrong = ""
+        for _ in range(int(header)):
+            payload, (copied, copy), (split, members) = read(), (read(), read()), (read(), read())
+            want, simple = None, False
+            try:
+                text = payload.decode()
+                value = json.loads(text, parse_constant=refuse_constant)
+                # Escaped surrogates cannot be encoded.
+                want = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+                json.loads(text, object_pairs_hook=distinct, parse_float=finite)
+                simple = True
+            except (ValueError, Doubtful):
+                pass
+            if simple != (copied == b"+") or (simple and copy != want):
+                wrong = f"{payload!r}: copied as {copy!r}"
+            if split == b"+" and (want is None or repr(json.loads(members)) != repr(value)):
+                wrong = f"{payload!r}: members {members!r}"
+            if split != b"+" and simple and payload.strip()[:1] == b"{" and b"\\" not in payload:
+                wrong = f"{payload!r}: no members"
+        write(wrong.encode())
+        stdout.flush()
+
+
 if sys.argv[1] == "encoder":
     check_encoder()
+elif sys.argv[1] == "canonical":
+    check_canonical()
 else:
     check_decoder(*map(int, sys.argv[2:]))

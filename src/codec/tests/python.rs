@@ -11,14 +11,14 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 
-struct Peer {
+pub(super) struct Peer {
     child: Child,
     input: BufWriter<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    fn start(args: &[&str]) -> Self {
+    pub(super) fn start(args: &[&str]) -> Self {
         let python = std::env::var("NERODIA_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
         let mut child = Command::new(python)
             .args(["-c", include_str!("peer.py")])
@@ -36,14 +36,14 @@ impl Peer {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
         self.input
             .write_all(&(bytes.len() as u32).to_le_bytes())
             .unwrap();
         self.input.write_all(bytes).unwrap();
     }
 
-    fn read(&mut self) -> Vec<u8> {
+    pub(super) fn read(&mut self) -> Vec<u8> {
         self.input.flush().unwrap();
         let mut len = [0; 4];
         self.output
@@ -54,7 +54,7 @@ impl Peer {
         bytes
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         drop(self.input);
         assert!(self.child.wait().unwrap().success());
     }
@@ -87,7 +87,7 @@ fn number() -> impl Strategy<Value = String> {
 }
 
 /// Generates JSON text. `wild` adds text that only Python accepts as JSON, or that is not JSON at all.
-fn document(wild: bool) -> BoxedStrategy<String> {
+pub(super) fn document(wild: bool) -> BoxedStrategy<String> {
     let word = prop::sample::select(vec![
         "null", "true", "false", "\"\"", "[]", "{}", "-0", "-0.0", "1e400",
     ]);
@@ -129,7 +129,7 @@ fn document(wild: bool) -> BoxedStrategy<String> {
 }
 
 /// Generates a document, or one with something broken.
-fn payload() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn payload() -> impl Strategy<Value = Vec<u8>> {
     let clean = document(false).prop_map(String::into_bytes);
     let wild = document(true).prop_map(String::into_bytes);
     let noise = prop::sample::select(b"{}[]\",:\\ue+-.09 \xff\xc3\n".to_vec());

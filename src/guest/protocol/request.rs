@@ -1,8 +1,10 @@
-//! Requests: messages as the marshal tuple `(id, payloads, deferred, metas)`.
+//! Requests: messages as the marshal tuple `(id, payloads, deferred, metas)`; or as a stream, which a guest reads one
+//! message at a time.
 
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::MAX_DEPTH;
 use crate::codec::{Encoder, Payload};
@@ -18,16 +20,47 @@ pub(crate) struct Encoded {
     pub refused: Option<Failure>,
 }
 
+/// Form of the requests to one guest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RequestForm {
+    /// Whether each message comes with what `meta` is made of.
+    pub with_metas: bool,
+    /// Whether it is a stream and not one marshal object.
+    pub stream: bool,
+    /// Members of documents that the script can touch, if that is known.
+    pub projection: Option<Projection>,
+}
+
+/// Members of a document that a script can touch.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Projection {
+    keys: Vec<String>,
+    /// Whether the document can be a result, with members set.
+    refers: bool,
+}
+
+impl Projection {
+    /// Most keys, and most bytes of each: a guest's answer is not trusted.
+    const MOST_KEYS: usize = 64;
+    const LONGEST_KEY: usize = 255;
+
+    /// Returns whether it is one that the engine uses.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.keys.len() <= Self::MOST_KEYS
+            && self.keys.iter().all(|key| key.len() <= Self::LONGEST_KEY)
+    }
+}
+
 /// Writes the request for `messages` into `encoder`.
 pub(crate) fn encode_request(
     encoder: &mut Encoder,
     id: u32,
     batch: &Batch,
     messages: Range<usize>,
-    with_meta: bool,
+    form: &RequestForm,
 ) -> Encoded {
     let messages = &batch.messages[messages];
-    match try_encode(encoder, id, batch, messages, with_meta) {
+    match form.encode(encoder, id, batch, messages) {
         Ok(()) => Encoded {
             count: messages.len(),
             refused: None,
@@ -35,8 +68,8 @@ pub(crate) fn encode_request(
         // Rare: the request is written again, only with the messages before the one that cannot be sent.
         Err((count, failure)) => {
             if count > 0 {
-                let rest = encode_request_of(encoder, id, batch, &messages[..count], with_meta);
-                debug_assert!(rest, "what was encoded once can be encoded again");
+                let rest = form.encode(encoder, id, batch, &messages[..count]);
+                debug_assert!(rest.is_ok(), "what was encoded once can be encoded again");
             }
             Encoded {
                 count,
@@ -46,59 +79,106 @@ pub(crate) fn encode_request(
     }
 }
 
-fn encode_request_of(
-    encoder: &mut Encoder,
-    id: u32,
-    batch: &Batch,
-    messages: &[Message],
-    with_meta: bool,
-) -> bool {
-    try_encode(encoder, id, batch, messages, with_meta).is_ok()
+impl RequestForm {
+    /// Writes a request; or returns the number of messages before the one that cannot be sent, and the reason.
+    fn encode(
+        &self,
+        encoder: &mut Encoder,
+        id: u32,
+        batch: &Batch,
+        messages: &[Message],
+    ) -> Result<(), (usize, Failure)> {
+        encoder.clear();
+        if self.stream {
+            self.encode_stream(encoder, id, batch, messages)
+        } else {
+            self.encode_tuple(encoder, id, batch, messages)
+        }
+    }
+
+    /// Writes id, number of messages (both of 32 bits, little-endian), a byte that says whether there are metas, and for
+    /// each message its meta, if there are such, and its value.
+    fn encode_stream(
+        &self,
+        encoder: &mut Encoder,
+        id: u32,
+        batch: &Batch,
+        messages: &[Message],
+    ) -> Result<(), (usize, Failure)> {
+        encoder.raw(&id.to_le_bytes());
+        encoder.raw(&(messages.len() as u32).to_le_bytes());
+        encoder.raw(&[u8::from(self.with_metas)]);
+        for (index, message) in messages.iter().enumerate() {
+            if self.with_metas {
+                encode_meta(encoder, batch, message);
+            }
+            if let Some(Projection { keys, refers }) = &self.projection
+                && message.rejected.is_none()
+                && encoder.part(&message.payload, keys, *refers)
+            {
+                continue;
+            }
+            let start = encoder.len();
+            if let Payload::Deferred = encode_payload(encoder, index, message)? {
+                encoder.defer_from(start);
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_tuple(
+        &self,
+        encoder: &mut Encoder,
+        id: u32,
+        batch: &Batch,
+        messages: &[Message],
+    ) -> Result<(), (usize, Failure)> {
+        encoder.tuple(4);
+        encoder.int(i64::from(id));
+        // A tuple and not a list, so that no script can change which messages come after its own.
+        encoder.tuple(messages.len());
+        let mut deferred = Vec::new();
+        for (index, message) in messages.iter().enumerate() {
+            if let Payload::Deferred = encode_payload(encoder, index, message)? {
+                deferred.push(index);
+            }
+        }
+        encoder.list(deferred.len());
+        for index in deferred {
+            encoder.int(index as i64);
+        }
+        if self.with_metas {
+            encoder.list(messages.len());
+            for message in messages {
+                encode_meta(encoder, batch, message);
+            }
+        } else {
+            encoder.none();
+        }
+        Ok(())
+    }
 }
 
-fn try_encode(
+/// Writes a message's value; or returns the message's index and the reason why it cannot be sent.
+fn encode_payload(
     encoder: &mut Encoder,
-    id: u32,
-    batch: &Batch,
-    messages: &[Message],
-    with_meta: bool,
-) -> Result<(), (usize, Failure)> {
-    encoder.clear();
-    encoder.tuple(4);
-    encoder.int(i64::from(id));
-    // A tuple and not a list, so that no script can change which messages come after its own.
-    encoder.tuple(messages.len());
-    let mut deferred = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        if let Some(failure) = &message.rejected {
-            return Err((index, (**failure).clone()));
-        }
-        match encoder.payload(&message.payload) {
-            Payload::Json | Payload::Text | Payload::Bytes | Payload::Empty => {}
-            Payload::Deferred => deferred.push(index),
-            Payload::TooDeep => {
-                let text = format!("the document is nested deeper than {MAX_DEPTH} levels");
-                return Err((index, Failure::new("TooDeep", text)));
-            }
-            Payload::TooBig => {
-                let text = "the document has a number of too many digits";
-                return Err((index, Failure::new("TooBig", text)));
-            }
-        }
+    index: usize,
+    message: &Message,
+) -> Result<Payload, (usize, Failure)> {
+    if let Some(failure) = &message.rejected {
+        return Err((index, (**failure).clone()));
     }
-    encoder.list(deferred.len());
-    for index in deferred {
-        encoder.int(index as i64);
-    }
-    if with_meta {
-        encoder.list(messages.len());
-        for message in messages {
-            encode_meta(encoder, batch, message);
+    match encoder.payload(&message.payload) {
+        Payload::TooDeep => {
+            let text = format!("the document is nested deeper than {MAX_DEPTH} levels");
+            Err((index, Failure::new("TooDeep", text)))
         }
-    } else {
-        encoder.none();
+        Payload::TooBig => {
+            let text = "the document has a number of too many digits";
+            Err((index, Failure::new("TooBig", text)))
+        }
+        sent => Ok(sent),
     }
-    Ok(())
 }
 
 /// Writes `(key, topic, partition, offset, timestamp, [(name, value)])`.
@@ -142,3 +222,6 @@ fn encode_bytes(encoder: &mut Encoder, bytes: Option<&Bytes>) {
         None => encoder.none(),
     }
 }
+
+#[cfg(test)]
+mod tests;

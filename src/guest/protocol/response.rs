@@ -10,6 +10,7 @@
 //! for the rest.
 
 mod outputs;
+mod patched;
 
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ use super::MAX_DEPTH;
 use crate::codec::{FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError};
 use crate::guest::error::Death;
 use crate::guest::handshake::HelloStage;
-use crate::message::{Failure, Outcome, Outcomes, Record};
+use crate::message::{Failure, Message, Outcome, Outcomes, Record};
 
 /// Bytes of status and length before a response's body.
 const HEADER: usize = 5;
@@ -56,32 +57,52 @@ pub(crate) fn take_response(
     }
 }
 
-/// Reads the response in `frame` (including its header) to a request for `count` messages and appends the outcomes to
-/// `outcomes`. Returns how many messages it answers: at least one, or all.
-///
-/// The outputs of one message may take `max_output` bytes, and those of one response at most three times that.
+/// Request to which a response belongs.
+pub(crate) struct Asked<'a> {
+    /// The request's id.
+    pub id: u32,
+    /// Number of messages in it.
+    pub count: usize,
+    /// Most bytes of one message's outputs; those of one response are at most three times that.
+    pub max_output: usize,
+    /// The guest's scripts.
+    pub stages: &'a [HelloStage],
+    /// Messages whose documents a result may stand for: the messages of the request, or none.
+    pub documents: &'a [Message],
+}
+
+/// Messages that a response answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// Their number: all, or at least one, or none if the first document has to be sent whole.
+    pub count: usize,
+    /// Whether the document of the next message has to be sent whole.
+    pub wants_whole: bool,
+}
+
+/// Reads the response in `frame` (including its header) and appends the outcomes to `outcomes`.
 ///
 /// # Errors
 /// [`Death::Protocol`] if the frame is not such a response; `outcomes` is then unchanged.
 pub(crate) fn decode_response(
     frame: &[u8],
-    id: u32,
-    count: usize,
-    max_output: usize,
-    stages: &[HelloStage],
+    asked: &Asked<'_>,
     scratch: &mut Scratch,
     outcomes: &mut Outcomes,
-) -> Result<usize, Death> {
+) -> Result<Answered, Death> {
     let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
     let decoded = Response {
         reader: Reader::new(&frame[HEADER..], scratch, MAX_DEPTH),
-        max_output,
+        max_output: asked.max_output,
         spent: 0,
-        stages,
+        stages: asked.stages,
+        documents: asked.documents,
         first: items,
         outcomes: &mut *outcomes,
+        values: Vec::new(),
+        whole_at: None,
     }
-    .decode(id, count);
+    .decode(asked.id, asked.count);
     scratch.shrink();
     decoded.map_err(|error| {
         outcomes.items.truncate(items);
@@ -96,16 +117,21 @@ struct Response<'a, 's> {
     /// Bytes made so far, including those of refused values: a measure of work and of memory.
     spent: usize,
     stages: &'a [HelloStage],
+    documents: &'a [Message],
     /// Index in `outcomes` of the first message of this response.
     first: usize,
     outcomes: &'a mut Outcomes,
+    /// JSON of the members that are set in a document; kept from one result to the next, for its allocation.
+    values: Vec<u8>,
+    /// First message that has no answer, because its document has to be sent whole.
+    whole_at: Option<usize>,
 }
 
 /// Range of a value's payload, `None` for Python's `None`, or the reason why the value cannot be written.
 type Value = Result<Option<Range<u32>>, Box<Failure>>;
 
 impl Response<'_, '_> {
-    fn decode(mut self, id: u32, count: usize) -> Result<usize, FrameError> {
+    fn decode(mut self, id: u32, count: usize) -> Result<Answered, FrameError> {
         if self.reader.tuple()? != 5 {
             return Err(invalid("a reply that is no response"));
         }
@@ -136,8 +162,13 @@ impl Response<'_, '_> {
                 }
             }
         }
+        let whole_at = self.whole_at;
         self.reader.finish()?;
-        Ok(answered)
+        Ok(Answered {
+            count: answered,
+            // If the budget ends before, that is found once more.
+            wants_whole: whole_at == Some(answered),
+        })
     }
 
     fn is_spent(&self) -> bool {
@@ -160,24 +191,46 @@ impl Response<'_, '_> {
     fn results(&mut self, count: usize) -> Result<(usize, usize), FrameError> {
         self.outcomes.items.reserve(count);
         let (mut answered, mut empty) = (0, 0);
-        for _ in 0..count {
-            if answered > 0 && self.is_spent() {
+        for index in 0..count {
+            if self.whole_at.is_some() || (answered > 0 && self.is_spent()) {
                 empty += usize::from(self.reader.peek()? == Kind::None);
-                self.reader.skip()?;
+                self.reader.skip_result()?;
                 continue;
             }
-            let outcome = match self.value()? {
-                Ok(Some(payload)) => Outcome::Record(plain(payload)),
-                Ok(None) => {
-                    empty += 1;
-                    Outcome::Dropped
-                }
-                Err(failure) => Outcome::Failed(failure),
+            let outcome = match self.reader.outputs()? {
+                Some(outputs) => self.several(index, outputs)?,
+                None => self.single(index, &mut empty)?,
+            };
+            let Some(outcome) = outcome else {
+                self.whole_at = Some(index);
+                continue;
             };
             self.outcomes.items.push(outcome);
             answered += 1;
         }
         Ok((answered, empty))
+    }
+
+    /// Reads a result that is one value. Returns `None` if the document has to be sent whole.
+    fn single(&mut self, index: usize, empty: &mut usize) -> Result<Option<Outcome>, FrameError> {
+        if self.reader.wants_whole() {
+            let sent_in_part = !self.documents.is_empty();
+            return sent_in_part
+                .then_some(None)
+                .ok_or_else(|| invalid("a question for a document that was sent whole"));
+        }
+        let value = match self.reader.patch()? {
+            Some(members) => self.patched(index, members)?,
+            None => Some(self.value()?),
+        };
+        Ok(value.map(|value| match value {
+            Ok(Some(payload)) => Outcome::Record(plain(payload)),
+            Ok(None) => {
+                *empty += 1;
+                Outcome::Dropped
+            }
+            Err(failure) => Outcome::Failed(failure),
+        }))
     }
 
     /// Appends one value as JSON (or as its own bytes) to the data; `None` for Python's `None`.
@@ -197,19 +250,10 @@ impl Response<'_, '_> {
                 Ok(Some(self.payload_from(start)?))
             }
             Err(error) => {
-                self.spent += self.wasted(&error);
+                self.spent += wasted(&error, self.max_output);
                 Err(value_failure(&error))
             }
         })
-    }
-
-    /// Returns how many bytes count for a value that was refused.
-    fn wasted(&self, error: &ValueError) -> usize {
-        match error.kind {
-            OutputErrorKind::OutputTooLarge => self.max_output,
-            // The error may be anywhere in the value; a small share is enough to bound many of them.
-            _ => self.max_output / 64,
-        }
     }
 
     fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
@@ -334,6 +378,15 @@ fn plain(payload: Range<u32>) -> Record {
 /// Returns at most `most` bytes of `text`.
 fn cut(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
+}
+
+/// Returns how many bytes count for a value that was refused.
+fn wasted(error: &ValueError, max_output: usize) -> usize {
+    match error.kind {
+        OutputErrorKind::OutputTooLarge => max_output,
+        // The error may be anywhere in the value; a small share is enough to bound many of them.
+        _ => max_output / 64,
+    }
 }
 
 fn invalid(reason: &'static str) -> FrameError {

@@ -45,6 +45,7 @@ fn limits() -> Limits {
         max_output: 1 << 20,
         max_log: 1 << 20,
         kill_after: None,
+        projection: true,
     }
 }
 

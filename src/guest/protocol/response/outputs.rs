@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{ATTRIBUTES, Response, invalid, too_large};
+use super::{ATTRIBUTES, Response, Value, invalid, too_large};
 use crate::codec::{FrameError, Reader, Scratch};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
@@ -12,60 +12,136 @@ use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 /// Name and value of a header, as they are kept.
 type Header = (String, Option<Bytes>);
 
+/// Outputs of one message: they are written all together or not at all.
+struct Outputs {
+    /// Length of the data before them.
+    start: usize,
+    records: Vec<Record>,
+    /// Bytes of their attributes.
+    attributes: usize,
+    failed: Option<Box<Failure>>,
+}
+
+/// Payload of one output and whether it is a tombstone, or the reason why it cannot be written.
+type Payload = Result<(Range<u32>, bool), Box<Failure>>;
+
 impl Response<'_, '_> {
-    /// Reads `[(form, bytes, None | [(name, value)])]`; forms: 0 marshal, 1 JSON, 2 a tombstone.
+    /// Reads the extra `[(form, bytes, None | [(name, value)])]`.
     pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
-        let start = self.outcomes.data.len();
-        let mut records = Vec::new();
-        let mut attributes = 0;
-        let mut failed = None;
+        let mut outputs = self.no_outputs();
         for _ in 0..self.reader.list()? {
-            if failed.is_some() {
-                // The outputs of a message are written all together or not at all.
+            if outputs.failed.is_some() {
                 self.reader.skip()?;
                 continue;
             }
-            match self.output()? {
-                Ok(record) => {
-                    attributes += size_of::<Record>() + record.cost();
-                    records.push(record);
-                }
-                Err(failure) => failed = Some(failure),
-            }
-            // The outputs of a message count together, including their keys and headers.
-            if self.outcomes.data.len() - start + attributes > self.max_output {
-                failed.get_or_insert_with(|| too_large(self.max_output));
-            }
+            self.tuple(3)?;
+            let payload = self.formed()?;
+            self.add(&mut outputs, payload)?;
         }
-        Ok(match failed {
-            None => Outcome::Records(records),
-            Some(failure) => {
-                self.outcomes.data.truncate(start);
-                self.spent += attributes;
-                Outcome::Failed(failure)
-            }
-        })
+        Ok(self.all_or_none(outputs))
     }
 
-    fn output(&mut self) -> Result<Result<Record, Box<Failure>>, FrameError> {
-        self.tuple(3)?;
+    /// Reads `count` outputs of message `index`, which stand among the results: each a value, a patch, or a code and
+    /// `(form, bytes)`; and then `None | [(name, value)]`. Returns `None` if the document has to be sent whole.
+    pub(super) fn several(
+        &mut self,
+        index: usize,
+        count: usize,
+    ) -> Result<Option<Outcome>, FrameError> {
+        let mut outputs = self.no_outputs();
+        for number in 0..count {
+            if outputs.failed.is_some() {
+                self.reader.skip_output()?;
+                continue;
+            }
+            let payload = if self.reader.is_formed() {
+                self.tuple(2)?;
+                self.formed()?
+            } else if let Some(members) = self.reader.patch()? {
+                let Some(value) = self.patched(index, members)? else {
+                    self.reader.skip()?;
+                    for _ in number + 1..count {
+                        self.reader.skip_output()?;
+                    }
+                    self.outcomes.data.truncate(outputs.start);
+                    return Ok(None);
+                };
+                self.payload(value)?
+            } else {
+                let value = self.value()?;
+                self.payload(value)?
+            };
+            self.add(&mut outputs, payload)?;
+        }
+        let outcome = self.all_or_none(outputs);
+        self.spent += outcome.cost();
+        Ok(Some(outcome))
+    }
+
+    fn no_outputs(&self) -> Outputs {
+        Outputs {
+            start: self.outcomes.data.len(),
+            records: Vec::new(),
+            attributes: 0,
+            failed: None,
+        }
+    }
+
+    /// Reads the attributes of an output, and adds it.
+    fn add(&mut self, outputs: &mut Outputs, payload: Payload) -> Result<(), FrameError> {
+        let overrides = self.overrides()?;
+        match payload.and_then(|payload| Ok((payload, overrides?))) {
+            Ok(((payload, tombstone), overrides)) => {
+                let record = Record {
+                    payload,
+                    tombstone,
+                    overrides,
+                };
+                outputs.attributes += size_of::<Record>() + record.cost();
+                outputs.records.push(record);
+            }
+            Err(failure) => outputs.failed = Some(failure),
+        }
+        // The outputs of a message count together, including their keys and headers.
+        if self.outcomes.data.len() - outputs.start + outputs.attributes > self.max_output {
+            outputs
+                .failed
+                .get_or_insert_with(|| too_large(self.max_output));
+        }
+        Ok(())
+    }
+
+    fn all_or_none(&mut self, outputs: Outputs) -> Outcome {
+        match outputs.failed {
+            None => Outcome::Records(outputs.records),
+            Some(failure) => {
+                self.outcomes.data.truncate(outputs.start);
+                self.spent += outputs.attributes;
+                Outcome::Failed(failure)
+            }
+        }
+    }
+
+    /// Reads `form, bytes`; forms: 0 marshal, 1 JSON, 2 a tombstone.
+    fn formed(&mut self) -> Result<Payload, FrameError> {
         let form = self.reader.int()?;
         let data = self.reader.bytes()?;
-        let overrides = match self.overrides()? {
-            Ok(overrides) => overrides,
-            Err(failure) => return Ok(Err(failure)),
-        };
         let payload = match form {
             0 => self.nested(data)?,
             1 => self.json(data)?,
             2 => Ok(self.append(b"")?),
             _ => return Err(invalid("an output of no known form")),
         };
-        Ok(payload.map(|payload| Record {
-            payload,
-            tombstone: form == 2,
-            overrides,
-        }))
+        Ok(payload.map(|payload| (payload, form == 2)))
+    }
+
+    /// Returns the payload of a value; Python's `None` is null here.
+    fn payload(&mut self, value: Value) -> Result<Payload, FrameError> {
+        Ok(match value {
+            Ok(Some(payload)) => Ok((payload, false)),
+            Ok(None) => Ok((self.append(b"null")?, false)),
+            Err(failure) => Err(failure),
+        })
     }
 
     /// Appends a value from a marshal frame of its own.

@@ -38,15 +38,19 @@ fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>
     let mut scratch = Scratch::default();
     let answered = decode_response(
         frame,
-        7,
-        count,
-        MAX_OUTPUT,
-        &[stage],
+        &Asked {
+            id: 7,
+            count,
+            max_output: MAX_OUTPUT,
+            stages: &[stage],
+            documents: &[],
+        },
         &mut scratch,
         &mut outcomes,
     )
     .map_err(|death| death.to_string())?;
-    assert_eq!(answered, outcomes.items.len());
+    assert_eq!(answered.count, outcomes.items.len());
+    assert!(!answered.wants_whole);
     assert!(
         outcomes.data.len() <= 3 * MAX_OUTPUT,
         "{}",
@@ -168,7 +172,18 @@ fn answers_to_something_else_and_rubbish() {
     });
     let mut outcomes = Outcomes::default();
     let mut scratch = Scratch::default();
-    let decoded = decode_response(&other, 8, 1, 100, &[], &mut scratch, &mut outcomes);
+    let decoded = decode_response(
+        &other,
+        &Asked {
+            id: 8,
+            count: 1,
+            max_output: 100,
+            stages: &[],
+            documents: &[],
+        },
+        &mut scratch,
+        &mut outcomes,
+    );
     assert!(matches!(decoded, Err(Death::Protocol(_))));
     for body in [&b""[..], b"N", b")\x03", b"rubbish", &[0xff; 40]] {
         assert!(answers(&wrapped(body), 1).is_err());
@@ -377,4 +392,5 @@ fn a_whole_response_is_taken_and_nothing_else() {
     rubbish(b"READY".to_vec());
 }
 
+mod patches;
 mod sizes;

@@ -4,7 +4,19 @@ use super::*;
 
 fn decoded(frame: &[u8], scratch: &mut Scratch) -> Outcomes {
     let mut outcomes = Outcomes::default();
-    decode_response(frame, 7, 1, MAX_OUTPUT, &[], scratch, &mut outcomes).expect("a response");
+    decode_response(
+        frame,
+        &Asked {
+            id: 7,
+            count: 1,
+            max_output: MAX_OUTPUT,
+            stages: &[],
+            documents: &[],
+        },
+        scratch,
+        &mut outcomes,
+    )
+    .expect("a response");
     outcomes
 }
 
@@ -92,8 +104,11 @@ fn headers_count_with_the_place_they_take() {
         max_output: MAX_OUTPUT,
         spent: 0,
         stages: &[],
+        documents: &[],
         first: 0,
         outcomes: &mut outcomes,
+        values: Vec::new(),
+        whole_at: None,
     };
     // Up to the list of headers: response, account, counts, results, extras, extra, outputs, output, attributes.
     response.tuple(5).expect("a response");
@@ -135,8 +150,19 @@ fn the_memory_of_a_rare_frame_is_given_back() {
     let mut scratch = Scratch::default();
     let mut outcomes = Outcomes::default();
     let frame = wrapped(&body);
-    let result = decode_response(&frame, 7, 1, 1 << 30, &[], &mut scratch, &mut outcomes);
-    assert_eq!(result, Ok(1));
+    let result = decode_response(
+        &frame,
+        &Asked {
+            id: 7,
+            count: 1,
+            max_output: 1 << 30,
+            stages: &[],
+            documents: &[],
+        },
+        &mut scratch,
+        &mut outcomes,
+    );
+    assert_eq!(result.map(|answered| answered.count), Ok(1));
     assert_eq!(outcomes.data.len(), 3 * REFERENCES + 1, "`[[],[],…]`");
     assert!(scratch.capacity() <= 1 << 17, "{}", scratch.capacity());
 }

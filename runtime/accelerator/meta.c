@@ -1,0 +1,130 @@
+/* `meta` of the current message: a dict that the script may change, and what it was before. */
+
+#include "accelerator.h"
+
+enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, FIELDS };
+
+static PyObject *names[FIELDS];
+static PyObject *meta;
+/* What a script can set, as it came: references to the same objects, and a copy of the headers. */
+static PyObject *before[FIELDS], *headers;
+/* Whether a header occurs twice: its value is then a list, which can be changed in place. */
+static bool has_lists;
+
+static void forget(PyObject **reference) {
+    PyObject *object = *reference;
+    *reference = NULL;
+    if (object) Py_DECREF(object);
+}
+
+void meta_forget(void) {
+    for (int field = 0; field < FIELDS; field++) forget(&before[field]);
+    forget(&headers);
+    forget(&meta);
+    has_lists = false;
+}
+
+PyObject *meta_now(void) { return meta; }
+
+/* Returns text where bytes are UTF-8; else the bytes. */
+static PyObject *as_text(PyObject *value) {
+    if (!is_exactly(value, &PyBytes_Type)) return Py_NewRef(value);
+    PyBytesObject *bytes = (PyBytesObject *)value;
+    PyObject *text = PyUnicode_DecodeUTF8(bytes->text, bytes->head.size, NULL);
+    if (text) return text;
+    PyErr_Clear();
+    return Py_NewRef(value);
+}
+
+/* Adds a header: a name that occurs again gets a list of values. */
+static bool add_header(PyObject *dict, PyObject *name, PyObject *value) {
+    PyObject *found = PyDict_GetItemWithError(dict, name);
+    if (!found) return !PyErr_Occurred() && PyDict_SetItem(dict, name, value) == 0;
+    has_lists = true;
+    if (is_exactly(found, &PyList_Type)) return PyList_Append(found, value) == 0;
+    PyObject *list = PyList_New(0);
+    bool added = list && PyList_Append(list, found) == 0 && PyList_Append(list, value) == 0 &&
+                 PyDict_SetItem(dict, name, list) == 0;
+    if (list) Py_DECREF(list);
+    return added;
+}
+
+static PyObject *headers_of(PyObject *pairs) {
+    PyObject *dict = _PyDict_NewPresized(0);
+    PyListObject *list = (PyListObject *)pairs;
+    for (Py_ssize_t index = 0; dict && index < list->head.size; index++) {
+        PyObject *value = as_text(PyTuple_GetItem(list->items[index], 1));
+        bool added = value && add_header(dict, PyTuple_GetItem(list->items[index], 0), value);
+        if (value) Py_DECREF(value);
+        if (!added) forget(&dict);
+    }
+    return dict;
+}
+
+/* Keeps the headers as they are, with copies of the lists. */
+static bool copy_headers(void) {
+    PyObject *name, *value;
+    Py_ssize_t position = 0;
+    headers = PyDict_Copy(before[HEADERS]);
+    while (headers && has_lists && PyDict_Next(before[HEADERS], &position, &name, &value)) {
+        if (!is_exactly(value, &PyList_Type)) continue;
+        PyObject *copy = PyList_GetSlice(value, 0, ((PyListObject *)value)->head.size);
+        bool set = copy && PyDict_SetItem(headers, name, copy) == 0;
+        if (copy) Py_DECREF(copy);
+        if (!set) return false;
+    }
+    return headers;
+}
+
+/* Makes `meta` of the tuple (key, topic, partition, offset, timestamp, headers), or an empty one of NULL. */
+PyObject *meta_make(PyObject *fields) {
+    static const char *const texts[] = {"key", "topic", "partition", "offset", "timestamp", "headers"};
+    meta_forget();
+    meta = _PyDict_NewPresized(FIELDS);
+    for (int field = 0; meta && fields && field < FIELDS; field++) {
+        if (!names[field] && !(names[field] = PyUnicode_InternFromString(texts[field]))) return NULL;
+        PyObject *sent = PyTuple_GetItem(fields, field);
+        PyObject *value = field == HEADERS ? headers_of(sent) : field == KEY ? as_text(sent) : Py_NewRef(sent);
+        bool set = value && PyDict_SetItem(meta, names[field], value) == 0;
+        before[field] = value;
+        if (!set) forget(&meta);
+    }
+    if (meta && before[HEADERS] && ((PyDictObject *)before[HEADERS])->used && !copy_headers()) forget(&meta);
+    return meta ? Py_NewRef(meta) : NULL;
+}
+
+/* Returns whether the headers differ from what they were; values that can be changed in place count as changed. */
+static bool headers_are_changed(void) {
+    PyObject *name, *value;
+    Py_ssize_t position = 0, used = ((PyDictObject *)before[HEADERS])->used;
+    if (!headers) return used != 0;
+    if (has_lists || used != ((PyDictObject *)headers)->used) return true;
+    while (PyDict_Next(headers, &position, &name, &value))
+        if (PyDict_GetItemWithError(before[HEADERS], name) != value) return true;
+    return false;
+}
+
+/* Returns whether a script may have set something. */
+bool meta_is_changed(void) {
+    static const int settable[] = {KEY, TOPIC, TIMESTAMP, HEADERS};
+    if (!meta) return false;
+    for (int index = 0; index < 4; index++) {
+        int field = settable[index];
+        if (!names[field]) return ((PyDictObject *)meta)->used != 0;
+        if (PyDict_GetItemWithError(meta, names[field]) != before[field]) return true;
+    }
+    return before[HEADERS] && headers_are_changed();
+}
+
+/* Returns (key, topic, headers, timestamp) as they came, in the order in which the entrypoint compares them; None without
+ * `meta`. */
+PyObject *meta_before(void) {
+    static const int order[] = {KEY, TOPIC, HEADERS, TIMESTAMP};
+    if (!meta) return Py_None;
+    PyObject *tuple = PyTuple_New(4);
+    for (int index = 0; tuple && index < 4; index++) {
+        PyObject *value = order[index] == HEADERS && headers ? headers : before[order[index]];
+        if (PyTuple_SetItem(tuple, index, Py_NewRef(value ? value : Py_None)) < 0) forget(&tuple);
+    }
+    return tuple;
+}
