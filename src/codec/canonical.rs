@@ -36,6 +36,18 @@ pub(crate) struct Member {
     pub(crate) value: Range<u32>,
 }
 
+impl Member {
+    /// Returns the key, which is a part of `json`.
+    pub(crate) fn key_in<'j>(&self, json: &'j [u8]) -> &'j [u8] {
+        &json[self.key.start as usize..self.key.end as usize]
+    }
+
+    /// Returns the value, which is a part of `json`.
+    pub(crate) fn value_in<'j>(&self, json: &'j [u8]) -> &'j [u8] {
+        &json[self.value.start as usize..self.value.end as usize]
+    }
+}
+
 /// Checks that `json` is one JSON object and nothing else, and appends its members in their order.
 ///
 /// Whatever it accepts is [`Payload::Json`](super::Payload::Json) for an encoder that allows 100 levels. Objects inside
@@ -56,38 +68,19 @@ pub(crate) fn members(json: &[u8], members: &mut Vec<Member>) -> Result<(), Unsu
 fn append_members(json: &[u8], members: &mut Vec<Member>) -> Result<(), Unsure> {
     check_text(json)?;
     let mut scanner = Scanner::new(json, Check);
-    if scanner.space() != b'{' {
-        return Err(Unsure);
-    }
-    scanner.pos += 1;
     let mut keys = Distinct::new();
-    if scanner.space() == b'}' {
-        scanner.pos += 1;
-        return scanner.finish();
-    }
-    loop {
-        let (key, escaped) = scanner.key()?;
-        if escaped {
-            return Err(Unsure);
-        }
+    scanner.members(|scanner, key| {
         keys.add(&json[key.clone()])?;
-        scanner.colon()?;
         let start = scanner.pos;
         scanner.value(1)?;
         members.push(Member {
             key: places(key),
             value: places(start..scanner.pos),
         });
-        match scanner.space() {
-            b',' => scanner.pos += 1,
-            b'}' => break,
-            _ => return Err(Unsure),
-        }
-        scanner.space();
-    }
-    scanner.pos += 1;
+        Ok(())
+    })?;
     keys.finish()?;
-    scanner.finish()
+    scanner.end()
 }
 
 /// Appends the value `json` in canonical form to `out`.

@@ -201,7 +201,7 @@ impl Encoder {
         let found = canonical::members(payload, &mut members).is_ok();
         let is_part = found && {
             members.retain(|member| {
-                let key = &payload[member.key.start as usize..member.key.end as usize];
+                let key = member.key_in(payload);
                 keys.iter().any(|wanted| wanted.as_bytes() == key)
             });
             let size: u32 = members
@@ -223,15 +223,12 @@ impl Encoder {
         let mark = (self.out.len(), self.keys.len());
         self.out.extend_from_slice(&[PART, DICT]);
         for member in members {
-            let Ok(key) =
-                str::from_utf8(&payload[member.key.start as usize..member.key.end as usize])
-            else {
+            let Ok(key) = str::from_utf8(member.key_in(payload)) else {
                 self.rollback(mark);
                 return false;
             };
             write_key(&mut self.out, &mut self.keys, key);
-            let value =
-                self.document(&payload[member.value.start as usize..member.value.end as usize]);
+            let value = self.document(member.value_in(payload));
             let Ok(Excess {
                 deep: false,
                 big: false,

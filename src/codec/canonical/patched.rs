@@ -21,45 +21,24 @@ pub(crate) fn copy_patched(json: &[u8], set: &[Set<'_>], out: &mut Vec<u8>) -> R
     check_text(json)?;
     out.reserve(json.len());
     let mut scanner = Scanner::new(json, Copier::new(json, out));
-    if scanner.space() != b'{' {
-        return Err(Unsure);
-    }
-    scanner.pos += 1;
-    scanner.sink.begin_object();
     let mut placed = 0u64;
-    let mut is_empty = scanner.space() == b'}';
-    let mut more = !is_empty;
-    while more {
-        let (key, escaped) = scanner.key()?;
-        if escaped {
-            return Err(Unsure);
-        }
-        scanner.sink.key(key.clone())?;
-        scanner.colon()?;
+    let mut is_empty = true;
+    scanner.members(|scanner, key| {
+        is_empty = false;
         let key = &json[key];
-        match set.iter().position(|(name, _)| name.as_bytes() == key) {
-            None => scanner.value(1)?,
-            Some(index) => {
-                placed |= 1 << index;
-                let start = scanner.pos;
-                let mut old = Scanner::new(json, Check);
-                old.pos = start;
-                old.value(1)?;
-                scanner.pos = old.pos;
-                scanner.sink.omit(start..old.pos);
-                scanner.sink.out.extend_from_slice(set[index].1);
-            }
-        }
-        more = match scanner.space() {
-            b',' => true,
-            b'}' => false,
-            _ => return Err(Unsure),
+        let Some(index) = set.iter().position(|(name, _)| name.as_bytes() == key) else {
+            return scanner.value(1);
         };
-        if more {
-            scanner.pos += 1;
-            scanner.space();
-        }
-    }
+        placed |= 1 << index;
+        let start = scanner.pos;
+        let mut old = Scanner::new(json, Check);
+        old.pos = start;
+        old.value(1)?;
+        scanner.pos = old.pos;
+        scanner.sink.omit(start..old.pos);
+        scanner.sink.out.extend_from_slice(set[index].1);
+        Ok(())
+    })?;
     let end = scanner.pos;
     scanner.sink.omit(end..end);
     let out = &mut *scanner.sink.out;
@@ -75,9 +54,7 @@ pub(crate) fn copy_patched(json: &[u8], set: &[Set<'_>], out: &mut Vec<u8>) -> R
         out.push(b':');
         out.extend_from_slice(json);
     }
-    scanner.pos += 1;
-    scanner.sink.end_object()?;
-    scanner.finish()?;
+    scanner.end()?;
     scanner.sink.flush(json.len());
     Ok(())
 }

@@ -67,6 +67,44 @@ impl<'t, S: Sink> Scanner<'t, S> {
         byte
     }
 
+    /// Reads the members of the object that the whole text is, up to its closing brace. `read` reads a member's value,
+    /// which comes next, and is given the place of the key, in which nothing is escaped. Then comes [`Scanner::end`].
+    pub(super) fn members(
+        &mut self,
+        mut read: impl FnMut(&mut Self, Range<usize>) -> Result<(), Unsure>,
+    ) -> Result<(), Unsure> {
+        if self.space() != b'{' {
+            return Err(Unsure);
+        }
+        self.pos += 1;
+        self.sink.begin_object();
+        if self.space() == b'}' {
+            return Ok(());
+        }
+        loop {
+            let (key, escaped) = self.key()?;
+            if escaped {
+                return Err(Unsure);
+            }
+            self.sink.key(key.clone())?;
+            self.colon()?;
+            read(self, key)?;
+            match self.space() {
+                b',' => self.pos += 1,
+                b'}' => return Ok(()),
+                _ => return Err(Unsure),
+            }
+            self.space();
+        }
+    }
+
+    /// Passes the brace that ends the object, after which only white space may be left.
+    pub(super) fn end(&mut self) -> Result<(), Unsure> {
+        self.pos += 1;
+        self.sink.end_object()?;
+        self.finish()
+    }
+
     /// Checks that only white space is left.
     pub(super) fn finish(&mut self) -> Result<(), Unsure> {
         self.space();
