@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Signal, nerodia};
+use support::{Random, Signal, nerodia};
 
 use super::faults::Brokers;
 use super::order::now;
 use super::owners::Pause;
 use super::pipeline::Pipeline;
-use super::plan::Random;
 use super::process::{Ended, Process};
 use super::timeline::Timeline;
 

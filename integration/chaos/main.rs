@@ -41,10 +41,10 @@ use fleet::Fleet;
 use order::Id;
 use owners::Excuses;
 use pipeline::{GROWS_FROM, Pipeline};
-use plan::{Plan, Random, Wanted};
+use plan::{Plan, Wanted};
 use producer::Load;
 use report::Report;
-use support::{Cluster, Record, nerodia};
+use support::{Cluster, Random, Record, nerodia};
 use timeline::Timeline;
 use topics::Topics;
 

@@ -1,43 +1,8 @@
 //! Plan of a run, made from one number.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// SplitMix64: a seed repeats a run, as far as that is possible with machines.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn any_seed() -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.expect("after 1970").as_micros() as u64 % 1_000_000
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Returns a number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
-        among[self.below(among.len() as u64) as usize]
-    }
-
-    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        let range = (most - least).as_millis() as u64;
-        least + Duration::from_millis(self.below(range + 1))
-    }
-}
+use support::Random;
 
 /// Faults in addition to those of processes and brokers; all of them, except those that are left out.
 #[derive(Debug, Clone)]
@@ -129,8 +94,8 @@ impl Plan {
     /// down. A run shorter than five minutes has shorter outages.
     pub(crate) fn new(lasts: Duration, seed: u64, wanted: &Wanted) -> Self {
         let mut random = Random::new(seed);
-        let processes = Random::new(random.next());
-        let topics = topics(lasts, Random::new(random.next()), wanted);
+        let processes = random.fork();
+        let topics = topics(lasts, random.fork(), wanted);
         let mut brokers = Vec::new();
         if wanted.deaths {
             brokers = outages(lasts, random);

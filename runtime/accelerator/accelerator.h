@@ -63,6 +63,12 @@ int add_round(PyObject *module);
 void install_allocator(void);
 PyObject *trim(PyObject *module, PyObject *none);
 
+/* Raises the exception of a function that a script calls. */
+static inline PyObject *misuse(void) {
+    PyErr_SetString(PyExc_RuntimeError, "this is for the engine alone");
+    return NULL;
+}
+
 static inline bool is_ascii(PyObject *text) { return ((PyASCIIObject *)text)->state & ASCII; }
 
 static inline char *ascii_text(PyObject *text) { return (char *)((PyASCIIObject *)text + 1); }

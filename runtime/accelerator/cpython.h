@@ -191,6 +191,13 @@ static inline void Py_DECREF(PyObject *object) {
     if (object->ob_refcnt < IMMORTAL && --object->ob_refcnt == 0) _Py_Dealloc(object);
 }
 
+/* Forgets what a variable refers to, if it refers to something. */
+static inline void Py_CLEAR(PyObject **reference) {
+    PyObject *object = *reference;
+    *reference = NULL;
+    if (object) Py_DECREF(object);
+}
+
 static inline bool is_exactly(PyObject *object, PyTypeObject *type) { return object->ob_type == type; }
 
 #endif

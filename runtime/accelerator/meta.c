@@ -11,16 +11,10 @@ static PyObject *before[FIELDS], *headers;
 /* Whether a header occurs twice: its value is then a list, which can be changed in place. */
 static bool has_lists;
 
-static void forget(PyObject **reference) {
-    PyObject *object = *reference;
-    *reference = NULL;
-    if (object) Py_DECREF(object);
-}
-
 void meta_forget(void) {
-    for (int field = 0; field < FIELDS; field++) forget(&before[field]);
-    forget(&headers);
-    forget(&meta);
+    for (int field = 0; field < FIELDS; field++) Py_CLEAR(&before[field]);
+    Py_CLEAR(&headers);
+    Py_CLEAR(&meta);
     has_lists = false;
 }
 
@@ -56,7 +50,7 @@ static PyObject *headers_of(PyObject *pairs) {
         PyObject *value = as_text(PyTuple_GetItem(list->items[index], 1));
         bool added = value && add_header(dict, PyTuple_GetItem(list->items[index], 0), value);
         if (value) Py_DECREF(value);
-        if (!added) forget(&dict);
+        if (!added) Py_CLEAR(&dict);
     }
     return dict;
 }
@@ -87,9 +81,9 @@ PyObject *meta_make(PyObject *fields) {
         PyObject *value = field == HEADERS ? headers_of(sent) : field == KEY ? as_text(sent) : Py_NewRef(sent);
         bool set = value && PyDict_SetItem(meta, names[field], value) == 0;
         before[field] = value;
-        if (!set) forget(&meta);
+        if (!set) Py_CLEAR(&meta);
     }
-    if (meta && before[HEADERS] && ((PyDictObject *)before[HEADERS])->used && !copy_headers()) forget(&meta);
+    if (meta && before[HEADERS] && ((PyDictObject *)before[HEADERS])->used && !copy_headers()) Py_CLEAR(&meta);
     return meta ? Py_NewRef(meta) : NULL;
 }
 
@@ -124,7 +118,7 @@ PyObject *meta_before(void) {
     PyObject *tuple = PyTuple_New(4);
     for (int index = 0; tuple && index < 4; index++) {
         PyObject *value = order[index] == HEADERS && headers ? headers : before[order[index]];
-        if (PyTuple_SetItem(tuple, index, Py_NewRef(value ? value : Py_None)) < 0) forget(&tuple);
+        if (PyTuple_SetItem(tuple, index, Py_NewRef(value ? value : Py_None)) < 0) Py_CLEAR(&tuple);
     }
     return tuple;
 }

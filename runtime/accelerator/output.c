@@ -8,7 +8,7 @@
 
 enum {
     MAX_DEPTH = 200,
-    KEPT = 1 << 20,     /* bytes of the buffer that stay allocated */
+    KEPT = 1 << 20, /* bytes of the buffer that stay allocated */
     SLOTS = 2048,
     MAX_KEYS = SLOTS / 2,
     FLAG_REF = 0x80,

@@ -9,8 +9,8 @@
 
 enum { MAX_MEMBERS = 64 };
 
-static PyObject *part;                 /* as it was given to the script */
-static PyObject *merged;               /* dict that was last made of it: an earlier one cannot become the result again */
+static PyObject *part;   /* as it was given to the script */
+static PyObject *merged; /* dict that was last made of it: an earlier one cannot become the result again */
 static struct {
     PyObject *key, *value;
 } members[MAX_MEMBERS]; /* as they came */
@@ -22,9 +22,8 @@ void part_forget(void) {
         Py_DECREF(members[count].key);
         Py_DECREF(members[count].value);
     }
-    if (part) Py_DECREF(part);
-    if (merged) Py_DECREF(merged);
-    part = merged = NULL;
+    Py_CLEAR(&part);
+    Py_CLEAR(&merged);
 }
 
 /* Loads the part of a message: code 'p', then a dict. */
@@ -47,31 +46,28 @@ PyObject *part_load(Input *input) {
     return dict;
 }
 
-/* is_part(): returns whether the current message is a part. */
-PyObject *part_is_there(PyObject *module, PyObject *none) { return part ? Py_True : Py_False; }
+/* Returns whether the current message is a part. */
+bool part_exists(void) { return part; }
+
+/* is_part(): the same, for scripts. */
+PyObject *part_is_there(PyObject *module, PyObject *none) { return part_exists() ? Py_True : Py_False; }
 
 /* merge(part, members): returns a dict that stands for the document with more members set. */
 PyObject *part_merge(PyObject *module, PyObject *const *arguments, Py_ssize_t given) {
-    if (given != 2 || !part || arguments[0] != part) {
-        PyErr_SetString(PyExc_RuntimeError, "this is for the engine alone");
-        return NULL;
-    }
+    if (given != 2 || !part || arguments[0] != part) return misuse();
     PyObject *copy = PyDict_Copy(part);
     if (!copy) return NULL;
     if (PyDict_Update(copy, arguments[1]) < 0) {
         Py_DECREF(copy);
         return NULL;
     }
-    if (merged) Py_DECREF(merged);
+    Py_CLEAR(&merged);
     merged = Py_NewRef(copy);
     return copy;
 }
 
 /* Returns whether a result stands for the whole document. */
 bool part_has(PyObject *root) { return root && (root == part || root == merged); }
-
-/* Returns whether the current message is a part. */
-bool part_exists(void) { return part; }
 
 /* A value that is the same object as before, and cannot have been changed. */
 static bool is_unchanged(PyObject *value, PyObject *before) {
@@ -89,7 +85,8 @@ bool part_put(PyObject *root, size_t most) {
     bool written = output_counted('P', 0);
     while (written && PyDict_Next(root, &position, &key, &value)) {
         /* Members keep their order. */
-        if (same < count && key == members[same].key && is_unchanged(value, members[same++].value)) continue;
+        PyObject *before = same < count && key == members[same].key ? members[same++].value : NULL;
+        if (is_unchanged(value, before)) continue;
         written = is_exactly(key, &PyUnicode_Type) && output_put(key, most) && output_put(value, most);
         set++;
     }

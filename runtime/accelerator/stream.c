@@ -57,23 +57,12 @@ static PyObject *call(PyObject *function, PyObject *first, PyObject *second) {
     return PyObject_Vectorcall(function, arguments, second ? 2 : 1, NULL);
 }
 
-static PyObject *misuse(void) {
-    PyErr_SetString(PyExc_RuntimeError, "this is for the engine alone");
-    return NULL;
-}
-
-static void forget(PyObject **reference) {
-    PyObject *object = *reference;
-    *reference = NULL;
-    if (object) Py_DECREF(object);
-}
-
 /* configure(null, tombstone, parse, convert, explain, unusual, attributes, emit_with): what a guest's pipeline needs. */
 PyObject *stream_configure(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     PyObject **given[] = {&null, &tombstone, &parse, &convert, &explain, &unusual, &attributes, &emit_with};
     if (count != 8 || request.frame) return misuse();
     for (int index = 0; index < 8; index++) {
-        forget(given[index]);
+        Py_CLEAR(given[index]);
         *given[index] = Py_NewRef(arguments[index]);
     }
     return Py_None;
@@ -304,7 +293,7 @@ static PyObject *next(PyObject *self) {
         if (request.pending) return misuse();
         if (!request.frame || request.full || request.taken >= request.until || request.taken >= request.count) return NULL;
         if (request.has_metas) {
-            forget(&request.meta);
+            Py_CLEAR(&request.meta);
             if (!(request.meta = load_value(&request.input))) return NULL;
         }
         part_forget();
@@ -388,9 +377,9 @@ PyObject *stream_response(PyObject *module, PyObject *none) {
     load_forget_keys();
     part_forget();
     meta_forget();
-    forget(&request.frame);
-    forget(&request.meta);
-    forget(&request.extras);
+    Py_CLEAR(&request.frame);
+    Py_CLEAR(&request.meta);
+    Py_CLEAR(&request.extras);
     if (!written) return misuse();
     uint32_t size = output_length() - STATUS;
     Head head = {0, {size >> 24, size >> 16, size >> 8, size}, '(', 5, '[', 3, "z\7request", 'i', request.id, 'i',

@@ -1,13 +1,13 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
 The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, scripts,
-surroundings, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14` imports it into its snapshot, `cpython-3.12` gets it as bytecode,
-which it compiled once. Both then call `main()`. The frames are described in docs/protocol.md; in short, over file descriptors
-0 and 1:
+surroundings, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14` imports it into its
+snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The frames are described in
+docs/protocol.md; in short, over file descriptors 0 and 1:
 
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
-    host  -> guest  request   u32 big-endian length, marshal: (id, payloads, deferred, metas | None)
+    host  -> guest  request   u32 big-endian length, marshal: (id, payloads, deferred, metas | None); or a stream
     guest -> host   response  status byte, u32 big-endian length, marshal:
                               (account, answered, dropped, results, extras)
 

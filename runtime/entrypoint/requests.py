@@ -102,11 +102,8 @@ class Request:
 
     def keep(self, number):
         """Takes back all answers except the first `number`."""
-        if empty(self.results) == self.dropped + len(self.extras):  # else a script changed them, and the host notices
-            self.results = self.results[:number]
-            self.extras = [extra for extra in self.extras if extra[0] < number]
-            self.dropped = empty(self.results) - len(self.extras)
-        self.end = number
+        answers = self.end, self.dropped, self.results, self.extras
+        self.end, self.dropped, self.results, self.extras = first(number, *answers)
 
     def response(self):
         """Returns the response's frame."""
