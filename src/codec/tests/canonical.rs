@@ -1,6 +1,7 @@
 //! Tests of canonical copies: by hand, against the way through marshal, and against CPython.
 
 mod by_hand;
+mod exhaustive;
 mod random;
 
 use std::fmt::Write as _;
