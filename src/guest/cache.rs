@@ -3,7 +3,7 @@
 //!
 //! An entry is `<key>.cwasm` (machine code) or `<key>.marshal` (bytecode), with its SHA-256 in `<key>.sha256`. The key
 //! has the runtime's name and a hash of the artifact's checksum, the Wasmtime version, the engine's settings and the
-//! version of the [`meter`], and for bytecode also of the program's text, so an entry that does not fit is never even
+//! version of the [`rewrite`], and for bytecode also of the program's text, so an entry that does not fit is never even
 //! looked at. Both files are written under other names and renamed, the checksum last: an entry without one was never
 //! finished, and is made again.
 
@@ -20,7 +20,7 @@ use wasmtime::Engine;
 
 use super::artifact::{hex, sha256_of};
 use super::bytecode::{COMPILER, entrypoint};
-use super::meter;
+use super::rewrite;
 
 /// Name of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Key {
         let mut hash = Sha256::new();
         hash.update(artifact_sha256);
         hash.update(settings.finish().to_le_bytes());
-        hash.update(meter::VERSION.to_le_bytes());
+        hash.update(rewrite::VERSION.to_le_bytes());
         for text in texts {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);

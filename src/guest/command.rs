@@ -1,10 +1,13 @@
 //! Runtimes that are WASI preview-1 commands: a `python` that is started with arguments.
 
 use bytes::Bytes;
-use wasmtime::{Caller, Engine, InstancePre, Linker, Module, Store};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 
 use super::bytecode;
+use super::deadline::PagePointer;
 use super::instance::Call;
+use super::rewrite;
 use super::store::StoreState;
 
 /// Name of the function that a command runs for its whole life.
@@ -63,15 +66,6 @@ pub(crate) fn link(engine: &Engine, module: &Module) -> wasmtime::Result<Instanc
     }
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, StoreState::wasi_p1)?;
-    // WASI's own function does nothing. The meter calls this one.
-    linker.allow_shadowing(true).func_wrap(
-        "wasi_snapshot_preview1",
-        "sched_yield",
-        |caller: Caller<'_, StoreState>| -> wasmtime::Result<i32> {
-            caller.data().deadline().check()?;
-            Ok(0)
-        },
-    )?;
     linker.instantiate_pre(module)
 }
 
@@ -80,7 +74,12 @@ pub(crate) fn call(program: &InstancePre<StoreState>, mut store: Store<StoreStat
     let program = program.clone();
     Box::pin(async move {
         let instance = program.instantiate_async(&mut store).await?;
+        let page = instance.get_memory(&mut store, rewrite::PAGE);
+        let page = page.context("it does not export the page that it polls")?;
+        let page = PagePointer::of(page.data(&store));
+        store.data_mut().found_page(page)?;
         let start = instance.get_typed_func::<(), ()>(&mut store, START)?;
+        let _lent = store.data().lend_page()?;
         start.call_async(&mut store, ()).await
     })
 }

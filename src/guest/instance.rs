@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::deadline::{Deadline, Over};
+use super::deadline::Deadline;
 use super::error::Death;
 use super::log::GuestLog;
 use super::runtime::Runtime;
@@ -100,8 +100,13 @@ impl Instance {
         self.memory.take_refused();
         self.deadline.set(limit);
         let reply = self.whole_reply(limit, take).await;
+        let late = self.deadline.end();
         self.stdio.lock().log.settle();
-        reply
+        match reply {
+            // The watchdog took the page while the guest wrote the reply: it cannot run again.
+            Ok(_) if late => Err(Death::Timeout(limit)),
+            reply => reply,
+        }
     }
 
     async fn whole_reply<T>(
@@ -130,7 +135,7 @@ impl Instance {
             // The timer runs while the process stands still, the deadline does not.
             match timeout(deadline.left().min(LOOK), &mut running).await {
                 Ok(reply) => return reply,
-                Err(_) if deadline.check().is_err() => return Err(Death::Timeout(limit)),
+                Err(_) if deadline.left().is_zero() => return Err(Death::Timeout(limit)),
                 Err(_) => {}
             }
         }
@@ -144,9 +149,7 @@ impl Instance {
         if streams.outbox_overflowed {
             return Death::Protocol("more bytes than a frame may have".into());
         }
-        if let Err(error) = &end
-            && error.downcast_ref() == Some(&Over)
-        {
+        if end.is_err() && self.deadline.missed() {
             return Death::Timeout(limit);
         }
         // Python without memory cannot even report that: it traps, or exits with an error.

@@ -6,20 +6,19 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::SystemTime;
 
 use bytes::Bytes;
-use wasmtime::component::{self, Component};
+use wasmtime::component::{self, Component, WasmList};
 use wasmtime::{Engine, InstancePre, Module, Store, StoreContextMut};
-use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
 use super::artifact::Artifact;
 use super::bytecode::{self, BytecodeError};
 use super::cache::{Cache, CacheError, Key};
 use super::command::{self, Command};
+use super::deadline::PagePointer;
 use super::instance::Call;
-use super::meter;
 use super::packages;
+use super::rewrite;
 use super::store::{self, StoreState};
 
 /// Name of the function that a component runs for its whole life.
@@ -89,12 +88,12 @@ pub(crate) enum RuntimeError {
         /// Error of Wasmtime.
         reason: String,
     },
-    /// Wasmtime, or the meter, refuses the artifact.
+    /// Wasmtime refuses the artifact.
     #[error("{} is no runtime: {reason}", path.display())]
     Unusable {
         /// Path of the artifact.
         path: PathBuf,
-        /// Error of Wasmtime or the meter.
+        /// Error of Wasmtime or of the rewriting.
         reason: String,
     },
     /// The artifact did not compile the guests' program.
@@ -223,6 +222,7 @@ impl Runtime {
                 Box::pin(async move {
                     let instance = program.instantiate_async(&mut store).await?;
                     let run = instance.get_typed_func::<(), ()>(&mut store, RUN)?;
+                    let _lent = store.data().lend_page()?;
                     run.call_async(&mut store, ()).await
                 })
             }
@@ -266,17 +266,17 @@ fn bytecode_of(
 
 fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result<Vec<u8>> {
     if is_component {
-        let wasm = meter::component(wasm).map_err(wasmtime::Error::new)?;
+        let wasm = rewrite::component(wasm).map_err(wasmtime::Error::new)?;
         engine.precompile_component(&wasm)
     } else {
-        let wasm = meter::module(wasm).map_err(wasmtime::Error::new)?;
+        let wasm = rewrite::command(wasm).map_err(wasmtime::Error::new)?;
         engine.precompile_module(&wasm)
     }
 }
 
 fn load_component(engine: &Engine, compiled: &Path) -> Result<Component, RuntimeError> {
     // SAFETY: the file was made by this engine's own compiler and is complete and unchanged: `Cache::find` checked its
-    // SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and the meter's version. A
+    // SHA-256, and the key holds the artifact, the Wasmtime version, the engine's settings and the rewriting's version. A
     // user who can replace the file between that check and this map owns the user's files, including this program.
     let component = unsafe { Component::deserialize_file(engine, compiled) };
     component.map_err(|error| not_loaded(compiled, &error))
@@ -304,32 +304,10 @@ fn link_component(
     }
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    let types = component.component_type();
-    let mut imports = types.imports(engine).map(|(name, _)| name);
-    match imports.find(|name| name.starts_with("wasi:clocks/wall-clock@")) {
-        Some(clock) => add_clock(&mut linker, clock)?,
-        None => wasmtime::bail!("it imports no clock, so that it cannot be interrupted"),
-    }
+    let found = |mut store: StoreContextMut<'_, StoreState>, (page,): (WasmList<u8>,)| {
+        let page = PagePointer::of(page.as_le_slice(&store));
+        store.data_mut().found_page(page)
+    };
+    linker.root().func_wrap(rewrite::page::REGISTER, found)?;
     linker.instantiate_pre(component)
-}
-
-/// Links the clock that the meter calls, in the version `name` that the component imports.
-fn add_clock(linker: &mut component::Linker<StoreState>, name: &str) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let mut clock = linker.instance(name)?;
-    clock.func_wrap("now", |store: StoreContextMut<'_, StoreState>, ()| {
-        store.data().deadline().check()?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        Ok((Datetime {
-            seconds: now.as_secs(),
-            nanoseconds: now.subsec_nanos(),
-        },))
-    })?;
-    clock.func_wrap("resolution", |_: StoreContextMut<'_, StoreState>, ()| {
-        let nanosecond = Datetime {
-            seconds: 0,
-            nanoseconds: 1,
-        };
-        Ok((nanosecond,))
-    })
 }

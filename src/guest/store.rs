@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use wasmtime::error::Context as _;
 use wasmtime::{Config, Engine, ResourceLimiter, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Lent, PagePointer};
+use super::rewrite;
 use super::stdio::{Port, Stdin, Stdio, Stdout};
 
 /// Size of the WebAssembly stack. C code inside CPython recurses: `repr` and `json` on nested values. Unused stack
@@ -25,8 +27,9 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     config
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
-        // Frames of the interpreter are of no use to users.
+        // Frames of the interpreter are of no use to users, nor are the tables that only backtraces use.
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
         .memory_init_cow(true);
     Engine::new(&config)
 }
@@ -36,12 +39,32 @@ pub(crate) struct StoreState {
     wasi: WasiP1Ctx,
     limiter: MemoryLimiter,
     deadline: Deadline,
+    /// Page that the guest polls, as soon as it is known.
+    page: Option<PagePointer>,
 }
 
 impl StoreState {
-    /// Returns the guest's deadline.
-    pub(crate) fn deadline(&self) -> &Deadline {
-        &self.deadline
+    /// Remembers the page that the guest polls.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn found_page(&mut self, page: Option<PagePointer>) -> wasmtime::Result<()> {
+        self.page = Some(page.context("its page has another size")?);
+        Ok(())
+    }
+
+    /// Gives the guest's page to the watchdog, so that the guest can be ended. The result must be dropped before the
+    /// store.
+    ///
+    /// # Errors
+    /// If the guest has no such page, or nobody can watch it.
+    pub(crate) fn lend_page(&self) -> wasmtime::Result<Lent> {
+        let page = self.page.context("it has no page to poll")?;
+        // SAFETY: the page is a memory of this store: only `found_page`'s callers know such memories, and take them from
+        // the store's own instances. The caller drops the result before the store. Nothing else reads that memory, which
+        // the artifact got for this purpose.
+        let lent = unsafe { self.deadline.lend(page) };
+        lent.context("the system gives no thread to watch its time")
     }
 
     /// Returns the WASI context of a preview-1 command.
@@ -80,6 +103,7 @@ pub(crate) fn store(
         wasi,
         limiter,
         deadline,
+        page: None,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
@@ -133,6 +157,9 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if maximum == Some(rewrite::PAGE_BYTES) {
+            return Ok(true); // the page that the guest polls: no memory that a script could use
+        }
         let memory = &self.0.0;
         let allowed =
             desired as u64 <= memory.limit && maximum.is_none_or(|maximum| desired <= maximum);
