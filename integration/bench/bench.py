@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import before
+import deadline
 import generate
 import measure
 from contenders import (
@@ -34,6 +35,7 @@ PARTS = {
     "two-guests": "orders with two guests, from a pipe, with the other runtime",
     "first-output": "time from the start to the first result",
     "memory": f"memory with one guest and with {MANY_GUESTS}",
+    "deadline": "time from a guest's deadline to its death",
 }
 STARTS = 20
 # Enough for eight guests to share: {quick: messages}.
@@ -123,7 +125,8 @@ def listed() -> None:
     whats = {kind.name: kind.what for kind in KINDS} | PARTS
     for name, what in whats.items():
         print(f"{name:16} {what}")
-    print(f"\nWith --before, unless told otherwise: {', '.join([*COMPARED, *PARTS])}")
+    compared = [part for part in PARTS if part != "deadline"]
+    print(f"\nWith --before, unless told otherwise: {', '.join([*COMPARED, *compared])}")
 
 
 def measured(bench: "Bench", python: str, peer: str | None) -> list[Part]:
@@ -143,7 +146,12 @@ def measured(bench: "Bench", python: str, peer: str | None) -> list[Part]:
     parts = []
     if wanted := [kind for kind in KINDS if kind.name in names]:
         parts.append(speed.kinds(wanted))
-    ways = {"two-guests": speed.two_guests, "first-output": bench.first_output, "memory": bench.memory}
+    ways = {
+        "two-guests": speed.two_guests,
+        "first-output": bench.first_output,
+        "memory": bench.memory,
+        "deadline": bench.deadline,
+    }
     return parts + [measure_it() for part, measure_it in ways.items() if part in names]
 
 
@@ -246,6 +254,10 @@ class Bench:
         """Returns milliseconds, sorted."""
         contender = nerodia(self.options.program, TINY, runtime, 1)
         return sorted(measure.first_output(contender, b"[11, 6, 20, 5]\n") * 1e3 for _ in range(STARTS))
+
+    def deadline(self) -> tuple[str, list[Goal]]:
+        options = self.options
+        return deadline.measured(options.program, options.runtime, options.quick, progress), []
 
     def memory(self) -> tuple[str, list[Goal]]:
         source = generate.write(self.work, ORDERS.documents, MEMORY_MESSAGES[self.options.quick])

@@ -3,6 +3,7 @@
 mod dying;
 mod elastic;
 mod function_mode;
+mod keys;
 mod leftovers;
 mod lifecycle;
 mod order;

@@ -20,6 +20,8 @@ const STATES = ["ready", "not ready", "unreachable"];
 /** Number of checks of a page under load, each of which must agree with one answer. */
 const LOOKS = 5;
 const RESTART_MS = 60_000;
+/** Time after which the browser hangs: calls into a page have no time limit of their own. All checks take about a minute. */
+const ALL_MS = 300_000;
 
 const { values: options } = parseArgs({
   options: { url: { type: "string" }, shots: { type: "string" }, restart: { type: "boolean", default: false } },
@@ -51,8 +53,24 @@ async function open(browser, url) {
   page.on("request", (request) => {
     if (!request.url().startsWith("data:") && new URL(request.url()).origin !== new URL(url).origin) heard.strangers.push(request.url());
   });
+  await watch(page);
   await page.goto(url);
   return { page, heard };
+}
+
+/** Ends this program with what the page's script is doing, if the checks take too long. */
+async function watch(page) {
+  const debug = await page.context().newCDPSession(page);
+  await debug.send("Debugger.enable");
+  const hangs = async () => {
+    const paused = new Promise((resolve) => debug.once("Debugger.paused", resolve));
+    debug.send("Debugger.pause").catch(() => {});
+    const stopped = await Promise.race([paused, pause(5000)]);
+    const frames = stopped?.callFrames.map(({ functionName, url, location }) => `${functionName || "script"} (${url}:${location.lineNumber + 1})`);
+    console.error(`wrong: no end after ${ALL_MS / 1000} s; the page runs ${frames?.join(" in ") ?? "no script, or the browser hangs"}`);
+    process.exit(1);
+  };
+  setTimeout(hangs, ALL_MS).unref();
 }
 
 const stateOf = (page) => page.locator("#state").textContent();

@@ -38,6 +38,7 @@ PyObject *meta_make(PyObject *fields);
 PyObject *meta_now(void);
 PyObject *meta_before(void);
 bool meta_is_changed(void);
+PyObject *meta_key_alone(void);
 void meta_forget(void);
 
 /* stream.c: a request's messages and their answers. */

@@ -110,6 +110,31 @@ bool meta_is_changed(void) {
     return before[HEADERS] && headers_are_changed();
 }
 
+/* Returns the attributes where a script has set the key alone, to text: [("key", bytes)], or None if it is the key that
+ * came. Returns NULL, without an error, for all else: the entrypoint looks at it. */
+PyObject *meta_key_alone(void) {
+    if (!meta || !names[KEY]) return NULL;
+    for (int field = 0; field < FIELDS; field++)
+        if (field != KEY && PyDict_GetItemWithError(meta, names[field]) != before[field]) return NULL;
+    PyObject *key = PyDict_GetItemWithError(meta, names[KEY]), *former = before[KEY];
+    if (!key || !is_exactly(key, &PyUnicode_Type) || (before[HEADERS] && headers_are_changed())) return NULL;
+    Py_ssize_t size = 0, former_size = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(key, &size);
+    const char *was = text && former && is_exactly(former, &PyUnicode_Type)
+                          ? PyUnicode_AsUTF8AndSize(former, &former_size)
+                          : NULL;
+    /* A lone surrogate is an error in the entrypoint's words. */
+    PyErr_Clear();
+    if (!text) return NULL;
+    if (was && size == former_size && __builtin_memcmp(text, was, size) == 0) return Py_None;
+    PyObject *list = PyList_New(0), *pair = list ? Py_BuildValue("(Oy#)", names[KEY], text, size) : NULL;
+    bool listed = pair && PyList_Append(list, pair) == 0;
+    if (pair) Py_DECREF(pair);
+    if (!listed) Py_CLEAR(&list);
+    PyErr_Clear();
+    return list;
+}
+
 /* Returns (key, topic, headers, timestamp) as they came, in the order in which the entrypoint compares them; None without
  * `meta`. */
 PyObject *meta_before(void) {

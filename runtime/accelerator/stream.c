@@ -193,6 +193,8 @@ static Written put_output(PyObject *value, PyObject *chosen) {
  * of the attributes that are given for one output, if there are some. */
 static PyObject *attributes_of(PyObject *given) {
     if (!given && !meta_is_changed()) return Py_None;
+    PyObject *alone = given ? NULL : meta_key_alone();
+    if (alone) return alone;
     PyObject *now = meta_now(), *before = meta_before();
     PyObject *arguments[] = {before, now ? now : Py_None, given ? given : Py_None};
     PyObject *chosen = before ? PyObject_Vectorcall(attributes, arguments, 3, NULL) : NULL;

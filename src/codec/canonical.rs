@@ -22,8 +22,8 @@ use super::wire::MAX_LEN;
 /// The text is not JSON, or not of the simple kind that is copied here.
 ///
 /// Not of that kind are: more than 100 levels, integers of more than 4000 digits, lone surrogates, objects of which two
-/// keys are equal, floats beyond the range of doubles (in a copy), and escapes in keys (in [`members`]). A byte order
-/// mark is not accepted either.
+/// keys are equal (in [`members`]: two of those that are looked for), floats beyond the range of doubles (in a copy), and
+/// escapes in keys (in [`members`]). A byte order mark is not accepted either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsure;
 
@@ -48,38 +48,56 @@ impl Member {
     }
 }
 
-/// Checks that `json` is one JSON object and nothing else, and appends its members in their order.
+/// Checks that `json` is one JSON object and nothing else, and appends the members whose keys `is_wanted`, in their
+/// order.
 ///
-/// Whatever it accepts is [`Payload::Json`](super::Payload::Json) for an encoder that allows 100 levels. Objects inside
-/// the values may have equal keys.
+/// Whatever it accepts is [`Payload::Json`](super::Payload::Json) for an encoder that allows 100 levels. Other members
+/// may have equal keys, and so may objects inside the values. A wanted key is compared with all that were found before.
 ///
 /// # Errors
 ///
 /// See [`Unsure`]. `members` is unchanged.
-pub(crate) fn members(json: &[u8], members: &mut Vec<Member>) -> Result<(), Unsure> {
+pub(crate) fn members(
+    json: &[u8],
+    is_wanted: impl Fn(&[u8]) -> bool,
+    members: &mut Vec<Member>,
+) -> Result<(), Unsure> {
     let former = members.len();
-    let outcome = append_members(json, members);
+    let outcome = append_members(json, is_wanted, members);
     if outcome.is_err() {
         members.truncate(former);
     }
     outcome
 }
 
-fn append_members(json: &[u8], members: &mut Vec<Member>) -> Result<(), Unsure> {
+fn append_members(
+    json: &[u8],
+    is_wanted: impl Fn(&[u8]) -> bool,
+    members: &mut Vec<Member>,
+) -> Result<(), Unsure> {
     check_text(json)?;
+    let former = members.len();
     let mut scanner = Scanner::new(json, Check);
-    let mut keys = Distinct::new();
-    scanner.members(|scanner, key| {
-        keys.add(&json[key.clone()])?;
+    scanner.members(|scanner, place| {
         let start = scanner.pos;
         scanner.value(1)?;
+        let key = &json[place.clone()];
+        if !is_wanted(key) {
+            return Ok(());
+        }
+        // Python keeps the last value, at the place of the first.
+        if members[former..]
+            .iter()
+            .any(|member| member.key_in(json) == key)
+        {
+            return Err(Unsure);
+        }
         members.push(Member {
-            key: places(key),
+            key: places(place),
             value: places(start..scanner.pos),
         });
         Ok(())
     })?;
-    keys.finish()?;
     scanner.end()
 }
 

@@ -198,12 +198,9 @@ impl Encoder {
         }
         let mut members = mem::take(&mut self.members);
         members.clear();
-        let found = canonical::members(payload, &mut members).is_ok();
+        let is_wanted = |key: &[u8]| keys.iter().any(|wanted| wanted.as_bytes() == key);
+        let found = canonical::members(payload, is_wanted, &mut members).is_ok();
         let is_part = found && {
-            members.retain(|member| {
-                let key = member.key_in(payload);
-                keys.iter().any(|wanted| wanted.as_bytes() == key)
-            });
             let size: u32 = members
                 .iter()
                 .map(|member| member.value.end - member.key.start)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::text::special_bytes;
 use super::Unsure;
-use super::words::{first_byte, other_than_digits, word};
+use super::words::{first_byte, first_special, other_than_digits, word};
 
 /// Most containers around one another.
 const MAX_LEVELS: u32 = 100;
@@ -246,14 +246,10 @@ impl<'t, S: Sink> Scanner<'t, S> {
     /// Returns the place of the first byte from `at` on that cannot stand in a string as it is.
     #[inline]
     fn plain_end(&self, mut at: usize) -> usize {
-        // Two words at a time, since most strings are shorter: their length then decides no branch.
+        // Sixteen bytes at a time, since most strings are shorter: their length then decides no branch.
         while let Some(chunk) = self.text.get(at..).and_then(<[u8]>::first_chunk) {
-            let words = u128::from_le_bytes(*chunk);
-            let low = special_bytes::<false>(words as u64);
-            let high = special_bytes::<false>((words >> 64) as u64);
-            if low | high != 0 {
-                let (word, before) = if low == 0 { (high, 8) } else { (low, 0) };
-                return at + before + first_byte(word);
+            if let Some(place) = first_special(chunk) {
+                return at + place;
             }
             at += 16;
         }

@@ -209,6 +209,33 @@ fn refusals() {
 }
 
 #[test]
+fn only_wanted_members_are_found_and_only_their_keys_must_differ() {
+    let find = |json: &str, wanted: &[&str]| {
+        let mut found = Vec::new();
+        let is_wanted = |key: &[u8]| wanted.iter().any(|name| name.as_bytes() == key);
+        let outcome = members(json.as_bytes(), is_wanted, &mut found);
+        let value = |member: &Member| {
+            json[member.value.start as usize..member.value.end as usize].to_owned()
+        };
+        outcome
+            .ok()
+            .map(|()| found.iter().map(value).collect::<Vec<_>>())
+    };
+    let json = r#"{"a":1,"x":[2],"b":"3","x":{},"c":4}"#;
+    assert_eq!(
+        find(json, &["b", "a", "d"]),
+        Some(vec!["1".into(), "\"3\"".into()])
+    );
+    assert_eq!(find(json, &[]), Some(vec![]));
+    assert_eq!(find(json, &["x"]), None);
+    assert_eq!(
+        find(r#"{"a":1,"x":01}"#, &["a"]),
+        None,
+        "what is skipped must be JSON too"
+    );
+}
+
+#[test]
 fn objects_are_split_into_members() {
     for (json, expected) in [
         ("{}", Some(vec![])),
