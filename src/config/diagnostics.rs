@@ -23,6 +23,8 @@ pub(crate) struct Diagnostic {
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
+    /// More about what is wrong, in lines of its own.
+    pub note: Option<String>,
     /// What to do about the problem.
     pub help: Option<String>,
     /// Place of the problem; `None` for problems with the file as a whole.
@@ -46,6 +48,7 @@ impl Diagnostic {
         Self {
             severity,
             message,
+            note: None,
             help: None,
             location: None,
             related: Vec::new(),
@@ -92,6 +95,9 @@ impl Diagnostic {
             let (here, elsewhere) = places.into_iter().partition(beside);
             group = snippet(group, here);
             places = elsewhere;
+        }
+        if let Some(note) = &self.note {
+            group = group.element(Level::NOTE.message(note));
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));

@@ -228,7 +228,7 @@ fn a_line_fits_into_what_may_be_in_flight() {
 fn eval() {
     let imports = ["math".to_owned()];
     let overrides = ["guests.timeout=5s".to_owned()];
-    let config = Config::for_script("root = (\n", &imports, &overrides)
+    let config = Config::for_script("root = (\n", None, &imports, &overrides)
         .unwrap()
         .config;
     let stage = &config.pipeline.stages[0];
@@ -239,7 +239,7 @@ fn eval() {
     assert_eq!(config.guests.timeout, Duration::from_secs(5));
     let syntax = Diagnostic::error("'(' was never closed").at(stage.origin.position(1, 8));
     let import = Diagnostic::error("there is no module `math`").at(stage.import_position("math"));
-    let empty = Config::for_script(" ", &[], &[]).unwrap_err();
+    let empty = Config::for_script(" ", None, &[], &[]).unwrap_err();
     insta::assert_snapshot!(format!("{syntax}\n\n{import}\n\n{empty}"));
 }
 

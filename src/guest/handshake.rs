@@ -33,6 +33,17 @@ pub(crate) struct HelloStage {
     pub name: String,
     /// Number of lines of that file above the script.
     pub line_offset: u32,
+    /// Python that runs once, before READY.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<HelloSetup>,
+}
+
+/// Setup of one script, as the guest gets it: the fields are those of [`HelloStage`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HelloSetup {
+    pub script: String,
+    pub name: String,
+    pub line_offset: u32,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -60,6 +71,10 @@ impl Hello {
             },
         }
     }
+
+    fn has_setup(&self) -> bool {
+        self.stages.iter().any(|stage| stage.setup.is_some())
+    }
 }
 
 /// Content of READY.
@@ -81,6 +96,12 @@ pub(crate) struct Ready {
     /// Compiled form of each stage, for other guests.
     #[serde(default)]
     pub compiled: Vec<String>,
+    /// Whether the guest has run the setups of scripts. One that does not know them ignores them.
+    #[serde(default)]
+    pub setup: bool,
+    /// What could be better in the scripts.
+    #[serde(default)]
+    pub warnings: Vec<ScriptProblem>,
 }
 
 impl Ready {
@@ -115,7 +136,10 @@ pub(crate) async fn greet(
         .reply(limit, |streams| take_line(&mut streams.outbox))
         .await;
     match line {
-        Ok(line) => parse(&line),
+        Ok(line) => match parse(&line)? {
+            ready if hello.has_setup() && !ready.setup => Err(StartError::NoSetup),
+            ready => Ok(ready),
+        },
         Err(Death::Timeout(limit)) => Err(StartError::Timeout(limit)),
         Err(death) => Err(StartError::Died(death)),
     }

@@ -44,6 +44,12 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
     for stage in stages {
         hasher.update((stage.script.len() as u64).to_be_bytes());
         hasher.update(&stage.script);
+        if let Some(setup) = &stage.setup {
+            // No script has this length, so a setup is not taken for one.
+            hasher.update(u64::MAX.to_be_bytes());
+            hasher.update((setup.script.len() as u64).to_be_bytes());
+            hasher.update(&setup.script);
+        }
     }
     hex(&hasher.finalize()[..8]).into()
 }

@@ -104,7 +104,7 @@ fn generate(check: &mut Check<'_>, raw: raw::Generate) -> GenerateConfig {
     let scripted = raw.script.is_some() || raw.file.is_some();
     let source = match (scripted, raw.value) {
         (true, None) => {
-            let stage = stage(check, &at, raw.script, raw.file, raw.imports);
+            let stage = stage(check, &at, raw.script, raw.setup, raw.file, raw.imports);
             stage.map(GenerateSource::Script)
         }
         (false, Some(json)) => Some(GenerateSource::Value(json)),
