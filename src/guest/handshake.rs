@@ -71,10 +71,6 @@ impl Hello {
             },
         }
     }
-
-    fn has_setup(&self) -> bool {
-        self.stages.iter().any(|stage| stage.setup.is_some())
-    }
 }
 
 /// Content of READY.
@@ -136,12 +132,18 @@ pub(crate) async fn greet(
         .reply(limit, |streams| take_line(&mut streams.outbox))
         .await;
     match line {
-        Ok(line) => match parse(&line)? {
-            ready if hello.has_setup() && !ready.setup => Err(StartError::NoSetup),
-            ready => Ok(ready),
-        },
+        Ok(line) => accept(hello, parse(&line)?),
         Err(Death::Timeout(limit)) => Err(StartError::Timeout(limit)),
         Err(death) => Err(StartError::Died(death)),
+    }
+}
+
+/// Refuses a guest that has ignored a part of the hello.
+fn accept(hello: &Hello, ready: Ready) -> Result<Ready, StartError> {
+    let has_setup = hello.stages.iter().any(|stage| stage.setup.is_some());
+    match has_setup && !ready.setup {
+        true => Err(StartError::NoSetup),
+        false => Ok(ready),
     }
 }
 
@@ -214,6 +216,42 @@ mod tests {
                 parse(rubbish),
                 Err(StartError::Died(Death::Protocol(_)))
             ));
+        }
+    }
+
+    #[test]
+    fn a_guest_that_does_not_know_setups_is_refused_only_if_there_is_one() {
+        let hello = |setup: Option<HelloSetup>| Hello {
+            protocol: PROTOCOL,
+            stages: vec![HelloStage {
+                script: "root = f()".into(),
+                imports: Vec::new(),
+                name: "my.yaml".into(),
+                line_offset: 0,
+                setup,
+            }],
+            compiled: None,
+            options: Options {
+                max_frame: 1,
+                projection: true,
+            },
+        };
+        let setup = HelloSetup {
+            script: "def f(): pass".into(),
+            name: "my.yaml".into(),
+            line_offset: 0,
+        };
+        for (knows, setup, accepted) in [
+            (false, None, true),
+            (true, None, true),
+            (true, Some(setup.clone()), true),
+            (false, Some(setup), false),
+        ] {
+            let line = format!(
+                r#"READY {{"protocol":2,"python":"3.14.0","uses_meta":false,"functions":[],"setup":{knows}}}"#
+            );
+            let answer = accept(&hello(setup), parse(line.as_bytes()).unwrap());
+            assert_eq!(answer.is_ok(), accepted, "{answer:?}");
         }
     }
 

@@ -78,3 +78,37 @@ impl Limits {
         self.max_output.saturating_add(FRAME_SLACK)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::handshake::HelloSetup;
+
+    #[test]
+    fn the_hash_is_of_scripts_and_their_setups() {
+        let stage = |setup: Option<&str>, script: &str| HelloStage {
+            script: script.into(),
+            imports: Vec::new(),
+            name: "my.yaml".into(),
+            line_offset: 0,
+            setup: setup.map(|script| HelloSetup {
+                script: script.into(),
+                name: "my.yaml".into(),
+                line_offset: 0,
+            }),
+        };
+        let hashes = [
+            &[stage(None, "a")][..],
+            &[stage(Some("a"), "a")],
+            &[stage(Some("b"), "a")],
+            &[stage(Some("a"), "b")],
+            &[stage(None, "a"), stage(None, "a")],
+            &[stage(Some("a"), "a"), stage(None, "a")],
+            &[stage(None, "a"), stage(Some("a"), "a")],
+        ]
+        .map(script_hash);
+        for (number, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..number].contains(hash), "{number}");
+        }
+    }
+}
