@@ -237,7 +237,7 @@ fn errors_have_places_in_the_config(runtime: &str) {
     let config = |setup: &str, script: &str| {
         let setup = setup.replace('\n', "\n          ");
         format!(
-            "guests: {{ runtime: {runtime} }}\npipeline:\n  processors:\n    - python:\n        setup: |\n          {setup}\n        script: {script}\n"
+            "guests: {{ runtime: {runtime} }}\npipeline:\n  processors:\n    - python:\n        setup: |\n          {setup}\n        script: {script}\ntests: [ {{ name: one, input: 1, output: 1 }} ]\n"
         )
     };
     for (setup, script, parts) in [
@@ -379,8 +379,9 @@ fn until_it_has_run_the_pipeline_is_not_ready() {
     let text = "pipeline: { processors: [ { python: { setup: 'while True: pass', script: root = 1 } } ] }\nguests: { start_timeout: 2s }\n";
     put(&config, text);
     let mut run = nerodia(["run", "-c"]).arg(&config).listening().start();
-    let reason = run.eventually("a reason", |run| {
-        let (code, text) = run.web().get("/ready")?;
+    let web = run.web();
+    let reason = run.eventually("a reason", || {
+        let (code, text) = web.get("/ready")?;
         (code == 503 && text.contains("no READY within 2s")).then_some(text)
     });
     assert!(reason.contains("guests"), "{reason}");
