@@ -96,6 +96,21 @@ fn it_runs_once_and_prints_to_the_log(runtime: &str) {
     let said = ran.logged("set up");
     assert_eq!(said.len(), 1);
     assert_eq!(said[0]["target"], "nerodia::script");
+    // Guests that start later get the compiled setup, and run it.
+    let ran = with_setup(
+        runtime,
+        "print('set up')\ndef f(x): return x + 1",
+        "root = f(this)",
+    )
+    .set("pipeline.threads=1")
+    .set("guests.recycle.after_messages=2")
+    .stdin("1\n".repeat(2000))
+    .run()
+    .expect(0);
+    assert_eq!(ran.text(), "2\n".repeat(2000));
+    let starts = ran.logged("guest ready").len();
+    assert!(starts > 1, "{}", ran.stderr);
+    assert_eq!(ran.logged("set up").len(), starts);
 }
 
 on_each_runtime!(what_a_message_assigns_is_not_there_for_the_next);
@@ -230,6 +245,9 @@ pipeline:
     );
     let ran = pipeline(&config).stdin("4\n").run().expect(0);
     assert_eq!(ran.lines(), [r#"["times",8,true]"#]);
+    let made = "input: { generate: { setup: 'factor = 3', script: root = factor, count: 2, interval: 0s } }\n";
+    let ran = pipeline(&format!("{config}{made}")).run().expect(0);
+    assert_eq!(ran.lines(), [r#"["times",6,true]"#; 2]);
 }
 
 on_each_runtime!(errors_have_places_in_the_config);
@@ -284,7 +302,7 @@ fn errors_have_places_in_the_config(runtime: &str) {
         ),
     ] {
         let folder = written(&[("bad.yaml", &config(setup, script))]);
-        for command in [&["run", "-c"][..], &["lint"], &["test"], &["try"]] {
+        for command in [&["run", "-c"][..], &["lint"], &["test"], &["try", "-c"]] {
             let ran = nerodia(command)
                 .arg("bad.yaml")
                 .dir(folder.path())

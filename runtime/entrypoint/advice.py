@@ -5,8 +5,8 @@ MAKERS = frozenset(
     "namedtuple NamedTuple TypedDict make_dataclass Enum IntEnum StrEnum Flag IntFlag new_class".split()
 )
 MOVE = (
-    "move it to `setup`, or above a line `# %% message` of the script's file: that part runs once in each guest, not for "
-    "each message"
+    "move it to `setup`, or above a line `# %% message` of the script's file: that part runs once in each guest, not "
+    "for each message"
 )
 
 

@@ -3,7 +3,13 @@
 # Names that each message has anew. Nothing in a setup can see them, except as arguments.
 OF_MESSAGES = frozenset("this root meta emit".split())
 RESERVED = OF_MESSAGES | {"null", "tombstone"}
-# Names that classes need and that do not lead out of them. In a script they do: it must not notice that it is a function.
+# Names of a module in which Python keeps something; a script would add to the annotations.
+OF_PYTHON = frozenset(
+    """
+    __builtins__ __name__ __doc__ __annotations__ __annotate__ __conditional_annotations__ __warningregistry__
+    """.split()
+)
+# Names that classes need and that do not lead out of them. In a script they would show that it is a function.
 HARMLESS = frozenset(
     """
     super __class__ __name__ __qualname__ __doc__ __slots__ __match_args__ __init__ __new__ __post_init__
@@ -38,7 +44,8 @@ class Setup(Text):
         for node, is_assigned in sorted(found, key=lambda one: (one[0].lineno, one[0].col_offset)):
             if is_assigned:
                 names = " and ".join(f"`{name}`" for name in sorted(binds_itself(node) & RESERVED))
-                text, help = f"setup cannot define {names}: scripts have names of their own like that", "choose another name"
+                text = f"setup cannot define {names}: scripts get that name from the engine"
+                help = "choose another name"
             else:
                 text = f"setup has no `{node.id}`: it runs before the first message"
                 help = f"a function of `setup` gets it as an argument: `def name({node.id}): …`"
@@ -57,13 +64,12 @@ class Setup(Text):
         finally:
             sys.stdout, sys.stderr = out, err
             err.flush()
-        # Python keeps annotations of a module in names of its own, which a script would add to.
-        return {name: value for name, value in namespace.items() if not (name in RESERVED or is_dunder(name))}
+        return {name: value for name, value in namespace.items() if name not in RESERVED | OF_PYTHON}
 
 
     def statement(self, lineno):
         """Returns the place at which a line's text begins."""
-        line = self.source.split("\n")[lineno - 1]
+        line = self.line(lineno)
         return lineno, len(line) - len(line.lstrip()) + 1
 
 

@@ -31,8 +31,10 @@ class Text:
 
     def place(self, lineno, offset):
         """Returns line and column, in characters, of what begins after so many bytes of a line."""
-        line = self.source.split("\n")[lineno - 1].encode()
-        return lineno, len(line[:offset].decode()) + 1
+        return lineno, len(self.line(lineno).encode()[:offset].decode()) + 1
+
+    def line(self, lineno):
+        return re.split("\r\n?|\n", self.source)[lineno - 1]
 
     @staticmethod
     def imports(tree):
