@@ -24,9 +24,9 @@ pub(crate) struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// More about what is wrong, in lines of its own.
-    pub note: Option<String>,
+    pub note: Option<Box<str>>,
     /// What to do about the problem.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// Place of the problem; `None` for problems with the file as a whole.
     pub location: Option<Location>,
     /// Other places that belong to the problem, each with a label.
@@ -65,7 +65,7 @@ impl Diagnostic {
     /// Sets what to do about the problem.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into_boxed_str());
         self
     }
 
@@ -97,10 +97,10 @@ impl Diagnostic {
             places = elsewhere;
         }
         if let Some(note) = &self.note {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(&**note));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(&**help));
         }
         let renderer = match colour {
             true => Renderer::styled(),

@@ -21,7 +21,7 @@ pub(crate) struct Stage {
     /// Place of the script in what the user wrote.
     pub origin: ScriptOrigin,
     /// Python that runs once in each guest, before the first message.
-    pub setup: Option<Setup>,
+    pub setup: Option<Box<Setup>>,
 }
 
 /// Setup of a script.

@@ -41,8 +41,8 @@ fn script_problem(config: &Config, problem: &ScriptProblem, severity: Severity) 
         Severity::Error => Diagnostic::error(format!("{kind}: {message}")),
         Severity::Warning => Diagnostic::warning(message),
     };
-    diagnostic.note = traceback.as_deref().map(|text| text.trim_end().to_owned());
-    diagnostic.help.clone_from(help);
+    diagnostic.note = traceback.as_deref().map(|text| text.trim_end().into());
+    diagnostic.help = help.as_deref().map(Into::into);
     let mut scripts = scripts::all(&config.input, &config.pipeline.stages);
     let Some(stage) = stage.and_then(|stage| scripts.nth(stage)) else {
         return diagnostic;

@@ -178,7 +178,9 @@ pub(super) fn stage(
         imports,
         origin,
         // One without text has nothing to run.
-        setup: setup.filter(|setup| !setup.script.trim().is_empty()),
+        setup: setup
+            .filter(|setup| !setup.script.trim().is_empty())
+            .map(Box::new),
     })
 }
 
