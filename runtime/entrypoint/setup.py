@@ -66,7 +66,6 @@ class Setup(Text):
             err.flush()
         return {name: value for name, value in namespace.items() if name not in RESERVED | OF_PYTHON}
 
-
     def statement(self, lineno):
         """Returns the place at which a line's text begins."""
         line = self.line(lineno)
