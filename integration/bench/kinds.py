@@ -18,6 +18,7 @@ class Kind:
     goal: float | None = None  # processor time, times that of the native loop
     without: str | None = None  # the same script without what is measured
     more_goal: float | None = None  # µs of processor time more than without it
+    ratio_goal: float | None = None  # processor time, times that without it
     native: bool = True  # whether the native loop can run the script
     text: bool = False
     failing: int | None = None  # each message fails whose number is a multiple of this
@@ -80,6 +81,16 @@ KINDS = [
         "classes",
         4_000,
         without="classes_without",
+    ),
+    Kind(
+        "setup",
+        "the same, made in the script's setup",
+        "orders",
+        "setup",
+        100_000,
+        without="classes_without",
+        ratio_goal=1.2,
+        native=False,
     ),
     Kind(
         "dead-letters",

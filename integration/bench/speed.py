@@ -65,6 +65,9 @@ class Speed:
                 if kind.more_goal:
                     more = differences(series[0].cpu(), series[-1].cpu()).median
                     goals.append(Goal(f"{kind.name}: CPU of 1 guest, more than without", more, kind.more_goal, "µs"))
+                if kind.ratio_goal:
+                    ratio = ratios(series[0].cpu(), series[-1].cpu()).median
+                    goals.append(Goal(f"{kind.name}: CPU of 1 guest to without", ratio, kind.ratio_goal, "×"))
         sections = [f"## Speed\n\n{HOW.format(runtime=self.runtime, rounds=self.rounds)}"]
         if beside_native:
             head = ["", "messages", "bytes", "CPU µs", "native", "to native", "of pairs", "wall µs", "native"]

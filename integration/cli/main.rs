@@ -16,6 +16,7 @@ mod projection;
 mod reload;
 mod sandbox;
 mod script_analysis;
+mod script_setup;
 mod scripts;
 mod setup;
 mod trying;

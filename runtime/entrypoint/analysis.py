@@ -70,23 +70,32 @@ def bound_names(node):
 
 
 def own_names(nodes):
-    """Returns the names that `nodes` bind in their own scope: not those of nested functions and comprehensions."""
-    names, left = set(), list(nodes)
+    """Returns the names that `nodes` bind in their own scope: not those of functions, classes and comprehensions in
+    it."""
+    return set().union(*map(binds_itself, own_nodes(nodes)))
+
+
+def own_nodes(nodes):
+    """Yields `nodes` and their descendants in the same scope."""
+    left = list(nodes)
     while left:
         node = left.pop()
-        names |= binds_itself(node)
-        if isinstance(node, FUNCTIONS):
+        yield node
+        if isinstance(node, (*FUNCTIONS, ast.AsyncFunctionDef)):
             left.extend(evaluated_outside(node))
+        elif isinstance(node, ast.ClassDef):
+            left.extend([*node.decorator_list, *node.bases, *node.keywords])
         elif not isinstance(node, COMPREHENSIONS):
             left.extend(ast.iter_child_nodes(node))
-    return names
 
 
 def binds_itself(node):
     """Returns the names that `node` itself binds in its scope, without its descendants."""
     if isinstance(node, ast.Name):
         return set() if isinstance(node.ctx, ast.Load) else {node.id}
-    if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
         return {node.name} - {None}
     if isinstance(node, ast.MatchMapping):
         return {node.rest} - {None}
@@ -345,27 +354,31 @@ def is_bare_text(statement):
     return isinstance(statement, ast.Expr) and is_text(statement.value)
 
 
-def leads_to_frames(text):
+def leads_to_frames(text, harmless=frozenset()):
     """Returns whether `text`, a name or a string, contains such an attribute's name: `getattr(f, "__globals__")` and
     `"{0.__globals__}".format(f)` are the same as `f.__globals__`."""
-    words = re.findall(r"\w+", text)
+    words = set(re.findall(r"\w+", text)) - harmless
     return any(is_dunder(word) or word in FRAME_ATTRIBUTES for word in words)
 
 
-def reaches_frames(tree, imported):
-    """Returns whether a script can reach the frame in which it runs, and so everything in the guest."""
+def reaches_frames(tree, imported, harmless=frozenset()):
+    """Returns whether a script can reach the frame in which it runs, and so everything in the guest. Names that are
+    `harmless` do not count."""
     modules = set(imported)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and (node.id in INTROSPECTION or is_dunder(node.id)):
-            return True
+        if isinstance(node, ast.Name):
+            if node.id not in harmless and (node.id in INTROSPECTION or is_dunder(node.id)):
+                return True
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module)
             modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute) and (node.attr in FRAME_MODULES or leads_to_frames(node.attr)):
+        elif isinstance(node, ast.Attribute) and (
+            node.attr in FRAME_MODULES or leads_to_frames(node.attr, harmless)
+        ):
             return True  # `os.sys`
-        elif is_text(node) and leads_to_frames(node.value):
+        elif is_text(node) and leads_to_frames(node.value, harmless):
             return True
     # `import importlib.util` also leads there, and the names that a star stands for are unknown.
     names = {part for name in modules if name for part in name.split(".")}

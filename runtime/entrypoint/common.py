@@ -1,9 +1,9 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, scripts,
-surroundings, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14` imports it into its
-snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The frames are described in
-docs/protocol.md; in short, over file descriptors 0 and 1:
+The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, text, setup,
+advice, scripts, surroundings, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
+imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The
+frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
 
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"
@@ -43,6 +43,7 @@ STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 MAX_DEPTH = 900  # the host's limit, too
 MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that
+MOST_WARNINGS = 20  # in READY
 COLLECT_AFTER = 4 << 20  # bytes of requests after which objects that they left in cycles are freed
 
 

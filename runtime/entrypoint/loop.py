@@ -81,7 +81,9 @@ def main():
     # Batches create many containers and few cycles.
     gc.set_threshold(50_000, 10, 10)
     ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
-    ready["streams"] = accelerator is not None
+    ready |= {"streams": accelerator is not None, "setup": True}
+    if warnings := [warning for stage in stages for warning in stage.warnings]:
+        ready["warnings"] = warnings[:MOST_WARNINGS]
     if pipeline.projection:
         keys, refers = pipeline.projection
         ready["projection"] = {"keys": keys, "refers": refers}

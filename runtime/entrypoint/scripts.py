@@ -11,7 +11,7 @@ class Absent:
             raise ModuleNotFoundError(text, name=name)
 
 
-class Stage:
+class Stage(Text):
     """One script, ready to run. `run(this, meta, emit)` returns `root`; or, if `is_loop`, `run(request)` runs all
     messages of a request. Only a script that is `alone` in its pipeline is a loop.
 
@@ -20,13 +20,13 @@ class Stage:
     """
 
     def __init__(self, index, spec, compiled=None, alone=False):
-        self.index = index
+        super().__init__(index, spec)
         self.alone = alone
         self.used = []  # namespaces of messages whose answer is not written yet
-        self.file = spec["name"]
-        self.line_offset = spec.get("line_offset", 0)
-        self.source = spec["script"]
-        self.compiled = compiled or self.compile(spec.get("imports", ()))
+        self.setup = Setup(index, spec["setup"]) if spec.get("setup") else None
+        self.warnings = []
+        modules = spec.get("imports", ())
+        self.compiled = compiled or self.compile(modules)
         # Plain values and code, so that marshal can write it.
         (
             self.uses_meta,
@@ -40,21 +40,31 @@ class Stage:
             imports,
             self.copies,
             codes,
+            setup,
         ) = self.compiled
-        self.has_modules = bool(imports or spec.get("imports"))
-        self.namespace = {"__builtins__": builtins, "__name__": "__main__"}
-        self.namespace |= {"null": null, "tombstone": tombstone, BASE_ERROR: BaseException}
+        _, _, setup_imports, setup_code = setup or NO_SETUP
+        self.has_modules = bool(imports or modules or setup_imports)
+        self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null, "tombstone": tombstone}
         problems = []
-        self.inject(spec.get("imports", ()), problems)
+        self.inject(modules, problems)
+        if setup:
+            self.setup.preload(setup_imports, problems)
         self.preload(imports, problems)
         if problems:
             raise CannotStart(*problems)
+        if setup:
+            # Its functions have a namespace of their own: they do not see what the script imports or assigns, whether
+            # that is a function or not.
+            self.namespace |= self.setup.run(setup_code, self.namespace.copy())
+        self.namespace[BASE_ERROR] = BaseException
         self.remember_source()
         self.run = self.as_function(*codes) if self.is_function else self.as_module(*codes)
 
     def compile(self, modules):
         """Determines what depends only on the text; `modules` are the names that the script is given."""
-        tree = self.parse()
+        setup, tree = self.parse_all(modules)
+        self.warnings = advice(self, tree)
+        setup_uses_null, setup_reaches, *_ = setup or NO_SETUP
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         introspects = bool(names & INTROSPECTION)
         uses_meta = "meta" in names or introspects
@@ -66,18 +76,19 @@ class Stage:
         )
         fills_root = "root" in names and not stored
         # A stage passes on values that may contain the `null` it was given.
-        uses_null = "null" in names or introspects
+        uses_null = "null" in names or introspects or setup_uses_null
         imports = list(self.imports(tree))
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
-        reaches = reaches_frames(tree, modules)
+        reaches = setup_reaches or reaches_frames(tree, modules)
         try:
             if reaches:
                 raise NotPlain
             refuse_unsupported(tree)
             codes, copies, is_loop, projection = self.compile_function(tree, parameters, fills_root)
             is_function = True
-            if projection and projection[1] and (imports or modules):
-                # A document that has to be sent whole runs again, which a script that keeps something would notice.
+            if projection and projection[1] and (imports or modules or setup):
+                # A document that has to be sent whole runs again, which a script that keeps something would notice: in
+                # a module, or in a list of its setup.
                 projection = None
         except (NotPlain, RecursionError) as why:
             if not isinstance(why, NotPlain):
@@ -86,19 +97,22 @@ class Stage:
             codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
             is_function, is_loop, projection = False, False, None
         uses = uses_meta, uses_emit, uses_null
-        return *uses, fills_root, reaches, is_function, is_loop, projection, imports, copies, codes
+        return *uses, fills_root, reaches, is_function, is_loop, projection, imports, copies, codes, setup
 
-    def parse(self):
+    def parse_all(self, modules):
+        """Returns the compiled setup, if there is one, and the tree of the script. Reports the problems of both."""
+        problems, setup, tree = [], None, None
         try:
-            tree = ast.parse(self.source, self.file)
-            # Some errors are found only by the compiler ('return' outside function).
-            compile(tree, self.file, "exec", dont_inherit=True)
-        except SyntaxError as error:
-            place = error.lineno, error.offset
-            raise CannotStart(problem(self.index, error, error.msg, *place)) from None
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise CannotStart(problem(self.index, error)) from None
-        return tree
+            setup = self.setup and self.setup.compile(modules)
+        except CannotStart as error:
+            problems += error.problems
+        try:
+            tree = self.parse()
+        except CannotStart as error:
+            problems += error.problems
+        if problems:
+            raise CannotStart(*problems)
+        return setup, tree
 
     def inject(self, imports, problems):
         """Makes each of `imports` available by name, as an import statement would."""
@@ -106,50 +120,10 @@ class Stage:
             try:
                 importlib.import_module(name)
             except Exception as error:
-                problems.append(problem(self.index, error, module=name))
+                problems.append(self.problem(error, module=name))
                 continue
             root_name = name.partition(".")[0]
             self.namespace[root_name] = sys.modules[root_name]
-
-    @staticmethod
-    def imports(tree):
-        """Yields (module, attribute or None, is it at top level, line, bytes before it) for each import."""
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                imports = [(alias.name, None, alias) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                imports = [(node.module, None, node)]
-                imports += [(node.module, alias.name, alias) for alias in node.names]
-            else:
-                continue
-            for name, attribute, at in imports:
-                yield name, attribute, node in tree.body, at.lineno, at.col_offset
-
-    def preload(self, imports, problems):
-        """Imports at the start what the script imports: an unknown module is a config error, not a failed
-        message, and the first message does not wait for it."""
-        for name, attribute, at_top, lineno, offset in imports:
-            try:
-                import_or_raise(name, attribute)
-            except Exception as error:
-                if attribute and any(name == seen["import"] for seen in problems):
-                    continue  # the module itself cannot be imported
-                # Below top level the import may be guarded, or never reached.
-                if at_top:
-                    line = self.source.split("\n")[lineno - 1].encode()
-                    column = len(line[:offset].decode()) + 1
-                    problems.append(problem(self.index, error, None, lineno, column, name))
-
-    def remember_source(self):
-        """Makes tracebacks show the user's own lines, numbered as in the user's file, which may have several
-        scripts in it."""
-        linecache = sys.modules.get("linecache") or importlib.import_module("linecache")
-        source = io.StringIO(self.source).readlines()
-        lines = linecache.cache[self.file][2] if self.file in linecache.cache else []
-        end = self.line_offset + len(source)
-        lines.extend(["\n"] * (end - len(lines)))
-        lines[self.line_offset : end] = source
-        linecache.cache[self.file] = (len(lines), None, lines, self.file)
 
     def compile_function(self, tree, parameters, fills_root):
         """Returns the code that imports and the code that defines the function; what the first copies from modules, as
@@ -249,6 +223,10 @@ class Stage:
             return namespace.get("root")
 
         return without_hooks(run) if self.reaches_frames else run
+
+
+# What `Setup.compile` returns, for a script without one.
+NO_SETUP = False, False, (), None
 
 
 def captured(code):

@@ -20,6 +20,9 @@ Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
 pub(super) struct Eval {
     /// The Python script
     script: String,
+    /// Python that runs once, before the first line: classes, functions, tables
+    #[arg(long, value_name = "SCRIPT")]
+    setup: Option<String>,
     /// Make a module available by name; may be repeated
     #[arg(short, long = "import", value_name = "MODULE")]
     imports: Vec<String>,
@@ -30,7 +33,12 @@ pub(super) struct Eval {
 
 impl Eval {
     pub(super) fn execute(self) -> u8 {
-        match Config::for_script(&self.script, &self.imports, &self.set) {
+        match Config::for_script(
+            &self.script,
+            self.setup.as_deref(),
+            &self.imports,
+            &self.set,
+        ) {
             Ok(loaded) => run::run(loaded.config, Duration::ZERO),
             Err(problems) => {
                 super::report::diagnostics(&problems);

@@ -82,7 +82,10 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
     let Some(runtime) = runtime else { return false };
     let spec = scripts::spec(config, Arc::clone(runtime));
     match Guest::new(0, spec).start() {
-        Ok(_) => true,
+        Ok(started) => {
+            report::diagnostics(&problems::warnings(config, &started.ready.warnings));
+            true
+        }
         Err(error) => {
             report::diagnostics(&problems::of_start(config, &error));
             false

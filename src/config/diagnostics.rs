@@ -23,8 +23,10 @@ pub(crate) struct Diagnostic {
     pub severity: Severity,
     /// What is wrong.
     pub message: String,
+    /// More about what is wrong, in lines of its own.
+    pub note: Option<Box<str>>,
     /// What to do about the problem.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// Place of the problem; `None` for problems with the file as a whole.
     pub location: Option<Location>,
     /// Other places that belong to the problem, each with a label.
@@ -46,6 +48,7 @@ impl Diagnostic {
         Self {
             severity,
             message,
+            note: None,
             help: None,
             location: None,
             related: Vec::new(),
@@ -62,7 +65,7 @@ impl Diagnostic {
     /// Sets what to do about the problem.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into_boxed_str());
         self
     }
 
@@ -93,8 +96,11 @@ impl Diagnostic {
             group = snippet(group, here);
             places = elsewhere;
         }
+        if let Some(note) = &self.note {
+            group = group.element(Level::NOTE.message(&**note));
+        }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(&**help));
         }
         let renderer = match colour {
             true => Renderer::styled(),

@@ -20,7 +20,7 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns whether the value of a key is code. `mapping` is Bento's key, which is refused with a message of its own.
 pub(super) fn is_code(key: &str) -> bool {
-    matches!(key, "script" | "mapping")
+    matches!(key, "script" | "setup" | "mapping")
 }
 
 /// Puts the variables into a node. Returns whether all of them were set.

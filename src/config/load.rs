@@ -107,13 +107,15 @@ impl Config {
 
     /// Creates the config of `nerodia eval`: one script from standard input to standard output.
     ///
-    /// Places in the script are shown as `<eval>:line:column`, the place of an import as `--import NAME`.
+    /// Places in the script are shown as `<eval>:line:column`, those in its setup as `<setup>:line:column`, the place of
+    /// an import as `--import NAME`.
     ///
     /// # Errors
     ///
     /// Fails for the same reasons as [`Config::load`].
     pub(crate) fn for_script(
         script: &str,
+        setup: Option<&str>,
         imports: &[String],
         overrides: &[String],
     ) -> Result<Loaded, Diagnostics> {
@@ -122,6 +124,10 @@ impl Config {
         let at = source.location(1, 1, 1);
         let mut root = Node::empty(at.clone());
         overrides::put(&mut root, &format!("{PYTHON}.script"), script, at)?;
+        if let Some(setup) = setup {
+            let at = SourceText::script("<setup>", setup).location(1, 1, 1);
+            overrides::put(&mut root, &format!("{PYTHON}.setup"), setup, at)?;
+        }
         for (index, import) in imports.iter().enumerate() {
             let at = SourceText::argument("--import", import, import).location(1, 1, 1);
             let path = format!("{PYTHON}.imports.{index}");

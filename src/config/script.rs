@@ -1,5 +1,6 @@
 //! Scripts, and the place of each of their characters in what the user wrote.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use super::diagnostics::Diagnostic;
 use super::source::{Location, SourceText};
 use super::tree::{Node, Scalar, Style};
 
-/// Python script of a pipeline. Two are equal if they have the same label, Python and imports, and begin on the same
-/// line of the same file.
+/// Python script of a pipeline. Two are equal if they have the same label, Python, setup and imports, and begin on the
+/// same line of the same file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stage {
     /// User's name for the script.
@@ -19,7 +20,21 @@ pub(crate) struct Stage {
     pub imports: Vec<String>,
     /// Place of the script in what the user wrote.
     pub origin: ScriptOrigin,
+    /// Python that runs once in each guest, before the first message.
+    pub setup: Option<Box<Setup>>,
 }
+
+/// Setup of a script.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Setup {
+    /// Python code of the setup.
+    pub script: String,
+    /// Place of the setup in what the user wrote.
+    pub origin: ScriptOrigin,
+}
+
+/// Line of a script file that ends its setup. Editors know such lines as the beginnings of cells.
+const MESSAGE: &str = "# %% message";
 
 impl Stage {
     /// Returns the place of a module of `imports`, or else that of the first line of the script.
@@ -90,9 +105,12 @@ impl ScriptOrigin {
         }
     }
 
-    /// Reads a script from a file. `written` is its path as the user wrote it, `base` the folder to which it is
-    /// relative.
-    pub(super) fn read(base: &Path, written: &str) -> Result<(String, Self), Diagnostic> {
+    /// Reads a script from a file, with its setup if the file has one. `written` is its path as the user wrote it,
+    /// `base` the folder to which it is relative.
+    pub(super) fn read(
+        base: &Path,
+        written: &str,
+    ) -> Result<(String, Self, Option<Setup>), Diagnostic> {
         let path = base.join(written);
         let source = super::load::read(&path).map_err(|problem| match problem.location {
             Some(_) => problem,
@@ -101,7 +119,21 @@ impl ScriptOrigin {
         })?;
         // Python has `password=…` in many places, and the user wants to see it.
         source.show(source.text().to_owned());
-        Ok((source.text().to_owned(), Self::whole(source)))
+        let text = source.text().to_owned();
+        let whole = Self::whole(Arc::clone(&source));
+        let Some(marked) = marked_line(&text) else {
+            return Ok((text, whole, None));
+        };
+        let setup = Setup {
+            script: text[..marked.start].to_owned(),
+            origin: whole.clone(),
+        };
+        let lines = Lines::Indented {
+            first: source.location_at(marked.start).line() + 1,
+            indents: Vec::new(),
+        };
+        let script = text[marked.end..].to_owned();
+        Ok((script, Self { lines, ..whole }, Some(setup)))
     }
 
     /// Returns the place of a character of the script. `line` and `column` count from 1, in characters.
@@ -132,6 +164,16 @@ impl ScriptOrigin {
     pub(crate) fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
+}
+
+/// Returns the bytes of the line of a script file that ends its setup.
+fn marked_line(text: &str) -> Option<Range<usize>> {
+    let mut end = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let start = end;
+        end += line.len();
+        (line.trim_end() == MESSAGE).then_some(start..end)
+    })
 }
 
 /// Finds the lines of a literal block. The block's header may be on an earlier line than `line`, after an anchor or a

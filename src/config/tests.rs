@@ -228,7 +228,7 @@ fn a_line_fits_into_what_may_be_in_flight() {
 fn eval() {
     let imports = ["math".to_owned()];
     let overrides = ["guests.timeout=5s".to_owned()];
-    let config = Config::for_script("root = (\n", &imports, &overrides)
+    let config = Config::for_script("root = (\n", None, &imports, &overrides)
         .unwrap()
         .config;
     let stage = &config.pipeline.stages[0];
@@ -239,8 +239,18 @@ fn eval() {
     assert_eq!(config.guests.timeout, Duration::from_secs(5));
     let syntax = Diagnostic::error("'(' was never closed").at(stage.origin.position(1, 8));
     let import = Diagnostic::error("there is no module `math`").at(stage.import_position("math"));
-    let empty = Config::for_script(" ", &[], &[]).unwrap_err();
-    insta::assert_snapshot!(format!("{syntax}\n\n{import}\n\n{empty}"));
+    let empty = Config::for_script(" ", None, &[], &[]).unwrap_err();
+    let config = Config::for_script("root = f()", Some("def f(:\n"), &[], &[]);
+    let setup = config
+        .unwrap()
+        .config
+        .pipeline
+        .stages
+        .remove(0)
+        .setup
+        .unwrap();
+    let setup = Diagnostic::error("invalid syntax").at(setup.origin.position(1, 7));
+    insta::assert_snapshot!(format!("{syntax}\n\n{import}\n\n{empty}\n\n{setup}"));
 }
 
 #[test]
@@ -267,6 +277,91 @@ fn script_files() {
     let empty = config(yaml).unwrap_err().to_string().replace(&place, "…");
     let nowhere = Config::load(Source::File("nowhere.yaml".into()), &[], &|_| None).unwrap_err();
     insta::assert_snapshot!(format!("{missing}\n\n{bytes}\n\n{empty}\n\n{nowhere}"));
+}
+
+#[test]
+fn setups() {
+    let setup = |config: Config| {
+        let mut stages = config.pipeline.stages.into_iter();
+        let stage = stages.next().expect("one stage");
+        let at = stage.origin.position(1, 1).to_string();
+        let setup = stage.setup.map(|setup| {
+            let at = setup.origin.position(2, 1).to_string();
+            (setup.script, at)
+        });
+        (stage.script, at, setup)
+    };
+    let python = |fields: &str| {
+        good(&format!(
+            "pipeline: {{ processors: [{{ python: {{ {fields} }} }}] }}"
+        ))
+    };
+    let yaml = "pipeline:\n  processors:\n    - python:\n        setup: |\n          n = '${REF}'\n          x = 1\n        script: root = n\n";
+    let (script, _, of_yaml) = setup(good(yaml));
+    assert_eq!(script, "root = n");
+    let expected = ("n = '${REF}'\nx = 1\n".to_owned(), "t.yaml:6:11".to_owned());
+    assert_eq!(of_yaml, Some(expected));
+    assert_eq!(setup(python("script: a, setup: ' '")).2, None);
+    let stages = |fields| python(fields).pipeline.stages;
+    assert_ne!(stages("script: a, setup: b"), stages("script: a, setup: c"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipeline.yaml");
+    std::fs::write(
+        &path,
+        "pipeline: { processors: [ python: { file: t.py } ] }",
+    )
+    .unwrap();
+    let place = folder.path().display().to_string();
+    for (text, script, line, of_file) in [
+        (
+            "x = 1\ny = 2\n# %% message\nroot = x\n",
+            "root = x\n",
+            4,
+            Some("x = 1\ny = 2\n"),
+        ),
+        ("# %% message  \r\nroot = 1\r\n", "root = 1\r\n", 2, None),
+        (
+            "x = 1\r\n\r\n# %% message\r\nroot = x",
+            "root = x",
+            4,
+            Some("x = 1\r\n\r\n"),
+        ),
+        (
+            "x\n# %% message\na\n# %% message\n",
+            "a\n# %% message\n",
+            3,
+            Some("x\n"),
+        ),
+        (
+            " # %% message\nroot = 1",
+            " # %% message\nroot = 1",
+            1,
+            None,
+        ),
+        (
+            "# %% messages\nx = '# %% message'\n",
+            "# %% messages\nx = '# %% message'\n",
+            1,
+            None,
+        ),
+    ] {
+        std::fs::write(folder.path().join("t.py"), text).unwrap();
+        let config = Config::load(Source::File(path.clone()), &[], &|_| None)
+            .unwrap()
+            .config;
+        let (found, at, setup) = setup(config);
+        assert_eq!(
+            (&*found, at),
+            (script, format!("{place}/t.py:{line}:1")),
+            "{text:?}"
+        );
+        assert_eq!(
+            setup.as_ref().map(|(setup, _)| &**setup),
+            of_file,
+            "{text:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Problems that guests find in scripts, with places in the user's own files.
 
 use super::scripts;
-use crate::config::{Config, Diagnostic, Diagnostics};
+use crate::config::{Config, Diagnostic, Diagnostics, Severity};
 use crate::guest::error::{ScriptProblem, StartError};
 
 /// Explains why guests cannot start with the scripts of `config`.
@@ -11,12 +11,21 @@ pub(crate) fn of_start(config: &Config, error: &StartError) -> Diagnostics {
     };
     let mut diagnostics = Diagnostics::default();
     for problem in problems {
-        diagnostics.push(script_problem(config, problem));
+        diagnostics.push(script_problem(config, problem, Severity::Error));
     }
     diagnostics
 }
 
-fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
+/// Shows what a guest has found that could be better in the scripts of `config`.
+pub(crate) fn warnings(config: &Config, found: &[ScriptProblem]) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    for problem in found {
+        diagnostics.push(script_problem(config, problem, Severity::Warning));
+    }
+    diagnostics
+}
+
+fn script_problem(config: &Config, problem: &ScriptProblem, severity: Severity) -> Diagnostic {
     let ScriptProblem {
         stage,
         kind,
@@ -24,18 +33,28 @@ fn script_problem(config: &Config, problem: &ScriptProblem) -> Diagnostic {
         line,
         column,
         import,
+        setup,
+        traceback,
+        help,
     } = problem;
-    let diagnostic = Diagnostic::error(format!("{kind}: {message}"));
+    let mut diagnostic = match severity {
+        Severity::Error => Diagnostic::error(format!("{kind}: {message}")),
+        Severity::Warning => Diagnostic::warning(message),
+    };
+    diagnostic.note = traceback.as_deref().map(|text| text.trim_end().into());
+    diagnostic.help = help.as_deref().map(Into::into);
     let mut scripts = scripts::all(&config.input, &config.pipeline.stages);
     let Some(stage) = stage.and_then(|stage| scripts.nth(stage)) else {
         return diagnostic;
     };
+    let origin = match &stage.setup {
+        Some(of_setup) if *setup => &of_setup.origin,
+        _ => &stage.origin,
+    };
     let at = match (line, import) {
-        (Some(line), _) => stage
-            .origin
-            .position(*line as usize, column.unwrap_or(1) as usize),
+        (Some(line), _) => origin.position(*line as usize, column.unwrap_or(1) as usize),
         (None, Some(import)) => stage.import_position(import),
-        (None, None) => stage.origin.position(1, 1),
+        (None, None) => origin.position(1, 1),
     };
     let diagnostic = diagnostic.at(at);
     let runtime = &config.guests.runtime;

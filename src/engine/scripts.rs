@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, GuestsConfig, InputConfig, Projection, Stage};
-use crate::guest::handshake::HelloStage;
+use crate::config::{Config, GuestsConfig, InputConfig, Projection, ScriptOrigin, Stage};
+use crate::guest::handshake::{HelloSetup, HelloStage};
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits};
 use crate::resequencer::FailureLimit;
@@ -53,13 +53,23 @@ pub(crate) fn all<'a>(
 }
 
 fn hello_stage(stage: &Stage) -> HelloStage {
-    let first_line = stage.origin.position(1, 1).line();
     HelloStage {
         script: stage.script.clone(),
         imports: stage.imports.clone(),
         name: stage.origin.display_name().to_owned(),
-        line_offset: u32::try_from(first_line.saturating_sub(1)).unwrap_or(0),
+        line_offset: line_offset(&stage.origin),
+        setup: stage.setup.as_ref().map(|setup| HelloSetup {
+            script: setup.script.clone(),
+            name: setup.origin.display_name().to_owned(),
+            line_offset: line_offset(&setup.origin),
+        }),
     }
+}
+
+/// Returns the number of lines above a script.
+fn line_offset(origin: &ScriptOrigin) -> u32 {
+    let first = origin.position(1, 1).line();
+    u32::try_from(first.saturating_sub(1)).unwrap_or(0)
 }
 
 /// Returns the limits that `config` sets, and the test hook that ends guests at random moments.

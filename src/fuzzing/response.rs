@@ -38,6 +38,7 @@ pub fn response(mut data: &[u8]) {
         imports: Vec::new(),
         name: "my.yaml".into(),
         line_offset: u32::MAX,
+        setup: None,
     };
     // The parameters stay as they are in the corpus: each input is read with and without documents.
     let documents: Vec<_> = DOCUMENTS

@@ -29,10 +29,13 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 11] = [
+pub(crate) const PARTS: [(&str, &str); 14] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
+    part!("text.py"),
+    part!("setup.py"),
+    part!("advice.py"),
     part!("scripts.py"),
     part!("surroundings.py"),
     part!("values.py"),

@@ -77,6 +77,9 @@ pub(crate) enum StartError {
         /// Version of this engine.
         expected: u64,
     },
+    /// The guest does not know that scripts have a setup: its runtime was built before there was one.
+    #[error("the runtime is too old for `setup`: run scripts/install.sh again")]
+    NoSetup,
     /// The guest did not reach READY within `start_timeout`.
     #[error("no READY within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -100,7 +103,7 @@ impl StartError {
     }
 }
 
-/// Reason why a script cannot start, with positions in the script itself.
+/// Reason why a script cannot start, or what could be better in it, with positions in the script itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub(crate) struct ScriptProblem {
     /// Index of the script among the stages; `None` if the problem concerns no script.
@@ -116,4 +119,13 @@ pub(crate) struct ScriptProblem {
     pub column: Option<u32>,
     /// Module that could not be imported, as the config names it.
     pub import: Option<String>,
+    /// Whether it concerns the script's setup, and has positions in that.
+    #[serde(default)]
+    pub setup: bool,
+    /// Traceback of an exception that the setup raised.
+    #[serde(default)]
+    pub traceback: Option<String>,
+    /// What to do about it.
+    #[serde(default)]
+    pub help: Option<String>,
 }

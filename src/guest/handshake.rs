@@ -33,6 +33,17 @@ pub(crate) struct HelloStage {
     pub name: String,
     /// Number of lines of that file above the script.
     pub line_offset: u32,
+    /// Python that runs once, before READY.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<HelloSetup>,
+}
+
+/// Setup of one script, as the guest gets it: the fields are those of [`HelloStage`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HelloSetup {
+    pub script: String,
+    pub name: String,
+    pub line_offset: u32,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -81,6 +92,12 @@ pub(crate) struct Ready {
     /// Compiled form of each stage, for other guests.
     #[serde(default)]
     pub compiled: Vec<String>,
+    /// Whether the guest has run the setups of scripts. One that does not know them ignores them.
+    #[serde(default)]
+    pub setup: bool,
+    /// What could be better in the scripts.
+    #[serde(default)]
+    pub warnings: Vec<ScriptProblem>,
 }
 
 impl Ready {
@@ -115,9 +132,18 @@ pub(crate) async fn greet(
         .reply(limit, |streams| take_line(&mut streams.outbox))
         .await;
     match line {
-        Ok(line) => parse(&line),
+        Ok(line) => accept(hello, parse(&line)?),
         Err(Death::Timeout(limit)) => Err(StartError::Timeout(limit)),
         Err(death) => Err(StartError::Died(death)),
+    }
+}
+
+/// Refuses a guest that has ignored a part of the hello.
+fn accept(hello: &Hello, ready: Ready) -> Result<Ready, StartError> {
+    let has_setup = hello.stages.iter().any(|stage| stage.setup.is_some());
+    match has_setup && !ready.setup {
+        true => Err(StartError::NoSetup),
+        false => Ok(ready),
     }
 }
 
@@ -190,6 +216,42 @@ mod tests {
                 parse(rubbish),
                 Err(StartError::Died(Death::Protocol(_)))
             ));
+        }
+    }
+
+    #[test]
+    fn a_guest_that_does_not_know_setups_is_refused_only_if_there_is_one() {
+        let hello = |setup: Option<HelloSetup>| Hello {
+            protocol: PROTOCOL,
+            stages: vec![HelloStage {
+                script: "root = f()".into(),
+                imports: Vec::new(),
+                name: "my.yaml".into(),
+                line_offset: 0,
+                setup,
+            }],
+            compiled: None,
+            options: Options {
+                max_frame: 1,
+                projection: true,
+            },
+        };
+        let setup = HelloSetup {
+            script: "def f(): pass".into(),
+            name: "my.yaml".into(),
+            line_offset: 0,
+        };
+        for (knows, setup, accepted) in [
+            (false, None, true),
+            (true, None, true),
+            (true, Some(setup.clone()), true),
+            (false, Some(setup), false),
+        ] {
+            let line = format!(
+                r#"READY {{"protocol":2,"python":"3.14.0","uses_meta":false,"functions":[],"setup":{knows}}}"#
+            );
+            let answer = accept(&hello(setup), parse(line.as_bytes()).unwrap());
+            assert_eq!(answer.is_ok(), accepted, "{answer:?}");
         }
     }
 

@@ -44,6 +44,12 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
     for stage in stages {
         hasher.update((stage.script.len() as u64).to_be_bytes());
         hasher.update(&stage.script);
+        if let Some(setup) = &stage.setup {
+            // No script has this length, so a setup is not taken for one.
+            hasher.update(u64::MAX.to_be_bytes());
+            hasher.update((setup.script.len() as u64).to_be_bytes());
+            hasher.update(&setup.script);
+        }
     }
     hex(&hasher.finalize()[..8]).into()
 }
@@ -70,5 +76,39 @@ pub(crate) struct Limits {
 impl Limits {
     pub(super) fn max_frame(&self) -> usize {
         self.max_output.saturating_add(FRAME_SLACK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::handshake::HelloSetup;
+
+    #[test]
+    fn the_hash_is_of_scripts_and_their_setups() {
+        let stage = |setup: Option<&str>, script: &str| HelloStage {
+            script: script.into(),
+            imports: Vec::new(),
+            name: "my.yaml".into(),
+            line_offset: 0,
+            setup: setup.map(|script| HelloSetup {
+                script: script.into(),
+                name: "my.yaml".into(),
+                line_offset: 0,
+            }),
+        };
+        let hashes = [
+            &[stage(None, "a")][..],
+            &[stage(Some("a"), "a")],
+            &[stage(Some("b"), "a")],
+            &[stage(Some("a"), "b")],
+            &[stage(None, "a"), stage(None, "a")],
+            &[stage(Some("a"), "a"), stage(None, "a")],
+            &[stage(None, "a"), stage(Some("a"), "a")],
+        ]
+        .map(script_hash);
+        for (number, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..number].contains(hash), "{number}");
+        }
     }
 }

@@ -168,6 +168,9 @@ async fn guests_that_cannot_start_end_the_engine() {
         line: None,
         column: None,
         import: None,
+        setup: false,
+        traceback: None,
+        help: None,
     };
     for (error, tries) in [
         (StartError::Scripts(vec![script]), 1),

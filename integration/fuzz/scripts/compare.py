@@ -1,7 +1,8 @@
 """Runs scripts as functions and at top level, in one guest, and reports differences.
 
 The script of `integration/fuzz/scripts.py`; what is in generate.py stands before it. `this` is a seed, or the text of
-a script; `root` becomes [seed, did it run as a function, None or how the two differ].
+a script; `root` becomes [seed, did it run as a function, None or how the two differ]. Scripts of odd seeds have a setup,
+whose names are among those that scripts bind.
 """
 
 import marshal
@@ -16,10 +17,22 @@ except ImportError:
 warnings.simplefilter("ignore")  # of the compiler, on code that nobody would write
 MESSAGES = [[1, 2], {"k": 5, "item": [1, 2], "x": "y"}, "ab", 3, [["k", 1], {"k": 2}]]
 TOP_LEVEL = "\nif 0:\n    del never\n"  # no function has it, and it never runs
+SETUP = """
+x = [7]
+row = 'r'
+json = 'no module'
+max = 3
+def sum(*given): return len(given)
+def g(*given): return [x, row, *given]
+class item(str): pass
+"""
 
 
-def stage(text):
-    return entrypoint.Stage(0, {"name": "fuzz.py", "script": text, "imports": []}, alone=True)
+def stage(text, setup):
+    spec = {"name": "fuzz.py", "script": text, "imports": []}
+    if setup:
+        spec["setup"] = {"name": "setup.py", "script": setup}
+    return entrypoint.Stage(0, spec, alone=True)
 
 
 def outcome(stage, message):
@@ -45,23 +58,23 @@ def readable(extra):
     return index, kind, rest
 
 
-def started(text):
+def started(text, setup):
     """Returns a stage, or the error. Only a syntax error is the same in both, and does not matter here."""
     try:
-        return stage(text), None
+        return stage(text, setup), None
     except entrypoint.CannotStart as error:
         kinds = {problem["type"] for problem in error.problems}
         return None, None if kinds <= {"SyntaxError", "IndentationError"} else repr(error)
 
 
-def compared(text):
+def compared(text, setup=None):
     """Returns (did it run as a function, None or how the two differ)."""
-    ours, problem = started(text)
+    ours, problem = started(text, setup)
     if ours is None:
         return False, problem
     if not ours.is_function:
         return False, None
-    top_level, problem = started(text + TOP_LEVEL)
+    top_level, problem = started(text + TOP_LEVEL, setup)
     if top_level is None:
         return True, problem or "at top level it cannot start"
     for message in MESSAGES:
@@ -73,6 +86,7 @@ def compared(text):
 
 if "this" in globals():  # in a guest
     text = this if isinstance(this, str) else script(this)
-    root = [this, *compared(text)]
+    setup = SETUP if isinstance(this, int) and this % 2 else None
+    root = [this, *compared(text, setup)]
     if root[2] and not isinstance(this, str):
         root[2] = f"{text}\n{root[2]}"

@@ -42,7 +42,7 @@ pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
             return MISUSED;
         }
     };
-    let config = match Config::for_script("root = this", &[], &[]) {
+    let config = match Config::for_script("root = this", None, &[], &[]) {
         Ok(loaded) => loaded.config,
         Err(problems) => {
             report::diagnostics(&problems);

@@ -67,6 +67,9 @@ section! {
         /// Python that sets `root` to the message; `this` is `None`. In place of Bento's `mapping`.
         #[schemars(example = &"root = {\"id\": str(uuid.uuid4())}")]
         script: Option<String>,
+        /// Python that runs once in each guest, before the first message. In a `file`, it is what stands above a line
+        /// `# %% message`.
+        setup: Option<String>,
         /// A file with that Python, by its path from the config file.
         #[schemars(example = &"generate.py")]
         file: Option<String>,

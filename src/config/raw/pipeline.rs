@@ -42,6 +42,11 @@ section! {
         /// in it.
         #[schemars(example = &"root = sum(this)")]
         script: Option<String>,
+        /// Python that runs once in each guest, before the first message: classes, functions and tables that the script uses
+        /// for every message. It does not see `this`, `root`, `meta` and `emit`. `${…}` is not replaced in it. In a `file`,
+        /// it is what stands above a line `# %% message`.
+        #[schemars(example = &"RATES = {\"SE\": 0.25, \"DE\": 0.19}")]
+        setup: Option<String>,
         /// A file with that Python, by its path from the config file.
         #[schemars(example = &"transform.py")]
         file: Option<String>,

@@ -130,6 +130,20 @@ fn meanings() {
 }
 
 #[test]
+fn setups() {
+    insta::assert_snapshot!(
+        "setups",
+        [
+            "pipeline:\n  processors:\n    - python:\n        setup: x = 1\n        file: t.py\n    - python: { setup: x = 1 }\n\
+             \x20   - python: { script: '', setup: x = 1 }\n    - python: { script: root = 1, setup: [x] }\n    - python: { script: x, set_up: x }\n",
+            &format!("{SCRIPT}input: {{ generate: {{ value: 1, setup: x }} }}\n"),
+        ]
+        .map(wrong)
+        .join("\n\n")
+    );
+}
+
+#[test]
 fn overrides_are_told_by_their_argument() {
     let problems = load_with(
         "guests: { min: 1 }",

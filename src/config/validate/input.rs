@@ -101,20 +101,23 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> LinesCon
 
 fn generate(check: &mut Check<'_>, raw: raw::Generate) -> GenerateConfig {
     let at = FieldPath::of("input.generate");
-    let scripted = raw.script.is_some() || raw.file.is_some();
-    let source = match (scripted, raw.value) {
-        (true, None) => {
-            let stage = stage(check, &at, raw.script, raw.file, raw.imports);
+    let written = match &raw {
+        raw if raw.script.is_some() => Some("script"),
+        raw if raw.file.is_some() => Some("file"),
+        raw => raw.setup.as_ref().map(|_| "setup"),
+    };
+    let source = match (written, raw.value) {
+        (Some(_), None) => {
+            let stage = stage(check, &at, raw.script, raw.setup, raw.file, raw.imports);
             stage.map(GenerateSource::Script)
         }
-        (false, Some(json)) => Some(GenerateSource::Value(json)),
-        (true, Some(_)) => {
-            let other = raw.script.map_or("file", |_| "script");
+        (None, Some(json)) => Some(GenerateSource::Value(json)),
+        (Some(other), Some(_)) => {
             let message = format!("`{at}` has both `value` and `{other}`");
             check.either(message, &at.field("value"), &at.field(other), "one of them");
             None
         }
-        (false, None) => {
+        (None, None) => {
             check.error(
                 &at,
                 format!("`{at}` does not say what to make"),

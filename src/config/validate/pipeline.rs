@@ -5,7 +5,7 @@ use super::guests::MOST_GUESTS;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{MaxFailures, PipelineConfig};
 use crate::config::raw;
-use crate::config::script::{ScriptOrigin, Stage};
+use crate::config::script::{ScriptOrigin, Setup, Stage};
 use crate::config::tree::FieldPath;
 
 /// File with packages that scripts may import, and the field that names it.
@@ -87,7 +87,14 @@ fn processor(
             _ => *packages = Some((file, at)),
         }
     }
-    let mut stage = stage(check, &at, python.script, python.file, python.imports)?;
+    let mut stage = stage(
+        check,
+        &at,
+        python.script,
+        python.setup,
+        python.file,
+        python.imports,
+    )?;
     stage.label = raw.label;
     Some(stage)
 }
@@ -97,10 +104,12 @@ pub(super) fn stage(
     check: &mut Check<'_>,
     at: &FieldPath,
     script: Option<String>,
+    setup: Option<String>,
     file: Option<String>,
     imports: Vec<String>,
 ) -> Option<Stage> {
     let (in_config, in_file) = (at.field("script"), at.field("file"));
+    let setup_at = at.field("setup");
     let places = (0..).map(|index| at.field("imports").item(index));
     for (place, import) in places.clone().zip(&imports) {
         if !import.split('.').all(is_identifier) {
@@ -111,10 +120,26 @@ pub(super) fn stage(
             );
         }
     }
-    let (script, mut origin) = match (script, file) {
+    if setup.is_some() && file.is_some() {
+        let problem = Diagnostic::error(format!("`{at}` has both `setup` and `file`"))
+            .help("put the setup into the file, above a line `# %% message`");
+        check.clash(problem, &setup_at, &in_file, "the script is in a file");
+        return None;
+    }
+    let origin = |at: &FieldPath| {
+        let node = check.root.find(at)?;
+        Some(ScriptOrigin::in_config(node, node.scalar()?))
+    };
+    let (script, mut origin, setup) = match (script, file) {
         (Some(script), None) => {
-            let node = check.root.find(&in_config)?;
-            (script, ScriptOrigin::in_config(node, node.scalar()?))
+            let setup = match setup {
+                Some(script) => Some(Setup {
+                    script,
+                    origin: origin(&setup_at)?,
+                }),
+                None => None,
+            };
+            (script, origin(&in_config)?, setup)
         }
         (None, Some(file)) => match ScriptOrigin::read(check.base, &file) {
             Ok(read) => read,
@@ -152,6 +177,10 @@ pub(super) fn stage(
         script,
         imports,
         origin,
+        // One without text has nothing to run.
+        setup: setup
+            .filter(|setup| !setup.script.trim().is_empty())
+            .map(Box::new),
     })
 }
 

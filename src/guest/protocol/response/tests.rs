@@ -33,6 +33,7 @@ fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>
         imports: Vec::new(),
         name: "my.yaml".into(),
         line_offset: 10,
+        setup: None,
     };
     let mut outcomes = Outcomes::default();
     let mut scratch = Scratch::default();
