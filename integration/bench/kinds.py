@@ -90,7 +90,6 @@ KINDS = [
         100_000,
         without="classes_without",
         ratio_goal=1.2,
-        native=False,
     ),
     Kind(
         "dead-letters",

@@ -30,7 +30,7 @@ fn what_a_script_sets_is_the_key(runtime: &str) {
     for (script, key) in CASES {
         let config = format!(
             "pipeline:\n  processors:\n    - python:\n        script: |\n          {script}\n          root = this\n\
-             tests:\n  - input: 1\n    meta: {{ key: é1, topic: t, timestamp: 5, headers: {{ h: v }} }}\n    \
+             tests:\n  - name: it\n    input: 1\n    meta: {{ key: é1, topic: t, timestamp: 5, headers: {{ h: v }} }}\n    \
              outputs: [{{ value: 1, key: {key} }}]\n"
         );
         let folder = written(&[("a.yaml", &config)]);
@@ -53,7 +53,7 @@ fn what_cannot_be_a_key_fails_the_message(runtime: &str) {
     ] {
         let config = format!(
             "pipeline:\n  processors:\n    - python:\n        script: |\n          {script}\n          root = this\n\
-             tests:\n  - {{ input: 1, error: '{error}' }}\n"
+             tests:\n  - {{ name: it, input: 1, error: '{error}' }}\n"
         );
         let folder = written(&[("a.yaml", &config)]);
         let ran = nerodia(["test"])

@@ -239,6 +239,26 @@ fn the_right_value(runtime: &str) {
         ),
         ("class S(str): pass\nroot = [S('x')]", "[\"x\"]\n"),
         (
+            "from collections import namedtuple\nroot = {'p': namedtuple('P', 'x y')(1, 'é')}",
+            "{\"p\":[1,\"é\"]}\n",
+        ),
+        (
+            "class T(tuple):\n    __len__ = __getitem__ = None\nclass L(list):\n    __len__ = __getitem__ = None\nroot = [T((1, 2)), L([3])]",
+            "[[1,2],[3]]\n",
+        ),
+        (
+            "class T(tuple):\n    __iter__ = lambda self: iter([9])\nclass L(list):\n    __iter__ = T.__iter__\nroot = [T((1, 2)), L([3])]",
+            "[[9],[9]]\n",
+        ),
+        (
+            "class I(int):\n    __repr__ = __str__ = None\nroot = [I(7), I(-2**70)]",
+            "[7,-1180591620717411303424]\n",
+        ),
+        (
+            "import time\nroot = time.gmtime(0)",
+            "[1970,1,1,0,0,0,3,1,0]\n",
+        ),
+        (
             "shared = [1]\nroot = [shared, shared, {'a': shared}]",
             "[[1],[1],{\"a\":[1]}]\n",
         ),

@@ -124,6 +124,9 @@ typedef struct {
 
 enum { Py_tp_iter = 62, Py_tp_iternext = 63 };
 
+/* Flags of types whose instances are numbers, lists and tuples. */
+enum { LONG_SUBCLASS = 1 << 24, LIST_SUBCLASS = 1 << 25, TUPLE_SUBCLASS = 1 << 26 };
+
 extern PyTypeObject PyBytes_Type, PyDict_Type, PyFloat_Type, PyList_Type, PyLong_Type, PyTuple_Type, PyUnicode_Type;
 extern PyObject _Py_NoneStruct, _Py_TrueStruct, _Py_FalseStruct;
 extern PyObject *PyExc_ImportError, *PyExc_MemoryError, *PyExc_RuntimeError, *PyExc_ValueError;
@@ -169,6 +172,8 @@ extern PyObject *PyUnicode_New(Py_ssize_t, uint32_t max_char);
 extern PyObject *PyUnicode_FromFormat(const char *, ...);
 extern PyObject *Py_BuildValue(const char *, ...);
 extern PyObject *PyType_FromSpec(PyType_Spec *);
+extern unsigned long PyType_GetFlags(PyTypeObject *);
+extern void *PyType_GetSlot(PyTypeObject *, int slot);
 extern PyObject *PyType_GenericAlloc(PyTypeObject *, Py_ssize_t);
 extern void _Py_Dealloc(PyObject *);
 

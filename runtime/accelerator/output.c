@@ -115,6 +115,15 @@ static bool put_number(PyLongObject *number) {
     return true;
 }
 
+/* Returns whether Python's `json` takes an instance of `type` for a number, a list or a tuple, and calls none of its own
+ * methods: it reads lists and tuples by their iterators, which must be those of `base`. (A subclass of `str` is laid out in
+ * another way than `str`, and one of `dict` may have another `items`.) */
+static bool is_a(PyTypeObject *type, unsigned long flag, PyTypeObject *base) {
+    if (type == base) return true;
+    if (!(PyType_GetFlags(type) & flag)) return false;
+    return !base || PyType_GetSlot(type, Py_tp_iter) == PyType_GetSlot(base, Py_tp_iter);
+}
+
 /* Writes an object. Returns false for one that is left to CPython's own function. */
 static bool put(PyObject *object, int depth) {
     PyTypeObject *type = object->ob_type;
@@ -146,7 +155,7 @@ static bool put(PyObject *object, int depth) {
         put_byte('0');
         return true;
     }
-    if (type == &PyList_Type) {
+    if (is_a(type, LIST_SUBCLASS, &PyList_Type)) {
         PyListObject *list = (PyListObject *)object;
         if (!reserve(5)) return false;
         put_byte('[');
@@ -155,7 +164,7 @@ static bool put(PyObject *object, int depth) {
             if (!put(list->items[index], depth - 1)) return false;
         return true;
     }
-    if (type == &PyTuple_Type) {
+    if (is_a(type, TUPLE_SUBCLASS, &PyTuple_Type)) {
         Py_ssize_t size = ((PyVarObject *)object)->size;
         if (!reserve(5)) return false;
         put_byte('(');
@@ -172,7 +181,7 @@ static bool put(PyObject *object, int depth) {
         put_bytes(bytes->text, bytes->head.size);
         return true;
     }
-    return false;
+    return is_a(type, LONG_SUBCLASS, NULL) && put_number((PyLongObject *)object);
 }
 
 /* Forgets the keys from index `kept` on. */
