@@ -171,7 +171,12 @@ impl Reencode for Rewriter {
         parser: Parser,
         data: &[u8],
     ) -> Reencoded<()> {
-        self.polling = Polling::of(parser.clone(), data, self.depth.is_some())?;
+        self.polling = match self.depth {
+            None => Polling::of_command(parser.clone(), data)?,
+            Some(0) => Polling::of_library(parser.clone(), data)?,
+            // Inner components only rename what the outermost one has.
+            Some(_) => None,
+        };
         self.polled += usize::from(self.polling.is_some());
         utils::parse_core_module(self, module, parser, data)
     }

@@ -1,6 +1,6 @@
 //! Facts about a module that decide how it polls.
 
-use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// Factor that only the hash functions of tuples and slices use (`_PyHASH_XXPRIME_1`).
 const PRIME_OF_HASHES: i32 = 2_654_435_761_u32.cast_signed();
@@ -15,42 +15,60 @@ pub(super) enum Polling {
 }
 
 impl Polling {
-    /// Returns how the module `data` gets the page, or `None` if it does not poll: it has other memories than C code
-    /// has. In a component, the module that defines the memory of all others is none of C code.
-    pub(super) fn of(
+    /// Returns how the module `data` of a component polls, or `None` if it does not: C code imports one memory. The module
+    /// that defines the memory of all others has no code that loops.
+    pub(super) fn of_library(
         parser: Parser,
         data: &[u8],
-        in_component: bool,
-    ) -> Result<Option<Self>, wasmparser::BinaryReaderError> {
-        let (mut imported, mut defined, mut exports) = (0, 0, 0);
+    ) -> Result<Option<Self>, BinaryReaderError> {
+        let found = Memories::of(parser, data)?;
+        Ok(((found.imported, found.defined) == (1, 0)).then_some(Self::Imports))
+    }
+
+    /// Returns how the command `data` polls, or `None` if it cannot: C code defines one memory, and exports something.
+    pub(super) fn of_command(
+        parser: Parser,
+        data: &[u8],
+    ) -> Result<Option<Self>, BinaryReaderError> {
+        let found = Memories::of(parser, data)?;
+        let is_one = (found.imported, found.defined) == (0, 1) && found.exports > 0;
+        Ok(is_one.then_some(Self::Defines))
+    }
+}
+
+/// Numbers of a module's memories, and of its exports.
+#[derive(Default)]
+struct Memories {
+    imported: u32,
+    defined: u32,
+    exports: u32,
+}
+
+impl Memories {
+    fn of(parser: Parser, data: &[u8]) -> Result<Self, BinaryReaderError> {
+        let mut found = Self::default();
         for payload in parser.parse_all(data) {
             match payload? {
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
-                        imported += usize::from(matches!(import?.ty, TypeRef::Memory(_)));
+                        found.imported += u32::from(matches!(import?.ty, TypeRef::Memory(_)));
                     }
                 }
-                Payload::MemorySection(memories) => defined = memories.count(),
-                Payload::ExportSection(section) => exports = section.count(),
+                Payload::MemorySection(memories) => found.defined = memories.count(),
+                Payload::ExportSection(section) => found.exports = section.count(),
                 // What follows says nothing more about memories.
                 Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
         }
-        Ok(match (imported, defined) {
-            (1, 0) if in_component => Some(Self::Imports),
-            (0, 1) if !in_component && exports > 0 => Some(Self::Defines),
-            _ => None,
-        })
+        Ok(found)
     }
 }
 
 /// Returns whether a function calls itself more than once, through other functions, without a loop. The hash function
 /// of slices does, for each of its three parts, so a slice of slices takes three times as long with each level. It is
 /// the only such function known.
-pub(super) fn branches_without_loop(
-    body: &FunctionBody<'_>,
-) -> Result<bool, wasmparser::BinaryReaderError> {
+pub(super) fn branches_without_loop(body: &FunctionBody<'_>) -> Result<bool, BinaryReaderError> {
     let mut hashes = false;
     for operator in body.get_operators_reader()? {
         match operator? {

@@ -240,8 +240,9 @@ fn an_inner_component_stays_as_it_is() {
         (core module $main (memory (export \"memory\") 1))
         (component $inner
           (core module $own (memory (export \"memory\") 1))
+          (core module $library (import \"env\" \"memory\" (memory 1)) (func (export \"f\") (loop)))
           (core instance $m (instantiate $own))
-          (core instance (instantiate $own)))
+          (core instance (instantiate $library (with \"env\" (instance $m)))))
         (core instance $m (instantiate $main))
         (core instance (instantiate $outer (with \"env\" (instance $m))))
         (instance (instantiate $inner)))";
