@@ -20,7 +20,7 @@ fn pipeline(name: &str, addresses: &str, tls: &Value, sasl: &Value) -> Pipeline 
     let pipeline = Pipeline::new(&CLUSTER, name, 1, "root = this if this['ok'] else 1 / 0")
         .with("logger.level", "trace")
         .arg("--connect-timeout")
-        .arg("3s");
+        .arg("10s");
     PLACES.iter().fold(pipeline, |pipeline, place| {
         let at = |field: &str| format!("{place}.kafka.{field}");
         pipeline
