@@ -8,11 +8,13 @@
 #   scripts/bench.sh --kinds A,B   only these, also with --before
 #   scripts/bench.sh --runtime R   with this runtime in place of cpython-3.14
 #   scripts/bench.sh --telemetry   only the cost of counting and of requests to the web server
+#   scripts/bench.sh --scale       only how cost grows, with a broker of its own: batches, guests, partitions, processes
+#   scripts/bench.sh --scale A,B   only these of the four
 #   scripts/bench.sh --before DIR  only the changes since another checkout, in which everything is built
 #   scripts/bench.sh --no-build    measures target/release without building it
 #   scripts/bench.sh --quick       a short run, of less than 2 minutes
 #   scripts/bench.sh --peers       also Bytewax, from PyPI
-#   scripts/bench.sh --write       also writes RESULTS.md, BEFORE.md or TELEMETRY.md in integration/bench
+#   scripts/bench.sh --write       also writes RESULTS.md, BEFORE.md, SCALE.md or TELEMETRY.md in integration/bench
 #   scripts/bench.sh --help        all options
 set -euo pipefail
 
@@ -32,4 +34,8 @@ case " $* " in
     ;;
 esac
 prepare_measuring "$@"
+case " $* " in
+  *" --no-build "* | *" --help "* | *" -h "* | *" --list "*) ;;
+  *" --scale "*) (cd "$root" && cargo build --release --locked --example plain) >&2 ;;
+esac
 exec python3 "$root/integration/bench/bench.py" --program "$program" --uncounted "$uncounted" "$@"

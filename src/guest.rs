@@ -10,6 +10,7 @@ pub(crate) mod bytecode;
 pub(crate) mod cache;
 pub(crate) mod command;
 pub(crate) mod deadline;
+pub(crate) mod echo;
 pub(crate) mod error;
 pub(crate) mod handshake;
 pub(crate) mod instance;
@@ -26,12 +27,10 @@ pub(crate) mod stdio;
 pub(crate) mod store;
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Handler, MessageResult, SyncArbiter, SyncContext};
+use actix::{Actor, Addr, Handler, MessageResult, SyncContext};
 
 use self::alive::Alive;
 use self::error::{Death, StartError};
@@ -75,26 +74,11 @@ impl Guest {
         spec: Arc<GuestSpec>,
         lines: LineRate,
     ) -> Result<(Addr<Self>, Weak<Thread>), StartError> {
-        let builder = move || thread::Builder::new().name(format!("guest-{number}"));
-        let alive = Arc::new(Thread);
-        let thread = Arc::downgrade(&alive);
-        // The actor must hold the only strong reference. The closure gives it to the first actor that it makes.
-        let alive = Mutex::new(Some(alive));
-        let guest = move || Self {
-            _thread: alive
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
-                .unwrap_or_default(),
+        link::on_thread(number, move |thread| Self {
+            _thread: thread,
             lines: lines.clone(),
             ..Self::new(number, spec.clone())
-        };
-        // `SyncArbiter` panics if a thread cannot be started.
-        catch_unwind(AssertUnwindSafe(|| {
-            SyncArbiter::start_with_thread_builder(1, builder, guest)
-        }))
-        .map(|address| (address, thread))
-        .map_err(|_| StartError::NoThread)
+        })
     }
 
     /// Creates a guest without a running interpreter and without an actor.

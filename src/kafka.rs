@@ -8,6 +8,7 @@ pub(crate) mod fence;
 pub(crate) mod header;
 pub(crate) mod link;
 pub(crate) mod member;
+pub(crate) mod offsets;
 mod password;
 mod reach;
 pub(crate) mod session;

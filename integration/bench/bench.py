@@ -3,7 +3,6 @@
 import argparse
 import os
 import resource
-import socket
 import statistics
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import before
 import deadline
 import generate
 import measure
+import scale
 from contenders import (
     BYTEWAX,
     DEFAULT_RUNTIME,
@@ -26,8 +26,9 @@ from contenders import (
     watched,
 )
 from kinds import BY_NAME, COMPARED, KINDS, ORDERS, TINY, Kind
-from measure import MB, Memory
+from measure import MB, Memory, free_address
 from report import ROOT, Goal, machine, table, versions
+from scale import Scale
 from speed import Part, Speed
 
 # What `--kinds` may name beside kinds.
@@ -60,6 +61,9 @@ def main() -> None:
         if options.before:
             name, how = "BEFORE.md", " --before"
             parts = [compare(options, work)]
+        elif options.scale:
+            name, how = "SCALE.md", " --scale"
+            parts = [(text, []) for text in grown(options, work)]
         elif options.telemetry:
             name, how = "TELEMETRY.md", " --telemetry"
             parts = [bench.telemetry(ORDERS), bench.telemetry(TINY)]
@@ -85,13 +89,21 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench.sh")
     parser.add_argument("--no-build", action="store_true", help="measure what is in target/release as it is")
     parser.add_argument("--quick", action="store_true", help="a short look: few messages, few rounds")
-    parser.add_argument("--rounds", type=int, help="default: 5, or 2 with --quick")
+    parser.add_argument("--rounds", type=int, help="default: 5, or 2 with --quick; 3 and 1 with --scale")
     parser.add_argument("--kinds", type=kinds, default=[], metavar="A,B,C", help="only these; see --list")
     parser.add_argument("--list", action="store_true", help="print the kinds of work, and measure nothing")
     parser.add_argument("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, help="default: %(default)s")
     parser.add_argument("--peers", action="store_true", help=f"measure {BYTEWAX} too, from PyPI")
     parser.add_argument("--write", action="store_true", help="write it to integration/bench too")
     parser.add_argument("--telemetry", action="store_true", help="measure what telemetry costs, and nothing else")
+    parser.add_argument(
+        "--scale",
+        nargs="?",
+        type=parts_of_scale,
+        const=list(scale.PARTS),
+        metavar="A,B",
+        help=f"measure how cost grows, and nothing else; or only some of {', '.join(scale.PARTS)}",
+    )
     parser.add_argument("--before", type=Path, help="measure beside this other checkout, built, and nothing else")
     parser.add_argument("--python", help="the native CPython; default: the fastest found")
     parser.add_argument("--program", required=True, help="the nerodia to measure")
@@ -102,13 +114,17 @@ def parse() -> argparse.Namespace:
         parser.exit()
     if options.write and options.kinds and not options.before:
         parser.error("--write is for all kinds")
-    programs = [Path(path) for path in [options.program, options.telemetry and options.uncounted] if path]
+    if options.write and options.scale and len(options.scale) < len(scale.PARTS):
+        parser.error("--write is for all parts of --scale")
+    others = [options.telemetry and options.uncounted, options.scale and scale.plain(options.program)]
+    programs = [Path(path) for path in [options.program, *others] if path]
     if missing := [str(path) for path in programs if not path.exists()]:
         parser.error(f"{missing[0]} is not there: run it without --no-build")
     times = [path.stat().st_mtime for path in programs]
-    if options.no_build and max(times) - min(times) > 3600:
+    if options.telemetry and options.no_build and max(times) - min(times) > 3600:
         parser.error("nerodia and nerodia-uncounted are not of one time: run it without --no-build")
-    options.rounds = options.rounds or (2 if options.quick else 5)
+    quick, full = (1, 3) if options.scale else (2, 5)
+    options.rounds = options.rounds or (quick if options.quick else full)
     options.other_runtime = next(runtime for runtime in RUNTIMES if runtime != options.runtime)
     return options
 
@@ -118,6 +134,13 @@ def kinds(text: str) -> list[str]:
     if unknown := [name for name in names if name not in BY_NAME and name not in PARTS]:
         known = ", ".join([*BY_NAME, *PARTS])
         raise argparse.ArgumentTypeError(f"there is no {' and no '.join(unknown)}; there are {known}")
+    return names
+
+
+def parts_of_scale(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in scale.PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no {' and no '.join(unknown)}; there are {', '.join(scale.PARTS)}")
     return names
 
 
@@ -155,6 +178,11 @@ def measured(bench: "Bench", python: str, peer: str | None) -> list[Part]:
     return parts + [measure_it() for part, measure_it in ways.items() if part in names]
 
 
+def grown(options: argparse.Namespace, work: Path) -> list[str]:
+    """Measures how cost grows."""
+    return Scale(options.program, work, options.rounds, options.quick, progress).measured(options.scale)
+
+
 def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
     """Measures this checkout and another one."""
     other = options.before.resolve()
@@ -177,11 +205,6 @@ def compare(options: argparse.Namespace, work: Path) -> tuple[str, list[Goal]]:
 
 def progress(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @dataclass

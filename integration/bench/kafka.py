@@ -15,7 +15,7 @@ from pathlib import Path
 import generate
 from contenders import DEFAULT_RUNTIME, HERE, nerodia, pipeline
 from kinds import FILTER, ORDERS, Kind
-from measure import MB, Contender, _status, output, run
+from measure import MB, Contender, output, run, status_of
 from report import machine, said_by, table
 
 ROOT = HERE.parent.parent
@@ -61,8 +61,8 @@ class Cluster:
         command = [str(ROOT / "scripts/kafka.sh"), *arguments]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    def topic(self, name: str) -> str:
-        options = ["--name", self.name, "--create", "--topic", name, "--partitions", str(PARTITIONS)]
+    def topic(self, name: str, partitions: int = PARTITIONS) -> str:
+        options = ["--name", self.name, "--create", "--topic", name, "--partitions", str(partitions)]
         self.script("tool", "TopicCommand", *options)
         return name
 
@@ -71,9 +71,11 @@ class Cluster:
             subprocess.run([self.plain, "produce", self.addresses, topic], stdin=lines, check=True)
 
     @contextmanager
-    def filling(self, topic: str, source: Path, rate: int) -> Iterator[subprocess.Popen[bytes]]:
+    def filling(
+        self, topic: str, source: Path, rate: int, seconds: float = TRAFFIC_SECONDS
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Writes orders to `topic` at a steady rate."""
-        pace = [sys.executable, __file__, "--pace", str(rate), "--seconds", str(TRAFFIC_SECONDS), str(source)]
+        pace = [sys.executable, __file__, "--pace", str(rate), "--seconds", str(seconds), str(source)]
         with (
             subprocess.Popen(pace, stdout=subprocess.PIPE) as lines,
             subprocess.Popen([self.plain, "produce", self.addresses, topic], stdin=lines.stdout) as producer,
@@ -167,7 +169,7 @@ class Bench:
                     raise SystemExit("it ended before all was moved")
                 time.sleep(0.1)
         wall = time.monotonic() - began
-        memory = max((_status(process.pid).get("VmHWM", 0) for process in started), default=0) if not ends else 0
+        memory = max((status_of(process.pid).get("VmHWM", 0) for process in started), default=0) if not ends else 0
         cpu = 0.0
         for process in started:
             if not ends:
@@ -185,9 +187,11 @@ class Bench:
 
 
 @contextmanager
-def running(commands: list[list[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+def running(
+    commands: list[list[str]], environment: dict[str, str] | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Starts commands, and ends them with the measurement."""
-    started = [subprocess.Popen(command) for command in commands]
+    started = [subprocess.Popen(command, env=environment) for command in commands]
     try:
         yield started
     finally:
@@ -198,11 +202,11 @@ def running(commands: list[list[str]]) -> Iterator[list[subprocess.Popen[bytes]]
 
 
 def pace(source: str, rate: int, seconds: float) -> None:
-    """Writes lines of `source` to standard output at this rate per second."""
-    began, sent = time.monotonic(), 0
+    """Writes lines of `source` to standard output at this rate per second: `rate` times `seconds`."""
+    began, sent, count = time.monotonic(), 0, int(rate * seconds)
     with open(source, "rb") as lines:
-        while (elapsed := time.monotonic() - began) < seconds:
-            due = int(elapsed * rate)
+        while sent < count:
+            due = min(int((time.monotonic() - began) * rate), count)
             sys.stdout.buffer.writelines(lines.readline() for _ in range(due - sent))
             sys.stdout.buffer.flush()
             sent = due

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -53,7 +54,7 @@ class Memory:
 def run(contender: Contender, source: Path) -> Usage:
     """Runs a program with `source` as input, and discards its output. The processor time is that of the process tree."""
     began = time.perf_counter()
-    with _started(contender, source, subprocess.DEVNULL) as process:
+    with started(contender, source, subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -90,14 +91,14 @@ def run_asked(contender: Contender, source: Path, urls: list[str]) -> Usage:
 def two_at_once(contender: Contender, source: Path) -> float:
     """Returns the seconds until two processes are done, each with all of `source`."""
     began = time.perf_counter()
-    with _started(contender, source, subprocess.DEVNULL) as one, _started(contender, source, subprocess.DEVNULL) as two:
+    with started(contender, source, subprocess.DEVNULL) as one, started(contender, source, subprocess.DEVNULL) as two:
         one.wait()
         two.wait()
         return time.perf_counter() - began
 
 
 def output(contender: Contender, source: Path) -> bytes:
-    with _started(contender, source, subprocess.PIPE) as process:
+    with started(contender, source, subprocess.PIPE) as process:
         return process.communicate()[0]
 
 
@@ -126,9 +127,9 @@ def memory(contender: Contender, source: Path) -> Memory:
     """Samples the memory of a running program. The steady value is the median of the second half of the samples."""
     samples: list[dict[str, int]] = []
     busiest = 0
-    with _started(contender, source, subprocess.DEVNULL) as process:
+    with started(contender, source, subprocess.DEVNULL) as process:
         while process.poll() is None:
-            if status := _status(process.pid):
+            if status := status_of(process.pid):
                 samples.append(status)
                 busiest = max(busiest, _guests_at_work(process.pid))
             time.sleep(0.1)
@@ -155,8 +156,16 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
 
 
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
 @contextmanager
-def _started(contender: Contender, source: Path, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    contender: Contender, source: Path, stdout: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a program with `source` as input. Checks its exit code at the end."""
     with tempfile.TemporaryFile() as errors, ExitStack() as stack:
         stdin = stack.enter_context(source.open("rb"))
         if contender.through_pipe:
@@ -173,7 +182,7 @@ def _started(contender: Contender, source: Path, stdout: int) -> Iterator[subpro
             raise SystemExit(f"{contender.name} ended with exit code {process.returncode}\n{text}")
 
 
-def _status(pid: int) -> dict[str, int]:
+def status_of(pid: int) -> dict[str, int]:
     """Returns a process's memory from /proc, in bytes; nothing after it has ended."""
     try:
         text = "".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("status", "smaps_rollup"))

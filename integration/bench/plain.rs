@@ -82,10 +82,20 @@ fn produce(addresses: &str, topic: &str) {
 
 fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
     let consumer: BaseConsumer = client(addresses).create().expect("a consumer");
-    let metadata = consumer
-        .fetch_metadata(Some(topic), PATIENCE)
-        .expect("metadata");
-    let partitions = metadata.topics()[0].partitions().iter().map(|one| one.id());
+    let began = Instant::now();
+    let partitions: Vec<i32> = loop {
+        let metadata = consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .expect("metadata");
+        let partitions = metadata.topics()[0].partitions().iter().map(|one| one.id());
+        let partitions: Vec<i32> = partitions.collect();
+        if !partitions.is_empty() {
+            break partitions;
+        }
+        // A broker may not know a new topic yet.
+        assert!(began.elapsed() < PATIENCE, "{topic} has no partitions");
+        std::thread::sleep(Duration::from_millis(50));
+    };
     let end = |partition| {
         let began = Instant::now();
         loop {
@@ -97,7 +107,7 @@ fn ends(addresses: &str, topic: &str) -> Vec<(i32, i64)> {
             std::thread::sleep(Duration::from_millis(50));
         }
     };
-    partitions.map(end).collect()
+    partitions.into_iter().map(end).collect()
 }
 
 fn forward(addresses: &str, from: &str, to: &str, group: &str) {

@@ -35,6 +35,17 @@ fn empty_lines_are_left_out_when_asked() {
     assert_eq!(ran.lines(), ["[0,1]", "[3,2]"]);
 }
 
+/// Test hook with which `scripts/bench.sh --scale` measures the engine without its guests.
+#[test]
+fn guests_that_echo_give_each_line_back() {
+    let lines = "[1,  2]\nno json\n";
+    let sum = || eval(RUNTIMES[0], "root = sum(this)").stdin(lines);
+    let ran = sum().env("NERODIA_TEST_ECHO_GUESTS", "1").run().expect(0);
+    assert_eq!(ran.text(), lines);
+    let ran = sum().run().expect(1);
+    assert_eq!(ran.lines(), ["3"], "without the hook the script runs");
+}
+
 on_each_runtime!(no_input_at_all);
 fn no_input_at_all(runtime: &str) {
     let ran = eval(runtime, "root = this").run().expect(0);

@@ -1,9 +1,12 @@
-//! Messages between a guest and its users: requests, answers, and the recipients of the requests.
+//! Messages between a guest and its users: requests, answers, the recipients of the requests, and the guest's thread.
 
-use std::sync::{Arc, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 use std::time::Duration;
 
-use actix::Recipient;
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, Recipient, SyncArbiter, SyncContext};
 
 use super::Guest;
 use super::error::{Death, StartError};
@@ -96,9 +99,53 @@ pub(crate) struct Link {
     pub thread: Weak<Thread>,
 }
 
+impl Link {
+    /// Creates the link to `guest`, which runs on `thread`.
+    pub(super) fn new<A>(guest: Addr<A>, thread: Weak<Thread>) -> Self
+    where
+        A: Actor + Handler<Start> + Handler<Execute>,
+        A::Context: ToEnvelope<A, Start> + ToEnvelope<A, Execute>,
+    {
+        Self {
+            start: guest.clone().recipient(),
+            execute: guest.recipient(),
+            thread,
+        }
+    }
+}
+
 /// Value that is held on a guest's thread, to notice when the thread ends.
 #[derive(Debug, Default)]
 pub(crate) struct Thread;
+
+/// Starts the actor of guest `number` on a thread of its own. `make` creates it with the value that it must hold.
+///
+/// # Errors
+/// If the system cannot start a thread.
+pub(super) fn on_thread<A: Actor<Context = SyncContext<A>>>(
+    number: usize,
+    make: impl Fn(Arc<Thread>) -> A + Send + Sync + 'static,
+) -> Result<(Addr<A>, Weak<Thread>), StartError> {
+    let builder = move || thread::Builder::new().name(format!("guest-{number}"));
+    let alive = Arc::new(Thread);
+    let thread = Arc::downgrade(&alive);
+    // The actor must hold the only strong reference. The closure gives it to the first actor that it makes.
+    let alive = Mutex::new(Some(alive));
+    let make = move || {
+        let alive = alive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default();
+        make(alive)
+    };
+    // `SyncArbiter` panics if a thread cannot be started.
+    catch_unwind(AssertUnwindSafe(|| {
+        SyncArbiter::start_with_thread_builder(1, builder, make)
+    }))
+    .map(|address| (address, thread))
+    .map_err(|_| StartError::NoThread)
+}
 
 /// Maker of guests that all run the same scripts.
 pub(crate) trait MakeGuests: Send + Sync {
@@ -118,11 +165,7 @@ pub(crate) trait MakeGuests: Send + Sync {
 impl MakeGuests for GuestSpec {
     fn spawn(self: Arc<Self>, number: usize, lines: &LineRate) -> Result<Link, StartError> {
         let (guest, thread) = Guest::spawn(number, self, lines.clone())?;
-        Ok(Link {
-            start: guest.clone().recipient(),
-            execute: guest.recipient(),
-            thread,
-        })
+        Ok(Link::new(guest, thread))
     }
 
     fn limits(&self) -> &Limits {

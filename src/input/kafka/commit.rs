@@ -15,6 +15,7 @@ use super::partition::Partition;
 use super::poll::Poller;
 use crate::config::Extent;
 use crate::kafka::consumer::Consumer;
+use crate::kafka::offsets;
 use crate::telemetry::metrics::Metrics;
 
 /// Component that commits the offsets of the input.
@@ -100,7 +101,7 @@ impl Poller {
             };
             let added = request.map(|request| {
                 let number = partition.lane.partition;
-                request.add_partition_offset(topic, number, Offset::Offset(point))
+                offsets::add(request, topic, number, Offset::Offset(point))
             });
             if let Some(Ok(())) = added {
                 partition.asked = Some(point);

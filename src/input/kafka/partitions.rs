@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::partition::Partition;
 use crate::input::Intake;
-use crate::message::LaneId;
+use crate::message::{Lane, LaneId};
 
 /// Partitions of a member. As a slice, they are sorted by lane.
 #[derive(Default)]
 pub(super) struct Partitions {
     list: Vec<Partition>,
+    /// Lane of each partition, by topic and number: statistics and answers to commits name all partitions, and to look
+    /// through the list for each would take time that grows with the square of their number.
+    places: HashMap<Arc<str>, HashMap<i32, LaneId>>,
     /// Number of lanes that were opened so far.
     lanes: u64,
     /// Index of the partition to read first.
@@ -45,12 +48,21 @@ impl Partitions {
 
     /// Adds a partition with the lane that [`next_lane`](Self::next_lane) returned last.
     pub(super) fn push(&mut self, partition: Partition) {
+        let Lane {
+            id,
+            topic,
+            partition: number,
+            ..
+        } = &*partition.lane;
+        let topic = topic.clone().unwrap_or_default();
+        self.places.entry(topic).or_default().insert(*number, *id);
         self.list.push(partition);
     }
 
     /// Takes out the partition at `index`, to read it again in another lane.
     pub(super) fn take(&mut self, index: usize, intake: &Intake) -> Partition {
         let partition = self.list.remove(index);
+        forget(&mut self.places, &partition.lane);
         intake.end(&partition.lane);
         partition
     }
@@ -62,6 +74,7 @@ impl Partitions {
             if gone {
                 // Usually nothing is in flight any more, or it was given up before.
                 partition.lane.abandon();
+                forget(&mut self.places, &partition.lane);
                 intake.end(&partition.lane);
             }
             !gone
@@ -76,7 +89,8 @@ impl Partitions {
 
     /// The partition with this number of this topic.
     pub(super) fn named(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
-        self.list.iter_mut().find(|one| one.is(topic, partition))
+        let lane = *self.places.get(topic)?.get(&partition)?;
+        self.of_lane(lane)
     }
 
     /// Topics of the partitions, each once.
@@ -113,5 +127,19 @@ impl Partitions {
     /// When the first batch that waits to be full has waited for `period`.
     pub(super) fn due(&self, period: Duration) -> Option<Instant> {
         self.list.iter().filter_map(|one| one.due(period)).min()
+    }
+}
+
+/// Removes the place of a lane that is over.
+fn forget(places: &mut HashMap<Arc<str>, HashMap<i32, LaneId>>, lane: &Lane) {
+    let Some(topic) = &lane.topic else { return };
+    let Some(numbers) = places.get_mut(topic) else {
+        return;
+    };
+    if numbers.get(&lane.partition) == Some(&lane.id) {
+        numbers.remove(&lane.partition);
+    }
+    if numbers.is_empty() {
+        places.remove(topic);
     }
 }

@@ -21,7 +21,7 @@ use super::batch::Draft;
 use super::configure;
 use super::topics::Topics;
 use crate::config::{Extent, KafkaInputConfig};
-use crate::kafka::link;
+use crate::kafka::{link, offsets};
 use crate::message::{Lane, LaneId, Message};
 
 /// Time without any message after which reading fails.
@@ -157,7 +157,12 @@ fn read(
         let Some(Range { start, end }) = stretch else {
             continue;
         };
-        assignment.add_partition_offset(&part.topic, part.partition, Offset::Offset(start))?;
+        offsets::add(
+            &mut assignment,
+            &part.topic,
+            part.partition,
+            Offset::Offset(start),
+        )?;
         let queue = consumer.split_partition_queue(&part.topic, part.partition);
         readings.push(Reading {
             queue: queue.context("Kafka cannot be read")?,

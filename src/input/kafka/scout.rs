@@ -298,7 +298,7 @@ fn list<'a>(
 ) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for (topic, partition) in places {
-        list.add_partition_offset(topic, *partition, offset)?;
+        crate::kafka::offsets::add(&mut list, topic, *partition, offset)?;
     }
     Ok(list)
 }

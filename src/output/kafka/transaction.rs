@@ -35,6 +35,7 @@ use super::writer::Writer;
 use crate::config::KafkaOutputConfig;
 use crate::control::Notice;
 use crate::kafka::fence::Fence;
+use crate::kafka::offsets::add;
 use crate::kafka::session::{Advance, Ears, Hurry, Session};
 use crate::message::{Lane, Processed};
 use crate::output::Deliver;
@@ -140,7 +141,7 @@ impl Transactions {
         let group = self.group(open)?;
         let mut offsets = TopicPartitionList::new();
         for ((topic, partition), offset) in &open.offsets {
-            offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+            add(&mut offsets, topic, *partition, Offset::Offset(*offset))?;
         }
         self.flush(producer)?;
         if self.returns.is_troubled() {

@@ -14,6 +14,7 @@ use super::super::scout::Place;
 use super::Debt;
 use crate::config::Extent;
 use crate::kafka::member::{Kind, Owed};
+use crate::kafka::offsets;
 use crate::telemetry::events::Rebalanced;
 
 impl Poller {
@@ -90,8 +91,11 @@ impl Poller {
         for one in owed.partitions.elements() {
             let (topic, number) = (one.topic(), one.partition());
             // No partition is ever there twice; if librdkafka thinks otherwise, the new one counts.
-            self.partitions
-                .remove(&self.intake, |partition| partition.is(topic, number));
+            if let Some(old) = self.partitions.named(topic, number) {
+                let old = old.lane.id;
+                self.partitions
+                    .remove(&self.intake, |partition| partition.lane.id == old);
+            }
             let fact = facts.get(&(topic.into(), number)).copied().flatten();
             let lane = self.partitions.next_lane();
             let mut offset = Offset::Stored;
@@ -106,7 +110,7 @@ impl Poller {
                 self.partitions.push(partition);
             }
             // librdkafka refuses to add a partition with an invalid offset.
-            if taken.add_partition_offset(topic, number, offset).is_err() {
+            if offsets::add(&mut taken, topic, number, offset).is_err() {
                 taken.add_partition(topic, number);
             }
             names.push(format!("{topic}-{number}"));

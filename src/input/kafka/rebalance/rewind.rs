@@ -11,6 +11,7 @@ use super::super::begin::{self, PartitionFacts};
 use super::super::poll::Poller;
 use super::super::scout::Place;
 use super::assign::tell;
+use crate::kafka::offsets;
 
 impl Poller {
     /// Reads again, from the committed offset, the partitions whose transaction was aborted.
@@ -71,7 +72,7 @@ impl Poller {
             let begin = begin::begin(known, true);
             tell(&begin, known, topic, *number);
             let offset = self.begin(&mut partition, begin, fact);
-            if seek.add_partition_offset(topic, *number, offset).is_err() {
+            if offsets::add(&mut seek, topic, *number, offset).is_err() {
                 return self.lose("a partition cannot be read again");
             }
             self.partitions.push(partition);
