@@ -79,7 +79,7 @@ fuzz_native() {
       say "$name: $(progress "$log")"
       next=$((SECONDS + 30))
     fi
-    if [ "$SECONDS" -ge "$end" ]; then kill -KILL "$pid"; fi
+    if [ "$SECONDS" -ge "$end" ]; then kill -KILL "$pid" 2>/dev/null || true; fi # it may just have ended
   done
   wait "$pid" || code=$?
   running=""
