@@ -25,20 +25,27 @@ const CASES: [(&str, &str); 13] = [
     ),
 ];
 
+/// Checks with `nerodia test` that a script gives what the YAML of `test` expects.
+#[track_caller]
+fn assert_passes(runtime: &str, script: &str, test: &str) {
+    let config = format!(
+        "pipeline:\n  processors:\n    - python:\n        script: |\n          {script}\n          root = this\n\
+         tests:\n  - {{ name: it, input: 1, {test} }}\n"
+    );
+    let folder = written(&[("a.yaml", &config)]);
+    let ran = nerodia(["test"])
+        .arg(folder.path().join("a.yaml"))
+        .set(format!("guests.runtime={runtime}"))
+        .run();
+    assert_eq!(ran.code, Some(0), "{script}: {}{}", ran.text(), ran.stderr);
+}
+
 on_each_runtime!(what_a_script_sets_is_the_key);
 fn what_a_script_sets_is_the_key(runtime: &str) {
     for (script, key) in CASES {
-        let config = format!(
-            "pipeline:\n  processors:\n    - python:\n        script: |\n          {script}\n          root = this\n\
-             tests:\n  - name: it\n    input: 1\n    meta: {{ key: é1, topic: t, timestamp: 5, headers: {{ h: v }} }}\n    \
-             outputs: [{{ value: 1, key: {key} }}]\n"
-        );
-        let folder = written(&[("a.yaml", &config)]);
-        let ran = nerodia(["test"])
-            .arg(folder.path().join("a.yaml"))
-            .set(format!("guests.runtime={runtime}"))
-            .run();
-        assert_eq!(ran.code, Some(0), "{script}: {}{}", ran.text(), ran.stderr);
+        let meta = "{ key: é1, topic: t, timestamp: 5, headers: { h: v } }";
+        let test = format!("meta: {meta}, outputs: [{{ value: 1, key: {key} }}]");
+        assert_passes(runtime, script, &test);
     }
 }
 
@@ -51,15 +58,6 @@ fn what_cannot_be_a_key_fails_the_message(runtime: &str) {
         ),
         ("meta['key'] = '\\ud800'", "UnicodeEncodeError"),
     ] {
-        let config = format!(
-            "pipeline:\n  processors:\n    - python:\n        script: |\n          {script}\n          root = this\n\
-             tests:\n  - {{ name: it, input: 1, error: '{error}' }}\n"
-        );
-        let folder = written(&[("a.yaml", &config)]);
-        let ran = nerodia(["test"])
-            .arg(folder.path().join("a.yaml"))
-            .set(format!("guests.runtime={runtime}"))
-            .run();
-        assert_eq!(ran.code, Some(0), "{script}: {}{}", ran.text(), ran.stderr);
+        assert_passes(runtime, script, &format!("error: '{error}'"));
     }
 }

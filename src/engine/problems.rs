@@ -9,18 +9,18 @@ pub(crate) fn of_start(config: &Config, error: &StartError) -> Diagnostics {
     let StartError::Scripts(problems) = error else {
         return Diagnostic::error(format!("guests cannot start: {error}")).into();
     };
-    let mut diagnostics = Diagnostics::default();
-    for problem in problems {
-        diagnostics.push(script_problem(config, problem, Severity::Error));
-    }
-    diagnostics
+    script_problems(config, problems, Severity::Error)
 }
 
 /// Shows what a guest has found that could be better in the scripts of `config`.
 pub(crate) fn warnings(config: &Config, found: &[ScriptProblem]) -> Diagnostics {
+    script_problems(config, found, Severity::Warning)
+}
+
+fn script_problems(config: &Config, found: &[ScriptProblem], severity: Severity) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     for problem in found {
-        diagnostics.push(script_problem(config, problem, Severity::Warning));
+        diagnostics.push(script_problem(config, problem, severity));
     }
     diagnostics
 }

@@ -74,7 +74,7 @@ impl Deadline {
     pub(crate) fn set(&self, limit: Duration) {
         let at = self.0.clock.now().saturating_add(limit).as_nanos();
         let at = u64::try_from(at).unwrap_or(NEVER).min(NEVER - 1);
-        // In one order with the watchdog's own number, see `Watchdog::hurry`.
+        // In one order with the watchdog's own number, see `watchdog::hurry`.
         self.0.at.store(at, Ordering::SeqCst);
         watchdog::hurry(limit);
     }
@@ -159,7 +159,7 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::clock::ALLOWANCE;
 
@@ -187,7 +187,7 @@ mod tests {
     }
 
     /// Maps a page of its own, as a guest's memory is.
-    fn page() -> PagePointer {
+    pub(in crate::guest) fn page() -> PagePointer {
         use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
         // SAFETY: new memory, which the tests never unmap.
         let memory = unsafe {

@@ -124,15 +124,15 @@ struct Rewriter {
     importing: Vec<bool>,
     /// For each module of the outermost component, the globals whose values are known.
     constants: Vec<Constants>,
-    /// Number of modules that poll.
-    polled: usize,
+    /// Whether any module polls.
+    polls: bool,
 }
 
 type Reencoded<T> = Result<T, reencode::Error<Infallible>>;
 
 impl Rewriter {
     fn finish(self, wasm: Vec<u8>) -> Result<Vec<u8>, RewriteError> {
-        if self.polled > 0 {
+        if self.polls {
             Ok(wasm)
         } else {
             Err(RewriteError::NotInterruptible)
@@ -177,7 +177,7 @@ impl Reencode for Rewriter {
             // Inner components only rename what the outermost one has.
             Some(_) => None,
         };
-        self.polled += usize::from(self.polling.is_some());
+        self.polls |= self.polling.is_some();
         utils::parse_core_module(self, module, parser, data)
     }
 

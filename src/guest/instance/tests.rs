@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use wasmtime_wasi::cli::StdoutStream as _;
 
+use super::super::deadline::tests::page;
 use super::super::log::LineRate;
 use super::super::stdio::{Port, Stdout};
 use super::*;
@@ -44,7 +45,10 @@ async fn a_guest_that_ends_with_its_reply_is_not_run_again() {
     for code in [0, 3] {
         let mut instance = instance(Clock::of_process(), |stdio| async move {
             write(&stdio, b"reply");
-            Err(I32Exit(code).into())
+            match code {
+                0 => Ok(()),
+                code => Err(I32Exit(code).into()),
+            }
         });
         let expected = Death::Exit(code);
         assert!(instance.over().is_none());
@@ -54,6 +58,31 @@ async fn a_guest_that_ends_with_its_reply_is_not_run_again() {
         for _ in 0..2 {
             assert_eq!(instance.reply(LONG, take).await, Err(expected.clone()));
         }
+    }
+}
+
+/// Checks that a guest whose page was taken is dead, whether it has trapped or has just written its reply.
+#[actix::test]
+async fn a_guest_that_has_lost_its_page_is_too_late_whatever_it_does() {
+    let limit = Duration::from_millis(20);
+    for replies in [true, false] {
+        let mut instance = instance(Clock::of_process(), |_| std::future::pending());
+        let (deadline, stdio) = (instance.deadline.clone(), instance.stdio.clone());
+        // SAFETY: the page is never unmapped, and nothing reads it.
+        let _lent = unsafe { deadline.lend(page()) }.expect("a thread");
+        let call = async move {
+            while !deadline.missed() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if replies {
+                write(&stdio, b"reply");
+                std::future::pending::<()>().await;
+            }
+            Err(Trap::MemoryOutOfBounds.into())
+        };
+        instance.life = Life::Runs(Box::pin(call));
+        let reply = instance.reply(limit, take).await;
+        assert_eq!(reply, Err(Death::Timeout(limit)), "replies: {replies}");
     }
 }
 

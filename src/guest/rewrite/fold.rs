@@ -39,30 +39,26 @@ pub(super) fn changes(operators: &[Operator<'_>]) -> Vec<Change> {
             index += 2;
             continue;
         }
-        let address = match access(operator) {
-            Some(Access::Load) => stack.pop().flatten(),
-            Some(Access::Store) => {
-                stack.pop();
-                stack.pop().flatten()
+        if let Some(access) = access(operator) {
+            if let Access::Store = access {
+                stack.pop(); // the value
             }
-            None => None,
-        };
-        if let Some(constant) = address
-            && let Operator::I32Const { value } = operators[constant]
-        {
-            changes[constant] = Change::LeaveOut;
-            changes[constant + 1] = Change::LeaveOut;
-            changes[index] = Change::Offset(value.cast_unsigned());
-        }
-        match (access(operator), operator.operator_arity(&NothingKnown)) {
-            (Some(Access::Load), _) => stack.push(None),
-            (Some(Access::Store), _) => {}
-            (None, Some((taken, given))) => {
-                stack.truncate(stack.len().saturating_sub(taken as usize));
-                stack.extend((0..given).map(|_| None));
+            if let Some(constant) = stack.pop().flatten()
+                && let Operator::I32Const { value } = operators[constant]
+            {
+                changes[constant] = Change::LeaveOut;
+                changes[constant + 1] = Change::LeaveOut;
+                changes[index] = Change::Offset(value.cast_unsigned());
             }
+            if let Access::Load = access {
+                stack.push(None);
+            }
+        } else if let Some((taken, given)) = operator.operator_arity(&NothingKnown) {
+            stack.truncate(stack.len().saturating_sub(taken as usize));
+            stack.extend((0..given).map(|_| None));
+        } else {
             // The instruction may take or leave any number of values.
-            (None, None) => stack.clear(),
+            stack.clear();
         }
         index += 1;
     }

@@ -241,20 +241,7 @@ impl<'a> Module<'a> {
                 }
                 Payload::ElementSection(elements) => {
                     for element in elements {
-                        match element?.items {
-                            ElementItems::Functions(functions) => {
-                                for function in functions {
-                                    callable.insert(function?);
-                                }
-                            }
-                            ElementItems::Expressions(_, expressions) => {
-                                for expression in expressions {
-                                    for operator in expression?.get_operators_reader() {
-                                        callable.extend(called(&operator?));
-                                    }
-                                }
-                            }
-                        }
+                        callable.extend(functions_of(element?.items)?);
                     }
                 }
                 Payload::CodeSectionEntry(body) => {
@@ -279,6 +266,21 @@ impl<'a> Module<'a> {
         }
         Ok(module)
     }
+}
+
+/// Returns the functions that a segment puts into a table, from which they can be called.
+fn functions_of(items: ElementItems<'_>) -> Result<HashSet<u32>, BinaryReaderError> {
+    let expressions = match items {
+        ElementItems::Functions(functions) => return functions.into_iter().collect(),
+        ElementItems::Expressions(_, expressions) => expressions,
+    };
+    let mut found = HashSet::new();
+    for expression in expressions {
+        for operator in expression?.get_operators_reader() {
+            found.extend(called(&operator?));
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the function that the instruction calls or refers to.
