@@ -15,6 +15,7 @@
 //! Bytes from a guest may be hostile: [`Reader`] never panics, never reads outside the frame, and bounds its depth, its
 //! output and its work, whatever the bytes say.
 
+mod build;
 mod canonical;
 mod cursor;
 mod decode;
@@ -28,17 +29,22 @@ mod objects;
 mod patch;
 mod skip;
 mod text;
+mod tree;
+mod typed;
 mod value;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use build::{Mark, OpenList};
 pub use canonical::MOST_SET;
 pub use decode::{Kind, Reader, Scratch};
 pub use encode::{Encoder, Payload};
 pub use error::{FrameError, OutputErrorKind, ValueError};
 pub use patch::{Set, write_patched};
+pub use tree::Value;
+pub use typed::{DatetimeForm, DecimalForm, JsonForm, Typed};
 pub use value::Top;
 
 /// Limit on the decimal digits of one integer, in both directions.

@@ -12,6 +12,7 @@ typedef struct {
 
 PyObject *load_value(Input *input);
 void load_forget_keys(void);
+void load_typed_by(PyObject *function);
 
 /* output.c: objects to the marshal format. */
 bool output_begin(size_t head);
@@ -22,6 +23,7 @@ bool output_put(PyObject *object, size_t most);
 bool output_counted(uint8_t code, uint32_t count);
 void output_count(size_t start, uint32_t count);
 bool output_code(uint8_t code);
+void output_typed_by(PyObject *function);
 PyObject *output_take(const uint8_t *head, size_t size);
 
 /* part.c: messages of which the guest has only a part. */

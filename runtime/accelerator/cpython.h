@@ -128,7 +128,7 @@ enum { Py_tp_iter = 62, Py_tp_iternext = 63 };
 enum { LONG_SUBCLASS = 1 << 24, LIST_SUBCLASS = 1 << 25, TUPLE_SUBCLASS = 1 << 26 };
 
 extern PyTypeObject PyBytes_Type, PyDict_Type, PyFloat_Type, PyList_Type, PyLong_Type, PyTuple_Type, PyUnicode_Type;
-extern PyObject _Py_NoneStruct, _Py_TrueStruct, _Py_FalseStruct;
+extern PyObject _Py_EllipsisObject, _Py_NoneStruct, _Py_TrueStruct, _Py_FalseStruct;
 extern PyObject *PyExc_ImportError, *PyExc_MemoryError, *PyExc_RuntimeError, *PyExc_ValueError;
 
 extern PyObject *PyBytes_FromStringAndSize(const char *, Py_ssize_t);
@@ -180,6 +180,7 @@ extern void _Py_Dealloc(PyObject *);
 extern void *malloc(size_t), *calloc(size_t, size_t), *realloc(void *, size_t);
 extern void free(void *);
 
+#define Py_Ellipsis (&_Py_EllipsisObject)
 #define Py_None (&_Py_NoneStruct)
 #define Py_True (&_Py_TrueStruct)
 #define Py_False (&_Py_FalseStruct)

@@ -131,6 +131,23 @@ static PyObject *tuple(Input *input, uint32_t length, int depth) {
     return tuple;
 }
 
+/* `make(kind, content)` of typed values, if there are such. */
+static PyObject *make;
+
+void load_typed_by(PyObject *function) { make = function; }
+
+/* Loads the rest of a tuple (..., kind, content), which stands for an object of a type that marshal does not have. */
+static PyObject *typed(Input *input, int depth) {
+    input->at++;
+    PyObject *kind = value(input, depth);
+    PyObject *content = kind ? value(input, depth) : NULL;
+    PyObject *arguments[] = {kind, content};
+    PyObject *object = content ? PyObject_Vectorcall(make, arguments, 2, NULL) : NULL;
+    if (kind) Py_DECREF(kind);
+    if (content) Py_DECREF(content);
+    return object;
+}
+
 static PyObject *dict(Input *input, int depth) {
     PyObject *dict = NULL;
     uint32_t first = MAX_KEYS, members = 0;
@@ -234,6 +251,7 @@ static PyObject *value(Input *input, int depth) {
     case ')':
         if (!has(input, 1)) return truncated();
         length = *input->at++;
+        if (make && length == 3 && has(input, 1) && *input->at == '.') return typed(input, depth - 1);
         return tuple(input, length, depth - 1);
     case '(':
         return take_length(input, &length) ? tuple(input, length, depth - 1) : truncated();

@@ -124,6 +124,23 @@ static bool is_a(PyTypeObject *type, unsigned long flag, PyTypeObject *base) {
     return !base || PyType_GetSlot(type, Py_tp_iter) == PyType_GetSlot(base, Py_tp_iter);
 }
 
+/* `describe(object)` of typed values, if there are such: a tuple, or None. */
+static PyObject *describe;
+
+void output_typed_by(PyObject *function) { describe = function; }
+
+static bool put(PyObject *object, int depth);
+
+/* Writes the tuple that stands for an object of a type that marshal does not have. */
+static bool put_typed(PyObject *object, int depth) {
+    PyObject *form = describe ? PyObject_Vectorcall(describe, &object, 1, NULL) : NULL;
+    /* An object that cannot be described is an error in the entrypoint's words. */
+    if (!form) PyErr_Clear();
+    bool written = form && form != Py_None && put(form, depth);
+    if (form) Py_DECREF(form);
+    return written;
+}
+
 /* Writes an object. Returns false for one that is left to CPython's own function. */
 static bool put(PyObject *object, int depth) {
     PyTypeObject *type = object->ob_type;
@@ -139,6 +156,11 @@ static bool put(PyObject *object, int depth) {
     if (object == Py_None || object == Py_True || object == Py_False) {
         if (!reserve(1)) return false;
         put_byte(object == Py_None ? 'N' : object == Py_True ? 'T' : 'F');
+        return true;
+    }
+    if (object == Py_Ellipsis && describe) {
+        if (!reserve(1)) return false;
+        put_byte('.');
         return true;
     }
     if (depth == 0) return false;
@@ -167,8 +189,13 @@ static bool put(PyObject *object, int depth) {
     if (is_a(type, TUPLE_SUBCLASS, &PyTuple_Type)) {
         Py_ssize_t size = ((PyVarObject *)object)->size;
         if (!reserve(5)) return false;
-        put_byte('(');
-        put_u32(size);
+        if (size == 3) {
+            put_byte(')');
+            put_byte(3);
+        } else {
+            put_byte('(');
+            put_u32(size);
+        }
         for (Py_ssize_t index = 0; index < size; index++)
             if (!put(PyTuple_GetItem(object, index), depth - 1)) return false;
         return true;
@@ -181,7 +208,8 @@ static bool put(PyObject *object, int depth) {
         put_bytes(bytes->text, bytes->head.size);
         return true;
     }
-    return is_a(type, LONG_SUBCLASS, NULL) && put_number((PyLongObject *)object);
+    if (is_a(type, LONG_SUBCLASS, NULL)) return put_number((PyLongObject *)object);
+    return put_typed(object, depth - 1);
 }
 
 /* Forgets the keys from index `kept` on. */

@@ -100,7 +100,8 @@ def requests_of(pipeline):
     if accelerator is None:
         return Request(pipeline)
     rare = pipeline.convert, pipeline.explain, encoded, pipeline.attributes, pipeline.emit
-    accelerator.configure(null, TOMBSTONE, json.loads, *rare)
+    typed = (TYPED.make, TYPED.describe) if TYPED else (None, None)
+    accelerator.configure(null, TOMBSTONE, parse_json, *rare, *typed)
     return accelerator
 
 

@@ -10,6 +10,7 @@ class Pipeline:
         self.uses_meta = any(stage.uses_meta for stage in stages)
         self.uses_emit = any(stage.uses_emit for stage in stages)
         self.one_to_one = not (self.uses_meta or self.uses_emit)
+        use_typed(options)
         projects = accelerator is not None and len(stages) == 1 and options.get("projection", True)
         self.projection = stages[0].projection if projects else None
 
@@ -110,7 +111,7 @@ class Pipeline:
             now = changed(before, meta) if before else {}
             now = {**overrides, **now, **checked}
             if number + 1 < len(self.stages):
-                copy = (marshal.loads, json.loads, lambda _: TOMBSTONE)[form](data)
+                copy = (loads, json.loads, lambda _: TOMBSTONE)[form](data)
                 left, now = self.through(number + 1, copy, headed(meta, given), now, outputs)
                 if left is None:
                     return

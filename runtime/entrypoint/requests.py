@@ -33,17 +33,20 @@ class Request:
     def messages(self):
         """The messages that are due. Each must be answered, by one call of `deliver`, `fail` or `extra`."""
         due = self.payloads[len(self.results) : self.end]
-        return self.parsed(due) if self.unread else due
+        return self.parsed(due) if self.unread or TYPED else due
 
     def parsed(self, due):
-        """Yields messages, some of which the host leaves to Python: those with lone surrogates in their strings."""
+        """Yields messages, some of which the host leaves to Python: those with lone surrogates in their strings, and those
+        with typed values."""
         for this in due:
-            if len(self.results) in self.unread:
-                try:
-                    this = json.loads(this)
-                except Exception as error:
-                    self.fail(error)
-                    continue
+            try:
+                if len(self.results) in self.unread:
+                    this = parse_json(this)
+                elif TYPED:
+                    this = TYPED.load(this)
+            except Exception as error:
+                self.fail(error)
+                continue
             yield this
 
     def fields(self):
@@ -138,7 +141,10 @@ def response(account, answers, max_frame):
             except ValueError:
                 results[index] = None
                 try:
-                    extras.append((index, "json", as_json(value)))
+                    if TYPED:
+                        results[index] = TYPED.plain(value)
+                    else:
+                        extras.append((index, "json", as_json(value)))
                 except BaseException as error:
                     error.__context__ = None  # marshal's error, which does not concern the user
                     extras.append(failure(index, (), error))

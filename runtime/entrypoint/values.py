@@ -48,6 +48,8 @@ def encoded(value):
     try:
         return 0, marshal.dumps(value, 4)
     except ValueError:
+        if TYPED:
+            return 0, marshal.dumps(TYPED.plain(value), 4)
         return 1, as_json(value)
 
 

@@ -9,6 +9,7 @@ use super::json::Open;
 use super::number;
 use super::skip::Pending;
 use super::text;
+use super::typed::JsonForm;
 use super::wire::{
     ASCII, ASCII_INTERNED, BYTES, DICT, FALSE, FLAG_REF, FLOAT, INT, LIST, LONG, NONE, REF,
     SHORT_ASCII, SHORT_ASCII_INTERNED, SMALL_TUPLE, TRUE, TUPLE, UNICODE, UNICODE_INTERNED,
@@ -79,6 +80,7 @@ pub struct Reader<'a, 's> {
     /// Number of references that [`Reader::value`] is following.
     pub(super) replays: usize,
     pub(super) max_depth: usize,
+    pub(super) form: JsonForm,
 }
 
 impl<'a, 's> Reader<'a, 's> {
@@ -94,7 +96,14 @@ impl<'a, 's> Reader<'a, 's> {
             scratch,
             replays: 0,
             max_depth,
+            form: JsonForm::default(),
         }
+    }
+
+    /// Sets what becomes of values that JSON has no type for.
+    #[must_use]
+    pub fn with_form(self, form: JsonForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Begins a tuple and returns its number of items.
@@ -316,7 +325,7 @@ impl<'a, 's> Reader<'a, 's> {
         Ok(items)
     }
 
-    fn str_content(&mut self, code: u8) -> Result<Option<Cow<'a, str>>, FrameError> {
+    pub(super) fn str_content(&mut self, code: u8) -> Result<Option<Cow<'a, str>>, FrameError> {
         let bytes = match code {
             SHORT_ASCII | SHORT_ASCII_INTERNED => self.short()?,
             ASCII | ASCII_INTERNED | UNICODE | UNICODE_INTERNED => self.counted()?,

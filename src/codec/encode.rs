@@ -273,7 +273,7 @@ impl Encoder {
 
     /// Removes what was written since the output and the key table had these lengths. Later output must not refer to
     /// keys that were first written in the removed part.
-    fn rollback(&mut self, (len, keys): (usize, usize)) {
+    pub(super) fn rollback(&mut self, (len, keys): (usize, usize)) {
         self.out.truncate(len);
         self.keys.rollback(keys);
     }

@@ -86,6 +86,18 @@ impl ValueError {
     }
 
     #[cold]
+    pub(super) fn not_finite_decimal(text: &str) -> Self {
+        let message = format!("Out of range Decimal values are not JSON compliant: {text}");
+        Self::new(OutputErrorKind::ValueError, message)
+    }
+
+    #[cold]
+    pub(super) fn out_of_range(type_name: &str) -> Self {
+        let message = format!("a {type_name} that Python does not have");
+        Self::new(OutputErrorKind::ValueError, message)
+    }
+
+    #[cold]
     pub(super) fn circular() -> Self {
         Self::new(OutputErrorKind::ValueError, "Circular reference detected")
     }

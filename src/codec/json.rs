@@ -68,25 +68,29 @@ impl Reader<'_, '_> {
                     depth -= 1;
                 }
                 LIST | TUPLE | SMALL_TUPLE => {
-                    depth += 1;
-                    if depth > self.max_depth {
-                        return Err(ValueError::too_deep().into());
-                    }
                     let items = if code == SMALL_TUPLE {
                         usize::from(self.byte()?)
                     } else {
                         self.length()?
                     };
-                    out.push(b'[');
-                    if items > 0 {
-                        self.open(Open::List {
-                            left: items - 1,
-                            slot,
-                        });
-                        continue;
+                    if code == SMALL_TUPLE && self.is_typed(items) {
+                        self.write_typed(out)?;
+                    } else {
+                        depth += 1;
+                        if depth > self.max_depth {
+                            return Err(ValueError::too_deep().into());
+                        }
+                        out.push(b'[');
+                        if items > 0 {
+                            self.open(Open::List {
+                                left: items - 1,
+                                slot,
+                            });
+                            continue;
+                        }
+                        out.push(b']');
+                        depth -= 1;
                     }
-                    out.push(b']');
-                    depth -= 1;
                 }
                 NONE => out.extend_from_slice(b"null"),
                 TRUE => out.extend_from_slice(b"true"),

@@ -53,6 +53,11 @@ pub(super) fn write_int(out: &mut Vec<u8>, value: i64) {
     }
 }
 
+/// Appends an integer that does not fit `i64`.
+pub(super) fn write_unsigned(out: &mut Vec<u8>, value: u64) {
+    write_long(out, false, &value.to_le_bytes());
+}
+
 /// Appends an integer given in decimal. Returns false, and writes nothing, if it has more than [`MAX_INT_DIGITS`]
 /// digits.
 pub(super) fn write_decimal(out: &mut Vec<u8>, text: &[u8]) -> bool {

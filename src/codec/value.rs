@@ -62,12 +62,12 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn limited(
+    pub(super) fn limited<T>(
         &mut self,
         out: &mut Vec<u8>,
         max_len: usize,
-        write: impl FnOnce(&mut Self, &mut Vec<u8>, Limit) -> Result<Top, Stop>,
-    ) -> Result<Result<Top, ValueError>, FrameError> {
+        write: impl FnOnce(&mut Self, &mut Vec<u8>, Limit) -> Result<T, Stop>,
+    ) -> Result<Result<T, ValueError>, FrameError> {
         let (start, written) = (self.pos, out.len());
         let refs = self.scratch.refs.len();
         let limit = Limit {

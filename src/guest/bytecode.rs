@@ -29,7 +29,7 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 14] = [
+pub(crate) const PARTS: [(&str, &str); 15] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
@@ -38,6 +38,7 @@ pub(crate) const PARTS: [(&str, &str); 14] = [
     part!("advice.py"),
     part!("scripts.py"),
     part!("surroundings.py"),
+    part!("typed.py"),
     part!("values.py"),
     part!("failures.py"),
     part!("meta.py"),
