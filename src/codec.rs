@@ -40,7 +40,7 @@ mod tests;
 pub use build::{Mark, OpenList};
 pub use canonical::MOST_SET;
 pub use decode::{Kind, Reader, Scratch};
-pub use encode::{Encoder, Payload};
+pub use encode::{Encoder, NotJson, Payload};
 pub use error::{FrameError, OutputErrorKind, ValueError};
 pub use patch::{Set, write_patched};
 pub use tree::Value;

@@ -43,7 +43,8 @@ use self::protocol::request::encode_request;
 pub(crate) use self::spec::{GuestSpec, Limits};
 use crate::clock::cpu;
 use crate::codec::{Encoder, Scratch};
-use crate::message::{Batch, Outcome, Outcomes, Slice};
+use crate::format::{ReadFormat, Reads, begins_like_json};
+use crate::message::{Batch, Message, Outcome, Outcomes, Slice};
 
 /// Bytes of results after which a guest passes them on, although its work is not done.
 const YIELD_BYTES: usize = 256 << 10;
@@ -89,11 +90,11 @@ impl Guest {
             .expect("a runtime with timers alone needs nothing from the system");
         Self {
             number,
+            encoder: Encoder::new(protocol::MAX_DEPTH).exact(spec.formats.reads.exact),
             spec,
             lines: LineRate::default(),
             _thread: Arc::default(),
             waiting,
-            encoder: Encoder::new(protocol::MAX_DEPTH),
             scratch: Scratch::default(),
             alive: None,
         }
@@ -117,7 +118,8 @@ impl Guest {
         let log = GuestLog::new(self.number, max_log, self.lines.clone());
         let mut instance = Instance::new(&self.spec.runtime, memory, max_frame + 5, log);
         let compiled = self.spec.compiled.get().cloned();
-        let hello = Hello::new(self.spec.stages.clone(), compiled, &self.spec.limits);
+        let spec = &self.spec;
+        let hello = Hello::new(spec.stages.clone(), compiled, &spec.limits, &spec.formats);
         let greeting = handshake::greet(&mut instance, &hello, start_timeout);
         let mut ready = self.waiting.block_on(greeting)?;
         if let Some(death) = instance.over() {
@@ -219,7 +221,14 @@ impl Guest {
         let fresh = alive.is_fresh();
         let had = outcomes.items.len();
         let id = alive.next_id();
-        let encoded = encode_request(&mut self.encoder, id, batch, next..limit, alive.form());
+        let encoded = encode_request(
+            &mut self.encoder,
+            id,
+            batch,
+            next..limit,
+            alive.form(),
+            &self.spec.formats.reads,
+        );
         let count = encoded.count;
         if count > 0 {
             let answer = alive.answer(
@@ -237,6 +246,12 @@ impl Guest {
                 single: count == 1,
                 fresh,
             })?;
+            for (message, outcome) in batch.messages[next..]
+                .iter()
+                .zip(&mut outcomes.items[had..])
+            {
+                explain(&self.spec.formats.reads, message, outcome);
+            }
             if answered < count {
                 return Ok(answered);
             }
@@ -246,6 +261,20 @@ impl Guest {
         };
         outcomes.items.push(Outcome::Failed(Box::new(failure)));
         Ok(count + 1)
+    }
+}
+
+/// Says of a failed message that it is broken JSON, if the script got it as text for that reason.
+fn explain(reads: &Reads, message: &Message, outcome: &mut Outcome) {
+    if let Outcome::Failed(failure) = outcome
+        && reads.value == ReadFormat::Auto
+        && let Some(why) = begins_like_json(&message.payload)
+    {
+        failure.message = format!(
+            "{why}; so the script got it as text, and failed: {}: {}",
+            failure.kind, failure.message
+        );
+        failure.kind = "NotJson".into();
     }
 }
 

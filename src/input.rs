@@ -5,6 +5,7 @@
 //! represents the source among the actors: it receives every ack, and stops the source by its [`Control`]. Kafka's
 //! source gets the acks too, since it has positions to commit.
 
+pub(crate) mod framing;
 pub(crate) mod generate;
 mod intake;
 pub(crate) mod kafka;
@@ -107,7 +108,7 @@ impl Input {
     ) -> anyhow::Result<Addr<Self>> {
         Ok(match config {
             InputConfig::Stdin(config) => {
-                let (source, control) = stdin::Stdin::new(config)?;
+                let (source, control) = stdin::Stdin::new(&config.framing)?;
                 start_reading(source, control, downstream)
             }
             InputConfig::Generate(config) => {

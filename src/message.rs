@@ -43,6 +43,11 @@ impl Message {
         }
     }
 
+    /// Returns whether the message has no payload, not even an empty one.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.attributes.as_deref().is_some_and(|of| of.tombstone)
+    }
+
     /// Returns the message's cost in the [`budget`], in bytes: its payload, its attributes and the engine's own
     /// book-keeping.
     pub(crate) fn cost(&self) -> u64 {

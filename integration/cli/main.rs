@@ -2,6 +2,7 @@
 
 mod dying;
 mod elastic;
+mod formats;
 mod function_mode;
 mod keys;
 mod leftovers;

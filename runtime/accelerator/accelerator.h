@@ -37,6 +37,7 @@ PyObject *part_merge(PyObject *module, PyObject *const *arguments, Py_ssize_t gi
 
 /* meta.c: `meta` of the current message. */
 PyObject *meta_make(PyObject *fields);
+void meta_keys(PyObject *copy, bool any);
 PyObject *meta_now(void);
 PyObject *meta_before(void);
 bool meta_is_changed(void);

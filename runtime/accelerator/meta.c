@@ -2,7 +2,7 @@
 
 #include "accelerator.h"
 
-enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, FIELDS };
+enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, TOMBSTONE, FIELDS };
 
 static PyObject *names[FIELDS];
 static PyObject *meta;
@@ -10,6 +10,15 @@ static PyObject *meta;
 static PyObject *before[FIELDS], *headers;
 /* Whether a header occurs twice: its value is then a list, which can be changed in place. */
 static bool has_lists;
+/* `copy(key)` of keys that are values; NULL if they are bytes. */
+static PyObject *copy;
+/* Whether a script may set the key to any value, of which the entrypoint makes what the host takes. */
+static bool any_key;
+
+void meta_keys(PyObject *function, bool any) {
+    copy = function;
+    any_key = any;
+}
 
 void meta_forget(void) {
     for (int field = 0; field < FIELDS; field++) Py_CLEAR(&before[field]);
@@ -70,17 +79,28 @@ static bool copy_headers(void) {
     return headers;
 }
 
-/* Makes `meta` of the tuple (key, topic, partition, offset, timestamp, headers), or an empty one of NULL. */
+/* Returns whether a script can change the object in place. */
+static bool is_container(PyObject *object) {
+    return object && (is_exactly(object, &PyDict_Type) || is_exactly(object, &PyList_Type));
+}
+
+/* Makes `meta` of the tuple (key, topic, partition, offset, timestamp, headers, tombstone), or an empty one of NULL. */
 PyObject *meta_make(PyObject *fields) {
-    static const char *const texts[] = {"key", "topic", "partition", "offset", "timestamp", "headers"};
+    static const char *const texts[] = {"key", "topic", "partition", "offset", "timestamp", "headers", "tombstone"};
     meta_forget();
     meta = _PyDict_NewPresized(FIELDS);
     for (int field = 0; meta && fields && field < FIELDS; field++) {
         if (!names[field] && !(names[field] = PyUnicode_InternFromString(texts[field]))) return NULL;
         PyObject *sent = PyTuple_GetItem(fields, field);
-        PyObject *value = field == HEADERS ? headers_of(sent) : field == KEY ? as_text(sent) : Py_NewRef(sent);
+        PyObject *value = field == HEADERS ? headers_of(sent) : field == KEY && !copy ? as_text(sent) : Py_NewRef(sent);
         bool set = value && PyDict_SetItem(meta, names[field], value) == 0;
-        before[field] = value;
+        if (set && field == KEY && is_container(value)) {
+            before[field] = PyObject_Vectorcall(copy, &value, 1, NULL);
+            Py_DECREF(value);
+            set = before[field];
+        } else {
+            before[field] = value;
+        }
         if (!set) Py_CLEAR(&meta);
     }
     if (meta && before[HEADERS] && ((PyDictObject *)before[HEADERS])->used && !copy_headers()) Py_CLEAR(&meta);
@@ -113,7 +133,7 @@ bool meta_is_changed(void) {
 /* Returns the attributes where a script has set the key alone, to text: [("key", bytes)], or None if it is the key that
  * came. Returns NULL, without an error, for all else: the entrypoint looks at it. */
 PyObject *meta_key_alone(void) {
-    if (!meta || !names[KEY]) return NULL;
+    if (!meta || !names[KEY] || any_key) return NULL;
     for (int field = 0; field < FIELDS; field++)
         if (field != KEY && PyDict_GetItemWithError(meta, names[field]) != before[field]) return NULL;
     PyObject *key = PyDict_GetItemWithError(meta, names[KEY]), *former = before[KEY];

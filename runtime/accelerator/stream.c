@@ -29,7 +29,7 @@ static struct {
 } request;
 
 /* What the entrypoint gives: constants, and functions for what is rare. */
-static PyObject *null, *tombstone, *parse, *convert, *explain, *unusual, *attributes, *emit_with, *make, *describe;
+static PyObject *null, *tombstone, *parse, *convert, *explain, *unusual, *attributes, *emit_with, *make, *describe, *copy_key;
 
 /* Everything of the response before the first answer; 'i' is a number of 32 bits. */
 typedef struct __attribute__((packed)) {
@@ -57,17 +57,19 @@ static PyObject *call(PyObject *function, PyObject *first, PyObject *second) {
     return PyObject_Vectorcall(function, arguments, second ? 2 : 1, NULL);
 }
 
-/* configure(null, tombstone, parse, convert, explain, unusual, attributes, emit_with, make, describe): what a guest's
- * pipeline needs. The last two are None if no format has typed values. */
+/* configure(null, tombstone, parse, convert, explain, unusual, attributes, emit_with, make, describe, copy_key,
+ * any_key): what a guest's pipeline needs. `make` and `describe` are None if no format has typed values, `copy_key` if keys
+ * are bytes. `any_key` is True if a script may set the key to any value. */
 PyObject *stream_configure(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
-    PyObject **given[] = {&null, &tombstone, &parse, &convert, &explain, &unusual, &attributes, &emit_with, &make, &describe};
-    if (count != 10 || request.frame) return misuse();
-    for (int index = 0; index < 10; index++) {
+    PyObject **given[] = {&null, &tombstone, &parse, &convert, &explain, &unusual, &attributes, &emit_with, &make, &describe, &copy_key};
+    if (count != 12 || request.frame) return misuse();
+    for (int index = 0; index < 11; index++) {
         Py_CLEAR(given[index]);
         *given[index] = Py_NewRef(arguments[index]);
     }
     load_typed_by(make == Py_None ? NULL : make);
     output_typed_by(describe == Py_None ? NULL : describe);
+    meta_keys(copy_key == Py_None ? NULL : copy_key, arguments[11] == Py_True);
     return Py_None;
 }
 

@@ -38,7 +38,7 @@ else:
 # Scripts share `builtins` and may change them; functions that are defined after this line use this copy.
 __builtins__ = vars(builtins).copy()
 
-PROTOCOL = 2
+PROTOCOL = 3
 STATUS_OK = b"\x00"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 MAX_DEPTH = 900  # the host's limit, too

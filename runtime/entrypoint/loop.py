@@ -101,7 +101,8 @@ def requests_of(pipeline):
         return Request(pipeline)
     rare = pipeline.convert, pipeline.explain, encoded, pipeline.attributes, pipeline.emit
     typed = (TYPED.make, TYPED.describe) if TYPED else (None, None)
-    accelerator.configure(null, TOMBSTONE, parse_json, *rare, *typed)
+    keys = copied if KEYS_READ else None, CHECKS["key"] is as_value
+    accelerator.configure(null, TOMBSTONE, parse_json, *rare, *typed, *keys)
     return accelerator
 
 

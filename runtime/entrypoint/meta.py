@@ -52,19 +52,35 @@ def as_timestamp(timestamp):
     raise TypeError(f"the timestamp must be milliseconds, not {type(timestamp).__name__}")
 
 
+def as_value(key):
+    return TYPED.plain(key)
+
+
 CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp": as_timestamp}
+
+
+KEYS_READ = False  # whether the host sends keys as values, and not as bytes
+
+
+def use_keys(options):
+    """Prepares for keys that have a format."""
+    global KEYS_READ
+    KEYS_READ = options.get("keys_read", False)
+    if options.get("keys_written"):
+        CHECKS["key"] = as_value
 
 
 def new_meta(fields):
     """Returns the `meta` of one message: text where bytes are UTF-8, repeated headers as a list."""
-    key, topic, partition, offset, timestamp, pairs = fields
+    key, topic, partition, offset, timestamp, pairs, tombstone = fields
     return {
-        "key": as_text(key),
+        "key": key if KEYS_READ else as_text(key),
         "topic": topic,
         "partition": partition,
         "offset": offset,
         "timestamp": timestamp,
         "headers": headers_of(pairs) if pairs else {},
+        "tombstone": tombstone,
     }
 
 
@@ -106,9 +122,18 @@ def settable(meta):
 def as_it_came(meta):
     """Returns what a script can set in `meta`, for a comparison after the script has run."""
     key, topic, headers, timestamp = settable(meta)
+    key = copied(key)
     if headers is not None:
         headers = {name: item[:] if type(item) is list else item for name, item in headers.items()} if headers else {}
     return key, topic, headers, timestamp
+
+
+def copied(value):
+    """Returns a copy of a value that a script can change in place."""
+    kind = type(value)
+    if kind is dict:
+        return {name: copied(item) for name, item in value.items()}
+    return [*map(copied, value)] if kind is list else value
 
 
 def changed(before, meta):

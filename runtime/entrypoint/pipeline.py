@@ -11,6 +11,7 @@ class Pipeline:
         self.uses_emit = any(stage.uses_emit for stage in stages)
         self.one_to_one = not (self.uses_meta or self.uses_emit)
         use_typed(options)
+        use_keys(options)
         projects = accelerator is not None and len(stages) == 1 and options.get("projection", True)
         self.projection = stages[0].projection if projects else None
 

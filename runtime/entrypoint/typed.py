@@ -119,7 +119,7 @@ def use_typed(options):
     """Prepares for typed values, if the hello says that there may be some."""
     global TYPED
     if options.get("typed"):
-        TYPED = Typed(options.get("numbers") == "exact")
+        TYPED = Typed(options.get("exact"))
 
 
 def loads(data):

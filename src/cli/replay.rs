@@ -75,6 +75,7 @@ impl Replay {
         if self.dry_run {
             config.output = OutputConfig::Stdout(StdoutConfig {
                 codec: StdoutCodec::Lines,
+                format: config.output.formats().0,
             });
             config.dead_letter = None;
         }

@@ -15,7 +15,8 @@ use self::shown::{Shown, Style};
 use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
-    Config, Diagnostic, InputConfig, KafkaInputConfig, LinesConfig, Loaded, OutputConfig,
+    Config, Diagnostic, Framing, InputConfig, KafkaInputConfig, LinesConfig, Loaded, OutputConfig,
+    StdinConfig, StdoutConfig,
 };
 use crate::kafka::connect;
 use crate::telemetry::logs;
@@ -113,7 +114,10 @@ impl Try {
             .input(&config)
             .map_err(|problem| told(problem.into()))?;
         // Nothing is written, so the outputs are not checked.
-        config.output = OutputConfig::Drop;
+        config.output = OutputConfig::Stdout(StdoutConfig {
+            format: config.output.formats().0,
+            ..StdoutConfig::default()
+        });
         config.dead_letter = None;
         let complained =
             |error: &anyhow::Error| console::complain(format_args!("error: {error:#}"));
@@ -159,12 +163,17 @@ impl Try {
     /// Returns the source of the messages as an input.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
-            let lines = config.input.as_lines().cloned();
-            return Ok(InputConfig::Stdin(lines.unwrap_or_else(|| LinesConfig {
-                max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
-                delimiter: None,
-                omit_empty: false,
-            })));
+            if let InputConfig::Stdin(stdin) = &config.input {
+                return Ok(InputConfig::Stdin(stdin.clone()));
+            }
+            return Ok(InputConfig::Stdin(StdinConfig {
+                framing: Framing::Lines(LinesConfig {
+                    max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
+                    delimiter: None,
+                    omit_empty: false,
+                }),
+                format: config.input.formats().0,
+            }));
         };
         let mut kafka = match config.input.as_kafka() {
             Some(kafka) => kafka.clone(),

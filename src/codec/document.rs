@@ -7,9 +7,11 @@ use std::mem;
 
 use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, NumberAny, NumberInt, Peek};
 
+use super::MAX_INT_DIGITS;
 use super::encode::Encoder;
 use super::number;
 use super::objects::{write_float, write_head, write_key, write_str};
+use super::typed::{self, Typed};
 use super::wire::{DICT, FALSE, LIST, NONE, NULL, TRUE};
 
 /// Container that has not ended yet.
@@ -43,12 +45,12 @@ impl Encoder {
             keys,
             open,
             max_depth,
+            exact,
+            base,
             ..
         } = self;
         open.clear();
         let mut excess = Excess::default();
-        // Position in `data` at which `json` starts: see `unusual_number`.
-        let mut base = 0;
         let mut peek = json.peek()?;
         loop {
             match peek {
@@ -83,16 +85,22 @@ impl Encoder {
                     json.known_null()?;
                     out.push(NONE);
                 }
+                _ if *exact => {
+                    let number = *base + json.current_index();
+                    let Some(length) = exact_number(out, &data[number..], &mut excess) else {
+                        json.known_number(peek)?; // for its error
+                        return Err(no_number(json));
+                    };
+                    *base = restart(json, data, number + length);
+                }
                 _ => match json.known_number(peek) {
                     Ok(NumberAny::Int(NumberInt::Int(value))) => number::write_int(out, value),
                     Ok(NumberAny::Float(value)) => write_float(out, value),
                     Err(error) => {
-                        let number = base + json.current_index();
+                        let number = *base + json.current_index();
                         let end =
                             number + unusual_number(out, &data[number..], error, &mut excess)?;
-                        let tape = mem::replace(json, Jiter::new(&[])).into_tape();
-                        *json = Jiter::with_tape(&data[end..], tape);
-                        base = end;
+                        *base = restart(json, data, end);
                     }
                 },
             }
@@ -124,6 +132,39 @@ impl Encoder {
             }
         }
     }
+}
+
+/// Makes `json` read on from `end` of the document, which it returns.
+fn restart<'j>(json: &mut Jiter<'j>, data: &'j [u8], end: usize) -> usize {
+    let tape = mem::replace(json, Jiter::new(&[])).into_tape();
+    *json = Jiter::with_tape(&data[end..], tape);
+    end
+}
+
+fn no_number(json: &Jiter<'_>) -> JiterError {
+    JiterError {
+        error_type: JiterErrorType::JsonError(JsonErrorType::InvalidNumber),
+        index: json.current_index(),
+    }
+}
+
+/// Writes a number so that none of its digits is lost, and returns its length; `None` if it is no number.
+fn exact_number(out: &mut Vec<u8>, text: &[u8], excess: &mut Excess) -> Option<usize> {
+    let (len, integer) = number::scan(text)?;
+    let text = &text[..len];
+    let plain = integer && text != b"-0";
+    if plain && let Some(value) = str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
+        number::write_int(out, value);
+    } else if plain {
+        excess.big |= !number::write_decimal(out, text);
+    } else if len > MAX_INT_DIGITS {
+        // The guest would make a number of it, and convert that into text.
+        excess.big = true;
+    } else {
+        let text = String::from_utf8_lossy(text);
+        typed::write(out, &Typed::Number(text));
+    }
+    Some(len)
 }
 
 /// Writes a number that `jiter` refuses although JSON allows it: an integer that does not fit `i64`, or a number with

@@ -50,6 +50,20 @@ pub struct Encoder {
     members: Vec<Member>,
     /// Number of documents for which [`Encoder::part`] is not tried, since it did not help.
     whole: u32,
+    /// Whether a number that is not a plain integer is written with its text: see [`Encoder::exact`].
+    pub(super) exact: bool,
+    /// Position in the document at which `jiter` was started: see `document::unusual_number`.
+    pub(super) base: usize,
+}
+
+/// Reason why a payload is no JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why} at byte {at}")]
+pub struct NotJson {
+    /// Position in the payload, from 0.
+    pub at: usize,
+    /// Description of the error.
+    pub why: String,
 }
 
 impl Encoder {
@@ -67,7 +81,16 @@ impl Encoder {
             max_depth,
             members: Vec::new(),
             whole: 0,
+            exact: false,
+            base: 0,
         }
+    }
+
+    /// Makes documents keep their numbers as they are: each one that is not a plain integer is written with its text, as
+    /// a [`Typed::Number`](super::Typed::Number).
+    #[must_use]
+    pub fn exact(self, exact: bool) -> Self {
+        Self { exact, ..self }
     }
 
     /// Begins a new frame: discards everything that was written.
@@ -153,25 +176,7 @@ impl Encoder {
             self.none();
             return Payload::Empty;
         }
-        if payload.len() > MAX_LEN {
-            self.none();
-            return Payload::TooBig;
-        }
-        // `json.loads(bytes)` accepts a mark too, and some producers write one.
-        let json = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
-        let mark = (self.out.len(), self.keys.len());
-        let error = match self.document(json) {
-            Ok(Excess {
-                deep: false,
-                big: false,
-            }) => return Payload::Json,
-            Ok(excess) => return self.refuse(mark, excess),
-            Err(error) => error,
-        };
-        self.rollback(mark);
-        if document::may_be_lone_surrogate(&error)
-            && let Some(kind) = self.defer(json)
-        {
+        if let Ok(kind) = self.json(payload) {
             return kind;
         }
         match str::from_utf8(payload) {
@@ -184,6 +189,39 @@ impl Encoder {
                 Payload::Bytes
             }
         }
+    }
+
+    /// Writes one message payload as one object if it is JSON, as [`payload`](Self::payload) does.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON; then nothing was written.
+    pub fn json(&mut self, payload: &[u8]) -> Result<Payload, NotJson> {
+        if payload.len() > MAX_LEN {
+            self.none();
+            return Ok(Payload::TooBig);
+        }
+        // `json.loads(bytes)` accepts a mark too, and some producers write one.
+        let json = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+        let mark = (self.out.len(), self.keys.len());
+        let error = match self.document(json) {
+            Ok(Excess {
+                deep: false,
+                big: false,
+            }) => return Ok(Payload::Json),
+            Ok(excess) => return Ok(self.refuse(mark, excess)),
+            Err(error) => error,
+        };
+        self.rollback(mark);
+        if document::may_be_lone_surrogate(&error)
+            && let Some(kind) = self.defer(json)
+        {
+            return Ok(kind);
+        }
+        Err(NotJson {
+            at: payload.len() - json.len() + self.base + error.index,
+            why: error.error_type.to_string(),
+        })
     }
 
     /// Writes the members of a document whose keys are in `keys`, as a part (see docs/protocol.md). Returns false if the
@@ -280,6 +318,7 @@ impl Encoder {
 
     fn document(&mut self, data: &[u8]) -> Result<Excess, JiterError> {
         let mut json = Jiter::with_tape(data, mem::take(&mut self.tape));
+        self.base = 0;
         let outcome = self.walk(data, &mut json);
         self.tape = json.into_tape();
         outcome

@@ -28,8 +28,7 @@ impl Reader<'_, '_> {
         out: &mut Vec<u8>,
         max_len: usize,
     ) -> Result<Result<(), ValueError>, FrameError> {
-        // In a document, `None` is null, and `bytes` are an error.
-        Ok(self.within(out, max_len)?.map(|_: Top| ()))
+        Ok(self.document(out, max_len)?.map(|_: Top| ()))
     }
 
     /// Begins the outputs of a message, if they are next, and returns their number.

@@ -21,7 +21,8 @@ use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, T
 use super::decode::Reader;
 use super::encode::Encoder;
 use super::error::{FrameError, Stop, ValueError};
-use super::wire::{ELLIPSIS, FLAG_REF, SMALL_TUPLE};
+use super::wire::{BYTES, ELLIPSIS, FLAG_REF, SMALL_TUPLE, type_name};
+use super::{number, objects};
 
 const DECIMAL: i64 = 0;
 const NUMBER: i64 = 1;
@@ -190,31 +191,37 @@ impl Typed<'_> {
 impl Encoder {
     /// Writes a value of a type that JSON does not have.
     pub fn typed(&mut self, value: &Typed<'_>) {
-        let (kind, content) = match value {
-            Typed::Decimal(text) => return self.typed_text(DECIMAL, text),
-            Typed::Number(text) => return self.typed_text(NUMBER, text),
-            Typed::DateTime { micros, .. } => (UTC, *micros),
-            Typed::LocalDateTime(micros) => (NAIVE, *micros),
-            Typed::Date(days) => (DATE, *days),
-            Typed::Time(micros) => (TIME, *micros),
-            Typed::Uuid(bytes) => {
-                self.typed_head(UUID);
-                return self.bytes(bytes);
-            }
-        };
-        self.typed_head(kind);
-        self.int(content);
+        write(&mut self.out, value);
     }
+}
 
-    fn typed_text(&mut self, kind: i64, text: &str) {
-        self.typed_head(kind);
-        self.str(text);
-    }
+/// Writes the tuple that stands for a value.
+pub(super) fn write(out: &mut Vec<u8>, value: &Typed<'_>) {
+    let (kind, content) = match value {
+        Typed::Decimal(text) => return write_text(out, DECIMAL, text),
+        Typed::Number(text) => return write_text(out, NUMBER, text),
+        Typed::DateTime { micros, .. } => (UTC, *micros),
+        Typed::LocalDateTime(micros) => (NAIVE, *micros),
+        Typed::Date(days) => (DATE, *days),
+        Typed::Time(micros) => (TIME, *micros),
+        Typed::Uuid(bytes) => {
+            write_kind(out, UUID);
+            objects::write_head(out, BYTES, bytes.len());
+            return out.extend_from_slice(bytes);
+        }
+    };
+    write_kind(out, kind);
+    number::write_int(out, content);
+}
 
-    fn typed_head(&mut self, kind: i64) {
-        self.raw(&[SMALL_TUPLE, 3, ELLIPSIS]);
-        self.int(kind);
-    }
+fn write_text(out: &mut Vec<u8>, kind: i64, text: &str) {
+    write_kind(out, kind);
+    objects::write_str(out, text, 0);
+}
+
+fn write_kind(out: &mut Vec<u8>, kind: i64) {
+    out.extend_from_slice(&[SMALL_TUPLE, 3, ELLIPSIS]);
+    number::write_int(out, kind);
 }
 
 impl<'a> Reader<'a, '_> {
@@ -232,7 +239,7 @@ impl<'a> Reader<'a, '_> {
     /// If it is none of the table above. A script can make such a tuple itself, so that is an error of this value alone.
     pub(super) fn typed(&mut self) -> Result<Typed<'a>, Stop> {
         self.typed_content()
-            .map_err(|_| ValueError::not_serializable(super::wire::type_name(ELLIPSIS)).into())
+            .map_err(|_| ValueError::not_serializable(type_name(ELLIPSIS)).into())
     }
 
     fn typed_content(&mut self) -> Result<Typed<'a>, FrameError> {
@@ -276,7 +283,7 @@ impl<'a> Reader<'a, '_> {
 
 /// Returns whether `text` is a number of JSON.
 fn is_number(text: &str) -> bool {
-    super::number::scan(text.as_bytes()).is_some_and(|(length, _)| length == text.len())
+    number::scan(text.as_bytes()).is_some_and(|(length, _)| length == text.len())
 }
 
 fn write_int(out: &mut Vec<u8>, value: i64) {

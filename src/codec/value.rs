@@ -51,8 +51,12 @@ impl Reader<'_, '_> {
         self.limited(out, max_len, Self::top)
     }
 
-    /// Appends a value inside a document, as [`Reader::value`] does.
-    pub(super) fn within(
+    /// Appends a value as JSON, as [`Reader::value`] does; but `None` is null, and `bytes` are an error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Reader::value`].
+    pub fn document(
         &mut self,
         out: &mut Vec<u8>,
         max_len: usize,

@@ -5,6 +5,7 @@
 //! declared in `raw` as users write them, and are converted to the types here.
 
 mod case;
+mod format;
 mod input;
 mod kafka;
 mod service;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::guest::runtime::KNOWN as RUNTIMES;
 pub(crate) use case::*;
+pub(crate) use format::*;
 pub(crate) use input::*;
 pub(crate) use kafka::*;
 pub(crate) use service::*;
@@ -133,15 +135,29 @@ pub(crate) enum OutputConfig {
 section! {
     /// Standard output.
     pub(crate) struct StdoutConfig {
-        /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X.
+        /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X (in YAML, `"delim:\0"`
+        /// for the byte 0). With `length_delimited` each message comes after its length in four bytes (big-endian).
         #[serde(with = "Parsed")]
-        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;")]
+        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;", example = &"length_delimited")]
         #[schemars(extend("x-reads" = "codec"))]
         codec: StdoutCodec,
+        /// What a result becomes.
+        format: OutputFormat,
     }
 }
 
-/// Text written after each message.
+impl OutputConfig {
+    /// Returns the formats of payloads and keys.
+    pub(crate) fn formats(&self) -> (OutputFormat, KeyFormat) {
+        match self {
+            Self::Stdout(stdout) => (stdout.format.clone(), KeyFormat::default()),
+            Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
+            Self::Drop => Default::default(),
+        }
+    }
+}
+
+/// What tells messages apart in an output that is a stream of bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum StdoutCodec {
     /// A newline.
@@ -151,6 +167,8 @@ pub(crate) enum StdoutCodec {
     AllBytes,
     /// This text; never empty.
     Delim(String),
+    /// The length before each message, in four bytes, big-endian.
+    LengthDelimited,
 }
 
 impl StdoutCodec {
@@ -158,7 +176,7 @@ impl StdoutCodec {
     pub(crate) fn terminator(&self) -> &[u8] {
         match self {
             Self::Lines => b"\n",
-            Self::AllBytes => b"",
+            Self::AllBytes | Self::LengthDelimited => b"",
             Self::Delim(text) => text.as_bytes(),
         }
     }
@@ -174,7 +192,10 @@ impl FromStr for StdoutCodec {
             ("lines", _) => Ok(Self::Lines),
             // On a stream the two mean the same; Bento has both names.
             ("all-bytes" | "append", _) => Ok(Self::AllBytes),
-            _ => Err("choose `lines`, `all-bytes`, or `delim:X` for X behind each message".into()),
+            ("length_delimited", _) => Ok(Self::LengthDelimited),
+            _ => Err(
+                "choose `lines`, `all-bytes`, `length_delimited`, or `delim:X` for X behind each message".into(),
+            ),
         }
     }
 }
@@ -185,6 +206,7 @@ impl fmt::Display for StdoutCodec {
             Self::Lines => f.write_str("lines"),
             Self::AllBytes => f.write_str("all-bytes"),
             Self::Delim(text) => write!(f, "delim:{text}"),
+            Self::LengthDelimited => f.write_str("length_delimited"),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | `x-as-written` | any scalar is accepted, and is taken as the text that is written |
 //! | `x-component` | the fields are the possible `input`s, `output`s or `scanner`s |
 //! | `x-ignored` | the field exists only for Bento's configs: `true` warns about it, `"quietly"` does not |
+//! | `x-short` | the section may be written as the value of this field alone |
 //! | `x-alias-of` | the field is Bento's name for another field of the same section |
 
 use std::sync::LazyLock;
@@ -144,9 +145,23 @@ fn allow_null_and_variables(field: &mut Value) {
     let strict = scalar && (!is("string") || !field["enum"].is_null());
     let null = (!is("null")).then_some("null");
     let types = json!(types.iter().copied().chain(null).collect::<Vec<_>>());
+    let short = field["x-short"]
+        .as_str()
+        .map(|name| field["properties"][name].clone());
     let Value::Object(object) = field else {
         return;
     };
+    if let Some(short) = short {
+        // The section, or the value of its most important field.
+        let mut section = serde_json::Map::new();
+        for key in ["type", "properties", "additionalProperties"] {
+            if let Some(value) = object.shift_remove(key) {
+                section.insert(key.into(), value);
+            }
+        }
+        object.insert("anyOf".into(), json!([section, short, { "type": "null" }]));
+        return;
+    }
     if object.contains_key("type") {
         object.insert("type".into(), types);
     }

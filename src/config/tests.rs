@@ -130,10 +130,14 @@ shutdown_timeout: 20s
         "t.yaml:22:25"
     );
     assert!(config.pipeline.max_guests >= 1);
-    let InputConfig::Stdin(LinesConfig {
-        max_line,
-        delimiter,
-        omit_empty,
+    let InputConfig::Stdin(StdinConfig {
+        framing:
+            Framing::Lines(LinesConfig {
+                max_line,
+                delimiter,
+                omit_empty,
+            }),
+        ..
     }) = config.input
     else {
         panic!("stdin")
@@ -203,7 +207,7 @@ fn generate_takes_a_script_or_a_value() {
 #[test]
 fn codecs() {
     let output = |yaml: &str| match good(&format!("{SCRIPT}output: {{ stdout: {yaml} }}")).output {
-        OutputConfig::Stdout(StdoutConfig { codec }) => codec,
+        OutputConfig::Stdout(StdoutConfig { codec, .. }) => codec,
         _ => panic!("stdout"),
     };
     assert_eq!(output("").terminator(), b"\n");
@@ -213,7 +217,7 @@ fn codecs() {
         "{SCRIPT}input: {{ stdin: {{ codec: 'delim:ab' }} }}\ndead_letter: {{ drop: }}"
     ));
     assert!(
-        matches!(config.input, InputConfig::Stdin(stdin) if stdin.delimiter.as_deref() == Some(b"ab"))
+        matches!(config.input.framing(), Some(Framing::Lines(lines)) if lines.delimiter.as_deref() == Some(b"ab"))
     );
     assert!(matches!(config.dead_letter, Some(OutputConfig::Drop)));
 }
@@ -221,7 +225,9 @@ fn codecs() {
 #[test]
 fn a_line_fits_into_what_may_be_in_flight() {
     let config = good(&SCRIPT.replace("processors", "max_in_flight: 1MiB, processors"));
-    assert!(matches!(config.input, InputConfig::Stdin(stdin) if stdin.max_line == 1 << 20));
+    assert!(
+        matches!(config.input.framing(), Some(Framing::Lines(lines)) if lines.max_line == 1 << 20)
+    );
 }
 
 #[test]

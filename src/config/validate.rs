@@ -3,6 +3,7 @@
 //! Each section is checked where it is converted; [`RULES`] check two sections against each other.
 
 mod cases;
+mod format;
 mod guests;
 mod input;
 mod kafka;

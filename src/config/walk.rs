@@ -59,6 +59,11 @@ impl Walk<'_> {
     /// Returns the value of a field, if it has the right shape.
     fn value(&mut self, field: &Field<'_>) -> Option<Value> {
         let Field { node, schema, .. } = *field;
+        if let Some(short) = schema["x-short"].as_str()
+            && node.scalar().is_some()
+        {
+            return self.short(field, short);
+        }
         let types = types(schema);
         match &node.data {
             _ if types.is_empty() => return self.literal(field),
@@ -86,6 +91,16 @@ impl Walk<'_> {
             Some(scalar) if schema["x-as-written"] == true => Some(scalar.as_written().into()),
             _ => Some(value),
         }
+    }
+
+    /// Returns a section that is written as the value of its most important field.
+    fn short(&mut self, field: &Field<'_>, name: &str) -> Option<Value> {
+        let value = self.value(&Field {
+            path: field.path,
+            schema: &field.schema["properties"][name],
+            ..*field
+        })?;
+        Some(Value::Object(Map::from_iter([(name.to_owned(), value)])))
     }
 
     /// Returns a value of any shape as JSON text, with its numbers as they are written.

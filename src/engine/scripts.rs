@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::formats;
 use crate::config::{Config, GuestsConfig, InputConfig, Projection, ScriptOrigin, Stage};
 use crate::guest::echo::Echoes;
 use crate::guest::handshake::{HelloSetup, HelloStage};
@@ -15,7 +16,12 @@ use crate::supervisor::{GuestPlan, Recycle};
 pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
     let stages = stages.map(hello_stage).collect();
-    Arc::new(GuestSpec::new(runtime, stages, limits(&config.guests)))
+    Arc::new(GuestSpec::new(
+        runtime,
+        stages,
+        limits(&config.guests),
+        formats::of(config),
+    ))
 }
 
 /// Returns the plan of guests of `runtime`, with the limits on their number: what a reload can change.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::parameter;
 use crate::codec::Scratch;
+use crate::format::Writes;
 use crate::guest::handshake::HelloStage;
 use crate::guest::protocol::response::{Answered, Asked, decode_response, take_response};
 use crate::message::{Message, Outcome, Outcomes, Record};
@@ -73,6 +74,7 @@ fn decode(
             max_output,
             stages: std::slice::from_ref(stage),
             documents,
+            writes: &Writes::default(),
         },
         &mut scratch,
         &mut outcomes,

@@ -132,6 +132,7 @@ impl Alive {
                 } else {
                     &[]
                 },
+                writes: &spec.formats.writes,
             },
             scratch,
             outcomes,

@@ -17,7 +17,7 @@ use super::{YIELD_BYTES, cpu};
 use crate::message::{Message, Outcome, Outcomes, Record};
 
 /// READY of a guest without Python.
-const READY: &[u8] = br#"READY {"protocol":2,"python":"none","uses_meta":false,"functions":[]}"#;
+const READY: &[u8] = br#"READY {"protocol":3,"python":"none","uses_meta":false,"functions":[]}"#;
 
 /// Maker of guests that echo.
 pub(crate) struct Echoes {

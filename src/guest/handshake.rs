@@ -8,9 +8,10 @@ use super::Limits;
 use super::error::{Death, ScriptProblem, StartError};
 use super::instance::Instance;
 use super::protocol::request::{Projection, RequestForm};
+use crate::format::Formats;
 
 /// Version of the frames that host and guest exchange; see docs/protocol.md.
-pub(crate) const PROTOCOL: u64 = 2;
+pub(crate) const PROTOCOL: u64 = 3;
 
 /// First frame: the scripts that the guest is to run.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +52,14 @@ struct Options {
     max_frame: usize,
     /// Whether documents may be sent in part.
     projection: bool,
+    /// Whether values may have types that JSON does not have.
+    typed: bool,
+    /// Whether numbers of JSON keep all their digits.
+    exact: bool,
+    /// Whether keys come as values, and not as bytes that the guest makes text of.
+    keys_read: bool,
+    /// Whether scripts may set keys to any value.
+    keys_written: bool,
 }
 
 impl Hello {
@@ -60,6 +69,7 @@ impl Hello {
         stages: Vec<HelloStage>,
         compiled: Option<Vec<String>>,
         limits: &Limits,
+        formats: &Formats,
     ) -> Self {
         Self {
             protocol: PROTOCOL,
@@ -67,7 +77,11 @@ impl Hello {
             compiled,
             options: Options {
                 max_frame: limits.max_frame(),
-                projection: limits.projection,
+                projection: limits.projection && formats.allow_parts(),
+                typed: formats.are_typed(),
+                exact: formats.reads.exact,
+                keys_read: formats.reads.keys_are_values(),
+                keys_written: formats.writes.keys_are_values(),
             },
         }
     }
@@ -199,17 +213,17 @@ mod tests {
     #[test]
     fn understands_ready_and_nothing_else() {
         let ready =
-            br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
+            br#"READY {"protocol":3,"python":"3.14.0","uses_meta":true,"functions":[true]}"#;
         assert!(parse(ready).unwrap().uses_meta);
         let boasts = format!(
-            r#"READY {{"protocol":2,"python":"{}","uses_meta":true,"functions":[]}}"#,
+            r#"READY {{"protocol":3,"python":"{}","uses_meta":true,"functions":[]}}"#,
             "3".repeat(500)
         );
         assert_eq!(parse(boasts.as_bytes()).unwrap().python.len(), 100);
-        let other = br#"READY {"protocol":3,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
+        let other = br#"READY {"protocol":2,"python":"3.14.0","uses_meta":true,"functions":[]}"#;
         assert!(matches!(
             parse(other),
-            Err(StartError::Version { found: 3, .. })
+            Err(StartError::Version { found: 2, .. })
         ));
         for rubbish in [&b"READY"[..], b"READY {", b"hello", b"", b"FAILED []"] {
             assert!(matches!(
@@ -234,6 +248,10 @@ mod tests {
             options: Options {
                 max_frame: 1,
                 projection: true,
+                typed: false,
+                exact: false,
+                keys_read: false,
+                keys_written: false,
             },
         };
         let setup = HelloSetup {
@@ -248,7 +266,7 @@ mod tests {
             (false, Some(setup), false),
         ] {
             let line = format!(
-                r#"READY {{"protocol":2,"python":"3.14.0","uses_meta":false,"functions":[],"setup":{knows}}}"#
+                r#"READY {{"protocol":3,"python":"3.14.0","uses_meta":false,"functions":[],"setup":{knows}}}"#
             );
             let answer = accept(&hello(setup), parse(line.as_bytes()).unwrap());
             assert_eq!(answer.is_ok(), accepted, "{answer:?}");

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::artifact::hex;
 use super::handshake::HelloStage;
 use super::runtime::Runtime;
+use crate::format::Formats;
 
 /// Bytes by which a reply may be longer than the largest result, for the data around it.
 const FRAME_SLACK: usize = 4 << 20;
@@ -20,6 +21,8 @@ pub(crate) struct GuestSpec {
     pub stages: Vec<HelloStage>,
     /// Limits of each guest.
     pub limits: Limits,
+    /// Formats of messages and results.
+    pub formats: Formats,
     /// Hash that identifies the scripts: the beginning of a SHA-256 of all of them, in hexadecimal.
     pub script_hash: Arc<str>,
     /// Scripts as the first guest compiled them, for the others.
@@ -27,13 +30,20 @@ pub(crate) struct GuestSpec {
 }
 
 impl GuestSpec {
-    /// Creates the specification of guests of `runtime` that run `stages` within `limits`.
-    pub(crate) fn new(runtime: Arc<Runtime>, stages: Vec<HelloStage>, limits: Limits) -> Self {
+    /// Creates the specification of guests of `runtime` that run `stages` within `limits`, on messages and results in these
+    /// `formats`.
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        stages: Vec<HelloStage>,
+        limits: Limits,
+        formats: Formats,
+    ) -> Self {
         Self {
             runtime,
             script_hash: script_hash(&stages),
             stages,
             limits,
+            formats,
             compiled: OnceLock::new(),
         }
     }

@@ -4,14 +4,9 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use rustix::buffer::SpareCapacity;
 
+use super::framing::{self, KEPT, READ};
 use crate::config::LinesConfig;
 use crate::message::{Failure, Message};
-
-/// Bytes of one read: twice what a Linux pipe has, so that a batch from a file has many lines even if they are long.
-/// More would make the buffers of each guest larger.
-const READ: usize = 128 << 10;
-/// Length of the part of an overlong line that its dead letter shows.
-const KEPT_OF_OVERLONG: usize = 4096;
 
 /// Buffer for reads, and how far it has been cut into lines.
 pub(crate) struct LineReader {
@@ -50,9 +45,7 @@ impl LineReader {
 
     /// Returns the space into which the next read may write.
     pub(crate) fn room(&mut self) -> SpareCapacity<'_, u8> {
-        // Long lines double the buffer, so that reading one takes linear time.
-        self.buffer.reserve(READ.max(self.buffer.len()));
-        rustix::buffer::spare_capacity(&mut self.buffer)
+        framing::room(&mut self.buffer)
     }
 
     /// Adds `bytes` as a read would.
@@ -73,7 +66,7 @@ impl LineReader {
             .map(|end| self.searched + end)
             .collect();
         if let Some(last) = ends.last() {
-            let whole = self.take(last + delimiter);
+            let whole = framing::take(&mut self.buffer, last + delimiter);
             messages.reserve_exact(ends.len());
             let mut start = 0;
             for end in ends {
@@ -103,22 +96,6 @@ impl LineReader {
         thrown + self.buffer.len()
     }
 
-    /// Takes the first `length` bytes out of the buffer.
-    fn take(&mut self, length: usize) -> Bytes {
-        if length < self.buffer.capacity() / 2 {
-            // Copied, so that a short line does not keep a whole buffer in memory while it is in flight.
-            let taken = Bytes::copy_from_slice(&self.buffer[..length]);
-            self.buffer.drain(..length);
-            if self.buffer.len() < READ {
-                self.buffer.shrink_to(4 * READ); // the space for a long line is not kept
-            }
-            return taken;
-        }
-        let rest = self.buffer[length..].to_vec();
-        self.buffer.truncate(length);
-        Bytes::from(std::mem::replace(&mut self.buffer, rest))
-    }
-
     /// Discards the beginning of an overlong line, so that no line takes more memory than its limit.
     fn limit(&mut self) {
         // Bytes that may turn out to belong to the line's end do not count.
@@ -129,7 +106,7 @@ impl LineReader {
         if self.overlong.is_none() && self.buffer.len() <= self.config.max_line + end {
             return;
         }
-        let kept = self.buffer.len().min(KEPT_OF_OVERLONG);
+        let kept = self.buffer.len().min(KEPT);
         let overlong = self.overlong.get_or_insert_with(|| Overlong {
             kept: Bytes::copy_from_slice(&self.buffer[..kept]),
             thrown: 0,
@@ -148,7 +125,7 @@ impl LineReader {
         if let Some(Overlong { kept, thrown }) = self.overlong.take() {
             messages.push(self.rejected(kept, thrown + line.len()));
         } else if line.len() > self.config.max_line {
-            let kept = Bytes::copy_from_slice(&line[..line.len().min(KEPT_OF_OVERLONG)]);
+            let kept = Bytes::copy_from_slice(&line[..line.len().min(KEPT)]);
             messages.push(self.rejected(kept, line.len()));
         } else if !(line.is_empty() && self.config.omit_empty) {
             messages.push(Message::new(line, self.offset));
@@ -210,7 +187,7 @@ mod tests {
             "{}",
             rejected.message
         );
-        assert_eq!(messages[0].payload.len(), KEPT_OF_OVERLONG);
+        assert_eq!(messages[0].payload.len(), KEPT);
         assert_eq!(messages[1].payload, "next");
     }
 

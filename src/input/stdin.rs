@@ -1,4 +1,4 @@
-//! Input that reads lines of standard input.
+//! Input that reads standard input.
 //!
 //! Everything that one read brings is passed on at once: a single line on a terminal or a slow pipe is processed
 //! without delay, and a fast pipe, whose reads bring tens of kilobytes, makes large batches. Lines are slices of the
@@ -7,15 +7,15 @@
 
 use std::io;
 
-use super::lines::LineReader;
+use super::framing::Framer;
 use super::wake_up::{Waits, WakeUp};
 use super::{Feed, Source};
-use crate::config::LinesConfig;
+use crate::config::Framing;
 
 /// Source that reads standard input.
 pub(crate) struct Stdin {
     waits: Waits,
-    lines: LineReader,
+    framer: Framer,
 }
 
 impl Stdin {
@@ -23,10 +23,10 @@ impl Stdin {
     ///
     /// # Errors
     /// If the system cannot create a pipe.
-    pub(crate) fn new(config: &LinesConfig) -> io::Result<(Self, WakeUp)> {
+    pub(crate) fn new(framing: &Framing) -> io::Result<(Self, WakeUp)> {
         let (waits, wake_up) = Waits::new()?;
-        let lines = LineReader::new(config.clone());
-        Ok((Self { waits, lines }, wake_up))
+        let framer = Framer::new(framing.clone());
+        Ok((Self { waits, framer }, wake_up))
     }
 }
 
@@ -37,13 +37,16 @@ impl Source for Stdin {
         let stdin = io::stdin();
         loop {
             if !self.waits.for_input(&stdin)? {
-                let bytes = self.lines.unfinished();
+                let bytes = self.framer.unfinished();
                 if bytes > 0 {
-                    tracing::warn!(bytes, "stopped in the middle of a line, which is left out");
+                    tracing::warn!(
+                        bytes,
+                        "stopped in the middle of a message, which is left out"
+                    );
                 }
                 return Ok(());
             }
-            let read = match rustix::io::read(&stdin, self.lines.room()) {
+            let read = match rustix::io::read(&stdin, self.framer.room()) {
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
                 Err(error) => {
                     return Err(anyhow::Error::new(error).context("cannot read standard input"));
@@ -52,9 +55,9 @@ impl Source for Stdin {
             };
             let end = read == 0;
             let messages = if end {
-                self.lines.finish()
+                self.framer.finish()
             } else {
-                self.lines.cut()
+                self.framer.cut()
             };
             feed.send(messages);
             if end {

@@ -41,6 +41,24 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         }
     }
 
+    /// Begins a message, and returns its place in the buffer.
+    fn begin(&mut self) -> usize {
+        if self.codec == StdoutCodec::LengthDelimited {
+            self.buffer.extend_from_slice(&[0; 4]);
+        }
+        self.buffer.len()
+    }
+
+    /// Ends the message that begins at `start`.
+    fn end(&mut self, start: usize) {
+        if self.codec == StdoutCodec::LengthDelimited {
+            // No result has 4 GiB: `guests.max_output` is 1 GiB at most.
+            let length = u32::try_from(self.buffer.len() - start).unwrap_or(u32::MAX);
+            self.buffer[start - 4..start].copy_from_slice(&length.to_be_bytes());
+        }
+        self.buffer.extend_from_slice(self.codec.terminator());
+    }
+
     /// Writes all records of a slice with one call, so that a batch costs one system call and the reader at the other
     /// end of a pipe gets whole lines.
     fn write(&mut self, processed: &Processed) -> io::Result<()> {
@@ -49,19 +67,20 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         self.buffer.clear();
         let messages = processed.messages().iter();
         for (message, outcome) in messages.zip(&processed.outcomes.items) {
-            let terminator = self.codec.terminator();
             let mut write = |record: &Record| {
+                let start = self.begin();
                 self.buffer
                     .extend_from_slice(processed.outcomes.payload(record));
-                self.buffer.extend_from_slice(terminator);
+                self.end(start);
             };
             match outcome {
                 Outcome::Dropped => {}
                 Outcome::Record(record) => write(record),
                 Outcome::Records(records) => records.iter().for_each(write),
                 Outcome::Failed(failure) => {
+                    let start = self.begin();
                     dead_letter::write_json(&mut self.buffer, &processed.batch, message, failure);
-                    self.buffer.extend_from_slice(terminator);
+                    self.end(start);
                 }
             }
         }

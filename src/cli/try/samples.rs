@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::config::InputConfig;
+use crate::input::framing::Framer;
 use crate::input::kafka::sample::Sample;
-use crate::input::lines::LineReader;
 use crate::message::{Lane, Message};
 
 /// Messages, at most the requested number.
@@ -20,11 +20,11 @@ pub(super) struct Samples {
 }
 
 enum SampleSource {
-    Lines {
+    Stream {
         file: OwnedFd,
         /// Name of the source, for errors.
         name: String,
-        lines: Box<LineReader>,
+        framer: Box<Framer>,
         /// Messages that are cut and not yet returned.
         cut: VecDeque<Message>,
         ended: bool,
@@ -34,7 +34,7 @@ enum SampleSource {
 }
 
 impl Samples {
-    /// Opens at most `count` messages: of Kafka, if `input` is Kafka; else lines of `file`, or of standard input.
+    /// Opens at most `count` messages: of Kafka, if `input` is Kafka; else those of `file`, or of standard input.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -43,9 +43,9 @@ impl Samples {
         file: Option<&Path>,
         count: u64,
     ) -> anyhow::Result<Self> {
-        let source = match (input.as_kafka(), input.as_lines()) {
+        let source = match (input.as_kafka(), input.framing()) {
             (Some(kafka), _) => SampleSource::Kafka(Sample::open(kafka, count)?),
-            (None, Some(config)) => {
+            (None, Some(framing)) => {
                 let (file, name) = match file {
                     None => {
                         let stdin = std::io::stdin().as_fd().try_clone_to_owned();
@@ -61,10 +61,10 @@ impl Samples {
                         (file.into(), name)
                     }
                 };
-                SampleSource::Lines {
+                SampleSource::Stream {
                     file,
                     name,
-                    lines: Box::new(LineReader::new(config.clone())),
+                    framer: Box::new(Framer::new(framing.clone())),
                     cut: VecDeque::new(),
                     ended: false,
                 }
@@ -93,19 +93,19 @@ impl Samples {
 
 impl SampleSource {
     fn next(&mut self) -> anyhow::Result<Option<(Arc<Lane>, Message)>> {
-        let (file, name, lines, cut, ended) = match self {
+        let (file, name, framer, cut, ended) = match self {
             Self::Kafka(sample) => return sample.next_message(),
             Self::Nothing => return Ok(None),
-            Self::Lines {
+            Self::Stream {
                 file,
                 name,
-                lines,
+                framer,
                 cut,
                 ended,
-            } => (file, name, lines, cut, ended),
+            } => (file, name, framer, cut, ended),
         };
         while cut.is_empty() && !*ended {
-            match rustix::io::read(&*file, lines.room()) {
+            match rustix::io::read(&*file, framer.room()) {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => {
                     let error = anyhow::Error::new(error);
@@ -113,9 +113,9 @@ impl SampleSource {
                 }
                 Ok(0) => {
                     *ended = true;
-                    cut.extend(lines.finish());
+                    cut.extend(framer.finish());
                 }
-                Ok(_) => cut.extend(lines.cut()),
+                Ok(_) => cut.extend(framer.cut()),
             }
         }
         Ok(cut.pop_front().map(|message| (Arc::default(), message)))

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Extent, KafkaInputConfig, Stage};
+use super::{Extent, InputFormat, KafkaInputConfig, KeyFormat, Stage};
 
 /// Source of messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InputConfig {
-    /// Lines of standard input.
-    Stdin(LinesConfig),
+    /// Standard input.
+    Stdin(StdinConfig),
     /// Messages made by a script or from a literal.
     Generate(GenerateConfig),
     /// Kafka topics.
@@ -44,11 +44,20 @@ impl InputConfig {
         }
     }
 
-    /// Returns how the input is cut into lines, if it is.
-    pub(crate) fn as_lines(&self) -> Option<&LinesConfig> {
+    /// Returns how the input is cut into messages, if it is a stream of bytes.
+    pub(crate) fn framing(&self) -> Option<&Framing> {
         match self {
-            Self::Stdin(lines) => Some(lines),
+            Self::Stdin(stdin) => Some(&stdin.framing),
             Self::Generate(_) | Self::Kafka(_) => None,
+        }
+    }
+
+    /// Returns the formats of payloads and keys.
+    pub(crate) fn formats(&self) -> (InputFormat, KeyFormat) {
+        match self {
+            Self::Stdin(stdin) => (stdin.format.clone(), KeyFormat::default()),
+            Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
+            Self::Generate(_) => Default::default(),
         }
     }
 
@@ -71,6 +80,32 @@ impl InputConfig {
             Self::Kafka(kafka) => ("kafka", kafka.topics.join(", ")),
         }
     }
+}
+
+/// Standard input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StdinConfig {
+    /// How the stream is cut into messages.
+    pub framing: Framing,
+    /// Format of the messages.
+    pub format: InputFormat,
+}
+
+/// How a stream of bytes is cut into messages.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Framing {
+    /// Into lines.
+    Lines(LinesConfig),
+    /// Into JSON documents, which may have several lines.
+    JsonDocuments {
+        /// Limit on the length of a document in bytes.
+        max: usize,
+    },
+    /// Into messages after their lengths.
+    LengthDelimited {
+        /// Limit on the length of a message in bytes.
+        max: usize,
+    },
 }
 
 /// How a stream is cut into lines, each of which is a message.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Kafka;
-use crate::config::model::KafkaInputConfig;
+use crate::config::model::{InputFormat, KafkaInputConfig};
 use crate::config::section::section;
 use crate::config::texts::{Size, Span};
 
@@ -31,6 +31,8 @@ section! {
         #[serde(with = "Size")]
         #[schemars(example = &"1MiB")]
         max_line: Option<u64>,
+        /// What the messages are.
+        format: InputFormat,
         /// How the stream is cut into messages.
         scanner: Option<Scanner>,
         /// Bento's older word for `scanner`: `lines`, or `delim:X` for lines that end in X.
@@ -48,11 +50,21 @@ section! {
     pub(in crate::config) struct Scanner {
         /// A message a line.
         lines: Option<Lines>,
+        /// JSON documents one after the other, each over any number of lines, as `jq` reads them.
+        json_documents: Option<JsonDocuments>,
+        /// Messages of any bytes, each after its length in four bytes (big-endian).
+        length_delimited: Option<LengthDelimited>,
     }
+
+    /// JSON documents one after the other.
+    pub(in crate::config) struct JsonDocuments {}
+
+    /// Messages after their lengths.
+    pub(in crate::config) struct LengthDelimited {}
 
     /// A message a line.
     pub(in crate::config) struct Lines {
-        /// What ends a line in place of a newline (`\n` or `\r\n`).
+        /// What ends a line in place of a newline (`\n` or `\r\n`). In YAML, `"\0"` is the byte 0.
         #[schemars(example = &";")]
         custom_delimiter: Option<String>,
         /// Bento's word for `max_line`.

@@ -1,9 +1,10 @@
 //! Checks of `input`.
 
 use super::pipeline::stage;
-use super::{Check, kafka};
+use super::{Check, format, kafka};
 use crate::config::model::{
-    GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, LinesConfig,
+    Framing, GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, LinesConfig,
+    StdinConfig,
 };
 use crate::config::raw;
 use crate::config::texts::show_size;
@@ -43,14 +44,48 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
     }
 }
 
-fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> LinesConfig {
+fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
     let at = FieldPath::of("input.stdin");
+    format::input(check, &at.field("format"), &raw.format);
+    StdinConfig {
+        format: raw.format.clone(),
+        framing: framing(check, &at, raw, max_in_flight),
+    }
+}
+
+/// Framing as it is written.
+enum Scanner {
+    Lines(raw::Lines),
+    JsonDocuments(raw::JsonDocuments),
+    LengthDelimited(raw::LengthDelimited),
+}
+
+fn framing(check: &mut Check<'_>, at: &FieldPath, raw: raw::Stdin, max_in_flight: u64) -> Framing {
     let (scanner, codec) = (at.field("scanner"), at.field("codec"));
     if check.is_written(&scanner) && check.is_written(&codec) {
         let message = "`codec` and `scanner` say the same";
         check.either(message, &codec, &scanner, "`scanner`, the newer one");
     }
-    let lines = raw.scanner.unwrap_or_default().lines.unwrap_or_default();
+    // Without `..`, so that a new scanner does not compile until it is among the components.
+    let raw::Scanner {
+        lines,
+        json_documents,
+        length_delimited,
+    } = raw.scanner.unwrap_or_default();
+    let components = [
+        ("lines", lines.map(Scanner::Lines)),
+        ("json_documents", json_documents.map(Scanner::JsonDocuments)),
+        (
+            "length_delimited",
+            length_delimited.map(Scanner::LengthDelimited),
+        ),
+    ];
+    let chosen = check.chosen(&scanner, components, "there are two scanners");
+    let scanned = chosen.unwrap_or_else(|| Scanner::Lines(raw::Lines::default()));
+    let lines = match &scanned {
+        Scanner::Lines(lines) => lines.clone(),
+        Scanner::JsonDocuments(_) | Scanner::LengthDelimited(_) => raw::Lines::default(),
+    };
     let ours = at.field("max_line");
     let bentos = scanner.field("lines").field("max_buffer_size");
     if check.is_written(&ours) && check.is_written(&bentos) {
@@ -92,10 +127,15 @@ fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> LinesCon
             delimiter.map(str::to_owned)
         }
     };
-    LinesConfig {
-        max_line: usize::try_from(longest).unwrap_or(usize::MAX),
-        delimiter: delimiter.map(String::into_bytes),
-        omit_empty: lines.omit_empty,
+    let max = usize::try_from(longest).unwrap_or(usize::MAX);
+    match scanned {
+        Scanner::Lines(_) => Framing::Lines(LinesConfig {
+            max_line: max,
+            delimiter: delimiter.map(String::into_bytes),
+            omit_empty: lines.omit_empty,
+        }),
+        Scanner::JsonDocuments(raw::JsonDocuments {}) => Framing::JsonDocuments { max },
+        Scanner::LengthDelimited(raw::LengthDelimited {}) => Framing::LengthDelimited { max },
     }
 }
 

@@ -9,7 +9,7 @@ mod times;
 mod tls;
 mod topics;
 
-use super::Check;
+use super::{Check, format};
 use crate::config::model::{
     Config, FailurePolicy, KafkaClientConfig, KafkaInputConfig, SaslConfig, SaslMechanism, Secret,
 };
@@ -57,6 +57,7 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Kafka<KafkaInputConfig>) ->
         input.batching.count = MAX_BATCH;
     }
     times::group(check, &input.group, &input.client);
+    format::input(check, &at.field("format"), &input.format);
     input.instance_id = filled(input.instance_id);
     input
 }

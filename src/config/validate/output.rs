@@ -1,7 +1,9 @@
 //! Checks of `output` and `dead_letter`.
 
-use super::{Check, kafka};
-use crate::config::model::{KafkaOutputConfig, OutputConfig, StdoutConfig};
+use super::{Check, format, kafka};
+use crate::config::model::{
+    KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutConfig,
+};
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
@@ -27,9 +29,19 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
         ("drop", drop.map(Written::Drop)),
     ];
     match check.chosen(at, components, &format!("`{at}` has two outputs")) {
-        Some(Written::Stdout(stdout)) => OutputConfig::Stdout(stdout),
+        Some(Written::Stdout(stdout)) => {
+            formats(
+                check,
+                &at.field("stdout"),
+                &stdout.format,
+                &KeyFormat::default(),
+            );
+            OutputConfig::Stdout(stdout)
+        }
         Some(Written::Kafka(raw)) => {
-            OutputConfig::Kafka(Box::new(kafka::output(check, &at.field("kafka"), *raw)))
+            let at = at.field("kafka");
+            formats(check, &at, &raw.topics.format, &raw.topics.key_format);
+            OutputConfig::Kafka(Box::new(kafka::output(check, &at, *raw)))
         }
         Some(Written::Drop(raw::DropOutput {})) => OutputConfig::Drop,
         None if at.last() == "dead_letter" => {
@@ -42,5 +54,17 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
             OutputConfig::Drop
         }
         None => OutputConfig::Stdout(StdoutConfig::default()),
+    }
+}
+
+fn formats(check: &mut Check<'_>, at: &FieldPath, format: &OutputFormat, key: &KeyFormat) {
+    if at
+        .names()
+        .first()
+        .is_some_and(|name| *name == "dead_letter")
+    {
+        format::dead_letter(check, at, format, key);
+    } else {
+        format::output(check, &at.field("format"), format);
     }
 }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::MAX_DEPTH;
 use crate::codec::{Encoder, Payload};
+use crate::format::{Reads, Refused};
 use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};
 
@@ -58,9 +58,13 @@ pub(crate) fn encode_request(
     batch: &Batch,
     messages: Range<usize>,
     form: &RequestForm,
+    reads: &Reads,
 ) -> Encoded {
     let messages = &batch.messages[messages];
-    match form.encode(encoder, id, batch, messages) {
+    let encode = |encoder: &mut Encoder, messages| {
+        Request { form, reads, batch }.encode(encoder, id, messages)
+    };
+    match encode(encoder, messages) {
         Ok(()) => Encoded {
             count: messages.len(),
             refused: None,
@@ -68,7 +72,7 @@ pub(crate) fn encode_request(
         // Rare: the request is written again, only with the messages before the one that cannot be sent.
         Err((count, failure)) => {
             if count > 0 {
-                let rest = form.encode(encoder, id, batch, &messages[..count]);
+                let rest = encode(encoder, &messages[..count]);
                 debug_assert!(rest.is_ok(), "what was encoded once can be encoded again");
             }
             Encoded {
@@ -79,20 +83,26 @@ pub(crate) fn encode_request(
     }
 }
 
-impl RequestForm {
+/// What a request is made of, besides its messages.
+struct Request<'a> {
+    form: &'a RequestForm,
+    reads: &'a Reads,
+    batch: &'a Batch,
+}
+
+impl Request<'_> {
     /// Writes a request; or returns the number of messages before the one that cannot be sent, and the reason.
     fn encode(
         &self,
         encoder: &mut Encoder,
         id: u32,
-        batch: &Batch,
         messages: &[Message],
     ) -> Result<(), (usize, Failure)> {
         encoder.clear();
-        if self.stream {
-            self.encode_stream(encoder, id, batch, messages)
+        if self.form.stream {
+            self.encode_stream(encoder, id, messages)
         } else {
-            self.encode_tuple(encoder, id, batch, messages)
+            self.encode_tuple(encoder, id, messages)
         }
     }
 
@@ -102,24 +112,24 @@ impl RequestForm {
         &self,
         encoder: &mut Encoder,
         id: u32,
-        batch: &Batch,
         messages: &[Message],
     ) -> Result<(), (usize, Failure)> {
         encoder.raw(&id.to_le_bytes());
         encoder.raw(&(messages.len() as u32).to_le_bytes());
-        encoder.raw(&[u8::from(self.with_metas)]);
+        encoder.raw(&[u8::from(self.form.with_metas)]);
         for (index, message) in messages.iter().enumerate() {
-            if self.with_metas {
-                encode_meta(encoder, batch, message);
+            if self.form.with_metas {
+                self.encode_meta(encoder, index, message)?;
             }
-            if let Some(Projection { keys, refers }) = &self.projection
+            if let Some(Projection { keys, refers }) = &self.form.projection
                 && message.rejected.is_none()
+                && !message.is_tombstone()
                 && encoder.part(&message.payload, keys, *refers)
             {
                 continue;
             }
             let start = encoder.len();
-            if let Payload::Deferred = encode_payload(encoder, index, message)? {
+            if let Payload::Deferred = self.encode_payload(encoder, index, message)? {
                 encoder.defer_from(start);
             }
         }
@@ -130,7 +140,6 @@ impl RequestForm {
         &self,
         encoder: &mut Encoder,
         id: u32,
-        batch: &Batch,
         messages: &[Message],
     ) -> Result<(), (usize, Failure)> {
         encoder.tuple(4);
@@ -139,7 +148,7 @@ impl RequestForm {
         encoder.tuple(messages.len());
         let mut deferred = Vec::new();
         for (index, message) in messages.iter().enumerate() {
-            if let Payload::Deferred = encode_payload(encoder, index, message)? {
+            if let Payload::Deferred = self.encode_payload(encoder, index, message)? {
                 deferred.push(index);
             }
         }
@@ -147,73 +156,85 @@ impl RequestForm {
         for index in deferred {
             encoder.int(index as i64);
         }
-        if self.with_metas {
+        if self.form.with_metas {
             encoder.list(messages.len());
-            for message in messages {
-                encode_meta(encoder, batch, message);
+            for (index, message) in messages.iter().enumerate() {
+                self.encode_meta(encoder, index, message)?;
             }
         } else {
             encoder.none();
         }
         Ok(())
     }
+
+    /// Writes a message's value; or returns the message's index and the reason why it cannot be sent.
+    fn encode_payload(
+        &self,
+        encoder: &mut Encoder,
+        index: usize,
+        message: &Message,
+    ) -> Result<Payload, (usize, Failure)> {
+        if let Some(failure) = &message.rejected {
+            return Err((index, (**failure).clone()));
+        }
+        self.reads
+            .write_value(encoder, &message.payload, message.is_tombstone())
+            .map_err(|refused| (index, failure(refused)))
+    }
+
+    /// Writes `(key, topic, partition, offset, timestamp, [(name, value)], tombstone)`; or returns the message's index and
+    /// the reason why its key cannot be sent.
+    fn encode_meta(
+        &self,
+        encoder: &mut Encoder,
+        index: usize,
+        message: &Message,
+    ) -> Result<(), (usize, Failure)> {
+        let none = Attributes::default();
+        let Attributes {
+            key,
+            headers,
+            timestamp,
+            tombstone,
+            earlier: _,
+        } = message.attributes.as_deref().unwrap_or(&none);
+        encoder.tuple(7);
+        if message.rejected.is_some() {
+            // Its value is not sent, and the request ends before it.
+            encoder.none();
+        } else {
+            self.reads
+                .write_key(encoder, key.as_deref())
+                .map_err(|refused| (index, failure(refused)))?;
+        }
+        let Place {
+            topic,
+            partition,
+            offset,
+        } = message.place(&self.batch.lane);
+        match topic {
+            Some(topic) => encoder.str(topic),
+            None => encoder.none(),
+        }
+        encoder.int(i64::from(partition));
+        encoder.int(offset);
+        match timestamp {
+            Some(timestamp) => encoder.int(*timestamp),
+            None => encoder.none(),
+        }
+        encoder.list(headers.len());
+        for (name, value) in headers {
+            encoder.tuple(2);
+            encoder.str(name);
+            encode_bytes(encoder, value.as_ref());
+        }
+        encoder.bool(*tombstone);
+        Ok(())
+    }
 }
 
-/// Writes a message's value; or returns the message's index and the reason why it cannot be sent.
-fn encode_payload(
-    encoder: &mut Encoder,
-    index: usize,
-    message: &Message,
-) -> Result<Payload, (usize, Failure)> {
-    if let Some(failure) = &message.rejected {
-        return Err((index, (**failure).clone()));
-    }
-    match encoder.payload(&message.payload) {
-        Payload::TooDeep => {
-            let text = format!("the document is nested deeper than {MAX_DEPTH} levels");
-            Err((index, Failure::new("TooDeep", text)))
-        }
-        Payload::TooBig => {
-            let text = "the document has a number of too many digits";
-            Err((index, Failure::new("TooBig", text)))
-        }
-        sent => Ok(sent),
-    }
-}
-
-/// Writes `(key, topic, partition, offset, timestamp, [(name, value)])`.
-fn encode_meta(encoder: &mut Encoder, batch: &Batch, message: &Message) {
-    let none = Attributes::default();
-    let Attributes {
-        key,
-        headers,
-        timestamp,
-        tombstone: _,
-        earlier: _,
-    } = message.attributes.as_deref().unwrap_or(&none);
-    encoder.tuple(6);
-    encode_bytes(encoder, key.as_ref());
-    let Place {
-        topic,
-        partition,
-        offset,
-    } = message.place(&batch.lane);
-    match topic {
-        Some(topic) => encoder.str(topic),
-        None => encoder.none(),
-    }
-    encoder.int(i64::from(partition));
-    encoder.int(offset);
-    match timestamp {
-        Some(timestamp) => encoder.int(*timestamp),
-        None => encoder.none(),
-    }
-    encoder.list(headers.len());
-    for (name, value) in headers {
-        encoder.tuple(2);
-        encoder.str(name);
-        encode_bytes(encoder, value.as_ref());
-    }
+fn failure(Refused { kind, text }: Refused) -> Failure {
+    Failure::new(kind, text)
 }
 
 fn encode_bytes(encoder: &mut Encoder, bytes: Option<&Bytes>) {

@@ -11,13 +11,15 @@
 
 mod outputs;
 mod patched;
+mod values;
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::MAX_DEPTH;
-use crate::codec::{FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError};
+use crate::codec::{FrameError, Kind, Reader, Scratch, ValueError};
+use crate::format::Writes;
 use crate::guest::error::Death;
 use crate::guest::handshake::HelloStage;
 use crate::message::{Failure, Message, Outcome, Outcomes, Record};
@@ -69,6 +71,8 @@ pub(crate) struct Asked<'a> {
     pub stages: &'a [HelloStage],
     /// Messages whose documents a result may stand for: the messages of the request, or none.
     pub documents: &'a [Message],
+    /// Formats of the results.
+    pub writes: &'a Writes,
 }
 
 /// Messages that a response answers.
@@ -92,11 +96,13 @@ pub(crate) fn decode_response(
 ) -> Result<Answered, Death> {
     let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
     let decoded = Response {
-        reader: Reader::new(&frame[HEADER..], scratch, MAX_DEPTH),
+        reader: Reader::new(&frame[HEADER..], scratch, MAX_DEPTH)
+            .with_form(asked.writes.value.json_form()),
         max_output: asked.max_output,
         spent: 0,
         stages: asked.stages,
         documents: asked.documents,
+        writes: asked.writes,
         first: items,
         outcomes: &mut *outcomes,
         values: Vec::new(),
@@ -118,6 +124,7 @@ struct Response<'a, 's> {
     spent: usize,
     stages: &'a [HelloStage],
     documents: &'a [Message],
+    writes: &'a Writes,
     /// Index in `outcomes` of the first message of this response.
     first: usize,
     outcomes: &'a mut Outcomes,
@@ -233,29 +240,6 @@ impl Response<'_, '_> {
         }))
     }
 
-    /// Appends one value as JSON (or as its own bytes) to the data; `None` for Python's `None`.
-    fn value(&mut self) -> Result<Value, FrameError> {
-        let start = self.outcomes.data.len();
-        let data = &mut self.outcomes.data;
-        let value = self.reader.value(data, self.max_output)?;
-        self.made(start, value)
-    }
-
-    /// Counts the bytes of a value, from `start` on in the data, and returns their range.
-    fn made(&mut self, start: usize, value: Result<Top, ValueError>) -> Result<Value, FrameError> {
-        Ok(match value {
-            Ok(Top::None) => Ok(None),
-            Ok(Top::Json | Top::Bytes) => {
-                self.spent += self.outcomes.data.len() - start;
-                Ok(Some(self.payload_from(start)?))
-            }
-            Err(error) => {
-                self.spent += wasted(&error, self.max_output);
-                Err(value_failure(&error))
-            }
-        })
-    }
-
     fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
         // Reached only if a guest lies and `max_output` is at its largest.
         let end =
@@ -285,7 +269,10 @@ impl Response<'_, '_> {
     fn extra(&mut self, index: usize, fields: usize) -> Result<(), FrameError> {
         let kind = self.reader.str()?;
         let outcome = match (&*kind, fields) {
-            ("null", 2) => Outcome::Record(plain(self.append(b"null")?)),
+            ("null", 2) => match self.null()? {
+                Ok(payload) => Outcome::Record(plain(payload)),
+                Err(failure) => Outcome::Failed(failure),
+            },
             ("tombstone", 2) => Outcome::Record(Record {
                 tombstone: true,
                 ..plain(self.append(b"")?)
@@ -308,13 +295,6 @@ impl Response<'_, '_> {
         self.spent += outcome.cost();
         self.outcomes.items[self.first + index] = outcome;
         Ok(())
-    }
-
-    fn json(&mut self, json: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
-        if json.len() > self.max_output {
-            return Ok(Err(too_large(self.max_output)));
-        }
-        Ok(Ok(self.append(json)?))
     }
 
     /// Reads `…, type, message, line | None, stage | None, traceback)`.
@@ -378,15 +358,6 @@ fn plain(payload: Range<u32>) -> Record {
 /// Returns at most `most` bytes of `text`.
 fn cut(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
-}
-
-/// Returns how many bytes count for a value that was refused.
-fn wasted(error: &ValueError, max_output: usize) -> usize {
-    match error.kind {
-        OutputErrorKind::OutputTooLarge => max_output,
-        // The error may be anywhere in the value; a small share is enough to bound many of them.
-        _ => max_output / 64,
-    }
 }
 
 fn invalid(reason: &'static str) -> FrameError {

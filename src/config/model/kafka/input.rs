@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::KafkaClientConfig;
+use crate::config::model::{InputFormat, KeyFormat};
 use crate::config::section::section;
 use crate::config::texts::Span;
 use crate::message::MAX_BATCH;
@@ -38,6 +39,10 @@ section! {
         /// The most messages of one partition under way at a time.
         #[schemars(range(min = 1))]
         checkpoint_limit: usize = 16384,
+        /// What payloads are.
+        format: InputFormat,
+        /// What keys are.
+        key_format: KeyFormat,
         /// How messages are put together for the guests.
         batching: BatchingConfig,
         /// Membership in the consumer group.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::KafkaClientConfig;
+use crate::config::model::{KeyFormat, OutputFormat};
 use crate::config::section::section;
 use crate::config::texts::{Size, Span};
 
@@ -36,6 +37,10 @@ section! {
         #[serde(deserialize_with = "in_order")]
         #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ "source": "nerodia" }]))]
         headers: Option<Vec<(String, String)>>,
+        /// What a result becomes. Not for dead letters.
+        format: OutputFormat,
+        /// What a key becomes that a script sets; any other is the one with which the message came. Not for dead letters.
+        key_format: KeyFormat,
         /// The one partition to write to. Without it: the partitioner's choice.
         #[serde(deserialize_with = "partition")]
         #[schemars(with = "Value")]

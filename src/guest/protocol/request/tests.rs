@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::guest::protocol::MAX_DEPTH;
 use crate::message::ack::AckSink;
 use crate::message::budget::MemoryBudget;
 use crate::message::{Lane, LaneId};
@@ -40,7 +41,14 @@ fn projecting(keys: &[&str], refers: bool) -> RequestForm {
 fn request(form: &RequestForm, batch: &Batch) -> (Vec<u8>, Encoded) {
     let mut encoder = Encoder::new(MAX_DEPTH);
     encoder.raw(b"of the request before");
-    let encoded = encode_request(&mut encoder, 5, batch, 0..batch.messages.len(), form);
+    let encoded = encode_request(
+        &mut encoder,
+        5,
+        batch,
+        0..batch.messages.len(),
+        form,
+        &Reads::default(),
+    );
     (encoder.as_bytes().to_vec(), encoded)
 }
 
@@ -88,7 +96,7 @@ fn metas_come_before_their_values() {
     let (seen, _) = request(&form, &batch(&[b"T", b"true"]));
     let meta = |offset: u8| {
         let offset = [&b"i"[..], &[offset, 0, 0, 0]].concat();
-        [&b")\x06Nz\x02ini\x03\0\0\0"[..], &offset, b"N[\0\0\0\0"].concat()
+        [&b")\x07Nz\x02ini\x03\0\0\0"[..], &offset, b"N[\0\0\0\0F"].concat()
     };
     let expected = [&head(2, 1)[..], &meta(7), b"z\x01T", &meta(8), b"T"];
     assert_eq!(seen, expected.concat());
@@ -121,7 +129,7 @@ fn parts(encoder: &mut Encoder, form: &RequestForm, payloads: &[&[u8]]) -> Vec<b
         .iter()
         .map(|payload| {
             let batch = batch(&[payload]);
-            encode_request(encoder, 5, &batch, 0..1, form);
+            encode_request(encoder, 5, &batch, 0..1, form, &Reads::default());
             encoder.as_bytes()[9] == b'p'
         })
         .collect()
@@ -175,7 +183,14 @@ fn what_is_no_simple_object_is_sent_whole() {
     for document in &documents {
         let mut projected = Encoder::new(MAX_DEPTH);
         let batch = batch(&[document.as_bytes()]);
-        let encoded = encode_request(&mut projected, 5, &batch, 0..1, &projecting(&["a"], true));
+        let encoded = encode_request(
+            &mut projected,
+            5,
+            &batch,
+            0..1,
+            &projecting(&["a"], true),
+            &Reads::default(),
+        );
         let (whole, expected) = request(&stream(), &batch);
         assert_eq!(projected.as_bytes(), whole, "{document}");
         assert_eq!(encoded, expected);

@@ -5,8 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{ATTRIBUTES, Response, Value, invalid, too_large};
-use crate::codec::{FrameError, Reader, Scratch};
-use crate::guest::protocol::MAX_DEPTH;
+use crate::codec::FrameError;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
 /// Name and value of a header, as they are kept.
@@ -139,20 +138,7 @@ impl Response<'_, '_> {
     fn payload(&mut self, value: Value) -> Result<Payload, FrameError> {
         Ok(match value {
             Ok(Some(payload)) => Ok((payload, false)),
-            Ok(None) => Ok((self.append(b"null")?, false)),
-            Err(failure) => Err(failure),
-        })
-    }
-
-    /// Appends a value from a marshal frame of its own.
-    fn nested(&mut self, data: &[u8]) -> Result<Result<Range<u32>, Box<Failure>>, FrameError> {
-        let start = self.outcomes.data.len();
-        let mut scratch = Scratch::default();
-        let mut reader = Reader::new(data, &mut scratch, MAX_DEPTH);
-        let value = reader.value(&mut self.outcomes.data, self.max_output)?;
-        Ok(match self.made(start, value)? {
-            Ok(Some(payload)) => Ok(payload),
-            Ok(None) => Ok(self.append(b"null")?),
+            Ok(None) => self.null()?.map(|payload| (payload, false)),
             Err(failure) => Err(failure),
         })
     }
@@ -166,11 +152,14 @@ impl Response<'_, '_> {
         if count > ATTRIBUTES {
             return Err(invalid("more attributes than there are"));
         }
-        let mut too_many = false;
+        let (mut too_many, mut refused) = (false, None);
         for _ in 0..count {
             self.tuple(2)?;
             match &*self.reader.str()? {
-                "key" => overrides.key = Some(self.optional_bytes()?),
+                "key" => match self.key()? {
+                    Ok(key) => overrides.key = Some(key),
+                    Err(failure) => refused = Some(failure),
+                },
                 "topic" => overrides.topic = Some(self.optional_str()?),
                 "timestamp" => overrides.timestamp = Some(self.optional_int()?),
                 "headers" => match self.headers()? {
@@ -183,7 +172,10 @@ impl Response<'_, '_> {
         if too_many {
             return Ok(Err(too_large(self.max_output)));
         }
-        Ok(Ok(Some(Box::new(overrides))))
+        Ok(match refused {
+            None => Ok(Some(Box::new(overrides))),
+            Some(failure) => Err(failure),
+        })
     }
 
     /// Reads `[(name, value | None)]`. Returns `None` if the headers take more than a message's outputs may.

@@ -38,6 +38,7 @@ fn patched(
         max_output: MAX_OUTPUT,
         stages: &[],
         documents: &documents,
+        writes: &Writes::default(),
     };
     let decoded = decode_response(frame, &asked, &mut Scratch::default(), &mut outcomes);
     let answered = decoded.map_err(|death| {

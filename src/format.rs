@@ -1,0 +1,52 @@
+//! Formats of payloads and keys: what a guest gets of the bytes of a record, and which bytes its results become.
+//!
+//! ```text
+//! payload ─ ReadFormat ─▶ value for the guest: script ─▶ value of the guest ─ WriteFormat ─▶ payload
+//! ```
+
+mod read;
+mod write;
+
+pub(crate) use read::{ReadFormat, Reads, begins_like_json};
+pub(crate) use write::{WriteFormat, Writes};
+
+/// Formats of a pipeline.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Formats {
+    /// Formats of the input.
+    pub reads: Reads,
+    /// Formats of the output of results.
+    pub writes: Writes,
+}
+
+impl Formats {
+    /// Returns whether values may have types that JSON does not have, so that guests must be prepared for them.
+    pub(crate) fn are_typed(&self) -> bool {
+        self.reads.are_typed() || self.writes.are_typed()
+    }
+
+    /// Returns whether a guest may get only a part of a document, from which the host makes the whole result: both are
+    /// JSON in its usual form.
+    pub(crate) fn allow_parts(&self) -> bool {
+        self.reads.allow_parts() && !self.are_typed() && self.writes.value.is_json()
+    }
+}
+
+/// Reason why a payload or a key cannot be read or written: it concerns one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Type of the failure, such as `NotJson`.
+    pub kind: &'static str,
+    /// Description for people.
+    pub text: String,
+}
+
+impl Refused {
+    /// Creates a reason.
+    pub(crate) fn new(kind: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Writing: from a script's result to the bytes of a record.
+
+use super::Refused;
+use crate::codec::{JsonForm, Value};
+
+/// Formats of an output.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writes {
+    /// Format of the payload.
+    pub value: WriteFormat,
+    /// Format of the key, if the script sets it.
+    pub key: WriteFormat,
+}
+
+/// Format of a payload or of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum WriteFormat {
+    /// `bytes` as they are, all else as JSON. A key is text or bytes.
+    Auto(JsonForm),
+    /// JSON.
+    Json(JsonForm),
+    /// Text in UTF-8, of a `str`.
+    Text,
+    /// The bytes of a `bytes`.
+    Bytes,
+}
+
+impl Default for WriteFormat {
+    fn default() -> Self {
+        Self::Auto(JsonForm::default())
+    }
+}
+
+impl Writes {
+    pub(super) fn are_typed(&self) -> bool {
+        self.value.is_typed() || self.keys_are_values()
+    }
+
+    /// Returns whether a script may set `meta["key"]` to any value, and not only to text or bytes.
+    pub(crate) fn keys_are_values(&self) -> bool {
+        !matches!(self.key, WriteFormat::Auto(_))
+    }
+}
+
+impl WriteFormat {
+    /// Returns whether results are written as JSON, except perhaps for `bytes`.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::Auto(_) | Self::Json(_))
+    }
+
+    fn is_typed(&self) -> bool {
+        match self {
+            Self::Auto(form) | Self::Json(form) => *form != JsonForm::default(),
+            Self::Text | Self::Bytes => false,
+        }
+    }
+
+    /// Returns the form of values that JSON has no type for, if this is JSON.
+    pub(crate) fn json_form(&self) -> JsonForm {
+        match self {
+            Self::Auto(form) | Self::Json(form) => *form,
+            Self::Text | Self::Bytes => JsonForm::default(),
+        }
+    }
+
+    /// Appends `value` to `out`, for the formats that are not [JSON](Self::is_json).
+    ///
+    /// # Errors
+    ///
+    /// If the format has no form for the value; `out` is then unchanged.
+    pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+        let refused = |name: &str, wanted: &str| {
+            let text = format!(
+                "the format of the output is `{name}`: the result must be {wanted}, not {}",
+                value.type_name()
+            );
+            Err(Refused::new("TypeError", text))
+        };
+        match (self, value) {
+            (Self::Text, Value::Str(text)) => out.extend_from_slice(text.as_bytes()),
+            (Self::Bytes, Value::Bytes(bytes)) => out.extend_from_slice(bytes),
+            (Self::Text, _) => return refused("text", "str"),
+            (Self::Bytes, _) => return refused("bytes", "bytes"),
+            (Self::Auto(_) | Self::Json(_), _) => {
+                unreachable!("JSON is written from the frame, without a tree")
+            }
+        }
+        Ok(())
+    }
+}
