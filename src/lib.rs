@@ -27,6 +27,7 @@
 //! * `config`: YAML in, a config that cannot be wrong out.
 //! * `guest`: one interpreter in its sandbox, and the protocol between it and the host.
 //! * `message`: the data that flows, the bound on its memory, and the acks.
+//! * `registry`: a client for a schema registry.
 //! * `codec`: JSON to Python's marshal format and back.
 //! * `clock`: the time for deadlines, which stands still while the process is stopped.
 
@@ -48,6 +49,7 @@ mod config;
 mod control;
 mod guest;
 mod message;
+mod registry;
 
 mod clock;
 pub mod codec;
