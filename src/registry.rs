@@ -22,6 +22,7 @@ mod cache;
 mod client;
 mod config;
 mod counts;
+mod explain;
 mod failure;
 mod fetch;
 mod question;

@@ -9,7 +9,8 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 
 use super::config::{Auth, Endpoint, RegistryConfig, WrongConfig};
 use super::counts::{Counters, add};
-use super::failure::{Failure, FailureKind, Reply, Sent, explained, judge};
+use super::explain::explained;
+use super::failure::{Failure, FailureKind, Reply, Sent, judge};
 
 /// Media type of the API. Proxies that rewrite types may answer with the other.
 const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json; q=0.5";

@@ -1,13 +1,12 @@
-//! Why a request to a registry failed, in words for the user; and which answers are failures.
-
-use std::io;
-use std::time::Duration;
+//! Failures of requests to a registry: which answers are some, and what is told about them.
 
 use serde::Deserialize;
 use ureq::http::StatusCode;
 
 use super::question::Missing;
 
+/// Beginning of what is told about TLS.
+pub(super) const TLS: &str = "TLS: ";
 /// Most characters of a registry's own message that are shown.
 const MOST_SHOWN: usize = 300;
 
@@ -38,21 +37,6 @@ impl FailureKind {
         Self::Http5xx,
         Self::Malformed,
     ];
-
-    /// Returns what the user can do.
-    pub(super) fn help(self) -> &'static str {
-        match self {
-            Self::Unreachable => "check that the registry runs and that its URL is right",
-            Self::Timeout => {
-                "check that the registry is not overloaded, or raise the time limit for its answers"
-            }
-            Self::Refused => "check the registry's credentials, and what they may read",
-            Self::Http4xx | Self::Malformed => {
-                "check that the URL is that of a schema registry, with the path to its API"
-            }
-            Self::Http5xx => "look into the registry's own log",
-        }
-    }
 }
 
 /// Failure of one request to one URL.
@@ -65,6 +49,26 @@ pub(super) struct Failure {
     pub text: String,
     /// Status of the answer, if that is the reason.
     pub status: Option<u16>,
+}
+
+impl Failure {
+    /// Returns what the user can do.
+    pub(super) fn help(&self) -> &'static str {
+        match self.kind {
+            FailureKind::Unreachable if self.text.starts_with(TLS) => {
+                "check which certificate authorities are trusted, and this client's certificate"
+            }
+            FailureKind::Unreachable => "check that the registry runs and that its URL is right",
+            FailureKind::Timeout => {
+                "check that the registry is not overloaded, or raise the time limit for its answers"
+            }
+            FailureKind::Refused => "check the registry's credentials, and what they may read",
+            FailureKind::Http4xx | FailureKind::Malformed => {
+                "check that the URL is that of a schema registry, with the path to its API"
+            }
+            FailureKind::Http5xx => "look into the registry's own log",
+        }
+    }
 }
 
 /// Answer of a registry that is none of its troubles.
@@ -108,17 +112,19 @@ pub(super) fn judge(
     let error = serde_json::from_slice::<RegistryError>(&body).ok();
     let message = error.as_ref().map(|error| shown(&error.message));
     // Without its reason phrase, which a proxy may choose.
-    let told = match message.as_deref() {
-        None | Some("") => format!("it answers {code}"),
-        Some(message) => format!("it answers {code}: {message}"),
+    let answer = match message.as_deref() {
+        None | Some("") => code.to_string(),
+        Some(message) => format!("{code}: {message}"),
     };
+    let told = format!("it answers {answer}");
     let failure = match code {
         401 | 407 => (FailureKind::Refused, refusal(code, sent).to_owned()),
         403 => (FailureKind::Refused, format!("{told}; access is denied")),
         408 | 425 | 429 => (FailureKind::Http4xx, told),
         400..=499 => match error {
             Some(error) if is_final(code, error.error_code) => {
-                return Ok(Reply::Nothing(Missing::new(told)));
+                let text = format!("the registry answers {answer}");
+                return Ok(Reply::Nothing(Missing::new(text)));
             }
             Some(_) => (FailureKind::Http4xx, told),
             None => (
@@ -149,57 +155,6 @@ fn refusal(code: u16, sent: Sent) -> &'static str {
         (_, Sent::Password) => "the user or the password was refused (401)",
         (_, Sent::Token) => "the token was refused (401)",
     }
-}
-
-/// Describes an error of the HTTP client. `timeout` is the limit of a request.
-pub(super) fn explained(error: &ureq::Error, timeout: Duration) -> (FailureKind, String) {
-    use ureq::Error;
-    let unreachable = |text: &str| (FailureKind::Unreachable, text.to_owned());
-    let malformed = |text: String| (FailureKind::Malformed, text);
-    match error {
-        Error::Timeout(_) => {
-            let timeout = humantime::format_duration(timeout);
-            (FailureKind::Timeout, format!("no answer within {timeout}"))
-        }
-        Error::Io(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => unreachable("connection refused"),
-            io::ErrorKind::UnexpectedEof => {
-                unreachable("it closed the connection before the answer was complete")
-            }
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                (FailureKind::Timeout, "no answer in time".to_owned())
-            }
-            _ => unreachable(&error.to_string()),
-        },
-        Error::ConnectionFailed => unreachable("no connection could be made"),
-        Error::HostNotFound => unreachable("no host has this name"),
-        Error::ConnectProxyFailed(reason) => unreachable(&format!("through the proxy: {reason}")),
-        Error::NativeTls(error) => unreachable(&format!("TLS: {}", with_causes(error))),
-        Error::Tls(reason) => unreachable(&format!("TLS: {reason}")),
-        Error::BodyExceedsLimit(limit) => {
-            let limit = bytesize::ByteSize(*limit);
-            malformed(format!("its answer is larger than {limit}"))
-        }
-        Error::Protocol(error) => malformed(format!("it does not speak HTTP: {error}")),
-        Error::RedirectFailed | Error::TooManyRedirects => {
-            malformed("it sends the request elsewhere, again and again".to_owned())
-        }
-        error => unreachable(&error.to_string()),
-    }
-}
-
-/// Joins an error with its causes: `native-tls` says only in them which certificate is wrong.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Returns a text of the registry in a form that is fit for one line of a log.

@@ -4,6 +4,7 @@ mod answers;
 mod lives;
 mod real;
 mod server;
+mod tls;
 mod troubles;
 
 use std::thread;

@@ -224,13 +224,10 @@ impl<T> Core<T> {
             return;
         }
         drop(state);
-        let Failure {
-            kind, url, text, ..
-        } = told;
         tracing::warn!(
-            url,
-            problem = text,
-            help = kind.help(),
+            url = told.url,
+            problem = told.text,
+            help = told.help(),
             waiting,
             "the schema registry does not answer as it should; asking again until it does"
         );

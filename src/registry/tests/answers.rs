@@ -96,7 +96,10 @@ fn missing_is_an_answer_that_is_remembered_for_a_while() {
     let server = Server::start(|_| not_found(40403));
     let registry = client_of(&server);
     let missing: Missing = answer(&registry, Question::Id(7)).unwrap_err();
-    assert_eq!(missing.to_string(), "schema 7: it answers 404: not found");
+    assert_eq!(
+        missing.to_string(),
+        "schema 7: the registry answers 404: not found"
+    );
     assert_eq!(answer(&registry, Question::Id(7)), Err(missing));
     assert_eq!(server.requests().len(), 1);
     assert_eq!(registry.counts().missing, 1);
@@ -149,7 +152,8 @@ fn what_cannot_be_used_is_missing() {
             .all(|text| text.contains("malformed references")),
         "{texts:?}"
     );
-    let gap = "schema 4: it refers to version 1 of subject 'none': it answers 404: not found";
+    let gap =
+        "schema 4: it refers to version 1 of subject 'none': the registry answers 404: not found";
     assert_eq!(texts[4], gap);
     assert_eq!(texts[5], "schema 5: its references form a circle");
     assert_eq!(registry.trouble(), None);
@@ -173,13 +177,13 @@ fn a_refused_schema_is_missing() {
     let text = answer(&registry, lookup).unwrap_err().to_string();
     assert_eq!(
         text,
-        "this schema in subject 's': it answers 404: not found"
+        "this schema in subject 's': the registry answers 404: not found"
     );
     let register = Question::Register { subject, schema };
     let text = answer(&registry, register).unwrap_err().to_string();
     assert_eq!(
         text,
-        "registration in subject 's': it answers 409: READER_FIELD_MISSING"
+        "registration in subject 's': the registry answers 409: READER_FIELD_MISSING"
     );
 }
 

@@ -5,6 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::*;
 
+/// Apicurio does not take a document for JSON Schema without it, whatever type the request names.
+const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
+
 fn schema(kind: SchemaKind, text: &str, references: &[(&str, &str)]) -> Arc<NewSchema> {
     let references = references.iter().map(|(name, subject)| ReferenceTo {
         name: (*name).to_owned(),
@@ -50,9 +53,10 @@ fn schemas_of_all_kinds_are_read_back() {
     let proto_whole = format!(
         "syntax = \"proto3\";\npackage {namespace};\nimport \"part.proto\";\nmessage Whole {{\n  Part part = 1;\n}}\n"
     );
-    let json_part = format!(r#"{{"$id":"http://{namespace}/part.json","type":"integer"}}"#);
+    let json_part =
+        format!(r#"{{"$schema":"{DRAFT}","$id":"http://{namespace}/part.json","type":"integer"}}"#);
     let json_whole = format!(
-        r#"{{"$id":"http://{namespace}/whole.json","type":"object","properties":{{"x":{{"$ref":"http://{namespace}/part.json"}}}}}}"#
+        r#"{{"$schema":"{DRAFT}","$id":"http://{namespace}/whole.json","type":"object","properties":{{"x":{{"$ref":"http://{namespace}/part.json"}}}}}}"#
     );
     let (part, middle) = (format!("{namespace}.Part"), format!("{namespace}.Middle"));
     let json_part_name = format!("http://{namespace}/part.json");

@@ -1,11 +1,13 @@
 //! A server that answers as a test says, also in ways that no registry should.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use openssl::ssl::SslAcceptor;
 
 /// Request that the server got.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,13 @@ struct Shared {
 
 impl Server {
     pub(super) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(None, handler)
+    }
+
+    pub(super) fn start_with(
+        tls: Option<SslAcceptor>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
@@ -60,8 +69,18 @@ impl Server {
                 if threads.ended.load(Ordering::SeqCst) {
                     return;
                 }
+                let stream = stream.unwrap();
                 let (shared, handler) = (Arc::clone(&threads), Arc::clone(&handler));
-                thread::spawn(move || shared.serve(stream.unwrap(), &*handler));
+                let tls = tls.clone();
+                thread::spawn(move || match tls {
+                    None => shared.serve(stream, &*handler),
+                    Some(tls) => {
+                        // A client that trusts nobody ends the handshake.
+                        if let Ok(stream) = tls.accept(stream) {
+                            shared.serve(stream, &*handler);
+                        }
+                    }
+                });
             }
         });
         Self { address, shared }
@@ -93,9 +112,9 @@ impl Drop for Server {
 }
 
 impl Shared {
-    fn serve(&self, mut stream: TcpStream, handler: &dyn Fn(&Request) -> Reply) {
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        while let Some(mut request) = read(&mut reader) {
+    fn serve(&self, stream: impl Read + Write, handler: &dyn Fn(&Request) -> Reply) {
+        let mut stream = BufReader::new(stream);
+        while let Some(mut request) = read(&mut stream) {
             let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
             self.most_at_once.fetch_max(now, Ordering::SeqCst);
             {
@@ -105,14 +124,14 @@ impl Shared {
             }
             let reply = handler(&request);
             self.at_once.fetch_sub(1, Ordering::SeqCst);
-            if !self.send(&mut stream, reply) {
+            if !self.send(stream.get_mut(), reply) {
                 return;
             }
         }
     }
 
     /// Sends a reply. Returns whether the connection goes on.
-    fn send(&self, stream: &mut TcpStream, reply: Reply) -> bool {
+    fn send(&self, stream: &mut impl Write, reply: Reply) -> bool {
         match reply {
             Reply::Answer(status, body) => {
                 let length = body.len();
@@ -147,7 +166,7 @@ impl Shared {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+fn read(reader: &mut BufReader<impl Read>) -> Option<Request> {
     let mut line = String::new();
     reader
         .read_line(&mut line)
