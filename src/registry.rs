@@ -29,6 +29,7 @@ mod question;
 mod queue;
 mod references;
 mod trouble;
+mod wire;
 mod worker;
 
 use std::fmt;

@@ -44,9 +44,8 @@ pub(super) fn explained(error: &ureq::Error, timeout: Duration) -> (FailureKind,
             malformed(format!("its answer is larger than {limit}"))
         }
         Error::Protocol(error) => malformed(format!("it does not speak HTTP: {error}")),
-        Error::RedirectFailed | Error::TooManyRedirects => {
-            malformed("it sends the request elsewhere, again and again".to_owned())
-        }
+        Error::TooManyRedirects => malformed("it redirects the request again and again".to_owned()),
+        Error::RedirectFailed => malformed("it redirects a request with a body".to_owned()),
         error => unreachable(&error.to_string()),
     }
 }

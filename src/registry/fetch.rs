@@ -1,11 +1,12 @@
 //! From a question to the schema: which requests it takes, and how their answers are read.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::client::Client;
-use super::failure::{Failure, FailureKind, Reply, shown};
+use super::failure::{Failure, Reply, shown};
 use super::question::{Missing, NewSchema, Question, ReferenceTo, SchemaKind, guid_of, guid_text};
+use super::wire::{WireId, WireNew, WireReference, WireSchema};
 
 /// Bytes of a path segment that are written as `%XX`: all but those that no URL ever changes.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -39,46 +40,6 @@ impl From<Failure> for NoSchema {
     }
 }
 
-/// Answer of the registry, in all the forms that its paths have.
-#[derive(Deserialize)]
-struct WireSchema {
-    schema: String,
-    #[serde(default, rename = "schemaType")]
-    kind: Option<String>,
-    #[serde(default)]
-    id: Option<u32>,
-    #[serde(default)]
-    guid: Option<String>,
-    /// Read later: one that is wrong makes the schema useless, but not the registry.
-    #[serde(default)]
-    references: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct WireId {
-    id: u32,
-    #[serde(default)]
-    guid: Option<String>,
-}
-
-/// Schema that is given to the registry.
-#[derive(Serialize)]
-struct WireNew<'a> {
-    schema: &'a str,
-    // Registries from before there were other kinds refuse the field.
-    #[serde(rename = "schemaType", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    references: Vec<WireReference>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireReference {
-    name: String,
-    subject: String,
-    version: u32,
-}
-
 /// Asks the registry. The texts of references are not fetched.
 ///
 /// # Errors
@@ -102,7 +63,7 @@ pub(super) fn find(client: &Client, question: &Question) -> Result<Found, NoSche
             Ok(found)
         }
         Question::Latest { subject } => {
-            let path = format!("/subjects/{}/versions/latest", segment(subject));
+            let path = format!("/subjects/{}/versions/latest", segment(subject)?);
             let found = schema(client, client.get(&path)?, &about)?;
             if found.id.is_none() {
                 return Err(client.malformed("its answer names no id".into()).into());
@@ -110,11 +71,11 @@ pub(super) fn find(client: &Client, question: &Question) -> Result<Found, NoSche
             Ok(found)
         }
         Question::Lookup { subject, schema } => {
-            let path = format!("/subjects/{}", segment(subject));
+            let path = format!("/subjects/{}", segment(subject)?);
             numbered(client, &path, schema, &about)
         }
         Question::Register { subject, schema } => {
-            let path = format!("/subjects/{}/versions", segment(subject));
+            let path = format!("/subjects/{}/versions", segment(subject)?);
             numbered(client, &path, schema, &about)
         }
     }
@@ -128,7 +89,7 @@ pub(super) fn find_reference(client: &Client, to: &ReferenceTo) -> Result<Found,
     // A reference keeps its meaning when the version to which it refers is deleted.
     let path = format!(
         "/subjects/{}/versions/{}?deleted=true",
-        segment(&to.subject),
+        segment(&to.subject)?,
         to.version
     );
     let about = format!("version {} of subject '{}'", to.version, shown(&to.subject));
@@ -235,40 +196,24 @@ fn read<T: for<'a> Deserialize<'a>>(
     }
 }
 
-fn segment(text: &str) -> String {
-    // Servers and proxies take these two for directories, even when they are written as `%2E`. No registry has such a
-    // subject, so it does not matter what it answers, as long as it is asked for a subject.
-    if matches!(text, "." | "..") {
-        return text.replace('.', "%252E");
-    }
-    utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-impl WireReference {
-    fn into_place(self) -> ReferenceTo {
-        ReferenceTo {
-            name: self.name,
-            subject: self.subject,
-            version: self.version,
-        }
-    }
-
-    fn from_place(to: &ReferenceTo) -> Self {
-        Self {
-            name: to.name.clone(),
-            subject: to.subject.clone(),
-            version: to.version,
-        }
-    }
+/// Writes a subject as one segment of a path.
+///
+/// # Errors
+/// If it is empty. Without the segment the path would be another one, which registries do not know.
+fn segment(subject: &str) -> Result<String, NoSchema> {
+    Ok(match subject {
+        "" => return Err(missing("a subject has an empty name".into())),
+        // Servers and proxies take these two for directories, even when they are written as `%2E`. No registry has such
+        // a subject, so it does not matter which one it is asked for instead.
+        "." | ".." => subject.replace('.', "%252E"),
+        _ => utf8_percent_encode(subject, SEGMENT).to_string(),
+    })
 }
 
 impl NoSchema {
     /// Returns the failure of a request whose work panicked: a defect of Nerodia, or of a library.
     pub(super) fn panicked(client: &Client) -> Self {
-        Self::Failed(Failure {
-            kind: FailureKind::Malformed,
-            ..client.malformed("the request panicked".into())
-        })
+        Self::Failed(client.malformed("the request panicked".into()))
     }
 }
 
@@ -281,7 +226,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_subject_is_one_segment(subject in any::<String>()) {
-            let segment = segment(&subject);
+            prop_assume!(!subject.is_empty());
+            let segment = segment(&subject).unwrap();
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
             prop_assert!(segment.bytes().all(plain), "{segment}");
             prop_assume!(subject != "." && subject != "..");
@@ -292,8 +238,10 @@ mod tests {
 
     #[test]
     fn a_subject_is_no_directory() {
-        assert_eq!(segment("a/../b c?d#é%"), "a%2F..%2Fb%20c%3Fd%23%C3%A9%25");
-        assert_eq!(segment(".."), "%252E%252E");
-        assert_eq!(segment("..."), "...");
+        let written = |subject| segment(subject).unwrap();
+        assert_eq!(written("a/../b c?d#é%"), "a%2F..%2Fb%20c%3Fd%23%C3%A9%25");
+        assert_eq!(written(".."), "%252E%252E");
+        assert_eq!(written("..."), "...");
+        assert!(segment("").is_err());
     }
 }

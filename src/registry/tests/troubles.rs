@@ -194,7 +194,7 @@ fn a_redirect_carries_no_credentials_to_another_host() {
     eventually("a trouble", || {
         registry
             .trouble()
-            .is_some_and(|text| text.contains("elsewhere"))
+            .is_some_and(|text| text.contains("again and again"))
     });
 }
 
