@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in their order: the first starts everything, the last uses no other module.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "cli",
     "engine",
     "input",
@@ -19,6 +19,7 @@ const ORDER: [&str; 15] = [
     "guest",
     "message",
     "format",
+    "registry",
     "codec",
     "clock",
 ];

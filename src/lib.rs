@@ -28,6 +28,7 @@
 //! * `guest`: one interpreter in its sandbox, and the protocol between it and the host.
 //! * `message`: the data that flows, the bound on its memory, and the acks.
 //! * `format`: payloads and keys of each format, and what guests get of them.
+//! * `registry`: a client for a schema registry.
 //! * `codec`: JSON to Python's marshal format and back.
 //! * `clock`: the time for deadlines, which stands still while the process is stopped.
 
@@ -49,6 +50,7 @@ mod config;
 mod control;
 mod guest;
 mod message;
+mod registry;
 
 mod clock;
 pub mod codec;
