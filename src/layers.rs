@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in their order: the first starts everything, the last uses no other module.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "cli",
     "engine",
     "input",
@@ -18,6 +18,7 @@ const ORDER: [&str; 14] = [
     "config",
     "guest",
     "message",
+    "format",
     "codec",
     "clock",
 ];

@@ -27,6 +27,7 @@
 //! * `config`: YAML in, a config that cannot be wrong out.
 //! * `guest`: one interpreter in its sandbox, and the protocol between it and the host.
 //! * `message`: the data that flows, the bound on its memory, and the acks.
+//! * `format`: formats of messages other than JSON: Avro.
 //! * `codec`: JSON to Python's marshal format and back.
 //! * `clock`: the time for deadlines, which stands still while the process is stopped.
 
@@ -51,6 +52,7 @@ mod message;
 
 mod clock;
 pub mod codec;
+mod format;
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
