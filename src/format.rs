@@ -4,11 +4,15 @@
 //! payload ─ ReadFormat ─▶ value for the guest: script ─▶ value of the guest ─ WriteFormat ─▶ payload
 //! ```
 
+pub(crate) mod avro;
 mod read;
 mod write;
 
 pub(crate) use read::{ReadFormat, Reads, begins_like_json};
 pub(crate) use write::{WriteFormat, Writes};
+
+/// Deepest nesting of a value: the depth that guests accept, which is that of `src/guest/protocol.rs`.
+pub(crate) const MAX_DEPTH: usize = 900;
 
 /// Formats of a pipeline.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,45 @@
+//! Tests of the Avro codec: by hand, against `fastavro`, and with hostile bytes.
+
+mod decode;
+mod write;
+
+use std::sync::Arc;
+
+use super::{AvroSchema, DecodeError, Decoder, EncodeError, Writer};
+use crate::codec::{Encoder, Reader, Scratch, Value};
+use crate::format::MAX_DEPTH;
+
+fn schema(text: &str) -> Arc<AvroSchema> {
+    Arc::new(AvroSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}")))
+}
+
+/// Decodes a value, and returns the form that `Debug` gives to its tree.
+fn read(writer: &str, reader: Option<&str>, datum: &[u8]) -> Result<String, String> {
+    let decoder = Decoder::new(schema(writer), reader.map(schema))?;
+    let mut encoder = Encoder::new(MAX_DEPTH);
+    let decoded: Result<(), DecodeError> = decoder.decode(datum, &mut encoder);
+    decoded.map_err(|error| error.to_string())?;
+    Ok(with_tree(encoder.as_bytes(), |value| format!("{value:?}")))
+}
+
+fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> T {
+    let mut scratch = Scratch::default();
+    let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);
+    let tree = reader.tree(usize::MAX).expect("a sound frame");
+    reader.finish().expect("one value");
+    give(&tree.expect("a value"))
+}
+
+/// Writes a value, and returns the bytes in hexadecimal.
+fn write(writer: &str, value: &Value<'_>) -> Result<String, String> {
+    let mut out = b"before".to_vec();
+    let outcome: Result<(), EncodeError> = Writer::new(schema(writer)).write(value, &mut out);
+    assert!(out.starts_with(b"before"));
+    match outcome {
+        Ok(()) => Ok(out[6..].iter().map(|byte| format!("{byte:02x}")).collect()),
+        Err(error) => {
+            assert_eq!(out, b"before");
+            Err(error.to_string())
+        }
+    }
+}
