@@ -2,7 +2,7 @@
 
 pub(crate) mod assemble;
 mod config_files;
-mod formats;
+pub(crate) mod formats;
 mod notices;
 pub(crate) mod problems;
 pub(crate) mod reload;

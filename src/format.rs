@@ -6,9 +6,16 @@
 
 pub(crate) mod avro;
 mod read;
+mod schema;
+mod schema_ref;
+mod targets;
 mod write;
 
-pub(crate) use read::{ReadFormat, Reads, begins_like_json};
+pub(crate) use avro::AvroSchema;
+pub(crate) use read::{MessageBytes, ReadFormat, Reads, Resolved, SchemaSource, begins_like_json};
+pub(crate) use schema::{Found, Registry, Schema};
+pub(crate) use schema_ref::{Part, SchemaRef};
+pub(crate) use targets::{SchemaWrites, Target};
 pub(crate) use write::{WriteFormat, Writes};
 
 /// Deepest nesting of a value: the depth that guests accept, which is that of `src/guest/protocol.rs`.
@@ -21,9 +28,24 @@ pub(crate) struct Formats {
     pub reads: Reads,
     /// Formats of the output of results.
     pub writes: Writes,
+    /// Client of the schema registry, if there is one.
+    pub registry: Option<Registry>,
 }
 
 impl Formats {
+    /// Returns the same formats, but with results that people can read.
+    #[must_use]
+    pub(crate) fn shown(self) -> Self {
+        let Writes { value, key } = self.writes;
+        Self {
+            writes: Writes {
+                value: value.shown(),
+                key: key.shown(),
+            },
+            ..self
+        }
+    }
+
     /// Returns whether values may have types that JSON does not have, so that guests must be prepared for them.
     pub(crate) fn are_typed(&self) -> bool {
         self.reads.are_typed() || self.writes.are_typed()

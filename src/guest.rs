@@ -267,7 +267,7 @@ impl Guest {
 /// Says of a failed message that it is broken JSON, if the script got it as text for that reason.
 fn explain(reads: &Reads, message: &Message, outcome: &mut Outcome) {
     if let Outcome::Failed(failure) = outcome
-        && reads.value == ReadFormat::Auto
+        && matches!(reads.value, ReadFormat::Auto)
         && let Some(why) = begins_like_json(&message.payload)
     {
         failure.message = format!(

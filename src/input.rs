@@ -10,6 +10,7 @@ pub(crate) mod generate;
 mod intake;
 pub(crate) mod kafka;
 pub(crate) mod lines;
+pub(crate) mod schemas;
 mod stdin;
 mod wake_up;
 

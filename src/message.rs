@@ -11,6 +11,8 @@ mod outcome;
 
 use bytes::Bytes;
 
+use crate::format::MessageBytes;
+
 pub(crate) use self::batch::{Batch, Slice};
 use self::earlier::Earlier;
 pub(crate) use self::lane::{Lane, LaneId};
@@ -46,6 +48,17 @@ impl Message {
     /// Returns whether the message has no payload, not even an empty one.
     pub(crate) fn is_tombstone(&self) -> bool {
         self.attributes.as_deref().is_some_and(|of| of.tombstone)
+    }
+
+    /// Returns the bytes from which value and key are read.
+    pub(crate) fn bytes(&self) -> MessageBytes<'_> {
+        let of = self.attributes.as_deref();
+        MessageBytes {
+            payload: &self.payload,
+            tombstone: self.is_tombstone(),
+            key: of.and_then(|of| of.key.as_deref()),
+            headers: of.map_or(&[], |of| &of.headers),
+        }
     }
 
     /// Returns the message's cost in the [`budget`], in bytes: its payload, its attributes and the engine's own

@@ -9,15 +9,6 @@
 //! credentials or answers nonsense is waited for like a broker, without end, since messages that fail by the thousand
 //! help nobody; [`Registry::trouble`] and the log tell about it.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the formats that use it are not there yet"
-    )
-)]
-
 mod cache;
 mod client;
 mod config;

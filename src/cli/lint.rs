@@ -9,6 +9,7 @@ use clap::Args;
 use super::{MISUSED, WELL, console, progress, report, run};
 use crate::config::{Config, Loaded};
 use crate::engine::{problems, scripts};
+use crate::format::Formats;
 use crate::guest::Guest;
 use crate::guest::runtime::Runtime;
 
@@ -80,7 +81,7 @@ fn scripts_start(config: &Config, runtimes: &mut HashMap<String, Option<Arc<Runt
                 }
             });
     let Some(runtime) = runtime else { return false };
-    let spec = scripts::spec(config, Arc::clone(runtime));
+    let spec = scripts::spec(config, Arc::clone(runtime), &Formats::default());
     match Guest::new(0, spec).start() {
         Ok(started) => {
             report::diagnostics(&problems::warnings(config, &started.ready.warnings));

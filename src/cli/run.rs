@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
+use crate::engine::formats;
 use crate::engine::reload::Reloading;
 use crate::engine::shutdown::End;
 use crate::engine::{assemble, problems};
@@ -127,7 +128,14 @@ pub(super) fn run_and(
             return MISUSED;
         }
     };
-    match assemble::run(config, runtime, reloading) {
+    let formats = match formats::open(&config, connect_timeout) {
+        Ok(formats) => formats,
+        Err(error) => {
+            console::complain(format_args!("error: {error:#}"));
+            return FAILED;
+        }
+    };
+    match assemble::run(config, runtime, formats, reloading) {
         Ok(finished) => {
             summarize(&finished.metrics);
             then(&finished.metrics);

@@ -15,6 +15,7 @@ use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{Config, TestCase};
+use crate::engine::formats;
 use crate::message::{Attributes, Lane, LaneId, Message};
 
 /// Suffix of a file with the tests of another config: `orders.test.yaml` for `orders.yaml`.
@@ -124,7 +125,11 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     if tests.is_empty() {
         return Ok(Vec::new());
     }
-    tryout::with(config, async |tryout| {
+    let formats = formats::offline(config).map_err(|error| {
+        console::complain(format_args!("error: {error:#}"));
+        Refused
+    })?;
+    tryout::with(config, &formats, async |tryout| {
         let mut done = Vec::new();
         for test in tests {
             let one = run_one(tryout, test).await?;

@@ -16,8 +16,9 @@ use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
     Config, Diagnostic, Framing, InputConfig, KafkaInputConfig, LinesConfig, Loaded, OutputConfig,
-    StdinConfig, StdoutConfig,
+    StdinConfig,
 };
+use crate::engine::formats;
 use crate::kafka::connect;
 use crate::telemetry::logs;
 
@@ -113,18 +114,23 @@ impl Try {
         config.input = self
             .input(&config)
             .map_err(|problem| told(problem.into()))?;
-        // Nothing is written, so the outputs are not checked.
-        config.output = OutputConfig::Stdout(StdoutConfig {
-            format: config.output.formats().0,
-            ..StdoutConfig::default()
-        });
-        config.dead_letter = None;
         let complained =
             |error: &anyhow::Error| console::complain(format_args!("error: {error:#}"));
-        connect::check(&config, self.connect_timeout).map_err(|error| {
+        // Nothing is written, so the outputs are not checked.
+        let checked = Config {
+            output: OutputConfig::Drop,
+            dead_letter: None,
+            ..config.clone()
+        };
+        connect::check(&checked, self.connect_timeout).map_err(|error| {
             complained(&error);
             FAILED
         })?;
+        let formats = formats::open(&config, self.connect_timeout).map_err(|error| {
+            complained(&error);
+            FAILED
+        })?;
+        let formats = formats.shown();
         let samples = Samples::open(&config.input, self.from_file.as_deref(), self.count);
         let mut samples = samples.map_err(|error| {
             complained(&error);
@@ -134,7 +140,7 @@ impl Try {
                 MISUSED
             }
         })?;
-        let shown = tryout::with(&config, async |tryout| {
+        let shown = tryout::with(&config, &formats, async |tryout| {
             // First, so that a script that cannot start is reported before anything is read.
             tryout.guest().await?;
             let mut totals = Totals::default();
@@ -149,7 +155,10 @@ impl Try {
                     }
                 };
                 let (batch, executed) = tryout.run(Arc::clone(&lane), message).await?;
-                let shown = Shown::new(&lane, &batch.messages[0], &executed);
+                let read = formats
+                    .reads
+                    .show(&batch.messages[0].bytes(), batch.named_schemas());
+                let shown = Shown::new(&lane, &batch.messages[0], &executed, read);
                 totals.all += 1;
                 totals.dropped += u64::from(shown.is_dropped());
                 totals.failed += u64::from(shown.is_failed());

@@ -1,6 +1,7 @@
 //! Guest in which messages are tried one by one, without a pipeline.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
@@ -8,6 +9,7 @@ use anyhow::Context as _;
 use super::{console, progress, report};
 use crate::config::Config;
 use crate::engine::{problems, scripts};
+use crate::format::Formats;
 use crate::guest::error::StartError;
 use crate::guest::log::LineRate;
 use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop};
@@ -25,19 +27,20 @@ pub(super) struct TryOut {
     guest: Option<Addr<Guest>>,
 }
 
-/// Runs `work` with a guest for the scripts of `config`, and reports errors.
+/// Runs `work` with a guest for the scripts of `config`, which reads and writes these `formats`, and reports errors.
 ///
 /// # Errors
 /// If the runtime cannot be used, or `work` fails.
 pub(super) fn with<T>(
     config: &Config,
+    formats: &Formats,
     work: impl AsyncFnOnce(&mut TryOut) -> anyhow::Result<T>,
 ) -> Result<T, Refused> {
     let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
         report::diagnostics(&report::runtime_problem(&error));
         Refused
     })?;
-    let spec = scripts::spec(config, Arc::new(runtime));
+    let spec = scripts::spec(config, Arc::new(runtime), formats);
     // Guests are actors, so they need a system.
     let done = System::new().block_on(async {
         let mut tryout = TryOut { spec, guest: None };
@@ -65,6 +68,7 @@ impl TryOut {
         let guest = self.guest().await?;
         let permit = MemoryBudget::new(u64::MAX).acquire(message.cost());
         let batch = Batch::new(lane, 0, vec![message], permit, AckSink::unheard());
+        self.look_up(&batch)?;
         let batch = Arc::new(batch);
         let executed = guest
             .send(Execute {
@@ -77,6 +81,37 @@ impl TryOut {
             self.guest = None;
         }
         Ok((batch, executed))
+    }
+
+    /// Asks for the schemas that the messages of `batch` name.
+    ///
+    /// # Errors
+    /// If the registry does not answer.
+    fn look_up(&self, batch: &Batch) -> anyhow::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let Formats {
+            reads, registry, ..
+        } = &self.spec.formats;
+        let Some(registry) = registry else {
+            return Ok(());
+        };
+        let mut named = Vec::new();
+        for message in &batch.messages {
+            reads.named_by(&message.bytes(), |schema| named.push(schema));
+        }
+        let mut resolved = Vec::new();
+        for schema in named {
+            let began = Instant::now();
+            let found = registry.wait(schema.question(), || began.elapsed() > PATIENCE);
+            let found = found.with_context(|| {
+                let why = registry.trouble();
+                why.unwrap_or_else(|| "the schema registry did not answer".into())
+            })?;
+            resolved.push((schema, found));
+        }
+        // It is empty: the batch is new.
+        let _ = batch.schemas.set(resolved);
+        Ok(())
     }
 
     /// Returns the guest, which is started if there is none. Without any message, this shows whether the scripts can

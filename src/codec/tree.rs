@@ -3,9 +3,13 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::decode::Reader;
 use super::error::{FrameError, Stop, ValueError};
 use super::number;
+use super::text;
 use super::typed::Typed;
 use super::value::Limit;
 use super::wire::{
@@ -53,6 +57,54 @@ impl Value<'_> {
             Self::List(_) => "list",
             Self::Dict(_) => "dict",
             Self::Typed(typed) => typed.type_name(),
+        }
+    }
+
+    /// Appends the value as JSON for people to read: what JSON has no form for is its text, `bytes` are in base64.
+    pub fn show(&self, out: &mut Vec<u8>) {
+        let quoted = |out: &mut Vec<u8>, text: &str| {
+            out.push(b'"');
+            text::escape(out, text.as_bytes());
+            out.push(b'"');
+        };
+        match self {
+            Self::None => out.extend_from_slice(b"null"),
+            Self::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Self::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Big(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Float(value) => {
+                if number::write_float(out, *value).is_err() {
+                    quoted(out, &value.to_string());
+                }
+            }
+            Self::Str(text) => quoted(out, text),
+            Self::Bytes(bytes) => quoted(out, &BASE64_STANDARD.encode(bytes)),
+            Self::List(items) => {
+                out.push(b'[');
+                for (number, item) in items.iter().enumerate() {
+                    if number > 0 {
+                        out.push(b',');
+                    }
+                    item.show(out);
+                }
+                out.push(b']');
+            }
+            Self::Dict(members) => {
+                out.push(b'{');
+                for (number, (key, value)) in members.iter().enumerate() {
+                    if number > 0 {
+                        out.push(b',');
+                    }
+                    quoted(out, key);
+                    out.push(b':');
+                    value.show(out);
+                }
+                out.push(b'}');
+            }
+            Self::Typed(typed) => match typed.text() {
+                Some(text) => quoted(out, &text),
+                None => quoted(out, typed.type_name()),
+            },
         }
     }
 }

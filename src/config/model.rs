@@ -8,6 +8,7 @@ mod case;
 mod format;
 mod input;
 mod kafka;
+mod registry;
 mod service;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub(crate) use case::*;
 pub(crate) use format::*;
 pub(crate) use input::*;
 pub(crate) use kafka::*;
+pub(crate) use registry::*;
 pub(crate) use service::*;
 
 use super::script::Stage;
@@ -49,6 +51,8 @@ pub(crate) struct Config {
     pub logger: LoggerConfig,
     /// Limit on the time of a drain.
     pub shutdown_timeout: Duration,
+    /// Schema registry.
+    pub schema_registry: Option<SchemaRegistryConfig>,
     /// Unit tests of the scripts.
     pub tests: Vec<TestCase>,
 }

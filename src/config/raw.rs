@@ -7,6 +7,7 @@
 mod input;
 mod kafka;
 mod pipeline;
+mod registry;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::texts::Span;
 pub(super) use input::*;
 pub(super) use kafka::{Client, ClientCert, Kafka, Sasl, Tls};
 pub(super) use pipeline::{Pipeline, Processor, Test};
+pub(super) use registry::{RegistryBasic, SchemaRegistry};
 
 section! {
     /// A Nerodia pipeline: where messages come from, the Python they go through, where they go.
@@ -47,6 +49,8 @@ section! {
         /// Without this section a pipeline that reads Kafka has one at the default address, if that is free; others have
         /// none.
         http: Option<HttpConfig>,
+        /// Where the schemas of formats such as `avro` are.
+        schema_registry: Option<SchemaRegistry>,
         /// What is logged, on standard error.
         logger: LoggerConfig,
         /// How long messages under way may take to finish once the engine was told to stop. A second

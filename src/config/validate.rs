@@ -9,6 +9,7 @@ mod input;
 mod kafka;
 mod output;
 mod pipeline;
+mod registry;
 mod service;
 
 use std::path::Path;
@@ -21,7 +22,8 @@ use super::tree::{FieldPath, Node};
 use super::walk::Walked;
 
 /// Checks of two sections against each other.
-const RULES: [fn(&mut Check<'_>, &Config); 3] = [kafka::failures, kafka::loops, kafka::times];
+const RULES: [fn(&mut Check<'_>, &Config); 4] =
+    [kafka::failures, kafka::loops, kafka::times, format::schemas];
 
 /// Checks what types cannot express. The config can be used if there are no errors among the problems.
 pub(super) fn validate(
@@ -52,6 +54,9 @@ pub(super) fn validate(
         http: service::http(check, raw.http, service),
         logger: raw.logger,
         shutdown_timeout: raw.shutdown_timeout,
+        schema_registry: raw
+            .schema_registry
+            .and_then(|raw| registry::registry(check, raw)),
         tests: cases::tests(check, raw.tests),
         input,
         pipeline,

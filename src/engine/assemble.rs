@@ -14,7 +14,9 @@ use super::scripts;
 use super::shutdown::{self, End, EndCell};
 use crate::clock::Clock;
 use crate::config::{Config, DeliveryGuarantee, FailurePolicy, HttpConfig, OutputConfig, Running};
+use crate::format::{Formats, Registry};
 use crate::guest::runtime::Runtime;
+use crate::input::schemas::SchemaGate;
 use crate::input::{Downstream, Input};
 use crate::kafka::session::Session;
 use crate::message::budget::MemoryBudget;
@@ -44,6 +46,7 @@ pub(crate) struct Finished {
 pub(crate) fn run(
     config: Config,
     runtime: Arc<Runtime>,
+    formats: Formats,
     reloading: Option<Reloading>,
 ) -> anyhow::Result<Finished> {
     let end = EndCell::default();
@@ -56,6 +59,7 @@ pub(crate) fn run(
     system.block_on(assemble(
         &running,
         runtime,
+        formats,
         reloading,
         end.clone(),
         Arc::clone(&metrics),
@@ -71,6 +75,7 @@ pub(crate) fn run(
 async fn assemble(
     running: &Running,
     runtime: Arc<Runtime>,
+    formats: Formats,
     reloading: Option<Reloading>,
     end: EndCell,
     metrics: Arc<Metrics>,
@@ -94,7 +99,7 @@ async fn assemble(
     let failures = failure_route(config, &outputs)?;
     let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
 
-    let plan = scripts::plan(config, Arc::clone(&runtime));
+    let plan = scripts::plan(config, Arc::clone(&runtime), &formats);
     let limit = scripts::failure_limit(config, &plan);
     let resequencer = Resequencer::new(
         results,
@@ -113,9 +118,17 @@ async fn assemble(
     };
     let supervisor = Supervisor::new(parts, resequencer.clone().recipient()).start();
 
+    let work = match &formats.registry {
+        Some(registry) if formats.reads.name_schemas() => {
+            let supervisor = supervisor.clone().recipient();
+            let gate = SchemaGate::new(formats.reads.clone(), registry.clone(), supervisor);
+            gate.start().recipient()
+        }
+        _ => supervisor.clone().recipient(),
+    };
     let downstream = Downstream {
         budget: budget.clone(),
-        work: supervisor.clone().recipient(),
+        work,
         lane_ended: resequencer.clone().recipient(),
         engine,
         metrics: Arc::clone(&metrics),
@@ -130,6 +143,9 @@ async fn assemble(
     ));
     shutdown::listen(&engine.recipient())?;
     report_stalls(Arc::clone(&metrics), budget.clone());
+    if let Some(registry) = &formats.registry {
+        report_trouble(Arc::clone(&metrics), registry.clone());
+    }
     let reload = match reloading {
         Some(reloading) => {
             let targets = Targets {
@@ -137,7 +153,14 @@ async fn assemble(
                 resequencer: resequencer.recipient(),
             };
             let metrics = Arc::clone(&metrics);
-            let reloader = Reloader::start(reloading, running.clone(), runtime, targets, metrics)?;
+            let reloader = Reloader::start(
+                reloading,
+                running.clone(),
+                runtime,
+                formats.clone(),
+                targets,
+                metrics,
+            )?;
             Some(reloader.recipient())
         }
         None => None,
@@ -204,6 +227,20 @@ fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
             format!("cannot listen at `http.address` {}: choose another one, or set `http.enabled: false`", config.address)
         }),
     }
+}
+
+/// Marks the pipeline as not ready while messages wait for the schema registry.
+fn report_trouble(metrics: Arc<Metrics>, registry: Registry) {
+    const LOOK: Duration = Duration::from_secs(1);
+    actix_rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            match registry.trouble() {
+                Some(why) => metrics.health.set_ill("schema_registry", why),
+                None => metrics.health.set_well("schema_registry"),
+            }
+        }
+    });
 }
 
 /// Marks the pipeline as not ready while messages are in flight and none is delivered.

@@ -1,41 +1,305 @@
-//! Formats of a pipeline, from its config.
+//! Formats of a pipeline, from its config; with the schemas that must be there before the first message.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
 
 use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
-use crate::config::{Config, DatetimeText, DecimalText, Format, Numbers, OutputFormat};
-use crate::format::{Formats, ReadFormat, Reads, WriteFormat, Writes};
+use crate::config::{
+    Config, DatetimeText, DecimalText, Format, InputFormat, Numbers, OutputConfig, OutputFormat,
+    Pem, RegistryAuth, SchemaFraming, SchemaRegistryConfig,
+};
+use crate::format::{
+    AvroSchema, Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites,
+    Target, WriteFormat, Writes,
+};
+use crate::registry::{Auth, Limits, NewSchema, Question, RegistryConfig, SchemaKind, Tls};
 
-/// Returns the formats that `config` says.
-pub(super) fn of(config: &Config) -> Formats {
-    let (input, key) = config.input.formats();
+/// Returns the formats of `config`. If there is a schema registry, asks it for what the output needs, for at most
+/// `timeout`.
+///
+/// # Errors
+/// If a schema cannot be used, or the registry does not answer.
+pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats> {
+    let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
-    Formats {
+    let registry = match &config.schema_registry {
+        Some(of) => Some(connect(of, &input)?),
+        None => None,
+    };
+    let opening = Opening {
+        config,
+        registry: registry.as_ref(),
+        deadline: Instant::now() + timeout,
+    };
+    let reads = Reads {
+        value: read(input.kind, || fixed(&input))?,
+        key: read(input_key.kind, || Ok(None))?,
+        exact: input.numbers == Numbers::Exact,
+    };
+    let key = OutputFormat {
+        kind: output_key.kind,
+        ..OutputFormat::default()
+    };
+    let writes = Writes {
+        value: opening.write(&output, Part::Value)?,
+        key: opening.write(&key, Part::Key)?,
+    };
+    if reads.name_schemas() {
+        // Any answer shows that the registry is there.
+        opening
+            .ask(Question::Id(1), "input")
+            .map(drop)
+            .or_else(|error| match error {
+                Asked::Missing(_) => Ok(()),
+                Asked::Silent(error) => Err(error),
+            })?;
+    }
+    Ok(Formats {
+        reads,
+        writes,
+        registry,
+    })
+}
+
+/// Returns the formats of `config` for tests: values that have a schema are given as JSON, and shown as JSON.
+///
+/// # Errors
+/// If a schema in a file cannot be used.
+pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
+    let (input, input_key) = config.input.formats();
+    let (output, output_key) = config.output.formats();
+    let given = |format| {
+        anyhow::Ok(match read(format, || Ok(None))? {
+            ReadFormat::Schema(_) => ReadFormat::Json,
+            other => other,
+        })
+    };
+    let opening = Opening {
+        config,
+        registry: None,
+        deadline: Instant::now(),
+    };
+    let shown = |format: &OutputFormat, part| match (format.kind, format.framing) {
+        (Format::Avro, SchemaFraming::Registry) => Ok(WriteFormat::Shown(None)),
+        _ => opening.write(format, part),
+    };
+    let key = OutputFormat {
+        kind: output_key.kind,
+        ..OutputFormat::default()
+    };
+    let formats = Formats {
         reads: Reads {
-            value: read(input.kind),
-            key: read(key.kind),
+            value: given(input.kind)?,
+            key: given(input_key.kind)?,
             exact: input.numbers == Numbers::Exact,
         },
         writes: Writes {
-            value: write(output.kind, json_form(&output)),
-            key: write(output_key.kind, JsonForm::default()),
+            value: shown(&output, Part::Value)?,
+            key: shown(&key, Part::Key)?,
         },
+        registry: None,
+    };
+    Ok(formats.shown())
+}
+
+fn connect(config: &SchemaRegistryConfig, input: &InputFormat) -> anyhow::Result<Registry> {
+    let reader = match (&input.schema_text, input.framing) {
+        (Some(text), SchemaFraming::Registry) => {
+            let schema = AvroSchema::parse(text, &[]);
+            let schema =
+                schema.map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
+            Some(Arc::new(schema))
+        }
+        _ => None,
+    };
+    let tls = match &config.tls {
+        None => Tls::default(),
+        Some(tls) => Tls {
+            skip_verify: tls.skip_cert_verify,
+            root_cas: tls.root_cas.as_ref().map(pem).transpose()?,
+            client: match &tls.client_certificate {
+                Some(ours) => Some((pem(&ours.certificate)?, pem(&ours.key)?)),
+                None => None,
+            },
+        },
+    };
+    let auth = match &config.auth {
+        RegistryAuth::None => Auth::None,
+        RegistryAuth::Basic { user, password } => Auth::Basic {
+            user: user.clone(),
+            password: password.expose().to_owned(),
+        },
+        RegistryAuth::Bearer(token) => Auth::Bearer(token.expose().to_owned()),
+    };
+    let limits = Limits::default().latest_for(config.refresh);
+    let config = RegistryConfig {
+        urls: config.urls.clone(),
+        auth,
+        tls,
+        timeout: config.timeout,
+    };
+    Registry::new(&config, limits, move |raw| {
+        Schema::new(&raw, reader.as_ref())
+    })
+    .context("`schema_registry` cannot be used")
+}
+
+fn pem(pem: &Pem) -> anyhow::Result<Vec<u8>> {
+    match pem {
+        Pem::Text(text) => Ok(text.expose().as_bytes().to_vec()),
+        Pem::File(path) => {
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+        }
     }
 }
 
-fn read(format: Format) -> ReadFormat {
-    match format {
+/// Returns the schema of all messages of an input, if they do not name their own.
+fn fixed(input: &InputFormat) -> anyhow::Result<Option<Arc<Schema>>> {
+    let (Some(text), SchemaFraming::None) = (&input.schema_text, input.framing) else {
+        return Ok(None);
+    };
+    let schema = Schema::of_file(SchemaKind::Avro, text)
+        .map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
+    Ok(Some(Arc::new(schema)))
+}
+
+fn file(name: Option<&str>) -> &str {
+    name.unwrap_or("schema_file")
+}
+
+fn read(
+    format: Format,
+    fixed: impl FnOnce() -> anyhow::Result<Option<Arc<Schema>>>,
+) -> anyhow::Result<ReadFormat> {
+    Ok(match format {
         Format::Auto => ReadFormat::Auto,
         Format::Json => ReadFormat::Json,
         Format::Text => ReadFormat::Text,
         Format::Bytes => ReadFormat::Bytes,
+        Format::Avro => ReadFormat::Schema(match fixed()? {
+            Some(schema) => SchemaSource::Fixed(schema),
+            None => SchemaSource::Named,
+        }),
+    })
+}
+
+/// Why there is no schema.
+enum Asked {
+    /// The registry says that there is none.
+    Missing(anyhow::Error),
+    /// The registry did not answer in time.
+    Silent(anyhow::Error),
+}
+
+impl From<Asked> for anyhow::Error {
+    fn from(asked: Asked) -> Self {
+        match asked {
+            Asked::Missing(error) | Asked::Silent(error) => error,
+        }
     }
 }
 
-fn write(format: Format, form: JsonForm) -> WriteFormat {
-    match format {
-        Format::Auto => WriteFormat::Auto(form),
-        Format::Json => WriteFormat::Json(form),
-        Format::Text => WriteFormat::Text,
-        Format::Bytes => WriteFormat::Bytes,
+struct Opening<'a> {
+    config: &'a Config,
+    registry: Option<&'a Registry>,
+    deadline: Instant,
+}
+
+impl Opening<'_> {
+    fn write(&self, format: &OutputFormat, part: Part) -> anyhow::Result<WriteFormat> {
+        Ok(match format.kind {
+            Format::Auto => WriteFormat::Auto(json_form(format)),
+            Format::Json => WriteFormat::Json(json_form(format)),
+            Format::Text => WriteFormat::Text,
+            Format::Bytes => WriteFormat::Bytes,
+            Format::Avro => WriteFormat::Schema(Arc::new(self.schemas(format, part)?)),
+        })
+    }
+
+    /// Returns the schemas of an output. Those of a registry are asked for.
+    fn schemas(&self, format: &OutputFormat, part: Part) -> anyhow::Result<SchemaWrites> {
+        if format.framing == SchemaFraming::None {
+            let text = format.schema_text.as_deref().unwrap_or_default();
+            let schema = Schema::of_file(SchemaKind::Avro, text)
+                .map_err(|why| anyhow!("{}: {why}", file(format.schema_file.as_deref())))?;
+            return Ok(SchemaWrites {
+                framed: false,
+                own: Target::fixed(Arc::new(schema)),
+                topics: HashMap::new(),
+            });
+        }
+        let by_topic = format.subject.is_none() && format.schema_id.is_none();
+        let kafka = match &self.config.output {
+            OutputConfig::Kafka(kafka) => Some(kafka),
+            OutputConfig::Stdout(_) | OutputConfig::Drop => None,
+        };
+        let own = kafka.map_or("", |kafka| &kafka.topic);
+        let mut topics = HashMap::new();
+        if let (true, Some(kafka)) = (by_topic, kafka) {
+            for topic in &kafka.topics_allowed {
+                topics.insert(topic.clone(), self.target(format, topic, part)?);
+            }
+        }
+        Ok(SchemaWrites {
+            framed: true,
+            own: self.target(format, own, part)?,
+            topics,
+        })
+    }
+
+    fn target(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
+        let registry = self.registry.context("there is no `schema_registry`")?;
+        let subject = match &format.subject {
+            Some(subject) => subject.clone(),
+            None => format!("{topic}-{}", part.suffix()),
+        };
+        let what = format!("subject `{subject}`");
+        let question = match (format.schema_id, &format.schema_text) {
+            (Some(id), _) => {
+                let schema = self.ask(Question::Id(id), "`schema_id`")?;
+                return Ok(Target::fixed(schema));
+            }
+            (None, Some(text)) => {
+                let schema = Arc::new(NewSchema {
+                    kind: SchemaKind::Avro,
+                    text: text.clone(),
+                    references: Vec::new(),
+                });
+                let question = if format.register {
+                    Question::Register { subject, schema }
+                } else {
+                    Question::Lookup { subject, schema }
+                };
+                return Ok(Target::fixed(self.ask(question, &what)?));
+            }
+            (None, None) => Question::Latest { subject },
+        };
+        let first = self.ask(question.clone(), &what)?;
+        Ok(Target::latest(question, registry.clone(), first))
+    }
+
+    /// Asks the registry, and waits for its answer.
+    fn ask(&self, question: Question, what: &str) -> Result<Arc<Schema>, Asked> {
+        let Some(registry) = self.registry else {
+            return Err(Asked::Missing(anyhow!("there is no `schema_registry`")));
+        };
+        match registry.wait(question, || Instant::now() >= self.deadline) {
+            Some(Ok(schema)) => match schema.unusable() {
+                None => Ok(schema),
+                Some(why) => Err(Asked::Missing(anyhow!(
+                    "{what}: its schema cannot be used: {why}"
+                ))),
+            },
+            Some(Err(missing)) => Err(Asked::Missing(anyhow!("{what}: {}", missing.text))),
+            None => {
+                let why = registry.trouble();
+                let why = why.unwrap_or_else(|| "the schema registry did not answer".into());
+                Err(Asked::Silent(anyhow!("{why}")))
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::config_files::{self, Watched};
 use super::{problems, scripts};
 use crate::config::{Config, Diagnostics, Loaded, PipelineConfig, Running};
 use crate::control::{Reload, Reloaded};
+use crate::format::Formats;
 use crate::guest::runtime::Runtime;
 use crate::resequencer::FailureLimit;
 use crate::supervisor::NewScripts;
@@ -48,6 +49,7 @@ pub(crate) struct Reloader {
     file: PathBuf,
     running: Running,
     runtime: Arc<Runtime>,
+    formats: Formats,
     targets: Targets,
     metrics: Arc<Metrics>,
     watched: Watched,
@@ -65,6 +67,7 @@ impl Reloader {
         reloading: Reloading,
         running: Running,
         runtime: Arc<Runtime>,
+        formats: Formats,
         targets: Targets,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Addr<Self>> {
@@ -76,6 +79,7 @@ impl Reloader {
             file,
             running,
             runtime,
+            formats,
             targets,
             metrics,
             watched: watched.clone(),
@@ -150,6 +154,7 @@ impl Handler<Reload> for Reloader {
             Arc::clone(&self.load),
             self.running.get(),
             Arc::clone(&self.runtime),
+            self.formats.clone(),
             self.targets.clone(),
         );
         let settled = reload
@@ -164,6 +169,7 @@ async fn reload(
     load: Load,
     old: Arc<Config>,
     runtime: Arc<Runtime>,
+    formats: Formats,
     targets: Targets,
 ) -> Result<Option<Config>, String> {
     let loaded = actix_rt::task::spawn_blocking(move || load()).await;
@@ -182,7 +188,7 @@ async fn reload(
     if !warnings.is_empty() {
         tracing::warn!("{}", warnings.render(false));
     }
-    let plan = scripts::plan(&config, runtime);
+    let plan = scripts::plan(&config, runtime, &formats);
     let limit = scripts::failure_limit(&config, &plan);
     match targets.supervisor.send(NewScripts(plan)).await {
         Ok(Ok(())) => {
@@ -211,6 +217,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         http,
         logger,
         shutdown_timeout,
+        schema_registry,
         tests: _,
     } = old;
     let PipelineConfig {
@@ -233,6 +240,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("guests.runtime", guests.runtime == new.guests.runtime),
         ("http", *http == new.http),
         ("logger", *logger == new.logger),
+        ("schema_registry", *schema_registry == new.schema_registry),
         (
             "shutdown_timeout",
             *shutdown_timeout == new.shutdown_timeout,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::formats;
 use crate::config::{Config, GuestsConfig, InputConfig, Projection, ScriptOrigin, Stage};
+use crate::format::Formats;
 use crate::guest::echo::Echoes;
 use crate::guest::handshake::{HelloSetup, HelloStage};
 use crate::guest::runtime::Runtime;
@@ -13,24 +13,24 @@ use crate::supervisor::scaling::Bounds;
 use crate::supervisor::{GuestPlan, Recycle};
 
 /// Returns the specification of guests of `runtime` that run the scripts of `config`.
-pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>) -> Arc<GuestSpec> {
+pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>, formats: &Formats) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
     let stages = stages.map(hello_stage).collect();
     Arc::new(GuestSpec::new(
         runtime,
         stages,
         limits(&config.guests),
-        formats::of(config),
+        formats.clone(),
     ))
 }
 
 /// Returns the plan of guests of `runtime`, with the limits on their number: what a reload can change.
-pub(crate) fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
+pub(crate) fn plan(config: &Config, runtime: Arc<Runtime>, formats: &Formats) -> GuestPlan {
     let Config {
         pipeline, guests, ..
     } = config;
     GuestPlan {
-        spec: makers(config, runtime),
+        spec: makers(config, runtime, formats),
         bounds: Bounds {
             min: guests.min,
             max: pipeline.max_guests,
@@ -44,9 +44,9 @@ pub(crate) fn plan(config: &Config, runtime: Arc<Runtime>) -> GuestPlan {
 }
 
 /// Returns what makes the guests: the scripts, or the test hook whose guests only echo.
-fn makers(config: &Config, runtime: Arc<Runtime>) -> Arc<dyn MakeGuests> {
+fn makers(config: &Config, runtime: Arc<Runtime>, formats: &Formats) -> Arc<dyn MakeGuests> {
     if std::env::var_os("NERODIA_TEST_ECHO_GUESTS").is_none() {
-        return spec(config, runtime);
+        return spec(config, runtime, formats);
     }
     tracing::warn!(
         "NERODIA_TEST_ECHO_GUESTS is set: no script runs, each message is its own result"

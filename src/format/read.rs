@@ -1,7 +1,14 @@
 //! Reading: from the bytes of a record to what the guest gets.
 
-use super::Refused;
-use crate::codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload};
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+
+use super::schema::{Found, Schema};
+use super::schema_ref::{self, Part, SchemaRef};
+use super::{MAX_DEPTH, Refused};
+use crate::codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
+use crate::registry::Missing;
 
 /// Formats of an input.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +22,7 @@ pub(crate) struct Reads {
 }
 
 /// Format of a payload or of a key.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum ReadFormat {
     /// JSON if it is JSON, else text if it is UTF-8, else bytes. A key is text or bytes.
     #[default]
@@ -26,11 +33,59 @@ pub(crate) enum ReadFormat {
     Text,
     /// The bytes as they are.
     Bytes,
+    /// What a schema describes.
+    Schema(SchemaSource),
+}
+
+/// Schema of payloads or keys.
+#[derive(Debug, Clone)]
+pub(crate) enum SchemaSource {
+    /// The one that each message names.
+    Named,
+    /// The same for all messages.
+    Fixed(Arc<Schema>),
+}
+
+/// Schemas that the messages of a batch name, with what the registry answered.
+pub(crate) type Resolved = Vec<(SchemaRef, Found)>;
+
+impl ReadFormat {
+    fn is_named(&self) -> bool {
+        matches!(self, Self::Schema(SchemaSource::Named))
+    }
 }
 
 impl Reads {
     pub(super) fn are_typed(&self) -> bool {
-        self.exact
+        let schema = |format: &ReadFormat| matches!(format, ReadFormat::Schema(_));
+        self.exact || schema(&self.value) || schema(&self.key)
+    }
+
+    /// Returns whether messages name schemas that must be known before they are read.
+    pub(crate) fn name_schemas(&self) -> bool {
+        self.value.is_named() || self.key.is_named()
+    }
+
+    /// Calls `found` with each schema that a message names.
+    pub(crate) fn named_by(&self, bytes: &MessageBytes<'_>, mut found: impl FnMut(SchemaRef)) {
+        let MessageBytes {
+            payload,
+            key,
+            headers,
+            ..
+        } = *bytes;
+        if self.value.is_named()
+            && !bytes.tombstone
+            && let Ok((schema, _)) = schema_ref::take(Part::Value, payload, headers)
+        {
+            found(schema);
+        }
+        if let Some(key) = key
+            && self.key.is_named()
+            && let Ok((schema, _)) = schema_ref::take(Part::Key, key, headers)
+        {
+            found(schema);
+        }
     }
 
     pub(super) fn allow_parts(&self) -> bool {
@@ -39,7 +94,7 @@ impl Reads {
 
     /// Returns whether a guest gets keys as they were read, and does not make text of them.
     pub(crate) fn keys_are_values(&self) -> bool {
-        self.key != ReadFormat::Auto
+        !matches!(self.key, ReadFormat::Auto)
     }
 
     /// Writes the value of a message; `None` for a tombstone, whatever the format. The nesting of a document has the limit
@@ -51,14 +106,15 @@ impl Reads {
     pub(crate) fn write_value(
         &self,
         encoder: &mut Encoder,
-        payload: &[u8],
-        tombstone: bool,
+        message: &MessageBytes<'_>,
+        schemas: &Resolved,
     ) -> Result<Payload, Refused> {
-        if tombstone {
+        let payload = message.payload;
+        if message.tombstone {
             encoder.none();
             return Ok(Payload::Empty);
         }
-        let sent = match self.value {
+        let sent = match &self.value {
             ReadFormat::Auto => encoder.payload(payload),
             ReadFormat::Json => json(encoder, payload)?,
             ReadFormat::Text => text(encoder, payload)?,
@@ -66,8 +122,28 @@ impl Reads {
                 encoder.bytes(payload);
                 Payload::Bytes
             }
+            ReadFormat::Schema(source) => {
+                let part = (Part::Value, payload);
+                source.read(encoder, part, message.headers, schemas)?;
+                Payload::Json
+            }
         };
         within_limits(sent)
+    }
+
+    /// Returns the value of a message as JSON for people, if it has a schema and can be read.
+    pub(crate) fn show(&self, message: &MessageBytes<'_>, schemas: &Resolved) -> Option<String> {
+        if !matches!(self.value, ReadFormat::Schema(_)) || message.tombstone {
+            return None;
+        }
+        let mut encoder = Encoder::new(MAX_DEPTH);
+        self.write_value(&mut encoder, message, schemas).ok()?;
+        let mut scratch = Scratch::default();
+        let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, MAX_DEPTH);
+        let value = reader.tree(usize::MAX).ok()?.ok()?;
+        let mut json = Vec::new();
+        value.show(&mut json);
+        String::from_utf8(json).ok()
     }
 
     /// Writes the key of a message.
@@ -78,9 +154,10 @@ impl Reads {
     pub(crate) fn write_key(
         &self,
         encoder: &mut Encoder,
-        key: Option<&[u8]>,
+        message: &MessageBytes<'_>,
+        schemas: &Resolved,
     ) -> Result<(), Refused> {
-        let Some(key) = key else {
+        let Some(key) = message.key else {
             encoder.none();
             return Ok(());
         };
@@ -88,7 +165,7 @@ impl Reads {
             text: format!("the key: {}", refused.text),
             ..refused
         };
-        match self.key {
+        match &self.key {
             ReadFormat::Auto | ReadFormat::Bytes => encoder.bytes(key),
             ReadFormat::Text => text(encoder, key).map(drop).map_err(of_key)?,
             ReadFormat::Json => match json(encoder, key).and_then(within_limits) {
@@ -98,9 +175,61 @@ impl Reads {
                 }
                 sent => sent.map(drop).map_err(of_key)?,
             },
+            ReadFormat::Schema(source) => source
+                .read(encoder, (Part::Key, key), message.headers, schemas)
+                .map_err(of_key)?,
         }
         Ok(())
     }
+}
+
+impl SchemaSource {
+    /// Writes the value in a part of a message.
+    fn read(
+        &self,
+        encoder: &mut Encoder,
+        (part, bytes): (Part, &[u8]),
+        headers: &[(String, Option<Bytes>)],
+        schemas: &Resolved,
+    ) -> Result<(), Refused> {
+        let (schema, value) = match self {
+            Self::Fixed(schema) => (Ok(schema), bytes),
+            Self::Named => {
+                let named = schema_ref::take(part, bytes, headers);
+                let (named, value) = named.map_err(|why| {
+                    Refused::new("NotFramed", format!("it names no schema: {why}"))
+                })?;
+                let found = schemas.iter().find(|(schema, _)| *schema == named);
+                let found = found.map(|(_, found)| found.as_ref());
+                (found.unwrap_or_else(|| Err(&UNASKED)), value)
+            }
+        };
+        let schema = schema.map_err(|missing| Refused::new("UnknownSchema", &*missing.text))?;
+        let mark = encoder.mark();
+        let read = schema.read(part == Part::Key, value, encoder);
+        if read.is_err() {
+            encoder.take_back(mark);
+        }
+        read
+    }
+}
+
+/// Answer for a schema that nobody asked for: an error of the engine, which fails the message.
+static UNASKED: LazyLock<Missing> = LazyLock::new(|| Missing {
+    text: "the registry was not asked for its schema".into(),
+});
+
+/// Bytes of a message from which its value and its key are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MessageBytes<'m> {
+    /// Payload.
+    pub payload: &'m [u8],
+    /// Whether there is no payload, not even an empty one.
+    pub tombstone: bool,
+    /// Key.
+    pub key: Option<&'m [u8]>,
+    /// Headers.
+    pub headers: &'m [(String, Option<Bytes>)],
 }
 
 fn json(encoder: &mut Encoder, payload: &[u8]) -> Result<Payload, Refused> {
@@ -169,7 +298,11 @@ mod tests {
             ..Reads::default()
         };
         let mut encoder = Encoder::new(900);
-        let sent = reads.write_value(&mut encoder, payload, false)?;
+        let message = MessageBytes {
+            payload,
+            ..MessageBytes::default()
+        };
+        let sent = reads.write_value(&mut encoder, &message, &Vec::new())?;
         Ok((sent, encoder.as_bytes().to_vec()))
     }
 
@@ -222,10 +355,12 @@ mod tests {
                 ..Reads::default()
             };
             let mut encoder = Encoder::new(900);
-            assert_eq!(
-                reads.write_value(&mut encoder, b"", true),
-                Ok(Payload::Empty)
-            );
+            let message = MessageBytes {
+                tombstone: true,
+                ..MessageBytes::default()
+            };
+            let written = reads.write_value(&mut encoder, &message, &Vec::new());
+            assert_eq!(written, Ok(Payload::Empty));
             assert_eq!(encoder.as_bytes(), b"N");
         }
     }

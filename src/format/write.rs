@@ -1,6 +1,9 @@
 //! Writing: from a script's result to the bytes of a record.
 
+use std::sync::Arc;
+
 use super::Refused;
+use super::targets::SchemaWrites;
 use crate::codec::{JsonForm, Value};
 
 /// Formats of an output.
@@ -13,7 +16,7 @@ pub(crate) struct Writes {
 }
 
 /// Format of a payload or of a key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum WriteFormat {
     /// `bytes` as they are, all else as JSON. A key is text or bytes.
     Auto(JsonForm),
@@ -23,6 +26,11 @@ pub(crate) enum WriteFormat {
     Text,
     /// The bytes of a `bytes`.
     Bytes,
+    /// What a schema says.
+    Schema(Arc<SchemaWrites>),
+    /// JSON for people, of what would be written in another format: with the schemas, if they are known, it is checked whether
+    /// that is possible.
+    Shown(Option<Arc<SchemaWrites>>),
 }
 
 impl Default for WriteFormat {
@@ -43,6 +51,15 @@ impl Writes {
 }
 
 impl WriteFormat {
+    /// Returns the format in which people see what this one writes.
+    #[must_use]
+    pub(super) fn shown(self) -> Self {
+        match self {
+            Self::Schema(schemas) => Self::Shown(Some(schemas)),
+            other => other,
+        }
+    }
+
     /// Returns whether results are written as JSON, except perhaps for `bytes`.
     pub(crate) fn is_json(&self) -> bool {
         matches!(self, Self::Auto(_) | Self::Json(_))
@@ -52,6 +69,7 @@ impl WriteFormat {
         match self {
             Self::Auto(form) | Self::Json(form) => *form != JsonForm::default(),
             Self::Text | Self::Bytes => false,
+            Self::Schema(_) | Self::Shown(_) => true,
         }
     }
 
@@ -59,16 +77,21 @@ impl WriteFormat {
     pub(crate) fn json_form(&self) -> JsonForm {
         match self {
             Self::Auto(form) | Self::Json(form) => *form,
-            Self::Text | Self::Bytes => JsonForm::default(),
+            Self::Text | Self::Bytes | Self::Schema(_) | Self::Shown(_) => JsonForm::default(),
         }
     }
 
-    /// Appends `value` to `out`, for the formats that are not [JSON](Self::is_json).
+    /// Appends `value` to `out`, for the formats that are not [JSON](Self::is_json). `topic` is the one that the script chose.
     ///
     /// # Errors
     ///
     /// If the format has no form for the value; `out` is then unchanged.
-    pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+    pub(crate) fn write(
+        &self,
+        value: &Value<'_>,
+        topic: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
         let refused = |name: &str, wanted: &str| {
             let text = format!(
                 "the format of the output is `{name}`: the result must be {wanted}, not {}",
@@ -79,6 +102,13 @@ impl WriteFormat {
         match (self, value) {
             (Self::Text, Value::Str(text)) => out.extend_from_slice(text.as_bytes()),
             (Self::Bytes, Value::Bytes(bytes)) => out.extend_from_slice(bytes),
+            (Self::Schema(schemas), value) => schemas.write(value, topic, out)?,
+            (Self::Shown(schemas), value) => {
+                if let Some(schemas) = schemas {
+                    schemas.write(value, topic, &mut Vec::new())?;
+                }
+                value.show(out);
+            }
             (Self::Text, _) => return refused("text", "str"),
             (Self::Bytes, _) => return refused("bytes", "bytes"),
             (Self::Auto(_) | Self::Json(_), _) => {

@@ -1,12 +1,13 @@
 //! Batches, the unit that actors pass, and slices of them, the unit that guests run.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::ack::{Ack, AckSink, Unanswered};
 use super::budget::Permit;
 use super::{Lane, Message, Outcome, Outcomes};
+use crate::format::Resolved;
 
 /// Consecutive messages of one lane that share a permit.
 ///
@@ -21,6 +22,8 @@ pub(crate) struct Batch {
     pub position: u64,
     /// The messages; never empty.
     pub messages: Vec<Message>,
+    /// Schemas that the messages name, set before guests get the batch if the format has some.
+    pub schemas: OnceLock<Resolved>,
     open: Mutex<Open>,
 }
 
@@ -52,8 +55,15 @@ impl Batch {
             lane,
             position,
             messages,
+            schemas: OnceLock::new(),
             open: Mutex::new(Open { unanswered, permit }),
         }
+    }
+
+    /// Returns the schemas that the messages name, as far as they are known.
+    pub(crate) fn named_schemas(&self) -> &Resolved {
+        static NONE: Resolved = Vec::new();
+        self.schemas.get().unwrap_or(&NONE)
     }
 
     /// Returns the ack for the messages from index `start` on to which `outcomes` belongs. The ack takes the part of

@@ -1,5 +1,6 @@
 //! Questions to a schema registry, and what it answers.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// Language in which a schema is written.
@@ -28,6 +29,17 @@ impl SchemaKind {
         [Self::Avro, Self::Protobuf, Self::JsonSchema]
             .into_iter()
             .find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for SchemaKind {
+    /// Writes the name that people use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avro => "Avro",
+            Self::Protobuf => "Protobuf",
+            Self::JsonSchema => "JSON Schema",
+        })
     }
 }
 

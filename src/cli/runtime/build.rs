@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use crate::cli::{MISUSED, WELL, console, progress, report};
 use crate::config::Config;
 use crate::engine::scripts;
+use crate::format::Formats;
 use crate::guest::Guest;
 use crate::guest::artifact::Artifact;
 use crate::guest::error::StartError;
@@ -49,7 +50,7 @@ pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
             return MISUSED;
         }
     };
-    let spec = scripts::spec(&config, runtime);
+    let spec = scripts::spec(&config, runtime, &Formats::default());
     // The first guest loads the pages that all others share.
     let start = |_| Guest::new(0, Arc::clone(&spec)).start();
     let took = (0..5).map(start).map(|started| Ok(started?.took));

@@ -124,8 +124,13 @@ impl Payload {
 }
 
 impl Shown {
-    /// Describes the outcome of `message` of `lane`.
-    pub(super) fn new(lane: &Lane, message: &Message, executed: &Executed) -> Self {
+    /// Describes the outcome of `message` of `lane`. `read` is its value, if people cannot read its bytes.
+    pub(super) fn new(
+        lane: &Lane,
+        message: &Message,
+        executed: &Executed,
+        read: Option<String>,
+    ) -> Self {
         let Executed { outcomes, stop, .. } = executed;
         let output = |record: &Record| Payload::of_record(outcomes, record, message);
         let after = match (outcomes.items.first(), stop) {
@@ -145,12 +150,19 @@ impl Shown {
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,
         };
         let place = message.place(lane);
+        let mut input = Payload::of_message(message);
+        if read.is_some() {
+            input.payload_base64 = None;
+        }
         Self {
             place: place.to_string(),
             topic: place.topic.map(str::to_owned),
             partition: place.partition,
             offset: place.offset,
-            input: Payload::of_message(message),
+            input: Payload {
+                payload: read.or(input.payload),
+                ..input
+            },
             after,
         }
     }

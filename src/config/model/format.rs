@@ -11,18 +11,31 @@ section! {
     pub(crate) struct InputFormat {
         /// `auto`: JSON if it is JSON, else text if it is UTF-8, else bytes. `json`: what is no JSON becomes a dead letter
         /// (`NotJson`), which says why. `text`: a `str`, whatever is in it; what is not UTF-8 becomes a dead letter
-        /// (`NotText`). `bytes`: a `bytes`. A record without payload (a tombstone) is `None` in every format.
+        /// (`NotText`). `bytes`: a `bytes`. `avro`: what `fastavro` makes of it, with the schema that the message names; what
+        /// cannot be read becomes a dead letter (`NotAvro`, `UnknownSchema`). A record without payload (a tombstone) is
+        /// `None` in every format.
         #[serde(rename = "type")]
         kind: Format = Format::Auto,
         /// What a number with a fraction or an exponent is: `float`, or with `exact` a `Decimal` with all its digits. With
         /// `exact`, a number that the script does not change leaves as it came. For `auto` and `json` alone.
         numbers: Numbers = Numbers::Float,
+        /// How a message names its schema, for `avro`.
+        framing: SchemaFraming = SchemaFraming::Registry,
+        /// A file with a schema, by its path from the config file, for `avro`. With `framing: registry` it is the schema in
+        /// which the script sees all messages, whatever schema they were written with (Avro's reader's schema); with
+        /// `framing: none` it is the schema with which they were written.
+        #[schemars(example = &"order.avsc")]
+        schema_file: Option<String>,
+        /// What is in that file.
+        #[serde(skip)]
+        schema_text: Option<String>,
     }
 
     /// What a key is. `key_format: text` is short for `key_format: { type: text }`.
     #[schemars(extend("x-short" = "type"))]
     pub(crate) struct KeyFormat {
-        /// `auto`: text if it is UTF-8, else bytes. The others are as for payloads: `meta["key"]` is the value.
+        /// `auto`: text if it is UTF-8, else bytes. The others are as for payloads: `meta["key"]` is the value. A schema
+        /// comes from the registry; for a key that a script sets, it is the latest of the subject `TOPIC-key`.
         #[serde(rename = "type")]
         kind: Format = Format::Auto,
     }
@@ -31,8 +44,9 @@ section! {
     #[schemars(extend("x-short" = "type"))]
     pub(crate) struct OutputFormat {
         /// `auto`: a `bytes` as it is, all else as JSON. `json`: JSON. `text`: the text of a `str`, without quotes. `bytes`:
-        /// a `bytes` as it is. A result of another type becomes a dead letter. `tombstone()` is a record without payload in
-        /// every format.
+        /// a `bytes` as it is. `avro`: Avro, with a schema from the registry or from a file. A result of another type becomes
+        /// a dead letter, and so does one that does not fit the schema (`SchemaMismatch`). `tombstone()` is a record without
+        /// payload in every format.
         #[serde(rename = "type")]
         kind: Format = Format::Auto,
         /// What a `Decimal` is in JSON: a text, or a number with all its digits. Without it: it cannot be in a result.
@@ -40,7 +54,34 @@ section! {
         /// What a `datetime` and a `date` are in JSON: `iso`, as `isoformat()` writes them; or `millis`, the milliseconds
         /// since 1970 (without a time zone: in UTC). A `time` is its `isoformat()`. Without it: they cannot be in a result.
         datetime: Option<DatetimeText>,
+        /// How a message names its schema, for `avro`.
+        framing: SchemaFraming = SchemaFraming::Registry,
+        /// The subject under which the registry has the schema. Without it: `TOPIC-value`, for each topic its own.
+        #[schemars(example = &"orders-value")]
+        subject: Option<String>,
+        /// A file with the schema, by its path from the config file. The subject must have this schema, or `register` must be
+        /// `true`. Without it, and without `schema_id`: the latest schema of the subject, also if there is a newer one later.
+        #[schemars(example = &"order.avsc")]
+        schema_file: Option<String>,
+        /// What is in that file.
+        #[serde(skip)]
+        schema_text: Option<String>,
+        /// The number of the schema in the registry.
+        #[schemars(range(min = 1), example = 42)]
+        schema_id: Option<u32>,
+        /// Whether the schema in `schema_file` is added to the subject if it is not there.
+        register: bool,
     }
+}
+
+/// How a message names its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SchemaFraming {
+    /// Confluent's: a byte 0 and the number of the schema (four bytes) before the payload; or the schema's GUID in a header.
+    Registry,
+    /// Not at all: there is one schema for all messages.
+    None,
 }
 
 /// Format of payloads or keys.
@@ -55,6 +96,8 @@ pub(crate) enum Format {
     Text,
     /// Bytes.
     Bytes,
+    /// Avro's binary encoding.
+    Avro,
 }
 
 /// Type of numbers that are not whole.

@@ -1,44 +1,183 @@
 //! Checks of `format` and `key_format`.
 
+use std::io::ErrorKind;
+
 use super::Check;
-use crate::config::model::{Format, InputFormat, KeyFormat, Numbers, OutputFormat};
+use crate::config::model::{
+    Config, Format, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat, SchemaFraming,
+};
 use crate::config::tree::FieldPath;
 
 /// Checks the format of an input's payloads, which is at `at`.
-pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &InputFormat) {
-    if format.numbers == Numbers::Exact && !is_json(format.kind) {
-        only_for_json(check, &at.field("numbers"));
+pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
+    let kind = format.kind;
+    if format.numbers == Numbers::Exact {
+        only_for(check, at, "numbers", kind, Family::Json);
+    }
+    if format.framing != SchemaFraming::Registry {
+        only_for(check, at, "framing", kind, Family::Schema);
+    }
+    if format.schema_file.is_some() {
+        only_for(check, at, "schema_file", kind, Family::Schema);
+    }
+    format.schema_text = read(
+        check,
+        &at.field("schema_file"),
+        format.schema_file.as_deref(),
+    );
+    let needs_file = format.framing == SchemaFraming::None && family(kind) == Family::Schema;
+    if needs_file && format.schema_file.is_none() {
+        let help = "with `framing: none` no message names its schema: write the file with it";
+        check.missing(at, "schema_file", help);
     }
 }
 
 /// Checks the format of an output's payloads, which is at `at`.
-pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &OutputFormat) {
-    let OutputFormat {
-        kind,
-        decimal,
-        datetime,
-    } = format;
-    if is_json(*kind) {
+pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputFormat) {
+    let kind = format.kind;
+    let json = [
+        ("decimal", format.decimal.is_some()),
+        ("datetime", format.datetime.is_some()),
+    ];
+    let schema = [
+        ("framing", format.framing != SchemaFraming::Registry),
+        ("subject", format.subject.is_some()),
+        ("schema_file", format.schema_file.is_some()),
+        ("schema_id", format.schema_id.is_some()),
+        ("register", format.register),
+    ];
+    for (fields, family) in [(&json[..], Family::Json), (&schema, Family::Schema)] {
+        for (field, _) in fields.iter().filter(|(_, written)| *written) {
+            only_for(check, at, field, kind, family);
+        }
+    }
+    format.schema_text = read(
+        check,
+        &at.field("schema_file"),
+        format.schema_file.as_deref(),
+    );
+    if family(kind) != Family::Schema {
         return;
     }
-    if decimal.is_some() {
-        only_for_json(check, &at.field("decimal"));
+    if format.schema_file.is_some() && format.schema_id.is_some() {
+        let message = format!("`{at}` has both `schema_file` and `schema_id`");
+        let (file, id) = (at.field("schema_file"), at.field("schema_id"));
+        check.either(message, &id, &file, "one of them");
     }
-    if datetime.is_some() {
-        only_for_json(check, &at.field("datetime"));
+    if format.register && format.schema_file.is_none() {
+        let help = "write the file with the schema that is to be registered";
+        check.missing(at, "schema_file", help);
+    }
+    if format.framing == SchemaFraming::None && format.schema_file.is_none() {
+        let help = "with `framing: none` no registry is asked: write the file with the schema";
+        check.missing(at, "schema_file", help);
     }
 }
 
-fn is_json(format: Format) -> bool {
-    matches!(format, Format::Auto | Format::Json)
+/// Reports formats that need a schema registry, if there is none; and topics whose schema cannot be known.
+pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
+    let (input, input_key) = config.input.formats();
+    let (output, output_key) = config.output.formats();
+    let of = |kind, framing| family(kind) == Family::Schema && framing == SchemaFraming::Registry;
+    let needs = [
+        ("input.kafka.format", of(input.kind, input.framing)),
+        (
+            "input.kafka.key_format",
+            of(input_key.kind, SchemaFraming::Registry),
+        ),
+        ("output.kafka.format", of(output.kind, output.framing)),
+        (
+            "output.kafka.key_format",
+            of(output_key.kind, SchemaFraming::Registry),
+        ),
+    ];
+    if config.schema_registry.is_none()
+        && !check.is_written(&FieldPath::of("schema_registry"))
+        && let Some((at, _)) = needs.iter().find(|(_, needs)| *needs)
+    {
+        let at = match (config.input.as_kafka(), &config.output) {
+            (None, _) if at.starts_with("input") => FieldPath::of("input.stdin.format"),
+            (_, OutputConfig::Stdout(_)) if at.starts_with("output") => {
+                FieldPath::of("output.stdout.format")
+            }
+            _ => FieldPath::of(at),
+        };
+        check.error(
+            &at,
+            format!("`{at}` needs a schema registry"),
+            "write where it is, for example `schema_registry: { url: http://localhost:8081 }`",
+        );
+    }
+    let by_topic =
+        of(output.kind, output.framing) && output.subject.is_none() && output.schema_id.is_none()
+            || of(output_key.kind, SchemaFraming::Registry);
+    if let OutputConfig::Kafka(kafka) = &config.output
+        && by_topic
+        && let Some(place) = kafka
+            .topics_allowed
+            .iter()
+            .position(|one| one.starts_with('^'))
+    {
+        check.error(
+            &FieldPath::of("output.kafka.topics_allowed").item(place),
+            "the schemas of topics must be known at the start, and a regular expression names no topic",
+            "write the names of the topics; or a `subject` or a `schema_id`, which is then that of all topics",
+        );
+    }
+    if matches!(config.output, OutputConfig::Stdout(_)) && by_topic && output.kind != Format::Auto {
+        check.missing(
+            &FieldPath::of("output.stdout.format"),
+            "subject",
+            "standard output has no topic, of which the subject could be: write the `subject`, or `schema_id`",
+        );
+    }
 }
 
-fn only_for_json(check: &mut Check<'_>, at: &FieldPath) {
+/// Formats with fields of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Json,
+    Schema,
+    Other,
+}
+
+fn family(format: Format) -> Family {
+    match format {
+        Format::Auto | Format::Json => Family::Json,
+        Format::Avro => Family::Schema,
+        Format::Text | Format::Bytes => Family::Other,
+    }
+}
+
+fn only_for(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format, wanted: Family) {
+    if family(kind) == wanted {
+        return;
+    }
+    let (what, help) = match wanted {
+        Family::Json => ("JSON", "`type: json`"),
+        Family::Schema | Family::Other => ("formats with a schema", "`type: avro`"),
+    };
+    let at = at.field(field);
     check.error(
-        at,
-        format!("`{at}` is for JSON alone"),
-        "take it away, or write `type: json`",
+        &at,
+        format!("`{at}` is for {what} alone"),
+        format!("take it away, or write {help}"),
     );
+}
+
+/// Returns the text of the file that the field at `at` names.
+fn read(check: &mut Check<'_>, at: &FieldPath, file: Option<&str>) -> Option<String> {
+    let file = file?;
+    let path = check.base.join(file);
+    let why = match std::fs::read_to_string(&path) {
+        Ok(text) => return Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".into(),
+        Err(error) if error.kind() == ErrorKind::InvalidData => "it is not text in UTF-8".into(),
+        Err(error) => error.to_string(),
+    };
+    let help = "the path is relative to the folder of the config file";
+    check.error(at, format!("cannot read `{file}`: {why}"), help);
+    None
 }
 
 /// Refuses formats of dead letters, which have the payload and the key of their message.

@@ -44,9 +44,9 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
     }
 }
 
-fn stdin(check: &mut Check<'_>, raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
+fn stdin(check: &mut Check<'_>, mut raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
     let at = FieldPath::of("input.stdin");
-    format::input(check, &at.field("format"), &raw.format);
+    format::input(check, &at.field("format"), &mut raw.format);
     StdinConfig {
         format: raw.format.clone(),
         framing: framing(check, &at, raw, max_in_flight),

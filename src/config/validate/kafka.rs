@@ -21,6 +21,7 @@ pub(super) use exactly_once::delivery;
 pub(super) use loops::loops;
 pub(super) use output::output;
 pub(super) use times::times;
+pub(super) use tls::tls;
 
 /// Role of a Kafka client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Kafka<KafkaInputConfig>) ->
         input.batching.count = MAX_BATCH;
     }
     times::group(check, &input.group, &input.client);
-    format::input(check, &at.field("format"), &input.format);
+    format::input(check, &at.field("format"), &mut input.format);
     input.instance_id = filled(input.instance_id);
     input
 }

@@ -29,18 +29,18 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
         ("drop", drop.map(Written::Drop)),
     ];
     match check.chosen(at, components, &format!("`{at}` has two outputs")) {
-        Some(Written::Stdout(stdout)) => {
+        Some(Written::Stdout(mut stdout)) => {
             formats(
                 check,
                 &at.field("stdout"),
-                &stdout.format,
+                &mut stdout.format,
                 &KeyFormat::default(),
             );
             OutputConfig::Stdout(stdout)
         }
-        Some(Written::Kafka(raw)) => {
+        Some(Written::Kafka(mut raw)) => {
             let at = at.field("kafka");
-            formats(check, &at, &raw.topics.format, &raw.topics.key_format);
+            formats(check, &at, &mut raw.topics.format, &raw.topics.key_format);
             OutputConfig::Kafka(Box::new(kafka::output(check, &at, *raw)))
         }
         Some(Written::Drop(raw::DropOutput {})) => OutputConfig::Drop,
@@ -57,7 +57,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
     }
 }
 
-fn formats(check: &mut Check<'_>, at: &FieldPath, format: &OutputFormat, key: &KeyFormat) {
+fn formats(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputFormat, key: &KeyFormat) {
     if at
         .names()
         .first()

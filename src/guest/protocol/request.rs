@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::codec::{Encoder, Payload};
-use crate::format::{Reads, Refused};
+use crate::format::{Reads, Refused, Resolved};
 use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};
 
@@ -91,6 +91,10 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
+    fn schemas(&self) -> &Resolved {
+        self.batch.named_schemas()
+    }
+
     /// Writes a request; or returns the number of messages before the one that cannot be sent, and the reason.
     fn encode(
         &self,
@@ -178,7 +182,7 @@ impl Request<'_> {
             return Err((index, (**failure).clone()));
         }
         self.reads
-            .write_value(encoder, &message.payload, message.is_tombstone())
+            .write_value(encoder, &message.bytes(), self.schemas())
             .map_err(|refused| (index, failure(refused)))
     }
 
@@ -192,7 +196,7 @@ impl Request<'_> {
     ) -> Result<(), (usize, Failure)> {
         let none = Attributes::default();
         let Attributes {
-            key,
+            key: _,
             headers,
             timestamp,
             tombstone,
@@ -204,7 +208,7 @@ impl Request<'_> {
             encoder.none();
         } else {
             self.reads
-                .write_key(encoder, key.as_deref())
+                .write_key(encoder, &message.bytes(), self.schemas())
                 .map_err(|refused| (index, failure(refused)))?;
         }
         let Place {

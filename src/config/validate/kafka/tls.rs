@@ -7,7 +7,11 @@ use crate::config::model::{ClientCertificate, Pem, Secret, TlsConfig};
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
-pub(super) fn tls(check: &mut Check<'_>, at: &FieldPath, mut raw: raw::Tls) -> Option<TlsConfig> {
+pub(in crate::config::validate) fn tls(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    mut raw: raw::Tls,
+) -> Option<TlsConfig> {
     let root_cas = pem(check, at, "root_cas", raw.root_cas, raw.root_cas_file);
     let root_cas = root_cas.ok().flatten();
     let meant = raw.skip_cert_verify || root_cas.is_some() || !raw.client_certs.is_empty();

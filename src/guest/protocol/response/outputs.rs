@@ -1,9 +1,8 @@
 //! Outputs of a message that has several, or whose attributes the script chose.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
+use super::values::{Content, Pending};
 use super::{ATTRIBUTES, Response, Value, invalid, too_large};
 use crate::codec::FrameError;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
@@ -21,10 +20,7 @@ struct Outputs {
     failed: Option<Box<Failure>>,
 }
 
-/// Payload of one output and whether it is a tombstone, or the reason why it cannot be written.
-type Payload = Result<(Range<u32>, bool), Box<Failure>>;
-
-impl Response<'_, '_> {
+impl<'a> Response<'a, '_> {
     /// Reads the extra `[(form, bytes, None | [(name, value)])]`.
     pub(super) fn outputs(&mut self) -> Result<Outcome, FrameError> {
         let mut outputs = self.no_outputs();
@@ -66,6 +62,8 @@ impl Response<'_, '_> {
                     return Ok(None);
                 };
                 self.payload(value)?
+            } else if self.awaits_topic() {
+                self.tree()?
             } else {
                 let value = self.value()?;
                 self.payload(value)?
@@ -87,8 +85,17 @@ impl Response<'_, '_> {
     }
 
     /// Reads the attributes of an output, and adds it.
-    fn add(&mut self, outputs: &mut Outputs, payload: Payload) -> Result<(), FrameError> {
+    fn add(&mut self, outputs: &mut Outputs, content: Content<'a>) -> Result<(), FrameError> {
         let overrides = self.overrides()?;
+        let payload = match content {
+            Ok(Pending::Written(payload, tombstone)) => Ok((payload, tombstone)),
+            Ok(Pending::Value(value)) => {
+                let chosen = overrides.as_ref().ok().and_then(Option::as_deref);
+                let topic = chosen.and_then(|of| of.topic.as_ref()?.as_deref());
+                self.written(&value, topic)?.map(|payload| (payload, false))
+            }
+            Err(failure) => Err(failure),
+        };
         match payload.and_then(|payload| Ok((payload, overrides?))) {
             Ok(((payload, tombstone), overrides)) => {
                 let record = Record {
@@ -122,23 +129,24 @@ impl Response<'_, '_> {
     }
 
     /// Reads `form, bytes`; forms: 0 marshal, 1 JSON, 2 a tombstone.
-    fn formed(&mut self) -> Result<Payload, FrameError> {
+    fn formed(&mut self) -> Result<Content<'a>, FrameError> {
         let form = self.reader.int()?;
         let data = self.reader.bytes()?;
         let payload = match form {
+            0 if self.awaits_topic() => return self.nested_tree(data),
             0 => self.nested(data)?,
             1 => self.json(data)?,
             2 => Ok(self.append(b"")?),
             _ => return Err(invalid("an output of no known form")),
         };
-        Ok(payload.map(|payload| (payload, form == 2)))
+        Ok(payload.map(|payload| Pending::Written(payload, form == 2)))
     }
 
     /// Returns the payload of a value; Python's `None` is null here.
-    fn payload(&mut self, value: Value) -> Result<Payload, FrameError> {
+    fn payload(&mut self, value: Value) -> Result<Content<'a>, FrameError> {
         Ok(match value {
-            Ok(Some(payload)) => Ok((payload, false)),
-            Ok(None) => self.null()?.map(|payload| (payload, false)),
+            Ok(Some(payload)) => Ok(Pending::Written(payload, false)),
+            Ok(None) => self.null()?.map(|payload| Pending::Written(payload, false)),
             Err(failure) => Err(failure),
         })
     }

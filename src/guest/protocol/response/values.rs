@@ -5,21 +5,70 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{Response, Value, invalid, too_large, value_failure};
-use crate::codec::{self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top};
+use crate::codec::{
+    self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError,
+};
 use crate::format::{Refused, WriteFormat};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::Failure;
 
+/// Output whose attributes have not been read, or the reason why it cannot be written.
+pub(super) type Content<'a> = Result<Pending<'a>, Box<Failure>>;
+
+/// Output whose attributes have not been read.
+pub(super) enum Pending<'a> {
+    /// Range of its payload, and whether it is a tombstone.
+    Written(Range<u32>, bool),
+    /// Its value, of which the attributes decide how it is written.
+    Value(codec::Value<'a>),
+}
+
 /// Range of a payload, or the reason why the value cannot be written.
 type Payload = Result<Range<u32>, Box<Failure>>;
 
-impl Response<'_, '_> {
+impl<'a> Response<'a, '_> {
     /// Appends the next value to the data in the output's format; `None` for Python's `None`.
     pub(super) fn value(&mut self) -> Result<Value, FrameError> {
         let start = self.outcomes.data.len();
         let (format, data) = (&self.writes.value, &mut self.outcomes.data);
         let written = append(&mut self.reader, format, data, self.max_output)?;
         self.made(start, written)
+    }
+
+    /// Returns whether the bytes of an output depend on the topic that its attributes name, which come after it.
+    pub(super) fn awaits_topic(&self) -> bool {
+        match &self.writes.value {
+            WriteFormat::Schema(schemas) | WriteFormat::Shown(Some(schemas)) => {
+                !schemas.topics.is_empty()
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads the next value, to be written when its topic is known.
+    pub(super) fn tree(&mut self) -> Result<Content<'a>, FrameError> {
+        Ok(content(self.reader.tree(self.max_output)?))
+    }
+
+    /// Does the same for a value from a marshal frame of its own.
+    pub(super) fn nested_tree(&mut self, frame: &'a [u8]) -> Result<Content<'a>, FrameError> {
+        let mut scratch = Scratch::default();
+        let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);
+        Ok(content(reader.tree(self.max_output)?))
+    }
+
+    /// Appends a value that was read before its topic was known.
+    pub(super) fn written(
+        &mut self,
+        value: &codec::Value<'_>,
+        topic: Option<&str>,
+    ) -> Result<Payload, FrameError> {
+        let start = self.outcomes.data.len();
+        let (format, data) = (&self.writes.value, &mut self.outcomes.data);
+        let written = write(format, value, topic, data, self.max_output);
+        Ok(self
+            .made(start, written)?
+            .map(|range| range.unwrap_or(0..0)))
     }
 
     /// Appends a value from a marshal frame of its own; Python's `None` is null here.
@@ -60,15 +109,11 @@ impl Response<'_, '_> {
         }
         let start = self.outcomes.data.len();
         let format = &self.writes.value;
-        let written = format
-            .write(&codec::Value::None, &mut self.outcomes.data)
-            .map(|()| Top::Bytes)
-            .map_err(failure);
-        Ok(match self.made(start, written)? {
-            Ok(Some(payload)) => Ok(payload),
-            Ok(None) => Ok(self.append(b"")?),
-            Err(failure) => Err(failure),
-        })
+        let data = &mut self.outcomes.data;
+        let written = write(format, &codec::Value::None, None, data, self.max_output);
+        Ok(self
+            .made(start, written)?
+            .map(|range| range.unwrap_or(0..0)))
     }
 
     /// Reads a key that a script chose; `None` is no key.
@@ -130,18 +175,34 @@ fn append(
                 Ok(value) => value,
                 Err(error) => return Ok(Err(value_failure(&error))),
             };
-            let start = out.len();
-            if let Err(refused) = format.write(&value, out) {
-                return Ok(Err(failure(refused)));
-            }
-            if out.len() - start > max_len {
-                out.truncate(start);
-                return Ok(Err(too_large(max_len)));
-            }
-            Ok(Top::Bytes)
+            return Ok(write(format, &value, None, out, max_len));
         }
     };
     Ok(written.map_err(|error| value_failure(&error)))
+}
+
+/// Appends a value in a format that is not JSON, as at most `max_len` bytes.
+fn write(
+    format: &WriteFormat,
+    value: &codec::Value<'_>,
+    topic: Option<&str>,
+    out: &mut Vec<u8>,
+    max_len: usize,
+) -> Result<Top, Box<Failure>> {
+    let start = out.len();
+    format.write(value, topic, out).map_err(failure)?;
+    if out.len() - start > max_len {
+        out.truncate(start);
+        return Err(too_large(max_len));
+    }
+    Ok(Top::Bytes)
+}
+
+fn content(value: Result<codec::Value<'_>, ValueError>) -> Content<'_> {
+    match value {
+        Ok(value) => Ok(Pending::Value(value)),
+        Err(error) => Err(value_failure(&error)),
+    }
 }
 
 fn failure(Refused { kind, text }: Refused) -> Box<Failure> {

@@ -1,0 +1,94 @@
+//! Schemas with which results are written: one for each topic, or one for all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::schema::{Registry, Schema};
+use super::{Refused, schema_ref};
+use crate::codec::Value;
+use crate::registry::Question;
+
+/// Time between two looks whether a subject has a newer schema. They are cheap; the registry itself is asked less often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Schemas with which results are written.
+#[derive(Debug)]
+pub(crate) struct SchemaWrites {
+    /// Whether a result begins with the number of its schema.
+    pub framed: bool,
+    /// Schema of the output's own topic, or of all topics.
+    pub own: Target,
+    /// Schemas of the other topics that scripts may choose, if each has its own.
+    pub topics: HashMap<String, Target>,
+}
+
+impl SchemaWrites {
+    /// Appends `value` to `out`, in the schema of `topic`.
+    ///
+    /// # Errors
+    ///
+    /// If the schema has no form for the value; `out` is then unchanged.
+    pub(super) fn write(
+        &self,
+        value: &Value<'_>,
+        topic: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        let target = topic.and_then(|topic| self.topics.get(topic));
+        let schema = target.unwrap_or(&self.own).schema();
+        let start = out.len();
+        if self.framed
+            && let Some(id) = schema.id
+        {
+            schema_ref::put(id, out);
+        }
+        let written = schema.write(value, out);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+}
+
+/// Schema with which results are written.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// What is asked again from time to time, and whom.
+    refresh: Option<(Question, Registry)>,
+    current: Mutex<(Instant, Arc<Schema>)>,
+}
+
+impl Target {
+    /// Creates a target with a schema that stays.
+    pub(crate) fn fixed(schema: Arc<Schema>) -> Self {
+        Self {
+            refresh: None,
+            current: Mutex::new((Instant::now(), schema)),
+        }
+    }
+
+    /// Creates a target whose schema is the newest answer to `question`; `first` is the one that is known.
+    pub(crate) fn latest(question: Question, registry: Registry, first: Arc<Schema>) -> Self {
+        Self {
+            refresh: Some((question, registry)),
+            ..Self::fixed(first)
+        }
+    }
+
+    /// Returns the schema to write with now. One that cannot be used does not replace one that can.
+    fn schema(&self) -> Arc<Schema> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((question, registry)) = &self.refresh
+            && current.0.elapsed() >= LOOK
+        {
+            current.0 = Instant::now();
+            if let Some(Ok(newest)) = registry.cached(question)
+                && newest.unusable().is_none()
+            {
+                current.1 = newest;
+            }
+        }
+        Arc::clone(&current.1)
+    }
+}
