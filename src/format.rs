@@ -5,6 +5,7 @@
 //! ```
 
 pub(crate) mod avro;
+mod json_schema;
 mod read;
 mod schema;
 mod schema_ref;

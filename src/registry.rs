@@ -30,9 +30,9 @@ use std::time::{Duration, Instant};
 
 pub(crate) use config::{Auth, RegistryConfig, Tls, WrongConfig};
 pub(crate) use counts::Counts;
-pub(crate) use question::{
-    Answer, Missing, NewSchema, Question, RawSchema, Reference, ReferenceTo, SchemaKind,
-};
+pub(crate) use question::{Answer, Missing, NewSchema, Question, RawSchema, SchemaKind};
+#[cfg(test)]
+use question::{Reference, ReferenceTo};
 
 use cache::Bounds;
 use client::Client;

@@ -17,6 +17,7 @@ mod positions;
 mod reading;
 mod refused;
 mod replay;
+mod schemas;
 mod secure;
 mod slow;
 mod start;

@@ -10,7 +10,7 @@ use super::decode::Reader;
 use super::error::{FrameError, Stop, ValueError};
 use super::number;
 use super::text;
-use super::typed::Typed;
+use super::typed::{JsonForm, Typed};
 use super::value::Limit;
 use super::wire::{
     ASCII, ASCII_INTERNED, BYTES, CODE, COMPLEX, DICT, ELLIPSIS, FALSE, FLOAT, FROZENSET, INT,
@@ -60,32 +60,61 @@ impl Value<'_> {
         }
     }
 
+    /// Appends the value as JSON, as [`Reader::value`] does; what JSON has no type for, in this `form`.
+    ///
+    /// # Errors
+    ///
+    /// If a part of the value has no form in JSON; `out` is then unchanged.
+    pub fn write_json(&self, out: &mut Vec<u8>, form: JsonForm) -> Result<(), ValueError> {
+        let start = out.len();
+        let written = self.json(out, &mut |part, out| match part {
+            Self::Typed(typed) => typed.write_json(out, form),
+            Self::Float(value) => number::write_float(out, *value),
+            other => Err(ValueError::not_serializable(other.type_name())),
+        });
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
     /// Appends the value as JSON for people to read: what JSON has no form for is its text, `bytes` are in base64.
     pub fn show(&self, out: &mut Vec<u8>) {
-        let quoted = |out: &mut Vec<u8>, text: &str| {
-            out.push(b'"');
-            text::escape(out, text.as_bytes());
-            out.push(b'"');
-        };
+        let shown = self.json(out, &mut |part, out| {
+            let text = match part {
+                Self::Typed(typed) => typed.text().unwrap_or_else(|| typed.type_name().into()),
+                Self::Bytes(bytes) => BASE64_STANDARD.encode(bytes),
+                Self::Float(value) if number::write_float(out, *value).is_ok() => return Ok(()),
+                Self::Float(value) => value.to_string(),
+                other => other.type_name().into(),
+            };
+            quoted(out, &text);
+            Ok(())
+        });
+        debug_assert!(shown.is_ok(), "everything can be shown");
+    }
+
+    /// Appends the value as JSON; `special` writes floats, and what JSON has no type for.
+    fn json(
+        &self,
+        out: &mut Vec<u8>,
+        special: &mut impl FnMut(&Self, &mut Vec<u8>) -> Result<(), ValueError>,
+    ) -> Result<(), ValueError> {
         match self {
             Self::None => out.extend_from_slice(b"null"),
             Self::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-            Self::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
-            Self::Big(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Float(value) => {
-                if number::write_float(out, *value).is_err() {
-                    quoted(out, &value.to_string());
-                }
+            Self::Int(value) => {
+                out.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes())
             }
+            Self::Big(text) => out.extend_from_slice(text.as_bytes()),
             Self::Str(text) => quoted(out, text),
-            Self::Bytes(bytes) => quoted(out, &BASE64_STANDARD.encode(bytes)),
             Self::List(items) => {
                 out.push(b'[');
                 for (number, item) in items.iter().enumerate() {
                     if number > 0 {
                         out.push(b',');
                     }
-                    item.show(out);
+                    item.json(out, special)?;
                 }
                 out.push(b']');
             }
@@ -97,16 +126,20 @@ impl Value<'_> {
                     }
                     quoted(out, key);
                     out.push(b':');
-                    value.show(out);
+                    value.json(out, special)?;
                 }
                 out.push(b'}');
             }
-            Self::Typed(typed) => match typed.text() {
-                Some(text) => quoted(out, &text),
-                None => quoted(out, typed.type_name()),
-            },
+            Self::Float(_) | Self::Bytes(_) | Self::Typed(_) => special(self, out)?,
         }
+        Ok(())
     }
+}
+
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    text::escape(out, text.as_bytes());
+    out.push(b'"');
 }
 
 impl<'a> Reader<'a, '_> {

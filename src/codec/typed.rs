@@ -125,7 +125,7 @@ impl Typed<'_> {
         })
     }
 
-    fn write_json(&self, out: &mut Vec<u8>, form: JsonForm) -> Result<(), ValueError> {
+    pub(super) fn write_json(&self, out: &mut Vec<u8>, form: JsonForm) -> Result<(), ValueError> {
         let refused = || ValueError::not_serializable(self.type_name());
         let quoted = |out: &mut Vec<u8>| {
             let text = self

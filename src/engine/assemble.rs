@@ -144,6 +144,8 @@ async fn assemble(
     shutdown::listen(&engine.recipient())?;
     report_stalls(Arc::clone(&metrics), budget.clone());
     if let Some(registry) = &formats.registry {
+        // Empty: the metrics are new.
+        let _ = metrics.registry.set(registry.clone());
         report_trouble(Arc::clone(&metrics), registry.clone());
     }
     let reload = match reloading {

@@ -83,7 +83,9 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
         deadline: Instant::now(),
     };
     let shown = |format: &OutputFormat, part| match (format.kind, format.framing) {
-        (Format::Avro, SchemaFraming::Registry) => Ok(WriteFormat::Shown(None)),
+        (Format::Avro | Format::JsonSchema, SchemaFraming::Registry) => {
+            Ok(WriteFormat::Shown(None))
+        }
         _ => opening.write(format, part),
     };
     let key = OutputFormat {
@@ -107,7 +109,7 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
 
 fn connect(config: &SchemaRegistryConfig, input: &InputFormat) -> anyhow::Result<Registry> {
     let reader = match (&input.schema_text, input.framing) {
-        (Some(text), SchemaFraming::Registry) => {
+        (Some(text), SchemaFraming::Registry) if input.kind == Format::Avro => {
             let schema = AvroSchema::parse(text, &[]);
             let schema =
                 schema.map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
@@ -161,7 +163,7 @@ fn fixed(input: &InputFormat) -> anyhow::Result<Option<Arc<Schema>>> {
     let (Some(text), SchemaFraming::None) = (&input.schema_text, input.framing) else {
         return Ok(None);
     };
-    let schema = Schema::of_file(SchemaKind::Avro, text)
+    let schema = Schema::of_file(kind(input.kind), text)
         .map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
     Ok(Some(Arc::new(schema)))
 }
@@ -179,11 +181,21 @@ fn read(
         Format::Json => ReadFormat::Json,
         Format::Text => ReadFormat::Text,
         Format::Bytes => ReadFormat::Bytes,
-        Format::Avro => ReadFormat::Schema(match fixed()? {
+        Format::Avro | Format::JsonSchema => ReadFormat::Schema(match fixed()? {
             Some(schema) => SchemaSource::Fixed(schema),
             None => SchemaSource::Named,
         }),
     })
+}
+
+/// Returns the language of a format's schemas. (Formats without one do not ask.)
+fn kind(format: Format) -> SchemaKind {
+    match format {
+        Format::JsonSchema => SchemaKind::JsonSchema,
+        Format::Avro | Format::Auto | Format::Json | Format::Text | Format::Bytes => {
+            SchemaKind::Avro
+        }
+    }
 }
 
 /// Why there is no schema.
@@ -215,7 +227,9 @@ impl Opening<'_> {
             Format::Json => WriteFormat::Json(json_form(format)),
             Format::Text => WriteFormat::Text,
             Format::Bytes => WriteFormat::Bytes,
-            Format::Avro => WriteFormat::Schema(Arc::new(self.schemas(format, part)?)),
+            Format::Avro | Format::JsonSchema => {
+                WriteFormat::Schema(Arc::new(self.schemas(format, part)?))
+            }
         })
     }
 
@@ -223,10 +237,11 @@ impl Opening<'_> {
     fn schemas(&self, format: &OutputFormat, part: Part) -> anyhow::Result<SchemaWrites> {
         if format.framing == SchemaFraming::None {
             let text = format.schema_text.as_deref().unwrap_or_default();
-            let schema = Schema::of_file(SchemaKind::Avro, text)
+            let schema = Schema::of_file(kind(format.kind), text)
                 .map_err(|why| anyhow!("{}: {why}", file(format.schema_file.as_deref())))?;
             return Ok(SchemaWrites {
                 framed: false,
+                form: json_form(format),
                 own: Target::fixed(Arc::new(schema)),
                 topics: HashMap::new(),
             });
@@ -245,6 +260,7 @@ impl Opening<'_> {
         }
         Ok(SchemaWrites {
             framed: true,
+            form: json_form(format),
             own: self.target(format, own, part)?,
             topics,
         })
@@ -264,7 +280,7 @@ impl Opening<'_> {
             }
             (None, Some(text)) => {
                 let schema = Arc::new(NewSchema {
-                    kind: SchemaKind::Avro,
+                    kind: kind(format.kind),
                     text: text.clone(),
                     references: Vec::new(),
                 });

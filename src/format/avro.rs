@@ -59,6 +59,7 @@ mod write;
 mod tests;
 
 pub(crate) use decode::Decoder;
-pub(crate) use error::{DecodeError, EncodeError};
+#[cfg(test)]
+use error::{DecodeError, EncodeError};
 pub(crate) use schema::AvroSchema;
 pub(crate) use write::Writer;

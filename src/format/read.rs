@@ -124,8 +124,7 @@ impl Reads {
             }
             ReadFormat::Schema(source) => {
                 let part = (Part::Value, payload);
-                source.read(encoder, part, message.headers, schemas)?;
-                Payload::Json
+                source.read(encoder, part, message.headers, schemas)?
             }
         };
         within_limits(sent)
@@ -168,16 +167,12 @@ impl Reads {
         match &self.key {
             ReadFormat::Auto | ReadFormat::Bytes => encoder.bytes(key),
             ReadFormat::Text => text(encoder, key).map(drop).map_err(of_key)?,
-            ReadFormat::Json => match json(encoder, key).and_then(within_limits) {
-                Ok(Payload::Deferred) => {
-                    let text = "the key: it has a lone surrogate, which is no character";
-                    return Err(Refused::new("NotJson", text));
-                }
-                sent => sent.map(drop).map_err(of_key)?,
-            },
-            ReadFormat::Schema(source) => source
-                .read(encoder, (Part::Key, key), message.headers, schemas)
-                .map_err(of_key)?,
+            ReadFormat::Json => as_key(json(encoder, key)).map_err(of_key)?,
+            ReadFormat::Schema(source) => {
+                let part = (Part::Key, key);
+                let read = source.read(encoder, part, message.headers, schemas);
+                as_key(read).map_err(of_key)?;
+            }
         }
         Ok(())
     }
@@ -191,7 +186,7 @@ impl SchemaSource {
         (part, bytes): (Part, &[u8]),
         headers: &[(String, Option<Bytes>)],
         schemas: &Resolved,
-    ) -> Result<(), Refused> {
+    ) -> Result<Payload, Refused> {
         let (schema, value) = match self {
             Self::Fixed(schema) => (Ok(schema), bytes),
             Self::Named => {
@@ -232,7 +227,8 @@ pub(crate) struct MessageBytes<'m> {
     pub headers: &'m [(String, Option<Bytes>)],
 }
 
-fn json(encoder: &mut Encoder, payload: &[u8]) -> Result<Payload, Refused> {
+/// Writes a payload that must be JSON.
+pub(super) fn json(encoder: &mut Encoder, payload: &[u8]) -> Result<Payload, Refused> {
     encoder
         .json(payload)
         .map_err(|error| Refused::new("NotJson", not_json(&error, payload)))
@@ -259,6 +255,17 @@ fn not_json(error: &NotJson, payload: &[u8]) -> String {
         return "it is no JSON: it is empty".into();
     }
     format!("it is no JSON: {error}")
+}
+
+/// Refuses what cannot be sent as a key.
+fn as_key(sent: Result<Payload, Refused>) -> Result<(), Refused> {
+    match sent.and_then(within_limits)? {
+        Payload::Deferred => {
+            let text = "it has a lone surrogate, which is no character";
+            Err(Refused::new("NotJson", text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what was too large to be sent.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::Refused;
 use super::avro::{AvroSchema, Decoder, Writer};
-use crate::codec::{Encoder, Value};
+use super::json_schema::JsonSchema;
+use super::read::json;
+use crate::codec::{Encoder, JsonForm, Payload, Value};
 use crate::registry::{RawSchema, SchemaKind};
 
 /// Client of the registry that makes schemas ready.
@@ -24,6 +26,7 @@ pub(crate) struct Schema {
 #[derive(Debug)]
 enum Language {
     Avro(Box<Avro>),
+    JsonSchema(Box<JsonSchema>),
     /// Of another language than those that can be read, or malformed: the reason.
     Unusable(String),
 }
@@ -44,6 +47,14 @@ impl Schema {
         let references: Vec<&str> = raw.references.iter().map(|one| &*one.text).collect();
         let language = match raw.kind {
             SchemaKind::Avro => Language::avro(&raw.text, &references, reader),
+            SchemaKind::JsonSchema => {
+                let references: Vec<_> = raw
+                    .references
+                    .iter()
+                    .map(|one| (&*one.name, &*one.text))
+                    .collect();
+                Language::json_schema(&raw.text, &references)
+            }
             kind => Language::Unusable(format!("it is {kind}, which cannot be read yet")),
         };
         Self {
@@ -60,6 +71,7 @@ impl Schema {
     pub(crate) fn of_file(kind: SchemaKind, text: &str) -> Result<Self, String> {
         let language = match kind {
             SchemaKind::Avro => Language::avro(text, &[], None),
+            SchemaKind::JsonSchema => Language::json_schema(text, &[]),
             kind => Language::Unusable(format!("it is {kind}, which cannot be read yet")),
         };
         match language {
@@ -72,11 +84,11 @@ impl Schema {
     pub(crate) fn unusable(&self) -> Option<&str> {
         match &self.language {
             Language::Unusable(why) => Some(why),
-            Language::Avro(_) => None,
+            Language::Avro(_) | Language::JsonSchema(_) => None,
         }
     }
 
-    /// Writes the value that `bytes` contains as one object.
+    /// Writes the value that `bytes` contains as one object, and returns its kind.
     ///
     /// # Errors
     ///
@@ -86,8 +98,16 @@ impl Schema {
         is_key: bool,
         bytes: &[u8],
         encoder: &mut Encoder,
-    ) -> Result<(), Refused> {
+    ) -> Result<Payload, Refused> {
         match &self.language {
+            Language::JsonSchema(schema) => {
+                let sent = json(encoder, bytes)?;
+                schema.check(bytes).map_err(|why| {
+                    let text = format!("it does not fit its schema{}: {why}", self.named());
+                    Refused::new("SchemaMismatch", text)
+                })?;
+                Ok(sent)
+            }
             Language::Avro(avro) => {
                 let decoder = if is_key {
                     Ok(&avro.keys)
@@ -103,6 +123,7 @@ impl Schema {
                 })?;
                 decoder
                     .decode(bytes, encoder)
+                    .map(|()| Payload::Json)
                     .map_err(|error| Refused::new("NotAvro", error.to_string()))
             }
             Language::Unusable(why) => {
@@ -112,14 +133,30 @@ impl Schema {
         }
     }
 
-    /// Appends the bytes of `value` to `out`.
+    /// Appends the bytes of `value` to `out`. `form` is that of values that JSON has no type for.
     ///
     /// # Errors
     ///
     /// If the schema has no form for the value; `out` is then unchanged.
-    pub(super) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+    pub(super) fn write(
+        &self,
+        value: &Value<'_>,
+        form: JsonForm,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
         let written = match &self.language {
             Language::Avro(avro) => avro.writer.write(value, out).map_err(|why| why.to_string()),
+            Language::JsonSchema(schema) => {
+                let start = out.len();
+                value
+                    .write_json(out, form)
+                    .map_err(|error| Refused::new("TypeError", error.message))?;
+                let checked = schema.check(&out[start..]);
+                if checked.is_err() {
+                    out.truncate(start);
+                }
+                checked
+            }
             Language::Unusable(why) => Err(why.clone()),
         };
         written.map_err(|why| {
@@ -134,6 +171,13 @@ impl Schema {
 }
 
 impl Language {
+    fn json_schema(text: &str, references: &[(&str, &str)]) -> Self {
+        match JsonSchema::parse(text, references) {
+            Ok(schema) => Self::JsonSchema(Box::new(schema)),
+            Err(why) => Self::Unusable(why),
+        }
+    }
+
     fn avro(text: &str, references: &[&str], reader: Option<&Arc<AvroSchema>>) -> Self {
         let made = AvroSchema::parse(text, references).and_then(|schema| {
             let schema = Arc::new(schema);

@@ -59,8 +59,6 @@ impl Part {
 const MAGIC: u8 = 0;
 /// Byte before a schema's GUID.
 const MAGIC_GUID: u8 = 1;
-/// Bytes of the usual form.
-pub(crate) const HEAD: usize = 5;
 
 /// Returns the schema that a part of a message names, and the bytes that the schema describes.
 ///

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::schema::{Registry, Schema};
 use super::{Refused, schema_ref};
-use crate::codec::Value;
+use crate::codec::{JsonForm, Value};
 use crate::registry::Question;
 
 /// Time between two looks whether a subject has a newer schema. They are cheap; the registry itself is asked less often.
@@ -17,6 +17,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct SchemaWrites {
     /// Whether a result begins with the number of its schema.
     pub framed: bool,
+    /// Form of values that JSON has no type for, for JSON with a schema.
+    pub form: JsonForm,
     /// Schema of the output's own topic, or of all topics.
     pub own: Target,
     /// Schemas of the other topics that scripts may choose, if each has its own.
@@ -43,7 +45,7 @@ impl SchemaWrites {
         {
             schema_ref::put(id, out);
         }
-        let written = schema.write(value, out);
+        let written = schema.write(value, self.form, out);
         if written.is_err() {
             out.truncate(start);
         }

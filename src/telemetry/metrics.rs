@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failures::Failures;
@@ -11,6 +11,7 @@ use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
 use super::stats::{LinkStats, PartitionStats};
 use crate::clock::rate_limit::RateLimit;
+use crate::format::Registry;
 
 /// The limit on log lines of one kind, in a second.
 pub(crate) type LogLimit = RateLimit<10>;
@@ -76,6 +77,8 @@ pub(crate) struct Metrics {
     pub reloads: ByName,
     /// Reasons why the pipeline is not ready.
     pub health: Health,
+    /// Client of the schema registry, which has counters of its own.
+    pub registry: OnceLock<Registry>,
     now: Mutex<Now>,
 }
 
@@ -145,6 +148,7 @@ impl Default for Metrics {
             partition_errors: ByName::default(),
             reloads: ByName::default(),
             health: Health::default(),
+            registry: OnceLock::new(),
             now: Mutex::default(),
         }
     }

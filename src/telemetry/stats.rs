@@ -12,7 +12,9 @@ use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
 use crate::config::Running;
+use crate::format::Registry;
 use crate::message::budget::MemoryBudget;
+use crate::registry::Counts;
 
 /// State of the engine. Totals are since the start, times in seconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +47,9 @@ pub(crate) struct Stats {
     pub guests: Guests,
     /// Kafka's part, if the input or an output is Kafka.
     pub kafka: KafkaStats,
+    /// Requests to the schema registry, if there is one.
+    #[serde(default)]
+    pub schema_registry: RegistryStats,
     /// Resource usage of the process.
     pub process: process::Usage,
     /// Last failures, the newest first.
@@ -201,6 +206,53 @@ pub(crate) struct RecentFailure {
     pub payload: Option<String>,
 }
 
+/// Requests to the schema registry.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RegistryStats {
+    /// HTTP requests.
+    pub requests: u64,
+    /// Schemas, or reports that there is none, that were found in memory.
+    pub cached: u64,
+    /// Answers that there is no such schema, or that it cannot be used.
+    pub missing: u64,
+    /// Requests that failed, by kind.
+    pub failures: BTreeMap<String, u64>,
+}
+
+impl RegistryStats {
+    fn new(registry: &Registry) -> Self {
+        let Counts {
+            requests,
+            cached,
+            unreachable,
+            timeout,
+            refused,
+            http_4xx,
+            http_5xx,
+            malformed,
+            missing,
+        } = registry.counts();
+        let failures = [
+            ("unreachable", unreachable),
+            ("timeout", timeout),
+            ("refused", refused),
+            ("http_4xx", http_4xx),
+            ("http_5xx", http_5xx),
+            ("malformed", malformed),
+        ];
+        Self {
+            requests,
+            cached,
+            missing,
+            failures: failures
+                .into_iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(kind, count)| (kind.to_owned(), count))
+                .collect(),
+        }
+    }
+}
+
 /// Sources of the stats.
 #[derive(Debug)]
 pub(crate) struct Observed {
@@ -282,6 +334,11 @@ impl Stats {
             },
             guests: guests_now(metrics, &guests),
             kafka,
+            schema_registry: metrics
+                .registry
+                .get()
+                .map(RegistryStats::new)
+                .unwrap_or_default(),
             process: process::usage(),
             recent_failures: metrics.failures.recent(),
         }

@@ -12,14 +12,14 @@ use super::page::Example;
 /// Port that pages show, which may be taken on this machine.
 const PORT: &str = "4195";
 
-/// Commands for the end, even if a command failed or hung: they end the jobs, then the brokers.
-const END: &str =
-    "trap 'kill $(jobs -p) 2>/dev/null; wait; scripts/kafka.sh stop --all 2>/dev/null' EXIT\n";
+/// Commands for the end, even if a command failed or hung: they end the jobs, then the brokers and registries.
+const END: &str = "trap 'kill $(jobs -p) 2>/dev/null; wait; scripts/kafka.sh stop --all 2>/dev/null; scripts/registry.sh stop --all 2>/dev/null' EXIT\n";
 
 /// Runs the commands until one has an unexpected exit code. Returns the result of each.
 pub(super) fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer> {
     let shell = Shell::open();
-    lend_kafka(&shell);
+    lend(&shell, "kafka", "jars");
+    lend(&shell, "registry", "app");
     let folder = shell.folder.path().join("session");
     fs::create_dir(&folder).expect("a folder");
     let mut script = END.to_owned();
@@ -51,17 +51,18 @@ pub(super) fn run<'a>(commands: impl Iterator<Item = &'a Example>) -> Vec<Answer
     answers
 }
 
-/// Lends Kafka's jars to the shell; otherwise a `scripts/kafka.sh start` in it would fetch them into its own folder.
-fn lend_kafka(shell: &Shell) {
+/// Lends to the shell what `scripts/NAME.sh` installs; otherwise a start in it would fetch that into its own folder.
+fn lend(shell: &Shell, name: &str, what: &str) {
+    let script = format!("scripts/{name}.sh");
     let installed = Command::new("bash")
-        .arg(root().join("scripts/kafka.sh"))
+        .arg(root().join(&script))
         .arg("install")
         .stdin(Stdio::null())
         .status()
         .expect("bash is a prerequisite");
-    assert!(installed.success(), "scripts/kafka.sh install failed");
-    let jars = target().join("kafka/jars");
-    let folder = shell.folder.path().join("target/kafka");
+    assert!(installed.success(), "{script} install failed");
+    let lent = target().join(name).join(what);
+    let folder = shell.folder.path().join("target").join(name);
     fs::create_dir_all(&folder).expect("a folder");
-    symlink(jars, folder.join("jars")).expect("a link");
+    symlink(lent, folder.join(what)).expect("a link");
 }

@@ -12,17 +12,18 @@ section! {
         /// `auto`: JSON if it is JSON, else text if it is UTF-8, else bytes. `json`: what is no JSON becomes a dead letter
         /// (`NotJson`), which says why. `text`: a `str`, whatever is in it; what is not UTF-8 becomes a dead letter
         /// (`NotText`). `bytes`: a `bytes`. `avro`: what `fastavro` makes of it, with the schema that the message names; what
-        /// cannot be read becomes a dead letter (`NotAvro`, `UnknownSchema`). A record without payload (a tombstone) is
+        /// cannot be read becomes a dead letter (`NotAvro`, `UnknownSchema`). `json_schema`: JSON that fits the schema that the
+        /// message names (else `SchemaMismatch`). A record without payload (a tombstone) is
         /// `None` in every format.
         #[serde(rename = "type")]
         kind: Format = Format::Auto,
         /// What a number with a fraction or an exponent is: `float`, or with `exact` a `Decimal` with all its digits. With
-        /// `exact`, a number that the script does not change leaves as it came. For `auto` and `json` alone.
+        /// `exact`, a number that the script does not change leaves as it came. For JSON alone.
         numbers: Numbers = Numbers::Float,
-        /// How a message names its schema, for `avro`.
+        /// How a message names its schema, for formats with a schema.
         framing: SchemaFraming = SchemaFraming::Registry,
-        /// A file with a schema, by its path from the config file, for `avro`. With `framing: registry` it is the schema in
-        /// which the script sees all messages, whatever schema they were written with (Avro's reader's schema); with
+        /// A file with a schema, by its path from the config file, for formats with a schema. With `framing: registry` it is the schema in
+        /// which the script sees all messages, whatever schema they were written with (Avro's reader's schema; only there); with
         /// `framing: none` it is the schema with which they were written.
         #[schemars(example = &"order.avsc")]
         schema_file: Option<String>,
@@ -44,7 +45,8 @@ section! {
     #[schemars(extend("x-short" = "type"))]
     pub(crate) struct OutputFormat {
         /// `auto`: a `bytes` as it is, all else as JSON. `json`: JSON. `text`: the text of a `str`, without quotes. `bytes`:
-        /// a `bytes` as it is. `avro`: Avro, with a schema from the registry or from a file. A result of another type becomes
+        /// a `bytes` as it is. `avro`: Avro, with a schema from the registry or from a file. `json_schema`: JSON that fits such a
+        /// schema. A result of another type becomes
         /// a dead letter, and so does one that does not fit the schema (`SchemaMismatch`). `tombstone()` is a record without
         /// payload in every format.
         #[serde(rename = "type")]
@@ -54,7 +56,7 @@ section! {
         /// What a `datetime` and a `date` are in JSON: `iso`, as `isoformat()` writes them; or `millis`, the milliseconds
         /// since 1970 (without a time zone: in UTC). A `time` is its `isoformat()`. Without it: they cannot be in a result.
         datetime: Option<DatetimeText>,
-        /// How a message names its schema, for `avro`.
+        /// How a message names its schema, for formats with a schema.
         framing: SchemaFraming = SchemaFraming::Registry,
         /// The subject under which the registry has the schema. Without it: `TOPIC-value`, for each topic its own.
         #[schemars(example = &"orders-value")]
@@ -98,6 +100,8 @@ pub(crate) enum Format {
     Bytes,
     /// Avro's binary encoding.
     Avro,
+    /// JSON that a JSON Schema describes.
+    JsonSchema,
 }
 
 /// Type of numbers that are not whole.

@@ -12,20 +12,30 @@ use crate::config::tree::FieldPath;
 pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
     let kind = format.kind;
     if format.numbers == Numbers::Exact {
-        only_for(check, at, "numbers", kind, Family::Json);
+        json_alone(check, at, "numbers", kind);
     }
     if format.framing != SchemaFraming::Registry {
-        only_for(check, at, "framing", kind, Family::Schema);
+        schema_alone(check, at, "framing", kind);
     }
     if format.schema_file.is_some() {
-        only_for(check, at, "schema_file", kind, Family::Schema);
+        schema_alone(check, at, "schema_file", kind);
     }
     format.schema_text = read(
         check,
         &at.field("schema_file"),
         format.schema_file.as_deref(),
     );
-    let needs_file = format.framing == SchemaFraming::None && family(kind) == Family::Schema;
+    if kind == Format::JsonSchema
+        && format.framing == SchemaFraming::Registry
+        && format.schema_file.is_some()
+    {
+        check.error(
+            &at.field("schema_file"),
+            format!("`{at}.schema_file` has no effect: each message names its own schema"),
+            "take it away; or write `framing: none` if no message names a schema",
+        );
+    }
+    let needs_file = format.framing == SchemaFraming::None && has_schema(kind);
     if needs_file && format.schema_file.is_none() {
         let help = "with `framing: none` no message names its schema: write the file with it";
         check.missing(at, "schema_file", help);
@@ -46,17 +56,18 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         ("schema_id", format.schema_id.is_some()),
         ("register", format.register),
     ];
-    for (fields, family) in [(&json[..], Family::Json), (&schema, Family::Schema)] {
-        for (field, _) in fields.iter().filter(|(_, written)| *written) {
-            only_for(check, at, field, kind, family);
-        }
+    for (field, _) in json.iter().filter(|(_, written)| *written) {
+        json_alone(check, at, field, kind);
+    }
+    for (field, _) in schema.iter().filter(|(_, written)| *written) {
+        schema_alone(check, at, field, kind);
     }
     format.schema_text = read(
         check,
         &at.field("schema_file"),
         format.schema_file.as_deref(),
     );
-    if family(kind) != Family::Schema {
+    if !has_schema(kind) {
         return;
     }
     if format.schema_file.is_some() && format.schema_id.is_some() {
@@ -78,7 +89,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
 pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
-    let of = |kind, framing| family(kind) == Family::Schema && framing == SchemaFraming::Registry;
+    let of = |kind, framing| has_schema(kind) && framing == SchemaFraming::Registry;
     let needs = [
         ("input.kafka.format", of(input.kind, input.framing)),
         (
@@ -133,36 +144,28 @@ pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
     }
 }
 
-/// Formats with fields of their own.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Json,
-    Schema,
-    Other,
+fn is_json(format: Format) -> bool {
+    matches!(format, Format::Auto | Format::Json | Format::JsonSchema)
 }
 
-fn family(format: Format) -> Family {
-    match format {
-        Format::Auto | Format::Json => Family::Json,
-        Format::Avro => Family::Schema,
-        Format::Text | Format::Bytes => Family::Other,
+fn has_schema(format: Format) -> bool {
+    matches!(format, Format::Avro | Format::JsonSchema)
+}
+
+fn json_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
+    if !is_json(kind) {
+        let at = at.field(field);
+        let message = format!("`{at}` is for JSON alone");
+        check.error(&at, message, "take it away, or write `type: json`");
     }
 }
 
-fn only_for(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format, wanted: Family) {
-    if family(kind) == wanted {
-        return;
+fn schema_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
+    if !has_schema(kind) {
+        let at = at.field(field);
+        let message = format!("`{at}` is for formats with a schema alone");
+        check.error(&at, message, "take it away, or write `type: avro`");
     }
-    let (what, help) = match wanted {
-        Family::Json => ("JSON", "`type: json`"),
-        Family::Schema | Family::Other => ("formats with a schema", "`type: avro`"),
-    };
-    let at = at.field(field);
-    check.error(
-        &at,
-        format!("`{at}` is for {what} alone"),
-        format!("take it away, or write {help}"),
-    );
 }
 
 /// Returns the text of the file that the field at `at` names.

@@ -72,6 +72,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         gate,
         guests,
         kafka,
+        schema_registry,
         process,
         recent_failures: _,
     } = stats;
@@ -300,6 +301,27 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
             "nerodia_kafka_retries",
             "Requests that the client sent again since it started",
             Counters(retries),
+        ),
+        metric(
+            "nerodia_schema_registry_requests",
+            "HTTP requests to the schema registry",
+            Counter(schema_registry.requests),
+        ),
+        metric(
+            "nerodia_schema_registry_cached",
+            "Schemas that were found in memory",
+            Counter(schema_registry.cached),
+        ),
+        metric(
+            "nerodia_schema_registry_missing",
+            "Answers of the schema registry that there is no such schema, or that it cannot be used",
+            Counter(schema_registry.missing),
+        ),
+        by(
+            "kind",
+            "nerodia_schema_registry_failures",
+            "Failed requests to the schema registry, which are made again, by kind",
+            Counters(schema_registry.failures.clone()),
         ),
         metric(
             "process_cpu_seconds",
