@@ -1,6 +1,7 @@
 //! Tests of the Avro codec: by hand, against `fastavro`, and with hostile bytes.
 
 mod decode;
+mod fastavro;
 mod write;
 
 use std::sync::Arc;
