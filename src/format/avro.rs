@@ -60,6 +60,13 @@ mod write;
 mod tests;
 
 pub(crate) use decode::Decoder;
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "nothing names them until it is wired to the config"
+    )
+)]
 pub(crate) use error::{DecodeError, EncodeError};
 pub(crate) use schema::AvroSchema;
 pub(crate) use write::Writer;

@@ -51,3 +51,397 @@ fn schemas_that_do_not_match_are_refused_at_once() {
         r#"lines[]: field "cost" has no default, and the record was written without it"#
     );
 }
+
+fn record(fields: &str) -> String {
+    format!(r#"{{"type": "record", "name": "R", "fields": [{fields}]}}"#)
+}
+
+/// Reads a value of one type as another.
+fn promoted(from: &str, to: &str, datum: &[u8]) -> Result<String, String> {
+    read(from, Some(to), datum)
+}
+
+#[test]
+fn numbers_and_texts_are_promoted() {
+    let good: [(&str, &str, &[u8], &str); 12] = [
+        (r#""int""#, r#""long""#, b"\x03", "Int(-2)"),
+        (r#""int""#, r#""float""#, b"\x03", "Float(-2.0)"),
+        (r#""long""#, r#""double""#, b"\x03", "Float(-2.0)"),
+        (r#""float""#, r#""double""#, b"\0\0\xc0\x3f", "Float(1.5)"),
+        (r#""string""#, r#""bytes""#, b"\x02a", "Bytes([97])"),
+        (r#""bytes""#, r#""string""#, b"\x02a", r#"Str("a")"#),
+        (
+            r#"["null", "int"]"#,
+            r#""double""#,
+            b"\x02\x03",
+            "Float(-2.0)",
+        ),
+        (
+            r#""int""#,
+            r#"["null", "string", "long"]"#,
+            b"\x03",
+            "Int(-2)",
+        ),
+        (
+            r#"["int", "string"]"#,
+            r#"["string", "double"]"#,
+            b"\x00\x03",
+            "Float(-2.0)",
+        ),
+        (
+            r#"{"type": "array", "items": "int"}"#,
+            r#"["string", {"type": "array", "items": "float"}]"#,
+            b"\x02\x03\x00",
+            "List([Float(-2.0)])",
+        ),
+        (
+            r#"{"type": "map", "values": "int"}"#,
+            r#"{"type": "map", "values": "float"}"#,
+            b"\x02\x02a\x03\x00",
+            r#"Dict([("a", Float(-2.0))])"#,
+        ),
+        // Only the branch that is written has to suit.
+        (r#"["null", "int"]"#, r#""int""#, b"\x02\x03", "Int(-2)"),
+    ];
+    for (from, to, datum, expected) in good {
+        assert_eq!(
+            promoted(from, to, datum).as_deref(),
+            Ok(expected),
+            "{from} as {to}"
+        );
+    }
+    let error = promoted(r#"["null", "int"]"#, r#""int""#, b"\x00").unwrap_err();
+    assert_eq!(error, "null cannot be read as int");
+    for (from, to) in [
+        ("long", "int"),
+        ("double", "float"),
+        ("int", "string"),
+        ("null", "int"),
+        ("boolean", "int"),
+    ] {
+        let error = promoted(
+            &format!("{from:?}"),
+            &format!("{to:?}"),
+            b"\0\0\0\0\0\0\0\0",
+        )
+        .unwrap_err();
+        assert_eq!(error, format!("{from} cannot be read as {to}"));
+    }
+    assert!(promoted(r#""bytes""#, r#""string""#, b"\x02\xff").is_err());
+    let error = promoted(r#"["null", "boolean"]"#, r#""int""#, b"\x00").unwrap_err();
+    assert_eq!(error, "null cannot be read as int");
+}
+
+#[test]
+fn a_meaning_is_the_writers_or_else_the_readers() {
+    let millis = r#"{"type": "long", "logicalType": "timestamp-millis"}"#;
+    let micros = r#"{"type": "long", "logicalType": "timestamp-micros"}"#;
+    let time = "Typed(DateTime { micros: 1000, offset: 0 })";
+    assert_eq!(promoted(millis, micros, b"\x02").as_deref(), Ok(time));
+    assert_eq!(promoted(millis, r#""long""#, b"\x02").as_deref(), Ok(time));
+    assert_eq!(promoted(r#""long""#, millis, b"\x02").as_deref(), Ok(time));
+    assert_eq!(promoted(r#""int""#, millis, b"\x02").as_deref(), Ok(time));
+    let decimal = r#"{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 1}"#;
+    let other = r#"{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}"#;
+    assert_eq!(
+        promoted(decimal, other, b"\x02\x05").as_deref(),
+        Ok(r#"Typed(Decimal("0.5"))"#)
+    );
+    assert_eq!(
+        promoted(r#""bytes""#, other, b"\x02\x05").as_deref(),
+        Ok(r#"Typed(Decimal("0.05"))"#)
+    );
+}
+
+#[test]
+fn decimals_with_a_wrong_description_are_bytes() {
+    for wrong in [
+        "",
+        r#", "precision": 0"#,
+        r#", "precision": 2, "scale": 3"#,
+        r#", "precision": 2, "scale": -1"#,
+        r#", "precision": "4""#,
+        r#", "precision": 5, "size": 2"#,
+    ] {
+        let bytes = format!(r#"{{"type": "bytes", "logicalType": "decimal"{wrong}}}"#);
+        let fixed = format!(
+            r#"{{"type": "fixed", "name": "F", "size": 2, "logicalType": "decimal"{wrong}}}"#
+        );
+        if !wrong.contains("size") {
+            assert_eq!(
+                read(&bytes, None, b"\x02\x05").as_deref(),
+                Ok("Bytes([5])"),
+                "{wrong}"
+            );
+        }
+        assert_eq!(
+            read(&fixed, None, b"\0\x05").as_deref(),
+            Ok("Bytes([0, 5])"),
+            "{wrong}"
+        );
+    }
+    let text = r#"{"type": "string", "logicalType": "decimal", "precision": 4}"#;
+    assert_eq!(read(text, None, b"\x02a").as_deref(), Ok(r#"Str("a")"#));
+}
+
+#[test]
+fn enums_and_fixed_are_of_one_name() {
+    let kind = |name: &str, symbols: &str, more: &str| {
+        format!(r#"{{"type": "enum", "name": "{name}", "symbols": [{symbols}]{more}}}"#)
+    };
+    let writer = kind("a.E", r#""x", "y""#, "");
+    let fewer = kind("b.E", r#""y", "z""#, r#", "default": "z""#);
+    assert_eq!(
+        promoted(&writer, &fewer, b"\x00").as_deref(),
+        Ok(r#"Str("z")"#)
+    );
+    assert_eq!(
+        promoted(&writer, &fewer, b"\x02").as_deref(),
+        Ok(r#"Str("y")"#)
+    );
+    let error = promoted(&writer, &kind("E", r#""y""#, ""), b"\x00").unwrap_err();
+    assert_eq!(
+        error,
+        "the reader's enum has no symbol \"x\" and no default"
+    );
+    let error = promoted(&writer, &kind("Other", r#""x", "y""#, ""), b"\x00").unwrap_err();
+    assert_eq!(error, "enum a.E cannot be read as enum Other");
+    let renamed = kind("Other", r#""x", "y""#, r#", "aliases": ["a.E"]"#);
+    assert_eq!(
+        promoted(&writer, &renamed, b"\x00").as_deref(),
+        Ok(r#"Str("x")"#)
+    );
+    for wrong in [&b"\x04"[..], b"\x01", b""] {
+        assert!(read(&writer, None, wrong).is_err());
+    }
+    let fixed = |size| format!(r#"{{"type": "fixed", "name": "F", "size": {size}}}"#);
+    assert_eq!(
+        promoted(&fixed(1), &fixed(1), b"a").as_deref(),
+        Ok("Bytes([97])")
+    );
+    let error = promoted(&fixed(1), &fixed(2), b"a").unwrap_err();
+    assert_eq!(
+        error,
+        "fixed F of 1 bytes cannot be read as fixed F of 2 bytes"
+    );
+}
+
+#[test]
+fn defaults_are_of_every_type() {
+    let cases = [
+        (r#""null""#, "null", "None"),
+        (r#""boolean""#, "true", "Bool(true)"),
+        (r#""int""#, "-1", "Int(-1)"),
+        (
+            r#""long""#,
+            "9223372036854775807",
+            "Int(9223372036854775807)",
+        ),
+        (r#""float""#, "1", "Float(1.0)"),
+        (
+            r#""double""#,
+            "1.0884562674149787e+307",
+            "Float(1.0884562674149787e307)",
+        ),
+        (r#""double""#, "\"-Infinity\"", "Float(-inf)"),
+        (r#""string""#, r#""é""#, r#"Str("é")"#),
+        (r#""bytes""#, r#""\u00e9""#, "Bytes([233])"),
+        (
+            r#"{"type": "fixed", "name": "F", "size": 2}"#,
+            r#""\u0000a""#,
+            "Bytes([0, 97])",
+        ),
+        (
+            r#"{"type": "enum", "name": "E", "symbols": ["x", "y"]}"#,
+            r#""y""#,
+            r#"Str("y")"#,
+        ),
+        (
+            r#"{"type": "array", "items": "int"}"#,
+            "[1, 2]",
+            "List([Int(1), Int(2)])",
+        ),
+        (
+            r#"{"type": "map", "values": "int"}"#,
+            r#"{"a": 1}"#,
+            r#"Dict([("a", Int(1))])"#,
+        ),
+        (r#"["null", "int"]"#, "null", "None"),
+        (r#"["null", "int"]"#, "7", "Int(7)"),
+        (
+            r#"{"type": "int", "logicalType": "date"}"#,
+            "5",
+            "Typed(Date(5))",
+        ),
+        (
+            r#"{"type": "record", "name": "Q", "fields": [{"name": "a", "type": "int", "default": 3}, {"name": "b", "type": "string"}]}"#,
+            r#"{"b": "x"}"#,
+            r#"Dict([("a", Int(3)), ("b", Str("x"))])"#,
+        ),
+    ];
+    for (ty, default, expected) in cases {
+        let reader = record(&format!(
+            r#"{{"name": "f", "type": {ty}, "default": {default}}}"#
+        ));
+        let expected = format!(r#"Dict([("f", {expected})])"#);
+        assert_eq!(
+            read(&record(""), Some(&reader), b""),
+            Ok(expected.clone()),
+            "{ty}"
+        );
+        // A writer has the same default.
+        let written = write(&reader, &Value::Dict(Vec::new())).unwrap();
+        let bytes: Vec<_> = (0..written.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&written[at..at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(read(&reader, None, &bytes), Ok(expected), "{ty}");
+    }
+    let wrong = [
+        (r#""int""#, "2147483648"),
+        (r#""int""#, "1.0"),
+        (r#""int""#, "null"),
+        (r#""string""#, "1"),
+        (r#""double""#, r#""1.5""#),
+        (r#""bytes""#, r#""\u0100""#),
+        (r#"{"type": "fixed", "name": "F", "size": 2}"#, r#""a""#),
+        (
+            r#"{"type": "enum", "name": "E", "symbols": ["x", "y"]}"#,
+            r#""z""#,
+        ),
+        (r#"["null", "int"]"#, r#""a""#),
+        (r#"{"type": "array", "items": "int"}"#, r#"[1, "a"]"#),
+        (
+            r#"{"type": "record", "name": "Q", "fields": [{"name": "a", "type": "int"}]}"#,
+            "{}",
+        ),
+    ];
+    for (ty, default) in wrong {
+        let reader = record(&format!(
+            r#"{{"name": "f", "type": {ty}, "default": {default}}}"#
+        ));
+        // It does not matter to those who do not need it.
+        assert!(AvroSchema::parse(&reader, &[]).is_ok());
+        let error = read(&record(""), Some(&reader), b"").unwrap_err();
+        assert!(error.contains("field \"f\": "), "{error}");
+        assert!(
+            write(&reader, &Value::Dict(Vec::new()))
+                .unwrap_err()
+                .starts_with("f: missing, and ")
+        );
+    }
+}
+
+#[test]
+fn times_that_python_lacks_are_refused() {
+    let long = |logical: &str| format!(r#"{{"type": "long", "logicalType": "{logical}"}}"#);
+    let put = |value| {
+        let mut out = Vec::new();
+        super::super::write::put_long(&mut out, value);
+        out
+    };
+    for (ty, factor) in [
+        ("timestamp-millis", 1_000),
+        ("local-timestamp-micros", 1_000_000),
+    ] {
+        for (seconds, good) in [
+            (-62_135_596_800, true),
+            (253_402_300_799, true),
+            (-62_135_596_801, false),
+            (253_402_300_800, false),
+        ] {
+            let outcome = read(&long(ty), None, &put(seconds * factor));
+            assert_eq!(outcome.is_ok(), good, "{outcome:?}");
+        }
+    }
+    let error = read(&long("timestamp-millis"), None, &put(i64::MAX)).unwrap_err();
+    assert_eq!(
+        error,
+        "the timestamp 9223372036854775807 is outside of the years 1 to 9999"
+    );
+    let error = read(
+        r#"{"type": "int", "logicalType": "date"}"#,
+        None,
+        &put(2_932_897),
+    )
+    .unwrap_err();
+    assert_eq!(
+        error,
+        "the date 2932897 days from 1970-01-01 is outside of the years 1 to 9999"
+    );
+    let error = read(
+        r#"{"type": "int", "logicalType": "time-millis"}"#,
+        None,
+        &put(86_400_000),
+    )
+    .unwrap_err();
+    assert_eq!(error, "the time 86400000 is not within a day");
+}
+
+#[test]
+fn references_define_what_a_schema_uses() {
+    let line = r#"{"type": "record", "name": "Line", "namespace": "shop", "fields": [{"name": "sku", "type": "string"}]}"#;
+    let lines = r#"{"type": "record", "name": "shop.Lines", "fields": [{"name": "all", "type": {"type": "array", "items": "Line"}}]}"#;
+    let parsed =
+        AvroSchema::parse(r#"{"type": "map", "values": "shop.Lines"}"#, &[line, lines]).unwrap();
+    let decoder = Decoder::new(Arc::new(parsed), None).unwrap();
+    let mut encoder = Encoder::new(MAX_DEPTH);
+    decoder
+        .decode(b"\x02\x02a\x02\x02x\x00\x00", &mut encoder)
+        .unwrap();
+    let value = with_tree(encoder.as_bytes(), |value| format!("{value:?}"));
+    assert_eq!(
+        value,
+        r#"Dict([("a", Dict([("all", List([Dict([("sku", Str("x"))])]))]))])"#
+    );
+    let error = AvroSchema::parse("shop.Lines", &[lines, line]).unwrap_err();
+    assert_eq!(
+        error,
+        "reference 1: all[]: there is no type \"Line\" (a type must be defined before it is used)"
+    );
+    // Two references may both contain a third.
+    assert!(AvroSchema::parse("shop.Line", &[line, line]).is_ok());
+    let wrong = [
+        (
+            r#"{"type": "record", "fields": []}"#,
+            "a record, enum or fixed without a name",
+        ),
+        (
+            r#"{"type": "record", "name": "R"}"#,
+            "record R has no list of fields",
+        ),
+        (
+            r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]}"#,
+            "a: record R has this field twice",
+        ),
+        (
+            r#"[{"type": "fixed", "name": "F", "size": 1}, {"type": "fixed", "name": "F", "size": 1}]"#,
+            "the type F is defined twice",
+        ),
+        (
+            r#"{"type": "enum", "name": "E", "symbols": ["a", "a"]}"#,
+            "enum E has the symbol \"a\" twice",
+        ),
+        (
+            r#"{"type": "fixed", "name": "F", "size": -1}"#,
+            "fixed F has no size",
+        ),
+        (r#"["null", ["int"]]"#, "a union within a union"),
+        (r#"{"name": "x"}"#, "a type without the attribute \"type\""),
+        ("7", "7 is no type"),
+    ];
+    for (text, expected) in wrong {
+        assert_eq!(AvroSchema::parse(text, &[]).unwrap_err(), expected);
+    }
+    let good = [
+        "string",
+        r#"{"type": {"type": "string", "avro.java.string": "String"}}"#,
+        r#"{"type": "error", "name": "my-error", "fields": [], "doc": 7}"#,
+        r#"["int", {"type": "int", "logicalType": "date"}]"#,
+        r#"{"type": ["null", "int"]}"#,
+        r#"{"type": "record", "name": "R", "namespace": "a", "fields": [{"name": "x", "type": ["null", {"type": "R"}], "default": 99999999999999999999}]}"#,
+    ];
+    for text in good {
+        assert!(AvroSchema::parse(text, &[]).is_ok(), "{text}");
+    }
+}
