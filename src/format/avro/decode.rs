@@ -191,6 +191,7 @@ impl Decoder {
         out: &mut Encoder,
         depth: usize,
     ) -> Outcome {
+        cursor.step(out.len())?;
         let mut inner = cursor.default(default);
         let outcome = self.value(node, &mut inner, out, depth);
         cursor.end_default(&inner);

@@ -1,6 +1,7 @@
 //! Tests of the Avro codec: by hand, against `fastavro`, and with hostile bytes.
 
 mod decode;
+mod evolution;
 mod fastavro;
 mod hostile;
 mod write;

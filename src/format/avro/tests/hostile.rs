@@ -167,6 +167,19 @@ fn defaults_are_bounded() {
     let (outcome, len) = attempt(&writer, Some(&reader), &[long(100_000), long(0)].concat());
     assert!(outcome.unwrap_err().ends_with("much larger than its bytes"));
     assert!(len < 1 << 20);
+    let dicts = Value::List(vec![Value::Dict(Vec::new()); 10_000]);
+    let error = write(&reader, &dicts).unwrap_err();
+    assert!(error.ends_with("the defaults are too long"), "{error}");
+    // A long symbol, and many fields that have it.
+    let enumeration = format!(r#"{{"type": "enum", "name": "E", "symbols": ["{text}"]}}"#);
+    let field = |index| format!(r#", {{"name": "f{index}", "type": "E"}}"#);
+    let fields: String = (0..1000).map(field).collect();
+    let many = format!(
+        r#"{{"type": "record", "name": "R", "fields": [{{"name": "f", "type": {enumeration}}}{fields}]}}"#
+    );
+    let (outcome, len) = attempt(&many, None, &[0; 1001]);
+    assert!(outcome.unwrap_err().ends_with("much larger than its bytes"));
+    assert!(len < 1 << 20);
 }
 
 #[test]
