@@ -20,6 +20,20 @@ pub(super) fn rare_value(node: &Node, cursor: &mut Cursor<'_>, out: &mut Encoder
                 Err(symbol) => return Err(unknown(symbol)),
             }
         }
+        Node::Int(kind) => {
+            let value = cursor.long()?;
+            match kind.read(value)? {
+                None => out.int(value),
+                Some(typed) => out.typed(&typed),
+            }
+        }
+        Node::Long(kind) => {
+            let value = cursor.long()?;
+            match kind.read(value)? {
+                None => out.int(value),
+                Some(typed) => out.typed(&typed),
+            }
+        }
         Node::Uuid => {
             let text = cursor.string()?;
             let Some(uuid) = parse_uuid(text) else {

@@ -462,6 +462,7 @@ class Maker:
         r = self.random
         if isinstance(schema, list):
             made = [self.later(branch, added) for branch in schema]
+            made = [branch if isinstance(changed, list) else changed for branch, changed in zip(schema, made)]
             if r.random() < 0.3:
                 r.shuffle(made)
             return made
@@ -562,7 +563,7 @@ def check_random(seed, documents):
         if problem := begin(schema, reader):
             if reader is None:
                 wrong("not parsed", schema=json.dumps(schema), problem=problem)
-            counts["no reader"] += 1
+            note("no reader", problem=problem, schema=json.dumps(schema), reader=json.dumps(reader))
             reader = None
             begin(schema, None)
         for _ in range(20):
