@@ -1,4 +1,5 @@
-//! Benchmark of the codec's two directions, on the two documents to which the design's figures refer.
+//! Benchmark of the codec's two directions, on the two documents to which the design's figures refer. With the feature
+//! `fuzzing`, which shows it the inside, also of an order in Avro.
 
 use std::hint::black_box;
 
@@ -52,6 +53,18 @@ fn benches(criterion: &mut Criterion) {
         });
         group.finish();
     }
+    #[cfg(feature = "fuzzing")]
+    avro(criterion);
+}
+
+#[cfg(feature = "fuzzing")]
+fn avro(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("avro order");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    let (mut decode, mut write) = nerodia::fuzzing::avro_order(BATCH);
+    group.bench_function("decode", |bencher| bencher.iter(&mut decode));
+    group.bench_function("write", |bencher| bencher.iter(&mut write));
+    group.finish();
 }
 
 criterion_group!(codec, benches);

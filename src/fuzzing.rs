@@ -4,22 +4,26 @@
 //! The programs in `fuzz/` call them with libFuzzer's inputs (`scripts/fuzz.sh`). `cargo test` calls them with the
 //! corpus of those programs, and with mutations of it. No other build contains this module.
 
+mod avro;
 mod config;
 mod handshake;
 mod json;
 mod lines;
 mod marshal;
+mod order;
 mod response;
 mod tokens;
 
 #[cfg(test)]
 mod tests;
 
+pub use avro::avro;
 pub use config::config;
 pub use handshake::handshake;
 pub use json::json;
 pub use lines::lines;
 pub use marshal::marshal;
+pub use order::avro_order;
 pub use response::response;
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod defaults;
 mod define;
 mod error;
 mod fits;
+mod json;
 mod logical;
 mod members;
 mod names;

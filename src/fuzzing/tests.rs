@@ -101,6 +101,11 @@ fn run(name: &'static str, target: Target, mutations: u32) {
 }
 
 #[test]
+fn avro() {
+    run("avro", super::avro, 10_000);
+}
+
+#[test]
 fn json() {
     run("json", super::json, 10_000);
 }

@@ -47,7 +47,8 @@ impl<'a> Cursor<'a> {
         self.steps = default.steps;
     }
 
-    /// Takes a step. It is called for each item and each record: nothing else repeats without taking bytes.
+    /// Takes a step. It is called for all that repeats without taking bytes, and all whose output may be longer than
+    /// its bytes: items, records, symbols and defaults.
     #[inline]
     pub(super) fn step(&mut self, output: usize) -> Outcome {
         if self.steps == 0 || output > self.limit {

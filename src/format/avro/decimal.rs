@@ -58,6 +58,10 @@ fn written(negative: bool, digits: &str, scale: u32) -> String {
 /// If the text is no finite number, or the number is not one of this type.
 pub(super) fn bytes(text: &str, decimal: Decimal, size: usize) -> Outcome<Vec<u8>> {
     let refused = || Failure::new(format!("{} does not fit {decimal}", brief(text)));
+    // As many bytes as can be read.
+    if size > MAX_BYTES {
+        return Err(refused());
+    }
     let (negative, digits, exponent) = parts(text).ok_or_else(refused)?;
     let (mut digits, mut exponent) = (digits, exponent);
     let mut value = BigInt::ZERO;
@@ -193,6 +197,7 @@ mod tests {
         }
         assert!(bytes("1.28", decimal(4, 2), 1).is_err());
         assert!(bytes("-1.29", decimal(4, 2), 1).is_err());
+        assert!(bytes("1.28", decimal(4, 2), usize::MAX).is_err());
         assert_eq!(integer("5"), Some(5));
         assert_eq!(integer("1E+3"), Some(1000));
         assert_eq!(integer("-9223372036854775808"), Some(i64::MIN));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::error::{DecodeError, Failure, Outcome};
+use super::logical::{IntKind, LongKind};
 use super::plan::{self, Builder, Node, NodeId, RecordPlan, Source};
 use super::rare::rare_value;
 use super::schema::AvroSchema;
@@ -77,20 +78,7 @@ impl Decoder {
         match self.node(id) {
             Node::Null => out.none(),
             Node::Boolean => out.bool(cursor.boolean()?),
-            Node::Int(kind) => {
-                let value = cursor.long()?;
-                match kind.read(value)? {
-                    None => out.int(value),
-                    Some(typed) => out.typed(&typed),
-                }
-            }
-            Node::Long(kind) => {
-                let value = cursor.long()?;
-                match kind.read(value)? {
-                    None => out.int(value),
-                    Some(typed) => out.typed(&typed),
-                }
-            }
+            Node::Int(IntKind::Plain) | Node::Long(LongKind::Plain) => out.int(cursor.long()?),
             Node::LongToFloat => out.float(cursor.long()? as f64),
             Node::Float => out.float(f64::from(f32::from_le_bytes(cursor.array()?))),
             Node::Double => out.float(f64::from_le_bytes(cursor.array()?)),
@@ -191,6 +179,7 @@ impl Decoder {
         out: &mut Encoder,
         depth: usize,
     ) -> Outcome {
+        cursor.step(out.len())?;
         let mut inner = cursor.default(default);
         let outcome = self.value(node, &mut inner, out, depth);
         cursor.end_default(&inner);

@@ -1,10 +1,10 @@
 //! Defaults of fields, from the schema's JSON into Avro's encoding: what a writer without the field would have written.
 
+use std::collections::HashMap;
 use std::mem;
 
-use serde_json::Value;
-
-use super::error::{Failure, Outcome, brief};
+use super::error::{Failure, Outcome};
+use super::json::{Json, Object};
 use super::parse::RawDefault;
 use super::schema::{AvroSchema, Field, Type, TypeId};
 use super::write::put_long;
@@ -18,7 +18,7 @@ const MAX_STEPS: u32 = 1 << 22;
 
 impl AvroSchema {
     /// Sets the defaults of all fields. A wrong one is kept as such: old schemas have them, and few are ever needed.
-    pub(super) fn set_defaults(&mut self, defaults: &[RawDefault]) {
+    pub(super) fn set_defaults(&mut self, defaults: &[RawDefault<'_>]) {
         let mut encoded = Vec::with_capacity(defaults.len());
         let mut steps = MAX_STEPS;
         let lookup = Lookup::new(self, defaults);
@@ -32,7 +32,7 @@ impl AvroSchema {
                 steps: &mut steps,
                 out: Vec::new(),
             };
-            let outcome = compiler.value(field.ty, &default.value, 0);
+            let outcome = compiler.value(field.ty, default.value, 0);
             let bytes = mem::take(&mut compiler.out);
             encoded.push((default, outcome.map(|()| bytes.into())));
         }
@@ -50,11 +50,11 @@ impl AvroSchema {
 struct Lookup<'a> {
     schema: &'a AvroSchema,
     /// In the order of records and fields.
-    defaults: Vec<&'a RawDefault>,
+    defaults: Vec<&'a RawDefault<'a>>,
 }
 
 impl<'a> Lookup<'a> {
-    fn new(schema: &'a AvroSchema, defaults: &'a [RawDefault]) -> Self {
+    fn new(schema: &'a AvroSchema, defaults: &'a [RawDefault<'a>]) -> Self {
         let mut defaults: Vec<_> = defaults.iter().collect();
         defaults.sort_by_key(|default| (default.record, default.field));
         Self { schema, defaults }
@@ -67,10 +67,10 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    fn json(&self, record: TypeId, field: usize) -> Option<&'a Value> {
-        let key = |default: &&RawDefault| (default.record, default.field);
+    fn json(&self, record: TypeId, field: usize) -> Option<&'a Json<'a>> {
+        let key = |default: &&RawDefault<'_>| (default.record, default.field);
         let place = self.defaults.binary_search_by_key(&(record, field), key);
-        place.ok().map(|place| &self.defaults[place].value)
+        place.ok().map(|place| self.defaults[place].value)
     }
 }
 
@@ -82,47 +82,47 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn value(&mut self, id: TypeId, json: &Value, depth: usize) -> Outcome {
+    fn value(&mut self, id: TypeId, json: &Json<'_>, depth: usize) -> Outcome {
         if *self.steps == 0 || self.out.len() > MAX_LEN || depth > MAX_DEPTH {
             return Err(Failure::new("the default has no end, or is too large"));
         }
         *self.steps -= 1;
         let schema = self.schema;
         let refused = || {
-            let json = brief(&json.to_string());
-            Failure::new(format!("the default {json} is no {}", schema.describe(id)))
+            let (json, ty) = (json.shown(), schema.describe(id));
+            Failure::new(format!("the default {json} is no {ty}"))
         };
         match (schema.at(id), json) {
-            (Type::Null, Value::Null) => {}
-            (Type::Boolean, Value::Bool(value)) => self.out.push(u8::from(*value)),
-            (Type::Int(_), Value::Number(_)) => {
-                let value = json.as_i64().filter(|value| i32::try_from(*value).is_ok());
-                put_long(&mut self.out, value.ok_or_else(refused)?);
+            (Type::Null, Json::Null) => {}
+            (Type::Boolean, Json::Bool(value)) => self.out.push(u8::from(*value)),
+            (Type::Int(_), Json::Number(number)) => {
+                let value: i32 = number.parse().map_err(|_| refused())?;
+                put_long(&mut self.out, i64::from(value));
             }
-            (Type::Long(_), Value::Number(_)) => {
-                put_long(&mut self.out, json.as_i64().ok_or_else(refused)?);
+            (Type::Long(_), Json::Number(number)) => {
+                put_long(&mut self.out, number.parse().map_err(|_| refused())?);
             }
-            (Type::Float, Value::Number(_) | Value::String(_)) => {
+            (Type::Float, Json::Number(_) | Json::Text(_)) => {
                 let value = float(json).ok_or_else(refused)? as f32;
                 self.out.extend_from_slice(&value.to_le_bytes());
             }
-            (Type::Double, Value::Number(_) | Value::String(_)) => {
+            (Type::Double, Json::Number(_) | Json::Text(_)) => {
                 let value = float(json).ok_or_else(refused)?;
                 self.out.extend_from_slice(&value.to_le_bytes());
             }
-            (Type::String(_), Value::String(text)) => self.bytes(text.as_bytes()),
-            (Type::Bytes(_), Value::String(text)) => {
+            (Type::String(_), Json::Text(text)) => self.bytes(text.as_bytes()),
+            (Type::Bytes(_), Json::Text(text)) => {
                 self.bytes(&latin(text).ok_or_else(refused)?);
             }
-            (Type::Fixed(fixed), Value::String(text)) => {
+            (Type::Fixed(fixed), Json::Text(text)) => {
                 let bytes = latin(text).filter(|bytes| bytes.len() == fixed.size);
                 self.out.extend_from_slice(&bytes.ok_or_else(refused)?);
             }
-            (Type::Enum(of), Value::String(symbol)) => {
+            (Type::Enum(of), Json::Text(symbol)) => {
                 let index = of.index_of(symbol).ok_or_else(refused)?;
                 put_long(&mut self.out, i64::from(index));
             }
-            (Type::Array(items), Value::Array(list)) => {
+            (Type::Array(items), Json::List(list)) => {
                 if !list.is_empty() {
                     put_long(&mut self.out, list.len() as i64);
                 }
@@ -132,20 +132,23 @@ impl Compiler<'_> {
                 }
                 put_long(&mut self.out, 0);
             }
-            (Type::Map(values), Value::Object(object)) => {
-                if !object.is_empty() {
-                    put_long(&mut self.out, object.len() as i64);
+            (Type::Map(values), Json::Object(Object(members))) => {
+                if !members.is_empty() {
+                    put_long(&mut self.out, members.len() as i64);
                 }
-                for (key, value) in object {
+                for (key, value) in members {
                     self.bytes(key.as_bytes());
                     let outcome = self.value(*values, value, depth + 1);
                     outcome.map_err(|error| error.in_key(key))?;
                 }
                 put_long(&mut self.out, 0);
             }
-            (Type::Record(record), Value::Object(object)) => {
+            (Type::Record(record), Json::Object(Object(members))) => {
+                self.spend(members.len());
+                let given: HashMap<&str, &Json<'_>> =
+                    members.iter().map(|(key, value)| (&**key, value)).collect();
                 for (place, field) in record.fields.iter().enumerate() {
-                    let given = object.get(&*field.name);
+                    let given = given.get(&*field.name).copied();
                     let value = given.or_else(|| self.lookup.json(id, place));
                     let Some(value) = value else {
                         return Err(
@@ -173,20 +176,25 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        // Records may repeat a long default.
-        let steps = u32::try_from(bytes.len() / 8).unwrap_or(u32::MAX);
+    /// Takes steps for something long, which records may repeat.
+    fn spend(&mut self, steps: usize) {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         *self.steps = self.steps.saturating_sub(steps);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.spend(bytes.len() / 8);
         put_long(&mut self.out, bytes.len() as i64);
         self.out.extend_from_slice(bytes);
     }
 }
 
 /// Returns a number, also one that JSON does not have: `"NaN"`.
-fn float(json: &Value) -> Option<f64> {
+fn float(json: &Json<'_>) -> Option<f64> {
     match json {
-        Value::String(text) => text.parse().ok().filter(|value: &f64| !value.is_finite()),
-        _ => json.as_f64(),
+        Json::Number(text) => text.parse().ok(),
+        Json::Text(text) => text.parse().ok().filter(|value: &f64| !value.is_finite()),
+        _ => None,
     }
 }
 

@@ -2,22 +2,22 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::error::{Failure, Outcome, brief};
+use super::json::{Json, Object};
 use super::logical::Decimal;
 use super::names::{self, Name};
-use super::parse::{Object, Parser, RawDefault};
+use super::parse::{Parser, RawDefault};
 use super::schema::{Enum, Field, Fixed, Record, Type, TypeId};
 
-impl Parser {
+impl<'j> Parser<'j> {
     /// Reads the name of a type, and reserves the type with this name.
-    fn define(&mut self, object: &Object, space: &str) -> Outcome<(TypeId, Name)> {
-        let Some(name) = object.get("name").and_then(Value::as_str) else {
+    fn define(&mut self, object: &Object<'_>, space: &str) -> Outcome<(TypeId, Name)> {
+        let Some(name) = object.text("name") else {
             return Err(Failure::new("a record, enum or fixed without a name"));
         };
         let space = match object.get("namespace") {
-            Some(own) => own.as_str().unwrap_or_default(),
+            Some(Json::Text(own)) => own,
+            Some(_) => "",
             None => space,
         };
         // A name that begins with a point is one of no namespace.
@@ -41,13 +41,13 @@ impl Parser {
         Ok((id, name))
     }
 
-    pub(super) fn fixed(&mut self, object: &Object, space: &str) -> Outcome<TypeId> {
+    /// Parses a `fixed`.
+    pub(super) fn fixed(&mut self, object: &'j Object<'j>, space: &str) -> Outcome<TypeId> {
         let (id, name) = self.define(object, space)?;
-        let size = object.get("size").and_then(Value::as_u64);
-        let Some(size) = size.and_then(|size| usize::try_from(size).ok()) else {
+        let Some(size) = object.number("size") else {
             return Err(Failure::new(format!("fixed {name} has no size")));
         };
-        let is_decimal = object.get("logicalType").and_then(Value::as_str) == Some("decimal");
+        let is_decimal = object.text("logicalType") == Some("decimal");
         let decimal = is_decimal
             .then(|| Decimal::of(object, Some(size)))
             .flatten();
@@ -59,9 +59,10 @@ impl Parser {
         Ok(id)
     }
 
-    pub(super) fn symbols(&mut self, object: &Object, space: &str) -> Outcome<TypeId> {
+    /// Parses an `enum`.
+    pub(super) fn symbols(&mut self, object: &'j Object<'j>, space: &str) -> Outcome<TypeId> {
         let (id, name) = self.define(object, space)?;
-        if !object.contains_key("symbols") {
+        if object.get("symbols").is_none() {
             return Err(Failure::new(format!("enum {name} has no symbols")));
         }
         let symbols = texts(object, "symbols")?;
@@ -77,7 +78,7 @@ impl Parser {
                 "enum {name} has the symbol {symbol:?} twice"
             )));
         }
-        let default = object.get("default").and_then(Value::as_str);
+        let default = object.text("default");
         let default = match default {
             Some(symbol) => match symbols.iter().position(|other| **other == *symbol) {
                 Some(index) => Some(index as u32),
@@ -98,15 +99,20 @@ impl Parser {
         Ok(id)
     }
 
-    pub(super) fn record(&mut self, object: &Object, space: &str) -> Outcome<TypeId> {
+    /// Parses a `record`.
+    pub(super) fn record(&mut self, object: &'j Object<'j>, space: &str) -> Outcome<TypeId> {
         let (id, name) = self.define(object, space)?;
-        let Some(Value::Array(described)) = object.get("fields") else {
+        let Some(Json::List(described)) = object.get("fields") else {
             return Err(Failure::new(format!("record {name} has no list of fields")));
         };
         let mut fields = Vec::with_capacity(described.len());
         let mut seen = HashSet::new();
         for (place, field) in described.iter().enumerate() {
-            let Some(key) = field.get("name").and_then(Value::as_str) else {
+            let Json::Object(field) = field else {
+                let message = format!("field {} of record {name} is no object", place + 1);
+                return Err(Failure::new(message));
+            };
+            let Some(key) = field.text("name") else {
                 return Err(Failure::new(format!(
                     "field {} of record {name} has no name",
                     place + 1
@@ -122,15 +128,12 @@ impl Parser {
                 return Err(in_field(Failure::new("the field has no type")));
             };
             let ty = self.any(ty, name.namespace()).map_err(in_field)?;
-            let aliases = field.as_object().map(|field| texts(field, "aliases"));
-            let aliases = aliases
-                .unwrap_or_else(|| Ok(Box::default()))
-                .map_err(in_field)?;
+            let aliases = texts(field, "aliases").map_err(in_field)?;
             if let Some(value) = field.get("default") {
                 self.defaults.push(RawDefault {
                     record: id,
                     field: place,
-                    value: value.clone(),
+                    value,
                 });
             }
             fields.push(Field {
@@ -149,13 +152,16 @@ impl Parser {
 }
 
 /// Returns an attribute that is a list of texts.
-fn texts(object: &Object, key: &str) -> Outcome<Box<[Box<str>]>> {
+fn texts(object: &Object<'_>, key: &str) -> Outcome<Box<[Box<str>]>> {
     let refused = || Failure::new(format!("{key:?} is no list of texts"));
     match object.get(key) {
-        None | Some(Value::Null) => Ok(Box::default()),
-        Some(Value::Array(items)) => items
+        None | Some(Json::Null) => Ok(Box::default()),
+        Some(Json::List(items)) => items
             .iter()
-            .map(|item| item.as_str().map(Box::from).ok_or_else(refused))
+            .map(|item| match item {
+                Json::Text(text) => Ok(Box::from(&**text)),
+                _ => Err(refused()),
+            })
             .collect(),
         Some(_) => Err(refused()),
     }

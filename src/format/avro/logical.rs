@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
 use super::error::{Failure, Outcome};
+use super::json::Object;
 use crate::codec::Typed;
 
 /// Meaning of an `int`.
@@ -153,10 +152,12 @@ impl LongKind {
 impl Decimal {
     /// Returns the decimal that a schema describes, of which the values have `size` bytes if it is a `fixed`. It is none
     /// if the description is wrong: then the values are bytes.
-    pub(super) fn of(schema: &Map<String, Value>, size: Option<usize>) -> Option<Self> {
-        let number = |key| schema.get(key).map(|value| value.as_u64());
-        let precision = u32::try_from(number("precision")??).ok()?;
-        let scale = u32::try_from(number("scale").unwrap_or(Some(0))?).ok()?;
+    pub(super) fn of(schema: &Object<'_>, size: Option<usize>) -> Option<Self> {
+        let precision = schema.number("precision")?;
+        let scale = match schema.get("scale") {
+            Some(_) => schema.number("scale")?,
+            None => 0,
+        };
         // The digits that any integer of so many bits has: 0.30103 is the logarithm of 2.
         let fits = size.is_none_or(|size| {
             let bits = (size as f64).mul_add(8.0, -1.0);

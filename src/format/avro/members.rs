@@ -9,6 +9,8 @@ use crate::codec::Value;
 /// Members of a dict, in which the fields of a record are looked up one after the other. Of two equal keys the last
 /// counts.
 pub(super) enum Members<'v, 'a> {
+    /// They are the fields, in the order of the schema: the rest of them.
+    Exact(&'v [(Cow<'a, str>, Value<'a>)]),
     /// All of them are fields, in the order of the schema: the rest of them.
     InOrder(&'v [(Cow<'a, str>, Value<'a>)]),
     /// They are few.
@@ -30,7 +32,9 @@ impl<'v, 'a> Members<'v, 'a> {
                 rest = others;
             }
         }
-        if rest.is_empty() {
+        if rest.is_empty() && members.len() == record.fields.len() {
+            Self::Exact(members)
+        } else if rest.is_empty() {
             Self::InOrder(members)
         } else if members.len().saturating_mul(record.fields.len()) <= Self::FEW {
             Self::Few(members)
@@ -43,6 +47,11 @@ impl<'v, 'a> Members<'v, 'a> {
     #[inline]
     pub(super) fn get(&mut self, name: &str) -> Option<&'v Value<'a>> {
         match self {
+            Self::Exact(rest) => {
+                let ((_, value), others) = rest.split_first()?;
+                *rest = others;
+                Some(value)
+            }
             Self::InOrder(rest) => {
                 let ((key, value), others) = rest.split_first()?;
                 if **key != *name {

@@ -6,9 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
-
 use super::error::{Failure, Outcome, brief};
+use super::json::{Json, Object};
 use super::logical::{Decimal, IntKind, LongKind};
 use super::names;
 use super::schema::{AvroSchema, Type, TypeId};
@@ -16,23 +15,20 @@ use super::schema::{AvroSchema, Type, TypeId};
 /// Longest text of a schema, and of all its references together.
 const MAX_TEXT: (usize, usize) = (1 << 20, 8 << 20);
 
-/// Object of JSON.
-pub(super) type Object = Map<String, Value>;
-
 /// Default whose type may not be known yet when it is met.
-pub(super) struct RawDefault {
+pub(super) struct RawDefault<'j> {
     pub(super) record: TypeId,
     pub(super) field: usize,
-    pub(super) value: Value,
+    pub(super) value: &'j Json<'j>,
 }
 
 /// Parser of the texts of a schema.
-pub(super) struct Parser {
+pub(super) struct Parser<'j> {
     pub(super) types: Vec<Type>,
     pub(super) names: HashMap<String, TypeId>,
     /// Names that this text has defined.
     pub(super) defined: HashSet<String>,
-    pub(super) defaults: Vec<RawDefault>,
+    pub(super) defaults: Vec<RawDefault<'j>>,
 }
 
 impl AvroSchema {
@@ -58,11 +54,17 @@ impl AvroSchema {
                 MAX_TEXT.1 >> 20
             ));
         }
+        let mut trees = Vec::with_capacity(references.len());
         for (place, reference) in references.iter().enumerate() {
-            let outcome = parser.text(reference);
+            let tree = json(reference);
+            trees.push(tree.map_err(|error| format!("reference {}: {error}", place + 1))?);
+        }
+        let tree = json(text)?;
+        for (place, tree) in trees.iter().enumerate() {
+            let outcome = parser.whole(tree);
             outcome.map_err(|error| format!("reference {}: {error}", place + 1))?;
         }
-        let root = parser.text(text)?;
+        let root = parser.whole(&tree).map_err(|error| error.to_string())?;
         let Parser {
             types, defaults, ..
         } = parser;
@@ -76,44 +78,47 @@ impl AvroSchema {
     }
 }
 
-impl Parser {
-    fn text(&mut self, text: &str) -> Result<TypeId, String> {
-        if text.len() > MAX_TEXT.0 {
-            return Err(format!("the schema has more than {} MiB", MAX_TEXT.0 >> 20));
-        }
-        let json: Value = match serde_json::from_str(text) {
-            Ok(json) => json,
-            // A name alone is no JSON, but tools write it.
-            Err(_) if names::is_word(text.trim()) => Value::String(text.trim().to_owned()),
-            Err(error) => return Err(format!("the schema is no JSON: {error}")),
-        };
+/// Parses the JSON of one text.
+fn json(text: &str) -> Result<Json<'_>, String> {
+    if text.len() > MAX_TEXT.0 {
+        return Err(format!("the schema has more than {} MiB", MAX_TEXT.0 >> 20));
+    }
+    match Json::parse(text) {
+        // A name alone is no JSON, but tools write it.
+        Err(_) if names::is_word(text.trim()) => Ok(Json::Text(text.trim().into())),
+        parsed => parsed.map_err(|error| format!("the schema is no JSON: {error}")),
+    }
+}
+
+impl<'j> Parser<'j> {
+    /// Parses one text.
+    fn whole(&mut self, json: &'j Json<'j>) -> Outcome<TypeId> {
         // Each text may define a name again: that of a reference which two others contain.
         self.defined.clear();
-        self.any(&json, "").map_err(|error| error.to_string())
+        self.any(json, "")
     }
 
+    /// Adds a type.
     pub(super) fn add(&mut self, ty: Type) -> TypeId {
         self.types.push(ty);
         (self.types.len() - 1) as TypeId
     }
 
-    pub(super) fn any(&mut self, json: &Value, space: &str) -> Outcome<TypeId> {
+    /// Parses any type.
+    pub(super) fn any(&mut self, json: &'j Json<'j>, space: &str) -> Outcome<TypeId> {
         match json {
-            Value::String(name) => self.named(name, space, &Object::new()),
-            Value::Array(branches) => self.union(branches, space),
-            Value::Object(object) => match object.get("type") {
-                Some(Value::String(name)) => self.object(name, object, space),
+            Json::Text(name) => self.named(name, space, &Object::default()),
+            Json::List(branches) => self.union(branches, space),
+            Json::Object(object) => match object.get("type") {
+                Some(Json::Text(name)) => self.object(name, object, space),
                 Some(inner) => self.any(inner, space),
                 None => Err(Failure::new("a type without the attribute \"type\"")),
             },
-            _ => Err(Failure::new(format!(
-                "{} is no type",
-                brief(&json.to_string())
-            ))),
+            _ => Err(Failure::new(format!("{} is no type", json.shown()))),
         }
     }
 
-    fn object(&mut self, kind: &str, object: &Object, space: &str) -> Outcome<TypeId> {
+    fn object(&mut self, kind: &str, object: &'j Object<'j>, space: &str) -> Outcome<TypeId> {
         match kind {
             "record" | "error" => self.record(object, space),
             "enum" => self.symbols(object, space),
@@ -130,7 +135,7 @@ impl Parser {
         }
     }
 
-    fn part(&mut self, object: &Object, key: &str, space: &str) -> Outcome<TypeId> {
+    fn part(&mut self, object: &'j Object<'j>, key: &str, space: &str) -> Outcome<TypeId> {
         let Some(part) = object.get(key) else {
             return Err(Failure::new(format!(
                 "a type without the attribute {key:?}"
@@ -140,8 +145,8 @@ impl Parser {
     }
 
     /// Returns the type of a name: a type that needs no description, or one that was defined before.
-    fn named(&mut self, name: &str, space: &str, object: &Object) -> Outcome<TypeId> {
-        let logical = object.get("logicalType").and_then(Value::as_str);
+    fn named(&mut self, name: &str, space: &str, object: &Object<'_>) -> Outcome<TypeId> {
+        let logical = object.text("logicalType");
         let ty = match name {
             "null" => Type::Null,
             "boolean" => Type::Boolean,
@@ -170,7 +175,7 @@ impl Parser {
         Ok(self.add(ty))
     }
 
-    fn union(&mut self, branches: &[Value], space: &str) -> Outcome<TypeId> {
+    fn union(&mut self, branches: &'j [Json<'j>], space: &str) -> Outcome<TypeId> {
         let mut ids = Vec::with_capacity(branches.len());
         for branch in branches {
             let id = self.any(branch, space)?;

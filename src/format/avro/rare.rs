@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::decimal;
-use super::error::{Failure, Outcome};
+use super::error::{Failure, Outcome, brief};
 use super::logical::parse_uuid;
 use super::plan::Node;
 use crate::codec::{Encoder, Typed};
@@ -12,13 +12,28 @@ use crate::codec::{Encoder, Typed};
 #[inline(never)]
 pub(super) fn rare_value(node: &Node, cursor: &mut Cursor<'_>, out: &mut Encoder) -> Outcome {
     match node {
-        Node::Enum(symbols) => match &symbols[cursor.index(symbols.len())?] {
-            Ok(symbol) => out.str(symbol),
-            Err(symbol) => {
-                let message = format!("the reader's enum has no symbol {symbol:?} and no default");
-                return Err(Failure::new(message));
+        Node::Enum(symbols) => {
+            // A symbol may be much longer than its index.
+            cursor.step(out.len())?;
+            match &symbols[cursor.index(symbols.len())?] {
+                Ok(symbol) => out.str(symbol),
+                Err(symbol) => return Err(unknown(symbol)),
             }
-        },
+        }
+        Node::Int(kind) => {
+            let value = cursor.long()?;
+            match kind.read(value)? {
+                None => out.int(value),
+                Some(typed) => out.typed(&typed),
+            }
+        }
+        Node::Long(kind) => {
+            let value = cursor.long()?;
+            match kind.read(value)? {
+                None => out.int(value),
+                Some(typed) => out.typed(&typed),
+            }
+        }
         Node::Uuid => {
             let text = cursor.string()?;
             let Some(uuid) = parse_uuid(text) else {
@@ -38,4 +53,12 @@ pub(super) fn rare_value(node: &Node, cursor: &mut Cursor<'_>, out: &mut Encoder
         _ => return Err(Failure::new("a type that is read elsewhere")),
     }
     Ok(())
+}
+
+#[cold]
+fn unknown(symbol: &str) -> Failure {
+    let symbol = brief(symbol);
+    Failure::new(format!(
+        "the reader's enum has no symbol {symbol:?} and no default"
+    ))
 }

@@ -16,6 +16,9 @@ pub(super) fn refused(schema: &AvroSchema, id: TypeId, value: &Value<'_>) -> Fai
         Value::Int(number) => format!("int {number}"),
         Value::Float(number) => format!("float {number:?}"),
         Value::Str(text) if matches!(schema.at(id), Type::Enum(_)) => format!("{:?}", brief(text)),
+        Value::Typed(Typed::Decimal(text) | Typed::Number(text)) => {
+            format!("Decimal {}", brief(text))
+        }
         Value::Bytes(bytes) => format!("bytes of length {}", bytes.len()),
         _ => value.type_name().to_owned(),
     };
@@ -26,8 +29,10 @@ pub(super) fn refused(schema: &AvroSchema, id: TypeId, value: &Value<'_>) -> Fai
 pub(super) fn scalar(ty: &Type, value: &Value<'_>, out: &mut Vec<u8>) -> Outcome<bool> {
     match (ty, value) {
         (Type::Null, Value::None) => {}
-        (Type::Boolean, Value::Bool(value)) => out.push(u8::from(*value)),
-        (Type::Boolean, Value::Int(value @ 0..=1)) => out.push(*value as u8),
+        (Type::Boolean, _) => match integer(value) {
+            Some(number @ 0..=1) => out.push(number as u8),
+            _ => return Ok(false),
+        },
         (Type::Int(kind), _) => {
             let number = match value {
                 Value::Typed(typed) => kind.write(typed),

@@ -1,6 +1,9 @@
 //! Tests of the Avro codec: by hand, against `fastavro`, and with hostile bytes.
 
 mod decode;
+mod evolution;
+mod fastavro;
+mod hostile;
 mod write;
 
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use crate::codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 
 fn schema(text: &str) -> Arc<AvroSchema> {
-    Arc::new(AvroSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}")))
+    Arc::new(AvroSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text:.500}: {error}")))
 }
 
 /// Decodes a value, and returns the form that `Debug` gives to its tree.

@@ -42,16 +42,21 @@ pub(super) struct Run<'s> {
     pub(super) schema: &'s AvroSchema,
     /// Comparisons of values with branches of unions that are left.
     pub(super) comparisons: u32,
+    /// Bytes of defaults that may still be written.
+    defaults: usize,
 }
 
 impl<'s> Run<'s> {
     /// Most comparisons for one value: each union looks into the values within it again.
     const COMPARISONS: u32 = 1 << 22;
+    /// Most bytes of defaults for one value, which may consist of empty dicts.
+    const DEFAULTS: usize = 16 << 20;
 
     pub(super) fn new(schema: &'s AvroSchema) -> Self {
         Self {
             schema,
             comparisons: Self::COMPARISONS,
+            defaults: Self::DEFAULTS,
         }
     }
 
@@ -126,9 +131,15 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
-    fn missing(&self, field: &Field, out: &mut Vec<u8>) -> Outcome {
+    fn missing(&mut self, field: &Field, out: &mut Vec<u8>) -> Outcome {
         match &field.default {
-            Some(Ok(default)) => out.extend_from_slice(default),
+            Some(Ok(default)) => {
+                let Some(left) = self.defaults.checked_sub(default.len()) else {
+                    return Err(Failure::new("missing, and the defaults are too long"));
+                };
+                self.defaults = left;
+                out.extend_from_slice(default);
+            }
             Some(Err(error)) => return Err(Failure::new(format!("missing, and {error}"))),
             None => match self.null_of(field.ty) {
                 Some(Some(place)) => put_long(out, place as i64),
