@@ -16,7 +16,7 @@ pub(crate) use avro::AvroSchema;
 pub(crate) use read::{MessageBytes, ReadFormat, Reads, Resolved, SchemaSource, begins_like_json};
 pub(crate) use schema::{Found, Registry, Schema};
 pub(crate) use schema_ref::{Part, SchemaRef};
-pub(crate) use targets::{SchemaWrites, Target};
+pub(crate) use targets::{Chosen, SchemaWrites, Target};
 pub(crate) use write::{WriteFormat, Writes};
 
 /// Deepest nesting of a value: the depth that guests accept, which is that of `src/guest/protocol.rs`.

@@ -2,9 +2,9 @@
 
 #include "accelerator.h"
 
-enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, TOMBSTONE, FIELDS };
+enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, TOMBSTONE, FIELDS, SCHEMA = FIELDS, ALL };
 
-static PyObject *names[FIELDS];
+static PyObject *names[ALL];
 static PyObject *meta;
 /* What a script can set, as it came: references to the same objects, and a copy of the headers. */
 static PyObject *before[FIELDS], *headers;
@@ -118,6 +118,12 @@ static bool headers_are_changed(void) {
     return false;
 }
 
+/* Returns whether a script has set `meta["schema"]`, which no message comes with. */
+static bool schema_is_chosen(void) {
+    if (!names[SCHEMA] && !(names[SCHEMA] = PyUnicode_InternFromString("schema"))) return false;
+    return PyDict_GetItemWithError(meta, names[SCHEMA]);
+}
+
 /* Returns whether a script may have set something. */
 bool meta_is_changed(void) {
     static const int settable[] = {KEY, TOPIC, TIMESTAMP, HEADERS};
@@ -127,13 +133,13 @@ bool meta_is_changed(void) {
         if (!names[field]) return ((PyDictObject *)meta)->used != 0;
         if (PyDict_GetItemWithError(meta, names[field]) != before[field]) return true;
     }
-    return before[HEADERS] && headers_are_changed();
+    return schema_is_chosen() || (before[HEADERS] && headers_are_changed());
 }
 
 /* Returns the attributes where a script has set the key alone, to text: [("key", bytes)], or None if it is the key that
  * came. Returns NULL, without an error, for all else: the entrypoint looks at it. */
 PyObject *meta_key_alone(void) {
-    if (!meta || !names[KEY] || any_key) return NULL;
+    if (!meta || !names[KEY] || any_key || schema_is_chosen()) return NULL;
     for (int field = 0; field < FIELDS; field++)
         if (field != KEY && PyDict_GetItemWithError(meta, names[field]) != before[field]) return NULL;
     PyObject *key = PyDict_GetItemWithError(meta, names[KEY]), *former = before[KEY];
@@ -155,12 +161,13 @@ PyObject *meta_key_alone(void) {
     return list;
 }
 
-/* Returns (key, topic, headers, timestamp) as they came, in the order in which the entrypoint compares them; None without
+/* Returns (key, topic, headers, timestamp, None for the schema) as they came, in the order in which the entrypoint compares them; None without
  * `meta`. */
 PyObject *meta_before(void) {
     static const int order[] = {KEY, TOPIC, HEADERS, TIMESTAMP};
     if (!meta) return Py_None;
-    PyObject *tuple = PyTuple_New(4);
+    PyObject *tuple = PyTuple_New(5);
+    if (tuple && PyTuple_SetItem(tuple, 4, Py_None) < 0) Py_CLEAR(&tuple);
     for (int index = 0; tuple && index < 4; index++) {
         PyObject *value = order[index] == HEADERS && headers ? headers : before[order[index]];
         if (PyTuple_SetItem(tuple, index, Py_NewRef(value ? value : Py_None)) < 0) Py_CLEAR(&tuple);

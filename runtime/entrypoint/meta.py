@@ -56,7 +56,13 @@ def as_value(key):
     return TYPED.plain(key)
 
 
-CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp": as_timestamp}
+def as_schema(schema):
+    if schema is None or isinstance(schema, str):
+        return schema and plain_text(schema)
+    raise TypeError(f"the schema must be the name of a subject, not {type(schema).__name__}")
+
+
+CHECKS = {"key": as_key, "topic": as_topic, "headers": header_pairs, "timestamp": as_timestamp, "schema": as_schema}
 
 
 KEYS_READ = False  # whether the host sends keys as values, and not as bytes
@@ -116,16 +122,16 @@ def as_text(value):
 
 def settable(meta):
     """Returns what a script can set in `meta`, in the order of `CHECKS`."""
-    return meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp")
+    return meta.get("key"), meta.get("topic"), meta.get("headers"), meta.get("timestamp"), meta.get("schema")
 
 
 def as_it_came(meta):
     """Returns what a script can set in `meta`, for a comparison after the script has run."""
-    key, topic, headers, timestamp = settable(meta)
+    key, topic, headers, timestamp, schema = settable(meta)
     key = copied(key)
     if headers is not None:
         headers = {name: item[:] if type(item) is list else item for name, item in headers.items()} if headers else {}
-    return key, topic, headers, timestamp
+    return key, topic, headers, timestamp, schema
 
 
 def copied(value):

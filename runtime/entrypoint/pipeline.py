@@ -30,9 +30,9 @@ class Pipeline:
         now = {} if before is None else changed(before, meta)
         return chosen({**now, **given} if given else now)
 
-    def emit(self, value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
+    def emit(self, value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET, schema=UNSET):
         """Works as `emit` does in a script that is a loop, which calls it if there is more than a value."""
-        accelerator.emit_chosen(value, given_to_emit(key, topic, headers, timestamp)[1])
+        accelerator.emit_chosen(value, given_to_emit(key, topic, headers, timestamp, schema)[1])
 
     def explain(self, index, error):
         return failure(index, self.stages, error)
@@ -103,8 +103,8 @@ class Pipeline:
     def emitter(self, number, before, meta, overrides, outputs):
         """Returns `emit` for the stage `number`, with what belongs to its message."""
 
-        def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
-            given, checked = given_to_emit(key, topic, headers, timestamp)
+        def emit(value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET, schema=UNSET):
+            given, checked = given_to_emit(key, topic, headers, timestamp, schema)
             if value is None:
                 return
             # A copy: later changes of `value` by the script must not change what it emitted.
@@ -122,10 +122,8 @@ class Pipeline:
         return emit
 
 
-def given_to_emit(key, topic, headers, timestamp):
+def given_to_emit(key, topic, headers, timestamp, schema):
     """Returns the attributes that `emit` was given, as they are and as they are sent."""
-    if key is UNSET and topic is UNSET and headers is UNSET and timestamp is UNSET:
-        return {}, {}
-    given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp}
+    given = {"key": key, "topic": topic, "headers": headers, "timestamp": timestamp, "schema": schema}
     given = {name: item for name, item in given.items() if item is not UNSET}
     return given, {name: CHECKS[name](item) for name, item in given.items()}

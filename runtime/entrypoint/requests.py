@@ -67,9 +67,9 @@ class Request:
         self.before = as_it_came(self.given)
         return self.given
 
-    def emit(self, value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET):
+    def emit(self, value, key=UNSET, topic=UNSET, headers=UNSET, timestamp=UNSET, schema=UNSET):
         """Adds an output of the current message."""
-        self.add(value, given_to_emit(key, topic, headers, timestamp)[1])
+        self.add(value, given_to_emit(key, topic, headers, timestamp, schema)[1])
 
     def add(self, value, given=None):
         chosen = self.pipeline.attributes(self.before, self.given, given)

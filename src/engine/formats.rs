@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
 use crate::config::{
     Config, DatetimeText, DecimalText, Format, InputFormat, Numbers, OutputConfig, OutputFormat,
-    Pem, RegistryAuth, SchemaFraming, SchemaRegistryConfig,
+    Pem, RegistryAuth, SchemaFraming, SchemaRegistryConfig, SubjectNameStrategy,
 };
 use crate::format::{
     AvroSchema, Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites,
@@ -244,6 +244,7 @@ impl Opening<'_> {
                 form: json_form(format),
                 own: Target::fixed(Arc::new(schema)),
                 topics: HashMap::new(),
+                subjects: HashMap::new(),
             });
         }
         let by_topic = format.subject.is_none() && format.schema_id.is_none();
@@ -258,8 +259,16 @@ impl Opening<'_> {
                 topics.insert(topic.clone(), self.target(format, topic, part)?);
             }
         }
+        let mut subjects = HashMap::new();
+        for subject in &format.subjects_allowed {
+            let question = Question::Latest {
+                subject: subject.clone(),
+            };
+            subjects.insert(subject.clone(), self.latest(question, subject)?);
+        }
         Ok(SchemaWrites {
             framed: true,
+            subjects,
             form: json_form(format),
             own: self.target(format, own, part)?,
             topics,
@@ -267,10 +276,9 @@ impl Opening<'_> {
     }
 
     fn target(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
-        let registry = self.registry.context("there is no `schema_registry`")?;
         let subject = match &format.subject {
             Some(subject) => subject.clone(),
-            None => format!("{topic}-{}", part.suffix()),
+            None => named_by(format, topic, part)?,
         };
         let what = format!("subject `{subject}`");
         let question = match (format.schema_id, &format.schema_text) {
@@ -291,9 +299,17 @@ impl Opening<'_> {
                 };
                 return Ok(Target::fixed(self.ask(question, &what)?));
             }
-            (None, None) => Question::Latest { subject },
+            (None, None) => Question::Latest {
+                subject: subject.clone(),
+            },
         };
-        let first = self.ask(question.clone(), &what)?;
+        self.latest(question, &subject)
+    }
+
+    /// Returns a target with the latest schema of a subject.
+    fn latest(&self, question: Question, subject: &str) -> anyhow::Result<Target> {
+        let registry = self.registry.context("there is no `schema_registry`")?;
+        let first = self.ask(question.clone(), &format!("subject `{subject}`"))?;
         Ok(Target::latest(question, registry.clone(), first))
     }
 
@@ -317,6 +333,31 @@ impl Opening<'_> {
             }
         }
     }
+}
+
+/// Returns the subject of a schema that the config does not name.
+fn named_by(format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<String> {
+    let record = || {
+        let text = format.schema_text.as_deref().unwrap_or_default();
+        let name = match format.kind {
+            Format::Avro => AvroSchema::parse(text, &[])
+                .ok()
+                .and_then(|schema| schema.name().map(str::to_owned)),
+            // Confluent's clients take the title of a JSON Schema for its name.
+            _ => serde_json::from_str::<serde_json::Value>(text)
+                .ok()
+                .and_then(|schema| schema["title"].as_str().map(str::to_owned)),
+        };
+        let file = file(format.schema_file.as_deref());
+        name.with_context(|| {
+            format!("{file}: the schema has no name, of which the subject could be")
+        })
+    };
+    Ok(match format.subject_name_strategy {
+        SubjectNameStrategy::TopicName => format!("{topic}-{}", part.suffix()),
+        SubjectNameStrategy::RecordName => record()?,
+        SubjectNameStrategy::TopicRecordName => format!("{topic}-{}", record()?),
+    })
 }
 
 fn json_form(format: &OutputFormat) -> JsonForm {

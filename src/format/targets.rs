@@ -23,10 +23,26 @@ pub(crate) struct SchemaWrites {
     pub own: Target,
     /// Schemas of the other topics that scripts may choose, if each has its own.
     pub topics: HashMap<String, Target>,
+    /// Schemas that scripts may choose by their subjects.
+    pub subjects: HashMap<String, Target>,
+}
+
+/// What a script chose for a result that decides its schema.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Chosen<'c> {
+    /// Topic.
+    pub topic: Option<&'c str>,
+    /// Subject of the schema.
+    pub subject: Option<&'c str>,
 }
 
 impl SchemaWrites {
-    /// Appends `value` to `out`, in the schema of `topic`.
+    /// Returns whether what a script chooses can decide the schema.
+    pub(crate) fn depend_on_attributes(&self) -> bool {
+        !(self.topics.is_empty() && self.subjects.is_empty())
+    }
+
+    /// Appends `value` to `out`, in the schema that is `chosen`, or else in that of the topic.
     ///
     /// # Errors
     ///
@@ -34,11 +50,22 @@ impl SchemaWrites {
     pub(super) fn write(
         &self,
         value: &Value<'_>,
-        topic: Option<&str>,
+        chosen: Chosen<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refused> {
-        let target = topic.and_then(|topic| self.topics.get(topic));
-        let schema = target.unwrap_or(&self.own).schema();
+        let of_topic = || chosen.topic.and_then(|topic| self.topics.get(topic));
+        let schema = match chosen.subject {
+            None => of_topic().unwrap_or(&self.own).schema(),
+            Some(subject) => match self.subjects.get(subject) {
+                Some(target) => target.schema(),
+                None => {
+                    let text = format!(
+                        "the script chose the schema `{subject}`, which is not in `subjects_allowed`"
+                    );
+                    return Err(Refused::new("UnknownSchema", text));
+                }
+            },
+        };
         let start = out.len();
         if self.framed
             && let Some(id) = schema.id

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Refused;
-use super::targets::SchemaWrites;
+use super::targets::{Chosen, SchemaWrites};
 use crate::codec::{JsonForm, Value};
 
 /// Formats of an output.
@@ -81,7 +81,8 @@ impl WriteFormat {
         }
     }
 
-    /// Appends `value` to `out`, for the formats that are not [JSON](Self::is_json). `topic` is the one that the script chose.
+    /// Appends `value` to `out`, for the formats that are not [JSON](Self::is_json). `chosen` is what
+    /// the script chose for it.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl WriteFormat {
     pub(crate) fn write(
         &self,
         value: &Value<'_>,
-        topic: Option<&str>,
+        chosen: Chosen<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Refused> {
         let refused = |name: &str, wanted: &str| {
@@ -102,10 +103,10 @@ impl WriteFormat {
         match (self, value) {
             (Self::Text, Value::Str(text)) => out.extend_from_slice(text.as_bytes()),
             (Self::Bytes, Value::Bytes(bytes)) => out.extend_from_slice(bytes),
-            (Self::Schema(schemas), value) => schemas.write(value, topic, out)?,
+            (Self::Schema(schemas), value) => schemas.write(value, chosen, out)?,
             (Self::Shown(schemas), value) => {
                 if let Some(schemas) = schemas {
-                    schemas.write(value, topic, &mut Vec::new())?;
+                    schemas.write(value, chosen, &mut Vec::new())?;
                 }
                 value.show(out);
             }

@@ -61,6 +61,12 @@ section! {
         /// The subject under which the registry has the schema. Without it: `TOPIC-value`, for each topic its own.
         #[schemars(example = &"orders-value")]
         subject: Option<String>,
+        /// Which subject that is, if `subject` does not name it: `topic_name` for `TOPIC-value`; with a `schema_file` also
+        /// `record_name` for the full name of its record, or `topic_record_name` for `TOPIC-RECORD`.
+        subject_name_strategy: SubjectNameStrategy = SubjectNameStrategy::TopicName,
+        /// The subjects of which a script may choose the latest schema, by `meta["schema"]` or `emit(…, schema=…)`.
+        #[schemars(extend("examples" = [["orders-value", "refunds-value"]]))]
+        subjects_allowed: Vec<String>,
         /// A file with the schema, by its path from the config file. The subject must have this schema, or `register` must be
         /// `true`. Without it, and without `schema_id`: the latest schema of the subject, also if there is a newer one later.
         #[schemars(example = &"order.avsc")]
@@ -74,6 +80,18 @@ section! {
         /// Whether the schema in `schema_file` is added to the subject if it is not there.
         register: bool,
     }
+}
+
+/// How the subject of a schema is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SubjectNameStrategy {
+    /// By the topic.
+    TopicName,
+    /// By the record.
+    RecordName,
+    /// By both.
+    TopicRecordName,
 }
 
 /// How a message names its schema.

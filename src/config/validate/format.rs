@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use super::Check;
 use crate::config::model::{
     Config, Format, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat, SchemaFraming,
+    SubjectNameStrategy,
 };
 use crate::config::tree::FieldPath;
 
@@ -52,6 +53,11 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
     let schema = [
         ("framing", format.framing != SchemaFraming::Registry),
         ("subject", format.subject.is_some()),
+        (
+            "subject_name_strategy",
+            format.subject_name_strategy != SubjectNameStrategy::TopicName,
+        ),
+        ("subjects_allowed", !format.subjects_allowed.is_empty()),
         ("schema_file", format.schema_file.is_some()),
         ("schema_id", format.schema_id.is_some()),
         ("register", format.register),
@@ -74,6 +80,13 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         let message = format!("`{at}` has both `schema_file` and `schema_id`");
         let (file, id) = (at.field("schema_file"), at.field("schema_id"));
         check.either(message, &id, &file, "one of them");
+    }
+    if format.subject_name_strategy != SubjectNameStrategy::TopicName
+        && format.schema_file.is_none()
+    {
+        let help =
+            "the name of the record is in the schema: write the file with it, or the `subject`";
+        check.missing(at, "schema_file", help);
     }
     if format.register && format.schema_file.is_none() {
         let help = "write the file with the schema that is to be registered";

@@ -75,6 +75,16 @@ pub(super) struct Field {
 }
 
 impl AvroSchema {
+    /// Returns the full name of the schema's own type, if it is one that has a name.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self.at(self.root) {
+            Type::Record(Record { name, .. })
+            | Type::Enum(Enum { name, .. })
+            | Type::Fixed(Fixed { name, .. }) => Some(&name.full),
+            _ => None,
+        }
+    }
+
     /// Returns the type with this index.
     #[inline]
     pub(super) fn at(&self, id: TypeId) -> &Type {

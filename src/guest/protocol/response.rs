@@ -31,8 +31,8 @@ const STATUS_OK: u8 = 0;
 /// replace code in the guest, so that is no limit.
 const NAME: usize = 200;
 const TEXT: usize = 8192;
-/// Number of attributes that a script may choose for a record: key, topic, timestamp, headers.
-const ATTRIBUTES: usize = 4;
+/// Number of attributes that a script may choose for a record: key, topic, timestamp, headers, schema.
+const ATTRIBUTES: usize = 5;
 
 /// Takes a whole response from the reply port: its body, or `None` while it is incomplete.
 ///

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::values::{Content, Pending};
 use super::{ATTRIBUTES, Response, Value, invalid, too_large};
 use crate::codec::FrameError;
+use crate::format::Chosen;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 
 /// Name and value of a header, as they are kept.
@@ -18,6 +19,24 @@ struct Outputs {
     /// Bytes of their attributes.
     attributes: usize,
     failed: Option<Box<Failure>>,
+}
+
+/// Attributes that a script chose for an output.
+#[derive(Default)]
+struct ChosenAttributes {
+    overrides: Option<Box<Overrides>>,
+    /// Subject of the schema with which the output is written.
+    schema: Option<String>,
+}
+
+impl ChosenAttributes {
+    fn target(&self) -> Chosen<'_> {
+        let overrides = self.overrides.as_deref();
+        Chosen {
+            topic: overrides.and_then(|of| of.topic.as_ref()?.as_deref()),
+            subject: self.schema.as_deref(),
+        }
+    }
 }
 
 impl<'a> Response<'a, '_> {
@@ -86,16 +105,19 @@ impl<'a> Response<'a, '_> {
 
     /// Reads the attributes of an output, and adds it.
     fn add(&mut self, outputs: &mut Outputs, content: Content<'a>) -> Result<(), FrameError> {
-        let overrides = self.overrides()?;
+        let chosen = self.chosen()?;
         let payload = match content {
             Ok(Pending::Written(payload, tombstone)) => Ok((payload, tombstone)),
             Ok(Pending::Value(value)) => {
-                let chosen = overrides.as_ref().ok().and_then(Option::as_deref);
-                let topic = chosen.and_then(|of| of.topic.as_ref()?.as_deref());
-                self.written(&value, topic)?.map(|payload| (payload, false))
+                let target = chosen
+                    .as_ref()
+                    .map_or(Chosen::default(), ChosenAttributes::target);
+                self.written(&value, target)?
+                    .map(|payload| (payload, false))
             }
             Err(failure) => Err(failure),
         };
+        let overrides = chosen.map(|chosen| chosen.overrides);
         match payload.and_then(|payload| Ok((payload, overrides?))) {
             Ok(((payload, tombstone), overrides)) => {
                 let record = Record {
@@ -151,10 +173,12 @@ impl<'a> Response<'a, '_> {
         })
     }
 
-    fn overrides(&mut self) -> Result<Result<Option<Box<Overrides>>, Box<Failure>>, FrameError> {
+    /// Reads `None | [(name, value)]`.
+    fn chosen(&mut self) -> Result<Result<ChosenAttributes, Box<Failure>>, FrameError> {
         if self.absent()? {
-            return Ok(Ok(None));
+            return Ok(Ok(ChosenAttributes::default()));
         }
+        let mut schema = None;
         let mut overrides = Overrides::default();
         let count = self.reader.list()?;
         if count > ATTRIBUTES {
@@ -168,6 +192,7 @@ impl<'a> Response<'a, '_> {
                     Ok(key) => overrides.key = Some(key),
                     Err(failure) => refused = Some(failure),
                 },
+                "schema" => schema = self.optional_str()?,
                 "topic" => overrides.topic = Some(self.optional_str()?),
                 "timestamp" => overrides.timestamp = Some(self.optional_int()?),
                 "headers" => match self.headers()? {
@@ -181,7 +206,10 @@ impl<'a> Response<'a, '_> {
             return Ok(Err(too_large(self.max_output)));
         }
         Ok(match refused {
-            None => Ok(Some(Box::new(overrides))),
+            None => Ok(ChosenAttributes {
+                overrides: Some(Box::new(overrides)),
+                schema,
+            }),
             Some(failure) => Err(failure),
         })
     }

@@ -8,7 +8,7 @@ use super::{Response, Value, invalid, too_large, value_failure};
 use crate::codec::{
     self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError,
 };
-use crate::format::{Refused, WriteFormat};
+use crate::format::{Chosen, Refused, WriteFormat};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::Failure;
 
@@ -35,17 +35,17 @@ impl<'a> Response<'a, '_> {
         self.made(start, written)
     }
 
-    /// Returns whether the bytes of an output depend on the topic that its attributes name, which come after it.
+    /// Returns whether the bytes of an output depend on its attributes, which come after it.
     pub(super) fn awaits_topic(&self) -> bool {
         match &self.writes.value {
             WriteFormat::Schema(schemas) | WriteFormat::Shown(Some(schemas)) => {
-                !schemas.topics.is_empty()
+                schemas.depend_on_attributes()
             }
             _ => false,
         }
     }
 
-    /// Reads the next value, to be written when its topic is known.
+    /// Reads the next value, to be written when its attributes are known.
     pub(super) fn tree(&mut self) -> Result<Content<'a>, FrameError> {
         Ok(content(self.reader.tree(self.max_output)?))
     }
@@ -57,15 +57,15 @@ impl<'a> Response<'a, '_> {
         Ok(content(reader.tree(self.max_output)?))
     }
 
-    /// Appends a value that was read before its topic was known.
+    /// Appends a value that was read before its attributes.
     pub(super) fn written(
         &mut self,
         value: &codec::Value<'_>,
-        topic: Option<&str>,
+        chosen: Chosen<'_>,
     ) -> Result<Payload, FrameError> {
         let start = self.outcomes.data.len();
         let (format, data) = (&self.writes.value, &mut self.outcomes.data);
-        let written = write(format, value, topic, data, self.max_output);
+        let written = write(format, value, chosen, data, self.max_output);
         Ok(self
             .made(start, written)?
             .map(|range| range.unwrap_or(0..0)))
@@ -110,7 +110,13 @@ impl<'a> Response<'a, '_> {
         let start = self.outcomes.data.len();
         let format = &self.writes.value;
         let data = &mut self.outcomes.data;
-        let written = write(format, &codec::Value::None, None, data, self.max_output);
+        let written = write(
+            format,
+            &codec::Value::None,
+            Chosen::default(),
+            data,
+            self.max_output,
+        );
         Ok(self
             .made(start, written)?
             .map(|range| range.unwrap_or(0..0)))
@@ -175,7 +181,7 @@ fn append(
                 Ok(value) => value,
                 Err(error) => return Ok(Err(value_failure(&error))),
             };
-            return Ok(write(format, &value, None, out, max_len));
+            return Ok(write(format, &value, Chosen::default(), out, max_len));
         }
     };
     Ok(written.map_err(|error| value_failure(&error)))
@@ -185,12 +191,12 @@ fn append(
 fn write(
     format: &WriteFormat,
     value: &codec::Value<'_>,
-    topic: Option<&str>,
+    chosen: Chosen<'_>,
     out: &mut Vec<u8>,
     max_len: usize,
 ) -> Result<Top, Box<Failure>> {
     let start = out.len();
-    format.write(value, topic, out).map_err(failure)?;
+    format.write(value, chosen, out).map_err(failure)?;
     if out.len() - start > max_len {
         out.truncate(start);
         return Err(too_large(max_len));
