@@ -5,6 +5,7 @@
 //! ```
 
 pub(crate) mod avro;
+mod protobuf;
 mod read;
 mod write;
 
