@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Gives libFuzzer's inputs to the codec, to replies and first lines of guests, to input lines and to configs; libFuzzer
-# is guided by the code that it reaches. Also compares scripts that run as functions and at top level. Nothing may
+# Gives libFuzzer's inputs to the codec, to replies and first lines of guests, to input lines, to configs and to Protobuf;
+# libFuzzer is guided by the code that it reaches. Also compares scripts that run as functions and at top level. Nothing may
 # panic, grow without bound, hang or differ. Inputs that reach new code are kept in fuzz/corpus, to be committed; `cargo
 # test` runs all of them. Linux only.
 #
 #   scripts/fuzz.sh                    10 minutes for each target
 #   scripts/fuzz.sh --minutes 60       an hour for each target
-#   scripts/fuzz.sh config             one target: json, marshal, response, handshake, lines, config or scripts
+#   scripts/fuzz.sh config             one target: json, marshal, response, handshake, lines, config, protobuf or
+#                                      scripts
 #   scripts/fuzz.sh config FILE        this one input, such as one that a failed run has left
 #   scripts/fuzz.sh --seed 17          the same random choices, as far as one process can repeat them
 set -euo pipefail
@@ -19,7 +20,7 @@ usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
 wrong() { say "error: $*" && usage >&2 && exit 2; }
 
-native="json marshal response handshake lines config"
+native="json marshal response handshake lines config protobuf"
 differential=$root/integration/fuzz/scripts.py
 minutes=10 seed=$RANDOM targets="" input=""
 while [ $# != 0 ]; do

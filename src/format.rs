@@ -5,7 +5,7 @@
 //! ```
 
 pub(crate) mod avro;
-mod protobuf;
+pub(crate) mod protobuf;
 mod read;
 mod write;
 

@@ -9,6 +9,7 @@ mod handshake;
 mod json;
 mod lines;
 mod marshal;
+mod protobuf;
 mod response;
 mod tokens;
 
@@ -20,6 +21,7 @@ pub use handshake::handshake;
 pub use json::json;
 pub use lines::lines;
 pub use marshal::marshal;
+pub use protobuf::{Protobuf, protobuf};
 pub use response::response;
 
 #[cfg(test)]

@@ -55,9 +55,10 @@ impl<'a> Cursor<'a> {
     /// Reads a tag; the wire type is none if it is the end of a group.
     #[inline]
     fn any_tag(&mut self) -> Outcome<(u32, Option<Wire>)> {
-        let tag = self.varint()?;
-        let Ok(tag) = u32::try_from(tag) else {
-            return Err(Failure::new("the number of a field is too large"));
+        let start = self.pos;
+        let tag = match u32::try_from(self.varint()?) {
+            Ok(tag) if self.pos - start <= 5 => tag,
+            _ => return Err(Failure::new("the tag of a field is too large")),
         };
         let number = tag >> 3;
         if number == 0 {

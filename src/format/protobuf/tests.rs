@@ -1,6 +1,7 @@
 //! Tests of the Protobuf codec: by hand, with hostile bytes and schemas, and against Google's package for Python.
 
 mod decode;
+mod google;
 mod schema;
 mod write;
 

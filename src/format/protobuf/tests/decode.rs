@@ -139,7 +139,7 @@ fn hostile_bytes_are_refused() {
         (b"\x0b\x14", "a group ends that did not begin"),
         (
             b"\x88\x80\x80\x80\x80\x01\x00",
-            "the number of a field is too large",
+            "the tag of a field is too large",
         ),
         (b"\x12\x01\xff", "s: a string is not UTF-8"),
         (b"\x1a\x03\x12\x01\xff", "m.s: a string is not UTF-8"),
