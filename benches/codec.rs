@@ -67,5 +67,79 @@ fn avro(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Order of 15 fields with a nested message and 5 lines, as Protobuf. The codec is no part of the public interface, so this
+/// needs `--features fuzzing`.
+#[cfg(feature = "fuzzing")]
+fn protobuf(criterion: &mut Criterion) {
+    const SCHEMA: &str = r#"
+        syntax = "proto3";
+        import "google/protobuf/timestamp.proto";
+        enum Status { NEW = 0; PAID = 1; SHIPPED = 2; }
+        message Customer { int64 id = 1; string name = 2; string email = 3; string city = 4; string phone = 5; bool vip = 6; }
+        message Item { string sku = 1; string name = 2; double price = 3; int32 qty = 4; }
+        message Order {
+            int64 id = 1; Customer customer = 2; repeated Item items = 3; Status status = 4; string note = 5;
+            string currency = 6; string channel = 7; google.protobuf.Timestamp created = 8; optional double discount = 9;
+            bool express = 10; repeated string tags = 11; uint32 version = 12; string country = 13; float weight = 14;
+            sint32 change = 15;
+        }
+    "#;
+    const JSON: &str = r#"{"id": 183470, "customer": {"id": 48213, "name": "Zoë Müller", "email": "user48213@example.com",
+        "city": "Zürich", "phone": "+41445550199", "vip": false}, "items": [
+        {"sku": "SKU-02201", "name": "keyboard", "price": 129.9, "qty": 1},
+        {"sku": "SKU-00417", "name": "mouse", "price": 39.5, "qty": 2},
+        {"sku": "SKU-11021", "name": "cable", "price": 12.25, "qty": 3},
+        {"sku": "SKU-90210", "name": "monitor", "price": 399.99, "qty": 1},
+        {"sku": "SKU-31337", "name": "cable", "price": 7.95, "qty": 8}], "status": "PAID",
+        "note": "please leave at the door", "currency": "EUR", "channel": "web", "created": "2026-11-29T05:13:21.123Z",
+        "discount": 0.1, "express": true, "tags": ["b2c", "web", "r1"], "version": 3, "country": "CH", "weight": 12.7,
+        "change": -5}"#;
+    let order = nerodia::fuzzing::Protobuf::new(SCHEMA, "Order");
+    let mut encoder = Encoder::new(MAX_DEPTH);
+    encoder.json(JSON.as_bytes()).expect("JSON");
+    let mut scratch = Scratch::default();
+    let mut payload = Vec::new();
+    let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, MAX_DEPTH);
+    let tree = reader.tree(1 << 20).expect("a sound frame");
+    order.write(&tree.expect("a value"), &mut payload);
+
+    let mut group = criterion.benchmark_group("protobuf");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    let mut decode = || {
+        encoder.clear();
+        encoder.list(BATCH);
+        for _ in 0..BATCH {
+            order.decode(black_box(&payload), &mut encoder);
+        }
+        black_box(encoder.len());
+    };
+    decode();
+    group.bench_function("decode", |bencher| bencher.iter(&mut decode));
+    // What a guest gives back, with the tree that is made of it.
+    let frame = encoder.as_bytes().to_vec();
+    let mut out = Vec::new();
+    for (name, is_written) in [("tree", false), ("tree and write", true)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut reader = Reader::new(black_box(&frame), &mut scratch, MAX_DEPTH);
+                for _ in 0..reader.list().expect("a list") {
+                    let tree = reader.tree(1 << 20).expect("a sound frame");
+                    let tree = black_box(tree.expect("a value"));
+                    if is_written {
+                        out.clear();
+                        order.write(&tree, &mut out);
+                    }
+                }
+                out.len()
+            });
+        });
+    }
+    assert_eq!(out, payload);
+    group.finish();
+}
+
+#[cfg(feature = "fuzzing")]
+criterion_group!(codec, benches, protobuf);
+#[cfg(not(feature = "fuzzing"))]
 criterion_group!(codec, benches);
 criterion_main!(codec);

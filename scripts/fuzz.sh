@@ -6,7 +6,8 @@
 #
 #   scripts/fuzz.sh                    10 minutes for each target
 #   scripts/fuzz.sh --minutes 60       an hour for each target
-#   scripts/fuzz.sh config             one target: json, avro, marshal, response, handshake, lines, config or scripts
+#   scripts/fuzz.sh config             one target: json, avro, protobuf, marshal, response, handshake, lines, config or
+#                                      scripts
 #   scripts/fuzz.sh config FILE        this one input, such as one that a failed run has left
 #   scripts/fuzz.sh --seed 17          the same random choices, as far as one process can repeat them
 set -euo pipefail
@@ -19,7 +20,7 @@ usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
 
 wrong() { say "error: $*" && usage >&2 && exit 2; }
 
-native="json avro marshal response handshake lines config"
+native="json avro protobuf marshal response handshake lines config"
 differential=$root/integration/fuzz/scripts.py
 minutes=10 seed=$RANDOM targets="" input=""
 while [ $# != 0 ]; do

@@ -6,6 +6,7 @@
 
 pub(crate) mod avro;
 mod json_schema;
+pub(crate) mod protobuf;
 mod read;
 mod schema;
 mod schema_ref;
@@ -14,7 +15,7 @@ mod write;
 
 pub(crate) use avro::AvroSchema;
 pub(crate) use read::{MessageBytes, ReadFormat, Reads, Resolved, SchemaSource, begins_like_json};
-pub(crate) use schema::{Found, Registry, Schema};
+pub(crate) use schema::{Found, Registry, Schema, SchemaSettings};
 pub(crate) use schema_ref::{Part, SchemaRef};
 pub(crate) use targets::{Chosen, SchemaWrites, Target};
 pub(crate) use write::{WriteFormat, Writes};

@@ -11,6 +11,7 @@ mod json;
 mod lines;
 mod marshal;
 mod order;
+mod protobuf;
 mod response;
 mod tokens;
 
@@ -24,6 +25,7 @@ pub use json::json;
 pub use lines::lines;
 pub use marshal::marshal;
 pub use order::avro_order;
+pub use protobuf::{Protobuf, protobuf};
 pub use response::response;
 
 #[cfg(test)]

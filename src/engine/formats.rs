@@ -12,8 +12,8 @@ use crate::config::{
     Pem, RegistryAuth, SchemaFraming, SchemaRegistryConfig, SubjectNameStrategy,
 };
 use crate::format::{
-    AvroSchema, Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites,
-    Target, WriteFormat, Writes,
+    AvroSchema, Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSettings, SchemaSource,
+    SchemaWrites, Target, WriteFormat, Writes,
 };
 use crate::registry::{Auth, Limits, NewSchema, Question, RegistryConfig, SchemaKind, Tls};
 
@@ -26,7 +26,7 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
     let registry = match &config.schema_registry {
-        Some(of) => Some(connect(of, &input)?),
+        Some(of) => Some(connect(of, &input, &output)?),
         None => None,
     };
     let opening = Opening {
@@ -83,7 +83,7 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
         deadline: Instant::now(),
     };
     let shown = |format: &OutputFormat, part| match (format.kind, format.framing) {
-        (Format::Avro | Format::JsonSchema, SchemaFraming::Registry) => {
+        (Format::Avro | Format::Protobuf | Format::JsonSchema, SchemaFraming::Registry) => {
             Ok(WriteFormat::Shown(None))
         }
         _ => opening.write(format, part),
@@ -107,7 +107,11 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
     Ok(formats.shown())
 }
 
-fn connect(config: &SchemaRegistryConfig, input: &InputFormat) -> anyhow::Result<Registry> {
+fn connect(
+    config: &SchemaRegistryConfig,
+    input: &InputFormat,
+    output: &OutputFormat,
+) -> anyhow::Result<Registry> {
     let reader = match (&input.schema_text, input.framing) {
         (Some(text), SchemaFraming::Registry) if input.kind == Format::Avro => {
             let schema = AvroSchema::parse(text, &[]);
@@ -116,6 +120,10 @@ fn connect(config: &SchemaRegistryConfig, input: &InputFormat) -> anyhow::Result
             Some(Arc::new(schema))
         }
         _ => None,
+    };
+    let settings = SchemaSettings {
+        reader,
+        message: output.message.clone(),
     };
     let tls = match &config.tls {
         None => Tls::default(),
@@ -143,10 +151,8 @@ fn connect(config: &SchemaRegistryConfig, input: &InputFormat) -> anyhow::Result
         tls,
         timeout: config.timeout,
     };
-    Registry::new(&config, limits, move |raw| {
-        Schema::new(&raw, reader.as_ref())
-    })
-    .context("`schema_registry` cannot be used")
+    Registry::new(&config, limits, move |raw| Schema::new(&raw, &settings))
+        .context("`schema_registry` cannot be used")
 }
 
 fn pem(pem: &Pem) -> anyhow::Result<Vec<u8>> {
@@ -163,7 +169,7 @@ fn fixed(input: &InputFormat) -> anyhow::Result<Option<Arc<Schema>>> {
     let (Some(text), SchemaFraming::None) = (&input.schema_text, input.framing) else {
         return Ok(None);
     };
-    let schema = Schema::of_file(kind(input.kind), text)
+    let schema = Schema::of_file(kind(input.kind), text, &named(input.message.as_ref()))
         .map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
     Ok(Some(Arc::new(schema)))
 }
@@ -181,17 +187,27 @@ fn read(
         Format::Json => ReadFormat::Json,
         Format::Text => ReadFormat::Text,
         Format::Bytes => ReadFormat::Bytes,
-        Format::Avro | Format::JsonSchema => ReadFormat::Schema(match fixed()? {
-            Some(schema) => SchemaSource::Fixed(schema),
-            None => SchemaSource::Named,
-        }),
+        Format::Avro | Format::Protobuf | Format::JsonSchema => {
+            ReadFormat::Schema(match fixed()? {
+                Some(schema) => SchemaSource::Fixed(schema),
+                None => SchemaSource::Named(kind(format)),
+            })
+        }
     })
+}
+
+fn named(message: Option<&String>) -> SchemaSettings {
+    SchemaSettings {
+        reader: None,
+        message: message.cloned(),
+    }
 }
 
 /// Returns the language of a format's schemas. (Formats without one do not ask.)
 fn kind(format: Format) -> SchemaKind {
     match format {
         Format::JsonSchema => SchemaKind::JsonSchema,
+        Format::Protobuf => SchemaKind::Protobuf,
         Format::Avro | Format::Auto | Format::Json | Format::Text | Format::Bytes => {
             SchemaKind::Avro
         }
@@ -227,7 +243,7 @@ impl Opening<'_> {
             Format::Json => WriteFormat::Json(json_form(format)),
             Format::Text => WriteFormat::Text,
             Format::Bytes => WriteFormat::Bytes,
-            Format::Avro | Format::JsonSchema => {
+            Format::Avro | Format::Protobuf | Format::JsonSchema => {
                 WriteFormat::Schema(Arc::new(self.schemas(format, part)?))
             }
         })
@@ -237,7 +253,7 @@ impl Opening<'_> {
     fn schemas(&self, format: &OutputFormat, part: Part) -> anyhow::Result<SchemaWrites> {
         if format.framing == SchemaFraming::None {
             let text = format.schema_text.as_deref().unwrap_or_default();
-            let schema = Schema::of_file(kind(format.kind), text)
+            let schema = Schema::of_file(kind(format.kind), text, &named(format.message.as_ref()))
                 .map_err(|why| anyhow!("{}: {why}", file(format.schema_file.as_deref())))?;
             return Ok(SchemaWrites {
                 framed: false,
@@ -275,7 +291,14 @@ impl Opening<'_> {
         })
     }
 
+    /// Returns the schema for a topic, which must be of the format's language and have its message.
     fn target(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
+        let target = self.target_of(format, topic, part)?;
+        target.check(kind(format.kind), format.message.as_deref())?;
+        Ok(target)
+    }
+
+    fn target_of(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
         let subject = match &format.subject {
             Some(subject) => subject.clone(),
             None => named_by(format, topic, part)?,
@@ -339,19 +362,11 @@ impl Opening<'_> {
 fn named_by(format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<String> {
     let record = || {
         let text = format.schema_text.as_deref().unwrap_or_default();
-        let name = match format.kind {
-            Format::Avro => AvroSchema::parse(text, &[])
-                .ok()
-                .and_then(|schema| schema.name().map(str::to_owned)),
-            // Confluent's clients take the title of a JSON Schema for its name.
-            _ => serde_json::from_str::<serde_json::Value>(text)
-                .ok()
-                .and_then(|schema| schema["title"].as_str().map(str::to_owned)),
-        };
         let file = file(format.schema_file.as_deref());
-        name.with_context(|| {
-            format!("{file}: the schema has no name, of which the subject could be")
-        })
+        let schema = Schema::of_file(kind(format.kind), text, &named(format.message.as_ref()))
+            .map_err(|why| anyhow!("{file}: {why}"))?;
+        let name = schema.name().map(str::to_owned);
+        name.with_context(|| format!("{file}: it has no name, of which the subject could be"))
     };
     Ok(match format.subject_name_strategy {
         SubjectNameStrategy::TopicName => format!("{topic}-{}", part.suffix()),

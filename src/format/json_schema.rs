@@ -19,6 +19,7 @@ const LONGEST: usize = 1000;
 pub(crate) struct JsonSchema {
     schemas: Schemas,
     root: SchemaIndex,
+    title: Option<String>,
 }
 
 impl JsonSchema {
@@ -38,15 +39,26 @@ impl JsonSchema {
                 .map_err(|error| format!("the reference `{name}`: {error}"))?;
         }
         let location = located("schema.json");
+        let schema = json(text)?;
+        let title = schema["title"].as_str().map(str::to_owned);
         compiler
-            .add_resource(&location, json(text)?)
+            .add_resource(&location, schema)
             .map_err(|error| error.to_string())?;
         let mut schemas = Schemas::new();
         let root = compiler
             .compile(&location, &mut schemas)
             // In full: the short form says only that the schema is not valid.
             .map_err(|error| first_lines(&format!("{error:#}")))?;
-        Ok(Self { schemas, root })
+        Ok(Self {
+            schemas,
+            root,
+            title,
+        })
+    }
+
+    /// Returns the schema's title.
+    pub(crate) fn title(&self) -> Option<&str> {
+        self.title.as_deref()
     }
 
     /// Checks a JSON document.

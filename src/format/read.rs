@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
-use super::schema::{Found, Schema};
-use super::schema_ref::{self, Part, SchemaRef};
+use super::schema::{Coded, Found, Schema};
+use super::schema_ref::{self, Named, Part, SchemaRef};
 use super::{MAX_DEPTH, Refused};
 use crate::codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
-use crate::registry::Missing;
+use crate::registry::{Missing, SchemaKind};
 
 /// Formats of an input.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +40,8 @@ pub(crate) enum ReadFormat {
 /// Schema of payloads or keys.
 #[derive(Debug, Clone)]
 pub(crate) enum SchemaSource {
-    /// The one that each message names.
-    Named,
+    /// The one that each message names, which is of this language.
+    Named(SchemaKind),
     /// The same for all messages.
     Fixed(Arc<Schema>),
 }
@@ -51,7 +51,7 @@ pub(crate) type Resolved = Vec<(SchemaRef, Found)>;
 
 impl ReadFormat {
     fn is_named(&self) -> bool {
-        matches!(self, Self::Schema(SchemaSource::Named))
+        matches!(self, Self::Schema(SchemaSource::Named(_)))
     }
 }
 
@@ -76,15 +76,15 @@ impl Reads {
         } = *bytes;
         if self.value.is_named()
             && !bytes.tombstone
-            && let Ok((schema, _)) = schema_ref::take(Part::Value, payload, headers)
+            && let Ok(named) = schema_ref::take(Part::Value, payload, headers)
         {
-            found(schema);
+            found(named.schema);
         }
         if let Some(key) = key
             && self.key.is_named()
-            && let Ok((schema, _)) = schema_ref::take(Part::Key, key, headers)
+            && let Ok(named) = schema_ref::take(Part::Key, key, headers)
         {
-            found(schema);
+            found(named.schema);
         }
     }
 
@@ -187,21 +187,36 @@ impl SchemaSource {
         headers: &[(String, Option<Bytes>)],
         schemas: &Resolved,
     ) -> Result<Payload, Refused> {
-        let (schema, value) = match self {
-            Self::Fixed(schema) => (Ok(schema), bytes),
-            Self::Named => {
+        let (schema, coded) = match self {
+            Self::Fixed(schema) => (Ok(schema), Coded::Alone(bytes)),
+            Self::Named(kind) => {
                 let named = schema_ref::take(part, bytes, headers);
-                let (named, value) = named.map_err(|why| {
+                let Named {
+                    schema,
+                    within,
+                    value,
+                } = named.map_err(|why| {
                     Refused::new("NotFramed", format!("it names no schema: {why}"))
                 })?;
-                let found = schemas.iter().find(|(schema, _)| *schema == named);
+                let found = schemas.iter().find(|(known, _)| *known == schema);
                 let found = found.map(|(_, found)| found.as_ref());
-                (found.unwrap_or_else(|| Err(&UNASKED)), value)
+                let coded = match within {
+                    Some(within) => Coded::Beside(within, value),
+                    None => Coded::Framed(value),
+                };
+                let found = found.unwrap_or_else(|| Err(&UNASKED));
+                if let Ok(schema) = found
+                    && let Some(other) = schema.kind().filter(|other| other != kind)
+                {
+                    let text = format!("its schema is {other}, and the format is {kind}");
+                    return Err(Refused::new("UnknownSchema", text));
+                }
+                (found, coded)
             }
         };
         let schema = schema.map_err(|missing| Refused::new("UnknownSchema", &*missing.text))?;
         let mark = encoder.mark();
-        let read = schema.read(part == Part::Key, value, encoder);
+        let read = schema.read(part == Part::Key, coded, encoder);
         if read.is_err() {
             encoder.take_back(mark);
         }

@@ -55,6 +55,18 @@ impl Part {
     }
 }
 
+/// What a part of a message says of its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<'b> {
+    /// The schema.
+    pub schema: SchemaRef,
+    /// What the header says after the schema: Protobuf's message indexes. `None` if the payload itself names the schema;
+    /// then the value begins with the indexes.
+    pub within: Option<&'b [u8]>,
+    /// Bytes that the schema describes.
+    pub value: &'b [u8],
+}
+
 /// Byte before a schema's number.
 const MAGIC: u8 = 0;
 /// Byte before a schema's GUID.
@@ -68,22 +80,34 @@ const MAGIC_GUID: u8 = 1;
 pub(crate) fn take<'b>(
     part: Part,
     bytes: &'b [u8],
-    headers: &[(String, Option<Bytes>)],
-) -> Result<(SchemaRef, &'b [u8]), &'static str> {
+    headers: &'b [(String, Option<Bytes>)],
+) -> Result<Named<'b>, &'static str> {
     let named = headers.iter().rev().find(|(name, _)| name == part.header());
     if let Some((_, Some(header))) = named {
         if let Some((&MAGIC_GUID, guid)) = header.split_first()
             && let Some(guid) = guid.first_chunk()
         {
-            return Ok((SchemaRef::Guid(*guid), bytes));
+            return Ok(Named {
+                schema: SchemaRef::Guid(*guid),
+                within: Some(&header[1 + guid.len()..]),
+                value: bytes,
+            });
         }
         return match number(header) {
-            Some((id, _)) => Ok((SchemaRef::Id(id), bytes)),
+            Some((id, within)) => Ok(Named {
+                schema: SchemaRef::Id(id),
+                within: Some(within),
+                value: bytes,
+            }),
             None => Err("the header with its schema is neither a GUID nor a number"),
         };
     }
     match number(bytes) {
-        Some((id, rest)) => Ok((SchemaRef::Id(id), rest)),
+        Some((id, value)) => Ok(Named {
+            schema: SchemaRef::Id(id),
+            within: None,
+            value,
+        }),
         None if bytes.is_empty() => Err("it is empty"),
         None => Err("it does not begin with a byte 0 and the number of a schema"),
     }
@@ -109,38 +133,32 @@ mod tests {
 
     #[test]
     fn a_schema_is_named_before_the_payload_or_in_a_header() {
-        let take = |bytes: &'static [u8], header: Option<&'static [u8]>| {
-            let headers: Vec<_> = header
-                .map(|value| {
-                    (
-                        "__value_schema_id".to_owned(),
-                        Some(Bytes::from_static(value)),
-                    )
-                })
-                .into_iter()
-                .collect();
-            super::take(Part::Value, bytes, &headers)
+        let header = |value: &'static [u8]| -> &'static [(String, Option<Bytes>)] {
+            let header = (
+                "__value_schema_id".to_owned(),
+                Some(Bytes::from_static(value)),
+            );
+            Vec::leak(vec![header])
         };
-        let rest = |bytes: &'static [u8]| bytes;
+        let named = |schema, within, value| {
+            Ok(Named {
+                schema,
+                within,
+                value,
+            })
+        };
+        let id = SchemaRef::Id;
+        let take = |bytes, headers| super::take(Part::Value, bytes, headers);
+        let rest: &[u8] = b"xy";
+        assert_eq!(take(b"\0\0\0\x01\x02xy", &[]), named(id(258), None, rest));
+        assert_eq!(take(b"\0\0\0\0\x01", &[]), named(id(1), None, b""));
+        let guid = header(b"\x010123456789abcdef\x02");
+        let whole: &[u8] = b"\0\0\0\0\x01x";
+        let by_guid = SchemaRef::Guid(*b"0123456789abcdef");
+        assert_eq!(take(whole, guid), named(by_guid, Some(b"\x02"), whole));
         assert_eq!(
-            take(b"\0\0\0\x01\x02xy", None),
-            Ok((SchemaRef::Id(258), rest(b"xy")))
-        );
-        assert_eq!(
-            take(b"\0\0\0\0\x01", None),
-            Ok((SchemaRef::Id(1), rest(b"")))
-        );
-        let guid = b"\x010123456789abcdef";
-        assert_eq!(
-            take(b"\0\0\0\0\x01x", Some(guid)),
-            Ok((
-                SchemaRef::Guid(*b"0123456789abcdef"),
-                rest(b"\0\0\0\0\x01x")
-            ))
-        );
-        assert_eq!(
-            take(b"x", Some(b"\0\0\0\0\x07")),
-            Ok((SchemaRef::Id(7), rest(b"x")))
+            take(b"x", header(b"\0\0\0\0\x07")),
+            named(id(7), Some(b""), b"x")
         );
         for wrong in [
             &b""[..],
@@ -151,10 +169,12 @@ mod tests {
         ] {
             assert!(super::take(Part::Value, wrong, &[]).is_err(), "{wrong:?}");
         }
-        assert!(take(b"\0\0\0\0\x01x", Some(b"")).is_err());
-        assert!(take(b"\0\0\0\0\x01x", Some(b"\x01short")).is_err());
-        let other = [("__key_schema_id".to_owned(), Some(Bytes::from_static(guid)))];
-        let seen = super::take(Part::Value, b"\0\0\0\0\x01x", &other);
-        assert_eq!(seen, Ok((SchemaRef::Id(1), rest(b"x"))));
+        assert!(take(whole, header(b"")).is_err());
+        assert!(take(whole, header(b"\x01short")).is_err());
+        let other = [("__key_schema_id".to_owned(), guid[0].1.clone())];
+        assert_eq!(
+            super::take(Part::Value, whole, &other),
+            named(id(1), None, b"x")
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::schema::{Registry, Schema};
 use super::{Refused, schema_ref};
 use crate::codec::{JsonForm, Value};
-use crate::registry::Question;
+use crate::registry::{Question, SchemaKind};
 
 /// Time between two looks whether a subject has a newer schema. They are cheap; the registry itself is asked less often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -72,12 +72,28 @@ impl SchemaWrites {
         {
             schema_ref::put(id, out);
         }
-        let written = schema.write(value, self.form, out);
+        let written = schema.write(value, self.form, self.framed, out);
         if written.is_err() {
             out.truncate(start);
         }
         written
     }
+}
+
+/// Schema that is not one for its output.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WrongSchema {
+    /// It is of another language.
+    #[error("the schema of the output is {found}, and its format is {kind}")]
+    Kind {
+        /// Language of the schema.
+        found: SchemaKind,
+        /// Language of the format.
+        kind: SchemaKind,
+    },
+    /// It lacks a message.
+    #[error("the schema of the output has no message `{0}`")]
+    Message(String),
 }
 
 /// Schema with which results are written.
@@ -102,6 +118,24 @@ impl Target {
         Self {
             refresh: Some((question, registry)),
             ..Self::fixed(first)
+        }
+    }
+
+    /// Checks that the schema is of the language `kind`, and has the message of Protobuf of this name.
+    ///
+    /// # Errors
+    ///
+    /// What it is, or lacks.
+    pub(crate) fn check(&self, kind: SchemaKind, message: Option<&str>) -> Result<(), WrongSchema> {
+        let schema = self.schema();
+        match schema.kind() {
+            Some(found) if found != kind => Err(WrongSchema::Kind { found, kind }),
+            _ => match message {
+                Some(name) if kind == SchemaKind::Protobuf && !schema.has_message(name) => {
+                    Err(WrongSchema::Message(name.to_owned()))
+                }
+                _ => Ok(()),
+            },
         }
     }
 

@@ -134,3 +134,8 @@ fn lines() {
 fn config() {
     run("config", super::config, 1000);
 }
+
+#[test]
+fn protobuf() {
+    run("protobuf", super::protobuf, 10_000);
+}

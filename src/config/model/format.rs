@@ -12,7 +12,8 @@ section! {
         /// `auto`: JSON if it is JSON, else text if it is UTF-8, else bytes. `json`: what is no JSON becomes a dead letter
         /// (`NotJson`), which says why. `text`: a `str`, whatever is in it; what is not UTF-8 becomes a dead letter
         /// (`NotText`). `bytes`: a `bytes`. `avro`: what `fastavro` makes of it, with the schema that the message names; what
-        /// cannot be read becomes a dead letter (`NotAvro`, `UnknownSchema`). `json_schema`: JSON that fits the schema that the
+        /// cannot be read becomes a dead letter (`NotAvro`, `UnknownSchema`). `protobuf`: what Protobuf's mapping to JSON makes of
+        /// it, in the same way (`NotProtobuf`). `json_schema`: JSON that fits the schema that the
         /// message names (else `SchemaMismatch`). A record without payload (a tombstone) is
         /// `None` in every format.
         #[serde(rename = "type")]
@@ -30,6 +31,9 @@ section! {
         /// What is in that file.
         #[serde(skip)]
         schema_text: Option<String>,
+        /// The message of the schema that payloads are, for `protobuf` with `framing: none`. Without it: the first.
+        #[schemars(example = &"shop.Order")]
+        message: Option<String>,
     }
 
     /// What a key is. `key_format: text` is short for `key_format: { type: text }`.
@@ -45,7 +49,7 @@ section! {
     #[schemars(extend("x-short" = "type"))]
     pub(crate) struct OutputFormat {
         /// `auto`: a `bytes` as it is, all else as JSON. `json`: JSON. `text`: the text of a `str`, without quotes. `bytes`:
-        /// a `bytes` as it is. `avro`: Avro, with a schema from the registry or from a file. `json_schema`: JSON that fits such a
+        /// a `bytes` as it is. `avro` and `protobuf`: with a schema from the registry or from a file. `json_schema`: JSON that fits such a
         /// schema. A result of another type becomes
         /// a dead letter, and so does one that does not fit the schema (`SchemaMismatch`). `tombstone()` is a record without
         /// payload in every format.
@@ -74,6 +78,9 @@ section! {
         /// What is in that file.
         #[serde(skip)]
         schema_text: Option<String>,
+        /// The message of the schema that is written, for `protobuf`. Without it: the first.
+        #[schemars(example = &"shop.Order")]
+        message: Option<String>,
         /// The number of the schema in the registry.
         #[schemars(range(min = 1), example = 42)]
         schema_id: Option<u32>,
@@ -118,6 +125,8 @@ pub(crate) enum Format {
     Bytes,
     /// Avro's binary encoding.
     Avro,
+    /// Protobuf's binary encoding.
+    Protobuf,
     /// JSON that a JSON Schema describes.
     JsonSchema,
 }

@@ -12,6 +12,7 @@ use crate::config::tree::FieldPath;
 /// Checks the format of an input's payloads, which is at `at`.
 pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
     let kind = format.kind;
+    message(check, at, kind, format.message.is_some());
     if format.numbers == Numbers::Exact {
         json_alone(check, at, "numbers", kind);
     }
@@ -26,7 +27,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
         &at.field("schema_file"),
         format.schema_file.as_deref(),
     );
-    if kind == Format::JsonSchema
+    if matches!(kind, Format::JsonSchema | Format::Protobuf)
         && format.framing == SchemaFraming::Registry
         && format.schema_file.is_some()
     {
@@ -46,6 +47,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
 /// Checks the format of an output's payloads, which is at `at`.
 pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputFormat) {
     let kind = format.kind;
+    message(check, at, kind, format.message.is_some());
     let json = [
         ("decimal", format.decimal.is_some()),
         ("datetime", format.datetime.is_some()),
@@ -162,7 +164,7 @@ fn is_json(format: Format) -> bool {
 }
 
 fn has_schema(format: Format) -> bool {
-    matches!(format, Format::Avro | Format::JsonSchema)
+    matches!(format, Format::Avro | Format::Protobuf | Format::JsonSchema)
 }
 
 fn json_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
@@ -178,6 +180,14 @@ fn schema_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format
         let at = at.field(field);
         let message = format!("`{at}` is for formats with a schema alone");
         check.error(&at, message, "take it away, or write `type: avro`");
+    }
+}
+
+fn message(check: &mut Check<'_>, at: &FieldPath, kind: Format, is_written: bool) {
+    if is_written && kind != Format::Protobuf {
+        let at = at.field("message");
+        let message = format!("`{at}` is for Protobuf alone");
+        check.error(&at, message, "take it away, or write `type: protobuf`");
     }
 }
 
