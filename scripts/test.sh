@@ -43,7 +43,7 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/kafka/*.sh scripts/registry.sh scripts/web.sh scripts/deny.sh scripts/accelerator.sh scripts/deploy.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/bench-formats.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/clients.sh scripts/kafka/*.sh scripts/registry.sh scripts/web.sh scripts/deny.sh scripts/accelerator.sh scripts/deploy.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/docker/kafka/run integration/docker/kafka/kafka-topics.sh .ci/run" script
   # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file
@@ -67,7 +67,8 @@ documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps
 # takes a third of the time; the dependencies are not built again. Only the library, so target/release/nerodia stays the
 # shipped program, which the other tests run.
 unit_tests() {
-  cargo test --release --locked --lib \
+  NERODIA_TEST_PYTHON=$(scripts/clients.sh) NERODIA_TEST_FASTAVRO=1 NERODIA_TEST_PROTOBUF=1 \
+    cargo test --release --locked --lib \
     --config profile.release.package.nerodia.debug-assertions=true \
     --config profile.release.package.nerodia.opt-level=0
 }
