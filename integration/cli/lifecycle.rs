@@ -152,7 +152,7 @@ fn a_signal_while_nothing_happens() {
     running.await_results(1);
     let (code, log) = running.terminate();
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("in the middle of a line"), "{log}");
+    assert!(log.contains("in the middle of a message"), "{log}");
 }
 
 /// The case `| head -1`.
