@@ -60,13 +60,8 @@ mod write;
 mod tests;
 
 pub(crate) use decode::Decoder;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "nothing names them until it is wired to the config"
-    )
-)]
+// Who shows an error need not name its type.
+#[cfg(test)]
 pub(crate) use error::{DecodeError, EncodeError};
 pub(crate) use schema::AvroSchema;
 pub(crate) use write::Writer;
