@@ -60,8 +60,7 @@ mod write;
 mod tests;
 
 pub(crate) use decode::Decoder;
-// Who shows an error need not name its type.
 #[cfg(test)]
-pub(crate) use error::{DecodeError, EncodeError};
+use error::{DecodeError, EncodeError};
 pub(crate) use schema::AvroSchema;
 pub(crate) use write::Writer;
