@@ -39,7 +39,7 @@ enum C { ONE = 1; TWO = 2; }
 message M {
   required int32 a = 1; optional C b = 2 [default = TWO]; repeated C c = 3; repeated C d = 4 [packed = true];
   optional group G = 5 { optional string s = 1; optional M m = 2; optional G g = 3; }
-  repeated group H = 6 { repeated int32 i = 1; } map<int32, C> e = 7; oneof f { C h = 8; G i = 9; M j = 10; }
+  repeated group H = 6 { repeated int32 i = 1; } map<int32, C> e = 7; oneof f { C k = 8; G l = 9; M n = 10; }
 }
 "#;
 

@@ -73,6 +73,11 @@ impl Linker {
             }
             ProtoLabel::Optional => Label::Implicit,
         };
+        if let (Label::Implicit, Type::Enum(of)) = (label, ty)
+            && self.enums[of as usize].is_closed
+        {
+            return Err("a field of proto3 has an enum of proto2".to_owned());
+        }
         let in_oneof = label == Label::Explicit && !is_optional;
         let oneof = field.oneof_index.filter(|_| in_oneof);
         Ok(Field {
