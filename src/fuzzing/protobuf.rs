@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use super::parameter;
 use crate::codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
-use crate::format::protobuf::{MessageId, ProtobufSchema, put_indexes, take_indexes};
+use crate::format::protobuf::{
+    DecodeError, EncodeError, Indexes, MessageId, ProtobufSchema, put_indexes, take_indexes,
+};
 
 /// Separates a schema from the message after it.
 const SEPARATOR: u8 = 0x1e;
@@ -39,7 +41,7 @@ enum C { ONE = 1; TWO = 2; }
 message M {
   required int32 a = 1; optional C b = 2 [default = TWO]; repeated C c = 3; repeated C d = 4 [packed = true];
   optional group G = 5 { optional string s = 1; optional M m = 2; optional G g = 3; }
-  repeated group H = 6 { repeated int32 i = 1; } map<int32, C> e = 7; oneof f { C h = 8; G i = 9; M j = 10; }
+  repeated group H = 6 { repeated int32 i = 1; } map<int32, C> e = 7; oneof f { C k = 8; G l = 9; M n = 10; }
 }
 "#;
 
@@ -60,13 +62,13 @@ impl Protobuf {
 
     /// Decodes a message.
     pub fn decode(&self, bytes: &[u8], encoder: &mut Encoder) {
-        let decoded = self.schema.decode(self.message, bytes, encoder);
+        let decoded: Result<(), DecodeError> = self.schema.decode(self.message, bytes, encoder);
         decoded.expect("a message");
     }
 
     /// Writes a message.
     pub fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) {
-        let written = self.schema.write(self.message, value, out);
+        let written: Result<(), EncodeError> = self.schema.write(self.message, value, out);
         written.expect("a value of the message");
     }
 }
@@ -113,7 +115,7 @@ fn indexes(data: &[u8]) {
     put_indexes(indexes.as_slice(), &mut out);
     out.extend_from_slice(rest);
     assert!(out.len() <= data.len());
-    let again = take_indexes(&out).expect("it was written");
+    let again: (Indexes, &[u8]) = take_indexes(&out).expect("it was written");
     assert_eq!(again, (indexes, rest));
 }
 

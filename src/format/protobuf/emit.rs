@@ -12,8 +12,12 @@ use crate::codec::Encoder;
 impl<'a> Decoder<'_, 'a> {
     /// Writes the default of a type.
     pub(super) fn default(&self, ty: Type, out: &mut Encoder) -> Outcome {
-        match ty.wire() {
-            Wire::Bytes | Wire::Group => self.text(ty, b"", out),
+        match (ty, ty.wire()) {
+            (_, Wire::Bytes | Wire::Group) => self.text(ty, b"", out),
+            (Type::Enum(id), _) => {
+                let first = self.schema.enumeration(id).first;
+                self.number(ty, i64::from(first) as u64, out)
+            }
             _ => self.number(ty, 0, out),
         }
     }

@@ -13,6 +13,9 @@ use super::plan::{Field, Label, Type};
 /// Largest number of a field.
 const MAX_NUMBER: i32 = (1 << 29) - 1;
 
+/// Places of fields by name.
+type Places = HashMap<Box<str>, u32>;
+
 impl Linker {
     /// Returns the fields of a message, and their places by name.
     pub(super) fn fields(
@@ -20,7 +23,7 @@ impl Linker {
         scope: &str,
         fields: Vec<FieldDescriptorProto>,
         is_proto3: bool,
-    ) -> Result<(Vec<Field>, HashMap<Box<str>, u32>), String> {
+    ) -> Result<(Vec<Field>, Places), String> {
         let mut linked = Vec::with_capacity(fields.len());
         for field in fields {
             let json = field.json_name.clone();
@@ -73,6 +76,11 @@ impl Linker {
             }
             ProtoLabel::Optional => Label::Implicit,
         };
+        if let (Label::Implicit, Type::Enum(of)) = (label, ty)
+            && self.enums[of as usize].is_closed
+        {
+            return Err("a field of proto3 has an enum of proto2".to_owned());
+        }
         let in_oneof = label == Label::Explicit && !is_optional;
         let oneof = field.oneof_index.filter(|_| in_oneof);
         Ok(Field {

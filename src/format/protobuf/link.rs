@@ -103,8 +103,11 @@ impl Linker {
         let mut values: Vec<(i32, Box<str>)> = values
             .map(|value| (value.number(), value.name().into()))
             .collect();
-        if values.is_empty() {
+        let Some((first, _)) = values.first().cloned() else {
             return Err(format!("the enum {name} has no values"));
+        };
+        if origin.is_proto3 && first != 0 {
+            return Err(format!("the first value of the enum {name} is not 0"));
         }
         let numbers = values.iter().map(|(number, name)| (name.clone(), *number));
         let numbers = numbers.collect();
@@ -114,6 +117,7 @@ impl Linker {
         self.enums.push(Enum {
             is_null: origin.is_known && &*name == "google.protobuf.NullValue",
             is_closed: !origin.is_proto3,
+            first,
             values: values.into(),
             numbers,
             name,

@@ -113,6 +113,8 @@ pub(super) struct Enum {
     /// Numbers with their names, in the order of the numbers. Of several names, it is the first in the file.
     pub(super) values: Box<[(i32, Box<str>)]>,
     pub(super) numbers: HashMap<Box<str>, i32>,
+    /// The default: the number of the first value in the file.
+    pub(super) first: i32,
     /// Whether other numbers count as unknown fields: that of a proto2 file.
     pub(super) is_closed: bool,
     /// Whether it is `google.protobuf.NullValue`, which is `None`.

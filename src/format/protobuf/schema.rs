@@ -62,7 +62,7 @@ impl ProtobufSchema {
             !name.is_empty() && rest.is_some_and(|rest| rest.ends_with('.'))
         };
         for is_own in [true, false] {
-            let is_candidate = |message: &Message| !message.indexes.is_empty() == is_own;
+            let is_candidate = |message: &Message| message.indexes.is_empty() != is_own;
             let mut found = all().filter(|(_, message)| is_candidate(message) && ends(message));
             match (found.next(), found.next()) {
                 (Some((place, _)), None) => return Some(MessageId(place as u32)),

@@ -5,7 +5,7 @@ mod google;
 mod schema;
 mod write;
 
-use super::{MessageId, ProtobufSchema};
+use super::{DecodeError, EncodeError, MessageId, ProtobufSchema};
 use crate::codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 
@@ -24,12 +24,12 @@ fn proto3(declarations: &str) -> (ProtobufSchema, MessageId) {
 fn read((schema, id): &(ProtobufSchema, MessageId), bytes: &[u8]) -> Result<String, String> {
     let mut encoder = Encoder::new(MAX_DEPTH);
     let mark = encoder.mark();
-    let decoded = schema.decode(*id, bytes, &mut encoder);
+    let decoded: Result<(), DecodeError> = schema.decode(*id, bytes, &mut encoder);
     decoded.map_err(|error| {
         encoder.take_back(mark);
         error.to_string()
     })?;
-    Ok(with_tree(encoder.as_bytes(), |value| show(value)))
+    Ok(with_tree(encoder.as_bytes(), show))
 }
 
 /// Returns a value as Python would write it, more or less.
@@ -67,7 +67,7 @@ fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> T {
 /// Writes a value, and returns the bytes.
 fn write((schema, id): &(ProtobufSchema, MessageId), value: &Value<'_>) -> Result<Vec<u8>, String> {
     let mut out = b"before".to_vec();
-    let outcome = schema.write(*id, value, &mut out);
+    let outcome: Result<(), EncodeError> = schema.write(*id, value, &mut out);
     assert!(out.starts_with(b"before"));
     match outcome {
         Ok(()) => Ok(out[6..].to_vec()),

@@ -112,6 +112,10 @@ fn wrong_schemas_are_refused() {
             "syntax = \"proto3\"; message A {} message A {}",
             "A is defined twice",
         ),
+        (
+            "syntax = \"proto3\"; enum A { B = 1; }",
+            "the first value of the enum A is not 0",
+        ),
         ("syntax = \"proto3\"; enum A {}", "the enum A has no values"),
         (
             "syntax = \"proto3\";\nmessage A { int32 a = 0; }",
