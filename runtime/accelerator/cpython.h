@@ -153,6 +153,7 @@ extern PyObject *PyList_GetSlice(PyObject *, Py_ssize_t, Py_ssize_t);
 extern int PyList_Append(PyObject *, PyObject *);
 extern long PyLong_AsLong(PyObject *);
 extern PyObject *PyLong_FromLong(long);
+extern PyObject *PyLong_FromLongLong(long long);
 extern PyObject *PyLong_FromString(const char *, char **, int);
 extern PyObject *_PyLong_FromByteArray(const unsigned char *, size_t, int little_endian, int is_signed);
 extern void PyMem_SetAllocator(int domain, PyMemAllocatorEx *);

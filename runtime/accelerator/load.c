@@ -74,6 +74,12 @@ static PyObject *whole_number(Input *input) {
     int32_t count = (int32_t)take_u32(input);
     uint32_t size = count < 0 ? -(uint32_t)count : (uint32_t)count;
     if (size > 40000 || !has(input, 2 * size)) return truncated();
+    if (size <= 4) { /* 60 bits: most numbers, such as a timestamp */
+        long long value = 0;
+        for (uint32_t index = size; index-- > 0;) value = value << 15 | (input->at[2 * index] | input->at[2 * index + 1] << 8);
+        input->at += 2 * size;
+        return PyLong_FromLongLong(count < 0 ? -value : value);
+    }
     /* Digits of 15 bits become bytes, with one more for the sign. */
     size_t length = (15 * size + 7) / 8 + 1;
     uint8_t few[64], *bytes = length <= sizeof few ? few : malloc(length);

@@ -77,6 +77,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use error::{DecodeError, EncodeError};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use indexes::Indexes;
 pub(crate) use indexes::{put_indexes, take_indexes};
 pub(crate) use plan::MessageId;
 pub(crate) use schema::ProtobufSchema;
