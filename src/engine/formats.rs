@@ -369,9 +369,9 @@ fn named_by(format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<St
         name.with_context(|| format!("{file}: it has no name, of which the subject could be"))
     };
     Ok(match format.subject_name_strategy {
-        SubjectNameStrategy::TopicName => format!("{topic}-{}", part.suffix()),
-        SubjectNameStrategy::RecordName => record()?,
-        SubjectNameStrategy::TopicRecordName => format!("{topic}-{}", record()?),
+        SubjectNameStrategy::Topic => format!("{topic}-{}", part.suffix()),
+        SubjectNameStrategy::Record => record()?,
+        SubjectNameStrategy::TopicRecord => format!("{topic}-{}", record()?),
     })
 }
 

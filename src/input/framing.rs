@@ -21,7 +21,7 @@ pub(super) const KEPT: usize = 4096;
 /// Cuts a stream into messages.
 pub(crate) enum Framer {
     /// Lines, or what another delimiter ends.
-    Lines(LineReader),
+    Lines(Box<LineReader>),
     /// JSON documents, with any white space between them, or none.
     JsonDocuments(JsonDocuments),
     /// Messages after their lengths.
@@ -32,7 +32,7 @@ impl Framer {
     /// Creates a framer.
     pub(crate) fn new(framing: Framing) -> Self {
         match framing {
-            Framing::Lines(config) => Self::Lines(LineReader::new(config)),
+            Framing::Lines(config) => Self::Lines(Box::new(LineReader::new(config))),
             Framing::JsonDocuments { max } => Self::JsonDocuments(JsonDocuments::new(max)),
             Framing::LengthDelimited { max } => Self::LengthDelimited(LengthDelimited::new(max)),
         }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::section::section;
+use crate::registry::SchemaKind;
 
 section! {
     /// What a payload is, and what a script gets of it. `format: json` is short for `format: { type: json }`.
@@ -67,7 +68,7 @@ section! {
         subject: Option<String>,
         /// Which subject that is, if `subject` does not name it: `topic_name` for `TOPIC-value`; with a `schema_file` also
         /// `record_name` for the full name of its record, or `topic_record_name` for `TOPIC-RECORD`.
-        subject_name_strategy: SubjectNameStrategy = SubjectNameStrategy::TopicName,
+        subject_name_strategy: SubjectNameStrategy = SubjectNameStrategy::Topic,
         /// The subjects of which a script may choose the latest schema, by `meta["schema"]` or `emit(…, schema=…)`.
         #[schemars(extend("examples" = [["orders-value", "refunds-value"]]))]
         subjects_allowed: Vec<String>,
@@ -91,14 +92,16 @@ section! {
 
 /// How the subject of a schema is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum SubjectNameStrategy {
     /// By the topic.
-    TopicName,
+    #[serde(rename = "topic_name")]
+    Topic,
     /// By the record.
-    RecordName,
+    #[serde(rename = "record_name")]
+    Record,
     /// By both.
-    TopicRecordName,
+    #[serde(rename = "topic_record_name")]
+    TopicRecord,
 }
 
 /// How a message names its schema.
@@ -129,6 +132,18 @@ pub(crate) enum Format {
     Protobuf,
     /// JSON that a JSON Schema describes.
     JsonSchema,
+}
+
+impl Format {
+    /// Returns the language of the schemas of this format, if it has some.
+    pub(crate) fn schema_kind(self) -> Option<SchemaKind> {
+        match self {
+            Self::Avro => Some(SchemaKind::Avro),
+            Self::Protobuf => Some(SchemaKind::Protobuf),
+            Self::JsonSchema => Some(SchemaKind::JsonSchema),
+            Self::Auto | Self::Json | Self::Text | Self::Bytes => None,
+        }
+    }
 }
 
 /// Type of numbers that are not whole.

@@ -57,7 +57,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         ("subject", format.subject.is_some()),
         (
             "subject_name_strategy",
-            format.subject_name_strategy != SubjectNameStrategy::TopicName,
+            format.subject_name_strategy != SubjectNameStrategy::Topic,
         ),
         ("subjects_allowed", !format.subjects_allowed.is_empty()),
         ("schema_file", format.schema_file.is_some()),
@@ -83,9 +83,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         let (file, id) = (at.field("schema_file"), at.field("schema_id"));
         check.either(message, &id, &file, "one of them");
     }
-    if format.subject_name_strategy != SubjectNameStrategy::TopicName
-        && format.schema_file.is_none()
-    {
+    if format.subject_name_strategy != SubjectNameStrategy::Topic && format.schema_file.is_none() {
         let help =
             "the name of the record is in the schema: write the file with it, or the `subject`";
         check.missing(at, "schema_file", help);
