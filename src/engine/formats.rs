@@ -205,13 +205,7 @@ fn named(message: Option<&String>) -> SchemaSettings {
 
 /// Returns the language of a format's schemas. (Formats without one do not ask.)
 fn kind(format: Format) -> SchemaKind {
-    match format {
-        Format::JsonSchema => SchemaKind::JsonSchema,
-        Format::Protobuf => SchemaKind::Protobuf,
-        Format::Avro | Format::Auto | Format::Json | Format::Text | Format::Bytes => {
-            SchemaKind::Avro
-        }
-    }
+    format.schema_kind().unwrap_or(SchemaKind::Avro)
 }
 
 /// Why there is no schema.

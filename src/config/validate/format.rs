@@ -8,6 +8,7 @@ use crate::config::model::{
     SubjectNameStrategy,
 };
 use crate::config::tree::FieldPath;
+use crate::format::{Schema, SchemaSettings};
 
 /// Checks the format of an input's payloads, which is at `at`.
 pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
@@ -26,6 +27,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
         check,
         &at.field("schema_file"),
         format.schema_file.as_deref(),
+        kind,
     );
     if matches!(kind, Format::JsonSchema | Format::Protobuf)
         && format.framing == SchemaFraming::Registry
@@ -74,6 +76,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         check,
         &at.field("schema_file"),
         format.schema_file.as_deref(),
+        kind,
     );
     if !has_schema(kind) {
         return;
@@ -162,7 +165,7 @@ fn is_json(format: Format) -> bool {
 }
 
 fn has_schema(format: Format) -> bool {
-    matches!(format, Format::Avro | Format::Protobuf | Format::JsonSchema)
+    format.schema_kind().is_some()
 }
 
 fn json_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
@@ -190,11 +193,18 @@ fn message(check: &mut Check<'_>, at: &FieldPath, kind: Format, is_written: bool
 }
 
 /// Returns the text of the file that the field at `at` names.
-fn read(check: &mut Check<'_>, at: &FieldPath, file: Option<&str>) -> Option<String> {
+fn read(check: &mut Check<'_>, at: &FieldPath, file: Option<&str>, kind: Format) -> Option<String> {
     let file = file?;
     let path = check.base.join(file);
     let why = match std::fs::read_to_string(&path) {
-        Ok(text) => return Some(text),
+        Ok(text) => {
+            let kind = kind.schema_kind()?;
+            if let Err(why) = Schema::of_file(kind, &text, &SchemaSettings::default()) {
+                let message = format!("`{file}` is no schema of {kind}: {why}");
+                check.error(at, message, "mend the file, or name another one");
+            }
+            return Some(text);
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".into(),
         Err(error) if error.kind() == ErrorKind::InvalidData => "it is not text in UTF-8".into(),
         Err(error) => error.to_string(),
