@@ -154,7 +154,9 @@ fn meta_tells_where_a_message_came_from_and_takes_what_is_of_its_kind(runtime: &
         runtime,
         "root = meta",
         "5\n",
-        &[r#"{"key":null,"topic":null,"partition":0,"offset":0,"timestamp":null,"headers":{},"tombstone":false}"#],
+        &[
+            r#"{"key":null,"topic":null,"partition":0,"offset":0,"timestamp":null,"headers":{},"tombstone":false}"#,
+        ],
     );
     // Line outputs do not write it, but it must be valid, for every kind of text.
     gives(

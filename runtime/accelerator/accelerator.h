@@ -13,6 +13,7 @@ typedef struct {
 PyObject *load_value(Input *input);
 void load_forget_keys(void);
 void load_typed_by(PyObject *function);
+PyObject *load_failure(void);
 
 /* output.c: objects to the marshal format. */
 bool output_begin(size_t head);

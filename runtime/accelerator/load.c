@@ -142,6 +142,17 @@ static PyObject *make;
 
 void load_typed_by(PyObject *function) { make = function; }
 
+/* Why an object could not be made, since the last call of `load_failure`. The rest of the frame is loaded nevertheless: the
+ * next message begins behind it. */
+static PyObject *failure;
+
+/* Returns a new reference, or NULL if all objects were made. */
+PyObject *load_failure(void) {
+    PyObject *found = failure;
+    failure = NULL;
+    return found;
+}
+
 /* Loads the rest of a tuple (..., kind, content), which stands for an object of a type that marshal does not have. */
 static PyObject *typed(Input *input, int depth) {
     input->at++;
@@ -149,6 +160,14 @@ static PyObject *typed(Input *input, int depth) {
     PyObject *content = kind ? value(input, depth) : NULL;
     PyObject *arguments[] = {kind, content};
     PyObject *object = content ? PyObject_Vectorcall(make, arguments, 2, NULL) : NULL;
+    if (content && !object && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyObject *raised = PyErr_GetRaisedException();
+        if (failure)
+            Py_DECREF(raised);
+        else
+            failure = raised;
+        object = Py_None;
+    }
     if (kind) Py_DECREF(kind);
     if (content) Py_DECREF(content);
     return object;

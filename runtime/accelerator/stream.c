@@ -311,6 +311,14 @@ static PyObject *next(PyObject *self) {
         PyObject *message = is_json   ? text_of_json()
                             : is_part ? part_load(&request.input)
                                       : load_value(&request.input);
+        PyObject *failure = load_failure();
+        if (message && failure) {
+            Py_DECREF(message);
+            bool told = answer_extra(explain, failure);
+            Py_DECREF(failure);
+            if (!told) return NULL;
+            continue;
+        }
         if (message) return message;
         /* The memory is full: the host ends the guest for that. A text that Python does not read fails alone. */
         bool is_full = PyErr_ExceptionMatches(PyExc_MemoryError);

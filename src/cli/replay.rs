@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::{MISUSED, console, report, run};
 use crate::config::{
-    Config, DeliveryGuarantee, Diagnostic, Extent, InputConfig, KafkaInputConfig,
-    KafkaOutputConfig, Loaded, Named, OnError, OutputConfig, StdoutCodec, StdoutConfig,
+    Config, DatetimeText, DecimalText, DeliveryGuarantee, Diagnostic, Extent, InputConfig,
+    KafkaInputConfig, KafkaOutputConfig, Loaded, Named, OnError, OutputConfig, OutputFormat,
+    StdoutCodec, StdoutConfig,
 };
 use crate::telemetry::metrics::Metrics;
 
@@ -75,7 +76,7 @@ impl Replay {
         if self.dry_run {
             config.output = OutputConfig::Stdout(StdoutConfig {
                 codec: StdoutCodec::Lines,
-                format: config.output.formats().0,
+                format: shown(config.output.formats().0),
             });
             config.dead_letter = None;
         }
@@ -109,10 +110,26 @@ fn letters_of(
         vec![from.to_owned()],
         format!("{group}-replay"),
     );
+    let (format, key_format) = config.input.formats();
     KafkaInputConfig {
         extent: Extent::ToEnd { commit: !dry_run },
         letters: true,
+        // A dead letter has the payload and the key of its message.
+        format,
+        key_format,
         ..defaults
+    }
+}
+
+/// Returns the format in which a dry run shows results. What has a schema is shown as JSON: a line cannot hold its bytes.
+fn shown(format: OutputFormat) -> OutputFormat {
+    if format.kind.schema_kind().is_none() {
+        return format;
+    }
+    OutputFormat {
+        decimal: Some(DecimalText::String),
+        datetime: Some(DatetimeText::Iso),
+        ..OutputFormat::default()
     }
 }
 

@@ -176,7 +176,7 @@ fn message(test: &TestCase) -> (Lane, Message) {
             .map(|(name, value)| (name.clone(), Some(bytes(value))))
             .collect(),
         timestamp: meta.timestamp,
-        tombstone: false,
+        tombstone: meta.tombstone,
         earlier: None,
     }));
     let lane = match &meta.topic {

@@ -157,8 +157,8 @@ fn exact_number(out: &mut Vec<u8>, text: &[u8], excess: &mut Excess) -> Option<u
         number::write_int(out, value);
     } else if plain {
         excess.big |= !number::write_decimal(out, text);
-    } else if len > MAX_INT_DIGITS {
-        // The guest would make a number of it, and convert that into text.
+    } else if len > MAX_INT_DIGITS || number::exponent_is_huge(text) {
+        // Python's `Decimal` has no such number, or arithmetic with it would take all memory.
         excess.big = true;
     } else {
         let text = String::from_utf8_lossy(text);

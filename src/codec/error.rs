@@ -92,6 +92,12 @@ impl ValueError {
     }
 
     #[cold]
+    pub(super) fn lone_surrogate() -> Self {
+        let message = "a text has a lone surrogate, which is no character and has no form in UTF-8";
+        Self::new(OutputErrorKind::ValueError, message)
+    }
+
+    #[cold]
     pub(super) fn out_of_range(type_name: &str) -> Self {
         let message = format!("a {type_name} that Python does not have");
         Self::new(OutputErrorKind::ValueError, message)

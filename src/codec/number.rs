@@ -42,6 +42,15 @@ pub(super) fn scan(text: &[u8]) -> Option<(usize, bool)> {
     Some((end, integer))
 }
 
+/// Returns whether the exponent of a JSON number is beyond those with which Python's `decimal` calculates (999,999).
+pub(super) fn exponent_is_huge(text: &[u8]) -> bool {
+    let Some(at) = text.iter().position(|byte| matches!(byte, b'e' | b'E')) else {
+        return false;
+    };
+    let digits = text[at + 1..].iter().filter(|byte| byte.is_ascii_digit());
+    digits.skip_while(|byte| **byte == b'0').count() > 6
+}
+
 /// Appends an integer object.
 #[inline]
 pub(super) fn write_int(out: &mut Vec<u8>, value: i64) {

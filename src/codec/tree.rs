@@ -31,7 +31,7 @@ pub enum Value<'a> {
     Big(String),
     /// `float`
     Float(f64),
-    /// `str`; lone surrogates are replaced by U+FFFD
+    /// `str`
     Str(Cow<'a, str>),
     /// `bytes`
     Bytes(&'a [u8]),
@@ -288,8 +288,10 @@ impl<'a> Reader<'a, '_> {
         Ok(key)
     }
 
+    /// Reads a text, which must be one that UTF-8 has: no format but JSON can write a lone surrogate.
     fn text(&mut self, code: u8) -> Result<Cow<'a, str>, Stop> {
         match self.str_content(code)? {
+            Some(Cow::Owned(_)) => Err(ValueError::lone_surrogate().into()),
             Some(text) => Ok(text),
             None => Err(self.error("expected a str").into()),
         }

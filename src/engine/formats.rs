@@ -335,7 +335,13 @@ impl Opening<'_> {
         let Some(registry) = self.registry else {
             return Err(Asked::Missing(anyhow!("there is no `schema_registry`")));
         };
-        match registry.wait(question, || Instant::now() >= self.deadline) {
+        let mut trouble = None;
+        let answer = registry.wait(question, || {
+            // Only as long as somebody waits.
+            trouble = registry.trouble().or(trouble.take());
+            Instant::now() >= self.deadline
+        });
+        match answer {
             Some(Ok(schema)) => match schema.unusable() {
                 None => Ok(schema),
                 Some(why) => Err(Asked::Missing(anyhow!(
@@ -344,8 +350,7 @@ impl Opening<'_> {
             },
             Some(Err(missing)) => Err(Asked::Missing(anyhow!("{what}: {}", missing.text))),
             None => {
-                let why = registry.trouble();
-                let why = why.unwrap_or_else(|| "the schema registry did not answer".into());
+                let why = trouble.unwrap_or_else(|| "the schema registry did not answer".into());
                 Err(Asked::Silent(anyhow!("{why}")))
             }
         }

@@ -4,6 +4,7 @@
 //! than JSON without. A schema can refer to those that come with it from the registry, and to nothing else: no file and no
 //! address is looked up.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
@@ -32,14 +33,25 @@ impl JsonSchema {
         let mut compiler = Compiler::new();
         compiler.use_loader(Box::new(Nowhere));
         compiler.enable_format_assertions();
-        for (name, text) in references {
-            let schema = json(text).map_err(|why| format!("the reference `{name}`: {why}"))?;
-            compiler
-                .add_resource(&located(name), schema)
-                .map_err(|error| format!("the reference `{name}`: {error}"))?;
-        }
-        let location = located("schema.json");
         let schema = json(text)?;
+        // A reference is meant by its name, from the place of this schema or of one that its `$id` gives it; or by the `$id`
+        // of its own.
+        let base = schema["$id"].as_str().unwrap_or(ROOT);
+        for (name, text) in references {
+            let wrong = |why: String| format!("the reference `{name}`: {why}");
+            let schema = json(text).map_err(wrong)?;
+            let own = schema["$id"].as_str().filter(|id| id.contains("://"));
+            let places: BTreeSet<String> = [located(ROOT, name), located(base, name)]
+                .into_iter()
+                .chain(own.map(str::to_owned))
+                .collect();
+            for place in places {
+                compiler
+                    .add_resource(&place, schema.clone())
+                    .map_err(|error| wrong(error.to_string()))?;
+            }
+        }
+        let location = located(ROOT, "schema.json");
         let title = schema["title"].as_str().map(str::to_owned);
         compiler
             .add_resource(&location, schema)
@@ -84,12 +96,14 @@ impl fmt::Debug for JsonSchema {
     }
 }
 
-/// Returns the URL under which a schema with this name is found by others.
-fn located(name: &str) -> String {
+/// Returns the URL under which a schema with this name is found by one that is at `base`.
+fn located(base: &str, name: &str) -> String {
     if name.contains("://") {
-        name.to_owned()
-    } else {
-        format!("{ROOT}{name}")
+        return name.to_owned();
+    }
+    match base.rsplit_once('/') {
+        Some((folder, _)) if base.contains("://") => format!("{folder}/{name}"),
+        _ => format!("{ROOT}{name}"),
     }
 }
 
@@ -133,6 +147,20 @@ mod tests {
         ] {
             let why = schema.check(document).expect_err("it does not fit");
             assert!(why.contains(place), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_found_from_where_the_schema_says_it_is() {
+        let address = r#"{"$id": "http://x/addr.json", "type": "string"}"#;
+        for (id, at) in [
+            ("http://x/p.json", "addr.json"),
+            ("http://y/p.json", "http://x/addr.json"),
+        ] {
+            let text = format!(r#"{{"$id": "{id}", "properties": {{"a": {{"$ref": "{at}"}}}}}}"#);
+            let schema = JsonSchema::parse(&text, &[("addr.json", address)]).expect("it is found");
+            assert!(schema.check(br#"{"a": 1}"#).is_err());
+            assert_eq!(schema.check(br#"{"a": "x"}"#), Ok(()));
         }
     }
 

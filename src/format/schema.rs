@@ -116,9 +116,13 @@ impl Schema {
             SchemaKind::JsonSchema => Language::json_schema(text, &[]),
             SchemaKind::Protobuf => Language::protobuf(text, &[], settings),
         };
-        match language {
-            Language::Unusable(why) => Err(why),
-            language => Ok(Self { id: None, language }),
+        let schema = match language {
+            Language::Unusable(why) => return Err(why),
+            language => Self { id: None, language },
+        };
+        match &settings.message {
+            Some(name) if !schema.has_message(name) => Err(format!("it has no message `{name}`")),
+            _ => Ok(schema),
         }
     }
 

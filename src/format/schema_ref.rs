@@ -39,7 +39,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// Returns the name of the header that may name the schema.
-    fn header(self) -> &'static str {
+    pub(crate) fn header(self) -> &'static str {
         match self {
             Self::Value => "__value_schema_id",
             Self::Key => "__key_schema_id",

@@ -34,6 +34,8 @@ section! {
         offset: i64,
         /// Milliseconds since the Unix epoch.
         timestamp: Option<i64>,
+        /// Whether it has no payload.
+        tombstone: bool,
         /// Its headers.
         headers: BTreeMap<String, String>,
     }

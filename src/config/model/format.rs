@@ -135,6 +135,12 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// Returns whether messages of this format may contain any byte, although they are no `bytes` of the user's own.
+    pub(crate) fn is_binary(self) -> bool {
+        // JSON that has a schema begins with the schema's number.
+        matches!(self, Self::Avro | Self::Protobuf | Self::JsonSchema)
+    }
+
     /// Returns the language of the schemas of this format, if it has some.
     pub(crate) fn schema_kind(self) -> Option<SchemaKind> {
         match self {

@@ -28,6 +28,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
         &at.field("schema_file"),
         format.schema_file.as_deref(),
         kind,
+        format.message.as_ref(),
     );
     if matches!(kind, Format::JsonSchema | Format::Protobuf)
         && format.framing == SchemaFraming::Registry
@@ -77,6 +78,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         &at.field("schema_file"),
         format.schema_file.as_deref(),
         kind,
+        format.message.as_ref(),
     );
     if !has_schema(kind) {
         return;
@@ -193,15 +195,25 @@ fn message(check: &mut Check<'_>, at: &FieldPath, kind: Format, is_written: bool
 }
 
 /// Returns the text of the file that the field at `at` names.
-fn read(check: &mut Check<'_>, at: &FieldPath, file: Option<&str>, kind: Format) -> Option<String> {
+fn read(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    file: Option<&str>,
+    kind: Format,
+    message: Option<&String>,
+) -> Option<String> {
     let file = file?;
     let path = check.base.join(file);
     let why = match std::fs::read_to_string(&path) {
         Ok(text) => {
             let kind = kind.schema_kind()?;
-            if let Err(why) = Schema::of_file(kind, &text, &SchemaSettings::default()) {
-                let message = format!("`{file}` is no schema of {kind}: {why}");
-                check.error(at, message, "mend the file, or name another one");
+            let settings = SchemaSettings {
+                reader: None,
+                message: message.cloned(),
+            };
+            if let Err(why) = Schema::of_file(kind, &text, &settings) {
+                let problem = format!("`{file}` cannot be used as a schema of {kind}: {why}");
+                check.error(at, problem, "mend the file, or name another one");
             }
             return Some(text);
         }

@@ -47,10 +47,14 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
 fn stdin(check: &mut Check<'_>, mut raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
     let at = FieldPath::of("input.stdin");
     format::input(check, &at.field("format"), &mut raw.format);
-    StdinConfig {
-        format: raw.format.clone(),
-        framing: framing(check, &at, raw, max_in_flight),
+    let format = raw.format.clone();
+    let framing = framing(check, &at, raw, max_in_flight);
+    if format.kind.is_binary() && !matches!(framing, Framing::LengthDelimited { .. }) {
+        let help = "write `scanner: { length_delimited: {} }`: each message after its length";
+        let message = "messages of this format may contain any byte, so nothing can end them";
+        check.error(&at.field("format"), message, help);
     }
+    StdinConfig { framing, format }
 }
 
 /// Framing as it is written.

@@ -2,7 +2,7 @@
 
 use super::{Check, format, kafka};
 use crate::config::model::{
-    KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutConfig,
+    KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutCodec, StdoutConfig,
 };
 use crate::config::raw;
 use crate::config::tree::FieldPath;
@@ -30,6 +30,14 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
     ];
     match check.chosen(at, components, &format!("`{at}` has two outputs")) {
         Some(Written::Stdout(mut stdout)) => {
+            let is_stream = matches!(stdout.codec, StdoutCodec::Lines | StdoutCodec::Delim(_));
+            if stdout.format.kind.is_binary() && is_stream {
+                let at = at.field("stdout").field("format");
+                let help = "write `codec: length_delimited`: each message after its length";
+                let message =
+                    "messages of this format may contain any byte, so nothing can end them";
+                check.error(&at, message, help);
+            }
             formats(
                 check,
                 &at.field("stdout"),

@@ -124,6 +124,8 @@ impl Request<'_> {
         for (index, message) in messages.iter().enumerate() {
             if self.form.with_metas {
                 self.encode_meta(encoder, index, message)?;
+            } else {
+                self.check_key(encoder, index, message)?;
             }
             if let Some(Projection { keys, refers }) = &self.form.projection
                 && message.rejected.is_none()
@@ -166,9 +168,31 @@ impl Request<'_> {
                 self.encode_meta(encoder, index, message)?;
             }
         } else {
+            for (index, message) in messages.iter().enumerate() {
+                self.check_key(encoder, index, message)?;
+            }
             encoder.none();
         }
         Ok(())
+    }
+
+    /// Refuses a message whose key is not of its format, although no script looks at it: whether a message passes must not
+    /// depend on that.
+    fn check_key(
+        &self,
+        encoder: &mut Encoder,
+        index: usize,
+        message: &Message,
+    ) -> Result<(), (usize, Failure)> {
+        if !self.reads.keys_are_values() || message.rejected.is_some() {
+            return Ok(());
+        }
+        let mark = encoder.mark();
+        let written = self
+            .reads
+            .write_key(encoder, &message.bytes(), self.schemas());
+        encoder.take_back(mark);
+        written.map_err(|refused| (index, failure(refused)))
     }
 
     /// Writes a message's value; or returns the message's index and the reason why it cannot be sent.

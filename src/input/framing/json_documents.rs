@@ -18,6 +18,8 @@ pub(crate) struct JsonDocuments {
     state: State,
     /// Brackets that are open in the current document.
     open: Vec<u8>,
+    /// Whether nothing has come yet but a byte order mark.
+    fresh: bool,
     /// Beginning of the current document, and the number of its bytes that have been discarded, if it is too long.
     overlong: Option<(Bytes, usize)>,
 }
@@ -54,6 +56,7 @@ impl JsonDocuments {
             searched: 0,
             state: State::Between,
             open: Vec::new(),
+            fresh: true,
             overlong: None,
         }
     }
@@ -120,6 +123,10 @@ impl JsonDocuments {
     }
 
     fn step(&mut self, byte: u8) -> Step {
+        if self.fresh && matches!(byte, 0xef | 0xbb | 0xbf) {
+            return Step::Goes(State::Between);
+        }
+        self.fresh = false;
         match (self.state, byte) {
             (State::String, b'\\') => Step::Goes(State::Escape),
             (State::String, b'"') if self.open.is_empty() => Step::EndsAfter,
@@ -217,6 +224,7 @@ mod tests {
                 &["{\n  \"a\": [1,\n 2]\n}", "{}"],
             ),
             ("1 2\n3", &["1", "2", "3"]),
+            ("\u{feff}{} 1", &["{}", "1"]),
             (
                 "[1][2]{\"a\":\"]}\"}\"x\"true",
                 &["[1]", "[2]", "{\"a\":\"]}\"}", "\"x\"", "true"],

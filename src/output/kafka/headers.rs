@@ -4,7 +4,17 @@ use bytes::Bytes;
 use rdkafka::message::{Header, OwnedHeaders};
 
 use super::size;
+use crate::format::Part;
 use crate::message::earlier::is_of_error;
+
+/// Parts of the input's message that are not those of the record any more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replaced {
+    /// The payload is written in a format of its own.
+    pub payload: bool,
+    /// The key is another one.
+    pub key: bool,
+}
 
 /// Headers of a record that is being made.
 #[derive(Default)]
@@ -40,5 +50,19 @@ pub(super) fn without_errors(
     headers: &[(String, Option<Bytes>)],
 ) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
     let others = headers.iter().filter(|(name, _)| !is_of_error(name));
+    others.map(|(name, value)| (name.as_str(), value.as_deref()))
+}
+
+/// Removes the headers that describe a failure. Also removes
+/// those that name the schema of the input's payload or key, if that is `replaced`.
+pub(super) fn of_result(
+    headers: &[(String, Option<Bytes>)],
+    replaced: Replaced,
+) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    let others = headers.iter().filter(move |(name, _)| {
+        let is_replaced = (replaced.payload && name == Part::Value.header())
+            || (replaced.key && name == Part::Key.header());
+        !is_of_error(name) && !is_replaced
+    });
     others.map(|(name, value)| (name.as_str(), value.as_deref()))
 }

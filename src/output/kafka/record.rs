@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use rdkafka::message::OwnedHeaders;
 
-use super::headers::{Headers, without_errors};
+use super::headers::{Headers, Replaced, of_result};
 use super::size;
-use crate::config::KafkaOutputConfig;
+use crate::config::{Format, KafkaOutputConfig};
 use crate::message::{Failure, Message, Overrides, Record};
 
 /// Maker of records from the script's results.
@@ -17,6 +17,8 @@ pub(crate) struct Composer {
     headers: Option<Vec<(String, String)>>,
     partition: Option<i32>,
     max_bytes: usize,
+    /// Whether payloads are written in a format of their own, so that the schema of the input's is not theirs.
+    reformats: bool,
 }
 
 /// Returns a timestamp that librdkafka can write: it takes 0 for the current time, and the nearest value to that is 1.
@@ -52,6 +54,7 @@ impl Composer {
             headers: config.headers.clone(),
             partition: config.partition,
             max_bytes: config.max_message_bytes,
+            reformats: !matches!(config.format.kind, Format::Auto | Format::Bytes),
         }
     }
 
@@ -88,16 +91,20 @@ impl Composer {
             Some(chosen) => chosen,
             None => input.and_then(|input| input.timestamp),
         };
+        let replaced = Replaced {
+            payload: self.reformats,
+            key: overrides.key.is_some() || self.key.is_some(),
+        };
         let mut headers = Headers::default();
         match (&overrides.headers, &self.headers, input) {
-            (Some(chosen), _, _) => headers.extend(without_errors(chosen)),
+            (Some(chosen), _, _) => headers.extend(of_result(chosen, replaced)),
             (None, Some(all), _) => {
                 headers.extend(
                     all.iter()
                         .map(|(name, value)| (name.as_str(), Some(value.as_bytes()))),
                 );
             }
-            (None, None, Some(input)) => headers.extend(without_errors(&input.headers)),
+            (None, None, Some(input)) => headers.extend(of_result(&input.headers, replaced)),
             (None, None, None) => {}
         }
         let payload = (!record.tombstone).then_some(payload);
