@@ -287,3 +287,30 @@ fn framed_bytes_go_in_and_out_unchanged(runtime: &str) {
 }
 
 on_each_runtime!(framed_bytes_go_in_and_out_unchanged);
+
+fn what_the_guest_cannot_hold_is_refused_before_it(runtime: &str) {
+    let exact = "{ format: { type: json, numbers: exact } }";
+    let input = b"1e425000001\n{\"a\": 0e999999999999}\n1e-1000000\n1E+999999\n";
+    let ran = run(runtime, exact, "root = this", "{}", input).expect(1);
+    assert_eq!(lines_of(&ran), ["1E+999999"]);
+    let kinds: Vec<_> = letters(&ran).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["TooBig", "TooBig", "TooBig"]);
+    assert!(ran.stderr.contains("\"guest_deaths\":0") || !ran.stderr.contains("guest died"));
+}
+
+on_each_runtime!(what_the_guest_cannot_hold_is_refused_before_it);
+
+fn a_lone_surrogate_is_no_text(runtime: &str) {
+    let ran = run(
+        runtime,
+        "{ format: json }",
+        "root = this",
+        "{ format: text }",
+        b"\"\\ud800\"\n\"x\"\n",
+    );
+    let ran = ran.expect(1);
+    assert_eq!(lines_of(&ran), ["x"]);
+    assert_eq!(letters(&ran)[0].0, "ValueError");
+}
+
+on_each_runtime!(a_lone_surrogate_is_no_text);

@@ -269,3 +269,86 @@ fn a_schema_that_does_not_fit_the_readers_fails_its_messages_alone() {
         .collect();
     assert_eq!(kinds, ["SchemaMismatch", "UnknownSchema", "UnknownSchema"]);
 }
+
+#[test]
+fn a_header_that_names_the_inputs_schema_does_not_leave_with_another_payload() {
+    let cluster = Cluster::shared();
+    let registry = FakeRegistry::start();
+    registry.put(7, "AVRO", NAMED);
+    let pipeline = avro(cluster, "schema-header", 1, registry.url(), "root = this").with(
+        "output.kafka.format",
+        json!({ "type": "avro", "schema_id": 7 }),
+    );
+    let bare = named(7, 3, "h")[5..].to_vec();
+    let record = Record::bytes(bare)
+        .header("__value_schema_id", Some(&[0, 0, 0, 0, 7]))
+        .header("other", Some(b"x"));
+    pipeline.run(cluster, [record], 0);
+    let out = cluster.read(&pipeline.output);
+    assert_eq!(
+        read(out[0].payload.as_deref().expect("it")),
+        (7, 3, "h".to_owned())
+    );
+    assert_eq!(out[0].headers, [("other".to_owned(), Some(b"x".to_vec()))]);
+}
+
+#[test]
+fn a_key_is_checked_although_no_script_looks_at_it() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "checked-keys", 1, "root = this")
+        .with("input.kafka.key_format", "text");
+    let records = [&b"good"[..], b"\xff", b""].map(|key| Record::bytes("1").key(key));
+    pipeline.run(cluster, records, 1);
+    assert_eq!(cluster.read(&pipeline.output).len(), 2);
+    assert_eq!(failures(cluster, &pipeline)[0].0, "NotText");
+}
+
+#[test]
+fn a_key_of_another_type_is_another_key() {
+    let cluster = Cluster::shared();
+    let script = "
+key = meta['key']
+if isinstance(key, list): key[0] = True
+else: meta['key'] = True
+root = this
+";
+    let pipeline = Pipeline::new(cluster, "typed-keys", 1, script)
+        .with("input.kafka.key_format", "json")
+        .with("output.kafka.key_format", "json");
+    let records = ["1", "1.0", "[1]", "true", " true"].map(|key| Record::bytes("1").key(key));
+    pipeline.run(cluster, records, 0);
+    let keys: Vec<_> = cluster
+        .read(&pipeline.output)
+        .into_iter()
+        .map(|record| String::from_utf8(record.key.expect("a key")).expect("UTF-8"))
+        .collect();
+    assert_eq!(keys, ["true", "true", "[true]", "true", " true"]);
+}
+
+#[test]
+fn dead_letters_are_run_again_in_their_format() {
+    let cluster = Cluster::shared();
+    let registry = FakeRegistry::start();
+    registry.put(8, "AVRO", NAMED);
+    let pipeline = avro(
+        cluster,
+        "replayed",
+        1,
+        registry.url(),
+        "root = this['nothing']",
+    );
+    let records = (0..3).map(|id| Record::bytes(named(8, id, "r")));
+    pipeline.run(cluster, records, 1);
+    assert_eq!(failures(cluster, &pipeline).len(), 3);
+    let mended = pipeline.script("root = [this['id'], this['name']]");
+    let config = mended.file();
+    let ran = support::nerodia(["replay", "-c"]).arg(config.path()).run();
+    let ran = ran.expect(0);
+    let out: Vec<_> = cluster
+        .read(&mended.output)
+        .iter()
+        .map(Record::value)
+        .collect();
+    let expected: Vec<_> = (0..3).map(|id| json!([id, "r"])).collect();
+    assert_eq!(out, expected, "{}", ran.stderr);
+}
