@@ -60,6 +60,8 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
+install_servers() { scripts/kafka.sh install && scripts/registry.sh install; }
+
 # Including private items: this documentation is for developers.
 documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps --document-private-items; }
 
@@ -115,7 +117,7 @@ if [ "${1:-}" = quick ]; then
   require $(build_tools)
   step "format" cargo fmt --all --check
   step "runtimes" scripts/install.sh --all
-  step "Kafka" scripts/kafka.sh install
+  step "Kafka and registry" install_servers
   step "clippy" clippy
   step "unit tests" unit_tests
   step "smoke tests" smoke_tests
@@ -132,7 +134,7 @@ step "shell scripts" shell_scripts
 step "Python sources" python_compiles
 step "accelerator" scripts/accelerator.sh --check
 step "runtimes" scripts/install.sh --all
-step "Kafka" scripts/kafka.sh install
+step "Kafka and registry" install_servers
 step "web" scripts/web.sh
 step "dependencies" scripts/deny.sh
 step "clippy" clippy

@@ -7,7 +7,7 @@ use super::logical::parse_uuid;
 use super::plan::Node;
 use crate::codec::{Encoder, Typed};
 
-/// Decodes a value that contains no others and is seldom met. It is no part of [`Decoder::value`], whose stack frame has
+/// Decodes a value that contains no others and is seldom met. It is no part of `Decoder::value`, whose stack frame has
 /// to be small.
 #[inline(never)]
 pub(super) fn rare_value(node: &Node, cursor: &mut Cursor<'_>, out: &mut Encoder) -> Outcome {
