@@ -5,12 +5,15 @@
 //! ```
 
 pub(crate) mod avro;
+mod error;
 mod json_schema;
 pub(crate) mod protobuf;
 mod read;
 mod schema;
 mod schema_ref;
 mod targets;
+#[cfg(test)]
+mod testing;
 mod write;
 
 pub(crate) use avro::AvroSchema;

@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use jiter::{Jiter, JiterError};
+use jiter::{Jiter, JiterError, JiterErrorType};
 
 use super::canonical::{self, Member};
 use super::document::{self, Excess, Open};
@@ -56,14 +56,14 @@ pub struct Encoder {
     pub(super) base: usize,
 }
 
-/// Reason why a payload is no JSON.
+/// Reason why a payload is no JSON, with the position in the payload. Its text is made only where it is shown: for
+/// [`Encoder::payload`], each text message is such an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why} at byte {at}")]
 pub struct NotJson {
     /// Position in the payload, from 0.
-    pub at: usize,
-    /// Description of the error.
-    pub why: String,
+    at: usize,
+    why: JiterErrorType,
 }
 
 impl Encoder {
@@ -220,7 +220,7 @@ impl Encoder {
         }
         Err(NotJson {
             at: payload.len() - json.len() + self.base + error.index,
-            why: error.error_type.to_string(),
+            why: error.error_type,
         })
     }
 

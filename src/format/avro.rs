@@ -40,7 +40,6 @@ mod decimal;
 mod decode;
 mod defaults;
 mod define;
-mod error;
 mod fits;
 mod json;
 mod logical;
@@ -59,8 +58,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::Decoder;
 #[cfg(test)]
-use error::{DecodeError, EncodeError};
+use super::error::{DecodeError, EncodeError};
+pub(crate) use decode::Decoder;
 pub(crate) use schema::AvroSchema;
 pub(crate) use write::Writer;

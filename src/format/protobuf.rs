@@ -54,7 +54,6 @@
 mod cursor;
 mod decode;
 mod emit;
-mod error;
 mod fields;
 mod files;
 mod float;
@@ -78,7 +77,7 @@ mod write;
 mod tests;
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use error::{DecodeError, EncodeError};
+pub(crate) use super::error::{DecodeError, EncodeError};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use indexes::Indexes;
 pub(crate) use indexes::{put_indexes, take_indexes};

@@ -1,6 +1,6 @@
 //! Reader of Avro's simplest objects, and the bounds on work.
 
-use super::error::{Failure, Outcome};
+use crate::format::error::{Failure, Outcome};
 
 /// Steps that any payload may take, and those for each of its bytes.
 const STEPS: (u64, u64) = (1 << 20, 128);

@@ -2,9 +2,9 @@
 
 use num_bigint::{BigInt, Sign};
 
-use super::error::{Failure, Outcome, brief};
 use super::logical::Decimal;
 use crate::codec::MAX_INT_DIGITS;
+use crate::format::error::{Failure, Outcome, brief};
 
 /// Most bytes of an integer of [`MAX_INT_DIGITS`] digits: 3.33 bits for each.
 const MAX_BYTES: usize = MAX_INT_DIGITS * 10 / 24;

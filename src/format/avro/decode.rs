@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::cursor::Cursor;
-use super::error::{DecodeError, Failure, Outcome};
 use super::logical::{IntKind, LongKind};
 use super::plan::{self, Builder, Node, NodeId, RecordPlan, Source};
 use super::rare::rare_value;
 use super::schema::AvroSchema;
 use crate::codec::Encoder;
 use crate::format::MAX_DEPTH;
+use crate::format::error::{DecodeError, Failure, Outcome};
 
 /// Decoder of values that one schema describes, into those of another if there is one.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::mem;
 
-use super::error::{Failure, Outcome};
 use super::json::{Json, Object};
 use super::parse::RawDefault;
 use super::schema::{AvroSchema, Field, Type, TypeId};
 use super::write::put_long;
+use crate::format::error::{Failure, Outcome};
 
 /// Longest encoding of a default. Records whose defaults contain records may double at each level.
 const MAX_LEN: usize = 64 << 10;

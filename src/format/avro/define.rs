@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::error::{Failure, Outcome, brief};
 use super::json::{Json, Object};
 use super::logical::Decimal;
 use super::names::{self, Name};
 use super::parse::{Parser, RawDefault};
 use super::schema::{Enum, Field, Fixed, Record, Type, TypeId};
+use crate::format::error::{Failure, Outcome, brief};
 
 impl<'j> Parser<'j> {
     /// Reads the name of a type, and reserves the type with this name.

@@ -1,13 +1,13 @@
 //! Whether a value is one of a type, to choose a branch of a union.
 
 use super::decode::deeper;
-use super::error::{Failure, Outcome};
 use super::logical::{IntKind, LongKind, parse_date, parse_uuid};
 use super::members::Members;
 use super::scalar::scalar;
 use super::schema::{Record, Type, TypeId};
 use super::write::Run;
 use crate::codec::{Typed, Value};
+use crate::format::error::{Failure, Outcome};
 
 /// What is asked of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use jiter::{Jiter, JiterResult, Peek};
 
-use super::error::brief;
+use crate::format::error::brief;
 
 /// Deepest nesting of a schema's JSON.
 const MAX_DEPTH: usize = 200;

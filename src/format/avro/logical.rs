@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::error::{Failure, Outcome};
 use super::json::Object;
 use crate::codec::Typed;
+use crate::format::error::{Failure, Outcome};
 
 /// Meaning of an `int`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

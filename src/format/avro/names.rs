@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::brief;
+use crate::format::error::brief;
 
 /// Name of a record, an enum or a fixed.
 #[derive(Debug)]

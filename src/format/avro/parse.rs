@@ -6,11 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::error::{Failure, Outcome, brief};
 use super::json::{Json, Object};
 use super::logical::{Decimal, IntKind, LongKind};
 use super::names;
 use super::schema::{AvroSchema, Type, TypeId};
+use crate::format::error::{Failure, Outcome, brief};
 
 /// Longest text of a schema, and of all its references together.
 const MAX_TEXT: (usize, usize) = (1 << 20, 8 << 20);

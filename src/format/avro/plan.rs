@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::error::Failure;
 use super::logical::{IntKind, LongKind};
 use super::schema::{AvroSchema, Type, TypeId};
+use crate::format::error::Failure;
 
 /// Index of a node.
 pub(super) type NodeId = u32;

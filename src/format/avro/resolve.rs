@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::error::brief;
 use super::logical::{IntKind, LongKind};
 use super::plan::{Builder, Member, Node, RecordPlan, Source, Task};
 use super::schema::{AvroSchema, Enum, Record, Type, TypeId};
+use crate::format::error::brief;
 
 impl Builder {
     /// Returns the node for a type that was written as `written` and is read as `read`.

@@ -2,8 +2,8 @@
 
 use super::cursor::Cursor;
 use super::decode::{Decoder, deeper};
-use super::error::{Failure, Outcome};
 use super::plan::{Node, NodeId};
+use crate::format::error::{Failure, Outcome};
 
 impl Decoder {
     /// Passes over values one after the other.

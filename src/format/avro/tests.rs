@@ -9,8 +9,9 @@ mod write;
 use std::sync::Arc;
 
 use super::{AvroSchema, DecodeError, Decoder, EncodeError, Writer};
-use crate::codec::{Encoder, Reader, Scratch, Value};
+use crate::codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
+use crate::format::testing::with_tree;
 
 fn schema(text: &str) -> Arc<AvroSchema> {
     Arc::new(AvroSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text:.500}: {error}")))
@@ -23,14 +24,6 @@ fn read(writer: &str, reader: Option<&str>, datum: &[u8]) -> Result<String, Stri
     let decoded: Result<(), DecodeError> = decoder.decode(datum, &mut encoder);
     decoded.map_err(|error| error.to_string())?;
     Ok(with_tree(encoder.as_bytes(), |value| format!("{value:?}")))
-}
-
-fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> T {
-    let mut scratch = Scratch::default();
-    let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);
-    let tree = reader.tree(usize::MAX).expect("a sound frame");
-    reader.finish().expect("one value");
-    give(&tree.expect("a value"))
 }
 
 /// Writes a value, and returns the bytes in hexadecimal.

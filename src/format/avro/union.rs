@@ -1,12 +1,12 @@
 //! Choice of a union's branch.
 
-use super::error::Outcome;
 use super::fits::{Demand, is_exact};
 use super::members::Members;
 use super::scalar::refused;
 use super::schema::{Record, Type, TypeId};
 use super::write::Run;
 use crate::codec::Value;
+use crate::format::error::Outcome;
 
 impl Run<'_> {
     /// Returns the branch of a union in which a value is written, and the value, without the branch's name if it has

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::decode::deeper;
-use super::error::{EncodeError, Failure, Outcome};
 use super::members::Members;
 use super::scalar::{refused, scalar};
 use super::schema::{AvroSchema, Field, Record, Type, TypeId};
 use crate::codec::Value;
+use crate::format::error::{EncodeError, Failure, Outcome};
 
 /// Writer of values that a schema describes.
 #[derive(Debug)]

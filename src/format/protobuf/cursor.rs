@@ -1,7 +1,7 @@
 //! Reader of Protobuf's wire format: tags and the values after them.
 
-use super::error::{Failure, Outcome};
 use super::plan::Wire;
+use crate::format::error::{Failure, Outcome};
 
 /// Most levels of messages, groups and entries of maps within each other, as in Google's implementations.
 pub(super) const MAX_DEPTH: usize = 100;

@@ -4,10 +4,10 @@ use std::slice;
 
 use super::cursor::{Cursor, Raw, unzigzag};
 use super::decode::Decoder;
-use super::error::{Failure, Outcome};
 use super::float;
 use super::plan::{Field, Type, Wire};
 use crate::codec::Encoder;
+use crate::format::error::{Failure, Outcome};
 
 impl<'a> Decoder<'_, 'a> {
     /// Writes the default of a type.

@@ -6,9 +6,9 @@ use prost_types::field_descriptor_proto::Label as ProtoLabel;
 use prost_types::field_descriptor_proto::Type as ProtoType;
 use prost_types::{FieldDescriptorProto, UninterpretedOption};
 
-use super::error::brief;
 use super::link::{Linker, MAX_NAME, Symbol};
 use super::plan::{Field, Label, Type};
+use crate::format::error::brief;
 
 /// Largest number of a field.
 const MAX_NUMBER: i32 = (1 << 29) - 1;

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
 
-use super::error::brief;
 use super::known_files;
 use super::reduce::reduced;
+use crate::format::error::brief;
 
 /// Most bytes of a schema with all that was given for its imports.
 pub(super) const MAX_LEN: usize = 1 << 20;

@@ -4,7 +4,7 @@
 //! message of the file.
 
 use super::cursor::{Cursor, put_varint, unzigzag, zigzag};
-use super::error::DecodeError;
+use crate::format::error::DecodeError;
 
 /// Indexes of a message: a few, without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use super::cursor::Raw;
 use super::decode::Decoder;
-use super::error::{Failure, Outcome};
 use super::plan::{Known, Message};
 use super::time;
 use crate::codec::{Encoder, Typed};
+use crate::format::error::{Failure, Outcome};
 
 impl<'s, 'a> Decoder<'s, 'a> {
     /// Writes the value of a message whose fields were found from `base` on.

@@ -1,13 +1,13 @@
 //! Well-known types that are no dict of their fields in Python: how they are written.
 
 use super::cursor::put_varint;
-use super::error::{Failure, Outcome, brief};
 use super::known::snake;
 use super::number::refused;
 use super::plan::{Known, Message, Type};
 use super::time;
 use super::write::{Writer, put_tag, sized};
 use crate::codec::{Typed, Value};
+use crate::format::error::{Failure, Outcome, brief};
 
 /// Places of the fields of `google.protobuf.Value`.
 const NULL: usize = 0;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use prost_types::field_descriptor_proto::Type as ProtoType;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
-use super::error::brief;
 use super::files::Files;
 use super::plan::{Enum, Field, Known, Label, Message, MessageId, Type};
+use crate::format::error::brief;
 
 /// Longest full name. Each message has its own, however deep it is.
 pub(super) const MAX_NAME: usize = 512;

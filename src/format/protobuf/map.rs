@@ -2,9 +2,9 @@
 
 use super::cursor::{Raw, unzigzag};
 use super::decode::Decoder;
-use super::error::{Failure, Outcome};
 use super::plan::{Field, Type};
 use crate::codec::Encoder;
+use crate::format::error::{Failure, Outcome};
 
 impl Decoder<'_, '_> {
     /// Writes a dict of the entries. Of two equal keys the last counts, as in every dict of marshal.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::error::{Failure, Outcome, brief};
 use super::plan::{Label, Message};
 use super::write::{Writer, missing};
 use crate::codec::Value;
+use crate::format::error::{Failure, Outcome, brief};
 
 /// Member of a dict.
 #[derive(Debug, Clone, Copy)]

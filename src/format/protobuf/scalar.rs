@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::cursor::{put_varint, zigzag};
-use super::error::{Failure, Outcome, brief};
 use super::number::{base64, float, float32, integer, integer_in, refused};
 use super::plan::{Enum, Type};
 use super::write::Writer;
 use crate::codec::Value;
+use crate::format::error::{Failure, Outcome, brief};
 
 impl Writer<'_, '_, '_> {
     /// Writes a value that is no message, without a tag.

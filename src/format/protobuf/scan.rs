@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use super::cursor::{Cursor, Raw};
 use super::decode::Decoder;
-use super::error::Outcome;
 use super::plan::{Field, Label, Message, Type, Wire};
+use crate::format::error::Outcome;
 
 /// Field that was found.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,9 @@ mod schema;
 mod write;
 
 use super::{DecodeError, EncodeError, MessageId, ProtobufSchema};
-use crate::codec::{Encoder, Reader, Scratch, Value};
+use crate::codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
+use crate::format::testing::with_tree;
 
 fn schema(text: &str) -> ProtobufSchema {
     ProtobufSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -54,14 +55,6 @@ fn show(value: &Value<'_>) -> String {
         }
         Value::Typed(typed) => typed.text().unwrap_or_else(|| format!("{typed:?}")),
     }
-}
-
-fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> T {
-    let mut scratch = Scratch::default();
-    let mut reader = Reader::new(frame, &mut scratch, MAX_DEPTH);
-    let tree = reader.tree(usize::MAX).expect("a sound frame");
-    reader.finish().expect("one value");
-    give(&tree.expect("a value"))
 }
 
 /// Writes a value, and returns the bytes.

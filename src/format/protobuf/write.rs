@@ -1,12 +1,12 @@
 //! Writer: from the values of a script to the wire.
 
 use super::cursor::{MAX_DEPTH, put_varint, too_deep};
-use super::error::{EncodeError, Failure, Outcome};
 use super::members::Member;
 use super::number::refused;
 use super::plan::{Field, Known, Label, Message, MessageId, Type};
 use super::schema::ProtobufSchema;
 use crate::codec::Value;
+use crate::format::error::{EncodeError, Failure, Outcome};
 
 impl ProtobufSchema {
     /// Appends a message to `out`.
