@@ -31,6 +31,8 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 # shellcheck source=scripts/kafka/secure.sh
 . "$root/scripts/kafka/secure.sh"
 
+# shellcheck disable=SC2034  # for kafka/process.sh
+watcher=$root/scripts/kafka.sh
 target=${CARGO_TARGET_DIR:-$root/target}
 case $target in /*) ;; *) target=$root/$target ;; esac # as cargo understands it, which runs there
 # shellcheck disable=SC2034  # for kafka/*.sh

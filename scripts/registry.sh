@@ -28,6 +28,8 @@ ARTIFACT=io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all
 # Later versions of the plugin want the pom of the artifact's parent, which is not in Maven's central repository.
 GET=org.apache.maven.plugins:maven-dependency-plugin:2.8:get
 
+# shellcheck disable=SC2034  # for kafka/process.sh
+watcher=$root/scripts/registry.sh
 target=${CARGO_TARGET_DIR:-$root/target}
 case $target in /*) ;; *) target=$root/$target ;; esac # as cargo understands it, which runs there
 app=$target/registry/app
@@ -146,12 +148,12 @@ start() {
   local pid
   if find_registry; then
     kill -CONT "$pid"
-    own "$owner"
+    adopt "$owner"
   else
     mkdir -p "$run"
     undo=yes
     [ -f "$run/port" ] || claim_port
-    own "$owner"
+    adopt "$owner"
     daemon "$run/log" "$run/pid" java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData \
       -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$(cat "$run/port")" -Dquarkus.http.io-threads=2 \
       -Dapicurio.datasource.url="jdbc:h2:file:$run/data;WRITE_DELAY=0" \
@@ -264,21 +266,6 @@ wait_until_ready() {
 show_log() {
   say "the end of $run/log:"
   tail -n 30 "$run/log" >&2
-}
-
-# own PID: the registry lives as long as that process; without a PID, until `stop`.
-own() {
-  local pid state started
-  if [ -z "$1" ]; then
-    echo forever >>"$run/owners"
-    stop_watchdog
-    return
-  fi
-  state_of "$1" || die "--owner $1: the process is gone"
-  echo "$1 $started" >>"$run/owners"
-  if ! grep -qx forever "$run/owners" && ! running_pid "$run/watchdog" "$run"; then
-    daemon "$run/watchdog.log" "$run/watchdog" "$BASH" "$root/scripts/registry.sh" watch "$run"
-  fi
 }
 
 # Stops the registry. The name is that which `watch` of process.sh calls.

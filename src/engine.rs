@@ -6,6 +6,7 @@ pub(crate) mod formats;
 mod notices;
 pub(crate) mod problems;
 pub(crate) mod reload;
+mod schema_registry;
 pub(crate) mod scripts;
 pub(crate) mod shutdown;
 

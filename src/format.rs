@@ -23,7 +23,8 @@ pub(crate) use schema_ref::{Part, SchemaRef};
 pub(crate) use targets::{Chosen, SchemaWrites, Target};
 pub(crate) use write::{WriteFormat, Writes};
 
-/// Deepest nesting of a value: the depth that guests accept, which is that of `src/guest/protocol.rs`.
+/// Deepest nesting of a value, for the sake of the guests: CPython's marshal refuses 1500 under WASI, its `json` about
+/// 1000.
 pub(crate) const MAX_DEPTH: usize = 900;
 
 /// Formats of a pipeline.

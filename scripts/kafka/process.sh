@@ -73,7 +73,8 @@ daemon() {
   until runs_with "$pid" "${*: -1}" || ! is_alive "$pid"; do sleep 0.01; done
 }
 
-# adopt PID: the cluster lives as long as that process; without a PID, until `stop`.
+# adopt PID: what runs in the folder `run` lives as long as that process; without a PID, until `stop`. Its watchdog is
+# `watch` of the script `watcher`.
 adopt() {
   local pid state started
   if [ -z "$1" ]; then
@@ -84,7 +85,7 @@ adopt() {
   state_of "$1" || die "--owner $1: the process is gone"
   echo "$1 $started" >>"$run/owners"
   if ! grep -qx forever "$run/owners" && ! running_pid "$run/watchdog" "$run"; then
-    daemon "$run/watchdog.log" "$run/watchdog" "$BASH" "$root/scripts/kafka.sh" watch "$run"
+    daemon "$run/watchdog.log" "$run/watchdog" "$BASH" "$watcher" watch "$run"
   fi
 }
 

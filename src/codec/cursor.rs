@@ -12,7 +12,7 @@
 use super::decode::Reader;
 use super::error::FrameError;
 use super::number;
-use super::wire::{ELLIPSIS, FALSE, FLAG_REF, NONE, NULL, REF, STOP_ITERATION, TRUE};
+use super::wire::{ELLIPSIS, FALSE, FLAG_REF, NONE, NULL, REF, SMALL_TUPLE, STOP_ITERATION, TRUE};
 
 /// Index of an object that is not in the table of references.
 pub(super) const NO_REF: u32 = u32::MAX;
@@ -71,8 +71,32 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
+    /// Reads a type code as [`header`](Self::header) does; if it is a reference, that of the object it refers to, of which
+    /// the content follows. Returns the code without its flag; after a reference also the position behind that, at which
+    /// the caller goes on after the content.
+    #[inline(always)]
+    pub(super) fn header_of_target(&mut self) -> Result<(u8, Option<usize>), FrameError> {
+        let code = self.header()?.0;
+        if code != REF {
+            return Ok((code, None));
+        }
+        let index = self.index()?;
+        let resume = self.pos;
+        Ok((self.jump(index)?, Some(resume)))
+    }
+
+    /// Reads the number of items of a list or tuple with this type code.
+    #[inline(always)]
+    pub(super) fn item_count(&mut self, code: u8) -> Result<usize, FrameError> {
+        if code == SMALL_TUPLE {
+            Ok(usize::from(self.byte()?))
+        } else {
+            self.length()
+        }
+    }
+
     /// Moves to the start of an object of the table and reads its type code.
-    pub(super) fn jump(&mut self, index: usize) -> Result<u8, FrameError> {
+    fn jump(&mut self, index: usize) -> Result<u8, FrameError> {
         self.pos = self.scratch.refs[index].at as usize;
         Ok(self.byte()? & !FLAG_REF)
     }

@@ -287,13 +287,7 @@ impl<'a, 's> Reader<'a, 's> {
         read: impl FnOnce(&mut Self, u8) -> Result<Option<T>, FrameError>,
     ) -> Result<T, FrameError> {
         let start = self.pos;
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
+        let (code, resume) = self.header_of_target()?;
         let Some(value) = read(self, code)? else {
             return Err(FrameError {
                 offset: start,

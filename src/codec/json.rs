@@ -68,11 +68,7 @@ impl Reader<'_, '_> {
                     depth -= 1;
                 }
                 LIST | TUPLE | SMALL_TUPLE => {
-                    let items = if code == SMALL_TUPLE {
-                        usize::from(self.byte()?)
-                    } else {
-                        self.length()?
-                    };
+                    let items = self.item_count(code)?;
                     if code == SMALL_TUPLE && self.is_typed(items) {
                         self.write_typed(out)?;
                     } else {
@@ -193,13 +189,7 @@ impl Reader<'_, '_> {
             self.pos += 1;
             return Ok(false);
         }
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
+        let (code, resume) = self.header_of_target()?;
         // Nearly all keys are of these types.
         if matches!(code, SHORT_ASCII | SHORT_ASCII_INTERNED) {
             self.short_string(out)?;

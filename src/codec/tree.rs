@@ -177,11 +177,7 @@ impl<'a> Reader<'a, '_> {
             ASCII | ASCII_INTERNED | UNICODE | UNICODE_INTERNED | SHORT_ASCII
             | SHORT_ASCII_INTERNED => Value::Str(self.text(code)?),
             LIST | TUPLE | SMALL_TUPLE => {
-                let items = if code == SMALL_TUPLE {
-                    usize::from(self.byte()?)
-                } else {
-                    self.length()?
-                };
+                let items = self.item_count(code)?;
                 if code == SMALL_TUPLE && self.is_typed(items) {
                     return Ok(Value::Typed(self.typed()?));
                 }
@@ -257,13 +253,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn node_key(&mut self) -> Result<Cow<'a, str>, Stop> {
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
+        let (code, resume) = self.header_of_target()?;
         let key = match code {
             ASCII | ASCII_INTERNED | UNICODE | UNICODE_INTERNED | SHORT_ASCII
             | SHORT_ASCII_INTERNED => self.text(code)?,

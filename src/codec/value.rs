@@ -2,7 +2,7 @@
 
 use super::decode::Reader;
 use super::error::{FrameError, Stop, ValueError};
-use super::wire::{BYTES, NONE, REF};
+use super::wire::{BYTES, NONE};
 
 /// Kind of the value that [`Reader::value`] found and wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,13 +104,7 @@ impl Reader<'_, '_> {
     fn top(&mut self, out: &mut Vec<u8>, limit: Limit) -> Result<Top, Stop> {
         let start = self.pos;
         let refs = self.scratch.refs.len();
-        let mut code = self.header()?.0;
-        let mut resume = None;
-        if code == REF {
-            let index = self.index()?;
-            resume = Some(self.pos);
-            code = self.jump(index)?;
-        }
+        let (code, resume) = self.header_of_target()?;
         let top = match code {
             NONE => Top::None,
             BYTES => {

@@ -233,35 +233,35 @@ fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
 
 /// Marks the pipeline as not ready while messages wait for the schema registry.
 fn report_trouble(metrics: Arc<Metrics>, registry: Registry) {
-    const LOOK: Duration = Duration::from_secs(1);
-    actix_rt::spawn(async move {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            match registry.trouble() {
-                Some(why) => metrics.health.set_ill("schema_registry", why),
-                None => metrics.health.set_well("schema_registry"),
-            }
-        }
-    });
+    report(metrics, "schema_registry", move |_| registry.trouble());
 }
 
 /// Marks the pipeline as not ready while messages are in flight and none is delivered.
 fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
+    let mut progress = Progress::new(Instant::now());
+    report(metrics, "progress", move |metrics| {
+        let answered = Metrics::get(&metrics.delivered);
+        let still = progress.look(answered, budget.in_flight(), Instant::now())?;
+        Some(format!(
+            "nothing was delivered for {} s, with messages in flight",
+            still.as_secs()
+        ))
+    });
+}
+
+/// Calls `look` once a second, which returns what is wrong with the part `name`, if something is.
+fn report(
+    metrics: Arc<Metrics>,
+    name: &'static str,
+    mut look: impl FnMut(&Metrics) -> Option<String> + 'static,
+) {
     const LOOK: Duration = Duration::from_secs(1);
     actix_rt::spawn(async move {
-        let mut progress = Progress::new(Instant::now());
         loop {
             tokio::time::sleep(LOOK).await;
-            let answered = Metrics::get(&metrics.delivered);
-            match progress.look(answered, budget.in_flight(), Instant::now()) {
-                Some(still) => {
-                    let why = format!(
-                        "nothing was delivered for {} s, with messages in flight",
-                        still.as_secs()
-                    );
-                    metrics.health.set_ill("progress", why);
-                }
-                None => metrics.health.set_well("progress"),
+            match look(&metrics) {
+                Some(why) => metrics.health.set_ill(name, why),
+                None => metrics.health.set_well(name),
             }
         }
     });

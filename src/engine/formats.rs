@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
+use super::schema_registry;
 use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
 use crate::config::{
-    Config, DatetimeText, DecimalText, Format, InputFormat, Numbers, OutputConfig, OutputFormat,
-    Pem, RegistryAuth, SchemaFraming, SchemaRegistryConfig, SubjectNameStrategy,
+    Config, DatetimeText, DecimalText, Format, InputFormat, KeyFormat, Numbers, OutputConfig,
+    OutputFormat, SchemaFraming, SubjectNameStrategy,
 };
 use crate::format::{
-    AvroSchema, Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSettings, SchemaSource,
-    SchemaWrites, Target, WriteFormat, Writes,
+    Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites, Target,
+    WriteFormat, Writes,
 };
-use crate::registry::{Auth, Limits, NewSchema, Question, RegistryConfig, SchemaKind, Tls};
+use crate::registry::{NewSchema, Question, SchemaKind};
 
 /// Returns the formats of `config`. If there is a schema registry, asks it for what the output needs, for at most
 /// `timeout`.
@@ -26,7 +27,7 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
     let registry = match &config.schema_registry {
-        Some(of) => Some(connect(of, &input, &output)?),
+        Some(of) => Some(schema_registry::connect(of, &input, &output)?),
         None => None,
     };
     let opening = Opening {
@@ -39,13 +40,9 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
         key: read(input_key.kind, || Ok(None))?,
         exact: input.numbers == Numbers::Exact,
     };
-    let key = OutputFormat {
-        kind: output_key.kind,
-        ..OutputFormat::default()
-    };
     let writes = Writes {
         value: opening.write(&output, Part::Value)?,
-        key: opening.write(&key, Part::Key)?,
+        key: opening.write(&key(output_key), Part::Key)?,
     };
     if reads.name_schemas() {
         // Any answer shows that the registry is there.
@@ -88,10 +85,6 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
         }
         _ => opening.write(format, part),
     };
-    let key = OutputFormat {
-        kind: output_key.kind,
-        ..OutputFormat::default()
-    };
     let formats = Formats {
         reads: Reads {
             value: given(input.kind)?,
@@ -100,68 +93,11 @@ pub(crate) fn offline(config: &Config) -> anyhow::Result<Formats> {
         },
         writes: Writes {
             value: shown(&output, Part::Value)?,
-            key: shown(&key, Part::Key)?,
+            key: shown(&key(output_key), Part::Key)?,
         },
         registry: None,
     };
     Ok(formats.shown())
-}
-
-fn connect(
-    config: &SchemaRegistryConfig,
-    input: &InputFormat,
-    output: &OutputFormat,
-) -> anyhow::Result<Registry> {
-    let reader = match (&input.schema_text, input.framing) {
-        (Some(text), SchemaFraming::Registry) if input.kind == Format::Avro => {
-            let schema = AvroSchema::parse(text, &[]);
-            let schema =
-                schema.map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
-            Some(Arc::new(schema))
-        }
-        _ => None,
-    };
-    let settings = SchemaSettings {
-        reader,
-        message: output.message.clone(),
-    };
-    let tls = match &config.tls {
-        None => Tls::default(),
-        Some(tls) => Tls {
-            skip_verify: tls.skip_cert_verify,
-            root_cas: tls.root_cas.as_ref().map(pem).transpose()?,
-            client: match &tls.client_certificate {
-                Some(ours) => Some((pem(&ours.certificate)?, pem(&ours.key)?)),
-                None => None,
-            },
-        },
-    };
-    let auth = match &config.auth {
-        RegistryAuth::None => Auth::None,
-        RegistryAuth::Basic { user, password } => Auth::Basic {
-            user: user.clone(),
-            password: password.expose().to_owned(),
-        },
-        RegistryAuth::Bearer(token) => Auth::Bearer(token.expose().to_owned()),
-    };
-    let limits = Limits::default().latest_for(config.refresh);
-    let config = RegistryConfig {
-        urls: config.urls.clone(),
-        auth,
-        tls,
-        timeout: config.timeout,
-    };
-    Registry::new(&config, limits, move |raw| Schema::new(&raw, &settings))
-        .context("`schema_registry` cannot be used")
-}
-
-fn pem(pem: &Pem) -> anyhow::Result<Vec<u8>> {
-    match pem {
-        Pem::Text(text) => Ok(text.expose().as_bytes().to_vec()),
-        Pem::File(path) => {
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-        }
-    }
 }
 
 /// Returns the schema of all messages of an input, if they do not name their own.
@@ -169,12 +105,14 @@ fn fixed(input: &InputFormat) -> anyhow::Result<Option<Arc<Schema>>> {
     let (Some(text), SchemaFraming::None) = (&input.schema_text, input.framing) else {
         return Ok(None);
     };
-    let schema = Schema::of_file(kind(input.kind), text, &named(input.message.as_ref()))
-        .map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
+    let file = file(input.schema_file.as_deref());
+    let schema = Schema::of_file(kind(input.kind), text, input.message.as_ref())
+        .map_err(|why| anyhow!("{file}: {why}"))?;
     Ok(Some(Arc::new(schema)))
 }
 
-fn file(name: Option<&str>) -> &str {
+/// Returns the name of a schema's file, for messages.
+pub(super) fn file(name: Option<&str>) -> &str {
     name.unwrap_or("schema_file")
 }
 
@@ -196,11 +134,20 @@ fn read(
     })
 }
 
-fn named(message: Option<&String>) -> SchemaSettings {
-    SchemaSettings {
-        reader: None,
-        message: message.cloned(),
+/// Returns the format of an output's keys, which has no more settings.
+fn key(format: KeyFormat) -> OutputFormat {
+    OutputFormat {
+        kind: format.kind,
+        ..OutputFormat::default()
     }
+}
+
+/// Returns the schema in the file of an output, which is no registry's.
+fn of_file(format: &OutputFormat) -> anyhow::Result<Schema> {
+    let text = format.schema_text.as_deref().unwrap_or_default();
+    let file = file(format.schema_file.as_deref());
+    Schema::of_file(kind(format.kind), text, format.message.as_ref())
+        .map_err(|why| anyhow!("{file}: {why}"))
 }
 
 /// Returns the language of a format's schemas. (Formats without one do not ask.)
@@ -246,13 +193,10 @@ impl Opening<'_> {
     /// Returns the schemas of an output. Those of a registry are asked for.
     fn schemas(&self, format: &OutputFormat, part: Part) -> anyhow::Result<SchemaWrites> {
         if format.framing == SchemaFraming::None {
-            let text = format.schema_text.as_deref().unwrap_or_default();
-            let schema = Schema::of_file(kind(format.kind), text, &named(format.message.as_ref()))
-                .map_err(|why| anyhow!("{}: {why}", file(format.schema_file.as_deref())))?;
             return Ok(SchemaWrites {
                 framed: false,
                 form: json_form(format),
-                own: Target::fixed(Arc::new(schema)),
+                own: Target::fixed(Arc::new(of_file(format)?)),
                 topics: HashMap::new(),
                 subjects: HashMap::new(),
             });
@@ -360,11 +304,8 @@ impl Opening<'_> {
 /// Returns the subject of a schema that the config does not name.
 fn named_by(format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<String> {
     let record = || {
-        let text = format.schema_text.as_deref().unwrap_or_default();
+        let name = of_file(format)?.name().map(str::to_owned);
         let file = file(format.schema_file.as_deref());
-        let schema = Schema::of_file(kind(format.kind), text, &named(format.message.as_ref()))
-            .map_err(|why| anyhow!("{file}: {why}"))?;
-        let name = schema.name().map(str::to_owned);
         name.with_context(|| format!("{file}: it has no name, of which the subject could be"))
     };
     Ok(match format.subject_name_strategy {

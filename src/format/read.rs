@@ -287,7 +287,7 @@ fn as_key(sent: Result<Payload, Refused>) -> Result<(), Refused> {
 fn within_limits(sent: Payload) -> Result<Payload, Refused> {
     match sent {
         Payload::TooDeep => {
-            let text = "the document is nested deeper than 900 levels";
+            let text = format!("the document is nested deeper than {MAX_DEPTH} levels");
             Err(Refused::new("TooDeep", text))
         }
         Payload::TooBig => {

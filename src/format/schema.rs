@@ -21,7 +21,8 @@ pub(crate) type Found = crate::registry::Answer<Schema>;
 pub(crate) struct Schema {
     /// Number in the registry, if it has one.
     pub id: Option<u32>,
-    language: Language,
+    /// Schema in its language, or the reason why it cannot be used.
+    parsed: Result<Language, String>,
 }
 
 #[derive(Debug)]
@@ -29,8 +30,6 @@ enum Language {
     Avro(Box<Avro>),
     JsonSchema(Box<JsonSchema>),
     Protobuf(Box<Protobuf>),
-    /// Malformed: the reason.
-    Unusable(String),
 }
 
 /// Avro's schema with what reads and writes its values.
@@ -89,19 +88,13 @@ impl Schema {
             .iter()
             .map(|one| (&*one.name, &*one.text))
             .collect();
-        let texts: Vec<&str> = named.iter().map(|(_, text)| *text).collect();
-        let language = match raw.kind {
-            SchemaKind::Avro => Language::avro(&raw.text, &texts, settings.reader.as_ref()),
-            SchemaKind::JsonSchema => Language::json_schema(&raw.text, &named),
-            SchemaKind::Protobuf => Language::protobuf(&raw.text, &named, settings),
-        };
         Self {
             id: raw.id,
-            language,
+            parsed: Language::parse(raw.kind, &raw.text, &named, settings),
         }
     }
 
-    /// Makes a schema from a file ready, which is no registry's.
+    /// Makes a schema from a file ready, which is no registry's. `message` is the name of the message of Protobuf.
     ///
     /// # Errors
     ///
@@ -109,18 +102,17 @@ impl Schema {
     pub(crate) fn of_file(
         kind: SchemaKind,
         text: &str,
-        settings: &SchemaSettings,
+        message: Option<&String>,
     ) -> Result<Self, String> {
-        let language = match kind {
-            SchemaKind::Avro => Language::avro(text, &[], None),
-            SchemaKind::JsonSchema => Language::json_schema(text, &[]),
-            SchemaKind::Protobuf => Language::protobuf(text, &[], settings),
+        let settings = SchemaSettings {
+            reader: None,
+            message: message.cloned(),
         };
-        let schema = match language {
-            Language::Unusable(why) => return Err(why),
-            language => Self { id: None, language },
+        let schema = Self {
+            id: None,
+            parsed: Ok(Language::parse(kind, text, &[], &settings)?),
         };
-        match &settings.message {
+        match message {
             Some(name) if !schema.has_message(name) => Err(format!("it has no message `{name}`")),
             _ => Ok(schema),
         }
@@ -128,36 +120,31 @@ impl Schema {
 
     /// Returns why the schema cannot be used, if it cannot.
     pub(crate) fn unusable(&self) -> Option<&str> {
-        match &self.language {
-            Language::Unusable(why) => Some(why),
-            Language::Avro(_) | Language::JsonSchema(_) | Language::Protobuf(_) => None,
-        }
+        self.parsed.as_ref().err().map(String::as_str)
     }
 
     /// Returns the language of the schema; `None` if it cannot be used.
     pub(crate) fn kind(&self) -> Option<SchemaKind> {
-        match &self.language {
-            Language::Avro(_) => Some(SchemaKind::Avro),
-            Language::JsonSchema(_) => Some(SchemaKind::JsonSchema),
-            Language::Protobuf(_) => Some(SchemaKind::Protobuf),
-            Language::Unusable(_) => None,
-        }
+        self.parsed.as_ref().ok().map(|language| match language {
+            Language::Avro(_) => SchemaKind::Avro,
+            Language::JsonSchema(_) => SchemaKind::JsonSchema,
+            Language::Protobuf(_) => SchemaKind::Protobuf,
+        })
     }
 
     /// Returns the name of what is written: of Avro's record, of Protobuf's message, or the title of a JSON Schema.
     pub(crate) fn name(&self) -> Option<&str> {
-        match &self.language {
+        match self.parsed.as_ref().ok()? {
             Language::Avro(avro) => avro.schema.name(),
             Language::JsonSchema(schema) => schema.title(),
             Language::Protobuf(of) => Some(of.schema.name_of(of.written)),
-            Language::Unusable(_) => None,
         }
     }
 
     /// Returns whether the schema has a message of Protobuf with this name.
     pub(crate) fn has_message(&self, name: &str) -> bool {
-        match &self.language {
-            Language::Protobuf(of) => of.schema.message_named(name).is_some(),
+        match &self.parsed {
+            Ok(Language::Protobuf(of)) => of.schema.message_named(name).is_some(),
             _ => false,
         }
     }
@@ -174,7 +161,11 @@ impl Schema {
         encoder: &mut Encoder,
     ) -> Result<Payload, Refused> {
         let bytes = coded.value();
-        match &self.language {
+        let language = self.parsed.as_ref().map_err(|why| {
+            let text = format!("its schema{} cannot be used: {why}", self.named());
+            Refused::new("UnknownSchema", text)
+        })?;
+        match language {
             Language::Protobuf(of) => of
                 .read(coded, encoder)
                 .map_err(|why| Refused::new("NotProtobuf", why)),
@@ -204,10 +195,6 @@ impl Schema {
                     .map(|()| Payload::Json)
                     .map_err(|error| Refused::new("NotAvro", error.to_string()))
             }
-            Language::Unusable(why) => {
-                let text = format!("its schema{} cannot be used: {why}", self.named());
-                Err(Refused::new("UnknownSchema", text))
-            }
         }
     }
 
@@ -216,7 +203,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// If the schema has no form for the value; `out` is then unchanged.
+    /// If the schema has no form for the value; then the caller takes the output back.
     pub(super) fn write(
         &self,
         value: &Value<'_>,
@@ -224,21 +211,19 @@ impl Schema {
         framed: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Refused> {
-        let written = match &self.language {
-            Language::Avro(avro) => avro.writer.write(value, out).map_err(|why| why.to_string()),
-            Language::Protobuf(of) => of.write(value, framed, out),
-            Language::JsonSchema(schema) => {
+        let written = match &self.parsed {
+            Ok(Language::Avro(avro)) => {
+                avro.writer.write(value, out).map_err(|why| why.to_string())
+            }
+            Ok(Language::Protobuf(of)) => of.write(value, framed, out),
+            Ok(Language::JsonSchema(schema)) => {
                 let start = out.len();
                 value
                     .write_json(out, form)
                     .map_err(|error| Refused::new("TypeError", error.message))?;
-                let checked = schema.check(&out[start..]);
-                if checked.is_err() {
-                    out.truncate(start);
-                }
-                checked
+                schema.check(&out[start..])
             }
-            Language::Unusable(why) => Err(why.clone()),
+            Err(why) => Err(why.clone()),
         };
         written.map_err(|why| {
             let text = format!("the result does not fit the schema{}: {why}", self.named());
@@ -252,6 +237,25 @@ impl Schema {
 }
 
 impl Protobuf {
+    fn parse(
+        text: &str,
+        references: &[(&str, &str)],
+        message: Option<&str>,
+    ) -> Result<Self, String> {
+        let schema = ProtobufSchema::parse(text, references)?;
+        let named = message.and_then(|name| schema.message_named(name));
+        let written = named
+            .or_else(|| schema.message_at(&[0]))
+            .ok_or("it has no message")?;
+        let mut indexes = Vec::new();
+        put_indexes(&schema.indexes_of(written), &mut indexes);
+        Ok(Self {
+            schema,
+            written,
+            indexes,
+        })
+    }
+
     fn read(&self, coded: Coded<'_>, encoder: &mut Encoder) -> Result<Payload, String> {
         let (indexes, bytes) = match coded {
             Coded::Alone(bytes) => (None, bytes),
@@ -288,52 +292,42 @@ impl Protobuf {
 }
 
 impl Language {
-    fn protobuf(text: &str, references: &[(&str, &str)], settings: &SchemaSettings) -> Self {
-        let made = ProtobufSchema::parse(text, references).and_then(|schema| {
-            let named = settings.message.as_deref();
-            let named = named.and_then(|name| schema.message_named(name));
-            let first = || {
-                schema
-                    .message_at(&[0])
-                    .ok_or("it has no message".to_owned())
-            };
-            let written = named.map_or_else(first, Ok)?;
-            let mut indexes = Vec::new();
-            put_indexes(&schema.indexes_of(written), &mut indexes);
-            Ok(Protobuf {
-                schema,
-                written,
-                indexes,
-            })
-        });
-        match made {
-            Ok(protobuf) => Self::Protobuf(Box::new(protobuf)),
-            Err(why) => Self::Unusable(why),
-        }
+    /// Parses a schema. `references` are the names and texts of what it refers to.
+    fn parse(
+        kind: SchemaKind,
+        text: &str,
+        references: &[(&str, &str)],
+        settings: &SchemaSettings,
+    ) -> Result<Self, String> {
+        Ok(match kind {
+            SchemaKind::Avro => {
+                let texts: Vec<&str> = references.iter().map(|(_, text)| *text).collect();
+                let avro = Avro::parse(text, &texts, settings.reader.as_ref())?;
+                Self::Avro(Box::new(avro))
+            }
+            SchemaKind::JsonSchema => {
+                Self::JsonSchema(Box::new(JsonSchema::parse(text, references)?))
+            }
+            SchemaKind::Protobuf => {
+                let message = settings.message.as_deref();
+                Self::Protobuf(Box::new(Protobuf::parse(text, references, message)?))
+            }
+        })
     }
+}
 
-    fn json_schema(text: &str, references: &[(&str, &str)]) -> Self {
-        match JsonSchema::parse(text, references) {
-            Ok(schema) => Self::JsonSchema(Box::new(schema)),
-            Err(why) => Self::Unusable(why),
-        }
-    }
-
-    fn avro(text: &str, references: &[&str], reader: Option<&Arc<AvroSchema>>) -> Self {
-        let made = AvroSchema::parse(text, references).and_then(|schema| {
-            let schema = Arc::new(schema);
-            let keys = Decoder::new(Arc::clone(&schema), None)?;
-            let payloads = Decoder::new(Arc::clone(&schema), reader.map(Arc::clone));
-            Ok(Avro {
-                payloads,
-                keys,
-                writer: Writer::new(Arc::clone(&schema)),
-                schema,
-            })
-        });
-        match made {
-            Ok(avro) => Self::Avro(Box::new(avro)),
-            Err(why) => Self::Unusable(why),
-        }
+impl Avro {
+    fn parse(
+        text: &str,
+        references: &[&str],
+        reader: Option<&Arc<AvroSchema>>,
+    ) -> Result<Self, String> {
+        let schema = Arc::new(AvroSchema::parse(text, references)?);
+        Ok(Self {
+            payloads: Decoder::new(Arc::clone(&schema), reader.map(Arc::clone)),
+            keys: Decoder::new(Arc::clone(&schema), None)?,
+            writer: Writer::new(Arc::clone(&schema)),
+            schema,
+        })
     }
 }

@@ -7,5 +7,4 @@
 pub(crate) mod request;
 pub(crate) mod response;
 
-/// Deepest nesting of a document. CPython's marshal refuses 1500 under WASI, its `json` about 1000.
-pub(crate) const MAX_DEPTH: usize = 900;
+pub(crate) use crate::format::MAX_DEPTH;

@@ -18,6 +18,14 @@ pub(super) const READ: usize = 128 << 10;
 /// Length of the part of a message that its dead letter shows, if it is too long.
 pub(super) const KEPT: usize = 4096;
 
+/// Returns the failure of a message of `length` bytes that is longer than `max`. `what` names it by the framing: line.
+pub(super) fn too_long(what: &str, length: usize, max: usize) -> Failure {
+    let text = format!(
+        "the {what} has {length} bytes, more than max_line ({max}); its payload here is cut"
+    );
+    Failure::new("LineTooLong", text)
+}
+
 /// Cuts a stream into messages.
 pub(crate) enum Framer {
     /// Lines, or what another delimiter ends.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use rustix::buffer::SpareCapacity;
 
-use super::framing::{self, KEPT, READ};
+use super::framing::{self, KEPT, READ, too_long};
 use crate::config::LinesConfig;
-use crate::message::{Failure, Message};
+use crate::message::Message;
 
 /// Buffer for reads, and how far it has been cut into lines.
 pub(crate) struct LineReader {
@@ -134,12 +134,9 @@ impl LineReader {
     }
 
     fn rejected(&self, kept: Bytes, length: usize) -> Message {
-        let limit = self.config.max_line;
-        let text = format!(
-            "the line has {length} bytes, more than max_line ({limit}); its payload here is cut"
-        );
+        let failure = too_long("line", length, self.config.max_line);
         Message {
-            rejected: Some(Box::new(Failure::new("LineTooLong", text))),
+            rejected: Some(Box::new(failure)),
             ..Message::new(kept, self.offset)
         }
     }

@@ -138,7 +138,7 @@ impl Format {
     /// Returns whether messages of this format may contain any byte, although they are no `bytes` of the user's own.
     pub(crate) fn is_binary(self) -> bool {
         // JSON that has a schema begins with the schema's number.
-        matches!(self, Self::Avro | Self::Protobuf | Self::JsonSchema)
+        self.schema_kind().is_some()
     }
 
     /// Returns the language of the schemas of this format, if it has some.

@@ -8,7 +8,7 @@ use crate::config::model::{
     SubjectNameStrategy,
 };
 use crate::config::tree::FieldPath;
-use crate::format::{Schema, SchemaSettings};
+use crate::format::Schema;
 
 /// Checks the format of an input's payloads, which is at `at`.
 pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
@@ -23,13 +23,8 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
     if format.schema_file.is_some() {
         schema_alone(check, at, "schema_file", kind);
     }
-    format.schema_text = read(
-        check,
-        &at.field("schema_file"),
-        format.schema_file.as_deref(),
-        kind,
-        format.message.as_ref(),
-    );
+    let file = format.schema_file.as_deref();
+    format.schema_text = read(check, at, file, kind, format.message.as_ref());
     if matches!(kind, Format::JsonSchema | Format::Protobuf)
         && format.framing == SchemaFraming::Registry
         && format.schema_file.is_some()
@@ -73,13 +68,8 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
     for (field, _) in schema.iter().filter(|(_, written)| *written) {
         schema_alone(check, at, field, kind);
     }
-    format.schema_text = read(
-        check,
-        &at.field("schema_file"),
-        format.schema_file.as_deref(),
-        kind,
-        format.message.as_ref(),
-    );
+    let file = format.schema_file.as_deref();
+    format.schema_text = read(check, at, file, kind, format.message.as_ref());
     if !has_schema(kind) {
         return;
     }
@@ -194,7 +184,7 @@ fn message(check: &mut Check<'_>, at: &FieldPath, kind: Format, is_written: bool
     }
 }
 
-/// Returns the text of the file that the field at `at` names.
+/// Returns the text of the file that the field `schema_file` of the format at `at` names.
 fn read(
     check: &mut Check<'_>,
     at: &FieldPath,
@@ -202,16 +192,12 @@ fn read(
     kind: Format,
     message: Option<&String>,
 ) -> Option<String> {
-    let file = file?;
+    let (file, at) = (file?, &at.field("schema_file"));
     let path = check.base.join(file);
     let why = match std::fs::read_to_string(&path) {
         Ok(text) => {
             let kind = kind.schema_kind()?;
-            let settings = SchemaSettings {
-                reader: None,
-                message: message.cloned(),
-            };
-            if let Err(why) = Schema::of_file(kind, &text, &settings) {
+            if let Err(why) = Schema::of_file(kind, &text, message) {
                 let problem = format!("`{file}` cannot be used as a schema of {kind}: {why}");
                 check.error(at, problem, "mend the file, or name another one");
             }

@@ -6,8 +6,8 @@
 
 use bytes::Bytes;
 
-use super::{KEPT, Stream, take};
-use crate::message::{Failure, Message};
+use super::{KEPT, Stream, take, too_long};
+use crate::message::Message;
 
 /// Cuts a stream into JSON documents.
 pub(crate) struct JsonDocuments {
@@ -180,12 +180,8 @@ impl JsonDocuments {
             }
             None => return self.stream.message(document),
         };
-        let text = format!(
-            "the document has {length} bytes, more than max_line ({}); its payload here is cut",
-            self.max
-        );
         self.stream
-            .rejected(kept, Failure::new("LineTooLong", text))
+            .rejected(kept, too_long("document", length, self.max))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{KEPT, Stream, take};
+use super::{KEPT, Stream, take, too_long};
 use crate::message::{Failure, Message};
 
 /// Bytes of a length.
@@ -83,16 +83,10 @@ impl LengthDelimited {
         if overlong.left > 0 {
             return false;
         }
-        let text = format!(
-            "the message has {} bytes, more than max_line ({}); its payload here is cut",
-            overlong.length, self.max
-        );
+        let failure = too_long("message", overlong.length, self.max);
         let kept = Bytes::from(std::mem::take(&mut overlong.kept));
         self.overlong = None;
-        messages.push(
-            self.stream
-                .rejected(kept, Failure::new("LineTooLong", text)),
-        );
+        messages.push(self.stream.rejected(kept, failure));
         true
     }
 
