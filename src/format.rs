@@ -20,7 +20,7 @@ pub(crate) use avro::AvroSchema;
 pub(crate) use read::{MessageBytes, ReadFormat, Reads, Resolved, SchemaSource, begins_like_json};
 pub(crate) use schema::{Found, Registry, Schema, SchemaSettings};
 pub(crate) use schema_ref::{Part, SchemaRef};
-pub(crate) use targets::{Chosen, SchemaWrites, Target};
+pub(crate) use targets::{Chosen, SchemaWrites, Target, Wanted};
 pub(crate) use write::{WriteFormat, Writes};
 
 /// Deepest nesting of a value, for the sake of the guests: CPython's marshal refuses 1500 under WASI, its `json` about

@@ -13,7 +13,7 @@ use crate::config::{
     OutputFormat, SchemaFraming, SubjectNameStrategy,
 };
 use crate::format::{
-    Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites, Target,
+    Formats, Part, ReadFormat, Reads, Registry, Schema, SchemaSource, SchemaWrites, Target, Wanted,
     WriteFormat, Writes,
 };
 use crate::registry::{NewSchema, Question, SchemaKind};
@@ -218,7 +218,7 @@ impl Opening<'_> {
             let question = Question::Latest {
                 subject: subject.clone(),
             };
-            subjects.insert(subject.clone(), self.latest(question, subject)?);
+            subjects.insert(subject.clone(), self.latest(format, question, subject)?);
         }
         Ok(SchemaWrites {
             framed: true,
@@ -229,49 +229,65 @@ impl Opening<'_> {
         })
     }
 
-    /// Returns the schema for a topic, which must be of the format's language and have its message.
+    /// Returns the schema for a topic.
     fn target(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
-        let target = self.target_of(format, topic, part)?;
-        target.check(kind(format.kind), format.message.as_deref())?;
-        Ok(target)
-    }
-
-    fn target_of(&self, format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<Target> {
         let subject = match &format.subject {
             Some(subject) => subject.clone(),
             None => named_by(format, topic, part)?,
         };
-        let what = format!("subject `{subject}`");
-        let question = match (format.schema_id, &format.schema_text) {
-            (Some(id), _) => {
-                let schema = self.ask(Question::Id(id), "`schema_id`")?;
-                return Ok(Target::fixed(schema));
-            }
+        let (question, what) = match (format.schema_id, &format.schema_text) {
+            (Some(id), _) => (Question::Id(id), "`schema_id`".to_owned()),
             (None, Some(text)) => {
                 let schema = Arc::new(NewSchema {
                     kind: kind(format.kind),
                     text: text.clone(),
                     references: Vec::new(),
                 });
+                let what = format!("subject `{subject}`");
                 let question = if format.register {
                     Question::Register { subject, schema }
                 } else {
                     Question::Lookup { subject, schema }
                 };
-                return Ok(Target::fixed(self.ask(question, &what)?));
+                (question, what)
             }
-            (None, None) => Question::Latest {
-                subject: subject.clone(),
-            },
+            (None, None) => {
+                let question = Question::Latest {
+                    subject: subject.clone(),
+                };
+                return self.latest(format, question, &subject);
+            }
         };
-        self.latest(question, &subject)
+        Ok(Target::fixed(self.usable(
+            &wanted(format),
+            question,
+            &what,
+        )?))
     }
 
     /// Returns a target with the latest schema of a subject.
-    fn latest(&self, question: Question, subject: &str) -> anyhow::Result<Target> {
+    fn latest(
+        &self,
+        format: &OutputFormat,
+        question: Question,
+        subject: &str,
+    ) -> anyhow::Result<Target> {
         let registry = self.registry.context("there is no `schema_registry`")?;
-        let first = self.ask(question.clone(), &format!("subject `{subject}`"))?;
-        Ok(Target::latest(question, registry.clone(), first))
+        let wanted = wanted(format);
+        let first = self.usable(&wanted, question.clone(), &format!("subject `{subject}`"))?;
+        Ok(Target::latest(question, registry.clone(), wanted, first))
+    }
+
+    /// Asks the registry for a schema with which results can be written.
+    fn usable(
+        &self,
+        wanted: &Wanted,
+        question: Question,
+        what: &str,
+    ) -> anyhow::Result<Arc<Schema>> {
+        let schema = self.ask(question, what)?;
+        wanted.check(&schema).with_context(|| what.to_owned())?;
+        Ok(schema)
     }
 
     /// Asks the registry, and waits for its answer.
@@ -286,12 +302,7 @@ impl Opening<'_> {
             Instant::now() >= self.deadline
         });
         match answer {
-            Some(Ok(schema)) => match schema.unusable() {
-                None => Ok(schema),
-                Some(why) => Err(Asked::Missing(anyhow!(
-                    "{what}: its schema cannot be used: {why}"
-                ))),
-            },
+            Some(Ok(schema)) => Ok(schema),
             Some(Err(missing)) => Err(Asked::Missing(anyhow!("{what}: {}", missing.text))),
             None => {
                 let why = trouble.unwrap_or_else(|| "the schema registry did not answer".into());
@@ -313,6 +324,14 @@ fn named_by(format: &OutputFormat, topic: &str, part: Part) -> anyhow::Result<St
         SubjectNameStrategy::Record => record()?,
         SubjectNameStrategy::TopicRecord => format!("{topic}-{}", record()?),
     })
+}
+
+/// Returns what the schemas of an output must be.
+fn wanted(format: &OutputFormat) -> Wanted {
+    Wanted {
+        kind: kind(format.kind),
+        message: format.message.clone(),
+    }
 }
 
 fn json_form(format: &OutputFormat) -> JsonForm {

@@ -83,6 +83,9 @@ impl SchemaWrites {
 /// Schema that is not one for its output.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WrongSchema {
+    /// It cannot be used at all.
+    #[error("its schema cannot be used: {0}")]
+    Unusable(String),
     /// It is of another language.
     #[error("the schema of the output is {found}, and its format is {kind}")]
     Kind {
@@ -96,12 +99,59 @@ pub(crate) enum WrongSchema {
     Message(String),
 }
 
+/// What the schemas of an output must be, also those that are registered while the pipeline runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Language of the output's format.
+    pub kind: SchemaKind,
+    /// Name of the message of Protobuf that the config names.
+    pub message: Option<String>,
+}
+
+impl Wanted {
+    /// Checks that results can be written with a schema.
+    ///
+    /// # Errors
+    ///
+    /// What it is, or lacks.
+    pub(crate) fn check(&self, schema: &Schema) -> Result<(), WrongSchema> {
+        if let Some(why) = schema.unusable() {
+            return Err(WrongSchema::Unusable(why.to_owned()));
+        }
+        let kind = self.kind;
+        match (schema.kind(), &self.message) {
+            (Some(found), _) if found != kind => Err(WrongSchema::Kind { found, kind }),
+            (Some(SchemaKind::Protobuf), Some(name)) if !schema.has_message(name) => {
+                Err(WrongSchema::Message(name.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Schema with which results are written.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What is asked again from time to time, and whom.
-    refresh: Option<(Question, Registry)>,
-    current: Mutex<(Instant, Arc<Schema>)>,
+    refresh: Option<Refresh>,
+    current: Mutex<Current>,
+}
+
+/// Where a newer schema comes from, and what it must be.
+#[derive(Debug)]
+struct Refresh {
+    question: Question,
+    registry: Registry,
+    wanted: Wanted,
+}
+
+/// Schema in use, and what was seen of newer ones.
+#[derive(Debug)]
+struct Current {
+    schema: Arc<Schema>,
+    /// Moment of the last look for a newer one.
+    looked: Instant,
+    /// Number of the newer schema that was refused last, which is logged once.
+    refused: Option<u32>,
 }
 
 impl Target {
@@ -109,49 +159,65 @@ impl Target {
     pub(crate) fn fixed(schema: Arc<Schema>) -> Self {
         Self {
             refresh: None,
-            current: Mutex::new((Instant::now(), schema)),
+            current: Mutex::new(Current {
+                schema,
+                looked: Instant::now(),
+                refused: None,
+            }),
         }
     }
 
-    /// Creates a target whose schema is the newest answer to `question`; `first` is the one that is known.
-    pub(crate) fn latest(question: Question, registry: Registry, first: Arc<Schema>) -> Self {
+    /// Creates a target whose schema is the newest answer to `question` that is as `wanted`; `first` is the one that is
+    /// known.
+    pub(crate) fn latest(
+        question: Question,
+        registry: Registry,
+        wanted: Wanted,
+        first: Arc<Schema>,
+    ) -> Self {
         Self {
-            refresh: Some((question, registry)),
+            refresh: Some(Refresh {
+                question,
+                registry,
+                wanted,
+            }),
             ..Self::fixed(first)
         }
     }
 
-    /// Checks that the schema is of the language `kind`, and has the message of Protobuf of this name.
-    ///
-    /// # Errors
-    ///
-    /// What it is, or lacks.
-    pub(crate) fn check(&self, kind: SchemaKind, message: Option<&str>) -> Result<(), WrongSchema> {
-        let schema = self.schema();
-        match schema.kind() {
-            Some(found) if found != kind => Err(WrongSchema::Kind { found, kind }),
-            _ => match message {
-                Some(name) if kind == SchemaKind::Protobuf && !schema.has_message(name) => {
-                    Err(WrongSchema::Message(name.to_owned()))
-                }
-                _ => Ok(()),
-            },
-        }
-    }
-
-    /// Returns the schema to write with now. One that cannot be used does not replace one that can.
+    /// Returns the schema to write with now.
     fn schema(&self) -> Arc<Schema> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((question, registry)) = &self.refresh
-            && current.0.elapsed() >= LOOK
+        if let Some(refresh) = &self.refresh
+            && current.looked.elapsed() >= LOOK
         {
-            current.0 = Instant::now();
-            if let Some(Ok(newest)) = registry.cached(question)
-                && newest.unusable().is_none()
-            {
-                current.1 = newest;
+            current.looked = Instant::now();
+            if let Some(Ok(newest)) = refresh.registry.cached(&refresh.question) {
+                current.renew(newest, &refresh.wanted, &refresh.question);
             }
         }
-        Arc::clone(&current.1)
+        Arc::clone(&current.schema)
     }
 }
+
+impl Current {
+    /// Takes a newer schema. One with which nothing could be written does not replace one that works: the log says why.
+    fn renew(&mut self, newest: Arc<Schema>, wanted: &Wanted, question: &Question) {
+        match wanted.check(&newest) {
+            Ok(()) => self.schema = newest,
+            Err(_) if self.refused == newest.id => {}
+            Err(why) => {
+                tracing::warn!(
+                    ?question,
+                    id = newest.id,
+                    %why,
+                    "a newer schema is not used, and the one before it stays"
+                );
+                self.refused = newest.id;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
