@@ -2,22 +2,26 @@
 
 use super::*;
 
-/// Returns the ids that were written, in order. Checks that each partition has those of one source in their order.
+/// Returns the ids that were written, in order. Checks that each output partition has those of each source in their order;
+/// ids below 100 and the others are two sources.
 fn written(cluster: &Cluster, pipeline: &Pipeline) -> Vec<i64> {
-    let mut ids: Vec<(i32, i64, i64)> = Vec::new();
+    written_from(cluster, pipeline, |id| i64::from(id < 100))
+}
+
+/// Like [`written`], with the source of each id.
+fn written_from(cluster: &Cluster, pipeline: &Pipeline, source: fn(i64) -> i64) -> Vec<i64> {
+    let mut ids: Vec<(i32, i64, i64, i64)> = Vec::new();
     for record in cluster.read(&pipeline.output) {
         let id = record.value()["id"].as_i64().expect("an id");
-        ids.push((record.partition, record.offset, id));
+        ids.push((record.partition, source(id), record.offset, id));
     }
     ids.sort_unstable();
     for pair in ids.windows(2) {
-        let [(one, _, first), (other, _, second)] = *pair else {
-            continue;
-        };
-        let same_source = (first < 100) == (second < 100);
-        assert!(one != other || !same_source || first < second, "{ids:?}");
+        let [one, other] = pair else { continue };
+        let same_source = (one.0, one.1) == (other.0, other.1);
+        assert!(!same_source || one.3 < other.3, "{one:?}, {other:?}");
     }
-    let mut ids: Vec<i64> = ids.into_iter().map(|(_, _, id)| id).collect();
+    let mut ids: Vec<i64> = ids.into_iter().map(|(_, _, _, id)| id).collect();
     ids.sort_unstable();
     ids
 }
@@ -76,6 +80,72 @@ fn a_registry_that_is_killed_is_waited_for_and_other_partitions_go_on() {
     assert_eq!(written(cluster, &pipeline), expected);
 }
 
+/// Time for which a registry is away under load: `NERODIA_TEST_REGISTRY_OUTAGE` in seconds, or a short one.
+fn outage() -> Duration {
+    let seconds = std::env::var("NERODIA_TEST_REGISTRY_OUTAGE").ok();
+    Duration::from_secs(seconds.map_or(5, |text| text.parse().expect("seconds")))
+}
+
+#[test]
+fn a_registry_that_is_killed_under_load_costs_no_message_and_no_memory() {
+    let cluster = Cluster::shared();
+    let registry = RealRegistry::start("kafka-outage-load");
+    let script = "root = {'id': this['id']}";
+    let pipeline = avro(cluster, "outage-load", 2, registry.url(), script).listening();
+    let schemas: Vec<u32> = (0..40)
+        .map(|number| {
+            let text = NAMED.replace("Named", &format!("Named{number}"));
+            registry.register(&format!("load-{number}"), "AVRO", &text)
+        })
+        .collect();
+    let mut next = 0;
+    let mut load = |known: usize, count: usize| {
+        let records: Vec<Record> = (0..count)
+            .map(|n| {
+                let schema = schemas[n % known];
+                next += 1;
+                Record::bytes(named(schema, next, &"n".repeat(200))).partition((next % 2) as i32)
+            })
+            .collect();
+        cluster.produce(&pipeline.input, records);
+        next
+    };
+    let mut running = pipeline.start_and_join();
+    load(10, 2000);
+    pipeline.await_all_committed(cluster, &mut running);
+    let before = running.resident();
+    registry.does("kill");
+    let began = Instant::now();
+    let mut most = before;
+    while began.elapsed() < outage() {
+        load(40, 500);
+        most = most.max(running.resident());
+    }
+    let (away, waiting) = (began.elapsed(), running.logged("schema registry"));
+    registry.does("start");
+    let last = load(40, 500);
+    pipeline.await_all_committed(cluster, &mut running);
+    let after = running.resident();
+    eprintln!(
+        "{last} messages, {away:?} of outage; resident before {before} KiB, at most {most}, after {after}; {} warnings, the last: {:?}",
+        waiting.len(),
+        waiting.last(),
+    );
+    assert!(!waiting.is_empty());
+    // What waits is bounded by the memory budget of the input, whatever arrives.
+    assert!(
+        most < before + (100 << 10),
+        "{before} KiB became {most} KiB"
+    );
+    assert_eq!(running.terminate().0, Some(0));
+    let ids = written_from(cluster, &pipeline, |id| id % 2);
+    assert!(
+        ids.iter().copied().eq(1..=last),
+        "{} of {last} ids",
+        ids.len()
+    );
+}
+
 #[test]
 fn what_waits_for_a_registry_at_the_end_is_read_again() {
     let cluster = Cluster::shared();
@@ -124,7 +194,7 @@ fn slow_answers_and_refused_passwords_are_waited_for() {
     let (code, log) = config.start().wait();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("refused") && !log.contains("wrong"), "{log}");
-    registry.delay(Duration::from_secs(1));
+    registry.delay(Duration::from_secs(5));
     let right =
         json!({ "url": registry.url(), "basic": { "username": "user", "password": "secret" } });
     let pipeline = pipeline.with("schema_registry", right);
@@ -132,7 +202,7 @@ fn slow_answers_and_refused_passwords_are_waited_for() {
     let began = Instant::now();
     pipeline.run(cluster, records, 0);
     assert_eq!(written(cluster, &pipeline), (0..40).collect::<Vec<i64>>());
-    // Several at a time: one after the other would take 20 s and more.
+    // Several at a time: one after the other would take 100 s and more.
     eprintln!("20 schemas in {:?}", began.elapsed());
 }
 
@@ -145,9 +215,25 @@ fn a_thousand_schemas_in_one_topic_are_asked_for_once_each() {
     }
     let script = "root = {'id': this['id']}";
     let pipeline = avro(cluster, "thousand", 1, registry.url(), script);
-    let records = (0..5000i64).map(|id| Record::bytes(named(1 + id as u32 % 1000, id, "n")));
-    pipeline.run(cluster, records, 0);
-    assert_eq!(written(cluster, &pipeline), (0..5000).collect::<Vec<i64>>());
+    let mut running = pipeline.start_and_join();
+    let mut resident = Vec::new();
+    for (schemas, round) in [(1, 0), (1000, 1), (1000, 2), (1000, 3)] {
+        let ids = round * 5000..(round + 1) * 5000i64;
+        let records = ids.map(|id| Record::bytes(named(1 + id as u32 % schemas, id, "n")));
+        cluster.produce(&pipeline.input, records);
+        pipeline.await_all_committed(cluster, &mut running);
+        resident.push(running.resident());
+    }
+    assert_eq!(running.terminate().0, Some(0));
+    let ids = written_from(cluster, &pipeline, |_| 0);
+    assert!(
+        ids.iter().copied().eq(0..20_000),
+        "{} of 20000 ids",
+        ids.len()
+    );
     // One more shows at the start that the registry is there.
     assert!(registry.requests() <= 1001, "{}", registry.requests());
+    eprintln!("KiB resident with 1 schema, and three times with 1000: {resident:?}");
+    // A schema of two fields is some KiB; a second round must cost nothing.
+    assert!(resident[3] < resident[1] + (20 << 10), "{resident:?}");
 }
