@@ -19,7 +19,5 @@ case " $* " in
   *) (cd "$root" && cargo build --release --locked --example plain) >&2 ;;
 esac
 python=$("$root/scripts/clients.sh")
-arguments=()
-for one in "$@"; do [ "$one" = --no-build ] || arguments+=("$one"); done
 # shellcheck disable=SC2154  # set by prepare_measuring
-exec "$python" "$root/integration/bench/formats.py" --program "$program" "${arguments[@]}"
+exec "$python" "$root/integration/bench/formats.py" --program "$program" "$@"

@@ -18,6 +18,7 @@ use actix::prelude::*;
 use self::shutdown::End;
 use crate::input::{Commit, Drain, Input};
 use crate::message::budget::MemoryBudget;
+use crate::output::Settle;
 use crate::telemetry::metrics::Metrics;
 
 /// Message of the engine to itself: all permits are released, so everything that was read is answered for.
@@ -35,6 +36,8 @@ pub(crate) struct Engine {
     /// Function that starts the input, taken when the first guest is ready.
     start_input: Option<StartInput>,
     input: Option<Addr<Input>>,
+    /// Outputs that write lines.
+    lines: Vec<Recipient<Settle>>,
     end: shutdown::EndCell,
     draining: bool,
     finished: bool,
@@ -52,6 +55,7 @@ impl Engine {
         metrics: Arc<Metrics>,
         shutdown_timeout: Duration,
         start_input: StartInput,
+        lines: Vec<Recipient<Settle>>,
         end: shutdown::EndCell,
     ) -> Self {
         Self {
@@ -60,6 +64,7 @@ impl Engine {
             shutdown_timeout,
             start_input: Some(start_input),
             input: None,
+            lines,
             end,
             draining: false,
             finished: false,
@@ -117,12 +122,16 @@ impl Engine {
         if !std::mem::replace(&mut self.draining, true) {
             input.do_send(Drain);
         }
-        ctx.spawn(
-            input
-                .send(Commit)
-                .into_actor(self)
-                .map(|_, engine, _| engine.left()),
-        );
+        // What an output was given before another one ended, such as the dead letters before a closed pipe, is written.
+        let settled: Vec<_> = self.lines.iter().map(|lines| lines.send(Settle)).collect();
+        let commit = input.send(Commit);
+        let left = async move {
+            for one in settled {
+                let _ = one.await; // an output that has ended has nothing left
+            }
+            let _ = commit.await;
+        };
+        ctx.spawn(left.into_actor(self).map(|(), engine, _| engine.left()));
     }
 
     fn left(&mut self) {

@@ -40,6 +40,12 @@ pub(crate) struct Deliver {
     pub ack: Ack,
 }
 
+/// Question to an output that writes at once: whether it has written what it was told to. The answer comes behind all
+/// [`Deliver`]s that were sent before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settle;
+
 /// Route of messages that failed.
 #[derive(Clone)]
 pub(crate) enum FailureRoute {
@@ -59,6 +65,8 @@ pub(crate) struct Outputs<'a> {
     pub engine: &'a Recipient<Notice>,
     /// Counters of the pipeline.
     pub metrics: &'a Arc<Metrics>,
+    /// Outputs so far that write lines.
+    pub lines: Vec<Recipient<Settle>>,
 }
 
 impl Outputs<'_> {
@@ -68,7 +76,7 @@ impl Outputs<'_> {
     /// # Errors
     /// If librdkafka does not accept the config.
     pub(crate) fn results(
-        &self,
+        &mut self,
         config: &OutputConfig,
         policy: &FailureRoute,
     ) -> anyhow::Result<Recipient<Deliver>> {
@@ -124,17 +132,20 @@ impl Outputs<'_> {
     ///
     /// # Errors
     /// If librdkafka does not accept the config.
-    pub(crate) fn dead_letters(&self, config: &OutputConfig) -> anyhow::Result<Recipient<Deliver>> {
+    pub(crate) fn dead_letters(
+        &mut self,
+        config: &OutputConfig,
+    ) -> anyhow::Result<Recipient<Deliver>> {
         self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
     /// Starts the dead-letter output for a config without one: JSON lines on standard error.
-    pub(crate) fn dead_letters_to_stderr(&self) -> Recipient<Deliver> {
+    pub(crate) fn dead_letters_to_stderr(&mut self) -> Recipient<Deliver> {
         self.lines(std::io::stderr(), StdoutCodec::Lines)
     }
 
     fn start(
-        &self,
+        &mut self,
         config: &OutputConfig,
         refusals: Refusals,
     ) -> anyhow::Result<Recipient<Deliver>> {
@@ -152,12 +163,14 @@ impl Outputs<'_> {
     }
 
     fn lines<W: Write + Send + Unpin + 'static>(
-        &self,
+        &mut self,
         writer: W,
         codec: StdoutCodec,
     ) -> Recipient<Deliver> {
         let engine = self.engine.clone();
         let lines = Lines::new(writer, codec, engine, Arc::clone(self.metrics));
-        Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines).recipient()
+        let lines = Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines);
+        self.lines.push(lines.clone().recipient());
+        lines.recipient()
     }
 }

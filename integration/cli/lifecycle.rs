@@ -1,10 +1,13 @@
 //! Life and end of a pipeline: lines in, signals, closed pipes, slow readers.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use support::{RUNTIMES, Running, Signal, eval, eventually, nerodia, on_each_runtime, pipeline};
+use support::{
+    RUNTIMES, Running, Signal, eval, eventually, nerodia, on_each_runtime, pipeline, program, root,
+};
 
 on_each_runtime!(every_kind_of_line);
 fn every_kind_of_line(runtime: &str) {
@@ -192,6 +195,37 @@ fn a_closed_pipe_does_not_hide_what_failed_before() {
     let (code, log) = running.wait();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("ZeroDivisionError"), "{log}");
+}
+
+/// Checks that dead letters which wait for a slow reader are written although standard output was closed meanwhile.
+#[test]
+fn a_closed_pipe_waits_for_the_dead_letters_before_it() {
+    const LETTERS: usize = 2000;
+    let mut child = Command::new(program())
+        .args(["eval", "--set", "logger.level=off", "root = 1 / this"])
+        .env("NERODIA_RUNTIME_DIR", root().join("runtime"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut stderr = child.stderr.take().expect("a pipe");
+    // Far more letters than fit into the pipe, which nobody reads yet.
+    stdin.write_all(&b"0\n".repeat(LETTERS)).expect("it reads");
+    stdin.write_all(b"1\n").expect("it reads");
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("it writes");
+    assert_eq!(line, "1.0\n");
+    drop(stdout);
+    stdin.write_all(b"1\n").expect("it reads");
+    // Long enough that an engine which does not wait has ended.
+    thread::sleep(Duration::from_millis(500));
+    let mut letters = String::new();
+    stderr.read_to_string(&mut letters).expect("UTF-8");
+    assert_eq!(letters.lines().count(), LETTERS);
+    assert_eq!(child.wait().expect("a child").code(), Some(1));
 }
 
 #[test]

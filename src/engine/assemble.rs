@@ -88,16 +88,18 @@ async fn assemble(
     let context = Context::<Engine>::new();
     let engine = context.address().recipient();
 
-    let outputs = Outputs {
+    let mut outputs = Outputs {
         engine: &engine,
         metrics: &metrics,
+        lines: Vec::new(),
     };
     let session = match config.delivery {
         DeliveryGuarantee::ExactlyOnce => config.input.as_kafka().map(Session::new),
         DeliveryGuarantee::AtLeastOnce => None,
     };
-    let failures = failure_route(config, &outputs)?;
-    let results = results(config, &outputs, &failures, session.as_ref(), &budget)?;
+    let failures = failure_route(config, &mut outputs)?;
+    let results = results(config, &mut outputs, &failures, session.as_ref(), &budget)?;
+    let lines = outputs.lines;
 
     let plan = scripts::plan(config, Arc::clone(&runtime), &formats);
     let limit = scripts::failure_limit(config, &plan);
@@ -139,6 +141,7 @@ async fn assemble(
         Arc::clone(&metrics),
         config.shutdown_timeout,
         Box::new(move || Input::start(&input, downstream, session.as_ref())),
+        lines,
         end,
     ));
     shutdown::listen(&engine.recipient())?;
@@ -179,7 +182,7 @@ async fn assemble(
 }
 
 /// Starts the output for dead letters, if there is one, and returns the route of failed messages.
-fn failure_route(config: &Config, outputs: &Outputs) -> anyhow::Result<FailureRoute> {
+fn failure_route(config: &Config, outputs: &mut Outputs) -> anyhow::Result<FailureRoute> {
     Ok(match config.failure_policy() {
         FailurePolicy::Drop => FailureRoute::Drop,
         FailurePolicy::DeadLettersInTransaction(_) => FailureRoute::WithResults,
@@ -194,7 +197,7 @@ fn failure_route(config: &Config, outputs: &Outputs) -> anyhow::Result<FailureRo
 /// Starts the output for results.
 fn results(
     config: &Config,
-    outputs: &Outputs,
+    outputs: &mut Outputs,
     failures: &FailureRoute,
     session: Option<&Session>,
     budget: &MemoryBudget,

@@ -12,6 +12,7 @@ fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
         Arc::default(),
         Duration::from_secs(600),
         Box::new(|| unreachable!("no guest is ready")),
+        Vec::new(),
         end.clone(),
     )
     .start()

@@ -9,7 +9,7 @@ use super::dead_letter;
 use crate::config::StdoutCodec;
 use crate::control::{Notice, OutputError};
 use crate::message::{Outcome, Processed, Record};
-use crate::output::Deliver;
+use crate::output::{Deliver, Settle};
 use crate::telemetry::metrics::Metrics;
 
 /// Actor that writes lines to `W`.
@@ -99,6 +99,13 @@ impl<W: Write + Unpin + 'static> Lines<W> {
 
 impl<W: Write + Unpin + 'static> Actor for Lines<W> {
     type Context = Context<Self>;
+}
+
+impl<W: Write + Unpin + 'static> Handler<Settle> for Lines<W> {
+    type Result = ();
+
+    /// Answers at once, because each `Deliver` before was written when it was handled.
+    fn handle(&mut self, Settle: Settle, _: &mut Self::Context) {}
 }
 
 impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
