@@ -2,11 +2,16 @@
 
 #include "accelerator.h"
 
+/* Fields of `meta`, in the order of its tuple; and what a script can choose beside them. */
 enum { KEY, TOPIC, PARTITION, OFFSET, TIMESTAMP, HEADERS, TOMBSTONE, FIELDS, SCHEMA = FIELDS, ALL };
+
+/* Fields that a script can set, in the order in which the entrypoint compares them. */
+static const int settable[] = {KEY, TOPIC, HEADERS, TIMESTAMP};
+enum { SETTABLE = sizeof settable / sizeof *settable };
 
 static PyObject *names[ALL];
 static PyObject *meta;
-/* What a script can set, as it came: references to the same objects, and a copy of the headers. */
+/* The settable fields as they came: references to the same objects, and a copy of the headers. */
 static PyObject *before[FIELDS], *headers;
 /* Whether a header occurs twice: its value is then a list, which can be changed in place. */
 static bool has_lists;
@@ -21,7 +26,7 @@ void meta_keys(PyObject *function, bool any) {
 }
 
 void meta_forget(void) {
-    for (int field = 0; field < FIELDS; field++) Py_CLEAR(&before[field]);
+    for (int index = 0; index < SETTABLE; index++) Py_CLEAR(&before[settable[index]]);
     Py_CLEAR(&headers);
     Py_CLEAR(&meta);
     has_lists = false;
@@ -84,23 +89,40 @@ static bool is_container(PyObject *object) {
     return object && (is_exactly(object, &PyDict_Type) || is_exactly(object, &PyList_Type));
 }
 
+static bool make_names(void) {
+    static const char *const texts[] = {"key",     "topic",     "partition", "offset", "timestamp",
+                                        "headers", "tombstone", "schema"};
+    for (int name = 0; name < ALL; name++)
+        if (!names[name] && !(names[name] = PyUnicode_InternFromString(texts[name]))) return false;
+    return true;
+}
+
+/* Puts a value that came under the name of a settable field, and keeps it. Takes the reference, which may be NULL. */
+static bool set_field(int field, PyObject *value) {
+    bool set = value && PyDict_SetItem(meta, names[field], value) == 0;
+    if (set && field == KEY && is_container(value)) {
+        before[field] = PyObject_Vectorcall(copy, &value, 1, NULL);
+        Py_DECREF(value);
+        return before[field];
+    }
+    before[field] = value;
+    return set;
+}
+
 /* Makes `meta` of the tuple (key, topic, partition, offset, timestamp, headers, tombstone), or an empty one of NULL. */
 PyObject *meta_make(PyObject *fields) {
-    static const char *const texts[] = {"key", "topic", "partition", "offset", "timestamp", "headers", "tombstone"};
     meta_forget();
+    if (!names[ALL - 1] && !make_names()) return NULL;
     meta = _PyDict_NewPresized(FIELDS);
     for (int field = 0; meta && fields && field < FIELDS; field++) {
-        if (!names[field] && !(names[field] = PyUnicode_InternFromString(texts[field]))) return NULL;
         PyObject *sent = PyTuple_GetItem(fields, field);
-        PyObject *value = field == HEADERS ? headers_of(sent) : field == KEY && !copy ? as_text(sent) : Py_NewRef(sent);
-        bool set = value && PyDict_SetItem(meta, names[field], value) == 0;
-        if (set && field == KEY && is_container(value)) {
-            before[field] = PyObject_Vectorcall(copy, &value, 1, NULL);
-            Py_DECREF(value);
-            set = before[field];
-        } else {
-            before[field] = value;
-        }
+        bool set;
+        if (field == PARTITION || field == OFFSET || field == TOMBSTONE)
+            set = PyDict_SetItem(meta, names[field], sent) == 0;
+        else if (field == HEADERS)
+            set = set_field(field, headers_of(sent));
+        else
+            set = set_field(field, field == KEY && !copy ? as_text(sent) : Py_NewRef(sent));
         if (!set) Py_CLEAR(&meta);
     }
     if (meta && before[HEADERS] && ((PyDictObject *)before[HEADERS])->used && !copy_headers()) Py_CLEAR(&meta);
@@ -119,18 +141,13 @@ static bool headers_are_changed(void) {
 }
 
 /* Returns whether a script has set `meta["schema"]`, which no message comes with. */
-static bool schema_is_chosen(void) {
-    if (!names[SCHEMA] && !(names[SCHEMA] = PyUnicode_InternFromString("schema"))) return false;
-    return PyDict_GetItemWithError(meta, names[SCHEMA]);
-}
+static bool schema_is_chosen(void) { return PyDict_GetItemWithError(meta, names[SCHEMA]); }
 
 /* Returns whether a script may have set something. */
 bool meta_is_changed(void) {
-    static const int settable[] = {KEY, TOPIC, TIMESTAMP, HEADERS};
     if (!meta) return false;
-    for (int index = 0; index < 4; index++) {
+    for (int index = 0; index < SETTABLE; index++) {
         int field = settable[index];
-        if (!names[field]) return ((PyDictObject *)meta)->used != 0;
         if (PyDict_GetItemWithError(meta, names[field]) != before[field]) return true;
     }
     return schema_is_chosen() || (before[HEADERS] && headers_are_changed());
@@ -139,9 +156,11 @@ bool meta_is_changed(void) {
 /* Returns the attributes where a script has set the key alone, to text: [("key", bytes)], or None if it is the key that
  * came. Returns NULL, without an error, for all else: the entrypoint looks at it. */
 PyObject *meta_key_alone(void) {
-    if (!meta || !names[KEY] || any_key || schema_is_chosen()) return NULL;
-    for (int field = 0; field < FIELDS; field++)
+    if (!meta || any_key || schema_is_chosen()) return NULL;
+    for (int index = 0; index < SETTABLE; index++) {
+        int field = settable[index];
         if (field != KEY && PyDict_GetItemWithError(meta, names[field]) != before[field]) return NULL;
+    }
     PyObject *key = PyDict_GetItemWithError(meta, names[KEY]), *former = before[KEY];
     if (!key || !is_exactly(key, &PyUnicode_Type) || (before[HEADERS] && headers_are_changed())) return NULL;
     Py_ssize_t size = 0, former_size = 0;
@@ -161,15 +180,14 @@ PyObject *meta_key_alone(void) {
     return list;
 }
 
-/* Returns (key, topic, headers, timestamp, None for the schema) as they came, in the order in which the entrypoint compares them; None without
- * `meta`. */
+/* Returns (key, topic, headers, timestamp, None) as they came, where None is that of the schema: in the order in which the
+ * entrypoint compares them. Returns None without `meta`. */
 PyObject *meta_before(void) {
-    static const int order[] = {KEY, TOPIC, HEADERS, TIMESTAMP};
     if (!meta) return Py_None;
-    PyObject *tuple = PyTuple_New(5);
-    if (tuple && PyTuple_SetItem(tuple, 4, Py_None) < 0) Py_CLEAR(&tuple);
-    for (int index = 0; tuple && index < 4; index++) {
-        PyObject *value = order[index] == HEADERS && headers ? headers : before[order[index]];
+    PyObject *tuple = PyTuple_New(SETTABLE + 1);
+    if (tuple && PyTuple_SetItem(tuple, SETTABLE, Py_None) < 0) Py_CLEAR(&tuple);
+    for (int index = 0; tuple && index < SETTABLE; index++) {
+        PyObject *value = settable[index] == HEADERS && headers ? headers : before[settable[index]];
         if (PyTuple_SetItem(tuple, index, Py_NewRef(value ? value : Py_None)) < 0) Py_CLEAR(&tuple);
     }
     return tuple;

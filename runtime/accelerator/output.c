@@ -189,9 +189,9 @@ static bool put(PyObject *object, int depth) {
     if (is_a(type, TUPLE_SUBCLASS, &PyTuple_Type)) {
         Py_ssize_t size = ((PyVarObject *)object)->size;
         if (!reserve(5)) return false;
-        if (size == 3) {
+        if (size < 256) {
             put_byte(')');
-            put_byte(3);
+            put_byte(size);
         } else {
             put_byte('(');
             put_u32(size);
