@@ -95,12 +95,8 @@ impl TryOut {
         let Some(registry) = registry else {
             return Ok(());
         };
-        let mut named = Vec::new();
-        for message in &batch.messages {
-            reads.named_by(&message.bytes(), |schema| named.push(schema));
-        }
         let mut resolved = Vec::new();
-        for schema in named {
+        for schema in batch.schemas_named(reads) {
             let began = Instant::now();
             let found = registry.wait(schema.question(), || began.elapsed() > PATIENCE);
             let found = found.with_context(|| {
