@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-pub(crate) use self::offline::offline;
+pub(crate) use self::offline::{offline, schema_of_test};
 use self::opening::{Asked, Opening, Output};
 use super::schema_registry;
 use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
@@ -17,7 +17,8 @@ use crate::config::{
     SchemaFraming,
 };
 use crate::format::{
-    Formats, Part, ReadFormat, Reads, Schema, SchemaSource, SchemaWrites, WriteFormat, Writes,
+    Formats, Part, ReadFormat, Reads, Schema, SchemaSettings, SchemaSource, SchemaWrites,
+    WriteFormat, Writes,
 };
 use crate::registry::{Question, SchemaKind};
 
@@ -108,9 +109,7 @@ fn source(input: &InputFormat, kind: SchemaKind) -> anyhow::Result<SchemaSource>
     let (Some(text), SchemaFraming::None) = (&input.schema_text, input.framing) else {
         return Ok(SchemaSource::Named(kind));
     };
-    let file = file(input.schema_file.as_deref());
-    let schema = Schema::of_file(kind, text, input.message.as_ref())
-        .map_err(|why| anyhow!("{file}: {why}"))?;
+    let schema = in_file(kind, text, input.schema_file.as_deref(), &input.message)?;
     Ok(SchemaSource::Fixed(Arc::new(schema)))
 }
 
@@ -130,8 +129,22 @@ fn key(format: KeyFormat) -> OutputFormat {
 /// Returns the schema in the file of an output, which is no registry's.
 fn of_file(format: &OutputFormat, kind: SchemaKind) -> anyhow::Result<Schema> {
     let text = format.schema_text.as_deref().unwrap_or_default();
-    let file = file(format.schema_file.as_deref());
-    Schema::of_file(kind, text, format.message.as_ref()).map_err(|why| anyhow!("{file}: {why}"))
+    in_file(kind, text, format.schema_file.as_deref(), &format.message)
+}
+
+/// Returns the schema that is the `text` of a `file`.
+fn in_file(
+    kind: SchemaKind,
+    text: &str,
+    file: Option<&str>,
+    message: &Option<String>,
+) -> anyhow::Result<Schema> {
+    let settings = SchemaSettings {
+        reader: None,
+        message: message.clone(),
+    };
+    let schema = Schema::of_file(kind, text, &settings);
+    schema.map_err(|why| anyhow!("{}: {why}", self::file(file)))
 }
 
 fn json_form(format: &OutputFormat) -> JsonForm {
