@@ -1,6 +1,6 @@
 //! Checks of `format` and `key_format`.
 
-use super::Check;
+use super::{Check, idle};
 use crate::config::load::read_text;
 use crate::config::model::{
     Config, Format, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat, SchemaFraming,
@@ -39,6 +39,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
         let help = "with `framing: none` no message names its schema: write the file with it";
         check.missing(at, "schema_file", help);
     }
+    idle::input(check, at, format);
 }
 
 /// Checks the format of an output's payloads, which is at `at`.
@@ -90,6 +91,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         let help = "with `framing: none` no registry is asked: write the file with the schema";
         check.missing(at, "schema_file", help);
     }
+    idle::output(check, at, format);
 }
 
 /// Reports formats that need a schema registry, if there is none; and topics whose schema cannot be known.
