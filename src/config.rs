@@ -49,13 +49,12 @@ mod validate;
 mod walk;
 
 pub(crate) use diagnostics::{Diagnostic, Diagnostics, Severity};
-pub(crate) use load::{Loaded, Source};
+pub(crate) use load::{Loaded, Source, read_text};
 pub(crate) use model::*;
 pub(crate) use reference::reference;
 pub(crate) use running::Running;
 pub(crate) use schema::schema;
 pub(crate) use script::{ScriptOrigin, Stage};
-#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use source::Location;
 
 #[cfg(test)]

@@ -208,6 +208,20 @@ fn values_that_json_lacks_become_what_the_output_says(runtime: &str) {
 
 on_each_runtime!(values_that_json_lacks_become_what_the_output_says);
 
+fn a_key_that_json_lacks_is_called_by_its_type(runtime: &str) {
+    let script = "from decimal import Decimal\nfrom datetime import date\nroot = eval(this)";
+    let input = b"{Decimal(1): 1}\n{date(2026, 1, 2): 1}\n{(1, 2): 1}\n";
+    let output = "{ format: { type: json, decimal: string, datetime: iso } }";
+    let ran = run(runtime, "{ format: text }", script, output, input).expect(1);
+    let refused = |found: &str| {
+        let text = format!("keys must be str, int, float, bool or None, not {found}");
+        ("TypeError".to_owned(), text)
+    };
+    assert_eq!(letters(&ran), ["Decimal", "date", "tuple"].map(refused));
+}
+
+on_each_runtime!(a_key_that_json_lacks_is_called_by_its_type);
+
 fn typed_values_go_through_emit_and_several_scripts(runtime: &str) {
     let config = format!(
         "input: {{ stdin: {{ format: {{ type: json, numbers: exact }} }} }}\n\

@@ -21,6 +21,7 @@ mod script_setup;
 mod scripts;
 mod setup;
 mod trying;
+mod typed_tests;
 mod unit_tests;
 mod unready;
 mod values;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{MISUSED, WELL, console, progress, report, run};
+use super::{MISUSED, WELL, console, progress, report, run, test};
 use crate::config::{Config, Loaded};
 use crate::engine::{problems, scripts};
 use crate::format::Formats;
@@ -55,6 +55,9 @@ impl Lint {
                     {
                         console::say(yaml.trim_end());
                     }
+                    let problems = test::problems(&config);
+                    report::diagnostics(&problems);
+                    sound &= !problems.has_errors();
                     sound &= scripts_start(&config, &mut runtimes);
                 }
                 Err(problems) => {

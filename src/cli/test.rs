@@ -1,5 +1,6 @@
 //! `nerodia test`: runs the unit tests that configs contain, in real guests.
 
+mod given;
 mod junit;
 mod verdict;
 
@@ -8,15 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
 
+use self::given::Given;
 use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
-use crate::config::{Config, TestCase};
+use crate::config::{Config, Diagnostics, TestCase};
 use crate::engine::formats;
-use crate::message::{Attributes, Lane, LaneId, Message};
 
 /// Suffix of a file with the tests of another config: `orders.test.yaml` for `orders.yaml`.
 const BESIDE: &str = ".test.yaml";
@@ -102,6 +102,11 @@ fn config_of(file: &Path) -> PathBuf {
     }
 }
 
+/// Returns what is wrong with the messages of the tests in a config.
+pub(super) fn problems(config: &Config) -> Diagnostics {
+    given::all(config, &config.tests).err().unwrap_or_default()
+}
+
 /// Loads a config, with its own tests and those from its test file.
 fn load(path: &Path, set: &[String]) -> Result<(Config, Vec<TestCase>), Refused> {
     let read = |path: PathBuf, set: &[String]| {
@@ -129,10 +134,14 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
         console::complain(format_args!("error: {error:#}"));
         Refused
     })?;
+    let given = given::all(config, &tests).map_err(|problems| {
+        report::diagnostics(&problems);
+        Refused
+    })?;
     tryout::with(config, &formats, async |tryout| {
         let mut done = Vec::new();
-        for test in tests {
-            let one = run_one(tryout, test).await?;
+        for (test, given) in tests.into_iter().zip(given) {
+            let one = run_one(tryout, test, given).await?;
             tell(&one);
             done.push(one);
         }
@@ -140,10 +149,14 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     })
 }
 
-async fn run_one(tryout: &mut TryOut, test: TestCase) -> anyhow::Result<Done> {
-    let (lane, message) = message(&test);
-    let (batch, executed) = tryout.run(Arc::new(lane), message).await?;
-    let got = Got::new(&executed, &batch.messages[0]);
+async fn run_one(tryout: &mut TryOut, test: TestCase, given: Given) -> anyhow::Result<Done> {
+    let Given {
+        lane,
+        message,
+        schemas,
+    } = given;
+    let (batch, executed) = tryout.run_with(Arc::new(lane), message, schemas).await?;
+    let got = Got::new(&executed, &batch.messages[0], test.meta.key.as_deref());
     Ok(Done {
         failure: judge(&test.expected, &got).err(),
         test,
@@ -162,26 +175,4 @@ fn tell(done: &Done) {
             }
         }
     }
-}
-
-fn message(test: &TestCase) -> (Lane, Message) {
-    let bytes = |text: &String| Bytes::from(text.clone());
-    let meta = &test.meta;
-    let mut message = Message::new(test.payload.clone().into(), meta.offset);
-    message.attributes = Some(Box::new(Attributes {
-        key: meta.key.as_ref().map(bytes),
-        headers: meta
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), Some(bytes(value))))
-            .collect(),
-        timestamp: meta.timestamp,
-        tombstone: meta.tombstone,
-        earlier: None,
-    }));
-    let lane = match &meta.topic {
-        Some(topic) => Lane::of_partition(LaneId(0), topic.as_str().into(), meta.partition),
-        None => Lane::default(),
-    };
-    (lane, message)
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::{console, progress, report};
 use crate::config::Config;
 use crate::engine::{problems, scripts};
-use crate::format::Formats;
+use crate::format::{Formats, Resolved};
 use crate::guest::error::StartError;
 use crate::guest::log::LineRate;
 use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop};
@@ -59,16 +59,38 @@ impl TryOut {
     /// Runs `message`, in a fresh guest if the one before died. Returns the batch in which it ran, and its outcome.
     ///
     /// # Errors
-    /// If no guest can start.
+    /// If no guest can start, or the registry does not answer.
     pub(super) async fn run(
         &mut self,
         lane: Arc<Lane>,
         message: Message,
     ) -> anyhow::Result<(Arc<Batch>, Executed)> {
+        let batch = alone(lane, message);
+        let schemas = self.look_up(&batch)?;
+        self.execute(batch, schemas).await
+    }
+
+    /// Runs `message`, of which the `schemas` are known, as [`run`](Self::run) does.
+    ///
+    /// # Errors
+    /// If no guest can start.
+    pub(super) async fn run_with(
+        &mut self,
+        lane: Arc<Lane>,
+        message: Message,
+        schemas: Resolved,
+    ) -> anyhow::Result<(Arc<Batch>, Executed)> {
+        self.execute(alone(lane, message), schemas).await
+    }
+
+    async fn execute(
+        &mut self,
+        batch: Batch,
+        schemas: Resolved,
+    ) -> anyhow::Result<(Arc<Batch>, Executed)> {
         let guest = self.guest().await?;
-        let permit = MemoryBudget::new(u64::MAX).acquire(message.cost());
-        let batch = Batch::new(lane, 0, vec![message], permit, AckSink::unheard());
-        self.look_up(&batch)?;
+        // It is empty: the batch is new.
+        let _ = batch.schemas.set(schemas);
         let batch = Arc::new(batch);
         let executed = guest
             .send(Execute {
@@ -87,20 +109,16 @@ impl TryOut {
     ///
     /// # Errors
     /// If the registry does not answer.
-    fn look_up(&self, batch: &Batch) -> anyhow::Result<()> {
+    fn look_up(&self, batch: &Batch) -> anyhow::Result<Resolved> {
         const PATIENCE: Duration = Duration::from_secs(30);
         let Formats {
             reads, registry, ..
         } = &self.spec.formats;
         let Some(registry) = registry else {
-            return Ok(());
+            return Ok(Resolved::new());
         };
-        let mut named = Vec::new();
-        for message in &batch.messages {
-            reads.named_by(&message.bytes(), |schema| named.push(schema));
-        }
-        let mut resolved = Vec::new();
-        for schema in named {
+        let mut resolved = Resolved::new();
+        for schema in batch.schemas_named(reads) {
             let began = Instant::now();
             let found = registry.wait(schema.question(), || began.elapsed() > PATIENCE);
             let found = found.with_context(|| {
@@ -109,9 +127,7 @@ impl TryOut {
             })?;
             resolved.push((schema, found));
         }
-        // It is empty: the batch is new.
-        let _ = batch.schemas.set(resolved);
-        Ok(())
+        Ok(resolved)
     }
 
     /// Returns the guest, which is started if there is none. Without any message, this shows whether the scripts can
@@ -130,4 +146,10 @@ impl TryOut {
             .context("the guest's thread ended")??;
         Ok(self.guest.insert(guest).clone())
     }
+}
+
+/// Returns a batch of one message.
+fn alone(lane: Arc<Lane>, message: Message) -> Batch {
+    let permit = MemoryBudget::new(u64::MAX).acquire(message.cost());
+    Batch::new(lane, 0, vec![message], permit, AckSink::unheard())
 }

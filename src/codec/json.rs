@@ -223,7 +223,7 @@ impl Reader<'_, '_> {
                     INT => write_i32(out, self.i32()?),
                     LONG => self.write_long(out, limit)?,
                     FLOAT => number::write_float(out, f64::from_le_bytes(self.array()?))?,
-                    _ => return Err(ValueError::bad_key(type_name(code)).into()),
+                    _ => return Err(self.bad_key(code)),
                 }
                 out.push(b'"');
             }

@@ -272,7 +272,7 @@ impl<'a> Reader<'a, '_> {
                 }
                 String::from_utf8_lossy(&text).into_owned().into()
             }
-            _ => return Err(ValueError::bad_key(type_name(code)).into()),
+            _ => return Err(self.bad_key(code)),
         };
         self.pos = resume.unwrap_or(self.pos);
         Ok(key)

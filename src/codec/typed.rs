@@ -273,6 +273,19 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
+    /// Returns the error of a key of this type, which no document can have. Its type code has been read.
+    #[cold]
+    pub(super) fn bad_key(&mut self, code: u8) -> Stop {
+        if code == SMALL_TUPLE
+            && let Ok(items) = self.item_count(code)
+            && self.is_typed(items)
+            && let Ok(typed) = self.typed()
+        {
+            return ValueError::bad_key(typed.type_name()).into();
+        }
+        ValueError::bad_key(type_name(code)).into()
+    }
+
     /// Reads the rest of a tuple that is a [`Typed`] value, and writes it as JSON.
     #[cold]
     pub(super) fn write_typed(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
@@ -342,6 +355,7 @@ fn uuid_text(bytes: &[u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::wire::{DICT, NULL};
     use crate::codec::{Scratch, Top};
 
     fn json(value: &Typed<'_>, form: JsonForm) -> Result<String, String> {
@@ -449,6 +463,39 @@ mod tests {
             "TypeError: Object of type ellipsis is not JSON serializable"
         );
         assert_eq!(reader.bool(), Ok(true));
+    }
+
+    #[test]
+    fn a_key_that_no_document_has_is_called_by_its_type() {
+        for (key, name) in [
+            (Some(Typed::Decimal("1".into())), "Decimal"),
+            (Some(Typed::Date(0)), "date"),
+            (None, "tuple"),
+        ] {
+            let mut encoder = Encoder::new(9);
+            encoder.tuple(2);
+            encoder.raw(&[DICT]);
+            match &key {
+                Some(key) => encoder.typed(key),
+                None => encoder.tuple(0),
+            }
+            encoder.none();
+            encoder.raw(&[NULL]);
+            encoder.bool(true);
+            let said = format!("TypeError: keys must be str, int, float, bool or None, not {name}");
+            let mut scratch = Scratch::default();
+            let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, 9);
+            assert_eq!(reader.tuple(), Ok(2));
+            let written = reader.value(&mut Vec::new(), 100);
+            let error = written.expect("the frame is whole").expect_err(name);
+            assert_eq!(error.to_string(), said);
+            assert_eq!(reader.bool(), Ok(true));
+            let mut reader = Reader::new(encoder.as_bytes(), &mut scratch, 9);
+            assert_eq!(reader.tuple(), Ok(2));
+            let tree = reader.tree(100).expect("the frame is whole");
+            assert_eq!(tree.expect_err(name).to_string(), said);
+            assert_eq!(reader.bool(), Ok(true));
+        }
     }
 
     #[test]

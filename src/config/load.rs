@@ -188,6 +188,19 @@ fn resolve(
     }
 }
 
+/// Reads a text file that is no config and no script.
+///
+/// # Errors
+///
+/// Says why it cannot be read.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file".into(),
+        ErrorKind::InvalidData => "it is not text in UTF-8".into(),
+        _ => error.to_string(),
+    })
+}
+
 /// Reads a text file. A problem has a place only if it is in the text.
 pub(super) fn read(path: &Path) -> Result<Arc<SourceText>, Diagnostic> {
     let name = path.display().to_string();

@@ -5,6 +5,7 @@
 mod cases;
 mod format;
 mod guests;
+mod idle;
 mod input;
 mod kafka;
 mod output;
@@ -22,8 +23,13 @@ use super::tree::{FieldPath, Node};
 use super::walk::Walked;
 
 /// Checks of two sections against each other.
-const RULES: [fn(&mut Check<'_>, &Config); 4] =
-    [kafka::failures, kafka::loops, kafka::times, format::schemas];
+const RULES: [fn(&mut Check<'_>, &Config); 5] = [
+    kafka::failures,
+    kafka::loops,
+    kafka::times,
+    format::schemas,
+    idle::registry,
+];
 
 /// Checks what types cannot express. The config can be used if there are no errors among the problems.
 pub(super) fn validate(

@@ -20,17 +20,8 @@ pub(super) fn connect(
     input: &InputFormat,
     output: &OutputFormat,
 ) -> anyhow::Result<Registry> {
-    let reader = match (&input.schema_text, input.framing) {
-        (Some(text), SchemaFraming::Registry) if input.kind == Format::Avro => {
-            let schema = AvroSchema::parse(text, &[]);
-            let schema =
-                schema.map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
-            Some(Arc::new(schema))
-        }
-        _ => None,
-    };
     let settings = SchemaSettings {
-        reader,
+        reader: reader(input)?,
         message: output.message.clone(),
     };
     let tls = match &config.tls {
@@ -61,6 +52,21 @@ pub(super) fn connect(
     };
     Registry::new(&config, limits, move |raw| Schema::new(&raw, &settings))
         .context("`schema_registry` cannot be used")
+}
+
+/// Returns the schema in which a script sees all payloads of Avro, if there is one.
+///
+/// # Errors
+/// If it cannot be used.
+pub(super) fn reader(input: &InputFormat) -> anyhow::Result<Option<Arc<AvroSchema>>> {
+    let (Some(text), SchemaFraming::Registry, Format::Avro) =
+        (&input.schema_text, input.framing, input.kind)
+    else {
+        return Ok(None);
+    };
+    let schema = AvroSchema::parse(text, &[]);
+    let schema = schema.map_err(|why| anyhow!("{}: {why}", file(input.schema_file.as_deref())))?;
+    Ok(Some(Arc::new(schema)))
 }
 
 fn pem(pem: &Pem) -> anyhow::Result<Vec<u8>> {

@@ -51,6 +51,7 @@ mod rare;
 mod resolve;
 mod scalar;
 mod schema;
+mod shown;
 mod skip;
 mod union;
 mod write;

@@ -44,6 +44,8 @@ pub(crate) enum SchemaSource {
     Named(SchemaKind),
     /// The same for all messages.
     Fixed(Arc<Schema>),
+    /// The one that comes with the message, in [`Part::given`]: for tests, whose messages name none.
+    Given,
 }
 
 /// Schemas that the messages of a batch name, with what the registry answered.
@@ -167,11 +169,11 @@ impl Reads {
         match &self.key {
             ReadFormat::Auto | ReadFormat::Bytes => encoder.bytes(key),
             ReadFormat::Text => text(encoder, key).map(drop).map_err(of_key)?,
-            ReadFormat::Json => as_key(json(encoder, key)).map_err(of_key)?,
+            ReadFormat::Json => whole(json(encoder, key)).map_err(of_key)?,
             ReadFormat::Schema(source) => {
                 let part = (Part::Key, key);
                 let read = source.read(encoder, part, message.headers, schemas);
-                as_key(read).map_err(of_key)?;
+                whole(read).map_err(of_key)?;
             }
         }
         Ok(())
@@ -189,6 +191,7 @@ impl SchemaSource {
     ) -> Result<Payload, Refused> {
         let (schema, coded) = match self {
             Self::Fixed(schema) => (Ok(schema), Coded::Alone(bytes)),
+            Self::Given => (found(part.given(), schemas), Coded::Alone(bytes)),
             Self::Named(kind) => {
                 let named = schema_ref::take(part, bytes, headers);
                 let Named {
@@ -198,13 +201,11 @@ impl SchemaSource {
                 } = named.map_err(|why| {
                     Refused::new("NotFramed", format!("it names no schema: {why}"))
                 })?;
-                let found = schemas.iter().find(|(known, _)| *known == schema);
-                let found = found.map(|(_, found)| found.as_ref());
                 let coded = match within {
                     Some(within) => Coded::Beside(within, value),
                     None => Coded::Framed(value),
                 };
-                let found = found.unwrap_or_else(|| Err(&UNASKED));
+                let found = found(schema, schemas);
                 if let Ok(schema) = found
                     && let Some(other) = schema.kind().filter(|other| other != kind)
                 {
@@ -222,6 +223,12 @@ impl SchemaSource {
         }
         read
     }
+}
+
+/// Returns the answer for a schema.
+fn found(schema: SchemaRef, schemas: &Resolved) -> Result<&Arc<Schema>, &Missing> {
+    let found = schemas.iter().find(|(known, _)| *known == schema);
+    found.map_or(Err(&*UNASKED), |(_, found)| found.as_ref())
 }
 
 /// Answer for a schema that nobody asked for: an error of the engine, which fails the message.
@@ -272,8 +279,8 @@ fn not_json(error: &NotJson, payload: &[u8]) -> String {
     format!("it is no JSON: {error}")
 }
 
-/// Refuses what cannot be sent as a key.
-fn as_key(sent: Result<Payload, Refused>) -> Result<(), Refused> {
+/// Refuses what is no whole value of its own: a guest would have to read it itself, or it was too large to be sent.
+pub(super) fn whole(sent: Result<Payload, Refused>) -> Result<(), Refused> {
     match sent.and_then(within_limits)? {
         Payload::Deferred => {
             let text = "it has a lone surrogate, which is no character";

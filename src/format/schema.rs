@@ -1,5 +1,7 @@
 //! Schemas, ready for reading and writing.
 
+mod given;
+
 use std::sync::Arc;
 
 use super::Refused;
@@ -30,6 +32,8 @@ enum Language {
     Avro(Box<Avro>),
     JsonSchema(Box<JsonSchema>),
     Protobuf(Box<Protobuf>),
+    /// That of a schema which is not known, as in tests, which ask no registry: every value fits it, and is JSON.
+    Unknown,
 }
 
 /// Avro's schema with what reads and writes its values.
@@ -94,7 +98,7 @@ impl Schema {
         }
     }
 
-    /// Makes a schema from a file ready, which is no registry's. `message` is the name of the message of Protobuf.
+    /// Makes a schema from a file ready, which is no registry's.
     ///
     /// # Errors
     ///
@@ -102,17 +106,13 @@ impl Schema {
     pub(crate) fn of_file(
         kind: SchemaKind,
         text: &str,
-        message: Option<&String>,
+        settings: &SchemaSettings,
     ) -> Result<Self, String> {
-        let settings = SchemaSettings {
-            reader: None,
-            message: message.cloned(),
-        };
         let schema = Self {
             id: None,
-            parsed: Ok(Language::parse(kind, text, &[], &settings)?),
+            parsed: Ok(Language::parse(kind, text, &[], settings)?),
         };
-        match message {
+        match &settings.message {
             Some(name) if !schema.has_message(name) => Err(format!("it has no message `{name}`")),
             _ => Ok(schema),
         }
@@ -123,13 +123,14 @@ impl Schema {
         self.parsed.as_ref().err().map(String::as_str)
     }
 
-    /// Returns the language of the schema; `None` if it cannot be used.
+    /// Returns the language of the schema; `None` if it cannot be used, or is not known.
     pub(crate) fn kind(&self) -> Option<SchemaKind> {
-        self.parsed.as_ref().ok().map(|language| match language {
-            Language::Avro(_) => SchemaKind::Avro,
-            Language::JsonSchema(_) => SchemaKind::JsonSchema,
-            Language::Protobuf(_) => SchemaKind::Protobuf,
-        })
+        match self.parsed.as_ref().ok()? {
+            Language::Avro(_) => Some(SchemaKind::Avro),
+            Language::JsonSchema(_) => Some(SchemaKind::JsonSchema),
+            Language::Protobuf(_) => Some(SchemaKind::Protobuf),
+            Language::Unknown => None,
+        }
     }
 
     /// Returns the name of what is written: of Avro's record, of Protobuf's message, or the title of a JSON Schema.
@@ -138,6 +139,7 @@ impl Schema {
             Language::Avro(avro) => avro.schema.name(),
             Language::JsonSchema(schema) => schema.title(),
             Language::Protobuf(of) => Some(of.schema.name_of(of.written)),
+            Language::Unknown => None,
         }
     }
 
@@ -166,6 +168,7 @@ impl Schema {
             Refused::new("UnknownSchema", text)
         })?;
         match language {
+            Language::Unknown => json(encoder, bytes),
             Language::Protobuf(of) => of
                 .read(coded, encoder)
                 .map_err(|why| Refused::new("NotProtobuf", why)),
@@ -216,6 +219,7 @@ impl Schema {
                 avro.writer.write(value, out).map_err(|why| why.to_string())
             }
             Ok(Language::Protobuf(of)) => of.write(value, framed, out),
+            Ok(Language::Unknown) => return Ok(()),
             Ok(Language::JsonSchema(schema)) => {
                 let start = out.len();
                 value

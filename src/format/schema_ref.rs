@@ -46,6 +46,14 @@ impl Part {
         }
     }
 
+    /// Returns the name of the schema that comes with a message beside it.
+    pub(crate) fn given(self) -> SchemaRef {
+        match self {
+            Self::Value => SchemaRef::Id(0),
+            Self::Key => SchemaRef::Id(1),
+        }
+    }
+
     /// Returns the end of the subject that is named by the topic.
     pub(crate) fn suffix(self) -> &'static str {
         match self {

@@ -17,6 +17,15 @@ pub(super) fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> 
     give(&tree.expect("a value"))
 }
 
+/// Gives the document that people see of a value to `give`, as tests of scripts read it.
+pub(super) fn with_shown<T>(value: &Value<'_>, give: impl FnOnce(&Value<'_>) -> T) -> T {
+    let mut text = Vec::new();
+    value.show(&mut text);
+    let mut encoder = Encoder::new(MAX_DEPTH).exact(true);
+    encoder.json(&text).expect("what people see is JSON");
+    with_tree(encoder.as_bytes(), give)
+}
+
 /// Codec that a package for Python checks: it asks what this codec makes of bytes and values, one process per test.
 ///
 /// `NERODIA_TEST_PYTHON` names the interpreter; the default is `python3`. If it has no such package, the tests pass with

@@ -28,9 +28,8 @@ pub(crate) enum WriteFormat {
     Bytes,
     /// What a schema says.
     Schema(Arc<SchemaWrites>),
-    /// JSON for people, of what would be written in another format: with the schemas, if they are known, it is checked whether
-    /// that is possible.
-    Shown(Option<Arc<SchemaWrites>>),
+    /// JSON for people, of what would be written with a schema: it is checked whether that is possible.
+    Shown(Arc<SchemaWrites>),
 }
 
 impl Default for WriteFormat {
@@ -55,7 +54,7 @@ impl WriteFormat {
     #[must_use]
     pub(super) fn shown(self) -> Self {
         match self {
-            Self::Schema(schemas) => Self::Shown(Some(schemas)),
+            Self::Schema(schemas) => Self::Shown(schemas),
             other => other,
         }
     }
@@ -105,9 +104,7 @@ impl WriteFormat {
             (Self::Bytes, Value::Bytes(bytes)) => out.extend_from_slice(bytes),
             (Self::Schema(schemas), value) => schemas.write(value, chosen, out)?,
             (Self::Shown(schemas), value) => {
-                if let Some(schemas) = schemas {
-                    schemas.write(value, chosen, &mut Vec::new())?;
-                }
+                schemas.write(value, chosen, &mut Vec::new())?;
                 value.show(out);
             }
             (Self::Text, _) => return refused("text", "str"),

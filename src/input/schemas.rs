@@ -60,17 +60,7 @@ impl SchemaGate {
 
     /// Returns the batch with the schemas that are known, and those that are not.
     fn look_up(&self, batch: Arc<Batch>) -> Waiting {
-        let mut named: Vec<SchemaRef> = Vec::new();
-        for message in &batch.messages {
-            if message.rejected.is_none() {
-                self.reads.named_by(&message.bytes(), |schema| {
-                    // Most messages name the schema of the one before.
-                    if named.last() != Some(&schema) && !named.contains(&schema) {
-                        named.push(schema);
-                    }
-                });
-            }
-        }
+        let named = batch.schemas_named(&self.reads);
         let mut waiting = Waiting {
             batch,
             found: Vec::with_capacity(named.len()),

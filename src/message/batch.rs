@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::ack::{Ack, AckSink, Unanswered};
 use super::budget::Permit;
 use super::{Lane, Message, Outcome, Outcomes};
-use crate::format::Resolved;
+use crate::format::{Reads, Resolved, SchemaRef};
 
 /// Consecutive messages of one lane that share a permit.
 ///
@@ -58,6 +58,21 @@ impl Batch {
             schemas: OnceLock::new(),
             open: Mutex::new(Open { unanswered, permit }),
         }
+    }
+
+    /// Returns the schemas that the messages name, each once, if `reads` is how they are read.
+    pub(crate) fn schemas_named(&self, reads: &Reads) -> Vec<SchemaRef> {
+        let mut named: Vec<SchemaRef> = Vec::new();
+        let read = self.messages.iter().filter(|one| one.rejected.is_none());
+        for message in read {
+            reads.named_by(&message.bytes(), |schema| {
+                // Most messages name the schema of the one before.
+                if named.last() != Some(&schema) && !named.contains(&schema) {
+                    named.push(schema);
+                }
+            });
+        }
+        named
     }
 
     /// Returns the schemas that the messages name, as far as they are known.
@@ -142,5 +157,37 @@ impl Slice {
                 range: rest,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Failure;
+    use super::super::budget::MemoryBudget;
+    use super::*;
+    use crate::format::{ReadFormat, SchemaSource};
+    use crate::registry::SchemaKind;
+
+    #[test]
+    fn schemas_are_named_once_and_not_by_what_no_script_gets() {
+        let payloads: [&[u8]; 5] = [
+            b"\0\0\0\0\x07a",
+            b"\0\0\0\0\x08b",
+            b"\0\0\0\0\x07c",
+            b"no schema",
+            b"\0\0\0\0\x09d",
+        ];
+        let messages = (0..).zip(payloads);
+        let messages = messages.map(|(offset, payload)| Message::new(payload.into(), offset));
+        let mut messages: Vec<Message> = messages.collect();
+        messages[4].rejected = Some(Box::new(Failure::new("TooLong", "an overlong line")));
+        let permit = MemoryBudget::new(u64::MAX).acquire(0);
+        let batch = Batch::new(Arc::default(), 0, messages, permit, AckSink::unheard());
+        let reads = Reads {
+            value: ReadFormat::Schema(SchemaSource::Named(SchemaKind::Avro)),
+            ..Reads::default()
+        };
+        let named = batch.schemas_named(&reads);
+        assert_eq!(named, [SchemaRef::Id(7), SchemaRef::Id(8)]);
     }
 }

@@ -34,9 +34,10 @@ pub(super) struct Output {
 }
 
 impl Got {
-    pub(super) fn new(executed: &Executed, message: &Message) -> Self {
+    /// Describes what became of `message`, whose `key` is as the test gives it.
+    pub(super) fn new(executed: &Executed, message: &Message, key: Option<&str>) -> Self {
         let Executed { outcomes, stop, .. } = executed;
-        let output = |record| Output::new(outcomes, record, message);
+        let output = |record| Output::new(outcomes, record, message, key);
         match (outcomes.items.first(), stop) {
             (Some(Outcome::Dropped), _) => Self::Dropped,
             (Some(Outcome::Record(record)), _) => Self::Outputs(vec![output(record)]),
@@ -62,14 +63,14 @@ impl Got {
 }
 
 impl Output {
-    fn new(outcomes: &Outcomes, record: &Record, message: &Message) -> Self {
+    fn new(outcomes: &Outcomes, record: &Record, message: &Message, key: Option<&str>) -> Self {
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         let payload = outcomes.payload(record);
         let attributes = message.attributes.as_deref();
         let own = record.overrides.as_deref();
-        let key = match own.and_then(|own| own.key.clone()) {
-            Some(key) => key,
-            None => attributes.and_then(|attributes| attributes.key.clone()),
+        let key = match own.and_then(|own| own.key.as_ref()) {
+            Some(own) => own.as_ref().map(text),
+            None => key.map(str::to_owned),
         };
         let headers = own
             .and_then(|own| own.headers.as_ref())
@@ -77,7 +78,7 @@ impl Output {
         Self {
             value: serde_json::from_slice(payload)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(payload).into_owned())),
-            key: key.as_ref().map(text),
+            key,
             topic: own.and_then(|own| own.topic.clone()).flatten(),
             headers: headers
                 .into_iter()

@@ -1,8 +1,10 @@
 //! Unit tests of the scripts.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::config::section::section;
+use crate::config::source::Location;
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
@@ -11,14 +13,42 @@ use serde_json::Value;
 pub(crate) struct TestCase {
     /// Name of the test.
     pub name: String,
-    /// Place of the test, as `file:line:column`.
-    pub place: String,
-    /// Payload of the message.
-    pub payload: Vec<u8>,
+    /// Place of the test.
+    pub place: Location,
+    /// Value or payload of the message.
+    pub input: TestInput,
+    /// Schema of the value, if the test names one.
+    pub schema: Option<TestSchema>,
+    /// Place of the key.
+    pub key_place: Location,
+    /// Schema of the key, if the test names one.
+    pub key_schema: Option<TestSchema>,
     /// Attributes of the message.
     pub meta: TestMeta,
     /// Expected outcome of the message.
     pub expected: Expected,
+}
+
+/// What a test gives of a message.
+#[derive(Clone, Debug)]
+pub(crate) enum TestInput {
+    /// Value as JSON, and its place.
+    Value(String, Location),
+    /// Payload.
+    Payload(Vec<u8>),
+}
+
+/// File with a schema that a test names. It is read when the test is run: where the pipeline runs, it need not be there.
+#[derive(Clone, Debug)]
+pub(crate) struct TestSchema {
+    /// File as the test names it.
+    pub file: String,
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Place of the name in the test.
+    pub place: Location,
+    /// Name of the message, for Protobuf, and its place.
+    pub message: Option<(String, Location)>,
 }
 
 section! {

@@ -64,11 +64,22 @@ section! {
     pub(in crate::config) struct Test {
         /// What it shows.
         name: String,
-        /// The message's JSON value, in YAML.
+        /// The message's JSON value, in YAML. With a schema: as `nerodia try` shows it, with decimals and times as text and bytes
+        /// in Base64; the script gets `Decimal`, `datetime`, `bytes`.
         #[schemars(with = "Value")]
         input: Option<String>,
         /// The message's bytes, in place of `input`: for messages that are no JSON.
         text: Option<String>,
+        /// A file with the schema of `input`, by its path from the file with the test; for inputs whose format has schemas.
+        /// Without it: that in the `schema_file` of the input. If there is none, the script gets `input` as the JSON that it is.
+        #[schemars(example = &"order.avsc")]
+        schema: Option<String>,
+        /// The message of that schema, for `protobuf`. Without it: the first.
+        #[schemars(example = &"shop.Order")]
+        message: Option<String>,
+        /// A file with the schema of `meta.key`, which is then JSON; for a `key_format` with schemas.
+        #[schemars(example = &"order-key.avsc")]
+        key_schema: Option<String>,
         /// What the message carries beside its value.
         meta: TestMeta,
         /// The one result that leaves.

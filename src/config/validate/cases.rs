@@ -1,7 +1,7 @@
 //! Checks of `tests`.
 
 use super::Check;
-use crate::config::model::{Expected, ExpectedOutput, TestCase};
+use crate::config::model::{Expected, ExpectedOutput, TestCase, TestInput, TestSchema};
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
@@ -18,14 +18,21 @@ fn test(check: &mut Check<'_>, at: &FieldPath, raw: raw::Test) -> TestCase {
     if name.is_empty() {
         check.error(at, "a test needs a name", "say with `name` what it shows");
     }
-    let payload = match (raw.input, raw.text) {
-        (Some(payload), None) | (None, Some(payload)) => payload.into_bytes(),
+    let input = match (raw.input, raw.text) {
+        (Some(value), None) => TestInput::Value(value, check.place(&at.field("input"))),
+        (None, Some(text)) => TestInput::Payload(text.into_bytes()),
         _ => {
             let help = "give the message as `input` (its JSON value) or as `text` (its bytes)";
             check.error(at, "a test has one message", help);
-            Vec::new()
+            TestInput::Payload(Vec::new())
         }
     };
+    if raw.message.is_some() && raw.schema.is_none() {
+        let field = at.field("message");
+        let message = format!("`{field}` is a message of a schema, and the test names none");
+        let help = "write the file with the schema as `schema`, or take `message` away";
+        check.error(&field, message, help);
+    }
     let output = raw.output.map(|json| {
         let value = serde_json::from_str(&json).ok();
         vec![ExpectedOutput {
@@ -47,9 +54,28 @@ fn test(check: &mut Check<'_>, at: &FieldPath, raw: raw::Test) -> TestCase {
     }
     TestCase {
         name,
-        place: check.place(at).to_string(),
-        payload,
+        place: check.place(at),
+        input,
+        schema: raw.schema.map(|file| TestSchema {
+            message: raw
+                .message
+                .map(|name| (name, check.place(&at.field("message")))),
+            ..schema(check, &at.field("schema"), file)
+        }),
+        key_place: check.place(&at.field("meta").field("key")),
+        key_schema: raw
+            .key_schema
+            .map(|file| schema(check, &at.field("key_schema"), file)),
         meta: raw.meta,
         expected: one.unwrap_or(Expected::Dropped),
+    }
+}
+
+fn schema(check: &Check<'_>, at: &FieldPath, file: String) -> TestSchema {
+    TestSchema {
+        path: check.base.join(&file),
+        place: check.place(at),
+        file,
+        message: None,
     }
 }

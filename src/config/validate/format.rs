@@ -1,14 +1,13 @@
 //! Checks of `format` and `key_format`.
 
-use std::io::ErrorKind;
-
-use super::Check;
+use super::{Check, idle};
+use crate::config::load::read_text;
 use crate::config::model::{
     Config, Format, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat, SchemaFraming,
     SubjectNameStrategy,
 };
 use crate::config::tree::FieldPath;
-use crate::format::Schema;
+use crate::format::{Schema, SchemaSettings};
 
 /// Checks the format of an input's payloads, which is at `at`.
 pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFormat) {
@@ -40,6 +39,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
         let help = "with `framing: none` no message names its schema: write the file with it";
         check.missing(at, "schema_file", help);
     }
+    idle::input(check, at, format);
 }
 
 /// Checks the format of an output's payloads, which is at `at`.
@@ -91,6 +91,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
         let help = "with `framing: none` no registry is asked: write the file with the schema";
         check.missing(at, "schema_file", help);
     }
+    idle::output(check, at, format);
 }
 
 /// Reports formats that need a schema registry, if there is none; and topics whose schema cannot be known.
@@ -194,22 +195,25 @@ fn read(
 ) -> Option<String> {
     let (file, at) = (file?, &at.field("schema_file"));
     let path = check.base.join(file);
-    let why = match std::fs::read_to_string(&path) {
+    match read_text(&path) {
         Ok(text) => {
             let kind = kind.schema_kind()?;
-            if let Err(why) = Schema::of_file(kind, &text, message) {
+            let settings = SchemaSettings {
+                reader: None,
+                message: message.cloned(),
+            };
+            if let Err(why) = Schema::of_file(kind, &text, &settings) {
                 let problem = format!("`{file}` cannot be used as a schema of {kind}: {why}");
                 check.error(at, problem, "mend the file, or name another one");
             }
-            return Some(text);
+            Some(text)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".into(),
-        Err(error) if error.kind() == ErrorKind::InvalidData => "it is not text in UTF-8".into(),
-        Err(error) => error.to_string(),
-    };
-    let help = "the path is relative to the folder of the config file";
-    check.error(at, format!("cannot read `{file}`: {why}"), help);
-    None
+        Err(why) => {
+            let help = "the path is relative to the folder of the config file";
+            check.error(at, format!("cannot read `{file}`: {why}"), help);
+            None
+        }
+    }
 }
 
 /// Refuses formats of dead letters, which have the payload and the key of their message.

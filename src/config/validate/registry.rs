@@ -1,6 +1,6 @@
 //! Checks of `schema_registry`.
 
-use super::{Check, kafka};
+use super::{Check, idle, kafka};
 use crate::config::model::{RegistryAuth, SchemaRegistryConfig, Secret};
 use crate::config::raw;
 use crate::config::tree::FieldPath;
@@ -32,6 +32,7 @@ pub(super) fn registry(
         }
     }
     let mut tls = raw.tls;
+    idle::tls(check, &at.field("tls"), &tls, &urls);
     tls.enabled = true;
     Some(SchemaRegistryConfig {
         auth: auth(check, &at, raw.basic, raw.bearer_token),

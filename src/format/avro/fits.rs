@@ -5,6 +5,7 @@ use super::logical::{IntKind, LongKind, parse_date, parse_uuid};
 use super::members::Members;
 use super::scalar::scalar;
 use super::schema::{Record, Type, TypeId};
+use super::shown::is_text_of;
 use super::write::Run;
 use crate::codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome};
@@ -72,10 +73,16 @@ impl Run<'_> {
             (Type::Record(record), Value::Dict(_)) => {
                 self.fits_record(record, value, demand, depth)
             }
-            (ty, _) => {
-                Ok(is_exact(ty, value) || demand == Demand::Possible && is_possible(ty, value))
-            }
+            (ty, _) => Ok(
+                self.is_exact(ty, value) || demand == Demand::Possible && is_possible(ty, value)
+            ),
         }
+    }
+
+    /// Returns whether a value is of a type that contains no others.
+    pub(super) fn is_exact(&self, ty: &Type, value: &Value<'_>) -> bool {
+        is_exact(ty, value)
+            || matches!(value, Value::Str(text) if self.shown && is_text_of(ty, text))
     }
 
     fn fits_record(
@@ -110,7 +117,7 @@ impl Run<'_> {
 }
 
 /// Returns whether a value is of a type that contains no others.
-pub(super) fn is_exact(ty: &Type, value: &Value<'_>) -> bool {
+fn is_exact(ty: &Type, value: &Value<'_>) -> bool {
     match (ty, value) {
         (Type::Null, Value::None)
         | (Type::Boolean, Value::Bool(_))

@@ -4,6 +4,7 @@ mod decode;
 mod evolution;
 mod fastavro;
 mod hostile;
+mod shown;
 mod write;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Choice of a union's branch.
 
-use super::fits::{Demand, is_exact};
+use super::fits::Demand;
 use super::members::Members;
 use super::scalar::refused;
 use super::schema::{Record, Type, TypeId};
@@ -98,7 +98,7 @@ impl Run<'_> {
                 (Value::Dict(_) | Value::List(_), _) | (_, Demand::Possible) => {
                     self.fits(*id, value, demand, depth)?
                 }
-                (_, Demand::Exact) => is_exact(ty, value),
+                (_, Demand::Exact) => self.is_exact(ty, value),
             };
             if !fits {
                 continue;

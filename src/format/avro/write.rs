@@ -7,6 +7,7 @@ use super::decode::deeper;
 use super::members::Members;
 use super::scalar::{refused, scalar};
 use super::schema::{AvroSchema, Field, Record, Type, TypeId};
+use super::shown::{check_members, scalar_of_text};
 use crate::codec::Value;
 use crate::format::error::{EncodeError, Failure, Outcome};
 
@@ -28,8 +29,31 @@ impl Writer {
     ///
     /// If the schema does not allow the value: names the place in the value. Then `out` is as before.
     pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
+        self.run(Run::new(&self.schema), value, out)
+    }
+
+    /// Appends a value in the form in which people see it ([`Value::show`]) to `out`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); and if a record has members that are no fields.
+    pub(crate) fn write_shown(
+        &self,
+        value: &Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         let mut run = Run::new(&self.schema);
+        run.shown = true;
+        self.run(run, value, out)
+    }
+
+    fn run(
+        &self,
+        mut run: Run<'_>,
+        value: &Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
         run.value(self.schema.root, value, out, 0).map_err(|error| {
             out.truncate(start);
             EncodeError(error.to_string())
@@ -44,6 +68,8 @@ pub(super) struct Run<'s> {
     pub(super) comparisons: u32,
     /// Bytes of defaults that may still be written.
     defaults: usize,
+    /// Whether the value is in the form in which people see it.
+    pub(super) shown: bool,
 }
 
 impl<'s> Run<'s> {
@@ -57,6 +83,7 @@ impl<'s> Run<'s> {
             schema,
             comparisons: Self::COMPARISONS,
             defaults: Self::DEFAULTS,
+            shown: false,
         }
     }
 
@@ -104,9 +131,10 @@ impl<'s> Run<'s> {
                 out.push(0);
                 Ok(())
             }
-            (ty, _) => match scalar(ty, value, out)? {
-                true => Ok(()),
-                false => Err(refused(schema, id, value)),
+            (ty, _) => match (scalar(ty, value, out)?, value) {
+                (true, _) => Ok(()),
+                (false, Value::Str(text)) if self.shown && scalar_of_text(ty, text, out)? => Ok(()),
+                (false, _) => Err(refused(schema, id, value)),
             },
         }
     }
@@ -118,6 +146,9 @@ impl<'s> Run<'s> {
         out: &mut Vec<u8>,
         depth: usize,
     ) -> Outcome {
+        if self.shown {
+            check_members(record, members)?;
+        }
         let mut members = Members::new(members, record);
         for field in &record.fields {
             let outcome = match members.get(&field.name) {

@@ -1,5 +1,6 @@
 //! Cross-checks against `fastavro`: see [`CrossChecked`].
 
+use super::shown::check_again;
 use super::*;
 use crate::format::testing::CrossChecked;
 
@@ -7,6 +8,8 @@ use crate::format::testing::CrossChecked;
 struct Pair {
     decoder: Decoder,
     writer: Writer,
+    /// Schema, if there is only one.
+    only: Option<Arc<AvroSchema>>,
 }
 
 impl CrossChecked for Pair {
@@ -26,13 +29,20 @@ impl CrossChecked for Pair {
             Some(parse(&reader)?)
         };
         Ok(Self {
+            only: reader.is_none().then(|| writer.clone()),
             decoder: Decoder::new(writer.clone(), reader)?,
             writer: Writer::new(writer),
         })
     }
 
     fn decode(&self, datum: &[u8], encoder: &mut Encoder) -> Result<(), DecodeError> {
-        self.decoder.decode(datum, encoder)
+        self.decoder.decode(datum, encoder)?;
+        if let Some(schema) = &self.only {
+            let mut alone = Encoder::new(MAX_DEPTH);
+            self.decoder.decode(datum, &mut alone)?;
+            with_tree(alone.as_bytes(), |value| check_again(schema, value));
+        }
+        Ok(())
     }
 
     fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {

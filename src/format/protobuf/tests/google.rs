@@ -1,7 +1,7 @@
 //! Cross-checks against Google's packages `protobuf` and `grpcio-tools`: see [`CrossChecked`].
 
 use super::*;
-use crate::format::testing::CrossChecked;
+use crate::format::testing::{CrossChecked, with_shown};
 
 /// Schema that was given last, and its message.
 struct Message {
@@ -25,11 +25,35 @@ impl CrossChecked for Message {
     }
 
     fn decode(&self, bytes: &[u8], encoder: &mut Encoder) -> Result<(), DecodeError> {
-        self.schema.decode(self.id, bytes, encoder)
+        self.schema.decode(self.id, bytes, encoder)?;
+        let mut alone = Encoder::new(MAX_DEPTH);
+        self.schema.decode(self.id, bytes, &mut alone)?;
+        with_tree(alone.as_bytes(), |value| self.check_again(value));
+        Ok(())
     }
 
     fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.schema.write(self.id, value, out)
+    }
+}
+
+impl Message {
+    /// Checks that a value which was read is read again from the form in which people see it. (In a `google.protobuf.Value`,
+    /// an infinity is seen as a text, and is then one.)
+    fn check_again(&self, value: &Value<'_>) {
+        let debug = format!("{value:?}");
+        let is_finite = ["inf)", "NaN)"].iter().all(|end| !debug.contains(end));
+        if !is_finite || self.write(value, &mut Vec::new()).is_err() {
+            return;
+        }
+        let mut out = Vec::new();
+        with_shown(value, |shown| self.write(shown, &mut out))
+            .unwrap_or_else(|why| panic!("{why} in {value:?}"));
+        let mut encoder = Encoder::new(MAX_DEPTH);
+        self.schema.decode(self.id, &out, &mut encoder).unwrap();
+        with_tree(encoder.as_bytes(), |again| {
+            assert_eq!(format!("{again:?}"), debug);
+        });
     }
 }
 

@@ -38,7 +38,7 @@ impl<'a> Response<'a, '_> {
     /// Returns whether the bytes of an output depend on its attributes, which come after it.
     pub(super) fn awaits_topic(&self) -> bool {
         match &self.writes.value {
-            WriteFormat::Schema(schemas) | WriteFormat::Shown(Some(schemas)) => {
+            WriteFormat::Schema(schemas) | WriteFormat::Shown(schemas) => {
                 schemas.depend_on_attributes()
             }
             _ => false,
