@@ -45,14 +45,7 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
         key: opening.write(&key(output_key), Part::Key)?,
     };
     if reads.name_schemas() {
-        // Any answer shows that the registry is there.
-        opening
-            .ask(Question::Id(1), "input")
-            .map(drop)
-            .or_else(|error| match error {
-                Asked::Missing(_) => Ok(()),
-                Asked::Silent(error) => Err(error),
-            })?;
+        opening.probe()?;
     }
     Ok(Formats {
         reads,
@@ -288,6 +281,22 @@ impl Opening<'_> {
         let schema = self.ask(question, what)?;
         wanted.check(&schema).with_context(|| what.to_owned())?;
         Ok(schema)
+    }
+
+    /// Checks that the registry is there. Any answer shows it.
+    fn probe(&self) -> anyhow::Result<()> {
+        const ANY: Question = Question::Id(1);
+        match self.ask(ANY, "input") {
+            Ok(_) => Ok(()),
+            Err(Asked::Silent(error)) => Err(error),
+            Err(Asked::Missing(_)) => {
+                // In a new registry the first schema gets this number, and messages may have it a moment later.
+                if let Some(registry) = self.registry {
+                    registry.forget_missing(&ANY);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Asks the registry, and waits for its answer.
