@@ -223,6 +223,11 @@ impl<T: Send + Sync + 'static> Registry<T> {
         }
     }
 
+    /// Forgets that there is no schema, so that the next caller asks again.
+    pub(crate) fn forget_missing(&self, question: &Question) {
+        self.core().lock().cache.forget_missing(question);
+    }
+
     /// Returns why somebody waits for the registry now, as a clause for the user, or `None` if all is well or nobody
     /// needs it.
     pub(crate) fn trouble(&self) -> Option<String> {

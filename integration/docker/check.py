@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
 """Reads the viewer's log and recomputes each price: check.py [--at-least N] <LOG
 
-Prints what it counted as JSON. Exit code 1 if a price is wrong or, of the orders up to the greatest that was priced,
+Prints what it counted as JSON. Exit code 1 if a price or a time is wrong or, of the orders up to the greatest that was priced,
 less than a batch behind it, one is missing that docker/producer.yaml makes whole.
 """
 
 import argparse
+import datetime
+import decimal
 import json
-import math
 import sys
+
+DAY = datetime.timedelta(days=1)
 
 
 def price(n):
-    pen = (100 + n * 37 % 1900) / 100, 1 + n % 3
-    ink = (10 + n * 11 % 490) / 100, 1 + n % 5
-    return round(math.fsum(price * quantity for price, quantity in (pen, ink)), 2)
+    cents = (100 + n * 37 % 1900) * (1 + n % 3) + (10 + n * 11 % 490) * (1 + n % 5)
+    return decimal.Decimal(cents) / 100
+
+
+def is_right(order):
+    age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(order["ordered_at"])
+    return order["total"] == price(order["id"]) and abs(age) < DAY
 
 
 def main():
@@ -28,9 +35,9 @@ def main():
         if not line.startswith('{"id":'):
             other += 1
             continue
-        order = json.loads(line)
+        order = json.loads(line, parse_float=decimal.Decimal)
         times[order["id"]] = times.get(order["id"], 0) + 1
-        if order["total"] != price(order["id"]):
+        if not is_right(order):
             wrong.append(order)
     end = max(times, default=-1) + 1 - options.unsettled
     missing = [n for n in range(end) if n % 1000 != 999 and n not in times]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image and runs the compose files in docker/, with an engine of its own and, where no registry can be
-# reached, with base images made here. Runs as root on Debian; elsewhere it prints why it does nothing. Takes 13 to 20
+# Builds the image and runs the compose files in docker/, with an engine of its own and, where no image can be
+# pulled, with base images made here. Runs as root on Debian; elsewhere it prints why it does nothing. Takes 13 to 20
 # minutes, most of them for the build.
 #
 #   integration/docker/run.sh                builds the image, then checks it and the compose files
@@ -86,8 +86,8 @@ start_engine() {
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# Pulls the base images if there is a registry; otherwise makes them from Debian's packages, this machine's Rust and the
-# jars of scripts/kafka.sh.
+# Pulls the base images if it can; otherwise makes them from Debian's packages, this machine's Rust and the
+# files of scripts/kafka.sh and scripts/registry.sh.
 base_images() {
   if [ -z "$keep" ] && timeout 60 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
     say "base images are pulled"
@@ -96,6 +96,7 @@ base_images() {
   has_image debian:bookworm-slim || debian_image
   has_image rust:1-bookworm || rust_image
   has_image apache/kafka:4.3.1 || kafka_image
+  has_image apicurio/apicurio-registry:3.0.9 || registry_image
 }
 
 # The image has this machine's access to its package registries: its certificates, apt's settings and resolver.
@@ -139,6 +140,18 @@ kafka_image() {
   cp "$here"/kafka/* "$root/scripts/kafka/log4j2.properties" "$folder/"
   cp "${CARGO_TARGET_DIR:-$root/target}"/kafka/jars/*.jar "$folder/jars/"
   docker build -q -t apache/kafka:4.3.1 "$folder" >/dev/null
+  rm -rf "$folder"
+}
+
+registry_image() {
+  say "making apicurio/apicurio-registry:3.0.9"
+  "$root/scripts/registry.sh" install
+  local folder=$work/registry
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$here"/registry/* "$folder/"
+  cp -r "${CARGO_TARGET_DIR:-$root/target}/registry/app" "$folder/"
+  docker build -q -t apicurio/apicurio-registry:3.0.9 "$folder" >/dev/null
   rm -rf "$folder"
 }
 
@@ -264,14 +277,38 @@ eval_documented() {
   (cd "$root" && eval "$command") >>"$work/compose.log" 2>&1 || { cat "$work/compose.log" >&2 && die "$command"; }
 }
 
-# The command shows it only in a terminal of its own.
+# The command shows it only in a terminal of its own. It is left when it has shown that the pipeline is ready.
 shows_top() {
   local command
   command=$(documented docker/README.md "docker compose -f docker/compose.yaml exec")
-  { sleep 3 && printf q; } |
-    (cd "$root" && timeout 60 script -qec "stty cols 120 rows 40; ${command/docker compose/docker-compose -p $project}" \
-      /dev/null) | grep -a '● ready' >/dev/null
+  rm -f "$work/top.log"
+  { until_true 60 top_has_ready; printf q; } |
+    (cd "$root" && timeout 90 script -qec "stty cols 120 rows 40; ${command/docker compose/docker-compose -p $project}" \
+      /dev/null) >"$work/top.log" && top_has_ready
 }
+
+top_has_ready() { grep -aF '● ready' "$work/top.log" >/dev/null; }
+
+# address CONTAINER prints its address in the network of the compose file.
+address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"; }
+
+# The id of the schema of priced orders, from the registry.
+schema_id() {
+  local registry
+  registry=http://$(address "$(containers registry)"):8080/apis/ccompat/v7
+  [ "$(curl -fsS "$registry/subjects")" = '["orders.priced-value"]' ] &&
+    curl -fsS "$registry/subjects/orders.priced-value/versions/latest" | sed 's/.*"id":\([0-9]*\).*/\1/'
+}
+
+has_schema() { [ "$(schema_id)" -ge 1 ]; }
+
+# The first bytes of a record, in hexadecimal, as Kafka's own consumer writes it.
+first_bytes() {
+  docker exec "$(containers kafka)" /opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server kafka:9092 \
+    --topic orders.priced --from-beginning --max-messages 1 2>/dev/null | head -c 5 | od -An -tx1 | tr -d ' '
+}
+
+names_schema() { [ "$(first_bytes)" = "00$(printf %08x "$(schema_id)")" ]; }
 
 is_asked_to_reload() { docker logs "$(containers nerodia)" 2>&1 | grep 'nothing to reload' >/dev/null; }
 
@@ -289,9 +326,13 @@ check_compose() {
   start_compose docker/compose.yaml
   check "priced orders in the viewer's log" until_true 120 right 500 500
   local service
-  for service in kafka nerodia producer viewer; do check "healthy: $service" until_true 60 is_healthy "$service"; done
+  for service in kafka registry nerodia producer viewer; do check "healthy: $service" until_true 60 is_healthy "$service"; done
   check "the page is published to this machine" curl -fsS -o /dev/null http://127.0.0.1:4195/ready
   check "its view for terminals" shows_top
+  say "memory: $(docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' |
+    sed "s/${project}_\([a-z]*\)_1 \([^ ]*\) .*/\1 \2/" | sort | paste -sd,)"
+  check "the registry has the schema" has_schema
+  check "priced orders name it: $(first_bytes)" names_schema
   eval_documented "docker compose -f docker/compose.yaml kill -s HUP"
   check "SIGHUP is for its config" until_true 20 is_asked_to_reload
 
@@ -316,9 +357,7 @@ is_restarted() { [ "$(status nerodia '{{.RestartCount}}')" -ge 1 ] && is_healthy
 
 # partitions CONTAINER prints how many it has, from its own /stats, over its network.
 partitions() {
-  local address
-  address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1")
-  curl -fsS "http://$address:4195/metrics" | grep -c '^nerodia_kafka_lag_messages{' || true
+  curl -fsS "http://$(address "$1"):4195/metrics" | grep -c '^nerodia_kafka_lag_messages{' || true
 }
 
 shares() {
@@ -358,7 +397,7 @@ clean_up() {
   local mount
   while read -r mount; do umount -l "$mount" 2>/dev/null || true; done \
     < <(awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | sort -r)
-  if [ -z "$keep" ]; then rm -rf "$work/data" "$work/exec" "$work/debian" "$work/rust" "$work/kafka" "$work/prebuilt"; fi
+  if [ -z "$keep" ]; then rm -rf "$work"/{data,exec,debian,rust,kafka,registry,prebuilt}; fi
   exit "$code"
 }
 

@@ -84,7 +84,7 @@ const at = (answer, path) => path.split(".").reduce((part, name) => part?.[name]
 
 /** Checks that all numbers of the page at one moment are those of one answer. */
 async function numbersAgree({ page, heard }) {
-  const shown = await page.evaluate(() => [...document.querySelectorAll("[data-stat]")].map(({ dataset, textContent }) => [dataset.stat, dataset.value, textContent]));
+  const shown = await page.evaluate(() => [...document.querySelectorAll("[data-stat]")].filter((element) => !element.closest("[hidden]")).map(({ dataset, textContent }) => [dataset.stat, dataset.value, textContent]));
   await Promise.all(heard.pending);
   check(shown.length >= 8, `there are only ${shown.length} totals on the page`);
   const different = (answer) => shown.filter(([path, value]) => String(at(answer, path)) !== value);
@@ -95,6 +95,25 @@ async function numbersAgree({ page, heard }) {
   check(best.length === 0, `differs from every answer with the same messages.received: ${JSON.stringify(best)}`);
   for (const [path, value, text] of shown) check(text.replaceAll(",", "") === value, `${path} is ${value} and reads “${text}”`);
   return [shown.length, received];
+}
+
+/** Checks that what the page says of the schema registry is that of one answer. Its totals are among those above. */
+async function registryAgrees({ page, heard }) {
+  const [section, waits, failures] = await page.evaluate(() => ["h-registry", "registry-waits", "registry-failures"].map((id) => {
+    const element = document.getElementById(id);
+    return element.closest("[hidden]") ? null : element.textContent;
+  }));
+  await Promise.all(heard.pending);
+  const agrees = ({ schema_registry: registry, not_ready }) => {
+    if (!registry) return section === null;
+    const kinds = Object.entries(registry.failures);
+    const all = kinds.reduce((sum, [, times]) => sum + times, 0);
+    return section !== null && (waits !== null) === "schema_registry" in not_ready && failures.split(" ")[0] === String(all)
+      && kinds.every(([kind, times]) => failures.includes(`${kind.replaceAll("_", " ")} ${times}`));
+  };
+  const shown = section === null ? "none" : `failures ${failures}${waits === null ? "" : `, ${waits}`}`;
+  check(heard.answers.some(agrees), `of the schema registry the page shows “${shown}”, unlike ${JSON.stringify(heard.answers.at(-1))}`);
+  console.log(`ok: schema registry: ${shown}`);
 }
 
 /** Checks what a person reads: no impossible number, and none below 0. */
@@ -172,6 +191,7 @@ async function lookAll(browser, { url, shots, restart }) {
     await sane(page);
     console.log(`ok: ${numbers} totals are exactly those of one answer (messages.received ${received})`);
   }
+  await registryAgrees(view);
   await looks(view, shots);
   await themeIsRemembered(view);
   if (restart) await awayAndBack(view);

@@ -208,6 +208,35 @@ fn an_address_in_use() {
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
+/// Returns the checks of the page at this port, in Chromium.
+fn browser(port: u16) -> Command {
+    let mut command = Command::new("node");
+    command.arg(root().join("integration/page/page.mjs"));
+    command.args(["--url", &format!("http://127.0.0.1:{port}")]);
+    command
+}
+
+/// Checks the page at this port, and leaves pictures in a folder of `target/web`. Returns what the checks printed, or
+/// `None` without Chromium.
+pub(crate) fn look_at_page(port: u16, shots: &str) -> Option<String> {
+    let mut looking = browser(port);
+    looking
+        .arg("--shots")
+        .arg(root().join("target/web").join(shots));
+    let seen = looking
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("node is there");
+    let said = String::from_utf8(seen.stdout).expect("UTF-8");
+    println!("{said}");
+    if seen.status.code() == Some(77) {
+        eprintln!("the page was not looked at: there is no Chromium");
+        return None;
+    }
+    assert!(seen.status.success(), "see above: {}", seen.status);
+    Some(said)
+}
+
 /// Checks the page under load, with guests that die and a restart of the engine, in Chromium.
 #[test]
 fn the_page() {
@@ -242,18 +271,6 @@ fn the_page() {
         });
         running
     };
-    let browse = |restart: bool| {
-        let shots = root().join("target/web/shots");
-        let mut command = Command::new("node");
-        command.arg(root().join("integration/page/page.mjs"));
-        command.args(["--url", &format!("http://127.0.0.1:{port}")]);
-        if restart {
-            command.arg("--restart");
-        } else {
-            command.arg("--shots").arg(shots);
-        }
-        command
-    };
     let mut first = start();
     first.until("it runs", |running| {
         let guests = &running.web().stats()?["guests"];
@@ -267,13 +284,13 @@ fn the_page() {
             .all(|(what, name)| seen(what, name))
             .then_some(())
     });
-    let seen = browse(false).status().expect("node");
-    if seen.code() == Some(77) {
-        eprintln!("the page was not looked at: there is no Chromium");
+    let Some(said) = look_at_page(port, "shots") else {
         return;
-    }
-    assert!(seen.success(), "see above: {seen}");
-    let mut watching = browse(true).stdout(Stdio::piped()).spawn().expect("node");
+    };
+    assert!(said.contains("ok: schema registry: none"), "{said}");
+    let mut watching = browser(port);
+    watching.arg("--restart").stdout(Stdio::piped());
+    let mut watching = watching.spawn().expect("node");
     let said = BufReader::new(watching.stdout.take().expect("piped")).lines();
     let (mut first, mut second) = (Some(first), None);
     for line in said.map_while(Result::ok) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 
 pub(crate) use self::offline::{offline, schema_of_test};
-use self::opening::{Asked, Opening, Output};
+use self::opening::{Opening, Output};
 use super::schema_registry;
 use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
 use crate::config::{
@@ -20,7 +20,7 @@ use crate::format::{
     Formats, Part, ReadFormat, Reads, Schema, SchemaSettings, SchemaSource, SchemaWrites,
     WriteFormat, Writes,
 };
-use crate::registry::{Question, SchemaKind};
+use crate::registry::SchemaKind;
 
 /// Returns the formats of `config`. If there is a schema registry, asks it for what the output needs, for at most
 /// `timeout`.
@@ -54,14 +54,7 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
         key: asked(&key(output_key), Part::Key)?,
     };
     if reads.name_schemas() {
-        // Any answer shows that the registry is there.
-        opening
-            .ask(Question::Id(1), "input")
-            .map(drop)
-            .or_else(|error| match error {
-                Asked::Missing(_) => Ok(()),
-                Asked::Silent(error) => Err(error),
-            })?;
+        opening.probe()?;
     }
     Ok(Formats {
         reads,

@@ -133,6 +133,11 @@ impl<T> Cache<T> {
         }
         old
     }
+
+    /// Forgets that there is no schema, if that is remembered.
+    pub(super) fn forget_missing(&mut self, question: &Question) {
+        self.missing.pop(question);
+    }
 }
 
 fn size<T>(question: &Question, entry: &Entry<T>) -> usize {

@@ -47,9 +47,9 @@ pub(crate) struct Stats {
     pub guests: Guests,
     /// Kafka's part, if the input or an output is Kafka.
     pub kafka: KafkaStats,
-    /// Requests to the schema registry, if there is one.
+    /// Requests to the schema registry; `null` if the pipeline has none.
     #[serde(default)]
-    pub schema_registry: RegistryStats,
+    pub schema_registry: Option<RegistryStats>,
     /// Resource usage of the process.
     pub process: process::Usage,
     /// Last failures, the newest first.
@@ -334,11 +334,7 @@ impl Stats {
             },
             guests: guests_now(metrics, &guests),
             kafka,
-            schema_registry: metrics
-                .registry
-                .get()
-                .map(RegistryStats::new)
-                .unwrap_or_default(),
+            schema_registry: metrics.registry.get().map(RegistryStats::new),
             process: process::usage(),
             recent_failures: metrics.failures.recent(),
         }

@@ -146,6 +146,24 @@ fn a_registry_that_is_killed_under_load_costs_no_message_and_no_memory() {
     );
 }
 
+/// The first schema of a new registry has the number 1, with which the start looks whether the registry is there.
+#[test]
+fn the_first_schema_may_be_registered_after_the_start() {
+    let cluster = Cluster::shared();
+    let registry = FakeRegistry::start();
+    let script = "root = {'id': this['id']}";
+    let pipeline = avro(cluster, "first-schema", 1, registry.url(), script);
+    let mut running = pipeline.start_and_join();
+    registry.put(1, "AVRO", NAMED);
+    cluster.produce(
+        &pipeline.input,
+        (0..10).map(|id| Record::bytes(named(1, id, "n"))),
+    );
+    pipeline.await_all_committed(cluster, &mut running);
+    assert_eq!(running.terminate().0, Some(0));
+    assert_eq!(written(cluster, &pipeline), (0..10).collect::<Vec<i64>>());
+}
+
 #[test]
 fn what_waits_for_a_registry_at_the_end_is_read_again() {
     let cluster = Cluster::shared();

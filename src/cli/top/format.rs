@@ -1,5 +1,7 @@
 //! Numbers for people. An unknown value is a dash, whatever its unit; the web page writes them the same way.
 
+use std::collections::BTreeMap;
+
 /// Sign for an unknown value.
 pub(super) const NOTHING: &str = "–";
 
@@ -90,10 +92,16 @@ pub(super) fn by_name<'a>(totals: impl IntoIterator<Item = (&'a String, &'a u64)
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// Formats the sum of totals, and the totals: `4 (Timeout 3, Exit 1)`; `none` if there are none.
+pub(super) fn all_by_name(totals: &BTreeMap<String, u64>) -> String {
+    match totals.values().sum() {
+        0 => by_name(totals),
+        all => format!("{} ({})", count(all), by_name(totals)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]
@@ -133,6 +141,8 @@ mod tests {
         let totals = [("Exit", 1), ("Killed", 12), ("Trap", 0), ("Timeout", 1)];
         let totals: BTreeMap<String, u64> = totals.map(|(name, n)| (name.to_owned(), n)).into();
         assert_eq!(by_name(&totals), "Killed 12, Exit 1, Timeout 1");
+        assert_eq!(all_by_name(&totals), "14 (Killed 12, Exit 1, Timeout 1)");
         assert_eq!(by_name(&BTreeMap::new()), "none");
+        assert_eq!(all_by_name(&BTreeMap::new()), "none");
     }
 }

@@ -1,9 +1,11 @@
 //! Stats of a pipeline for tests: fixed, with some of everything.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::telemetry::histogram::{Histogram, SECONDS};
-use crate::telemetry::stats::Stats;
+use crate::telemetry::stats::{RegistryStats, Stats};
 
 /// Returns the stats after a bit more than three minutes.
 pub(super) fn stats() -> Stats {
@@ -63,6 +65,35 @@ pub(super) fn stats() -> Stats {
         ],
     });
     serde_json::from_value(value).expect("these are stats")
+}
+
+/// Adds a schema registry, which answers.
+pub(super) fn with_registry(mut stats: Stats) -> Stats {
+    stats.schema_registry = Some(RegistryStats {
+        requests: 1204,
+        cached: 1_234_567,
+        missing: 3,
+        failures: BTreeMap::new(),
+    });
+    stats
+}
+
+/// Returns the stats a second later, with messages that wait for the schema registry.
+pub(super) fn waiting_for_registry() -> Stats {
+    let mut stats = with_registry(later());
+    if let Some(registry) = &mut stats.schema_registry {
+        registry.requests += 13;
+        let failures = [("timeout", 1), ("unreachable", 12)];
+        registry.failures = failures
+            .map(|(kind, count)| (kind.to_owned(), count))
+            .into();
+    }
+    stats.ready = false;
+    let why = "the schema registry http://registry:8080: connection refused (2 requests waiting)";
+    stats
+        .not_ready
+        .insert("schema_registry".to_owned(), why.to_owned());
+    stats
 }
 
 /// Returns the stats a second later, with more messages finished.

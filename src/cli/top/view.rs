@@ -5,6 +5,7 @@ mod guests;
 mod head;
 mod lists;
 mod over;
+mod registry;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -40,18 +41,19 @@ pub(super) fn draw(frame: &mut Frame, screen: &mut Screen, theme: Theme) {
 
 fn whole(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, theme: Theme) {
     let rates = screen.rates();
-    let notices = head::notices(stats, screen, theme);
+    let mut below = Vec::from_iter(registry::line(stats, area.width as usize, theme));
+    below.extend(head::notices(stats, screen, theme));
     // Charts become higher with the screen; lists get the rest.
     let charts = 7 + 2 * (area.height.saturating_sub(26) / 5).min(4);
     let [head, charts, guests, lists, keys] = Layout::vertical([
-        Constraint::Length(3 + notices.len() as u16),
+        Constraint::Length(3 + below.len() as u16),
         Constraint::Length(charts),
         Constraint::Length(6),
         Constraint::Min(2),
         Constraint::Length(1),
     ])
     .areas(area);
-    head::draw(frame, head, stats, screen, notices, theme);
+    head::draw(frame, head, stats, screen, below, theme);
     let [left, right] = halves(charts);
     charts::throughput(frame, left, rates.as_ref(), screen, theme);
     charts::latency(frame, right, stats, rates.as_ref(), screen, theme);
@@ -252,6 +254,28 @@ mod tests {
         let shown = drawn(80, 24, &mut screen, Theme::plain());
         assert!(shown.contains("started again 2 s ago"), "{shown}");
         assert!(shown.contains("1,234,567"), "{shown}");
+    }
+
+    #[test]
+    fn a_schema_registry() {
+        let mut screen = screen();
+        screen.answer(Ok(Box::new(sample::with_registry(sample::stats()))));
+        screen.answer(Ok(Box::new(sample::with_registry(sample::later()))));
+        insta::assert_snapshot!(drawn(80, 24, &mut screen, Theme::plain()));
+    }
+
+    #[test]
+    fn a_schema_registry_that_is_away() {
+        let mut screen = screen();
+        screen.answer(Ok(Box::new(sample::with_registry(sample::stats()))));
+        screen.answer(Ok(Box::new(sample::waiting_for_registry())));
+        insta::assert_snapshot!(drawn(80, 24, &mut screen, Theme::plain()));
+        // With less room, the waiting is shown first.
+        let narrow = drawn(50, 24, &mut screen, Theme::plain());
+        assert!(
+            narrow.contains("\"schema registry  messages wait  requests"),
+            "{narrow}"
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Opening<'_> {
         let by_topic = format.subject.is_none() && format.schema_id.is_none();
         let kafka = match &self.config.output {
             OutputConfig::Kafka(kafka) => Some(kafka),
-            OutputConfig::Stdout(_) | OutputConfig::Drop => None,
+            OutputConfig::Stdout(_) | OutputConfig::File(_) | OutputConfig::Drop => None,
         };
         let own = kafka.map_or("", |kafka| &kafka.topic);
         let mut topics = HashMap::new();
@@ -167,8 +167,24 @@ impl Opening<'_> {
         Ok(schema)
     }
 
+    /// Checks that the registry is there. Any answer shows it.
+    pub(super) fn probe(&self) -> anyhow::Result<()> {
+        const ANY: Question = Question::Id(1);
+        match self.ask(ANY, "input") {
+            Ok(_) => Ok(()),
+            Err(Asked::Silent(error)) => Err(error),
+            Err(Asked::Missing(_)) => {
+                // In a new registry the first schema gets this number, and messages may have it a moment later.
+                if let Some(registry) = self.registry {
+                    registry.forget_missing(&ANY);
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Asks the registry, and waits for its answer.
-    pub(super) fn ask(&self, question: Question, what: &str) -> Result<Arc<Schema>, Asked> {
+    fn ask(&self, question: Question, what: &str) -> Result<Arc<Schema>, Asked> {
         let Some(registry) = self.registry else {
             return Err(Asked::Missing(anyhow!("there is no `schema_registry`")));
         };

@@ -115,6 +115,21 @@ fn missing_is_an_answer_that_is_remembered_for_a_while() {
 }
 
 #[test]
+fn a_missing_schema_that_is_forgotten_is_asked_for_again() {
+    let server = Server::start(|request| match request.number {
+        0 => not_found(40403),
+        _ => avro("seven"),
+    });
+    let registry = client_of(&server);
+    assert!(answer(&registry, Question::Id(7)).is_err());
+    registry.forget_missing(&Question::Id(7));
+    assert_eq!(answer(&registry, Question::Id(7)).unwrap().text, "seven");
+    // An answer with a schema stays.
+    registry.forget_missing(&Question::Id(7));
+    assert!(registry.cached(&Question::Id(7)).is_some());
+}
+
+#[test]
 fn numbers_that_no_registry_gives_are_not_asked() {
     let server = Server::start(|_| Reply::Silence);
     let registry = client_of(&server);

@@ -76,6 +76,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         process,
         recent_failures: _,
     } = stats;
+    let registry = schema_registry.clone().unwrap_or_default();
     let lags = kafka
         .partitions
         .iter()
@@ -305,23 +306,23 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         metric(
             "nerodia_schema_registry_requests",
             "HTTP requests to the schema registry",
-            Counter(schema_registry.requests),
+            Counter(registry.requests),
         ),
         metric(
             "nerodia_schema_registry_cached",
             "Schemas that were found in memory",
-            Counter(schema_registry.cached),
+            Counter(registry.cached),
         ),
         metric(
             "nerodia_schema_registry_missing",
             "Answers of the schema registry that there is no such schema, or that it cannot be used",
-            Counter(schema_registry.missing),
+            Counter(registry.missing),
         ),
         by(
             "kind",
             "nerodia_schema_registry_failures",
             "Failed requests to the schema registry, which are made again, by kind",
-            Counters(schema_registry.failures.clone()),
+            Counters(registry.failures),
         ),
         metric(
             "process_cpu_seconds",

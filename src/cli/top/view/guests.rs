@@ -90,18 +90,9 @@ fn happenings<'a>(
         format::bytes(bytes as f64)
     });
     let memory = format::bytes(guests.memory_bytes as f64);
-    let deaths = guests.deaths.values().sum::<u64>();
-    let deaths = match deaths {
-        0 => "none".to_owned(),
-        all => format!(
-            "{} ({})",
-            format::count(all),
-            format::by_name(&guests.deaths)
-        ),
-    };
     [
         ("starts    ", starts),
-        ("deaths    ", deaths),
+        ("deaths    ", format::all_by_name(&guests.deaths)),
         ("scalings  ", format::by_name(&guests.scalings)),
         (
             "CPU       ",

@@ -54,13 +54,13 @@ pub(super) fn notices(stats: &Stats, screen: &Screen, theme: Theme) -> Vec<Line<
     notices
 }
 
-/// Draws the first lines.
+/// Draws the first lines; `below` are lines that follow them.
 pub(super) fn draw(
     frame: &mut Frame,
     area: Rect,
     stats: &Stats,
     screen: &Screen,
-    notices: Vec<Line<'_>>,
+    below: Vec<Line<'_>>,
     theme: Theme,
 ) {
     let up = format!("up {}   ", format::long(stats.uptime_seconds));
@@ -86,7 +86,7 @@ pub(super) fn draw(
         pipeline(stats, area.width as usize, theme),
         totals(stats, area.width as usize, theme),
     ];
-    lines.extend(notices);
+    lines.extend(below);
     let rest = Rect {
         y: area.y + first.height,
         height: area.height - first.height,

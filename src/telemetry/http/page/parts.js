@@ -29,8 +29,8 @@ function fill(body, rows, none) {
   });
 }
 
-const byName = (id, totals) =>
-  fill($(id), Object.entries(totals).sort(([, a], [, b]) => b - a).map(([name, total]) => [name, count(total)]), "None so far.");
+const sorted = (totals) => Object.entries(totals).sort(([, a], [, b]) => b - a).map(([name, total]) => [name, count(total)]);
+const byName = (id, totals) => fill($(id), sorted(totals), "None so far.");
 
 function showHeader(stats) {
   put("version", stats.version);
@@ -155,6 +155,12 @@ function showTables({ messages, guests, kafka, recent_failures }) {
   showFailures(recent_failures);
 }
 
+function showRegistry({ schema_registry: registry, not_ready }) {
+  $("registry-waits").hidden = !("schema_registry" in not_ready);
+  const kinds = sorted(registry?.failures ?? {}).map(([kind, times]) => `${kind.replaceAll("_", " ")} ${times}`);
+  put("registry-failures", kinds.length > 0 ? `${count(sum(registry.failures))} (${kinds.join(", ")})` : "0");
+}
+
 function showTotals(stats) {
   for (const element of document.querySelectorAll("[data-stat]")) {
     const total = at(stats, element.dataset.stat);
@@ -164,8 +170,9 @@ function showTotals(stats) {
 }
 
 /** Hides the parts that this pipeline does not have. */
-function showOnly({ pipeline, kafka }) {
+function showOnly({ pipeline, kafka, schema_registry: registry }) {
   const links = Object.keys(kafka.links).length > 0 || kafka.partitions.length > 0;
-  const has = { kafka: pipeline.input.type === "kafka", other: pipeline.input.type !== "kafka", links };
+  const reads = pipeline.input.type === "kafka";
+  const has = { kafka: reads, other: !reads, links, registry: Boolean(registry) };
   for (const element of document.querySelectorAll("[data-only]")) element.hidden = has[element.dataset.only] === false;
 }

@@ -36,6 +36,7 @@ function answered(stats) {
   showPipeline(stats, derived);
   showNumbers(stats, derived);
   showTables(stats);
+  showRegistry(stats);
   showTotals(stats);
 }
 
