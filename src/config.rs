@@ -49,7 +49,7 @@ mod validate;
 mod walk;
 
 pub(crate) use diagnostics::{Diagnostic, Diagnostics, Severity};
-pub(crate) use load::{Loaded, Source, read_text};
+pub(crate) use load::{Loaded, OneScript, ScriptSource, Source, read_text};
 pub(crate) use model::*;
 pub(crate) use reference::reference;
 pub(crate) use running::Running;

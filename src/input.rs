@@ -5,6 +5,7 @@
 //! represents the source among the actors: it receives every ack, and stops the source by its [`Control`]. Kafka's
 //! source gets the acks too, since it has positions to commit.
 
+mod files;
 pub(crate) mod framing;
 pub(crate) mod generate;
 mod intake;
@@ -110,6 +111,10 @@ impl Input {
         Ok(match config {
             InputConfig::Stdin(config) => {
                 let (source, control) = stdin::Stdin::new(&config.framing)?;
+                start_reading(source, control, downstream)
+            }
+            InputConfig::File(config) => {
+                let (source, control) = files::Files::new(config)?;
                 start_reading(source, control, downstream)
             }
             InputConfig::Generate(config) => {

@@ -5,6 +5,7 @@
 
 pub(crate) mod dead_letter;
 mod discard;
+mod file;
 pub(crate) mod kafka;
 pub(crate) mod lines;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::discard::Discard;
+use self::file::AppendFile;
 use self::kafka::refusal::Refusals;
 use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
@@ -26,6 +28,7 @@ use crate::kafka::session::Session;
 use crate::message::Processed;
 use crate::message::ack::Ack;
 use crate::message::budget::MemoryBudget;
+use crate::telemetry::events::Fate;
 use crate::telemetry::metrics::Metrics;
 
 /// Order to an output to write results, or failures as dead letters. Slices of a lane come in the lane's order.
@@ -51,12 +54,25 @@ pub(crate) struct Settle;
 pub(crate) enum FailureRoute {
     /// Failed messages go to an output of their own.
     DeadLetters(Recipient<Deliver>),
+    /// Failed messages go to standard error.
+    StandardError(Recipient<Deliver>),
     /// Failed messages go to the output of the results, which writes both in one transaction.
     WithResults,
     /// Failed messages are dropped, because of `pipeline.on_error: drop`.
     Drop,
     /// The pipeline ends before the first failed message.
     Stop,
+}
+
+impl FailureRoute {
+    /// Returns what becomes of a message that takes this route.
+    pub(crate) fn fate(&self) -> Fate {
+        match self {
+            Self::DeadLetters(_) | Self::WithResults | Self::Stop => Fate::Kept,
+            Self::StandardError(_) => Fate::Printed,
+            Self::Drop => Fate::Dropped,
+        }
+    }
 }
 
 /// Parts with which outputs are started.
@@ -74,7 +90,7 @@ impl Outputs<'_> {
     /// cannot write have failed, and take the route `policy`.
     ///
     /// # Errors
-    /// If librdkafka does not accept the config.
+    /// If librdkafka does not accept the config, or the file cannot be opened.
     pub(crate) fn results(
         &mut self,
         config: &OutputConfig,
@@ -131,7 +147,7 @@ impl Outputs<'_> {
     /// Starts the output for dead letters that `config` describes, on an arbiter of its own.
     ///
     /// # Errors
-    /// If librdkafka does not accept the config.
+    /// If librdkafka does not accept the config, or the file cannot be opened.
     pub(crate) fn dead_letters(
         &mut self,
         config: &OutputConfig,
@@ -151,6 +167,10 @@ impl Outputs<'_> {
     ) -> anyhow::Result<Recipient<Deliver>> {
         Ok(match config {
             OutputConfig::Stdout(config) => self.lines(std::io::stdout(), config.codec.clone()),
+            OutputConfig::File(config) => {
+                let file = AppendFile::open(config)?;
+                self.lines(file, config.codec.clone())
+            }
             OutputConfig::Drop => {
                 Discard::start_in_arbiter(&Arbiter::new().handle(), |_| Discard).recipient()
             }

@@ -18,7 +18,7 @@ use crate::control::{DeathGuard, Notice, TooManyFailures};
 use crate::message::ack::Ack;
 use crate::message::{Lane, LaneId, Outcome, Outcomes, Processed};
 use crate::output::{Deliver, FailureRoute};
-use crate::telemetry::events::MessageFailed;
+use crate::telemetry::events::{Fate, MessageFailed};
 use crate::telemetry::metrics::Metrics;
 
 impl Message for Processed {
@@ -98,7 +98,9 @@ impl Resequencer {
         ack.leave();
         let failed = self.count(&processed);
         match &self.failures {
-            FailureRoute::DeadLetters(dead_letters) if failed > 0 => {
+            FailureRoute::DeadLetters(dead_letters) | FailureRoute::StandardError(dead_letters)
+                if failed > 0 =>
+            {
                 dead_letters.do_send(Deliver {
                     processed: Processed {
                         batch: Arc::clone(&processed.batch),
@@ -122,7 +124,7 @@ impl Resequencer {
 
     /// Counts the outcomes, logs the failures, and returns the number of failures.
     fn count(&self, processed: &Processed) -> u64 {
-        let is_dropped = matches!(self.failures, FailureRoute::Drop);
+        let fate = self.failures.fate();
         let (mut dropped, mut failed, mut records) = (0, 0, 0);
         for (message, outcome) in processed.messages().iter().zip(&processed.outcomes.items) {
             match outcome {
@@ -135,7 +137,7 @@ impl Resequencer {
                         lane: &processed.batch.lane,
                         message,
                         failure,
-                        dropped: is_dropped,
+                        fate,
                     };
                     event.emit(&self.metrics);
                 }
@@ -157,7 +159,7 @@ impl Resequencer {
             lane: &processed.batch.lane,
             message: processed.message(index),
             failure: &failure,
-            dropped: false,
+            fate: Fate::Kept,
         };
         event.emit(&self.metrics);
         let lane = &processed.batch.lane;

@@ -2,6 +2,7 @@
 
 mod dying;
 mod elastic;
+mod files;
 mod formats;
 mod function_mode;
 mod keys;

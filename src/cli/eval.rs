@@ -1,11 +1,13 @@
 //! `nerodia eval`: runs a script from the command line, as people use jq.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::run;
-use crate::config::Config;
+use super::{console, report, run};
+use crate::config::{Config, OneScript, ScriptSource};
+use crate::telemetry::metrics::Metrics;
 
 /// Run a script over the lines of standard input
 #[derive(Debug, Args)]
@@ -13,19 +15,30 @@ use crate::config::Config;
 Examples:
   echo '[11, 6, 20, 5]' | nerodia eval 'root = sum(this)'
   nerodia eval 'root = this if this[\"status\"] == \"active\" else None' < users.jsonl
-  nerodia eval -i math 'root = math.sqrt(this)' <<< 2
+  nerodia eval -f prices.py --errors bad.jsonl --stats < orders.jsonl > priced.jsonl
 
 `this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line.
+Lines that fail go to standard error, with the reason, as JSON; or to the file of --errors.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
 pub(super) struct Eval {
     /// The Python script
-    script: String,
+    #[arg(required_unless_present = "file")]
+    script: Option<String>,
+    /// Read the script from a file
+    #[arg(short, long, value_name = "FILE", conflicts_with = "script")]
+    file: Option<String>,
     /// Python that runs once, before the first line: classes, functions, tables
     #[arg(long, value_name = "SCRIPT")]
     setup: Option<String>,
     /// Make a module available by name; may be repeated
     #[arg(short, long = "import", value_name = "MODULE")]
     imports: Vec<String>,
+    /// Append the lines that fail to a file
+    #[arg(long, value_name = "FILE")]
+    errors: Option<String>,
+    /// Count the lines on standard error at the end
+    #[arg(long)]
+    stats: bool,
     /// Override a field of the config, such as guests.timeout=5s; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -33,17 +46,45 @@ pub(super) struct Eval {
 
 impl Eval {
     pub(super) fn execute(self) -> u8 {
-        match Config::for_script(
-            &self.script,
-            self.setup.as_deref(),
-            &self.imports,
-            &self.set,
-        ) {
-            Ok(loaded) => run::run(loaded.config, Duration::ZERO),
+        let script = match (&self.file, &self.script) {
+            (Some(file), _) => ScriptSource::File(file),
+            // No script is the name of a file that is there, or at least none that does anything.
+            (None, Some(text)) if Path::new(text.trim()).is_file() => {
+                console::complain(format_args!(
+                    "error: `{text}` is a file, and `eval` expects a script\n\nhelp: nerodia eval -f {text}"
+                ));
+                return super::MISUSED;
+            }
+            (None, script) => ScriptSource::Text(script.as_deref().unwrap_or_default()),
+        };
+        let one = OneScript {
+            script,
+            setup: self.setup.as_deref(),
+            imports: &self.imports,
+            errors: self.errors.as_deref(),
+        };
+        match Config::for_script(&one, &self.set) {
+            Ok(loaded) => run::run_and(loaded.config, Duration::ZERO, None, |metrics| {
+                if self.stats {
+                    console::complain(counts(metrics));
+                }
+            }),
             Err(problems) => {
-                super::report::diagnostics(&problems);
+                report::diagnostics(&problems);
                 super::MISUSED
             }
         }
     }
+}
+
+/// Returns the line of counts.
+fn counts(metrics: &Metrics) -> String {
+    let [lines, results, dropped, failed] = [
+        &metrics.received,
+        &metrics.records,
+        &metrics.dropped,
+        &metrics.failed,
+    ]
+    .map(Metrics::get);
+    format!("lines read: {lines}, results: {results}, dropped: {dropped}, failed: {failed}")
 }

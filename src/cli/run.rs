@@ -1,7 +1,7 @@
 //! `nerodia run`: runs a pipeline.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::telemetry::metrics::{ByName, Metrics};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  echo '[11, 6, 20, 5]' | nerodia run -c configs/sum.yaml
-  nerodia run -c pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
+  echo '[11, 6, 20, 5]' | nerodia run configs/sum.yaml
+  nerodia run pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
 
 A signal stops the input and waits for messages in flight, at most for shutdown_timeout; a second one ends
 at once. Messages that fail become dead letters: JSON lines on standard error, unless the config names another
@@ -34,8 +34,11 @@ is refused, and the old one stays in use.
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
 pub(super) struct Run {
     /// The pipeline's config file; `-` reads it from standard input
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as Bento has it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -49,8 +52,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> u8 {
-        let reloading = if self.config.as_os_str() != "-" {
-            Some(self.reloading())
+        // Clap requires one of the two.
+        let file = self.file.or(self.config).unwrap_or_default();
+        let reloading = if file.as_os_str() != "-" {
+            Some(reloading(&file, &self.set, self.watch))
         } else if self.watch {
             let problem = Diagnostic::error("a config from standard input cannot be watched");
             report::diagnostics(&problem.help("give it as a file").into());
@@ -58,7 +63,7 @@ impl Run {
         } else {
             None
         };
-        match load(self.config, &self.set) {
+        match load(file, &self.set) {
             Ok(Loaded { config, warnings }) => {
                 report::diagnostics(&warnings);
                 run_and(config, self.connect_timeout, reloading, |_| {})
@@ -69,14 +74,14 @@ impl Run {
             }
         }
     }
+}
 
-    fn reloading(&self) -> Reloading {
-        let (file, set) = (self.config.clone(), self.set.clone());
-        Reloading {
-            file: file.clone(),
-            load: Arc::new(move || load(file.clone(), &set)),
-            watch: self.watch,
-        }
+fn reloading(file: &Path, set: &[String], watch: bool) -> Reloading {
+    let (path, set) = (file.to_owned(), set.to_owned());
+    Reloading {
+        file: file.to_owned(),
+        load: Arc::new(move || load(path.clone(), &set)),
+        watch,
     }
 }
 
@@ -102,11 +107,6 @@ pub(super) fn source(path: PathBuf) -> Result<Source, Diagnostics> {
     } else {
         Ok(Source::File(path))
     }
-}
-
-/// Runs a pipeline and returns the exit code.
-pub(super) fn run(config: Config, connect_timeout: Duration) -> u8 {
-    run_and(config, connect_timeout, None, |_| {})
 }
 
 /// Runs a pipeline, passes its counters to `then`, and returns the exit code.

@@ -172,8 +172,11 @@ impl Try {
     /// Returns the source of the messages as an input.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
-            if let InputConfig::Stdin(stdin) = &config.input {
-                return Ok(InputConfig::Stdin(stdin.clone()));
+            if let Some(framing) = config.input.framing() {
+                return Ok(InputConfig::Stdin(StdinConfig {
+                    framing: framing.clone(),
+                    format: config.input.formats().0,
+                }));
             }
             return Ok(InputConfig::Stdin(StdinConfig {
                 framing: Framing::Lines(LinesConfig {
@@ -195,7 +198,10 @@ impl Try {
                     .into_iter()
                     .find_map(|(field, output)| match output {
                         Some(OutputConfig::Kafka(kafka)) => Some((field, kafka.client.clone())),
-                        Some(OutputConfig::Stdout(_) | OutputConfig::Drop) | None => None,
+                        Some(
+                            OutputConfig::Stdout(_) | OutputConfig::File(_) | OutputConfig::Drop,
+                        )
+                        | None => None,
                     });
                 let (Some((field, client)), true) = (found, topic.is_some()) else {
                     let problem = Diagnostic::error("the config has no `input.kafka` to read from");

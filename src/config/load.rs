@@ -53,6 +53,40 @@ impl Source {
     }
 }
 
+/// Script that runs without a config file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ScriptSource<'a> {
+    /// Its text.
+    Text(&'a str),
+    /// Path of its file.
+    File(&'a str),
+}
+
+/// What a pipeline of one script, from standard input to standard output, is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneScript<'a> {
+    /// Script.
+    pub script: ScriptSource<'a>,
+    /// Script that runs once.
+    pub setup: Option<&'a str>,
+    /// Modules that are there by name.
+    pub imports: &'a [String],
+    /// Path of the file to which dead letters are appended; without it they go to standard error.
+    pub errors: Option<&'a str>,
+}
+
+impl<'a> OneScript<'a> {
+    /// Creates the description of a script with this text and nothing else.
+    pub(crate) fn text(script: &'a str) -> Self {
+        Self {
+            script: ScriptSource::Text(script),
+            setup: None,
+            imports: &[],
+            errors: None,
+        }
+    }
+}
+
 /// Config that was loaded, with its warnings.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
@@ -114,24 +148,33 @@ impl Config {
     ///
     /// Fails for the same reasons as [`Config::load`].
     pub(crate) fn for_script(
-        script: &str,
-        setup: Option<&str>,
-        imports: &[String],
+        one: &OneScript<'_>,
         overrides: &[String],
     ) -> Result<Loaded, Diagnostics> {
         const PYTHON: &str = "pipeline.processors.0.python";
-        let source = SourceText::script("<eval>", script);
+        let source = match one.script {
+            ScriptSource::Text(script) => SourceText::script("<eval>", script),
+            ScriptSource::File(path) => SourceText::argument("--file", path, path),
+        };
         let at = source.location(1, 1, 1);
         let mut root = Node::empty(at.clone());
-        overrides::put(&mut root, &format!("{PYTHON}.script"), script, at)?;
-        if let Some(setup) = setup {
+        let (field, value) = match one.script {
+            ScriptSource::Text(script) => ("script", script),
+            ScriptSource::File(path) => ("file", path),
+        };
+        overrides::put(&mut root, &format!("{PYTHON}.{field}"), value, at)?;
+        if let Some(setup) = one.setup {
             let at = SourceText::script("<setup>", setup).location(1, 1, 1);
             overrides::put(&mut root, &format!("{PYTHON}.setup"), setup, at)?;
         }
-        for (index, import) in imports.iter().enumerate() {
+        for (index, import) in one.imports.iter().enumerate() {
             let at = SourceText::argument("--import", import, import).location(1, 1, 1);
             let path = format!("{PYTHON}.imports.{index}");
             overrides::put(&mut root, &path, import, at)?;
+        }
+        if let Some(errors) = one.errors {
+            let at = SourceText::argument("--errors", errors, errors).location(1, 1, 1);
+            overrides::put(&mut root, "dead_letter.file.path", errors, at)?;
         }
         // As with jq, only problems are logged, unless the user asks for more.
         let at = source.location(1, 1, 1);

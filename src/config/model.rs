@@ -130,6 +130,8 @@ pub(crate) enum OnError {
 pub(crate) enum OutputConfig {
     /// Standard output.
     Stdout(StdoutConfig),
+    /// A file.
+    File(FileConfig),
     /// Nowhere: messages are acknowledged and dropped.
     Drop,
     /// A Kafka topic.
@@ -150,11 +152,32 @@ section! {
     }
 }
 
+section! {
+    /// A file, to which messages are appended.
+    pub(crate) struct FileConfig {
+        /// The file, by its path from the folder in which the program was started. It is made if it is not there; its folder
+        /// must be. If it is moved away, as `logrotate` does, the next messages go to a new file.
+        #[schemars(example = &"orders.dead.jsonl")]
+        path: String,
+        /// What follows each message: as for `stdout`.
+        #[serde(with = "Parsed")]
+        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;", example = &"length_delimited")]
+        #[schemars(extend("x-reads" = "codec"))]
+        codec: StdoutCodec,
+        /// Whether messages count as written only when they are on the disk, not when the system has them: they then survive
+        /// that the machine loses its power. It costs one wait for the disk for each batch.
+        fsync: bool,
+        /// What a result becomes.
+        format: OutputFormat,
+    }
+}
+
 impl OutputConfig {
     /// Returns the formats of payloads and keys.
     pub(crate) fn formats(&self) -> (OutputFormat, KeyFormat) {
         match self {
             Self::Stdout(stdout) => (stdout.format.clone(), KeyFormat::default()),
+            Self::File(file) => (file.format.clone(), KeyFormat::default()),
             Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
             Self::Drop => Default::default(),
         }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::model::{
-    DeliveryGuarantee, GuestsConfig, HttpConfig, KafkaOutputConfig, LoggerConfig, StdoutConfig,
+    DeliveryGuarantee, FileConfig, GuestsConfig, HttpConfig, KafkaOutputConfig, LoggerConfig,
+    StdoutConfig,
 };
 use super::section::section;
 use super::texts::Span;
@@ -84,6 +85,8 @@ section! {
         label: Option<String>,
         /// Standard output, a line a message.
         stdout: Option<StdoutConfig>,
+        /// A file, to which messages are appended, a line a message.
+        file: Option<FileConfig>,
         /// A Kafka topic.
         kafka: Option<Kafka<KafkaOutputConfig>>,
         /// Nowhere: messages are acknowledged and forgotten.

@@ -235,9 +235,15 @@ fn a_line_fits_into_what_may_be_in_flight() {
 fn eval() {
     let imports = ["math".to_owned()];
     let overrides = ["guests.timeout=5s".to_owned()];
-    let config = Config::for_script("root = (\n", None, &imports, &overrides)
-        .unwrap()
-        .config;
+    let config = Config::for_script(
+        &OneScript {
+            imports: &imports,
+            ..OneScript::text("root = (\n")
+        },
+        &overrides,
+    )
+    .unwrap()
+    .config;
     let stage = &config.pipeline.stages[0];
     assert_eq!(
         (stage.script.as_str(), stage.imports.len()),
@@ -246,8 +252,14 @@ fn eval() {
     assert_eq!(config.guests.timeout, Duration::from_secs(5));
     let syntax = Diagnostic::error("'(' was never closed").at(stage.origin.position(1, 8));
     let import = Diagnostic::error("there is no module `math`").at(stage.import_position("math"));
-    let empty = Config::for_script(" ", None, &[], &[]).unwrap_err();
-    let config = Config::for_script("root = f()", Some("def f(:\n"), &[], &[]);
+    let empty = Config::for_script(&OneScript::text(" "), &[]).unwrap_err();
+    let config = Config::for_script(
+        &OneScript {
+            setup: Some("def f(:\n"),
+            ..OneScript::text("root = f()")
+        },
+        &[],
+    );
     let setup = config
         .unwrap()
         .config

@@ -1,4 +1,4 @@
-//! Output that writes records as lines to standard output or standard error.
+//! Output that writes records as lines to standard output, to standard error, or to a file.
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -17,20 +17,31 @@ pub(crate) struct MessageFailed<'a> {
     pub message: &'a Message,
     /// Reason of the failure.
     pub failure: &'a Failure,
-    /// Whether the config says to drop the message.
-    pub dropped: bool,
+    /// What becomes of the message.
+    pub fate: Fate,
+}
+
+/// What becomes of a message that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is a dead letter, or ends the pipeline.
+    Kept,
+    /// It is a dead letter on standard error, where the log is too.
+    Printed,
+    /// It is dropped, as the config says.
+    Dropped,
 }
 
 impl MessageFailed<'_> {
-    /// Counts the failure, and logs it unless there are too many to read.
+    /// Counts the failure, and logs it unless there are too many to read, or it stands beside the log anyway.
     pub(crate) fn emit(&self, metrics: &Metrics) {
         let Self {
             lane,
             message,
             failure,
-            dropped,
+            fate,
         } = self;
-        let total = if *dropped {
+        let total = if *fate == Fate::Dropped {
             &metrics.failed_and_dropped
         } else {
             &metrics.failed
@@ -38,6 +49,9 @@ impl MessageFailed<'_> {
         Metrics::add(total, 1);
         metrics.failures_by_type.count(&failure.kind);
         metrics.failures.keep(lane, message, failure);
+        if *fate == Fate::Printed {
+            return;
+        }
         let Admit::Log { left_out } = metrics.failures.log.admit(Instant::now()) else {
             return;
         };

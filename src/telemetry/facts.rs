@@ -46,6 +46,7 @@ impl Place {
     fn of_output(output: &OutputConfig) -> Self {
         match output {
             OutputConfig::Stdout(_) => Self::new("stdout", ""),
+            OutputConfig::File(file) => Self::new("file", file.path.clone()),
             OutputConfig::Drop => Self::new("drop", ""),
             OutputConfig::Kafka(kafka) => Self::of_kafka(kafka),
         }

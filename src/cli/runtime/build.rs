@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::cli::{MISUSED, WELL, console, progress, report};
-use crate::config::Config;
+use crate::config::{Config, OneScript};
 use crate::engine::scripts;
 use crate::format::Formats;
 use crate::guest::Guest;
@@ -43,7 +43,7 @@ pub(super) fn run(directory: &Path, requirements: &Path) -> u8 {
             return MISUSED;
         }
     };
-    let config = match Config::for_script("root = this", None, &[], &[]) {
+    let config = match Config::for_script(&OneScript::text("root = this"), &[]) {
         Ok(loaded) => loaded.config,
         Err(problems) => {
             report::diagnostics(&problems);

@@ -9,6 +9,8 @@ use super::{Extent, InputFormat, KafkaInputConfig, KeyFormat, Stage};
 pub(crate) enum InputConfig {
     /// Standard input.
     Stdin(StdinConfig),
+    /// Files.
+    File(FileInputConfig),
     /// Messages made by a script or from a literal.
     Generate(GenerateConfig),
     /// Kafka topics.
@@ -24,7 +26,7 @@ impl InputConfig {
                 Extent::Endless => true,
                 Extent::ToEnd { .. } => false,
             },
-            Self::Stdin(_) | Self::Generate(_) => false,
+            Self::Stdin(_) | Self::File(_) | Self::Generate(_) => false,
         }
     }
 
@@ -32,7 +34,7 @@ impl InputConfig {
     pub(crate) fn reads_stdin(&self) -> bool {
         match self {
             Self::Stdin(_) => true,
-            Self::Generate(_) | Self::Kafka(_) => false,
+            Self::File(_) | Self::Generate(_) | Self::Kafka(_) => false,
         }
     }
 
@@ -40,7 +42,7 @@ impl InputConfig {
     pub(crate) fn as_kafka(&self) -> Option<&KafkaInputConfig> {
         match self {
             Self::Kafka(kafka) => Some(kafka),
-            Self::Stdin(_) | Self::Generate(_) => None,
+            Self::Stdin(_) | Self::File(_) | Self::Generate(_) => None,
         }
     }
 
@@ -48,6 +50,7 @@ impl InputConfig {
     pub(crate) fn framing(&self) -> Option<&Framing> {
         match self {
             Self::Stdin(stdin) => Some(&stdin.framing),
+            Self::File(file) => Some(&file.framing),
             Self::Generate(_) | Self::Kafka(_) => None,
         }
     }
@@ -56,6 +59,7 @@ impl InputConfig {
     pub(crate) fn formats(&self) -> (InputFormat, KeyFormat) {
         match self {
             Self::Stdin(stdin) => (stdin.format.clone(), KeyFormat::default()),
+            Self::File(file) => (file.format.clone(), KeyFormat::default()),
             Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
             Self::Generate(_) => Default::default(),
         }
@@ -68,7 +72,7 @@ impl InputConfig {
                 source: GenerateSource::Script(stage),
                 ..
             }) => Some(stage),
-            Self::Generate(_) | Self::Stdin(_) | Self::Kafka(_) => None,
+            Self::Generate(_) | Self::Stdin(_) | Self::File(_) | Self::Kafka(_) => None,
         }
     }
 
@@ -76,6 +80,7 @@ impl InputConfig {
     pub(crate) fn described(&self) -> (&'static str, String) {
         match self {
             Self::Stdin(_) => ("stdin", String::new()),
+            Self::File(file) => ("file", file.paths.join(", ")),
             Self::Generate(_) => ("generate", String::new()),
             Self::Kafka(kafka) => ("kafka", kafka.topics.join(", ")),
         }
@@ -86,6 +91,19 @@ impl InputConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StdinConfig {
     /// How the stream is cut into messages.
+    pub framing: Framing,
+    /// Format of the messages.
+    pub format: InputFormat,
+}
+
+/// Files that are read one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FileInputConfig {
+    /// Paths, or patterns of paths; at least one.
+    pub paths: Vec<String>,
+    /// Whether to wait for what is appended; then there is one path.
+    pub follow: bool,
+    /// How a file is cut into messages.
     pub framing: Framing,
     /// Format of the messages.
     pub format: InputFormat,

@@ -18,6 +18,8 @@ section! {
         label: Option<String>,
         /// Standard input, a message a line.
         stdin: Option<Stdin>,
+        /// Files, a message a line.
+        file: Option<FileInput>,
         /// Kafka topics, read as a member of a consumer group.
         kafka: Option<Kafka<KafkaInputConfig>>,
         /// Messages made by a script, or copies of one value: for trying out and for load tests.
@@ -42,6 +44,32 @@ section! {
     + Replay {
         /// Bento's switch for reading failed messages again. Accepted, without effect: what failed is
         /// always run again or becomes a dead letter.
+        auto_replay_nacks: bool,
+    }
+
+    /// Files, read one after the other to their ends.
+    pub(in crate::config) struct FileInput {
+        /// The files, by their paths from the folder in which the program was started. `*`, `?` and `[…]` stand for parts of names,
+        /// `**` for folders; such files come in the order of their names.
+        #[schemars(length(min = 1), extend("examples" = [["orders-*.jsonl"]]))]
+        paths: Vec<String>,
+        /// Whether to wait at the end of the file for what is appended, as `tail -F` does: also when it is moved away and a
+        /// new one takes its place. Where reading has come is not kept: each start begins with the first message.
+        follow: bool,
+        /// The longest line, in bytes: as for `stdin`.
+        #[serde(with = "Size")]
+        #[schemars(example = &"1MiB")]
+        max_line: Option<u64>,
+        /// What the messages are.
+        format: InputFormat,
+        /// How a file is cut into messages.
+        scanner: Option<Scanner>,
+        /// Bento's older word for `scanner`: `lines`, or `delim:X` for lines that end in X.
+        #[schemars(example = &"lines", example = &"delim:;")]
+        codec: Option<String>,
+    }
+    + ReplayOfFiles {
+        /// Bento's switch for reading failed messages again. Accepted, without effect.
         auto_replay_nacks: bool,
     }
 

@@ -3,8 +3,8 @@
 use super::{Check, idle};
 use crate::config::load::read_text;
 use crate::config::model::{
-    Config, Format, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat, SchemaFraming,
-    SubjectNameStrategy,
+    Config, Format, InputConfig, InputFormat, KeyFormat, Numbers, OutputConfig, OutputFormat,
+    SchemaFraming, SubjectNameStrategy,
 };
 use crate::config::tree::FieldPath;
 use crate::format::{Schema, SchemaSettings};
@@ -116,10 +116,14 @@ pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
         && let Some((at, _)) = needs.iter().find(|(_, needs)| *needs)
     {
         let at = match (config.input.as_kafka(), &config.output) {
-            (None, _) if at.starts_with("input") => FieldPath::of("input.stdin.format"),
-            (_, OutputConfig::Stdout(_)) if at.starts_with("output") => {
-                FieldPath::of("output.stdout.format")
-            }
+            (None, _) if at.starts_with("input") => FieldPath::of(match config.input {
+                InputConfig::File(_) => "input.file.format",
+                _ => "input.stdin.format",
+            }),
+            (_, output) if at.starts_with("output") => match stream_format(output) {
+                Some(format) => FieldPath::of(format),
+                None => FieldPath::of(at),
+            },
             _ => FieldPath::of(at),
         };
         check.error(
@@ -144,12 +148,24 @@ pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
             "write the names of the topics; or a `subject` or a `schema_id`, which is then that of all topics",
         );
     }
-    if matches!(config.output, OutputConfig::Stdout(_)) && by_topic && output.kind != Format::Auto {
+    if let Some(format) = stream_format(&config.output)
+        && by_topic
+        && output.kind != Format::Auto
+    {
         check.missing(
-            &FieldPath::of("output.stdout.format"),
+            &FieldPath::of(format),
             "subject",
-            "standard output has no topic, of which the subject could be: write the `subject`, or `schema_id`",
+            "this output has no topic, of which the subject could be: write the `subject`, or `schema_id`",
         );
+    }
+}
+
+/// Returns the path of the format of an output that is a stream of bytes.
+fn stream_format(output: &OutputConfig) -> Option<&'static str> {
+    match output {
+        OutputConfig::Stdout(_) => Some("output.stdout.format"),
+        OutputConfig::File(_) => Some("output.file.format"),
+        OutputConfig::Kafka(_) | OutputConfig::Drop => None,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::pipeline::stage;
 use super::{Check, format, kafka};
 use crate::config::model::{
-    Framing, GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig, LinesConfig,
-    StdinConfig,
+    FileInputConfig, Framing, GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig,
+    LinesConfig, StdinConfig,
 };
 use crate::config::raw;
 use crate::config::texts::show_size;
@@ -17,6 +17,7 @@ const MAX_LINE: u64 = 8 << 20;
 /// Input as it is written.
 enum Written {
     Stdin(raw::Stdin),
+    File(raw::FileInput),
     Kafka(Box<raw::Kafka<KafkaInputConfig>>),
     Generate(raw::Generate),
 }
@@ -28,27 +29,81 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
     let raw::Input {
         label: _,
         stdin: lines,
+        file,
         kafka,
         generate: made,
     } = raw;
     let components = [
         ("stdin", lines.map(Written::Stdin)),
+        ("file", file.map(Written::File)),
         ("kafka", kafka.map(Box::new).map(Written::Kafka)),
         ("generate", made.map(Written::Generate)),
     ];
     let chosen = check.chosen(&at, components, "there are two inputs");
     match chosen.unwrap_or_else(|| Written::Stdin(raw::Stdin::default())) {
-        Written::Stdin(raw) => InputConfig::Stdin(stdin(check, raw, max_in_flight)),
+        Written::Stdin(raw) => {
+            let at = FieldPath::of("input.stdin");
+            InputConfig::Stdin(stream(check, &at, raw, max_in_flight))
+        }
+        Written::File(raw) => InputConfig::File(file_input(check, raw, max_in_flight)),
         Written::Kafka(raw) => InputConfig::Kafka(Box::new(kafka::input(check, *raw))),
         Written::Generate(raw) => InputConfig::Generate(generate(check, raw)),
     }
 }
 
-fn stdin(check: &mut Check<'_>, mut raw: raw::Stdin, max_in_flight: u64) -> StdinConfig {
-    let at = FieldPath::of("input.stdin");
+fn file_input(check: &mut Check<'_>, raw: raw::FileInput, max_in_flight: u64) -> FileInputConfig {
+    let at = FieldPath::of("input.file");
+    let raw::FileInput {
+        paths,
+        follow,
+        max_line,
+        format,
+        scanner,
+        codec,
+    } = raw;
+    if paths.is_empty() {
+        check.missing(
+            &at,
+            "paths",
+            "write the files, for example `paths: [orders.jsonl]`",
+        );
+    }
+    for (place, path) in paths.iter().enumerate() {
+        if let Err(error) = glob::Pattern::new(path) {
+            let message = format!("`{path}` is not a pattern of paths: {}", error.msg);
+            let help = "a bracket that belongs to the name is written `[[]`";
+            check.error(&at.field("paths").item(place), message, help);
+        }
+    }
+    if follow && paths.len() > 1 {
+        let help = "write one path; a pipeline for each file can be started";
+        check.error(&at.field("follow"), "only one file can be followed", help);
+    }
+    let raw = raw::Stdin {
+        max_line,
+        format,
+        scanner,
+        codec,
+    };
+    let StdinConfig { framing, format } = stream(check, &at, raw, max_in_flight);
+    FileInputConfig {
+        paths,
+        follow,
+        framing,
+        format,
+    }
+}
+
+/// Checks an input that is a stream of bytes.
+fn stream(
+    check: &mut Check<'_>,
+    at: &FieldPath,
+    mut raw: raw::Stdin,
+    max_in_flight: u64,
+) -> StdinConfig {
     format::input(check, &at.field("format"), &mut raw.format);
     let format = raw.format.clone();
-    let framing = framing(check, &at, raw, max_in_flight);
+    let framing = framing(check, at, raw, max_in_flight);
     if format.kind.is_binary() && !matches!(framing, Framing::LengthDelimited { .. }) {
         let help = "write `scanner: { length_delimited: {} }`: each message after its length";
         let message = "messages of this format may contain any byte, so nothing can end them";

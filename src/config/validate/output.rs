@@ -2,7 +2,7 @@
 
 use super::{Check, format, kafka};
 use crate::config::model::{
-    KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutCodec, StdoutConfig,
+    FileConfig, KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutCodec, StdoutConfig,
 };
 use crate::config::raw;
 use crate::config::tree::FieldPath;
@@ -10,6 +10,7 @@ use crate::config::tree::FieldPath;
 /// Output as it is written.
 enum Written {
     Stdout(StdoutConfig),
+    File(FileConfig),
     Kafka(Box<raw::Kafka<KafkaOutputConfig>>),
     Drop(raw::DropOutput),
 }
@@ -20,31 +21,37 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
     let raw::Output {
         label: _,
         stdout,
+        file,
         kafka,
         drop,
     } = raw;
     let components = [
         ("stdout", stdout.map(Written::Stdout)),
+        ("file", file.map(Written::File)),
         ("kafka", kafka.map(Box::new).map(Written::Kafka)),
         ("drop", drop.map(Written::Drop)),
     ];
     match check.chosen(at, components, &format!("`{at}` has two outputs")) {
         Some(Written::Stdout(mut stdout)) => {
-            let is_stream = matches!(stdout.codec, StdoutCodec::Lines | StdoutCodec::Delim(_));
-            if stdout.format.kind.is_binary() && is_stream {
-                let at = at.field("stdout").field("format");
-                let help = "write `codec: length_delimited`: each message after its length";
-                let message =
-                    "messages of this format may contain any byte, so nothing can end them";
-                check.error(&at, message, help);
-            }
-            formats(
+            stream(
                 check,
                 &at.field("stdout"),
+                &stdout.codec,
                 &mut stdout.format,
-                &KeyFormat::default(),
             );
             OutputConfig::Stdout(stdout)
+        }
+        Some(Written::File(mut file)) => {
+            let at = at.field("file");
+            if file.path.is_empty() {
+                check.missing(
+                    &at,
+                    "path",
+                    "write the file, for example `path: results.jsonl`",
+                );
+            }
+            stream(check, &at, &file.codec, &mut file.format);
+            OutputConfig::File(file)
         }
         Some(Written::Kafka(mut raw)) => {
             let at = at.field("kafka");
@@ -63,6 +70,17 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
         }
         None => OutputConfig::Stdout(StdoutConfig::default()),
     }
+}
+
+/// Checks an output that is a stream of bytes.
+fn stream(check: &mut Check<'_>, at: &FieldPath, codec: &StdoutCodec, format: &mut OutputFormat) {
+    let is_ended = matches!(codec, StdoutCodec::Lines | StdoutCodec::Delim(_));
+    if format.kind.is_binary() && is_ended {
+        let help = "write `codec: length_delimited`: each message after its length";
+        let message = "messages of this format may contain any byte, so nothing can end them";
+        check.error(&at.field("format"), message, help);
+    }
+    formats(check, at, format, &KeyFormat::default());
 }
 
 fn formats(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputFormat, key: &KeyFormat) {

@@ -109,8 +109,13 @@ impl Linker {
         if origin.is_proto3 && first != 0 {
             return Err(format!("the first value of the enum {name} is not 0"));
         }
-        let numbers = values.iter().map(|(number, name)| (name.clone(), *number));
-        let numbers = numbers.collect();
+        let mut numbers = HashMap::with_capacity(values.len());
+        for (number, value) in &values {
+            // A number may have several names, but a name has one number: results are written by it.
+            if numbers.insert(value.clone(), *number).is_some() {
+                return Err(format!("the enum {name} has the value {value} twice"));
+            }
+        }
         // It is stable, and the first of equal ones stays.
         values.sort_by_key(|(number, _)| *number);
         values.dedup_by_key(|(number, _)| *number);

@@ -64,7 +64,7 @@ impl Refusals {
                 return Left::Withhold;
             }
         };
-        let dropped = matches!(policy, FailureRoute::Drop);
+        let fate = policy.fate();
         let mut outcomes = Outcomes {
             script_hash: Arc::clone(&processed.outcomes.script_hash),
             ..Outcomes::default()
@@ -76,7 +76,7 @@ impl Refusals {
                 lane,
                 message: processed.message(index),
                 failure: &failure,
-                dropped,
+                fate,
             };
             event.emit(metrics);
             let failure = Box::new(failure);
@@ -96,7 +96,7 @@ impl Refusals {
             ack: ack.share(),
         };
         match policy {
-            FailureRoute::DeadLetters(to) => to.do_send(letters),
+            FailureRoute::DeadLetters(to) | FailureRoute::StandardError(to) => to.do_send(letters),
             FailureRoute::WithResults => return Left::Letters(letters),
             FailureRoute::Drop | FailureRoute::Stop => letters.ack.done(),
         }

@@ -118,6 +118,10 @@ fn wrong_schemas_are_refused() {
         ),
         ("syntax = \"proto3\"; enum A {}", "the enum A has no values"),
         (
+            "syntax = \"proto2\"; enum A { option allow_alias = true; X = 2; Y = 1; Y = 2; }",
+            "the enum A has the value Y twice",
+        ),
+        (
             "syntax = \"proto3\";\nmessage A { int32 a = 0; }",
             "schema:2:23: message numbers must be between 1 and 536870911",
         ),
