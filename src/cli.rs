@@ -4,7 +4,9 @@
 
 mod completions;
 mod console;
+mod debug;
 mod eval;
+mod init;
 mod lint;
 mod progress;
 mod ready;
@@ -14,6 +16,7 @@ mod report;
 mod run;
 mod runtime;
 mod schema;
+mod stubs;
 mod test;
 mod top;
 mod r#try;
@@ -61,6 +64,8 @@ enum Command {
     Test(test::Test),
     Try(r#try::Try),
     Eval(eval::Eval),
+    Debug(debug::Debug),
+    Init(init::Init),
     Ready(ready::Ready),
     Top(top::Top),
     Schema(schema::Schema),
@@ -77,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.execute(),
         Command::Try(command) => command.execute(),
         Command::Eval(command) => command.execute(),
+        Command::Debug(command) => command.execute(),
+        Command::Init(command) => command.execute(),
         Command::Ready(command) => command.execute(),
         Command::Top(command) => command.execute(),
         Command::Schema(command) => command.execute(),

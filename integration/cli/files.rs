@@ -56,7 +56,7 @@ fn a_file_that_is_rotated_loses_no_result() {
             if text.lines().count() >= LINES {
                 Ok(())
             } else {
-                Err(text.len())
+                Err(text.len().to_string())
             }
         });
         fs::rename(&path, folder.path().join(format!("out.{part}"))).expect("it moves");

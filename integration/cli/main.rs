@@ -15,6 +15,7 @@ mod pauses;
 mod printing;
 mod problems;
 mod projection;
+mod projects;
 mod reload;
 mod sandbox;
 mod script_analysis;

@@ -65,6 +65,7 @@ fn encode(
         Value::Gauges(named) => named.iter().try_for_each(|(name, amount)| {
             ConstGauge::new(*amount).encode(encoder.encode_family(&[(label, name.as_str())])?)
         }),
+        Value::Info(labels) => ConstGauge::new(1.0).encode(encoder.encode_family(labels)?),
         Value::Partitions(partitions) => {
             partitions
                 .iter()

@@ -24,13 +24,17 @@ pub(super) enum Value<'a> {
     Histogram(&'a Distribution),
     /// Values of partitions, which have two labels.
     Partitions(Vec<(&'a str, i32, f64)>),
+    /// The number 1, with labels that say what runs.
+    Info([(&'static str, &'a str); 2]),
 }
 
 impl Value<'_> {
     pub(super) fn kind(&self) -> MetricType {
         match self {
             Self::Counter(_) | Self::CounterF(_) | Self::Counters(_) => MetricType::Counter,
-            Self::Gauge(_) | Self::Gauges(_) | Self::Partitions(_) => MetricType::Gauge,
+            Self::Gauge(_) | Self::Gauges(_) | Self::Partitions(_) | Self::Info(_) => {
+                MetricType::Gauge
+            }
             Self::Histogram(_) => MetricType::Histogram,
         }
     }
@@ -56,14 +60,14 @@ fn by<'a>(
 
 /// Returns all metrics. The names of counters get `_total` at the end.
 pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
-    use Value::{Counter, CounterF, Counters, Gauge, Gauges, Histogram};
+    use Value::{Counter, CounterF, Counters, Gauge, Gauges, Histogram, Info};
     let Stats {
-        version: _,
+        version,
         started_at_ms,
         uptime_seconds: _,
         ready,
         not_ready: _,
-        pipeline: _,
+        pipeline,
         reloads,
         messages,
         output,
@@ -323,6 +327,12 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
             "nerodia_schema_registry_failures",
             "Failed requests to the schema registry, which are made again, by kind",
             Counters(registry.failures),
+        ),
+        by(
+            "version, runtime",
+            "nerodia_build_info",
+            "1, with the version of the engine and the runtime of its guests",
+            Info([("version", version), ("runtime", &pipeline.runtime)]),
         ),
         metric(
             "process_cpu_seconds",

@@ -1,0 +1,120 @@
+//! `nerodia debug`: runs a pipeline's scripts in the debugger of a native Python.
+//!
+//! A guest has no terminal: its standard input and output are the protocol with the host, and a guest that waits for a person
+//! is one whose time is over. So the scripts run in a Python of this machine, with the names that a guest has.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{MISUSED, console, report, run};
+use crate::config::{ScriptOrigin, Stage};
+
+/// Program that runs the scripts.
+const DRIVER: &str = include_str!("debug/driver.py");
+
+/// Run scripts in Python's debugger, over messages from a file
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nerodia debug orders.yaml --from-file samples.jsonl
+
+The scripts stop at their first line for each message: `n` runs a line, `c` continues to the next message, `p this` prints
+a value, `b 7` stops at line 7 from then on, `q` ends. An exception stops where it was raised.
+They run in a Python of this machine, WITHOUT the sandbox and its limits: debug only scripts that you trust. That
+Python may lack packages, and be of another version than the guests'.")]
+pub(super) struct Debug {
+    /// The pipeline's config file
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as Bento has it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+    /// File with messages, one a line
+    #[arg(long, value_name = "FILE")]
+    from_file: PathBuf,
+    /// Begin after so many messages
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    skip: u64,
+    /// Python to debug with
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        default_value = "python3",
+        env = "NERODIA_PYTHON"
+    )]
+    python: PathBuf,
+    /// Override a field of the config; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl Debug {
+    pub(super) fn execute(self) -> u8 {
+        // Clap requires one of the two.
+        let file = self
+            .file
+            .clone()
+            .or(self.config.clone())
+            .unwrap_or_default();
+        let config = match run::load(file, &self.set) {
+            Ok(loaded) => loaded.config,
+            Err(problems) => {
+                report::diagnostics(&problems);
+                return MISUSED;
+            }
+        };
+        if let Err(error) = std::fs::File::open(&self.from_file) {
+            console::complain(format_args!(
+                "error: cannot read {}: {error}",
+                self.from_file.display()
+            ));
+            return MISUSED;
+        }
+        let error = self.become_python(&config.pipeline.stages);
+        console::complain(format_args!(
+            "error: cannot start {}: {error}\n\nhelp: name a Python 3 with --python",
+            self.python.display()
+        ));
+        MISUSED
+    }
+
+    /// Replaces this process by a Python that runs the scripts, so that the terminal and its signals are Python's. Returns only
+    /// if that fails.
+    fn become_python(&self, stages: &[Stage]) -> std::io::Error {
+        let folders = stages.iter().filter_map(|stage| {
+            let file = Path::new(stage.origin.display_name());
+            let folder = std::path::absolute(file.parent()?).ok()?;
+            Some(folder.to_string_lossy().into_owned())
+        });
+        let spec = json!({
+            "stages": stages.iter().map(described).collect::<Vec<Value>>(),
+            "samples": self.from_file,
+            "skip": self.skip,
+            "paths": folders.collect::<Vec<String>>(),
+        });
+        let mut python = Command::new(&self.python);
+        python.args(["-c", DRIVER, &spec.to_string()]).exec()
+    }
+}
+
+/// Returns a script as the driver takes it.
+fn described(stage: &Stage) -> Value {
+    let part = |text: &str, origin: &ScriptOrigin| {
+        json!({
+            "text": text,
+            "file": origin.display_name(),
+            "line": origin.position(1, 1).line(),
+        })
+    };
+    let mut spec = part(&stage.script, &stage.origin);
+    spec["imports"] = json!(stage.imports);
+    spec["setup"] = match &stage.setup {
+        Some(setup) => part(&setup.script, &setup.origin),
+        None => Value::Null,
+    };
+    spec
+}

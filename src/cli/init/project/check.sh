@@ -1,0 +1,9 @@
+#!/bin/sh
+# Checks everything here, as the workflow in .github does. ruff and pyright are used where they are installed.
+set -eu
+cd "$(dirname "$0")"
+nerodia lint {{name}}.yaml
+nerodia test {{name}}.yaml
+nerodia try {{name}}.yaml --from-file samples.jsonl
+if command -v ruff > /dev/null; then ruff check . && ruff format --check .; fi
+if command -v pyright > /dev/null; then pyright; fi
