@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Ran, get, nerodia, port, root, tail, target};
+use support::{Ran, Web, get, nerodia, port, root, tail, target};
 
 /// Returns samples by their name and labels, as Prometheus' own Python library reads the text.
 fn parsed(metrics: &str) -> HashMap<String, f64> {
@@ -254,17 +254,22 @@ fn the_page() {
             .start();
         let mut stdin = running.take_input();
         thread::spawn(move || {
-            // For some seconds more than one guest can process, then less, until the program is killed.
-            let mut numbers = 0u64..;
-            for tick in 0.. {
-                let count = if tick / 60 % 2 == 0 { 250 } else { 10 };
-                let lines: String = numbers
-                    .by_ref()
-                    .take(count)
-                    .map(|n| format!("{n}\n"))
-                    .collect();
+            // For some seconds more than one guest can process; then little, until that was done for some seconds, however
+            // busy the machine is. It ends with the program.
+            let web = Web { port };
+            let (mut sent, mut tick) = (0u64, 0);
+            loop {
+                let many = tick < 60;
+                let count = if many { 250 } else { 10 };
+                let lines: String = (sent..sent + count).map(|n| format!("{n}\n")).collect();
                 if stdin.write_all(lines.as_bytes()).is_err() {
                     return;
+                }
+                sent += count;
+                let stats = web.stats();
+                let done = stats.and_then(|stats| stats["messages"]["delivered"].as_u64());
+                if many || done.is_some_and(|done| done + 100 >= sent) {
+                    tick = (tick + 1) % 120;
                 }
                 thread::sleep(Duration::from_millis(50));
             }
