@@ -5,11 +5,14 @@
 """
 
 import configparser
+import json
 import re
 import sys
 from pathlib import Path
 
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "configs/deploy"
@@ -67,6 +70,45 @@ def alerts():
             for kind in re.findall(r'kind="(\w+)"', rule["expr"]):
                 events = (ROOT / "src/telemetry/events.rs").read_text()
                 check(f'"{kind}"' in events, f"alerts.yaml: {name}: no rebalance is of kind {kind}")
+
+
+def unknown(ours, theirs, at):
+    """Yields what a copy that Grafana's own types made has not or has otherwise: what they do not know, they drop."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            yield from unknown(value, theirs.get(key), f"{at}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, pair in enumerate(zip(ours, theirs)):
+            yield from unknown(*pair, f"{at}[{index}]")
+    elif ours != theirs:
+        yield at
+
+
+def dashboard():
+    ours = json.loads((DEPLOY / "grafana.json").read_text())
+    theirs = json.loads(JSONEncoder().encode(Dashboard.from_json(ours)))
+    for at in unknown(ours, theirs, "grafana.json"):
+        check(False, f"{at} is not in the schema of Grafana's dashboards")
+    known = metrics()
+    asked = [target["expr"] for panel in ours["panels"] for target in panel.get("targets", ())]
+    check(len(asked) > 20, "grafana.json: the panels are not understood")
+    for expression in asked:
+        bare = re.sub(r'"[^"]*"', "", expression)
+        used = set(re.findall(r"\b(?:nerodia|process)_\w+", bare))
+        check(used, f"grafana.json: {expression} asks for nothing of Nerodia")
+        for series in used:
+            check(series in known, f"grafana.json: there is no {series}")
+        labels = {label for one in used for label in known.get(one, ())} | {"job", "instance"}
+        for grouped in re.findall(r"by \(([\w, ]+)\)", bare):
+            missing = set(grouped.replace(",", " ").split()) - labels
+            check(not missing, f"grafana.json: {expression}: no series has the labels {missing}")
+    places = [(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"])
+              for box in (panel["gridPos"] for panel in ours["panels"])]  # fmt: skip
+    for index, one in enumerate(places):
+        check(one[2] <= 24, f"grafana.json: panel {index} is wider than the page")
+        for other in places[:index]:
+            apart = one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]
+            check(apart, f"grafana.json: panel {index} lies on another")
 
 
 def pipeline():
@@ -143,6 +185,7 @@ if sys.argv[1:] == ["config"]:
     sys.stdout.write(pipeline()["data"]["pipeline.yaml"])
 else:
     alerts()
+    dashboard()
     unit()
     keda(*kubernetes())
     for problem in problems:
