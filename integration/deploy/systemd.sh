@@ -195,7 +195,7 @@ with_packages() {
   printf 'jmespath==1.0.1\n' | inside tee /etc/nerodia/requirements.txt >/dev/null
   documented_inside "NERODIA_RUNTIME_DIR="
   inside sed -i 's/^\( *\)imports: .*/\1packages: requirements.txt\n\1imports: [jmespath]/
-    s/math.fsum(.*)}/jmespath.search("sum(items[].price)", this)}/' /etc/nerodia/pipeline.yaml
+    s/round(math.fsum(.*)}/jmespath.search("sum(items[].price)", this)}/' /etc/nerodia/pipeline.yaml
   inside systemctl start nerodia
   priced '{"id": 5, "items": [{"price": 2}, {"price": 5}]}' '{"id":5,"sum":7}'
   inside systemctl stop nerodia
