@@ -231,7 +231,7 @@ produce() { printf '%s\n' "$1" | "$root/scripts/kafka.sh" tool ConsoleProducer -
 # consume TOPIC COUNT prints the first COUNT messages.
 consume() {
   "$root/scripts/kafka.sh" tool ConsoleConsumer --name "$kafka" --topic "$1" --from-beginning --max-messages "$2" \
-    --timeout-ms 30000 2>"$work/consumer" || die "reading $1: $(cat "$work/consumer"); $(state)"
+    --timeout-ms 120000 2>"$work/consumer" || die "reading $1: $(cat "$work/consumer"); $(state)"
 }
 
 property() { inside systemctl show -p "$1" --value nerodia; }
