@@ -195,7 +195,7 @@ with_packages() {
   printf 'jmespath==1.0.1\n' | inside tee /etc/nerodia/requirements.txt >/dev/null
   documented_inside "NERODIA_RUNTIME_DIR="
   inside sed -i 's/^\( *\)imports: .*/\1packages: requirements.txt\n\1imports: [jmespath]/
-    s/math.fsum(.*)}/jmespath.search("sum(items[].price)", this)}/' /etc/nerodia/pipeline.yaml
+    s/round(math.fsum(.*)}/jmespath.search("sum(items[].price)", this)}/' /etc/nerodia/pipeline.yaml
   inside systemctl start nerodia
   priced '{"id": 5, "items": [{"price": 2}, {"price": 5}]}' '{"id":5,"sum":7}'
   inside systemctl stop nerodia
@@ -231,7 +231,7 @@ produce() { printf '%s\n' "$1" | "$root/scripts/kafka.sh" tool ConsoleProducer -
 # consume TOPIC COUNT prints the first COUNT messages.
 consume() {
   "$root/scripts/kafka.sh" tool ConsoleConsumer --name "$kafka" --topic "$1" --from-beginning --max-messages "$2" \
-    --timeout-ms 30000 2>"$work/consumer" || die "reading $1: $(cat "$work/consumer"); $(state)"
+    --timeout-ms 120000 2>"$work/consumer" || die "reading $1: $(cat "$work/consumer"); $(state)"
 }
 
 property() { inside systemctl show -p "$1" --value nerodia; }

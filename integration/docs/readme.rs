@@ -214,12 +214,47 @@ fn every_link_leads_somewhere() {
             .skip(1)
             .filter_map(|rest| rest.split(')').next())
         {
-            let file = link.split('#').next().unwrap_or_default();
-            if file.is_empty() || file.contains("://") {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if file.contains("://") {
                 continue;
             }
-            let target = page.parent().expect("a page stands in a folder").join(file);
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().expect("a page stands in a folder").join(file),
+            };
             assert!(target.exists(), "{}: {link}", page.display());
+            let known = anchor.is_empty() || anchors(&target).any(|found| found == anchor);
+            assert!(known, "{}: {link}: no such heading", page.display());
         }
+    }
+}
+
+/// Returns the anchors of a page's headings, as viewers of Markdown make them.
+fn anchors(page: &Path) -> impl Iterator<Item = String> {
+    let text = fs::read_to_string(page).expect("a page");
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let titles = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let anchors = titles.map(|title| {
+        let kept = |letter: &char| letter.is_alphanumeric() || " -_".contains(*letter);
+        title
+            .chars()
+            .filter(kept)
+            .collect::<String>()
+            .replace(' ', "-")
+    });
+    anchors.collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn every_page_is_in_the_book() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("docs/SUMMARY.md");
+    for page in pages() {
+        let name = page.file_name().expect("a file").to_string_lossy();
+        let listed =
+            summary.contains(&format!("({name})")) || summary.contains(&format!("/{name})"));
+        assert!(
+            name == "SUMMARY.md" || listed,
+            "docs/SUMMARY.md lacks {name}"
+        );
     }
 }
