@@ -8,15 +8,16 @@ use std::io;
 use actix::prelude::*;
 
 use crate::config::MaxFailures;
-use crate::guest::error::StartError;
+use crate::guest::error::{ScriptProblem, StartError};
 use crate::message::Failure;
 
 /// Event on which the engine acts: it starts or ends the pipeline.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) enum Notice {
-    /// The first guest is ready, so the scripts can start. The engine starts the input only now.
-    GuestsReady,
+    /// The first guest is ready, so the scripts can start, and has found what could be better in them. The engine starts
+    /// the input only now.
+    GuestsReady(Vec<ScriptProblem>),
     /// The input's source has ended, or cannot be read any more. Everything that it had read has been passed on.
     InputEnded(anyhow::Result<()>),
     /// This many messages were dropped without an answer: an actor died with them.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::shutdown::End;
+use crate::guest::error::ScriptProblem;
 use crate::input::{Commit, Drain, Input};
 use crate::message::budget::MemoryBudget;
 use crate::output::Settle;
@@ -26,7 +27,7 @@ use crate::telemetry::metrics::Metrics;
 #[rtype(result = "()")]
 struct Drained;
 
-type StartInput = Box<dyn FnOnce() -> anyhow::Result<Addr<Input>>>;
+type StartInput = Box<dyn FnOnce(&[ScriptProblem]) -> anyhow::Result<Addr<Input>>>;
 
 /// Actor that outlives all others. It ends the actix system with the pipeline's [`End`].
 pub(crate) struct Engine {
@@ -48,7 +49,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Creates an engine that calls `start_input` when the first guest is ready, and puts the pipeline's end into
+    /// Creates an engine that calls `start_input` when the first guest is ready, with what it has found in the scripts, and puts the pipeline's end into
     /// `end`.
     fn new(
         budget: MemoryBudget,
@@ -165,11 +166,11 @@ impl Engine {
         );
     }
 
-    fn start_input(&mut self) {
+    fn start_input(&mut self, warnings: &[ScriptProblem]) {
         let Some(start) = self.start_input.take() else {
             return;
         };
-        match start() {
+        match start(warnings) {
             Ok(input) => self.input = Some(input),
             Err(error) => self.finish(End::Failed(error)),
         }

@@ -194,3 +194,19 @@ fn a_file_that_is_followed_may_grow_be_cut_and_be_replaced() {
     assert_eq!(running.await_results(6), ["1", "2", "33", "4", "5", "6"]);
     assert_eq!(running.terminate().0, Some(0));
 }
+
+#[test]
+fn what_a_script_prints_is_shown_as_it_is() {
+    let printed = |set: &[&str]| {
+        let mut run = nerodia(["eval", "print('saw', this); root = this"]);
+        for one in set {
+            run = run.set(one);
+        }
+        run.stdin("1\n2\n").run().expect(0).stderr
+    };
+    assert_eq!(printed(&[]), "saw 1\nsaw 2\n");
+    assert_eq!(printed(&["logger.level=off"]), "");
+    let logged = printed(&["logger.level=info"]);
+    assert!(logged.contains("\"message\":\"saw 1\""), "{logged}");
+    assert!(!logged.contains("\nsaw 2"), "{logged}");
+}

@@ -8,6 +8,7 @@ mod function_mode;
 mod keys;
 mod leftovers;
 mod lifecycle;
+mod mistakes;
 mod order;
 mod outputs;
 mod packages;

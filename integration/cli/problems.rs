@@ -46,7 +46,10 @@ fn malformed_yaml() {
         "pipeline:\n  processors:\n    - python:\n        script: \"root = this\n",
         &["bad.yaml:4:17", "script: \"root = this", "close the quote"],
     );
-    refused("pipeline:\n\tprocessors: []\n", &["bad.yaml:2:2", "tabs"]);
+    refused(
+        "pipeline:\n\tprocessors: []\n",
+        &["bad.yaml:2:1", "a tab in the indentation"],
+    );
     refused("a: 1\na: 2\n", &["bad.yaml:2:1", "`a`"]);
     refused("just text\n", &["bad.yaml:1:1"]);
 }

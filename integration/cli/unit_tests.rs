@@ -134,3 +134,53 @@ fn scripts_that_cannot_start_are_config_errors() {
     assert_eq!(ran.code, Some(2), "{}{}", ran.text(), ran.stderr);
     assert!(ran.stderr.contains("ssl"), "{}", ran.stderr);
 }
+
+/// What scripts print is shown below the test that fails, as pytest does it, and in the report.
+#[test]
+fn prints_are_shown_below_a_test_that_fails() {
+    let config = "\
+pipeline:
+  processors:
+    - python:
+        script: |
+          print('saw', this)
+          root = this
+tests:
+  - { name: passes, input: 1, output: 1 }
+  - { name: fails, input: 2, output: 3 }
+  - { name: fails too, input: 4, output: 5 }
+";
+    let folder = written(&[("a.yaml", config)]);
+    let ran = nerodia(["test", "a.yaml", "--junit", "report.xml"])
+        .dir(folder.path())
+        .run()
+        .expect(1);
+    let text = ran.text();
+    assert!(!text.contains("saw 1"), "{text}");
+    let [failed, printed, next] =
+        ["fails\n", "printed:\n          saw 2\n", "fails too\n"].map(|part| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("no {part:?} in:\n{text}"))
+        });
+    assert!(failed < printed && printed < next, "{text}");
+    assert!(text.contains("saw 4"), "{text}");
+    let report = fs::read_to_string(folder.path().join("report.xml")).expect("written");
+    assert!(report.contains("<system-out>saw 2"), "{report}");
+}
+
+#[test]
+fn null_is_a_value() {
+    let config = "\
+pipeline:
+  processors:
+    - python: { script: \"root = null if this is None or this == 1 else this\" }
+tests:
+  - { name: of the message, input: null, outputs: [{ value: null }] }
+  - { name: of the result, input: 1, outputs: [{ value: null }] }
+  - { name: not another, input: 2, outputs: [{ value: null }] }
+";
+    let folder = written(&[("a.yaml", config)]);
+    let ran = nerodia(["test", "a.yaml"]).dir(folder.path()).run();
+    let ran = ran.expect(1);
+    assert!(ran.text().contains("2 passed, 1 failed"), "{}", ran.text());
+}

@@ -63,7 +63,11 @@ class Stage(Text):
     def compile(self, modules):
         """Determines what depends only on the text; `modules` are the names that the script is given."""
         setup, tree = self.parse_all(modules)
-        self.warnings = advice(self, tree)
+        defined = self.setup.defined if setup else ()
+        given = None if defined is None else RESERVED.union(defined)
+        found = advice(self, tree) + mistakes(self, tree, modules, given)
+        found.sort(key=lambda one: (one["line"], one["column"]))
+        self.warnings = (self.setup.warnings if setup else []) + found
         setup_uses_null, setup_reaches, *_ = setup or NO_SETUP
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         introspects = bool(names & INTROSPECTION)

@@ -31,6 +31,9 @@ class Setup(Text):
         problems = [*self.misuses(tree)]
         if problems:
             raise CannotStart(*problems)
+        # The names that scripts may have from it, if they are known.
+        self.defined = None if hides_names(tree, modules, HARMLESS) else every_bound_name(tree)
+        self.warnings = mistakes(self, tree, modules, RESERVED - OF_MESSAGES, HARMLESS)
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         uses_null = "null" in names or bool(names & INTROSPECTION - HARMLESS)
         reaches = reaches_frames(tree, modules, HARMLESS)

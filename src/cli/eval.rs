@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{console, report, run};
 use crate::config::{Config, OneScript, ScriptSource};
+use crate::telemetry::logs;
 use crate::telemetry::metrics::Metrics;
 
 /// Run a script over the lines of standard input
@@ -17,7 +18,7 @@ Examples:
   nerodia eval 'root = this if this[\"status\"] == \"active\" else None' < users.jsonl
   nerodia eval -f prices.py --errors bad.jsonl --stats < orders.jsonl > priced.jsonl
 
-`this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line.
+`this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line. \
 Lines that fail go to standard error, with the reason, as JSON; or to the file of --errors.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
 pub(super) struct Eval {
@@ -64,11 +65,14 @@ impl Eval {
             errors: self.errors.as_deref(),
         };
         match Config::for_script(&one, &self.set) {
-            Ok(loaded) => run::run_and(loaded.config, Duration::ZERO, None, |metrics| {
-                if self.stats {
-                    console::complain(counts(metrics));
-                }
-            }),
+            Ok(loaded) => {
+                logs::start_with_prints(&loaded.config.logger);
+                run::run_and(loaded.config, Duration::ZERO, None, |metrics| {
+                    if self.stats {
+                        console::complain(counts(metrics));
+                    }
+                })
+            }
             Err(problems) => {
                 report::diagnostics(&problems);
                 super::MISUSED

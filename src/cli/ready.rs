@@ -13,7 +13,7 @@ Examples:
   nerodia ready --url http://10.0.0.7:4195 || echo 'not now'
   HEALTHCHECK CMD [\"nerodia\", \"ready\"]
 
-A pipeline is ready if it would process messages that arrive now. It has a web server if it reads Kafka, or if its
+A pipeline is ready if it would process messages that arrive now. It has a web server if it reads Kafka, or if its \
 config sets `http.address`.
 Exit codes: 0 ready, 1 not ready (standard error has the reason) or no answer, 2 usage.")]
 pub(super) struct Ready {

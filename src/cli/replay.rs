@@ -22,9 +22,9 @@ Examples:
   Run the replay:
     nerodia replay -c pipeline.yaml --from orders.dead
 
-Reads the dead letters that exist at the start and that no replay has read before, runs them as the pipeline would,
-and ends. Results go to the pipeline's output; a message that fails again becomes a new dead letter, with all of its
-attempts. A replay has no web server, so the pipeline may run at the same time. The position of replays is stored under
+Reads the dead letters that exist at the start and that no replay has read before, runs them as the pipeline would, \
+and ends. Results go to the pipeline's output; a message that fails again becomes a new dead letter, with all of its \
+attempts. A replay has no web server, so the pipeline may run at the same time. The position of replays is stored under \
 the pipeline's consumer group with the suffix `-replay`.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]

@@ -24,11 +24,11 @@ Examples:
   echo '[11, 6, 20, 5]' | nerodia run configs/sum.yaml
   nerodia run pipeline.yaml --set pipeline.threads=4 --set logger.level=warn
 
-A signal stops the input and waits for messages in flight, at most for shutdown_timeout; a second one ends
-at once. Messages that fail become dead letters: JSON lines on standard error, unless the config names another
+A signal stops the input and waits for messages in flight, at most for shutdown_timeout; a second one ends \
+at once. Messages that fail become dead letters: JSON lines on standard error, unless the config names another \
 destination.
 
-SIGHUP, or a change with --watch, lets new scripts and limits take over between two batches. A config with problems
+SIGHUP, or a change with --watch, lets new scripts and limits take over between two batches. A config with problems \
 is refused, and the old one stays in use.
 
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]

@@ -2,6 +2,7 @@
 
 mod given;
 mod junit;
+mod printed;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::Args;
 
 use self::given::Given;
+use self::printed::Printed;
 use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
@@ -54,6 +56,8 @@ pub(super) struct Done {
     test: TestCase,
     /// Reason why the test failed, for people.
     failure: Option<String>,
+    /// Lines that the scripts printed.
+    printed: Vec<String>,
     took: Duration,
 }
 
@@ -138,10 +142,11 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
         report::diagnostics(&problems);
         Refused
     })?;
+    let printed = Printed::start();
     tryout::with(config, &formats, async |tryout| {
         let mut done = Vec::new();
         for (test, given) in tests.into_iter().zip(given) {
-            let one = run_one(tryout, test, given).await?;
+            let one = run_one(tryout, test, given, &printed).await?;
             tell(&one);
             done.push(one);
         }
@@ -149,7 +154,12 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
     })
 }
 
-async fn run_one(tryout: &mut TryOut, test: TestCase, given: Given) -> anyhow::Result<Done> {
+async fn run_one(
+    tryout: &mut TryOut<'_>,
+    test: TestCase,
+    given: Given,
+    printed: &Printed,
+) -> anyhow::Result<Done> {
     let Given {
         lane,
         message,
@@ -160,18 +170,30 @@ async fn run_one(tryout: &mut TryOut, test: TestCase, given: Given) -> anyhow::R
     Ok(Done {
         failure: judge(&test.expected, &got).err(),
         test,
+        printed: printed.take(),
         took: executed.took,
     })
 }
 
 fn tell(done: &Done) {
-    let Done { test, failure, .. } = done;
+    let Done {
+        test,
+        failure,
+        printed,
+        ..
+    } = done;
     match failure {
         None => console::say(format_args!("ok      {}: {}", test.place, test.name)),
         Some(failure) => {
             console::say(format_args!("FAILED  {}: {}", test.place, test.name));
             for line in failure.lines() {
                 console::say(format_args!("        {line}"));
+            }
+            if !printed.is_empty() {
+                console::say("        printed:");
+            }
+            for line in printed {
+                console::say(format_args!("          {line}"));
             }
         }
     }

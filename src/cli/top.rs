@@ -43,7 +43,7 @@ Examples:
   nerodia top
   nerodia top --url http://10.0.0.7:4195 --interval 5s
 
-A pipeline has a web server if it reads Kafka, or if its config sets `http.address`. `top` waits for it, also when it
+A pipeline has a web server if it reads Kafka, or if its config sets `http.address`. `top` waits for it, also when it \
 restarts, and changes nothing. Keys: q leaves, ? lists all. NO_COLOR is honoured.
 Exit codes: 0 left, 1 the terminal failed, 2 usage.")]
 pub(super) struct Top {

@@ -22,7 +22,8 @@ use crate::message::{Batch, Lane, Message, Slice};
 pub(super) struct Refused;
 
 /// One guest that runs one message after the other.
-pub(super) struct TryOut {
+pub(super) struct TryOut<'a> {
+    config: &'a Config,
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
 }
@@ -34,7 +35,7 @@ pub(super) struct TryOut {
 pub(super) fn with<T>(
     config: &Config,
     formats: &Formats,
-    work: impl AsyncFnOnce(&mut TryOut) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(&mut TryOut<'_>) -> anyhow::Result<T>,
 ) -> Result<T, Refused> {
     let runtime = progress::open_runtime(&config.guests.runtime).map_err(|error| {
         report::diagnostics(&report::runtime_problem(&error));
@@ -43,7 +44,11 @@ pub(super) fn with<T>(
     let spec = scripts::spec(config, Arc::new(runtime), formats);
     // Guests are actors, so they need a system.
     let done = System::new().block_on(async {
-        let mut tryout = TryOut { spec, guest: None };
+        let mut tryout = TryOut {
+            config,
+            spec,
+            guest: None,
+        };
         work(&mut tryout).await
     });
     done.map_err(|error| {
@@ -55,7 +60,7 @@ pub(super) fn with<T>(
     })
 }
 
-impl TryOut {
+impl TryOut<'_> {
     /// Runs `message`, in a fresh guest if the one before died. Returns the batch in which it ran, and its outcome.
     ///
     /// # Errors
@@ -140,10 +145,12 @@ impl TryOut {
             return Ok(guest.clone());
         }
         let (guest, _) = Guest::spawn(1, Arc::clone(&self.spec), LineRate::default())?;
-        guest
+        let started = guest
             .send(Start)
             .await
             .context("the guest's thread ended")??;
+        // Those of the first guest: later ones get the scripts as it has compiled them.
+        report::diagnostics(&problems::warnings(self.config, &started.ready.warnings));
         Ok(self.guest.insert(guest).clone())
     }
 }

@@ -13,7 +13,7 @@ pub(super) mod mask;
 
 use self::expression::Expressions;
 use super::diagnostics::{Diagnostic, Diagnostics};
-use super::tree::{Data, Node};
+use super::tree::{Data, FieldPath, Node};
 
 /// Function that returns the value of a variable.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -23,36 +23,65 @@ pub(super) fn is_code(key: &str) -> bool {
     matches!(key, "script" | "setup" | "mapping")
 }
 
-/// Puts the variables into a node. Returns whether all of them were set.
-///
-/// A field with a missing variable counts as left out, so no further problem is reported for it.
-pub(super) fn interpolate(node: &mut Node, env: Env<'_>, problems: &mut Diagnostics) -> bool {
-    match &mut node.data {
-        Data::Scalar(scalar) => {
-            // The value of a `--set` has already been through the user's shell.
-            if node.at.source().is_argument() || !scalar.text.contains("${") {
-                return true;
+/// Variables that are put into a config, and what comes of it.
+pub(super) struct Interpolation<'a> {
+    env: Env<'a>,
+    problems: &'a mut Diagnostics,
+    /// Fields that were left out because a variable is missing: no further problem is reported for them.
+    left_out: Vec<FieldPath>,
+}
+
+/// Puts the variables into a config. Returns the fields that were left out because a variable is missing.
+pub(super) fn interpolate(
+    root: &mut Node,
+    env: Env<'_>,
+    problems: &mut Diagnostics,
+) -> Vec<FieldPath> {
+    let mut interpolation = Interpolation {
+        env,
+        problems,
+        left_out: Vec::new(),
+    };
+    interpolation.node(root, &FieldPath::default());
+    interpolation.left_out
+}
+
+impl Interpolation<'_> {
+    /// Puts the variables into a node. Returns whether it can be used.
+    fn node(&mut self, node: &mut Node, at: &FieldPath) -> bool {
+        match &mut node.data {
+            Data::Scalar(scalar) => {
+                // The value of a `--set` has already been through the user's shell.
+                if node.at.source().is_argument() || !scalar.text.contains("${") {
+                    return true;
+                }
+                let mut missing = Vec::new();
+                let text = expand(&scalar.text, self.env, &mut missing);
+                if missing.is_empty() {
+                    scalar.written = Some(std::mem::replace(&mut scalar.text, text));
+                    return true;
+                }
+                missing.dedup();
+                self.problems
+                    .extend(missing.iter().map(|name| unset(name, node)));
+                self.left_out.push(at.clone());
+                false
             }
-            let mut missing = Vec::new();
-            let text = expand(&scalar.text, env, &mut missing);
-            if missing.is_empty() {
-                scalar.written = Some(std::mem::replace(&mut scalar.text, text));
-                return true;
+            Data::List(items) => {
+                // Without one of them, the indices of the others would change.
+                let usable = (0..)
+                    .zip(items)
+                    .map(|(index, item)| self.node(item, &at.item(index)));
+                usable.fold(true, |all, one| all && one)
             }
-            missing.dedup();
-            problems.extend(missing.iter().map(|name| unset(name, node)));
-            return false;
+            Data::Map(entries) => {
+                entries.retain_mut(|entry| {
+                    is_code(&entry.key) || self.node(&mut entry.value, &at.field(&entry.key))
+                });
+                true
+            }
         }
-        Data::List(items) => {
-            for item in items {
-                interpolate(item, env, problems);
-            }
-        }
-        Data::Map(entries) => entries.retain_mut(|entry| {
-            is_code(&entry.key) || interpolate(&mut entry.value, env, problems)
-        }),
     }
-    true
 }
 
 fn unset(name: &str, node: &Node) -> Diagnostic {

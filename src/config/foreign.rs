@@ -12,10 +12,20 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
             if strsim::damerau_levenshtein(name, "python") <= 2 {
                 return None;
             }
-            (
-                format!("`{name}`: this engine runs python processors only"),
-                "write it in Python: `- python: { script: \"root = this\" }`",
-            )
+            match name {
+                "script" | "file" | "setup" | "imports" | "packages" => (
+                    format!("`{name}` belongs under `python:`"),
+                    "indent it by two more, below `python:`",
+                ),
+                "mapping" | "bloblang" | "mutation" => (
+                    format!("`{name}` is Bloblang, which this engine does not run"),
+                    "write it in Python; docs/from-bento.md#bloblang-to-python has a table of what becomes what",
+                ),
+                _ => (
+                    format!("`{name}`: this engine runs python processors only"),
+                    "write it in Python: `- python: { script: \"root = this\" }`",
+                ),
+            }
         }
         (["input", "generate"], "mapping") => (
             "`mapping` is Bloblang, which this engine does not run".into(),

@@ -9,9 +9,9 @@ use serde::Deserialize as _;
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::model::Config;
 use super::source::SourceText;
-use super::tree::{Data, Node, parse};
+use super::tree::{Data, FieldPath, Node, parse};
 use super::validate::validate;
-use super::walk::walk;
+use super::walk::{Walked, walk};
 use super::{env, overrides, print, raw, secrets};
 
 /// Source of a config.
@@ -196,12 +196,17 @@ fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     Err(Diagnostic::error(message).at(root.at).help(help).into())
 }
 
-/// Puts `overrides` and variables into the tree. Returns the problems with them.
-fn change(root: &mut Node, overrides: &[String], env: env::Env<'_>) -> Diagnostics {
+/// Puts `overrides` and variables into the tree. Returns the problems with them, and the fields that were left out because
+/// of these.
+fn change(
+    root: &mut Node,
+    overrides: &[String],
+    env: env::Env<'_>,
+) -> (Diagnostics, Vec<FieldPath>) {
     let mut problems = Diagnostics::default();
     overrides::apply(root, overrides, &mut problems);
-    env::interpolate(root, env, &mut problems);
-    problems
+    let left_out = env::interpolate(root, env, &mut problems);
+    (problems, left_out)
 }
 
 fn resolve(
@@ -210,8 +215,11 @@ fn resolve(
     overrides: &[String],
     env: env::Env<'_>,
 ) -> Result<Loaded, Diagnostics> {
-    let mut problems = change(&mut root, overrides, env);
-    let walked = walk(&root, &mut problems);
+    let (mut problems, left_out) = change(&mut root, overrides, env);
+    let walked = Walked {
+        unset: left_out,
+        ..walk(&root, &mut problems)
+    };
     let config = match raw::Config::deserialize(&walked.data) {
         Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),
         // The schema accepted a value that the type does not take: a bug of ours.

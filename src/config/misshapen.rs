@@ -101,6 +101,36 @@ pub(super) fn of_text(field: &Field<'_>, value: &Value) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).help(help))
 }
 
+/// Returns the problem with a mapping that was written in the place of one of its fields: `- a: 1` for `- value: { a: 1 }`.
+pub(super) fn unwrapped(map: &Field<'_>, entries: &[Entry]) -> Option<Diagnostic> {
+    let wraps = map.schema["x-wraps"].as_str()?;
+    let fields = map.schema["properties"].as_object()?;
+    let is_meant = |entry: &Entry| {
+        nearest(&entry.key, fields.keys().map(String::as_str)).is_some()
+            && (entry.key == wraps || !fields.contains_key(&entry.key))
+    };
+    let is_foreign = |entry: &Entry| !fields.contains_key(&entry.key);
+    let bare = entries.iter().any(is_foreign) && !entries.iter().any(is_meant);
+    bare.then(|| {
+        let message = format!("`{}` must be a mapping with `{wraps}`", map.path);
+        Diagnostic::error(message).help(wrapping(map, wraps))
+    })
+}
+
+/// Says how to write a value as the field `wraps` of a mapping.
+fn wrapping(field: &Field<'_>, wraps: &str) -> String {
+    const LONGEST: usize = 60;
+    let of_list = match field.path.last().bytes().all(|byte| byte.is_ascii_digit()) {
+        true => "- ",
+        false => "",
+    };
+    let written = match field.node.to_json_text() {
+        Ok(json) if json.chars().count() <= LONGEST && !field.node.is_secret() => json,
+        _ => "{ … }".into(),
+    };
+    format!("write `{of_list}{wraps}: {written}`")
+}
+
 /// Returns the problem with an entry that is not a field of its mapping.
 pub(super) fn unknown(map: &Field<'_>, entry: &Entry) -> Diagnostic {
     let (path, field, at) = (map.path, &entry.key, entry.key_at.clone());
@@ -163,6 +193,9 @@ fn help_for(field: &Field<'_>) -> Option<String> {
         Some("size") => return Some(SIZE_HELP.into()),
         _ if name.is_empty() => return None,
         _ => {}
+    }
+    if let Some(wraps) = schema["x-wraps"].as_str() {
+        return Some(wrapping(field, wraps));
     }
     let types = types(schema);
     let takes = |one| types.contains(&one);

@@ -27,6 +27,15 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> 
     }
 }
 
+/// Lists words as in "a, b or c".
+pub(super) fn alternatives(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! Environment variables and `--set` change this tree. So their values are checked like everything else, and a problem
 //! with one is reported with its place.
 
+mod indentation;
 mod parse;
 mod path;
 mod scalar;
@@ -45,6 +46,20 @@ impl Node {
 
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar(scalar) if scalar.is_null())
+    }
+
+    /// Returns whether there is a text, even if it is `null`.
+    pub(super) fn is_written(&self) -> bool {
+        self.scalar().is_none_or(|scalar| !scalar.text.is_empty())
+    }
+
+    /// Returns whether the node is a secret, or has one in it.
+    pub(super) fn is_secret(&self) -> bool {
+        match &self.data {
+            Data::Scalar(scalar) => scalar.secret,
+            Data::List(items) => items.iter().any(Self::is_secret),
+            Data::Map(entries) => entries.iter().any(|entry| entry.value.is_secret()),
+        }
     }
 
     /// Describes the value in the words of an error message.

@@ -91,7 +91,7 @@ impl Check<'_> {
     /// already been reported.
     fn error(&mut self, at: &FieldPath, message: impl Into<String>, help: impl Into<String>) {
         let (nearest, place) = self.root.nearest(at);
-        if !self.is_doubtful(&nearest) {
+        if !self.is_misread(&nearest) && !self.is_unset(at) {
             self.problems
                 .push(Diagnostic::error(message).at(place).help(help));
         }
@@ -132,6 +132,15 @@ impl Check<'_> {
     /// Returns whether a field was left out because its text cannot be read, or because it, or a field within it, has
     /// the wrong shape.
     fn is_doubtful(&self, at: &FieldPath) -> bool {
+        self.is_misread(at) || self.is_unset(at)
+    }
+
+    /// Returns whether a field, or a field within it, was left out because a variable is not set.
+    fn is_unset(&self, at: &FieldPath) -> bool {
+        self.walked.unset.iter().any(|one| one.is_within(at))
+    }
+
+    fn is_misread(&self, at: &FieldPath) -> bool {
         let Walked {
             misshapen, unread, ..
         } = &self.walked;

@@ -20,6 +20,8 @@ pub(super) struct Walked {
     /// Fields left out because they are unknown or have the wrong shape. Problems that only follow from their absence
     /// are not reported: a misspelled `script` is not a missing script.
     pub misshapen: Vec<FieldPath>,
+    /// Fields left out because a variable is not set.
+    pub unset: Vec<FieldPath>,
     /// Fields left out because their text cannot be read, such as a duration without a unit.
     pub unread: Vec<FieldPath>,
 }
@@ -136,27 +138,30 @@ impl Walk<'_> {
     /// Returns a mapping with those of its fields that have the right shape.
     ///
     /// A `null` is a field left out, as in Go's YAML and so in Bento, except in the place of a component (`input: {
-    /// stdin: }`): there it is that component with its defaults.
+    /// stdin: }`), where it is that component with its defaults, and in that of a JSON value, if it is written.
     fn map(&mut self, entries: &[Entry], map: &Field<'_>) -> Value {
         let mut fields = Map::new();
         let component = !map.schema["x-component"].is_null();
+        if let Some(problem) = misshapen::unwrapped(map, entries) {
+            self.problems.push(problem.at(map.at.clone()));
+            self.found.misshapen.push(map.path.clone());
+            return Value::Object(fields);
+        }
         for entry in entries {
             let null = entry.value.is_null();
-            if null && !component {
-                continue;
-            }
             let of_users = &map.schema["additionalProperties"];
             let schema = match map.schema["properties"].get(&entry.key) {
                 Some(schema) => schema,
                 None if of_users.is_object() => of_users,
+                None if null && !component => continue,
                 None => {
                     self.problems.push(misshapen::unknown(map, entry));
                     self.found.misshapen.push(map.path.field(&entry.key));
                     continue;
                 }
             };
-            if null {
-                if types(schema).contains(&"object") {
+            if null && !(schema["x-null"] == true && entry.value.is_written()) {
+                if component && types(schema).contains(&"object") {
                     fields.insert(entry.key.clone(), Value::Object(Map::new()));
                 }
                 continue;

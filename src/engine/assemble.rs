@@ -9,6 +9,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 
 use super::Engine;
+use super::problems;
 use super::reload::{Reloader, Reloading, Targets};
 use super::scripts;
 use super::shutdown::{self, End, EndCell};
@@ -135,12 +136,15 @@ async fn assemble(
         engine,
         metrics: Arc::clone(&metrics),
     };
-    let input = config.input.clone();
+    let first = running.get();
     let engine = context.run(Engine::new(
         budget.clone(),
         Arc::clone(&metrics),
         config.shutdown_timeout,
-        Box::new(move || Input::start(&input, downstream, session.as_ref())),
+        Box::new(move |found| {
+            problems::log(&first, found);
+            Input::start(&first.input, downstream, session.as_ref())
+        }),
         lines,
         end,
     ));

@@ -16,7 +16,7 @@ impl Handler<Notice> for Engine {
 
     fn handle(&mut self, notice: Notice, ctx: &mut Self::Context) {
         match notice {
-            Notice::GuestsReady => self.start_input(),
+            Notice::GuestsReady(warnings) => self.start_input(&warnings),
             Notice::InputEnded(result) => {
                 if let Err(error) = result {
                     self.error.get_or_insert(error);

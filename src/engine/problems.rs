@@ -17,6 +17,14 @@ pub(crate) fn warnings(config: &Config, found: &[ScriptProblem]) -> Diagnostics 
     script_problems(config, found, Severity::Warning)
 }
 
+/// Logs what a guest has found that could be better in the scripts of `config`.
+pub(crate) fn log(config: &Config, found: &[ScriptProblem]) {
+    for warning in warnings(config, found).iter() {
+        let at = warning.location.as_ref().map(ToString::to_string);
+        tracing::warn!(at, help = warning.help.as_deref(), "{}", warning.message);
+    }
+}
+
 fn script_problems(config: &Config, found: &[ScriptProblem], severity: Severity) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     for problem in found {

@@ -103,8 +103,9 @@ impl Reloader {
             }
             Ok(None) => {
                 self.watched.files(files(&self.file, &self.running.get()));
-                self.refusal = None;
-                if asked == Reload::Signal {
+                if self.refusal.take().is_some() {
+                    tracing::info!("the config is again the one in use: nothing to reload");
+                } else if asked == Reload::Signal {
                     tracing::info!("the config is unchanged: nothing to reload");
                 }
                 Reloaded::Unchanged

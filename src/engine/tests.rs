@@ -11,7 +11,7 @@ fn engine(end: &shutdown::EndCell) -> Addr<Engine> {
         MemoryBudget::new(1),
         Arc::default(),
         Duration::from_secs(600),
-        Box::new(|| unreachable!("no guest is ready")),
+        Box::new(|_| unreachable!("no guest is ready")),
         Vec::new(),
         end.clone(),
     )

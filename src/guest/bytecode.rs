@@ -29,13 +29,14 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 15] = [
+pub(crate) const PARTS: [(&str, &str); 16] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
     part!("text.py"),
     part!("setup.py"),
     part!("advice.py"),
+    part!("mistakes.py"),
     part!("scripts.py"),
     part!("surroundings.py"),
     part!("typed.py"),

@@ -112,7 +112,8 @@ impl Supervisor {
                 slot.memory = memory;
                 slot.memory_now = memory;
                 if Metrics::get(&self.metrics.starts) == 0 {
-                    self.engine.do_send(Notice::GuestsReady);
+                    let warnings = ready.warnings.clone();
+                    self.engine.do_send(Notice::GuestsReady(warnings));
                 }
                 let event = GuestReady {
                     guest: number,

@@ -293,7 +293,14 @@ impl Rebalanced<'_> {
         match self {
             Self::Assigned { partitions, in_all } => {
                 metrics.rebalances.count("assigned");
-                tracing::info!(partitions, in_all, "partitions assigned");
+                if *in_all == 0 {
+                    tracing::info!(
+                        in_all,
+                        "no partitions assigned: the group has more members than there are partitions, or others have them for now"
+                    );
+                } else {
+                    tracing::info!(partitions, in_all, "partitions assigned");
+                }
             }
             Self::Revoked {
                 partitions,

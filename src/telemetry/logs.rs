@@ -1,10 +1,16 @@
 //! Logs on standard error: text for people on a terminal, JSON elsewhere.
 
-use std::io::IsTerminal;
+mod printed;
 
-use tracing_subscriber::EnvFilter;
+use std::io::{IsTerminal, Write as _};
 
-use crate::config::{LogFormat, LoggerConfig};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use self::printed::{PrintedLayer, is_printed};
+use crate::config::{LogFormat, LogLevel, LoggerConfig};
 
 /// Silences targets whose important events the engine logs itself: closing a consumer (`rdkafka`, at level error), and
 /// the threads of the web server.
@@ -13,11 +19,39 @@ const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 /// Starts logging for the rest of the process. `NERODIA_LOG` has a filter in `tracing`'s syntax and takes precedence
 /// over the config's level.
 pub(crate) fn start(config: &LoggerConfig) {
+    start_with(config, None::<PrintedLayer<fn(&str)>>);
+}
+
+/// Starts logging as [`start`] does. What scripts print goes to standard error as it is, if the level leaves it out of the
+/// log.
+pub(crate) fn start_with_prints(config: &LoggerConfig) {
+    let left_out = matches!(config.level, LogLevel::Error | LogLevel::Warn);
+    let chosen = std::env::var_os("NERODIA_LOG").is_some();
+    start_with(
+        config,
+        (left_out && !chosen).then_some(PrintedLayer(|line: &str| {
+            // A closed stream is no reason to fail.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        })),
+    );
+}
+
+/// Passes what scripts print to `take`, for the rest of the process, and logs nothing. A second start in one process
+/// keeps the first.
+pub(crate) fn start_prints_alone(take: impl Fn(&str) + Send + Sync + 'static) {
+    let _ = tracing_subscriber::registry()
+        .with(PrintedLayer(take).with_filter(filter_fn(is_printed)))
+        .try_init();
+}
+
+fn start_with(
+    config: &LoggerConfig,
+    prints: Option<PrintedLayer<impl Fn(&str) + Send + Sync + 'static>>,
+) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // Otherwise a closed log would be reported on the same closed stream, which panics.
         .log_internal_errors(false)
@@ -27,15 +61,20 @@ pub(crate) fn start(config: &LoggerConfig) {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    // A second start in one process (in tests) keeps the first.
-    let _ = if json {
-        builder
+    let layer = if json {
+        layer
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
-            .try_init()
+            .boxed()
     } else {
-        builder.with_target(false).try_init()
+        layer.with_target(false).boxed()
     };
+    let prints = prints.map(|prints| prints.with_filter(filter_fn(is_printed)));
+    // A second start in one process keeps the first.
+    let _ = tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .with(prints)
+        .try_init();
 }

@@ -26,6 +26,9 @@ pub(super) fn write(file: &Path, suites: &[(String, Vec<Done>)]) -> anyhow::Resu
                 }
             };
             let mut case = TestCase::new(done.test.name.as_str(), status);
+            if !done.printed.is_empty() {
+                case.set_system_out(done.printed.join("\n"));
+            }
             case.set_classname(name.as_str()).set_time(done.took);
             case
         }));

@@ -84,9 +84,11 @@ pub(crate) enum Expected {
 
 section! {
     /// A result, as far as a test looks at it.
+    #[schemars(extend("x-wraps" = "value"))]
     pub(crate) struct ExpectedOutput {
         /// Its JSON value; a text that is no JSON is compared as text, a tombstone as `""`.
         #[serde(deserialize_with = "json")]
+        #[schemars(extend("x-null" = true))]
         value: Option<Value>,
         /// Its key.
         key: Option<String>,

@@ -66,7 +66,7 @@ section! {
         name: String,
         /// The message's JSON value, in YAML. With a schema: as `nerodia try` shows it, with decimals and times as text and bytes
         /// in Base64; the script gets `Decimal`, `datetime`, `bytes`.
-        #[schemars(with = "Value")]
+        #[schemars(with = "Value", extend("x-null" = true))]
         input: Option<String>,
         /// The message's bytes, in place of `input`: for messages that are no JSON.
         text: Option<String>,
@@ -83,7 +83,7 @@ section! {
         /// What the message carries beside its value.
         meta: TestMeta,
         /// The one result that leaves.
-        #[schemars(with = "Value")]
+        #[schemars(with = "Value", extend("x-null" = true))]
         output: Option<String>,
         /// All results that leave, in their order. Only what is named of each is looked at.
         outputs: Option<Vec<ExpectedOutput>>,

@@ -83,6 +83,73 @@ fn missing_variables() {
     ]));
 }
 
+/// Checks that nothing is reported that only follows from a variable that is not set.
+#[test]
+fn a_missing_variable_is_one_problem_a_place() {
+    let told = all_wrong(&[
+        "input: { kafka: { addresses: [\"${NOPE}\"], topics: [a, \"${NOPE}\"], consumer_group: \"${NOPE}\" } }\n\
+         output: { kafka: { addresses: [\"${NOPE}\"], topic: b } }\n",
+    ]);
+    assert_eq!(told.matches("error: ").count(), 4, "{told}");
+    assert_eq!(told.matches("`NOPE` is not set").count(), 4, "{told}");
+    // What is wrong besides is still reported.
+    let told = all_wrong(&["input: { kafka: { addresses: [\"${NOPE}\", \"a:b\"] } }\n"]);
+    assert!(told.contains("`input.kafka` has no `topics`"), "{told}");
+}
+
+#[test]
+fn idioms_of_bento() {
+    let kafka = "output:\n  kafka:\n    addresses: [a]\n    topic: t\n    key: ";
+    let keys = [
+        "${! meta(\"kafka_key\") }",
+        "${!meta('kafka_key')}",
+        "${! @kafka_key }",
+        "${! json(\"id\") }",
+    ]
+    .map(|key| wrong(&format!("{SCRIPT}{kafka}{key}\n")));
+    assert!(
+        keys[..3]
+            .iter()
+            .all(|told| told.contains("delete the line")),
+        "{keys:?}"
+    );
+    assert!(keys[3].contains("set `meta[\"key\"]`"), "{}", keys[3]);
+    insta::assert_snapshot!(
+        [
+            "- mapping: root = this\n    - bloblang: root = this\n    - mutation: root.a = 1\n    - log: {}\n",
+            "- python:\n        script: root = this\n      imports: [re]\n      setup: x = 1\n",
+            "- python:\n      script: root = this\n",
+        ]
+        .map(|processors| wrong(&format!("pipeline:\n  processors:\n    {processors}")))
+        .join("\n\n")
+    );
+}
+
+#[test]
+fn tests_of_scripts() {
+    insta::assert_snapshot!(all_wrong(&[
+        "tests:\n  - name: bare\n    input: 1\n    outputs:\n      - alert: 1\n        b: 2\n      - {c: [1]}\n      - 5\n\
+         \x20     - [6]\n      - {value: 1, c: 2}\n      - {vlaue: 1}\n      - {key: a, alert: 1}\n",
+        "tests:\n  - { name: null, input: null, output: null }\n  - { name: a, input: 1, output: ~ }\n",
+        "tests:\n  - name: nothing\n    input:\n    output:\n",
+    ]));
+}
+
+#[test]
+fn too_little_memory() {
+    insta::assert_snapshot!(all_wrong(&[
+        "guests: { memory: 128 }",
+        "guests: { memory: 31MiB }",
+        "guests: { memory: 15MiB, runtime: cpython-3.12 }",
+    ]));
+    for sound in [
+        "{ memory: 32MiB }",
+        "{ memory: 16MiB, runtime: cpython-3.12 }",
+    ] {
+        load(&format!("{SCRIPT}guests: {sound}")).expect("it is enough");
+    }
+}
+
 #[test]
 fn foreign_components() {
     insta::assert_snapshot!(wrong(

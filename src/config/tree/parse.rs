@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScanError, Span, StrInput, Tag};
 
+use super::indentation;
 use super::{Data, Entry, Node, Scalar, Style};
 use crate::config::diagnostics::{Diagnostic, Diagnostics};
 use crate::config::env::mask;
@@ -247,6 +248,11 @@ impl<'a> Loader<'a> {
         let at = *error.marker();
         let line = self.source.line(at.line()).unwrap_or_default();
         let info = error.info();
+        if let Some(found) = indentation::explain(self.source, at.line(), info) {
+            let problem = Diagnostic::error(format!("malformed YAML: {}", found.message));
+            let place = self.source.location(found.line, found.column, found.length);
+            return Box::new(problem.at(place).help(found.help));
+        }
         let help = if info.contains("unprintable") {
             "remove the character, or write it as an escape (such as `\\u0001`) within double quotes"
         } else if info.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {

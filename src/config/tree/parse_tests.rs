@@ -90,3 +90,27 @@ fn a_problem_after_a_directive_is_on_its_line() {
       = help: remove the character, or write it as an escape (such as `\u0001`) within double quotes
     "#);
 }
+
+#[test]
+fn wrong_indentation() {
+    let all: Vec<_> = [
+        // Deeper than a key that has a value.
+        "guests:\n  timeout: 5s\n    memory: 1GiB\n",
+        "p:\n  - python:\n      script: root = this\n        imports: [re]\n",
+        "input:\n  kafka:\n    addresses: [a]\n      topics: [x]\n",
+        // Between two levels.
+        "input:\n  kafka:\n    addresses: [a]\n   topics: [x]\n",
+        "input:\n    stdin: {}\n  generate: {}\n",
+        // Lines of a script are no levels.
+        "a:\n  script: |\n      if x:\n        y: 1\n    b: 1\n",
+        // Tabs.
+        "a:\n  b: 1\n\tc: 1\n",
+        "a:\n  b: |\n    x\n\ty\n",
+        // It is not the indentation.
+        "a:\n  b: c: d\n",
+    ]
+    .into_iter()
+    .map(json)
+    .collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}

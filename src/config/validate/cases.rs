@@ -33,6 +33,12 @@ fn test(check: &mut Check<'_>, at: &FieldPath, raw: raw::Test) -> TestCase {
         let help = "write the file with the schema as `schema`, or take `message` away";
         check.error(&field, message, help);
     }
+    if raw.output.as_deref() == Some("null") {
+        let field = at.field("output");
+        let message = format!("`{field}` is null, which may mean two things");
+        let help = "write `dropped: true` if no result leaves, or `outputs: [{ value: null }]` for the JSON value null";
+        check.error(&field, message, help);
+    }
     let output = raw.output.map(|json| {
         let value = serde_json::from_str(&json).ok();
         vec![ExpectedOutput {

@@ -16,6 +16,9 @@ pub(super) const MOST_GUESTS: usize = 1024;
 /// Limit on the memory of a guest: all that 32-bit WebAssembly can address.
 const MOST_MEMORY: u64 = 4 << 30;
 
+/// Least memory in which a guest of the default runtime starts, and of the other one, with little room for messages.
+const LEAST_MEMORY: [u64; 2] = [32 << 20, 16 << 20];
+
 /// Limit on the results of one message. The results of several messages are counted together in 32 bits.
 const MOST_OUTPUT: u64 = 1 << 30;
 
@@ -29,6 +32,21 @@ pub(super) fn guests(
         true => MOST_MEMORY,
         false => guests.memory,
     };
+    let least = LEAST_MEMORY[usize::from(guests.runtime != RUNTIMES[0])];
+    if memory < least {
+        let message = format!(
+            "{} is too little: {} needs at least {}",
+            show_size(memory),
+            guests.runtime,
+            show_size(least)
+        );
+        let help = match memory {
+            // A number alone is bytes, and is meant to be more.
+            32..=4096 => format!("write the unit: `memory: {memory}MiB`"),
+            _ => "write `64MiB` or more; the default is `256MiB`".into(),
+        };
+        check.error(&FieldPath::of("guests.memory"), message, help);
+    }
     let recycle = guests.recycle.memory.unwrap_or_default();
     for (field, size, most, what) in [
         (

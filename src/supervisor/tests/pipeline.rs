@@ -82,7 +82,7 @@ impl Handler<Notice> for Around {
     fn handle(&mut self, notice: Notice, _: &mut Self::Context) {
         let mut seen = self.seen.lock().unwrap();
         match notice {
-            Notice::GuestsReady => seen.ready += 1,
+            Notice::GuestsReady(_) => seen.ready += 1,
             Notice::MessageFailed { place, .. } => seen.stopped.push(place),
             Notice::TooManyFailures(_) => seen.stopped.push("too many failures".into()),
             fatal => seen.fatal.push(format!("{fatal:?}")),

@@ -51,12 +51,11 @@ pub(in crate::config::validate) fn output(
     );
     output.key.take_if(|key| key.is_empty());
     if let Some(key) = &output.key {
-        is_bloblang(
-            check,
-            &at.field("key"),
-            key,
-            "set `meta[\"key\"]` in the script",
-        );
+        let help = match is_own_key(key) {
+            true => "delete the line: a result keeps the key of its message",
+            false => "set `meta[\"key\"]` in the script",
+        };
+        is_bloblang(check, &at.field("key"), key, help);
     }
     headers_of(check, &headers, output.headers.as_deref());
     partition(check, &at.field("partition"));
@@ -64,6 +63,21 @@ pub(in crate::config::validate) fn output(
     // The check of `delivery` decides whether the output may have one.
     output.transactional_id = filled(output.transactional_id);
     output
+}
+
+/// Returns whether a text is Bento's way to keep the key of a message: `${! meta("kafka_key") }`.
+fn is_own_key(text: &str) -> bool {
+    let written: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| if c == '\'' { '"' } else { c })
+        .collect();
+    let own = [
+        "${!meta(\"kafka_key\")}",
+        "${!@kafka_key}",
+        "${!metadata(\"kafka_key\")}",
+    ];
+    own.contains(&written.as_str())
 }
 
 /// Refuses a field that has no meaning for dead letters. A dead letter keeps the message as it came, so that it can be

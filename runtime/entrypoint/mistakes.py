@@ -1,0 +1,111 @@
+# Mistakes with which a script can start: nothing can leave it, or a name is defined nowhere. Both err on the side of
+# silence.
+
+# Functions whose result nobody wants to assign.
+WITHOUT_RESULT = frozenset("print setattr delattr".split())
+OTHERS_DEFINE = "NameError"  # a script that names it may look whether a name is defined
+LONGEST_HINT = 60
+
+
+def mistakes(text, tree, modules, given, harmless=frozenset()):
+    """Returns an entry of `warnings` for each mistake; `modules` and `given` are the names that the text has from
+    outside, or None if these are unknown."""
+    if given is None or hides_names(tree, modules, harmless):
+        return []
+    given = {*given, *(name.partition(".")[0] for name in modules)}
+    return ([] if text.is_setup else nothing_leaves(text, tree)) + undefined(text, tree, given)
+
+
+def hides_names(tree, modules, harmless=frozenset()):
+    """Returns whether names may be bound in ways that the text does not show."""
+    star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree))
+    return star or reaches_frames(tree, modules, harmless)
+
+
+def every_bound_name(tree):
+    """Returns the names that a text binds or deletes anywhere."""
+    names = bound_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            names.update(node.names)
+        elif type(node).__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
+            names.add(node.name)
+    return names
+
+
+def reads(nodes):
+    """Yields those of `nodes` that read a name."""
+    return (node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+
+def nothing_leaves(text, tree):
+    """Returns an entry of `warnings` if every message is dropped, or fails."""
+    names = every_bound_name(tree)
+    # A script that only reads `root` has an empty object in it.
+    if (names | {node.id for node in reads(ast.walk(tree))}) & {"root", "emit"}:
+        return []
+    at, help = (tree.body or [None])[0], "set `root` to what is to leave, for example `root = this`"
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value):
+        at = tree.body[-1]
+        written = ast.unparse(at)
+        help = f"write `root = {written}`" if len(written) <= LONGEST_HINT else "begin the line with `root = `"
+    elif meant := close("root", names):
+        stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == meant)
+        at, help = next(stored, at), f"did you mean `root` by `{meant}`?"
+    place = text.place(at.lineno, at.col_offset) if at else (1, 1)
+    message = "the script sets neither `root` nor calls `emit`: every message is dropped"
+    return [text.problem(Warning(), message, *place, help=help)]
+
+
+def has_result(value):
+    """Returns whether the value of an expression that stands alone may be the one that was to be assigned."""
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id not in WITHOUT_RESULT
+    return not isinstance(value, (ast.Constant, ast.Yield, ast.YieldFrom, ast.Await))
+
+
+def undefined(text, tree, given):
+    """Returns an entry of `warnings` for each name that is not `given` and that the text reads and never binds."""
+    known = every_bound_name(tree) | given | set(vars(builtins))
+    names = [*reads(evaluated(tree))]
+    if any(node.id == OTHERS_DEFINE for node in names):
+        return []
+    found = {}
+    for node in sorted(names, key=lambda node: (node.lineno, node.col_offset)):
+        if node.id not in known and not is_dunder(node.id):
+            found.setdefault(node.id, node)
+    return [
+        text.problem(
+            Warning(),
+            f"`{name}` is not defined",
+            *text.place(node.lineno, node.col_offset),
+            help=advice_about(name, known),
+        )
+        for name, node in found.items()
+    ]
+
+
+def evaluated(tree):
+    """Yields the nodes of a tree except its annotations, which Python may never evaluate."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        for field, value in ast.iter_fields(node):
+            if field not in ("annotation", "returns", "type_params"):
+                left += [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+
+
+def advice_about(name, known):
+    if name in sys.stdlib_module_names:
+        return f"add it to `imports`, or write `import {name}`"
+    if meant := close(name, known):
+        return f"did you mean `{meant}`?"
+    return "assign it before it is used, or import it"
+
+
+def close(name, names):
+    """Returns the one of `names` that is most like `name`, if one is."""
+    names = [one for one in sorted(names) if not is_dunder(one)]
+    difflib = importlib.import_module("difflib")
+    return next(iter(difflib.get_close_matches(name, names, 1, 0.7)), None)
