@@ -73,6 +73,10 @@ has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_inf
 
 has_npm() { have npm; }
 
+has_binutils() { have objcopy; }
+
+has_dpkg() { have dpkg-deb && have dpkg-shlibdeps; }
+
 # Prints what `cargo build` needs, from Cargo.lock: librdkafka is built with make; cmake is needed only if a crate uses
 # it.
 build_tools() {
@@ -98,11 +102,11 @@ install_packages() {
   local missing="$1" packages
   if have apt-get; then
     packages=$(packages_for "$missing" "c=gcc libc6-dev" "cmake=cmake make g++" \
-      "librdkafka=g++ make pkg-config libssl-dev zlib1g-dev" "python=python3 python3-venv" "npm=npm")
+      "librdkafka=g++ make pkg-config libssl-dev zlib1g-dev" "python=python3 python3-venv" "npm=npm" "binutils=binutils" "dpkg=dpkg-dev")
     apt_install "$missing" "$packages"
   elif have dnf; then
     packages=$(packages_for "$missing" "c=gcc" "cmake=cmake gcc-c++ make" \
-      "librdkafka=gcc-c++ make pkgconf openssl-devel zlib-devel" "python=python3" "npm=npm")
+      "librdkafka=gcc-c++ make pkgconf openssl-devel zlib-devel" "python=python3" "npm=npm" "binutils=binutils" "dpkg=dpkg dpkg-dev")
     die "missing:$missing. Run: sudo dnf install -y$packages"
   elif have brew; then
     packages=$(packages_for "$missing" "c=llvm" "cmake=cmake" "librdkafka=make pkg-config openssl zlib" "python=python3" "npm=node")

@@ -8,6 +8,7 @@ mod debug;
 mod eval;
 mod init;
 mod lint;
+mod man;
 mod progress;
 mod ready;
 mod remote;
@@ -71,6 +72,7 @@ enum Command {
     Schema(schema::Schema),
     Runtime(runtime::Runtime),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the command line of this process.
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.execute(),
         Command::Runtime(command) => command.execute(),
         Command::Completions(command) => command.execute(),
+        Command::Man(command) => command.execute(),
     };
     ExitCode::from(code)
 }

@@ -10,9 +10,9 @@ use clap::{Args, Subcommand};
 use super::{MISUSED, WELL, console, progress, report};
 use crate::guest::artifact::Artifact;
 use crate::guest::cache::Cache;
-use crate::guest::packages;
 use crate::guest::paths::{cache_directories, runtime_directory};
 use crate::guest::runtime::{self, KNOWN, RuntimeError};
+use crate::guest::{embedded, packages, portable};
 
 /// List, check and prepare the runtimes from which guests are made
 #[derive(Debug, Args)]
@@ -50,6 +50,10 @@ Python 3 with venv, and what pip needs to reach its index; running does not.")]
         /// Compile again even if it is already compiled
         #[arg(long)]
         force: bool,
+        /// Compile for any processor of this architecture, into embedded/ beside the runtimes, for a program that has
+        /// the runtime in itself (cargo build --features embedded)
+        #[arg(long, conflicts_with = "force")]
+        portable: bool,
     },
 }
 
@@ -60,14 +64,38 @@ impl Runtime {
             Command::List => list(&directory),
             Command::Build { requirements } => build::run(&directory, &requirements),
             Command::Verify { names } => each(&directory, names, |name| {
+                if let Some(embedded) = embedded::find(name) {
+                    let name = name.to_owned();
+                    embedded
+                        .verify()
+                        .map_err(|found| RuntimeError::Altered { name, found })?;
+                    console::say(format_args!(
+                        "{}: as it was built, in this program",
+                        embedded.name()
+                    ));
+                    return Ok(());
+                }
                 let artifact = Artifact::find(&directory, name)?;
                 artifact.verify()?;
                 let path = artifact.path().display();
                 console::say(format_args!("{name}: {path} is as installed"));
                 Ok(())
             }),
-            Command::Compile { names, force } => each(&directory, names, |name| {
-                if force {
+            Command::Compile {
+                names,
+                portable: true,
+                ..
+            } => {
+                let default = || vec![KNOWN[0].to_owned()];
+                let names = if names.is_empty() { default() } else { names };
+                each(&directory, names, |name| {
+                    let path = portable::compile(&directory, name)?;
+                    console::say(format_args!("{name}: compiled into {}", path.display()));
+                    Ok(())
+                })
+            }
+            Command::Compile { names, force, .. } => each(&directory, names, |name| {
+                if force && embedded::find(name).is_none() {
                     forget(&directory, name)?;
                 }
                 progress::open_runtime(name)?;
@@ -85,6 +113,11 @@ fn list(directory: &Path) -> u8 {
         .into_iter()
         .chain(with_packages(directory))
     {
+        if let Some(embedded) = embedded::find(&name) {
+            let size = ByteSize(embedded.size() as u64);
+            console::say(format_args!("{name}  {size}  compiled  in this program"));
+            continue;
+        }
         let Ok(artifact) = Artifact::find(directory, &name) else {
             console::say(format_args!(
                 "{name}  not installed (scripts/install.sh {name})"
@@ -151,7 +184,9 @@ fn each(
         let known = KNOWN.map(str::to_owned).into_iter();
         known
             .chain(with_packages(directory))
-            .filter(|name| Artifact::find(directory, name).is_ok())
+            .filter(|name| {
+                embedded::find(name).is_some() || Artifact::find(directory, name).is_ok()
+            })
             .collect()
     } else {
         names

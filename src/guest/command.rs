@@ -17,6 +17,7 @@ const START: &str = "_start";
 const PYTHON: [&str; 4] = ["python", "-I", "-B", "-c"];
 
 /// Command, and the program that it runs as a guest.
+#[derive(Clone)]
 pub(crate) struct Command {
     program: InstancePre<StoreState>,
     arguments: Vec<String>,

@@ -14,6 +14,11 @@ pub(crate) fn runtime_directory() -> PathBuf {
     runtime_directory_of(&|name| std::env::var_os(name))
 }
 
+/// Returns the directory of runtimes if `NERODIA_RUNTIME_DIR` names one.
+pub(crate) fn named_runtime_directory() -> Option<PathBuf> {
+    named(&|name| std::env::var_os(name), "NERODIA_RUNTIME_DIR")
+}
+
 /// Returns where compiled runtimes are kept: `NERODIA_CACHE_DIR`, or the directory of runtimes, or the user's cache.
 pub(crate) fn cache_directories() -> Vec<PathBuf> {
     cache_directories_of(&|name| std::env::var_os(name))

@@ -2,22 +2,26 @@
 //!
 //! A runtime is a file `<name>.wasm` in the runtime directory, with its SHA-256 in another file. It is checked,
 //! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an instance, which
-//! takes milliseconds.
+//! takes milliseconds. The default runtime may be in the program instead (see [`embedded`](super::embedded)).
 
-use std::path::{Path, PathBuf};
+mod error;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
 use wasmtime::component::{self, Component, WasmList};
 use wasmtime::{Engine, InstancePre, Module, Store, StoreContextMut};
 
+pub(crate) use self::error::RuntimeError;
 use super::artifact::Artifact;
-use super::bytecode::{self, BytecodeError};
-use super::cache::{Cache, CacheError, Key};
+use super::bytecode;
+use super::cache::{Cache, Key};
 use super::command::{self, Command};
 use super::deadline::PagePointer;
+use super::embedded::{self, Embedded};
 use super::instance::Call;
-use super::packages;
 use super::rewrite;
 use super::store::{self, StoreState};
 
@@ -27,12 +31,14 @@ const RUN: &str = "run";
 /// Names of the runtimes that `scripts/install.sh` knows, the default one first.
 pub(crate) const KNOWN: [&str; 2] = ["cpython-3.14", "cpython-3.12"];
 
-/// Runtime from which guests can be made.
+/// Runtime from which guests can be made. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Runtime {
     engine: Engine,
     program: Program,
 }
 
+#[derive(Clone)]
 enum Program {
     /// Component with world `export run: func()`, made by componentize-py.
     Component(component::InstancePre<StoreState>),
@@ -40,112 +46,10 @@ enum Program {
     Command(Command),
 }
 
-/// Reason why a runtime cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RuntimeError {
-    /// The artifact does not exist.
-    #[error("runtime {name} is not installed: {} does not exist", path.display())]
-    Missing {
-        /// Name in the config.
-        name: String,
-        /// Path at which it should be.
-        path: PathBuf,
-    },
-    /// The artifact exists, but its checksum file does not.
-    #[error("runtime {name} has no checksum: {} does not exist", path.display())]
-    NoChecksum {
-        /// Name in the config.
-        name: String,
-        /// Path at which the checksum file should be.
-        path: PathBuf,
-    },
-    /// The artifact is not what was installed.
-    #[error("{} is corrupt: its SHA-256 is {found}, not {expected}", path.display())]
-    Corrupt {
-        /// Path of the artifact.
-        path: PathBuf,
-        /// SHA-256 from the checksum file.
-        expected: String,
-        /// SHA-256 of the artifact.
-        found: String,
-    },
-    /// The cache of machine code cannot be used.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error of the system.
-        source: std::io::Error,
-    },
-    /// The machine code is as it was written, but Wasmtime does not load it.
-    #[error("cannot load the compiled runtime {}: {reason}", path.display())]
-    NotLoaded {
-        /// Path of the compiled file.
-        path: PathBuf,
-        /// Error of Wasmtime.
-        reason: String,
-    },
-    /// Wasmtime refuses the artifact.
-    #[error("{} is no runtime: {reason}", path.display())]
-    Unusable {
-        /// Path of the artifact.
-        path: PathBuf,
-        /// Error of Wasmtime or of the rewriting.
-        reason: String,
-    },
-    /// The artifact did not compile the guests' program.
-    #[error("{} does not compile the program that guests run: {source}", path.display())]
-    NoBytecode {
-        /// Path of the artifact.
-        path: PathBuf,
-        /// Reason why there is no bytecode.
-        source: BytecodeError,
-    },
-}
-
-impl RuntimeError {
-    /// Returns what the user can do about the error.
-    pub(crate) fn help(&self) -> String {
-        match self {
-            RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
-                format!(
-                    "run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is"
-                )
-            }
-            RuntimeError::Missing { name, .. } if packages::is_one(name) => {
-                "build it: `nerodia runtime build -r` with the requirements file that the config names"
-                    .into()
-            }
-            RuntimeError::Missing { .. } => {
-                format!("set `guests.runtime` to one of {}", KNOWN.join(", "))
-            }
-            RuntimeError::NoChecksum { name, .. } => {
-                format!("run `scripts/install.sh {name}` again")
-            }
-            RuntimeError::Corrupt { path, .. } | RuntimeError::Unusable { path, .. } => {
-                format!("delete {} and run scripts/install.sh", path.display())
-            }
-            RuntimeError::NoBytecode { path, .. } => format!(
-                "try again; if it stays so, delete {} and run scripts/install.sh",
-                path.display()
-            ),
-            RuntimeError::Cache(error) => error.help(),
-            RuntimeError::NotLoaded { reason, .. } if reason.contains("memory executable") => {
-                "something forbids memory that is executable, such as systemd's MemoryDenyWriteExecute or SELinux: allow it for this program"
-                    .into()
-            }
-            RuntimeError::NotLoaded { .. } => "run `nerodia runtime compile --force`".into(),
-            RuntimeError::Io { .. } => "check that the file may be read".into(),
-        }
-    }
-}
-
 impl Runtime {
-    /// Opens runtime `name` of directory `directory`: checks it and takes its machine code from `cache`, or calls
-    /// `compiling` and compiles it. The bytecode for a command comes from `cache` as well, or is made.
+    /// Opens runtime `name`: the one in the program, or that of directory `directory`, which is checked. Its machine code
+    /// comes from `cache`, or `compiling` is called and it is compiled. The bytecode for a command comes from `cache` as
+    /// well, or is made.
     ///
     /// # Errors
     /// [`RuntimeError`]; then nothing is loaded.
@@ -155,6 +59,12 @@ impl Runtime {
         cache: &Cache,
         compiling: impl FnOnce(),
     ) -> Result<Self, RuntimeError> {
+        if let Some(embedded) = embedded::find(name) {
+            return Self::of_program(embedded).map_err(|error| RuntimeError::NotEmbedded {
+                name: name.to_owned(),
+                reason: format!("{error:#}"),
+            });
+        }
         let artifact = Artifact::find(directory, name)?;
         let engine = store::engine().map_err(|error| artifact.unusable(&error))?;
         let key = Key::of_machine_code(name, artifact.sha256(), &engine);
@@ -191,6 +101,19 @@ impl Runtime {
             Program::Command(Command::new(program, bytecode))
         };
         Ok(Self { engine, program })
+    }
+
+    /// Loads the runtime in the program, or returns it if it is already loaded.
+    fn of_program(embedded: &Embedded) -> wasmtime::Result<Self> {
+        static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let engine = store::embedded_engine()?;
+        let component = embedded.load(&engine)?;
+        let program = Program::Component(link_component(&engine, &component)?);
+        Ok(loaded.insert(Self { engine, program }).clone())
     }
 
     /// Returns the engine that runs the runtime.
@@ -264,7 +187,15 @@ fn bytecode_of(
     Ok(code.into())
 }
 
-fn compile(engine: &Engine, wasm: &[u8], is_component: bool) -> wasmtime::Result<Vec<u8>> {
+/// Rewrites and compiles an artifact.
+///
+/// # Errors
+/// If the rewriting or Wasmtime refuses it.
+pub(super) fn compile(
+    engine: &Engine,
+    wasm: &[u8],
+    is_component: bool,
+) -> wasmtime::Result<Vec<u8>> {
     if is_component {
         let wasm = rewrite::component(wasm).map_err(wasmtime::Error::new)?;
         engine.precompile_component(&wasm)

@@ -9,6 +9,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::deadline::{Deadline, Lent, PagePointer};
+use super::embedded;
 use super::rewrite;
 use super::stdio::{Port, Stdin, Stdio, Stdout};
 
@@ -18,11 +19,42 @@ const WASM_STACK: usize = 8 << 20;
 /// Size of the fiber's stack, which holds the WebAssembly stack and the host functions called from it.
 const FIBER_STACK: usize = WASM_STACK + (2 << 20);
 
-/// Creates the engine that compiles and runs all guests.
+/// Creates the engine that compiles and runs guests, with all that this processor can do.
 ///
 /// # Errors
 /// If Wasmtime cannot work on this machine.
 pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// Creates the engine that compiles for any processor of this architecture that has the features of
+/// [`embedded::FEATURES`].
+///
+/// # Errors
+/// If Wasmtime cannot work on this machine, or it lacks one of the features.
+pub(crate) fn portable_engine() -> wasmtime::Result<Engine> {
+    let mut config = config();
+    // A target that is named has only the features that are enabled.
+    config.target(embedded::TARGET)?;
+    for feature in embedded::FEATURES {
+        // SAFETY: code that uses a feature must not run on a processor without it. The features are in the header of what
+        // is compiled, and Wasmtime compares them with the processor's before it loads that, in this process too.
+        unsafe { config.cranelift_flag_enable(feature) };
+    }
+    Engine::new(&config)
+}
+
+/// Creates the engine that runs embedded code.
+///
+/// # Errors
+/// If Wasmtime cannot work on this machine.
+pub(crate) fn embedded_engine() -> wasmtime::Result<Engine> {
+    let mut config = config();
+    config.with_custom_code_memory(Some(embedded::code_memory()));
+    Engine::new(&config)
+}
+
+fn config() -> Config {
     let mut config = Config::new();
     config
         .max_wasm_stack(WASM_STACK)
@@ -31,7 +63,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .memory_init_cow(true);
-    Engine::new(&config)
+    config
 }
 
 /// Contents of a guest's store.
