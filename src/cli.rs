@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 some messages or the engine failed, 2 wrong usage or config.
 
 mod completions;
+mod config_file;
 mod console;
 mod debug;
 mod eval;

@@ -10,6 +10,7 @@ use std::process::Command;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::config_file::ConfigFile;
 use super::{MISUSED, console, report, run};
 use crate::config::{ScriptOrigin, Stage};
 
@@ -27,12 +28,8 @@ a value, `b 7` stops at line 7 from then on, `q` ends. An exception stops where 
 They run in a Python of this machine, WITHOUT the sandbox and its limits: debug only scripts that you trust. That
 Python may lack packages, and be of another version than the guests'.")]
 pub(super) struct Debug {
-    /// The pipeline's config file
-    #[arg(value_name = "FILE", required_unless_present = "config")]
-    file: Option<PathBuf>,
-    /// The same, as Bento has it
-    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
     /// File with messages, one a line
     #[arg(long, value_name = "FILE")]
     from_file: PathBuf,
@@ -54,13 +51,7 @@ pub(super) struct Debug {
 
 impl Debug {
     pub(super) fn execute(self) -> u8 {
-        // Clap requires one of the two.
-        let file = self
-            .file
-            .clone()
-            .or(self.config.clone())
-            .unwrap_or_default();
-        let config = match run::load(file, &self.set) {
+        let config = match run::load(self.config.path(), &self.set) {
             Ok(loaded) => loaded.config,
             Err(problems) => {
                 report::diagnostics(&problems);

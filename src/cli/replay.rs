@@ -1,10 +1,10 @@
 //! `nerodia replay`: runs dead letters through the script again.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::config_file::ConfigFile;
 use super::{MISUSED, console, report, run};
 use crate::config::{
     Config, DatetimeText, DecimalText, DeliveryGuarantee, Diagnostic, Extent, InputConfig,
@@ -18,9 +18,9 @@ use crate::telemetry::metrics::Metrics;
 #[command(after_help = "\
 Examples:
   Show the results, without writing or committing anything:
-    nerodia replay -c pipeline.yaml --from orders.dead --dry-run
+    nerodia replay pipeline.yaml --from orders.dead --dry-run
   Run the replay:
-    nerodia replay -c pipeline.yaml --from orders.dead
+    nerodia replay pipeline.yaml --from orders.dead
 
 Reads the dead letters that exist at the start and that no replay has read before, runs them as the pipeline would, \
 and ends. Results go to the pipeline's output; a message that fails again becomes a new dead letter, with all of its \
@@ -29,9 +29,8 @@ the pipeline's consumer group with the suffix `-replay`.
 
 Exit codes: 0 all came through, 1 some failed again or the engine did, 2 usage or config.")]
 pub(super) struct Replay {
-    /// The pipeline's config file
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// The topic of dead letters [default: that of `dead_letter.kafka`]
     #[arg(long, value_name = "TOPIC")]
     from: Option<String>,
@@ -48,7 +47,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn execute(self) -> u8 {
-        let mut config = match run::load(self.config, &self.set) {
+        let mut config = match run::load(self.config.path(), &self.set) {
             Ok(Loaded { config, .. }) => config,
             Err(problems) => {
                 report::diagnostics(&problems);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::config_file::ConfigFile;
 use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::formats;
@@ -33,12 +34,8 @@ is refused, and the old one stays in use.
 
 Exit codes: 0 all well, 1 some messages failed or the engine did, 2 usage or config.")]
 pub(super) struct Run {
-    /// The pipeline's config file; `-` reads it from standard input
-    #[arg(value_name = "FILE", required_unless_present = "config")]
-    file: Option<PathBuf>,
-    /// The same, as Bento has it
-    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Override a field of the config, such as logger.level=warn; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -52,8 +49,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> u8 {
-        // Clap requires one of the two.
-        let file = self.file.or(self.config).unwrap_or_default();
+        let file = self.config.path();
         let reloading = if file.as_os_str() != "-" {
             Some(reloading(&file, &self.set, self.watch))
         } else if self.watch {

@@ -12,6 +12,7 @@ use clap::Args;
 
 use self::samples::Samples;
 use self::shown::{Shown, Style};
+use super::config_file::ConfigFile;
 use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
@@ -26,19 +27,18 @@ use crate::telemetry::logs;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  nerodia try -c pipeline.yaml --from-file samples.jsonl
-  nerodia try -c pipeline.yaml --from-kafka --count 20
-  nerodia try -c pipeline.yaml --from-kafka orders.dead --json
-  echo '{\"price\": 12}' | nerodia try -c pipeline.yaml
+  nerodia try pipeline.yaml --from-file samples.jsonl
+  nerodia try pipeline.yaml --from-kafka --count 20
+  nerodia try pipeline.yaml --from-kafka orders.dead --json
+  echo '{\"price\": 12}' | nerodia try pipeline.yaml
 
 Shows each message with its outcome in a real guest: its results, `dropped`, or the failure. Lines are cut as the \
 config's `input.stdin` says. From Kafka it reads the last messages, evenly from all partitions, joins no group and \
 commits nothing.
 Exit codes: 0 all succeeded or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
 pub(super) struct Try {
-    /// The pipeline's config file
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Read messages from a file, one per line; without --from-file and --from-kafka, from standard input
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Try {
         let Loaded {
             mut config,
             warnings,
-        } = run::load(self.config.clone(), &self.set).map_err(told)?;
+        } = run::load(self.config.path(), &self.set).map_err(told)?;
         report::diagnostics(&warnings);
         logs::start(&config.logger);
         config.input = self
