@@ -178,6 +178,18 @@ fn completions_know_the_commands() {
     }
 }
 
+#[test]
+fn manual_pages_know_the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    nerodia(["man"]).arg(folder.path()).run().expect(0);
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("nerodia.1").contains("nerodia\\-eval(1)"));
+    assert!(page("nerodia-runtime-compile.1").contains("portable"));
+    let beyond = folder.path().join("nerodia.1/pages");
+    let refused = nerodia(["man"]).arg(&beyond).run().expect(1);
+    assert!(refused.stderr.contains("cannot write to"));
+}
+
 on_each_runtime!(a_tombstone_leaves_without_a_payload_and_past_later_scripts);
 fn a_tombstone_leaves_without_a_payload_and_past_later_scripts(runtime: &str) {
     let config = "pipeline: { processors: [\
