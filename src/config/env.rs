@@ -69,10 +69,12 @@ impl Interpolation<'_> {
             }
             Data::List(items) => {
                 // Without one of them, the indices of the others would change.
-                let usable = (0..)
-                    .zip(items)
-                    .map(|(index, item)| self.node(item, &at.item(index)));
-                usable.fold(true, |all, one| all && one)
+                let mut all = true;
+                for (index, item) in items.iter_mut().enumerate() {
+                    // All of them are looked at, so that each problem is told.
+                    all &= self.node(item, &at.item(index));
+                }
+                all
             }
             Data::Map(entries) => {
                 entries.retain_mut(|entry| {
