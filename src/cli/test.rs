@@ -39,7 +39,7 @@ Tests are under `tests:` in the config, or in a file of their own: pipeline.test
       input: [11, 6, 20, 5]
       output: 42
 
-Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
+Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`. \
 `processor: LABEL` in a test runs one processor alone.
 Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
 pub(super) struct Test {

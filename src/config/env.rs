@@ -69,10 +69,11 @@ impl Interpolation<'_> {
             }
             Data::List(items) => {
                 // Without one of them, the indices of the others would change.
-                let usable = (0..)
-                    .zip(items)
-                    .map(|(index, item)| self.node(item, &at.item(index)));
-                usable.fold(true, |all, one| all && one)
+                let mut usable = true;
+                for (index, item) in (0..).zip(items) {
+                    usable &= self.node(item, &at.item(index));
+                }
+                usable
             }
             Data::Map(entries) => {
                 entries.retain_mut(|entry| {
