@@ -96,3 +96,23 @@ pub fn main() -> ExitCode {
     };
     ExitCode::from(code)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// clap wraps each line for itself, so a paragraph that is cut by hand would be wrapped twice.
+    #[test]
+    fn a_paragraph_of_help_is_one_line() {
+        for command in super::Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let lines: Vec<&str> = help.lines().collect();
+            for pair in lines.windows(2) {
+                let is_prose = |line: &&str| !line.is_empty() && !line.starts_with(' ');
+                let cut = pair[0].len() > 80 && !pair[1].starts_with("Exit codes");
+                assert!(!(cut && pair.iter().all(is_prose)), "{pair:#?}");
+            }
+        }
+    }
+}

@@ -132,7 +132,8 @@ fn eval_with_the_name_of_a_file_says_how_to_run_it() {
 
 #[test]
 fn a_failure_is_told_once_on_standard_error() {
-    let ran = eval(RUNTIMES[0], "root = 1 / this")
+    // As users start it: `eval` of the tests logs at level info.
+    let ran = nerodia(["eval", "root = 1 / this"])
         .stdin("0\n")
         .run()
         .expect(1);

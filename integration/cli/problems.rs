@@ -200,7 +200,7 @@ fn lint_tells_of_every_file() {
 #[test]
 fn wrong_usage() {
     for (arguments, part) in [
-        (vec!["run"], "--config <FILE>"),
+        (vec!["run"], "<FILE>"),
         (vec!["run", "-c", "none.yaml"], "none.yaml"),
         (vec!["rum"], "run"),
         (

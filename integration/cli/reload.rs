@@ -254,6 +254,10 @@ fn what_cannot_change_is_said() {
         "`output`, `shutdown_timeout` cannot change while the pipeline runs",
         1,
     );
+    // When the change is undone, the refusal is not the last word.
+    put(&config, &versioned(1));
+    run.signal(Signal::HUP);
+    run.await_said("the config is again the one in use", 1);
     let (code, _, log) = run.finish();
     assert_eq!(code, Some(0), "{log}");
 }

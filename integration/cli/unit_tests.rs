@@ -184,3 +184,36 @@ tests:
     let ran = ran.expect(1);
     assert!(ran.text().contains("2 passed, 1 failed"), "{}", ran.text());
 }
+
+#[test]
+fn a_processor_is_tested_alone() {
+    let config = "\
+input: { generate: { script: \"root = 'made'\", count: 1 } }
+pipeline:
+  processors:
+    - label: double
+      python: { script: root = 2 * this }
+    - python: { script: \"print('second'); root = this + 1\" }
+tests:
+  - { name: first, processor: double, input: 3, output: 6 }
+  - { name: second, processor: 1, input: 3, output: 4 }
+  - { name: first again, processor: 0, input: 5, output: 10 }
+";
+    let folder = written(&[("a.yaml", config)]);
+    let test = || nerodia(["test", "a.yaml"]).dir(folder.path()).run();
+    let ran = test().expect(0);
+    assert!(ran.text().contains("3 passed, 0 failed"), "{}", ran.text());
+    let wrong = config.replace("processor: double", "processor: triple");
+    fs::write(folder.path().join("a.yaml"), wrong).expect("written");
+    let lint = nerodia(["lint", "a.yaml"]).dir(folder.path()).run();
+    for ran in [test(), lint] {
+        let ran = ran.expect(2);
+        for part in [
+            "there is no processor `triple`",
+            "a.yaml:8:31",
+            "the first is 0, the last is 1, `double`",
+        ] {
+            assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
+        }
+    }
+}

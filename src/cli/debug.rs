@@ -23,9 +23,10 @@ const DRIVER: &str = include_str!("debug/driver.py");
 Example:
   nerodia debug orders.yaml --from-file samples.jsonl
 
-The scripts stop at their first line for each message: `n` runs a line, `c` continues to the next message, `p this` prints
+The scripts stop at their first line for each message: `n` runs a line, `c` continues to the next message, `p this` prints \
 a value, `b 7` stops at line 7 from then on, `q` ends. An exception stops where it was raised.
-They run in a Python of this machine, WITHOUT the sandbox and its limits: debug only scripts that you trust. That
+
+They run in a Python of this machine, WITHOUT the sandbox and its limits: debug only scripts that you trust. That \
 Python may lack packages, and be of another version than the guests'.")]
 pub(super) struct Debug {
     #[command(flatten)]

@@ -35,8 +35,8 @@ enum Command {
 Examples:
   nerodia runtime build -r requirements.txt
 
-A config then has them with `python: { packages: requirements.txt, … }`. Packages are imported into the snapshot
-that guests start from, so they cost no time at the start. Only packages of pure Python can be had. Building takes
+A config then has them with `python: { packages: requirements.txt, … }`. Packages are imported into the snapshot \
+that guests start from, so they cost no time at the start. Only packages of pure Python can be had. Building takes \
 Python 3 with venv, and what pip needs to reach its index; running does not.")]
     Build {
         /// The requirements file, as for pip

@@ -17,7 +17,9 @@ use self::printed::Printed;
 use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
-use crate::config::{Config, Diagnostics, TestCase};
+use crate::config::{
+    Config, Diagnostics, Framing, InputConfig, LinesConfig, StdinConfig, TestCase,
+};
 use crate::engine::formats;
 
 /// Suffix of a file with the tests of another config: `orders.test.yaml` for `orders.yaml`.
@@ -37,7 +39,8 @@ Tests are under `tests:` in the config, or in a file of their own: pipeline.test
       input: [11, 6, 20, 5]
       output: 42
 
-Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`.
+Instead of `output`: `outputs` (several, with key, topic, headers), `error: ValueError`, or `dropped: true`. \
+`processor: LABEL` in a test runs one processor alone.
 Exit codes: 0 all passed, 1 some failed, 2 usage or config.")]
 pub(super) struct Test {
     /// Config files
@@ -143,15 +146,44 @@ fn run_all(config: &Config, tests: Vec<TestCase>) -> Result<Vec<Done>, Refused> 
         Refused
     })?;
     let printed = Printed::start();
-    tryout::with(config, &formats, async |tryout| {
-        let mut done = Vec::new();
-        for (test, given) in tests.into_iter().zip(given) {
-            let one = run_one(tryout, test, given, &printed).await?;
-            tell(&one);
-            done.push(one);
-        }
-        Ok(done)
-    })
+    let mut done = Vec::new();
+    let mut cases = tests.into_iter().zip(given).peekable();
+    // Tests of the same processors share a guest, as long as they follow each other.
+    while let Some((_, Given { processor, .. })) = cases.peek() {
+        let processor = *processor;
+        let config = match processor {
+            Some(index) => &alone(config, index),
+            None => config,
+        };
+        tryout::with(config, &formats, async |tryout| {
+            while let Some((test, given)) = cases.next_if(|(_, given)| given.processor == processor)
+            {
+                let one = run_one(tryout, test, given, &printed).await?;
+                tell(&one);
+                done.push(one);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(done)
+}
+
+/// Returns `config` with one of its processors alone.
+fn alone(config: &Config, index: usize) -> Config {
+    let mut alone = config.clone();
+    alone.pipeline.stages = vec![alone.pipeline.stages.swap_remove(index)];
+    if alone.input.script().is_some() {
+        // It comes before the processors.
+        alone.input = InputConfig::Stdin(StdinConfig {
+            framing: Framing::Lines(LinesConfig {
+                max_line: usize::MAX,
+                delimiter: None,
+                omit_empty: false,
+            }),
+            format: alone.input.formats().0,
+        });
+    }
+    alone
 }
 
 async fn run_one(
@@ -164,6 +196,7 @@ async fn run_one(
         lane,
         message,
         schemas,
+        ..
     } = given;
     let (batch, executed) = tryout.run_with(Arc::new(lane), message, schemas).await?;
     let got = Got::new(&executed, &batch.messages[0], test.meta.key.as_deref());

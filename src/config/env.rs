@@ -69,12 +69,11 @@ impl Interpolation<'_> {
             }
             Data::List(items) => {
                 // Without one of them, the indices of the others would change.
-                let mut all = true;
-                for (index, item) in items.iter_mut().enumerate() {
-                    // All of them are looked at, so that each problem is told.
-                    all &= self.node(item, &at.item(index));
+                let mut usable = true;
+                for (index, item) in (0..).zip(items) {
+                    usable &= self.node(item, &at.item(index));
                 }
-                all
+                usable
             }
             Data::Map(entries) => {
                 entries.retain_mut(|entry| {

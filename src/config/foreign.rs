@@ -19,7 +19,7 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
                 ),
                 "mapping" | "bloblang" | "mutation" => (
                     format!("`{name}` is Bloblang, which this engine does not run"),
-                    "write it in Python; docs/from-bento.md#bloblang-to-python has a table of what becomes what",
+                    "write it in Python; docs/from-bento.md#bloblang-in-python has a table of what becomes what",
                 ),
                 _ => (
                     format!("`{name}`: this engine runs python processors only"),

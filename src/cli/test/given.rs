@@ -19,6 +19,8 @@ pub(super) struct Given {
     pub(super) message: Message,
     /// Schemas of its value and its key, if their formats have some.
     pub(super) schemas: Resolved,
+    /// Index of the processor that runs alone.
+    pub(super) processor: Option<usize>,
 }
 
 /// Returns the messages of tests of `config`.
@@ -41,7 +43,30 @@ pub(super) fn all(config: &Config, tests: &[TestCase]) -> Result<Vec<Given>, Dia
     }
 }
 
+/// Returns the index of the processor that a test names.
+fn processor(config: &Config, name: &str, place: &Location) -> Result<usize, Diagnostic> {
+    let stages = &config.pipeline.stages;
+    let labelled = stages
+        .iter()
+        .position(|stage| stage.label.as_deref() == Some(name));
+    let numbered = name.parse().ok().filter(|index| *index < stages.len());
+    labelled.or(numbered).ok_or_else(|| {
+        let labels = stages.iter().filter_map(|stage| stage.label.as_deref());
+        let labels: String = labels.map(|label| format!(", `{label}`")).collect();
+        Diagnostic::error(format!("there is no processor `{name}`"))
+            .at(place.clone())
+            .help(format!(
+                "write its label, or its number: the first is 0, the last is {}{labels}",
+                stages.len().saturating_sub(1)
+            ))
+    })
+}
+
 fn given(config: &Config, test: &TestCase) -> Result<Given, Diagnostic> {
+    let processor = match &test.processor {
+        Some((name, place)) => Some(processor(config, name, place)?),
+        None => None,
+    };
     let (format, key_format) = config.input.formats();
     let key_format = InputFormat {
         kind: key_format.kind,
@@ -84,6 +109,7 @@ fn given(config: &Config, test: &TestCase) -> Result<Given, Diagnostic> {
         lane,
         message,
         schemas,
+        processor,
     })
 }
 

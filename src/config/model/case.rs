@@ -15,6 +15,8 @@ pub(crate) struct TestCase {
     pub name: String,
     /// Place of the test.
     pub place: Location,
+    /// Label or number of the processor that runs alone, and its place.
+    pub processor: Option<(String, Location)>,
     /// Value or payload of the message.
     pub input: TestInput,
     /// Schema of the value, if the test names one.

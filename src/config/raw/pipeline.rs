@@ -29,7 +29,7 @@ section! {
 
     /// One step: a Python script.
     pub(in crate::config) struct Processor {
-        /// A name of yours for it. Accepted, without effect.
+        /// A name of yours for it. A test may run the processor alone by this name.
         #[schemars(example = &"price_orders", extend("x-ignored" = "quietly"))]
         label: Option<String>,
         /// The script and what it may import: either `script` or `file`.
@@ -64,6 +64,9 @@ section! {
     pub(in crate::config) struct Test {
         /// What it shows.
         name: String,
+        /// The one processor that runs, by its `label` or by its number, from 0. Without it: all of them.
+        #[schemars(extend("type" = ["string", "integer"], "x-as-written" = true), example = &"price_orders")]
+        processor: Option<String>,
         /// The message's JSON value, in YAML. With a schema: as `nerodia try` shows it, with decimals and times as text and bytes
         /// in Base64; the script gets `Decimal`, `datetime`, `bytes`.
         #[schemars(with = "Value", extend("x-null" = true))]

@@ -61,6 +61,9 @@ fn test(check: &mut Check<'_>, at: &FieldPath, raw: raw::Test) -> TestCase {
     TestCase {
         name,
         place: check.place(at),
+        processor: raw
+            .processor
+            .map(|name| (name, check.place(&at.field("processor")))),
         input,
         schema: raw.schema.map(|file| TestSchema {
             message: raw
