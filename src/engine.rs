@@ -11,7 +11,7 @@ pub(crate) mod scripts;
 pub(crate) mod shutdown;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -41,6 +41,8 @@ pub(crate) struct Engine {
     lines: Vec<Recipient<Settle>>,
     end: shutdown::EndCell,
     draining: bool,
+    /// Moment of the first signal to end.
+    signalled: Option<Instant>,
     finished: bool,
     /// Error that happened during the drain; it decides the end when the drain is over.
     error: Option<anyhow::Error>,
@@ -68,6 +70,7 @@ impl Engine {
             lines,
             end,
             draining: false,
+            signalled: None,
             finished: false,
             error: None,
             leaving: None,

@@ -171,11 +171,12 @@ fn files_are_read_in_the_order_of_their_names_and_paths() {
 fn a_file_that_is_followed_may_grow_be_cut_and_be_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log");
-    fs::write(&path, "1\n2\n").expect("it is written");
     let mut running = eval(RUNTIMES[0], "root = this")
         .set(format!("input.file.paths=[\"{}\"]", path.display()))
         .set("input.file.follow=true")
         .start();
+    running.await_said("guest ready", 1);
+    fs::write(&path, "1\n2\n").expect("it is written");
     running.await_results(2);
     let append = |text: &str| {
         let mut file = fs::OpenOptions::new()

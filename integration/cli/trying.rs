@@ -219,3 +219,28 @@ fn a_name_of_a_header_is_text() {
         );
     }
 }
+
+/// Checks that a topic which a run would refuse is refused here too, without a Kafka.
+#[test]
+fn a_topic_that_is_not_allowed_fails_the_message() {
+    let files = written(&[
+        (
+            "p.yaml",
+            "pipeline:\n  processors:\n    - python: { script: 'meta[\"topic\"] = this; root = 1' }\noutput:\n  kafka: { addresses: [localhost:1], topic: own, topics_allowed: [small, ^big-] }\n",
+        ),
+        ("samples.jsonl", "small\nown\nbig-1\nsmal\n"),
+    ]);
+    let ran = nerodia(["try", "p.yaml", "--from-file", "samples.jsonl"])
+        .dir(files.path())
+        .run()
+        .expect(1);
+    let said = ran.text();
+    assert!(
+        said.contains("TopicNotAllowed: the script chose the topic \"smal\""),
+        "{said}"
+    );
+    assert!(
+        said.contains("4 messages: 3 came through, 0 dropped, 1 failed"),
+        "{said}"
+    );
+}

@@ -22,7 +22,7 @@ Examples:
   nerodia lint --print pipeline.yaml --set guests.min=0 | nerodia run -c -
 
 All problems of all files are reported, each with file, line and column.
-Exit codes: 0 nothing found, 2 problems.")]
+Exit codes: 0 no problems (there may be warnings), 2 problems.")]
 pub(super) struct Lint {
     /// Config files
     #[arg(value_name = "FILE", required_unless_present = "config")]

@@ -10,23 +10,23 @@ use self::shape::{Class, Shape};
 const NAMES: &str = r#"# Names that Nerodia gives to scripts, made by `nerodia schema --stubs`. Pyright finds this file beside pyproject.toml.
 from typing import Any, NotRequired, TypedDict
 
-class Meta(TypedDict, total=False):
+class Meta(TypedDict):
     key: Any
     topic: str | None
     partition: int
     offset: int
     timestamp: int | None
-    headers: dict[str, Any]
+    headers: Any  # a dict; a script may also set a list of pairs
     tombstone: bool
-    schema: str
+    schema: NotRequired[str]
 
 def emit(
     value: Any,
     key: Any = ...,
-    topic: str = ...,
-    headers: dict[str, Any] | list[tuple[str, Any]] = ...,
-    timestamp: int = ...,
-    schema: str = ...,
+    topic: str | None = ...,
+    headers: dict[str, Any] | list[tuple[str, Any]] | None = ...,
+    timestamp: int | None = ...,
+    schema: str | None = ...,
 ) -> None: ...
 
 meta: Meta

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 
 use super::{console, progress, report};
-use crate::config::Config;
+use crate::config::{Config, OutputConfig};
 use crate::engine::{problems, scripts};
 use crate::format::{Formats, Resolved};
 use crate::guest::error::StartError;
@@ -15,7 +15,8 @@ use crate::guest::log::LineRate;
 use crate::guest::{Execute, Executed, Guest, GuestSpec, Start, Stop};
 use crate::message::ack::AckSink;
 use crate::message::budget::MemoryBudget;
-use crate::message::{Batch, Lane, Message, Slice};
+use crate::message::{Batch, Lane, Message, Outcome, Outcomes, Slice};
+use crate::output::kafka::topics::AllowedTopics;
 
 /// Error that has already been reported.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct TryOut<'a> {
     config: &'a Config,
     spec: Arc<GuestSpec>,
     guest: Option<Addr<Guest>>,
+    /// Topics that scripts may choose, if the output is Kafka.
+    topics: Option<AllowedTopics>,
 }
 
 /// Runs `work` with a guest for the scripts of `config`, which reads and writes these `formats`, and reports errors.
@@ -48,6 +51,10 @@ pub(super) fn with<T>(
             config,
             spec,
             guest: None,
+            topics: match &config.output {
+                OutputConfig::Kafka(output) => Some(AllowedTopics::new(output)),
+                OutputConfig::Stdout(_) | OutputConfig::File(_) | OutputConfig::Drop => None,
+            },
         };
         work(&mut tryout).await
     });
@@ -97,7 +104,7 @@ impl TryOut<'_> {
         // It is empty: the batch is new.
         let _ = batch.schemas.set(schemas);
         let batch = Arc::new(batch);
-        let executed = guest
+        let mut executed = guest
             .send(Execute {
                 slice: Slice::of(Arc::clone(&batch)),
                 solo_until: 1,
@@ -106,6 +113,9 @@ impl TryOut<'_> {
             .context("the guest's thread ended")?;
         if let Stop::Died { .. } = executed.stop {
             self.guest = None;
+        }
+        if let Some(topics) = &self.topics {
+            refuse_topics(&mut executed.outcomes, topics);
         }
         Ok((batch, executed))
     }
@@ -159,4 +169,24 @@ impl TryOut<'_> {
 fn alone(lane: Arc<Lane>, message: Message) -> Batch {
     let permit = MemoryBudget::new(u64::MAX).acquire(message.cost());
     Batch::new(lane, 0, vec![message], permit, AckSink::unheard())
+}
+
+/// Fails the messages with a record for a topic that the output would refuse.
+fn refuse_topics(outcomes: &mut Outcomes, topics: &AllowedTopics) {
+    for outcome in &mut outcomes.items {
+        let records = match outcome {
+            Outcome::Record(record) => std::slice::from_ref(record),
+            Outcome::Records(records) => records,
+            Outcome::Dropped | Outcome::Failed(_) => continue,
+        };
+        let chosen = records
+            .iter()
+            .filter_map(|record| record.overrides.as_deref()?.topic.as_ref()?.as_deref());
+        let refused = chosen
+            .map(|topic| topics.check(topic))
+            .find_map(Result::err);
+        if let Some(failure) = refused {
+            *outcome = Outcome::Failed(Box::new(failure));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Reactions of the engine to notices of the actors, to signals, and to an unused memory budget.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -131,6 +132,15 @@ impl Handler<Signal> for Engine {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
+        /// Time in which two signals are one request: `timeout` and some shells signal a process and then its group.
+        const TOGETHER: Duration = Duration::from_millis(200);
+        if self
+            .signalled
+            .is_some_and(|first| first.elapsed() < TOGETHER)
+        {
+            return;
+        }
+        self.signalled.get_or_insert_with(Instant::now);
         self.left(); // the pipeline is already ending for another reason, and the signal says not to wait
         if self.draining {
             self.finish(End::Failed(anyhow::anyhow!(

@@ -169,18 +169,19 @@ impl Source for Files {
     const NAME: &'static str = "files";
 
     fn run(mut self, mut feed: Feed) -> anyhow::Result<()> {
+        if self.follow {
+            // The config has one path, which is not a pattern.
+            let path = PathBuf::from(self.patterns.concat());
+            while !path.exists() {
+                if !self.waits.until(Instant::now() + LOOK)? {
+                    return Ok(());
+                }
+            }
+            return self.follow(&path, Open::new(&path)?, &mut feed);
+        }
         let mut paths = Vec::new();
         for pattern in &self.patterns {
             paths.extend(files(pattern)?);
-        }
-        if self.follow {
-            let [path] = &*paths else {
-                anyhow::bail!(
-                    "`input.file.follow`: only one file can be followed, and there are {}",
-                    paths.len()
-                );
-            };
-            return self.follow(path, Open::new(path)?, &mut feed);
         }
         for path in &paths {
             if !self.read(path, &mut Open::new(path)?, &mut feed)? {

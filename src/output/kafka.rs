@@ -19,7 +19,7 @@ pub(crate) mod refusal;
 mod report;
 mod sent;
 mod size;
-mod topics;
+pub(crate) mod topics;
 pub(crate) mod transaction;
 mod verdict;
 pub(crate) mod writer;

@@ -15,7 +15,7 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Route, guard};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -98,11 +98,11 @@ pub(crate) fn start(
             .app_data(own.clone())
             .app_data(observed.clone())
             .app_data(control.clone())
-            .route("/", web::get().to(page))
-            .route("/ping", web::get().to(ping))
-            .route("/ready", web::get().to(ready))
-            .route("/metrics", web::get().to(metrics))
-            .route("/stats", web::get().to(stats))
+            .route("/", seen().to(page))
+            .route("/ping", seen().to(ping))
+            .route("/ready", seen().to(ready))
+            .route("/metrics", seen().to(metrics))
+            .route("/stats", seen().to(stats))
             .route("/reload", web::post().to(reload_config))
             .default_service(web::to(nothing))
     };
@@ -210,4 +210,9 @@ async fn reload_config(request: HttpRequest, control: Data<ReloadRoute>) -> Http
 
 async fn nothing() -> HttpResponse {
     HttpResponse::NotFound().body("nothing here; see /, /ping, /ready, /metrics and /stats\n")
+}
+
+/// Returns a route for what is only looked at.
+fn seen() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }

@@ -54,7 +54,7 @@ section! {
         #[schemars(length(min = 1), extend("examples" = [["orders-*.jsonl"]]))]
         paths: Vec<String>,
         /// Whether to wait at the end of the file for what is appended, as `tail -F` does: also when it is moved away and a
-        /// new one takes its place. Where reading has come is not kept: each start begins with the first message.
+        /// new one takes its place, and if it is not there yet. Where reading has come is not kept: each start begins with the first message.
         follow: bool,
         /// The longest line, in bytes: as for `stdin`.
         #[serde(with = "Size")]

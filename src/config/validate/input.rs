@@ -75,6 +75,12 @@ fn file_input(check: &mut Check<'_>, raw: raw::FileInput, max_in_flight: u64) ->
             check.error(&at.field("paths").item(place), message, help);
         }
     }
+    let is_pattern = |path: &String| path.contains(['*', '?', '[']);
+    if follow && let Some(place) = paths.iter().position(is_pattern) {
+        let help = "write the path of one file; it may appear later";
+        let message = "a file that is followed has a path, not a pattern";
+        check.error(&at.field("paths").item(place), message, help);
+    }
     if follow && paths.len() > 1 {
         let help = "write one path; a pipeline for each file can be started";
         check.error(&at.field("follow"), "only one file can be followed", help);

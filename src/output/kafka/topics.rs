@@ -23,21 +23,16 @@ const REFUSED_FOR: Duration = Duration::from_secs(15);
 /// Limit on remembered names; a script can invent any number.
 const MOST_REFUSED: usize = 10_000;
 
-/// Topics of one output.
-pub(super) struct Topics {
+/// Topics that the config of an output allows.
+pub(crate) struct AllowedTopics {
     own: String,
     names: HashSet<String>,
     patterns: RegexSet,
-    /// Topics that a script chose, and that are allowed and exist.
-    known: HashSet<String>,
-    /// Topics that a script chose, and that do not exist or may not be written: with the failure, and the time it was
-    /// found.
-    refused: HashMap<String, (Failure, Instant)>,
 }
 
-impl Topics {
+impl AllowedTopics {
     /// Creates the topics that `config` allows. Patterns are anchored at the start, as they are for inputs.
-    pub(super) fn new(config: &KafkaOutputConfig) -> Self {
+    pub(crate) fn new(config: &KafkaOutputConfig) -> Self {
         let (patterns, names): (Vec<_>, Vec<_>) = config
             .topics_allowed
             .iter()
@@ -47,6 +42,47 @@ impl Topics {
             names: names.into_iter().cloned().collect(),
             // The config was validated; an invalid pattern would allow nothing.
             patterns: RegexSet::new(patterns).unwrap_or_default(),
+        }
+    }
+
+    /// Checks that a script may choose `topic`. Whether there is such a topic is not asked.
+    ///
+    /// # Errors
+    ///
+    /// With the failure of the message.
+    pub(crate) fn check(&self, topic: &str) -> Result<(), Failure> {
+        if topic == self.own {
+            return Ok(());
+        }
+        if !self.names.contains(topic) && !self.patterns.is_match(topic) {
+            let text = format!(
+                "the script chose the topic {topic:?}, which the output's `topics_allowed` does not name"
+            );
+            return Err(Failure::new("TopicNotAllowed", text));
+        }
+        if !is_name(topic) {
+            let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
+            return Err(Failure::new("UnknownTopic", text));
+        }
+        Ok(())
+    }
+}
+
+/// Topics of one output.
+pub(super) struct Topics {
+    allowed: AllowedTopics,
+    /// Topics that a script chose, and that are allowed and exist.
+    known: HashSet<String>,
+    /// Topics that a script chose, and that do not exist or may not be written: with the failure, and the time it was
+    /// found.
+    refused: HashMap<String, (Failure, Instant)>,
+}
+
+impl Topics {
+    /// Creates the topics that `config` allows.
+    pub(super) fn new(config: &KafkaOutputConfig) -> Self {
+        Self {
+            allowed: AllowedTopics::new(config),
             known: HashSet::new(),
             refused: HashMap::new(),
         }
@@ -71,20 +107,11 @@ impl Topics {
     /// Checks whether a record may be written to `topic`. The first time that a script chooses a topic, the cluster is
     /// asked whether it exists: records for a topic that does not exist would delay all others.
     pub(super) fn check(&mut self, topic: &str, producer: &Producer) -> Result<(), Failure> {
-        if topic == self.own || self.known.contains(topic) {
+        if topic == self.allowed.own || self.known.contains(topic) {
             return Ok(());
         }
-        if !self.names.contains(topic) && !self.patterns.is_match(topic) {
-            let text = format!(
-                "the script chose the topic {topic:?}, which the output's `topics_allowed` does not name"
-            );
-            return Err(Failure::new("TopicNotAllowed", text));
-        }
-        // Not asked for: an invalid name gets no answer, and would be asked for without end.
-        if !is_name(topic) {
-            let text = format!("the script chose {topic:?}, which cannot be the name of a topic");
-            return Err(Failure::new("UnknownTopic", text));
-        }
+        // The cluster is not asked for an invalid name: it would not answer, and would be asked without end.
+        self.allowed.check(topic)?;
         if let Some(failure) = self.refused_before(topic) {
             return Err(failure);
         }
