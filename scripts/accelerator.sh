@@ -36,7 +36,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 case "$*" in
   "")
-    have clang-19 && have wasm-ld-19 || die "clang-19 and wasm-ld-19 are needed (Debian: apt-get install clang-19 lld-19)"
+    if ! have clang-19 || ! have wasm-ld-19; then
+      die "clang-19 and wasm-ld-19 are needed (Debian: apt-get install clang-19 lld-19)"
+    fi
     build
     mv "$work/$library" "$library"
     sums_of_all >"$sums"

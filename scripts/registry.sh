@@ -283,7 +283,7 @@ stop_cluster() {
 # Set while an interrupted `start` could leave a registry that nobody stops.
 undo=""
 
-# shellcheck disable=SC2329  # called by the trap
+# shellcheck disable=SC2317,SC2329  # called by the trap
 clean_up() {
   local code=$? pid
   if [ -n "$undo" ]; then

@@ -141,10 +141,28 @@ fn a_second_signal_ends_it_at_once() {
     let mut running = asleep("10m");
     running.signal(Signal::INT);
     running.await_said("shutting down", 1);
+    // Two signals in a moment are one request, as `timeout` makes them; a person is slower.
+    thread::sleep(Duration::from_millis(300));
     running.signal(Signal::INT);
     let (code, log) = running.wait();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("SIGINT again"), "{log}");
+}
+
+#[test]
+fn two_signals_at_once_are_one() {
+    let mut running = eval(RUNTIMES[0], "import time; time.sleep(this); root = this")
+        .set("guests.timeout=10s")
+        .start();
+    running.feed("0\n");
+    running.await_results(1);
+    running.feed("0.5\n");
+    running.signal(Signal::INT);
+    running.signal(Signal::INT);
+    let (code, log) = running.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("shutting down").count(), 1, "{log}");
+    assert!(!log.contains("again"), "{log}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A runtime is a file `<name>.wasm` in the runtime directory, with its SHA-256 in another file. It is checked,
 //! compiled to machine code once (see [`cache`](super::cache)) and linked once; each guest is then an instance, which
-//! takes milliseconds. The default runtime may be in the program instead (see [`embedded`](super::embedded)).
+//! takes milliseconds. The default runtime may be in the program instead (see [`super::embedded`]).
 
 mod error;
 
