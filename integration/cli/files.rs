@@ -122,6 +122,20 @@ fn eval_reads_a_script_from_a_file_and_appends_what_fails_to_another() {
 }
 
 #[test]
+fn eval_counts_what_failed_and_was_dropped() {
+    let ran = nerodia(["eval", "--stats", "--set", "pipeline.on_error=drop"])
+        .set("logger.level=error")
+        .arg("root = 6 / this")
+        .stdin("1\n0\n")
+        .run()
+        .expect(0);
+    assert_eq!(
+        ran.stderr,
+        "lines read: 2, results: 1, dropped: 0, failed: 1\n"
+    );
+}
+
+#[test]
 fn eval_with_the_name_of_a_file_says_how_to_run_it() {
     let files = written(&[("acc.py", "root = this\n")]);
     let script = files.path().join("acc.py");

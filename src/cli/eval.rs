@@ -83,12 +83,8 @@ impl Eval {
 
 /// Returns the line of counts.
 fn counts(metrics: &Metrics) -> String {
-    let [lines, results, dropped, failed] = [
-        &metrics.received,
-        &metrics.records,
-        &metrics.dropped,
-        &metrics.failed,
-    ]
-    .map(Metrics::get);
+    let totals = [&metrics.received, &metrics.records, &metrics.dropped];
+    let [lines, results, dropped] = totals.map(Metrics::get);
+    let failed = metrics.all_failed();
     format!("lines read: {lines}, results: {results}, dropped: {dropped}, failed: {failed}")
 }

@@ -149,7 +149,7 @@ fn summarize(metrics: &Metrics) {
         received = Metrics::get(&metrics.received),
         records = Metrics::get(&metrics.records),
         dropped = Metrics::get(&metrics.dropped),
-        failed = Metrics::get(&metrics.failed) + Metrics::get(&metrics.failed_and_dropped),
+        failed = metrics.all_failed(),
         guest_starts = Metrics::get(&metrics.starts),
         guest_deaths = metrics.deaths.total(),
         deaths = by_name(&metrics.deaths),

@@ -162,6 +162,11 @@ impl Metrics {
         }
     }
 
+    /// Returns the number of failed messages, whatever became of them.
+    pub(crate) fn all_failed(&self) -> u64 {
+        Self::get(&self.failed) + Self::get(&self.failed_and_dropped)
+    }
+
     /// Returns a total.
     pub(crate) fn get(total: &AtomicU64) -> u64 {
         total.load(Ordering::Relaxed)
