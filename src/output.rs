@@ -169,7 +169,7 @@ impl Outputs<'_> {
             OutputConfig::Stdout(config) => self.lines(std::io::stdout(), config.codec.clone()),
             OutputConfig::File(config) => {
                 let file = AppendFile::open(config)?;
-                self.lines(file, config.codec.clone())
+                self.lines(file, config.stream.codec.clone())
             }
             OutputConfig::Drop => {
                 Discard::start_in_arbiter(&Arbiter::new().handle(), |_| Discard).recipient()

@@ -9,7 +9,7 @@ use super::{MISUSED, console, report, run};
 use crate::config::{
     Config, DatetimeText, DecimalText, DeliveryGuarantee, Diagnostic, Extent, InputConfig,
     KafkaInputConfig, KafkaOutputConfig, Loaded, Named, OnError, OutputConfig, OutputFormat,
-    StdoutCodec, StdoutConfig,
+    StdoutCodec, StreamOutput,
 };
 use crate::telemetry::metrics::Metrics;
 
@@ -73,7 +73,7 @@ impl Replay {
         config.input = InputConfig::Kafka(Box::new(input));
         config.delivery = DeliveryGuarantee::AtLeastOnce;
         if self.dry_run {
-            config.output = OutputConfig::Stdout(StdoutConfig {
+            config.output = OutputConfig::Stdout(StreamOutput {
                 codec: StdoutCodec::Lines,
                 format: shown(config.output.formats().0),
             });
@@ -122,7 +122,7 @@ fn letters_of(
 
 /// Returns the format in which a dry run shows results. What has a schema is shown as JSON: a line cannot hold its bytes.
 fn shown(format: OutputFormat) -> OutputFormat {
-    if format.kind.schema_kind().is_none() {
+    if !format.kind.has_schema() {
         return format;
     }
     OutputFormat {

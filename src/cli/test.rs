@@ -17,9 +17,7 @@ use self::printed::Printed;
 use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
 use super::{FAILED, MISUSED, WELL, console, report, run};
-use crate::config::{
-    Config, Diagnostics, Framing, InputConfig, LinesConfig, StdinConfig, TestCase,
-};
+use crate::config::{Config, Diagnostics, InputConfig, StreamInput, TestCase};
 use crate::engine::formats;
 
 /// Suffix of a file with the tests of another config: `orders.test.yaml` for `orders.yaml`.
@@ -174,14 +172,7 @@ fn alone(config: &Config, index: usize) -> Config {
     alone.pipeline.stages = vec![alone.pipeline.stages.swap_remove(index)];
     if alone.input.script().is_some() {
         // It comes before the processors.
-        alone.input = InputConfig::Stdin(StdinConfig {
-            framing: Framing::Lines(LinesConfig {
-                max_line: usize::MAX,
-                delimiter: None,
-                omit_empty: false,
-            }),
-            format: alone.input.formats().0,
-        });
+        alone.input = InputConfig::Stdin(StreamInput::lines(usize::MAX, alone.input.formats().0));
     }
     alone
 }

@@ -16,8 +16,7 @@ use super::config_file::ConfigFile;
 use super::tryout::{self, Refused};
 use super::{FAILED, MISUSED, WELL, console, report, run};
 use crate::config::{
-    Config, Diagnostic, Framing, InputConfig, KafkaInputConfig, LinesConfig, Loaded, OutputConfig,
-    StdinConfig,
+    Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StreamInput,
 };
 use crate::engine::formats;
 use crate::kafka::connect;
@@ -172,20 +171,12 @@ impl Try {
     /// Returns the source of the messages as an input.
     fn input(&self, config: &Config) -> Result<InputConfig, Diagnostic> {
         let Some(topic) = &self.from_kafka else {
-            if let Some(framing) = config.input.framing() {
-                return Ok(InputConfig::Stdin(StdinConfig {
-                    framing: framing.clone(),
-                    format: config.input.formats().0,
-                }));
-            }
-            return Ok(InputConfig::Stdin(StdinConfig {
-                framing: Framing::Lines(LinesConfig {
-                    max_line: usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX),
-                    delimiter: None,
-                    omit_empty: false,
-                }),
-                format: config.input.formats().0,
-            }));
+            let given = || {
+                let most = usize::try_from(config.pipeline.max_in_flight).unwrap_or(usize::MAX);
+                StreamInput::lines(most, config.input.formats().0)
+            };
+            let stream = config.input.stream().cloned();
+            return Ok(InputConfig::Stdin(stream.unwrap_or_else(given)));
         };
         let mut kafka = match config.input.as_kafka() {
             Some(kafka) => kafka.clone(),

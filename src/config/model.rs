@@ -129,7 +129,7 @@ pub(crate) enum OnError {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum OutputConfig {
     /// Standard output.
-    Stdout(StdoutConfig),
+    Stdout(StreamOutput),
     /// A file.
     File(FileConfig),
     /// Nowhere: messages are acknowledged and dropped.
@@ -140,7 +140,7 @@ pub(crate) enum OutputConfig {
 
 section! {
     /// Standard output.
-    pub(crate) struct StdoutConfig {
+    pub(crate) struct StreamOutput {
         /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X (in YAML, `"delim:\0"`
         /// for the byte 0). With `length_delimited` each message comes after its length in four bytes (big-endian).
         #[serde(with = "Parsed")]
@@ -159,16 +159,11 @@ section! {
         /// must be. If it is moved away, as `logrotate` does, the next messages go to a new file.
         #[schemars(example = &"orders.dead.jsonl")]
         path: String,
-        /// What follows each message: as for `stdout`.
-        #[serde(with = "Parsed")]
-        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;", example = &"length_delimited")]
-        #[schemars(extend("x-reads" = "codec"))]
-        codec: StdoutCodec,
         /// Whether messages count as written only when they are on the disk, not when the system has them: they then survive
         /// that the machine loses its power. It costs one wait for the disk for each batch.
         fsync: bool,
-        /// What a result becomes.
-        format: OutputFormat,
+        #[serde(flatten)]
+        stream: StreamOutput,
     }
 }
 
@@ -177,7 +172,7 @@ impl OutputConfig {
     pub(crate) fn formats(&self) -> (OutputFormat, KeyFormat) {
         match self {
             Self::Stdout(stdout) => (stdout.format.clone(), KeyFormat::default()),
-            Self::File(file) => (file.format.clone(), KeyFormat::default()),
+            Self::File(file) => (file.stream.format.clone(), KeyFormat::default()),
             Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
             Self::Drop => Default::default(),
         }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::model::{
     DeliveryGuarantee, FileConfig, GuestsConfig, HttpConfig, KafkaOutputConfig, LoggerConfig,
-    StdoutConfig,
+    StreamOutput,
 };
 use super::section::section;
 use super::texts::Span;
@@ -84,7 +84,7 @@ section! {
         #[schemars(extend("x-ignored" = "quietly"))]
         label: Option<String>,
         /// Standard output, a line a message.
-        stdout: Option<StdoutConfig>,
+        stdout: Option<StreamOutput>,
         /// A file, to which messages are appended, a line a message.
         file: Option<FileConfig>,
         /// A Kafka topic.

@@ -131,7 +131,7 @@ shutdown_timeout: 20s
         "t.yaml:22:25"
     );
     assert!(config.pipeline.max_guests >= 1);
-    let InputConfig::Stdin(StdinConfig {
+    let InputConfig::Stdin(StreamInput {
         framing:
             Framing::Lines(LinesConfig {
                 max_line,
@@ -208,7 +208,7 @@ fn generate_takes_a_script_or_a_value() {
 #[test]
 fn codecs() {
     let output = |yaml: &str| match good(&format!("{SCRIPT}output: {{ stdout: {yaml} }}")).output {
-        OutputConfig::Stdout(StdoutConfig { codec, .. }) => codec,
+        OutputConfig::Stdout(StreamOutput { codec, .. }) => codec,
         _ => panic!("stdout"),
     };
     assert_eq!(output("").terminator(), b"\n");
@@ -218,7 +218,7 @@ fn codecs() {
         "{SCRIPT}input: {{ stdin: {{ codec: 'delim:ab' }} }}\ndead_letter: {{ drop: }}"
     ));
     assert!(
-        matches!(config.input.framing(), Some(Framing::Lines(lines)) if lines.delimiter.as_deref() == Some(b"ab"))
+        matches!(config.input.stream().map(|stream| &stream.framing), Some(Framing::Lines(lines)) if lines.delimiter.as_deref() == Some(b"ab"))
     );
     assert!(matches!(config.dead_letter, Some(OutputConfig::Drop)));
 }
@@ -227,7 +227,7 @@ fn codecs() {
 fn a_line_fits_into_what_may_be_in_flight() {
     let config = good(&SCRIPT.replace("processors", "max_in_flight: 1MiB, processors"));
     assert!(
-        matches!(config.input.framing(), Some(Framing::Lines(lines)) if lines.max_line == 1 << 20)
+        matches!(config.input.stream().map(|stream| &stream.framing), Some(Framing::Lines(lines)) if lines.max_line == 1 << 20)
     );
 }
 

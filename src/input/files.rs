@@ -54,7 +54,7 @@ impl Files {
         let (waits, wake_up) = Waits::new()?;
         let source = Self {
             waits,
-            framer: Framer::new(config.framing.clone()),
+            framer: Framer::new(config.stream.framing.clone()),
             patterns: config.paths.clone(),
             follow: config.follow,
         };

@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -33,7 +33,7 @@ impl AppendFile {
     /// If the system refuses it.
     pub(super) fn open(config: &FileConfig) -> anyhow::Result<Self> {
         let path = PathBuf::from(&config.path);
-        let terminator = config.codec.terminator().to_vec();
+        let terminator = config.stream.codec.terminator().to_vec();
         let (file, identity) = open(&path, &terminator).with_context(|| {
             format!(
                 "cannot append to the file {}: check its folder and the permissions",
@@ -65,7 +65,7 @@ impl AppendFile {
 }
 
 /// Opens a file, and ends the message that a crash has cut, so that the next one stands alone.
-fn open(path: &PathBuf, terminator: &[u8]) -> io::Result<(File, (u64, u64))> {
+fn open(path: &Path, terminator: &[u8]) -> io::Result<(File, (u64, u64))> {
     let mut options = OpenOptions::new();
     let file = options.create(true).append(true).read(true).open(path)?;
     let about = file.metadata()?;
@@ -104,12 +104,10 @@ impl Write for AppendFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::StdoutCodec;
 
-    fn config(path: &std::path::Path) -> FileConfig {
+    fn config(path: &Path) -> FileConfig {
         FileConfig {
             path: path.to_str().expect("UTF-8").to_owned(),
-            codec: StdoutCodec::Lines,
             fsync: true,
             ..FileConfig::default()
         }

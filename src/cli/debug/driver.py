@@ -34,12 +34,8 @@ def compiled(part):
 class Stage:
     def __init__(self, spec):
         tree, self.code = compiled(spec)
-        stored = any(
-            isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
-            for node in ast.walk(tree)
-        )
-        named = any(isinstance(node, ast.Name) and node.id == "root" for node in ast.walk(tree))
-        self.fills_root = named and not stored
+        uses = {type(node.ctx) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "root"}
+        self.fills_root = uses == {ast.Load}
         self.names = {"__builtins__": builtins, "__name__": "__main__", "null": NULL, "tombstone": TOMBSTONE}
         for name in spec["imports"]:
             self.names[name.partition(".")[0]] = importlib.import_module(name.partition(".")[0])

@@ -43,7 +43,10 @@ impl Samples {
         file: Option<&Path>,
         count: u64,
     ) -> anyhow::Result<Self> {
-        let source = match (input.as_kafka(), input.framing()) {
+        let source = match (
+            input.as_kafka(),
+            input.stream().map(|stream| &stream.framing),
+        ) {
             (Some(kafka), _) => SampleSource::Kafka(Sample::open(kafka, count)?),
             (None, Some(framing)) => {
                 let (file, name) = match file {

@@ -135,10 +135,15 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Returns whether messages of this format may contain any byte, although they are no `bytes` of the user's own.
-    pub(crate) fn is_binary(self) -> bool {
-        // JSON that has a schema begins with the schema's number.
+    /// Returns whether messages of this format have schemas. Such messages may contain any byte: JSON too begins with the
+    /// number of its schema.
+    pub(crate) fn has_schema(self) -> bool {
         self.schema_kind().is_some()
+    }
+
+    /// Returns whether the schemas of messages that are framed in this way are those of a registry.
+    pub(crate) fn asks_registry(self, framing: SchemaFraming) -> bool {
+        self.has_schema() && framing == SchemaFraming::Registry
     }
 
     /// Returns the language of the schemas of this format, if it has some.

@@ -8,7 +8,7 @@ use super::{Extent, InputFormat, KafkaInputConfig, KeyFormat, Stage};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InputConfig {
     /// Standard input.
-    Stdin(StdinConfig),
+    Stdin(StreamInput),
     /// Files.
     File(FileInputConfig),
     /// Messages made by a script or from a literal.
@@ -46,11 +46,11 @@ impl InputConfig {
         }
     }
 
-    /// Returns how the input is cut into messages, if it is a stream of bytes.
-    pub(crate) fn framing(&self) -> Option<&Framing> {
+    /// Returns the input as a stream of bytes, if it is one.
+    pub(crate) fn stream(&self) -> Option<&StreamInput> {
         match self {
-            Self::Stdin(stdin) => Some(&stdin.framing),
-            Self::File(file) => Some(&file.framing),
+            Self::Stdin(stdin) => Some(stdin),
+            Self::File(file) => Some(&file.stream),
             Self::Generate(_) | Self::Kafka(_) => None,
         }
     }
@@ -58,8 +58,9 @@ impl InputConfig {
     /// Returns the formats of payloads and keys.
     pub(crate) fn formats(&self) -> (InputFormat, KeyFormat) {
         match self {
-            Self::Stdin(stdin) => (stdin.format.clone(), KeyFormat::default()),
-            Self::File(file) => (file.format.clone(), KeyFormat::default()),
+            Self::Stdin(stream) | Self::File(FileInputConfig { stream, .. }) => {
+                (stream.format.clone(), KeyFormat::default())
+            }
             Self::Kafka(kafka) => (kafka.format.clone(), kafka.key_format.clone()),
             Self::Generate(_) => Default::default(),
         }
@@ -87,13 +88,27 @@ impl InputConfig {
     }
 }
 
-/// Standard input.
+/// Stream of bytes: standard input, or a file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StdinConfig {
+pub(crate) struct StreamInput {
     /// How the stream is cut into messages.
     pub framing: Framing,
     /// Format of the messages.
     pub format: InputFormat,
+}
+
+impl StreamInput {
+    /// Creates the description of lines with messages of this format. A longer line than `max_line` bytes fails.
+    pub(crate) fn lines(max_line: usize, format: InputFormat) -> Self {
+        Self {
+            framing: Framing::Lines(LinesConfig {
+                max_line,
+                delimiter: None,
+                omit_empty: false,
+            }),
+            format,
+        }
+    }
 }
 
 /// Files that are read one after the other.
@@ -103,10 +118,8 @@ pub(crate) struct FileInputConfig {
     pub paths: Vec<String>,
     /// Whether to wait for what is appended; then there is one path.
     pub follow: bool,
-    /// How a file is cut into messages.
-    pub framing: Framing,
-    /// Format of the messages.
-    pub format: InputFormat,
+    /// What a file is.
+    pub stream: StreamInput,
 }
 
 /// How a stream of bytes is cut into messages.

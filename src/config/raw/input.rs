@@ -17,7 +17,7 @@ section! {
         #[schemars(extend("x-ignored" = "quietly"))]
         label: Option<String>,
         /// Standard input, a message a line.
-        stdin: Option<Stdin>,
+        stdin: Option<Stream>,
         /// Files, a message a line.
         file: Option<FileInput>,
         /// Kafka topics, read as a member of a consumer group.
@@ -26,8 +26,8 @@ section! {
         generate: Option<Generate>,
     }
 
-    /// Standard input.
-    pub(in crate::config) struct Stdin {
+    /// Stream of bytes: standard input, or a file.
+    pub(in crate::config) struct Stream {
         /// The longest line, in bytes; a longer one becomes a dead letter, and the next line is read.
         /// Without it: `8MiB`, or `pipeline.max_in_flight` where that is less.
         #[serde(with = "Size")]
@@ -56,21 +56,8 @@ section! {
         /// Whether to wait at the end of the file for what is appended, as `tail -F` does: also when it is moved away and a
         /// new one takes its place, and if it is not there yet. Where reading has come is not kept: each start begins with the first message.
         follow: bool,
-        /// The longest line, in bytes: as for `stdin`.
-        #[serde(with = "Size")]
-        #[schemars(example = &"1MiB")]
-        max_line: Option<u64>,
-        /// What the messages are.
-        format: InputFormat,
-        /// How a file is cut into messages.
-        scanner: Option<Scanner>,
-        /// Bento's older word for `scanner`: `lines`, or `delim:X` for lines that end in X.
-        #[schemars(example = &"lines", example = &"delim:;")]
-        codec: Option<String>,
-    }
-    + ReplayOfFiles {
-        /// Bento's switch for reading failed messages again. Accepted, without effect.
-        auto_replay_nacks: bool,
+        #[serde(flatten)]
+        stream: Stream,
     }
 
     /// How a stream is cut into messages.

@@ -34,7 +34,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &mut InputFor
             "take it away; or write `framing: none` if no message names a schema",
         );
     }
-    let needs_file = format.framing == SchemaFraming::None && has_schema(kind);
+    let needs_file = format.framing == SchemaFraming::None && kind.has_schema();
     if needs_file && format.schema_file.is_none() {
         let help = "with `framing: none` no message names its schema: write the file with it";
         check.missing(at, "schema_file", help);
@@ -70,7 +70,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
     }
     let file = format.schema_file.as_deref();
     format.schema_text = read(check, at, file, kind, format.message.as_ref());
-    if !has_schema(kind) {
+    if !kind.has_schema() {
         return;
     }
     if format.schema_file.is_some() && format.schema_id.is_some() {
@@ -98,17 +98,22 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputF
 pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
-    let of = |kind, framing| has_schema(kind) && framing == SchemaFraming::Registry;
     let needs = [
-        ("input.kafka.format", of(input.kind, input.framing)),
+        (
+            "input.kafka.format",
+            input.kind.asks_registry(input.framing),
+        ),
         (
             "input.kafka.key_format",
-            of(input_key.kind, SchemaFraming::Registry),
+            input_key.kind.asks_registry(SchemaFraming::Registry),
         ),
-        ("output.kafka.format", of(output.kind, output.framing)),
+        (
+            "output.kafka.format",
+            output.kind.asks_registry(output.framing),
+        ),
         (
             "output.kafka.key_format",
-            of(output_key.kind, SchemaFraming::Registry),
+            output_key.kind.asks_registry(SchemaFraming::Registry),
         ),
     ];
     if config.schema_registry.is_none()
@@ -132,9 +137,10 @@ pub(super) fn schemas(check: &mut Check<'_>, config: &Config) {
             "write where it is, for example `schema_registry: { url: http://localhost:8081 }`",
         );
     }
-    let by_topic =
-        of(output.kind, output.framing) && output.subject.is_none() && output.schema_id.is_none()
-            || of(output_key.kind, SchemaFraming::Registry);
+    let by_topic = output.kind.asks_registry(output.framing)
+        && output.subject.is_none()
+        && output.schema_id.is_none()
+        || output_key.kind.asks_registry(SchemaFraming::Registry);
     if let OutputConfig::Kafka(kafka) = &config.output
         && by_topic
         && let Some(place) = kafka
@@ -173,10 +179,6 @@ fn is_json(format: Format) -> bool {
     matches!(format, Format::Auto | Format::Json | Format::JsonSchema)
 }
 
-fn has_schema(format: Format) -> bool {
-    format.schema_kind().is_some()
-}
-
 fn json_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
     if !is_json(kind) {
         let at = at.field(field);
@@ -186,7 +188,7 @@ fn json_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) 
 }
 
 fn schema_alone(check: &mut Check<'_>, at: &FieldPath, field: &str, kind: Format) {
-    if !has_schema(kind) {
+    if !kind.has_schema() {
         let at = at.field(field);
         let message = format!("`{at}` is for formats with a schema alone");
         check.error(&at, message, "take it away, or write `type: avro`");

@@ -28,7 +28,7 @@ pub(super) fn input(check: &mut Check<'_>, at: &FieldPath, format: &InputFormat)
 
 /// Looks at the format of an output's payloads, which is at `at`.
 pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, format: &OutputFormat) {
-    if format.kind.schema_kind().is_none() {
+    if !format.kind.has_schema() {
         return;
     }
     let has_strategy = format.subject_name_strategy != SubjectNameStrategy::Topic;
@@ -72,11 +72,10 @@ pub(super) fn registry(check: &mut Check<'_>, config: &Config) {
     };
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
-    let asks =
-        |kind: Format, framing| kind.schema_kind().is_some() && framing == SchemaFraming::Registry;
-    let writes = asks(output.kind, output.framing);
-    let writes_keys = asks(output_key.kind, SchemaFraming::Registry);
-    let reads = asks(input.kind, input.framing) || asks(input_key.kind, SchemaFraming::Registry);
+    let writes = output.kind.asks_registry(output.framing);
+    let writes_keys = output_key.kind.asks_registry(SchemaFraming::Registry);
+    let reads = input.kind.asks_registry(input.framing)
+        || input_key.kind.asks_registry(SchemaFraming::Registry);
     let at = FieldPath::of("schema_registry");
     if !(reads || writes || writes_keys) {
         let help =

@@ -4,7 +4,7 @@ use super::pipeline::stage;
 use super::{Check, format, kafka};
 use crate::config::model::{
     FileInputConfig, Framing, GenerateConfig, GenerateSource, InputConfig, KafkaInputConfig,
-    LinesConfig, StdinConfig,
+    LinesConfig, StreamInput,
 };
 use crate::config::raw;
 use crate::config::texts::show_size;
@@ -16,7 +16,7 @@ const MAX_LINE: u64 = 8 << 20;
 
 /// Input as it is written.
 enum Written {
-    Stdin(raw::Stdin),
+    Stdin(raw::Stream),
     File(raw::FileInput),
     Kafka(Box<raw::Kafka<KafkaInputConfig>>),
     Generate(raw::Generate),
@@ -40,7 +40,7 @@ pub(super) fn input(check: &mut Check<'_>, raw: raw::Input, max_in_flight: u64) 
         ("generate", made.map(Written::Generate)),
     ];
     let chosen = check.chosen(&at, components, "there are two inputs");
-    match chosen.unwrap_or_else(|| Written::Stdin(raw::Stdin::default())) {
+    match chosen.unwrap_or_else(|| Written::Stdin(raw::Stream::default())) {
         Written::Stdin(raw) => {
             let at = FieldPath::of("input.stdin");
             InputConfig::Stdin(stream(check, &at, raw, max_in_flight))
@@ -56,10 +56,7 @@ fn file_input(check: &mut Check<'_>, raw: raw::FileInput, max_in_flight: u64) ->
     let raw::FileInput {
         paths,
         follow,
-        max_line,
-        format,
-        scanner,
-        codec,
+        stream: bytes,
     } = raw;
     if paths.is_empty() {
         check.missing(
@@ -85,18 +82,10 @@ fn file_input(check: &mut Check<'_>, raw: raw::FileInput, max_in_flight: u64) ->
         let help = "write one path; a pipeline for each file can be started";
         check.error(&at.field("follow"), "only one file can be followed", help);
     }
-    let raw = raw::Stdin {
-        max_line,
-        format,
-        scanner,
-        codec,
-    };
-    let StdinConfig { framing, format } = stream(check, &at, raw, max_in_flight);
     FileInputConfig {
         paths,
         follow,
-        framing,
-        format,
+        stream: stream(check, &at, bytes, max_in_flight),
     }
 }
 
@@ -104,18 +93,18 @@ fn file_input(check: &mut Check<'_>, raw: raw::FileInput, max_in_flight: u64) ->
 fn stream(
     check: &mut Check<'_>,
     at: &FieldPath,
-    mut raw: raw::Stdin,
+    mut raw: raw::Stream,
     max_in_flight: u64,
-) -> StdinConfig {
+) -> StreamInput {
     format::input(check, &at.field("format"), &mut raw.format);
     let format = raw.format.clone();
     let framing = framing(check, at, raw, max_in_flight);
-    if format.kind.is_binary() && !matches!(framing, Framing::LengthDelimited { .. }) {
+    if format.kind.has_schema() && !matches!(framing, Framing::LengthDelimited { .. }) {
         let help = "write `scanner: { length_delimited: {} }`: each message after its length";
         let message = "messages of this format may contain any byte, so nothing can end them";
         check.error(&at.field("format"), message, help);
     }
-    StdinConfig { framing, format }
+    StreamInput { framing, format }
 }
 
 /// Framing as it is written.
@@ -125,7 +114,7 @@ enum Scanner {
     LengthDelimited(raw::LengthDelimited),
 }
 
-fn framing(check: &mut Check<'_>, at: &FieldPath, raw: raw::Stdin, max_in_flight: u64) -> Framing {
+fn framing(check: &mut Check<'_>, at: &FieldPath, raw: raw::Stream, max_in_flight: u64) -> Framing {
     let (scanner, codec) = (at.field("scanner"), at.field("codec"));
     if check.is_written(&scanner) && check.is_written(&codec) {
         let message = "`codec` and `scanner` say the same";

@@ -2,14 +2,14 @@
 
 use super::{Check, format, kafka};
 use crate::config::model::{
-    FileConfig, KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutCodec, StdoutConfig,
+    FileConfig, KafkaOutputConfig, KeyFormat, OutputConfig, OutputFormat, StdoutCodec, StreamOutput,
 };
 use crate::config::raw;
 use crate::config::tree::FieldPath;
 
 /// Output as it is written.
 enum Written {
-    Stdout(StdoutConfig),
+    Stdout(StreamOutput),
     File(FileConfig),
     Kafka(Box<raw::Kafka<KafkaOutputConfig>>),
     Drop(raw::DropOutput),
@@ -33,12 +33,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
     ];
     match check.chosen(at, components, &format!("`{at}` has two outputs")) {
         Some(Written::Stdout(mut stdout)) => {
-            stream(
-                check,
-                &at.field("stdout"),
-                &stdout.codec,
-                &mut stdout.format,
-            );
+            stream(check, &at.field("stdout"), &mut stdout);
             OutputConfig::Stdout(stdout)
         }
         Some(Written::File(mut file)) => {
@@ -50,7 +45,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
                     "write the file, for example `path: results.jsonl`",
                 );
             }
-            stream(check, &at, &file.codec, &mut file.format);
+            stream(check, &at, &mut file.stream);
             OutputConfig::File(file)
         }
         Some(Written::Kafka(mut raw)) => {
@@ -68,19 +63,19 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
             );
             OutputConfig::Drop
         }
-        None => OutputConfig::Stdout(StdoutConfig::default()),
+        None => OutputConfig::Stdout(StreamOutput::default()),
     }
 }
 
 /// Checks an output that is a stream of bytes.
-fn stream(check: &mut Check<'_>, at: &FieldPath, codec: &StdoutCodec, format: &mut OutputFormat) {
-    let is_ended = matches!(codec, StdoutCodec::Lines | StdoutCodec::Delim(_));
-    if format.kind.is_binary() && is_ended {
+fn stream(check: &mut Check<'_>, at: &FieldPath, stream: &mut StreamOutput) {
+    let is_ended = matches!(stream.codec, StdoutCodec::Lines | StdoutCodec::Delim(_));
+    if stream.format.kind.has_schema() && is_ended {
         let help = "write `codec: length_delimited`: each message after its length";
         let message = "messages of this format may contain any byte, so nothing can end them";
         check.error(&at.field("format"), message, help);
     }
-    formats(check, at, format, &KeyFormat::default());
+    formats(check, at, &mut stream.format, &KeyFormat::default());
 }
 
 fn formats(check: &mut Check<'_>, at: &FieldPath, format: &mut OutputFormat, key: &KeyFormat) {
