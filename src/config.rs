@@ -32,6 +32,7 @@ mod foreign;
 mod load;
 mod misshapen;
 mod model;
+mod names;
 mod overrides;
 mod print;
 mod raw;

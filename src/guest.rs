@@ -9,6 +9,7 @@ pub(crate) mod artifact;
 pub(crate) mod bytecode;
 pub(crate) mod cache;
 pub(crate) mod command;
+pub(crate) mod costs;
 pub(crate) mod deadline;
 pub(crate) mod echo;
 pub(crate) mod embedded;
@@ -34,7 +35,8 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Handler, MessageResult, SyncContext};
 
-use self::alive::Alive;
+use self::alive::{Alive, Answer};
+use self::costs::ScriptCosts;
 use self::error::{Death, StartError};
 use self::handshake::Hello;
 use self::instance::Instance;
@@ -117,8 +119,9 @@ impl Guest {
             ..
         } = self.spec.limits;
         let max_frame = self.spec.limits.max_frame();
+        let reply = protocol::costs::room(self.spec.stages.len()) + max_frame + 5;
         let log = GuestLog::new(self.number, max_log, self.lines.clone());
-        let mut instance = Instance::new(&self.spec.runtime, memory, max_frame + 5, log);
+        let mut instance = Instance::new(&self.spec.runtime, memory, reply, log);
         let compiled = self.spec.compiled.get().cloned();
         let spec = &self.spec;
         let hello = Hello::new(spec.stages.clone(), compiled, &spec.limits, &spec.formats);
@@ -157,6 +160,7 @@ impl Guest {
             script_hash: Arc::clone(&self.spec.script_hash),
             ..Outcomes::default()
         };
+        let mut costs = costs::none(&self.spec.stages);
         let (first, mut cost) = (next, 0);
         let (began, cpu) = (Instant::now(), cpu::thread_seconds());
         let stop = loop {
@@ -169,7 +173,7 @@ impl Guest {
             }
             let limit = if next < solo_until { next + 1 } else { end };
             let data = outcomes.data.len();
-            match self.request(&batch, next, limit, &mut outcomes) {
+            match self.request(&batch, next, limit, &mut outcomes, &mut costs) {
                 Ok(answered) => {
                     let new = &outcomes.items[outcomes.items.len() - answered..];
                     cost += new.iter().map(Outcome::cost).sum::<usize>();
@@ -200,6 +204,7 @@ impl Guest {
             memory,
             took: began.elapsed(),
             cpu_seconds: cpu::thread_seconds() - cpu,
+            costs,
         }
     }
 
@@ -210,6 +215,7 @@ impl Guest {
         next: usize,
         limit: usize,
         outcomes: &mut Outcomes,
+        costs: &mut [ScriptCosts],
     ) -> Result<usize, Stop> {
         let Some(alive) = &mut self.alive else {
             return Err(Stop::Died {
@@ -241,13 +247,17 @@ impl Guest {
                 &mut self.scratch,
                 outcomes,
             );
-            let answered = answer.map_err(|death| Stop::Died {
+            let Answer {
+                answered,
+                costs: spent,
+            } = answer.map_err(|death| Stop::Died {
                 death,
                 // Messages that were answered before the fatal one are not suspects.
                 suspects: count - (outcomes.items.len() - had),
                 single: count == 1,
                 fresh,
             })?;
+            costs::add(costs, spent.as_ref(), answered);
             for (message, outcome) in batch.messages[next..]
                 .iter()
                 .zip(&mut outcomes.items[had..])

@@ -15,6 +15,7 @@ use crate::format::MessageBytes;
 
 pub(crate) use self::batch::{Batch, Slice};
 use self::earlier::Earlier;
+pub(crate) use self::earlier::Place;
 pub(crate) use self::lane::{Lane, LaneId};
 pub(crate) use self::outcome::{Failure, Outcome, Outcomes, Overrides, Processed, Record};
 

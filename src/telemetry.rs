@@ -5,6 +5,7 @@
 //!             └─────▶ metrics ─▶ stats ─▶ http: /stats, /metrics, the page, `nerodia top`
 //! ```
 
+mod commands;
 pub(crate) mod events;
 pub(crate) mod exposition;
 pub(crate) mod facts;
@@ -15,4 +16,5 @@ pub(crate) mod http;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod process;
+pub(crate) mod processors;
 pub(crate) mod stats;

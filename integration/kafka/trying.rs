@@ -60,6 +60,7 @@ fn kafka_is_read_without_a_trace() {
     offsets.sort_unstable();
     let last = (0..3).flat_map(|partition| (7..10).map(move |offset| (partition, offset)));
     assert_eq!(offsets, last.collect::<Vec<_>>(), "the last, evenly");
+    one_message_at_its_offset(file.path());
     let one = &shown[0];
     assert_eq!(one["topic"], *pipeline.input);
     assert!(
@@ -178,4 +179,32 @@ fn topics_that_were_written_with_transactions() {
     };
     assert_eq!(sample("6"), (12..18).collect::<Vec<_>>(), "the last six");
     assert_eq!(sample("100"), (0..18).collect::<Vec<_>>(), "all there are");
+}
+
+/// Checks that one message can be looked at by its partition and offset, and what is said of those that are not there.
+fn one_message_at_its_offset(config: &Path) {
+    let at = |partition: &str, offset: &str| {
+        try_from_kafka(config)
+            .arg("--partition")
+            .arg(partition)
+            .arg("--offset")
+            .arg(offset)
+            .arg("--count")
+            .arg("1")
+            .run()
+    };
+    let ran = at("1", "4").expect(0);
+    let shown = objects(ran.text());
+    let places: Vec<_> = shown
+        .iter()
+        .map(|one| (one["partition"].clone(), one["offset"].clone()))
+        .collect();
+    assert_eq!(places, [(json!(1), json!(4))]);
+    for (partition, offset, why) in [
+        ("7", "4", "has no partition 7"),
+        ("1", "10", "has the offsets 0 to 9: there is no 10"),
+    ] {
+        let ran = at(partition, offset).expect(1);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
 }

@@ -116,6 +116,40 @@ async function registryAgrees({ page, heard }) {
   console.log(`ok: schema registry: ${shown}`);
 }
 
+/** Checks that the processors, and the failures by type and place, are those of one answer. */
+async function partsAgree({ page, heard }) {
+  const agrees = async () => {
+    const [names, failed, groups] = await page.evaluate(() => {
+      const texts = (selector) => [...document.querySelectorAll(selector)].map(({ textContent }) => textContent);
+      return [texts("#stages li > span"), texts("#stages li > small:last-child"), texts("#failures > li > p:first-child > :nth-child(-n + 2)")];
+    });
+    await Promise.all(heard.pending);
+    const expected = ({ processors, failures }) => [
+      processors.map(({ name }) => name),
+      processors.map(({ failed }) => (failed > 0 ? `${failed} failed` : "")),
+      failures.flatMap(({ count, type }) => [`${count} ×`, type]),
+    ];
+    const shown = JSON.stringify([names, failed, groups]).replaceAll(/(?<=\d),(?=\d{3})/g, "");
+    return heard.answers.some((answer) => JSON.stringify(expected(answer)) === shown);
+  };
+  await until("the processors and failures are those of one answer", 15_000, agrees);
+  const counts = ["#stages li", "#failures > li"].map((selector) => page.locator(selector).count());
+  const [processors, groups] = await Promise.all(counts);
+  console.log(`ok: processors ${processors}, failures of ${groups} kinds`);
+}
+
+/** Checks that a click copies the command that tries a failed message, if there is one. */
+async function commandIsCopied({ page }) {
+  const line = page.locator("#failures .command:not([hidden])").first();
+  if ((await line.count()) === 0) return;
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await line.locator("button").click();
+  const command = await line.locator("code").textContent();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  check(copied.startsWith("nerodia try ") || / \| nerodia try /.test(copied), `copied was “${copied}”, shown is “${command}”`);
+  console.log(`ok: copied: ${copied}`);
+}
+
 /** Checks what a person reads: no impossible number, and none below 0. */
 async function sane(page) {
   const text = await page.locator("body").evaluate((body) => {
@@ -192,6 +226,8 @@ async function lookAll(browser, { url, shots, restart }) {
     console.log(`ok: ${numbers} totals are exactly those of one answer (messages.received ${received})`);
   }
   await registryAgrees(view);
+  await partsAgree(view);
+  await commandIsCopied(view);
   await looks(view, shots);
   await themeIsRemembered(view);
   if (restart) await awayAndBack(view);

@@ -11,7 +11,7 @@ use serde_json::json;
 use support::{Ran, Web, get, nerodia, port, root, tail, target};
 
 /// Returns samples by their name and labels, as Prometheus' own Python library reads the text.
-fn parsed(metrics: &str) -> HashMap<String, f64> {
+pub(crate) fn parsed(metrics: &str) -> HashMap<String, f64> {
     let python = target().join("web/venv/bin/python");
     assert!(
         python.exists(),
@@ -293,6 +293,8 @@ fn the_page() {
         return;
     };
     assert!(said.contains("ok: schema registry: none"), "{said}");
+    assert!(said.contains("ok: processors 1, failures of "), "{said}");
+    assert!(said.contains("| nerodia try configs/sum.yaml\n"), "{said}");
     let mut watching = browser(port);
     watching.arg("--restart").stdout(Stdio::piped());
     let mut watching = watching.spawn().expect("node");

@@ -1,7 +1,7 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
 The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, text, setup,
-advice, mistakes, scripts, surroundings, typed, values, failures, meta, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
+advice, mistakes, scripts, surroundings, typed, values, failures, meta, costs, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
 imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The
 frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
 
@@ -26,6 +26,7 @@ import marshal
 import os
 import re
 import sys
+from time import perf_counter_ns
 
 try:
     import _nerodia as accelerator  # runtime/accelerator
@@ -40,10 +41,12 @@ __builtins__ = vars(builtins).copy()
 
 PROTOCOL = 3
 STATUS_OK = b"\x00"
+STATUS_COSTS = b"\x01"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 MAX_DEPTH = 900  # the host's limit, too
 MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that
 MOST_WARNINGS = 20  # in READY
+OF_STAGE = "<the engine's stage>"  # in a script's namespace, its index; no script has such a name
 COLLECT_AFTER = 4 << 20  # bytes of requests after which objects that they left in cycles are freed
 
 

@@ -117,6 +117,7 @@ def serve(pipeline, surroundings, collect):
         count = request.begin(frame, pipeline.max_frame)
         uncollected += len(frame)
         del frame
+        pipeline.begin()
         surroundings.run(pipeline, request, count)
         response = request.response()
         for stage in pipeline.stages:
@@ -126,5 +127,7 @@ def serve(pipeline, surroundings, collect):
             collect()
             uncollected = 0
         surroundings.log.flush()
+        if pipeline.costs:
+            write_all(pipeline.costs.frame(count, pipeline.one_to_one))
         write_all(response)
         del response

@@ -14,6 +14,8 @@ class Pipeline:
         use_keys(options)
         projects = accelerator is not None and len(stages) == 1 and options.get("projection", True)
         self.projection = stages[0].projection if projects else None
+        self.costs = Costs(stages) if len(stages) > 1 else None
+        self.running = self.stages
 
     def convert(self, index, root):
         """Returns the extra for a result that is not simply a value."""
@@ -46,16 +48,25 @@ class Pipeline:
         else:
             self.run_stages(request)
 
+    def begin(self):
+        """Prepares the costs of a request, if there is more than one stage."""
+        if self.costs:
+            self.running = self.costs.begin(self.stages)
+
     def run_stages(self, request):
         deliver = request.deliver
+        stages = self.running
+        ended = self.costs.ended if self.costs else [0]
         for this in request.messages:
             try:
-                for stage in self.stages:
+                for stage in stages:
                     root = stage.run(this)
                     if root is None or root is TOMBSTONE:
+                        ended[stage.index] += 1
                         break
                     this = without_null(root) if stage.uses_null else root
             except BaseException as error:
+                ended[stage.index] += 1
                 request.fail(error)
             else:
                 deliver(root)
@@ -85,7 +96,9 @@ class Pipeline:
         attributes); the last result is returned, with its overrides."""
         if this is TOMBSTONE:
             return this, overrides
-        stage = self.stages[number]
+        stage = self.running[number]
+        if number:
+            self.costs.entered[number] += 1
         before = as_it_came(meta) if stage.uses_meta else None
         given = (meta,) * stage.uses_meta
         if stage.uses_emit:

@@ -45,6 +45,7 @@ class Stage(Text):
         _, _, setup_imports, setup_code = setup or NO_SETUP
         self.has_modules = bool(imports or modules or setup_imports)
         self.namespace = {"__builtins__": builtins, "__name__": "__main__", "null": null, "tombstone": tombstone}
+        self.namespace[OF_STAGE] = index
         problems = []
         self.inject(modules, problems)
         if setup:

@@ -19,6 +19,7 @@ use crate::config::{
     Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StreamInput,
 };
 use crate::engine::formats;
+use crate::input::kafka::sample::Choice;
 use crate::kafka::connect;
 use crate::telemetry::logs;
 
@@ -29,6 +30,7 @@ Examples:
   nerodia try pipeline.yaml --from-file samples.jsonl
   nerodia try pipeline.yaml --from-kafka --count 20
   nerodia try pipeline.yaml --from-kafka orders.dead --json
+  nerodia try pipeline.yaml --from-kafka --partition 3 --offset 41000 --count 1
   echo '{\"price\": 12}' | nerodia try pipeline.yaml
 
 Shows each message with its outcome in a real guest: its results, `dropped`, or the failure. Lines are cut as the \
@@ -44,6 +46,12 @@ pub(super) struct Try {
     /// Read the last messages of a topic, or of the topics of the config's own Kafka input
     #[arg(long, value_name = "TOPIC", num_args = 0..=1, conflicts_with = "from_file")]
     from_kafka: Option<Option<String>>,
+    /// Read only this partition of --from-kafka
+    #[arg(long, value_name = "N", requires = "from_kafka", value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+    /// Begin with the message at this offset of --partition, not with the last messages
+    #[arg(long, value_name = "N", requires = "partition", value_parser = clap::value_parser!(i64).range(0..))]
+    offset: Option<i64>,
     /// Limit on the number of messages
     #[arg(long, value_name = "N", default_value_t = 10)]
     count: u64,
@@ -130,7 +138,12 @@ impl Try {
             FAILED
         })?;
         let formats = formats.shown();
-        let samples = Samples::open(&config.input, self.from_file.as_deref(), self.count);
+        let choice = Choice {
+            partition: self.partition,
+            offset: self.offset,
+            count: self.count,
+        };
+        let samples = Samples::open(&config.input, self.from_file.as_deref(), choice);
         let mut samples = samples.map_err(|error| {
             complained(&error);
             if self.from_kafka.is_some() {

@@ -159,6 +159,17 @@ impl ScriptOrigin {
         self.source.name()
     }
 
+    /// Returns the name of the script's own file, or the config file and the line on which the script begins there.
+    pub(super) fn short_place(&self) -> String {
+        match self.lines {
+            Lines::Same => self.display_name().to_owned(),
+            Lines::Indented { ref indents, .. } if indents.is_empty() => {
+                self.display_name().to_owned() // after a setup
+            }
+            _ => format!("{}:{}", self.display_name(), self.position(1, 1).line()),
+        }
+    }
+
     /// Returns the text that contains the script.
     #[cfg(test)]
     pub(crate) fn source(&self) -> &Arc<SourceText> {

@@ -155,6 +155,9 @@ async fn assemble(
         let _ = metrics.registry.set(registry.clone());
         report_trouble(Arc::clone(&metrics), registry.clone());
     }
+    let file = reloading
+        .as_ref()
+        .map(|reloading| reloading.file.display().to_string());
     let reload = match reloading {
         Some(reloading) => {
             let targets = Targets {
@@ -179,6 +182,7 @@ async fn assemble(
             metrics,
             budget,
             running: running.clone(),
+            file,
         };
         http::start(listeners, &config.http, observed, reload).context("no web server")?;
     }

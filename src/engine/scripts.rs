@@ -15,7 +15,10 @@ use crate::supervisor::{GuestPlan, Recycle};
 /// Returns the specification of guests of `runtime` that run the scripts of `config`.
 pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>, formats: &Formats) -> Arc<GuestSpec> {
     let stages = all(&config.input, &config.pipeline.stages);
-    let stages = stages.map(hello_stage).collect();
+    let stages = stages
+        .zip(config.processor_names())
+        .map(hello_stage)
+        .collect();
     Arc::new(GuestSpec::new(
         runtime,
         stages,
@@ -70,8 +73,9 @@ pub(crate) fn all<'a>(
     input.script().into_iter().chain(stages)
 }
 
-fn hello_stage(stage: &Stage) -> HelloStage {
+fn hello_stage((stage, processor): (&Stage, Arc<str>)) -> HelloStage {
     HelloStage {
+        processor,
         script: stage.script.clone(),
         imports: stage.imports.clone(),
         name: stage.origin.display_name().to_owned(),

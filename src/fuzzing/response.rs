@@ -35,6 +35,7 @@ pub fn response(mut data: &[u8]) {
     take(&frame);
 
     let stage = HelloStage {
+        processor: "s".into(),
         script: String::new(),
         imports: Vec::new(),
         name: "my.yaml".into(),

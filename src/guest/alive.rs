@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::error::Death;
 use super::instance::Instance;
 use super::pace::{Pace, Took};
+use super::protocol::costs::{RequestCosts, take_costs};
 use super::protocol::request::RequestForm;
 use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
@@ -33,6 +34,14 @@ pub(super) struct Alive {
     requests: u32,
     /// Time at which the test hook ends the guest.
     killed_at: Option<Instant>,
+}
+
+/// Answer of a guest to one request.
+pub(super) struct Answer {
+    /// Number of messages that it answered.
+    pub answered: usize,
+    /// What the scripts took for them, if there are several.
+    pub costs: Option<RequestCosts>,
 }
 
 impl Alive {
@@ -96,8 +105,7 @@ impl Alive {
         self.instance.memory().bytes()
     }
 
-    /// Sends `request`, which has these messages, and appends their outcomes to `outcomes`. Returns how many messages
-    /// the guest answered.
+    /// Sends `request`, which has these messages, and appends their outcomes to `outcomes`.
     ///
     /// # Errors
     /// The way in which the guest died. Outcomes that were appended nevertheless belong to messages before the fatal
@@ -110,14 +118,14 @@ impl Alive {
         waiting: &tokio::runtime::Runtime,
         scratch: &mut Scratch,
         outcomes: &mut Outcomes,
-    ) -> Result<usize, Death> {
+    ) -> Result<Answer, Death> {
         let limits = &spec.limits;
         let id = self.requests;
         self.requests = if id < MAX_ID { id + 1 } else { 1 };
         let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
         self.instance.stdio().begin(request, limits.max_log)?;
         let began = Instant::now();
-        let frame = self.reply(began, limits, waiting)?;
+        let (frame, costs) = self.reply(began, spec, waiting)?;
         let time = began.elapsed();
         let answered = decode_response(
             &frame,
@@ -151,7 +159,7 @@ impl Alive {
         // One message that is sent again, whole, has met no traces but its own.
         self.fresh &= answered == 0 && messages.len() == 1;
         if answered == 0 {
-            return Ok(0);
+            return Ok(Answer { answered, costs });
         }
         self.pace.observe(Took {
             messages: answered,
@@ -159,15 +167,16 @@ impl Alive {
             bytes: (outcomes.data.len() - bytes) as u64,
             log: self.instance.stdio().lock().log.written(),
         });
-        Ok(answered)
+        Ok(Answer { answered, costs })
     }
 
     fn reply(
         &mut self,
         began: Instant,
-        limits: &Limits,
+        spec: &GuestSpec,
         waiting: &tokio::runtime::Runtime,
-    ) -> Result<Vec<u8>, Death> {
+    ) -> Result<(Vec<u8>, Option<RequestCosts>), Death> {
+        let GuestSpec { limits, stages, .. } = spec;
         let left = self
             .killed_at
             .map_or(Duration::MAX, |at| at.saturating_duration_since(began));
@@ -176,12 +185,19 @@ impl Alive {
         }
         let limit = limits.timeout.min(left);
         let max_frame = limits.max_frame();
+        let mut costs = None;
         let reply = self.instance.reply(limit, |streams| {
+            match take_costs(&mut streams.outbox, stages.len())? {
+                Ok(None) => {}
+                Ok(found) if costs.is_none() => costs = found,
+                Ok(_) => return Some(Err(Death::Protocol("costs for a second time".into()))),
+                Err(death) => return Some(Err(death)),
+            }
             take_response(&mut streams.outbox, max_frame)
         });
         match waiting.block_on(reply) {
             Err(Death::Timeout(_)) if limit < limits.timeout => Err(Death::Killed(TEST_HOOK)),
-            reply => reply,
+            reply => reply.map(|frame| (frame, costs)),
         }
     }
 }

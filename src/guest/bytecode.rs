@@ -29,7 +29,7 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 16] = [
+pub(crate) const PARTS: [(&str, &str); 17] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
@@ -43,6 +43,7 @@ pub(crate) const PARTS: [(&str, &str); 16] = [
     part!("values.py"),
     part!("failures.py"),
     part!("meta.py"),
+    part!("costs.py"),
     part!("pipeline.py"),
     part!("requests.py"),
     part!("loop.py"),

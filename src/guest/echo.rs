@@ -85,6 +85,7 @@ impl Echo {
             memory: 0,
             took: began.elapsed(),
             cpu_seconds: cpu::thread_seconds() - cpu,
+            costs: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Handshake: the host sends a hello, and the guest answers READY or FAILED.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub(crate) struct Hello {
 /// One script, as the guest gets it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct HelloStage {
+    /// Name of the script's processor, for people.
+    #[serde(skip)]
+    pub processor: Arc<str>,
     /// Python source.
     pub script: String,
     /// Modules to make available by name.
@@ -238,6 +242,7 @@ mod tests {
         let hello = |setup: Option<HelloSetup>| Hello {
             protocol: PROTOCOL,
             stages: vec![HelloStage {
+                processor: "s".into(),
                 script: "root = f()".into(),
                 imports: Vec::new(),
                 name: "my.yaml".into(),

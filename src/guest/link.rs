@@ -9,6 +9,7 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Handler, Recipient, SyncArbiter, SyncContext};
 
 use super::Guest;
+use super::costs::ScriptCosts;
 use super::error::{Death, StartError};
 use super::handshake::Ready;
 use super::log::LineRate;
@@ -54,6 +55,8 @@ pub(crate) struct Executed {
     pub took: Duration,
     /// Processor time of the run.
     pub cpu_seconds: f64,
+    /// Costs of each script, in their order.
+    pub costs: Vec<ScriptCosts>,
 }
 
 impl Executed {

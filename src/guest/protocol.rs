@@ -4,6 +4,7 @@
 //! results, extras)` after a status byte and a length. The account has the request's id, so that a reply to another
 //! request is noticed.
 
+pub(crate) mod costs;
 pub(crate) mod request;
 pub(crate) mod response;
 

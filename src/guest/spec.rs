@@ -97,6 +97,7 @@ mod tests {
     #[test]
     fn the_hash_is_of_scripts_and_their_setups() {
         let stage = |setup: Option<&str>, script: &str| HelloStage {
+            processor: "s".into(),
             script: script.into(),
             imports: Vec::new(),
             name: "my.yaml".into(),

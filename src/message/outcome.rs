@@ -185,6 +185,9 @@ pub(crate) struct Failure {
     pub traceback: String,
     /// Number of times the message was run.
     pub attempts: u32,
+    /// Name of the processor whose script failed; `None` if no script did.
+    #[serde(skip)]
+    pub processor: Option<Arc<str>>,
 }
 
 impl Failure {
@@ -195,6 +198,7 @@ impl Failure {
             at,
             traceback,
             attempts: _,
+            processor: _,
         } = self;
         let at = at.as_ref().map_or(0, String::len);
         size_of::<Self>() + kind.len() + message.len() + at + traceback.len()
@@ -208,6 +212,7 @@ impl Failure {
             at: None,
             traceback: String::new(),
             attempts: 1,
+            processor: None,
         }
     }
 }

@@ -55,6 +55,7 @@ impl Supervisor {
             memory,
             took,
             cpu_seconds,
+            costs,
         } = executed;
         let (batch, start) = (Arc::clone(&work.slice.batch), work.slice.range.start);
         let answered = outcomes.items.len();
@@ -67,6 +68,7 @@ impl Supervisor {
         Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
+        self.metrics.processors.ran(&costs, cpu_seconds);
         match work.after(answered, &stop) {
             Next::Done => self.free(number, memory, ctx),
             Next::Continue(work) => {

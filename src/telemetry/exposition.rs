@@ -62,6 +62,9 @@ fn encode(
         Value::Counters(named) => named.iter().try_for_each(|(name, &count)| {
             ConstCounter::new(count).encode(encoder.encode_family(&[(label, name.as_str())])?)
         }),
+        Value::CountersF(named) => named.iter().try_for_each(|(name, amount)| {
+            ConstCounter::new(*amount).encode(encoder.encode_family(&[(label, name.as_str())])?)
+        }),
         Value::Gauges(named) => named.iter().try_for_each(|(name, amount)| {
             ConstGauge::new(*amount).encode(encoder.encode_family(&[(label, name.as_str())])?)
         }),
@@ -104,6 +107,7 @@ pub(crate) fn reference() -> String {
         &Metrics::default(),
         &MemoryBudget::new(0),
         PipelineFacts::default(),
+        &[],
     );
     let mut page = "\
 # Metrics

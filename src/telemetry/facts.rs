@@ -7,10 +7,11 @@ use crate::config::{Config, DeliveryGuarantee, FailurePolicy, KafkaOutputConfig,
 /// Facts about the running pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct PipelineFacts {
+    /// Path of the config file, as it was given.
+    #[serde(default)]
+    pub config: Option<String>,
     /// Input of the pipeline.
     pub input: Place,
-    /// Names of the scripts, in order.
-    pub stages: Vec<String>,
     /// Output of the pipeline.
     pub output: Place,
     /// Destination of failed messages.
@@ -73,12 +74,9 @@ impl PipelineFacts {
             DeliveryGuarantee::AtLeastOnce => "at_least_once",
             DeliveryGuarantee::ExactlyOnce => "exactly_once",
         };
-        let stages = config.pipeline.stages.iter();
         Self {
+            config: None,
             input,
-            stages: stages
-                .map(|stage| stage.origin.display_name().to_owned())
-                .collect(),
             output: Place::of_output(&config.output),
             failures,
             delivery: delivery.to_owned(),

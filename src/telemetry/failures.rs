@@ -1,16 +1,16 @@
 //! Last failures, for people who look at them, and a limit on how often failures are logged.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::metrics::LogLimit;
-use super::stats::RecentFailure;
-use crate::message::{Failure, Lane, Message};
+use serde::{Deserialize, Serialize};
 
-/// Number of failures that are kept.
-const KEPT: usize = 20;
+use super::metrics::LogLimit;
+use crate::message::{Failure, Lane, Message, Place};
+
+/// Number of groups that are kept.
+const KEPT: usize = 50;
 /// Most characters of a payload that are shown.
 const PREVIEW: usize = 500;
 /// Most characters of a traceback that are kept.
@@ -18,10 +18,63 @@ const TRACEBACK: usize = 4000;
 /// Most characters of a type's name that are kept.
 const KIND: usize = 200;
 
+/// Failures of one type at one place.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FailureGroup {
+    /// Type of the exception, or name of the guest's death.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Place in the script as `file:line`.
+    pub script: Option<String>,
+    /// Name of the processor, if its script failed.
+    pub processor: Option<String>,
+    /// Number of messages that failed so.
+    pub count: u64,
+    /// Time of the first of these failures, in milliseconds since the Unix epoch.
+    pub first_at_ms: u64,
+    /// Last of these failures.
+    pub last: LastFailure,
+    /// Command that shows what the pipeline makes of the last message; `null` if it cannot be read again.
+    #[serde(default)]
+    pub command: Option<String>,
+}
+
+/// Last failure of a group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LastFailure {
+    /// Time of the failure, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Place of the message, for people.
+    pub message: String,
+    /// Kafka topic of the message.
+    pub topic: Option<String>,
+    /// Partition of the message in its topic.
+    pub partition: i32,
+    /// Offset of the message in its partition, or its number in the stream.
+    pub offset: i64,
+    /// Text of the exception.
+    pub text: String,
+    /// Python's traceback.
+    pub traceback: String,
+    /// Number of times the message was run.
+    pub attempts: u32,
+    /// Beginning of the payload, with `http.show_payloads`.
+    pub payload: Option<String>,
+}
+
+impl FailureGroup {
+    /// Returns whether `failure` belongs to the group.
+    fn has(&self, failure: &Failure) -> bool {
+        self.script.as_deref() == failure.at.as_deref()
+            && self.processor.as_deref() == failure.processor.as_deref()
+            && self.kind == head(&failure.kind, KIND)
+    }
+}
+
 /// Last failures.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
-    recent: Mutex<VecDeque<RecentFailure>>,
+    groups: Mutex<Vec<FailureGroup>>,
     payloads: AtomicBool,
     /// How often they are logged.
     pub(super) log: LogLimit,
@@ -33,8 +86,31 @@ impl Failures {
         self.payloads.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps a failure.
+    /// Keeps a failure as the last of its group.
     pub(super) fn keep(&self, lane: &Lane, message: &Message, failure: &Failure) {
+        let last = self.last(message.place(lane), message, failure);
+        let mut groups = self.lock();
+        if let Some(group) = groups.iter_mut().find(|group| group.has(failure)) {
+            group.count += 1;
+            group.last = last;
+            return;
+        }
+        if groups.len() == KEPT {
+            let oldest = (0..KEPT).min_by_key(|&index| groups[index].last.at_ms);
+            groups.swap_remove(oldest.unwrap_or_default());
+        }
+        groups.push(FailureGroup {
+            kind: head(&failure.kind, KIND).to_owned(),
+            script: failure.at.clone(),
+            processor: failure.processor.as_deref().map(str::to_owned),
+            count: 1,
+            first_at_ms: last.at_ms,
+            last,
+            command: None,
+        });
+    }
+
+    fn last(&self, place: Place<'_>, message: &Message, failure: &Failure) -> LastFailure {
         let payload = self.payloads.load(Ordering::Relaxed).then(|| {
             let text =
                 String::from_utf8_lossy(&message.payload[..message.payload.len().min(4 * PREVIEW)]);
@@ -43,35 +119,44 @@ impl Failures {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let mut recent = self.lock();
-        recent.truncate(KEPT - 1);
-        recent.push_front(RecentFailure {
+        LastFailure {
             at_ms: now.as_millis() as u64,
-            message: message.place(lane).to_string(),
-            kind: cut(&failure.kind, KIND),
+            message: place.to_string(),
+            topic: place.topic.map(str::to_owned),
+            partition: place.partition,
+            offset: place.offset,
             text: cut(&failure.message, PREVIEW),
-            script: failure.at.clone(),
             traceback: cut(&failure.traceback, TRACEBACK),
             attempts: failure.attempts,
             payload,
-        });
+        }
     }
 
-    /// Returns the last failures, the newest first.
-    pub(crate) fn recent(&self) -> Vec<RecentFailure> {
-        self.lock().iter().cloned().collect()
+    /// Returns the last groups, that with the newest failure first.
+    pub(crate) fn groups(&self) -> Vec<FailureGroup> {
+        let mut groups = self.lock().clone();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.last.at_ms));
+        groups
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<RecentFailure>> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<FailureGroup>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns at most `most` characters of `text`.
-fn cut(text: &str, most: usize) -> String {
+/// Returns the first `most` characters of `text`.
+fn head(text: &str, most: usize) -> &str {
     match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+/// Returns at most `most` characters of `text`, with a sign of what is missing.
+fn cut(text: &str, most: usize) -> String {
+    match head(text, most) {
+        all if all.len() == text.len() => all.to_owned(),
+        part => format!("{part}…"),
     }
 }
 
@@ -79,31 +164,68 @@ fn cut(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_newest_first_and_not_all() {
-        let failures = Failures::default();
-        for number in 0..50 {
-            let message = Message::new(format!("{number} {}", "ä".repeat(2000)).into(), number);
-            failures.keep(
-                &Lane::default(),
-                &message,
-                &Failure::new("ValueError", "no"),
-            );
-        }
-        let recent = failures.recent();
-        assert_eq!(recent.len(), KEPT);
-        assert_eq!(
-            (recent[0].message.as_str(), recent[0].payload.as_deref()),
-            ("message 49", None)
-        );
-        failures.keep_payloads();
-        let message = Message::new("ä".repeat(2000).into(), 50);
+    fn keep(failures: &Failures, kind: &str, line: Option<usize>, payload: String) {
+        let failure = Failure {
+            at: line.map(|line| format!("t.py:{line}")),
+            ..Failure::new(kind, "no")
+        };
+        let offset = payload.len() as i64;
         failures.keep(
             &Lane::default(),
-            &message,
-            &Failure::new("ValueError", "no"),
+            &Message::new(payload.into(), offset),
+            &failure,
         );
-        let payload = failures.recent()[0].payload.clone();
+    }
+
+    #[test]
+    fn one_group_for_each_type_at_each_place() {
+        let failures = Failures::default();
+        for _ in 0..3 {
+            keep(&failures, "ValueError", Some(1), "a".into());
+            keep(&failures, "ValueError", Some(2), "bb".into());
+            keep(&failures, "Timeout", None, "ccc".into());
+        }
+        let mut groups = failures.groups();
+        groups.sort_by_key(|group| group.last.offset);
+        let seen: Vec<_> = groups
+            .iter()
+            .map(|group| (group.kind.as_str(), group.script.as_deref(), group.count))
+            .collect();
+        let expected = [
+            ("ValueError", Some("t.py:1"), 3),
+            ("ValueError", Some("t.py:2"), 3),
+            ("Timeout", None, 3),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(groups[2].last.message, "message 3");
+    }
+
+    #[test]
+    fn the_groups_are_bounded() {
+        let failures = Failures::default();
+        for line in 0..1000 {
+            keep(&failures, "E", Some(line), String::new());
+        }
+        assert_eq!(failures.groups().len(), KEPT);
+        let long = "ä".repeat(1000);
+        keep(&failures, &long, None, String::new());
+        keep(&failures, &long, None, String::new());
+        let groups = failures.groups();
+        assert_eq!(groups.len(), KEPT);
+        let [group] = Vec::from_iter(groups.iter().filter(|group| group.count == 2))[..] else {
+            panic!("the long name is one group: {groups:?}");
+        };
+        assert_eq!(group.kind, "ä".repeat(KIND));
+    }
+
+    #[test]
+    fn payloads_only_when_they_may_be_shown() {
+        let failures = Failures::default();
+        keep(&failures, "E", None, "ä".repeat(2000));
+        assert_eq!(failures.groups()[0].last.payload, None);
+        failures.keep_payloads();
+        keep(&failures, "E", None, "ä".repeat(2000));
+        let payload = failures.groups()[0].last.payload.clone();
         assert_eq!(payload, Some(format!("{}…", "ä".repeat(PREVIEW))));
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::failures::Failures;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
+use super::processors::Processors;
 use super::stats::{LinkStats, PartitionStats};
 use crate::clock::rate_limit::RateLimit;
 use crate::format::Registry;
@@ -39,6 +40,8 @@ pub(crate) struct Metrics {
     pub failed_and_dropped: AtomicU64,
     /// Failed messages by the type of the failure.
     pub failures_by_type: ByName,
+    /// Messages, failures and costs of each processor.
+    pub processors: Processors,
     /// Last failures, for people.
     pub failures: Failures,
     /// Payload bytes given to outputs.
@@ -129,6 +132,7 @@ impl Default for Metrics {
             failed: AtomicU64::default(),
             failed_and_dropped: AtomicU64::default(),
             failures_by_type: ByName::default(),
+            processors: Processors::default(),
             failures: Failures::default(),
             bytes_written: AtomicU64::default(),
             queue_seconds: Histogram::new(SECONDS),

@@ -7,10 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::commands;
 use super::facts::PipelineFacts;
+use super::failures::FailureGroup;
 use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
+use super::processors::ProcessorStats;
 use crate::config::Running;
 use crate::format::Registry;
 use crate::message::budget::MemoryBudget;
@@ -35,6 +38,8 @@ pub(crate) struct Stats {
     pub reloads: BTreeMap<String, u64>,
     /// Messages that were read, and their outcomes.
     pub messages: Messages,
+    /// Processors, in their order.
+    pub processors: Vec<ProcessorStats>,
     /// Results and dead letters that were written.
     pub output: OutputStats,
     /// Durations: in the queue, in the guest, and in total.
@@ -52,8 +57,11 @@ pub(crate) struct Stats {
     pub schema_registry: Option<RegistryStats>,
     /// Resource usage of the process.
     pub process: process::Usage,
-    /// Last failures, the newest first.
-    pub recent_failures: Vec<RecentFailure>,
+    /// Last failures, by type and place; that with the newest first.
+    pub failures: Vec<FailureGroup>,
+    /// Command that shows what replaying the dead letters would do; `null` if they are not in Kafka.
+    #[serde(default)]
+    pub replay_command: Option<String>,
 }
 
 /// Messages that were read, and their outcomes.
@@ -184,28 +192,6 @@ pub(crate) struct LinkStats {
     pub retries: u64,
 }
 
-/// Message that failed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct RecentFailure {
-    /// Time of the failure, in milliseconds since the Unix epoch.
-    pub at_ms: u64,
-    /// Place of the message.
-    pub message: String,
-    /// Type of the exception, or name of the guest's death.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Text of the exception.
-    pub text: String,
-    /// Place in the script as `file:line`.
-    pub script: Option<String>,
-    /// Python's traceback.
-    pub traceback: String,
-    /// Number of times the message was run.
-    pub attempts: u32,
-    /// Beginning of the payload, with `http.show_payloads`.
-    pub payload: Option<String>,
-}
-
 /// Requests to the schema registry.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RegistryStats {
@@ -262,22 +248,35 @@ pub(crate) struct Observed {
     pub budget: MemoryBudget,
     /// Config that is in use.
     pub running: Running,
+    /// Path of its file, if it has one.
+    pub file: Option<String>,
 }
 
 impl Observed {
     /// Returns the current stats.
     pub(crate) fn stats(&self) -> Stats {
+        let config = self.running.get();
+        let facts = PipelineFacts {
+            config: self.file.clone(),
+            ..PipelineFacts::new(&config)
+        };
         Stats::new(
             &self.metrics,
             &self.budget,
-            PipelineFacts::new(&self.running.get()),
+            facts,
+            &config.processor_names(),
         )
     }
 }
 
 impl Stats {
-    /// Returns the current stats of `pipeline`.
-    pub(crate) fn new(metrics: &Metrics, budget: &MemoryBudget, pipeline: PipelineFacts) -> Self {
+    /// Returns the current stats of a pipeline with these processors.
+    pub(crate) fn new(
+        metrics: &Metrics,
+        budget: &MemoryBudget,
+        pipeline: PipelineFacts,
+        processors: &[Arc<str>],
+    ) -> Self {
         let ills = metrics.health.ills();
         let (guests, kafka) = {
             let now = metrics.now();
@@ -294,6 +293,10 @@ impl Stats {
             };
             (now.guests.clone(), kafka)
         };
+        let mut failures = metrics.failures.groups();
+        for group in &mut failures {
+            group.command = commands::try_last(&pipeline, group);
+        }
         let started = metrics
             .started
             .duration_since(UNIX_EPOCH)
@@ -310,9 +313,9 @@ impl Stats {
                 .into_iter()
                 .map(|(part, why)| (part.to_owned(), why))
                 .collect(),
-            pipeline,
             reloads: metrics.reloads.totals(),
             messages: messages(metrics),
+            processors: metrics.processors.of(processors),
             output: OutputStats {
                 records: Metrics::get(&metrics.records),
                 bytes: Metrics::get(&metrics.bytes_written),
@@ -336,7 +339,9 @@ impl Stats {
             kafka,
             schema_registry: metrics.registry.get().map(RegistryStats::new),
             process: process::usage(),
-            recent_failures: metrics.failures.recent(),
+            failures,
+            replay_command: commands::replay(&pipeline),
+            pipeline,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! History of the answers: rates, and their values in the last minutes. Nothing here draws.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::stats::Stats;
@@ -65,6 +65,17 @@ pub(super) struct Rates {
     pub guest_cpu: Option<f64>,
     /// Processor seconds of the whole process per message; `None` if no message was finished.
     pub all_cpu: Option<f64>,
+    /// Rates of each processor, by its name.
+    pub processors: BTreeMap<String, ProcessorRates>,
+}
+
+/// Rates of one processor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ProcessorRates {
+    /// Messages that reached it per second.
+    pub messages: f64,
+    /// Processor seconds of guests per message; `None` if no message reached it.
+    pub cpu: Option<f64>,
 }
 
 impl Rates {
@@ -94,8 +105,25 @@ impl Rates {
             cores: process / time,
             guest_cpu: a_message(spent(|stats| stats.guests.cpu_seconds)),
             all_cpu: a_message(process),
+            processors: processors(before, now, time),
         })
     }
+}
+
+fn processors(before: &Stats, now: &Stats, time: f64) -> BTreeMap<String, ProcessorRates> {
+    let rates = now.processors.iter().map(|now| {
+        let mut earlier = before.processors.iter();
+        let before = earlier.find(|before| before.name == now.name);
+        let (had, spent) = before.map_or((0, 0.0), |one| (one.messages, one.cpu_seconds));
+        let messages = now.messages.saturating_sub(had) as f64;
+        let cpu = (now.cpu_seconds - spent).max(0.0);
+        let rates = ProcessorRates {
+            messages: messages / time,
+            cpu: (messages > 0.0 && cpu > 0.0).then(|| cpu / messages),
+        };
+        (now.name.clone(), rates)
+    });
+    rates.collect()
 }
 
 /// Returns the number of messages that failed, dropped or not.

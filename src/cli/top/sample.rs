@@ -21,19 +21,26 @@ pub(super) fn stats() -> Stats {
         })
         .collect();
     let failure = |back: u64, kind: &str, text: &str| {
-        json!({
-            "at_ms": 1_700_000_000_000u64 + 185_000 - back * 1000,
-            "message": format!("topic `orders`, partition 3, offset {}", 41_000 - back),
-            "type": kind, "text": text, "script": "orders.py:12",
+        let offset = 41_000 - back;
+        let at_ms = 1_700_000_000_000u64 + 185_000 - back * 1000;
+        let last = json!({
+            "at_ms": at_ms,
+            "message": format!("topic `orders`, partition 3, offset {offset}"),
+            "topic": "orders", "partition": 3, "offset": offset, "text": text,
             "traceback": format!("Traceback (most recent call last):\n  File \"orders.py\", line 12, in <module>\n    root = price(this)\n{kind}: {text}\n"),
             "attempts": 1, "payload": "{\"qty\": 3}",
+        });
+        json!({
+            "type": kind, "script": "orders.py:12", "processor": "orders.py", "count": 30 / back + 1,
+            "first_at_ms": at_ms - 5000, "last": last,
+            "command": format!("nerodia try orders.yaml --from-kafka orders --partition 3 --offset {offset} --count 1"),
         })
     };
     let value = json!({
         "version": "0.1.0", "started_at_ms": 1_700_000_000_000u64, "uptime_seconds": 185.0,
         "ready": true, "not_ready": {},
         "pipeline": {
-            "input": { "type": "kafka", "detail": "orders" }, "stages": ["orders.py", "prices.py"],
+            "input": { "type": "kafka", "detail": "orders" },
             "output": { "type": "kafka", "detail": "orders.priced" },
             "failures": { "type": "kafka", "detail": "orders.dead" },
             "delivery": "exactly_once", "runtime": "cpython-3.14", "min_guests": 1, "max_guests": 4,
@@ -59,7 +66,11 @@ pub(super) fn stats() -> Stats {
             "links": { "input": { "up": true, "retries": 0 }, "output": { "up": false, "retries": 7 } },
         },
         "process": { "cpu_seconds": 40.0, "resident_bytes": 91_000_000 },
-        "recent_failures": [
+        "processors": [
+            { "name": "orders.py", "messages": 1_234_500, "failed": 30, "cpu_seconds": 20.0 },
+            { "name": "prices.py", "messages": 1_233_000, "failed": 0, "cpu_seconds": 10.0 },
+        ],
+        "failures": [
             failure(1, "KeyError", "'qty'"), failure(3, "Timeout", "no result within 1s"),
             failure(70, "ValueError", "bad\nprice"),
         ],
@@ -107,6 +118,10 @@ pub(super) fn later() -> Stats {
     stats.output.bytes += 7_000_000;
     stats.process.cpu_seconds += 1.4;
     stats.guests.cpu_seconds += 1.1;
+    for processor in &mut stats.processors {
+        processor.messages += 12_000;
+        processor.cpu_seconds += 0.55;
+    }
     let spread = [
         (&mut stats.latency.queue, 0.0003),
         (&mut stats.latency.guest, 0.002),

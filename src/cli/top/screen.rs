@@ -6,7 +6,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::history::{History, Rates};
 use super::poll::Answer;
-use crate::telemetry::stats::{RecentFailure, Stats};
+use crate::telemetry::failures::FailureGroup;
+use crate::telemetry::stats::Stats;
 
 /// Number of lines in a page.
 const PAGE: usize = 10;
@@ -30,9 +31,12 @@ pub(super) struct Screen {
     pub over: Over,
     /// Index of the first partition that is shown.
     pub first_partition: usize,
-    /// Time and message of the selected failure, so that it stays selected when newer failures move it down.
-    selected: Option<(u64, String)>,
+    /// Type, script and processor of the selected failures, so that they stay selected when others move them down.
+    selected: Option<Selected>,
 }
+
+/// Type, script and processor of a group of failures.
+type Selected = (String, Option<String>, Option<String>);
 
 /// State of the last request.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,8 +65,8 @@ pub(super) enum Over {
     Nothing,
     /// Help about the keys.
     Help,
-    /// A failure, from this line on. It stays even if it is no longer one of the last failures.
-    Failure(Box<RecentFailure>, usize),
+    /// The last failure of a group, from this line on. It stays even if newer ones come.
+    Failure(Box<FailureGroup>, usize),
 }
 
 /// Effect of a key on the program.
@@ -170,7 +174,7 @@ impl Screen {
                     (at, code) => moved(code, at.unwrap_or(0), last),
                 };
                 if let Some(failure) = to.and_then(|to| self.failures().get(to)) {
-                    self.selected = Some((failure.at_ms, failure.message.clone()));
+                    self.selected = Some(identity(failure));
                 }
             }
         }
@@ -178,21 +182,29 @@ impl Screen {
 
     /// Returns the index of the selected failure.
     pub(super) fn selected_failure(&self) -> Option<usize> {
-        let (at_ms, message) = self.selected.as_ref()?;
-        let is_it = |one: &RecentFailure| one.at_ms == *at_ms && one.message == *message;
+        let selected = self.selected.as_ref()?;
+        let is_it = |one: &FailureGroup| identity(one) == *selected;
         self.failures().iter().position(is_it)
     }
 
-    /// Returns the last failures, the newest first.
-    pub(super) fn failures(&self) -> &[RecentFailure] {
-        self.history
-            .last()
-            .map_or(&[], |stats| &stats.recent_failures)
+    /// Returns the groups of the last failures, that with the newest first.
+    pub(super) fn failures(&self) -> &[FailureGroup] {
+        self.history.last().map_or(&[], |stats| &stats.failures)
     }
 
     fn has_partitions(&self) -> bool {
         self.history.last().is_some_and(uses_kafka)
     }
+}
+
+fn identity(group: &FailureGroup) -> Selected {
+    let FailureGroup {
+        kind,
+        script,
+        processor,
+        ..
+    } = group;
+    (kind.clone(), script.clone(), processor.clone())
 }
 
 /// Returns whether there is anything to show about Kafka.
@@ -250,11 +262,11 @@ mod tests {
         press(&mut screen, KeyCode::Down);
         assert_eq!(screen.selected_failure(), Some(1));
         let mut later = sample::later();
-        let newer = RecentFailure {
-            at_ms: 1,
-            ..later.recent_failures[0].clone()
+        let newer = FailureGroup {
+            script: None,
+            ..later.failures[0].clone()
         };
-        later.recent_failures.insert(0, newer);
+        later.failures.insert(0, newer);
         screen.answer(Ok(Box::new(later)));
         assert_eq!(screen.selected_failure(), Some(2));
         press(&mut screen, KeyCode::Enter);

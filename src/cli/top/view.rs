@@ -5,6 +5,7 @@ mod guests;
 mod head;
 mod lists;
 mod over;
+mod processors;
 mod registry;
 
 use ratatui::Frame;
@@ -58,16 +59,22 @@ fn whole(frame: &mut Frame, area: Rect, stats: &Stats, screen: &mut Screen, them
     charts::throughput(frame, left, rates.as_ref(), screen, theme);
     charts::latency(frame, right, stats, rates.as_ref(), screen, theme);
     guests::draw(frame, guests, stats, rates.as_ref(), screen, theme);
-    if uses_kafka(stats) {
+    let right = if uses_kafka(stats) {
         let kafka = Constraint::Length((area.width * 3 / 8).min(60));
-        let [kafka, failures] = Layout::horizontal([kafka, Constraint::Fill(1)])
+        let [kafka, right] = Layout::horizontal([kafka, Constraint::Fill(1)])
             .spacing(2)
             .areas(lists);
         lists::kafka(frame, kafka, stats, screen, theme);
-        lists::failures(frame, failures, stats, screen, theme);
+        right
     } else {
-        lists::failures(frame, lists, stats, screen, theme);
-    }
+        lists
+    };
+    // Half of the space at most, so that failures stay visible below many processors.
+    let rows = 1 + stats.processors.len().min(right.height as usize / 2) as u16;
+    let [processors, failures] =
+        Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(right);
+    processors::draw(frame, processors, stats, rates.as_ref(), theme);
+    lists::failures(frame, failures, stats, screen, theme);
     head::keys(frame, keys, stats, screen, theme);
 }
 

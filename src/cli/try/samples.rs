@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::config::InputConfig;
 use crate::input::framing::Framer;
-use crate::input::kafka::sample::Sample;
+use crate::input::kafka::sample::{Choice, Sample};
 use crate::message::{Lane, Message};
 
 /// Messages, at most the requested number.
@@ -34,20 +34,20 @@ enum SampleSource {
 }
 
 impl Samples {
-    /// Opens at most `count` messages: of Kafka, if `input` is Kafka; else those of `file`, or of standard input.
+    /// Opens messages: of Kafka those of `choice`, if `input` is Kafka; else the first of `file`, or of standard input.
     ///
     /// # Errors
     /// If they cannot be read.
     pub(super) fn open(
         input: &InputConfig,
         file: Option<&Path>,
-        count: u64,
+        choice: Choice,
     ) -> anyhow::Result<Self> {
         let source = match (
             input.as_kafka(),
             input.stream().map(|stream| &stream.framing),
         ) {
-            (Some(kafka), _) => SampleSource::Kafka(Sample::open(kafka, count)?),
+            (Some(kafka), _) => SampleSource::Kafka(Sample::open(kafka, choice)?),
             (None, Some(framing)) => {
                 let (file, name) = match file {
                     None => {
@@ -75,7 +75,7 @@ impl Samples {
             (None, None) => SampleSource::Nothing,
         };
         Ok(Self {
-            left: count,
+            left: choice.count,
             source,
         })
     }

@@ -206,6 +206,7 @@ impl Shown {
                     at,
                     traceback,
                     attempts: _,
+                    processor: _,
                 } = error;
                 let at = at
                     .as_ref()

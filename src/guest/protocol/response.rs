@@ -14,6 +14,7 @@ mod patched;
 mod values;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -305,6 +306,7 @@ impl Response<'_, '_> {
         let stage = self.optional_int()?;
         failure.traceback = cut(&self.reader.str()?, TEXT);
         let stage = stage.and_then(|stage| self.stages.get(usize::try_from(stage).ok()?));
+        failure.processor = stage.map(|stage| Arc::clone(&stage.processor));
         if let (Some(line), Some(stage)) = (line, stage) {
             let line = line.saturating_add(i64::from(stage.line_offset));
             failure.at = Some(format!("{}:{line}", stage.name));

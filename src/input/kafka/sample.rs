@@ -34,6 +34,17 @@ pub(crate) struct Sample {
     trouble: Option<anyhow::Error>,
 }
 
+/// Choice of messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    /// Partition to read; all if `None`.
+    pub partition: Option<i32>,
+    /// Offset of the first message; the last messages are read if `None`.
+    pub offset: Option<i64>,
+    /// Limit on the number of messages.
+    pub count: u64,
+}
+
 /// Partition with the last messages that were found in it, in order.
 struct Part {
     lane: Arc<Lane>,
@@ -42,13 +53,46 @@ struct Part {
     found: VecDeque<Message>,
 }
 
+impl Choice {
+    /// Returns the offsets in which to look for messages of a partition with these ends.
+    fn span(&self, low: i64, end: i64) -> Span {
+        let Some(offset) = self.offset else {
+            return Span::new(low, end);
+        };
+        let count = i64::try_from(self.count).unwrap_or(i64::MAX);
+        let past = offset.saturating_add(count);
+        Span::new(offset.clamp(low, end), past.clamp(low, end))
+    }
+
+    /// Checks that a partition with these ends has the first message.
+    fn check(&self, part: &Part, low: i64, end: i64) -> anyhow::Result<()> {
+        let Some(offset) = self.offset else {
+            return Ok(());
+        };
+        let Part {
+            topic, partition, ..
+        } = part;
+        anyhow::ensure!(
+            low < end,
+            "partition {partition} of `{topic}` is empty: there is no offset {offset}"
+        );
+        anyhow::ensure!(
+            (low..end).contains(&offset),
+            "partition {partition} of `{topic}` has the offsets {low} to {}: there is no {offset}",
+            end - 1
+        );
+        Ok(())
+    }
+}
+
 impl Sample {
-    /// Reads the last `count` messages of the topics of `config`, with consumers of its own. These assign partitions
-    /// and offsets to themselves: they join no group, so no group is disturbed, and store no position.
+    /// Reads messages of the topics of `config`, with consumers of its own. These assign partitions and offsets to
+    /// themselves: they join no group, so no group is disturbed, and store no position.
     ///
     /// # Errors
-    /// If Kafka does not report what is in the topics.
-    pub(crate) fn open(config: &KafkaInputConfig, count: u64) -> anyhow::Result<Self> {
+    /// If Kafka does not report what is in the topics, or there is no such partition or offset.
+    pub(crate) fn open(config: &KafkaInputConfig, choice: Choice) -> anyhow::Result<Self> {
+        let count = choice.count;
         let config = KafkaInputConfig {
             // librdkafka requires a group name, although nothing is done with it.
             consumer_group: format!("{}-try", config.consumer_group),
@@ -62,19 +106,26 @@ impl Sample {
         let partitions = topics
             .partitions(&consumer, PATIENCE)
             .context("Kafka does not tell its topics")?;
-        for (topic, partition) in partitions {
+        let chosen = |partition: i32| choice.partition.is_none_or(|only| only == partition);
+        for (topic, partition) in partitions.into_iter().filter(|one| chosen(one.1)) {
             let (low, end) = consumer
                 .fetch_watermarks(&topic, partition, PATIENCE)
                 .with_context(|| format!("partition {partition} of `{topic}` cannot be read"))?;
             let lane = LaneId(parts.len() as u64);
             let lane = Lane::of_partition(lane, topic.as_str().into(), partition);
-            spans.push(Span::new(low, end));
-            parts.push(Part {
+            spans.push(choice.span(low, end));
+            let part = Part {
                 lane: Arc::new(lane),
                 topic,
                 partition,
                 found: VecDeque::new(),
-            });
+            };
+            choice.check(&part, low, end)?;
+            parts.push(part);
+        }
+        if let (Some(partition), true) = (choice.partition, parts.is_empty()) {
+            let topics = config.topics.join("`, `");
+            anyhow::bail!("`{topics}` has no partition {partition}");
         }
         let mut trouble = None;
         loop {

@@ -230,5 +230,6 @@ fn executed(outcomes: Outcomes, stop: Stop) -> Executed {
         memory: 1,
         took: Duration::ZERO,
         cpu_seconds: 0.0,
+        costs: Vec::new(),
     }
 }

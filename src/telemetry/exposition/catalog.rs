@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prometheus_client::metrics::MetricType;
 
 use crate::telemetry::histogram::Distribution;
+use crate::telemetry::processors::ProcessorStats;
 use crate::telemetry::stats::Stats;
 
 /// Name of a metric, its meaning, the name of its label, and its values.
@@ -18,6 +19,7 @@ pub(super) struct Metric<'a> {
 pub(super) enum Value<'a> {
     Counter(u64),
     CounterF(f64),
+    CountersF(Vec<(String, f64)>),
     Gauge(f64),
     Counters(BTreeMap<String, u64>),
     Gauges(Vec<(String, f64)>),
@@ -31,7 +33,9 @@ pub(super) enum Value<'a> {
 impl Value<'_> {
     pub(super) fn kind(&self) -> MetricType {
         match self {
-            Self::Counter(_) | Self::CounterF(_) | Self::Counters(_) => MetricType::Counter,
+            Self::Counter(_) | Self::CounterF(_) | Self::CountersF(_) | Self::Counters(_) => {
+                MetricType::Counter
+            }
             Self::Gauge(_) | Self::Gauges(_) | Self::Partitions(_) | Self::Info(_) => {
                 MetricType::Gauge
             }
@@ -58,9 +62,17 @@ fn by<'a>(
     }
 }
 
+fn by_processor(
+    processors: &[ProcessorStats],
+    value: fn(&ProcessorStats) -> u64,
+) -> BTreeMap<String, u64> {
+    let named = processors.iter().map(|one| (one.name.clone(), value(one)));
+    named.collect()
+}
+
 /// Returns all metrics. The names of counters get `_total` at the end.
 pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
-    use Value::{Counter, CounterF, Counters, Gauge, Gauges, Histogram, Info};
+    use Value::{Counter, CounterF, Counters, CountersF, Gauge, Gauges, Histogram, Info};
     let Stats {
         version,
         started_at_ms,
@@ -78,7 +90,9 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         kafka,
         schema_registry,
         process,
-        recent_failures: _,
+        processors,
+        failures: _,
+        replay_command: _,
     } = stats;
     let registry = schema_registry.clone().unwrap_or_default();
     let lags = kafka
@@ -103,6 +117,12 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         .states
         .iter()
         .map(|(state, &count)| (state.clone(), count as f64))
+        .collect();
+    let processed = by_processor(processors, |one| one.messages);
+    let failed_in = by_processor(processors, |one| one.failed);
+    let processor_cpu = processors
+        .iter()
+        .map(|one| (one.name.clone(), one.cpu_seconds))
         .collect();
     let resident = process.resident_bytes.unwrap_or_default() as f64;
     vec![
@@ -151,6 +171,24 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
             "nerodia_failures",
             "Failed messages, by the type of the exception or the cause of the guest's death",
             Counters(messages.failures_by_type.clone()),
+        ),
+        by(
+            "processor",
+            "nerodia_processor_messages",
+            "Messages that reached a processor; those that ran again, because a guest died, count again",
+            Counters(processed),
+        ),
+        by(
+            "processor",
+            "nerodia_processor_failed_messages",
+            "Messages that failed in the script of a processor; not those with which a guest died",
+            Counters(failed_in),
+        ),
+        by(
+            "processor",
+            "nerodia_processor_cpu_seconds",
+            "Processor time of the guests, JSON conversion included, divided by times that are measured for some messages",
+            CountersF(processor_cpu),
         ),
         metric(
             "nerodia_output_records",

@@ -106,12 +106,12 @@ fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
         .iter()
         .map(|text| Span::raw(text.as_str()).width())
         .sum();
-    let count = facts.stages.len();
+    let count = stats.processors.len();
     let room = width.saturating_sub(taken + (count + 2) * ARROW.chars().count());
-    let scripts = facts
-        .stages
+    let scripts = stats
+        .processors
         .iter()
-        .map(|name| fit(name, room / count.max(1)));
+        .map(|one| fit(&one.name, room / count.max(1)));
     let [input, guests, output] = ends;
     let mut spans = vec![Span::styled(input, theme.input())];
     let others = scripts.map(Span::raw).chain([

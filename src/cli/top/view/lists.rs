@@ -11,7 +11,8 @@ use super::{fit, named, panel};
 use crate::cli::top::format;
 use crate::cli::top::screen::{Focus, Screen};
 use crate::cli::top::theme::Theme;
-use crate::telemetry::stats::{PartitionStats, RecentFailure, Stats};
+use crate::telemetry::failures::FailureGroup;
+use crate::telemetry::stats::{PartitionStats, Stats};
 
 /// Part of `not_ready` that says that the group has not answered yet.
 const GROUP: &str = "group";
@@ -94,7 +95,7 @@ fn partitions(
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
 }
 
-/// Draws the last failures, the newest first.
+/// Draws the last failures, by type and place, the newest first.
 pub(super) fn failures(
     frame: &mut Frame,
     area: Rect,
@@ -109,37 +110,40 @@ pub(super) fn failures(
         Span::raw(format!(" {} ", fit(&by_type, room))),
     ]);
     let inside = panel(frame, area, title, theme);
-    let failures = &stats.recent_failures;
+    let failures = &stats.failures;
     if failures.is_empty() {
         frame.render_widget(Line::styled("none so far", theme.dim()), inside);
         return;
     }
-    let width = |get: fn(&RecentFailure) -> &str, most: usize| {
+    let width = |get: fn(&FailureGroup) -> &str, most: usize| {
         let widest = failures.iter().map(|one| Span::raw(get(one)).width()).max();
         Constraint::Length(widest.unwrap_or(0).min(most) as u16)
     };
     // The exception's text is the most useful; what is cut off is visible in the failure in full.
     let wide = inside.width > 90;
     let most = if wide { 34 } else { 14 };
+    let counts = failures.iter().map(|one| format::count(one.count).len());
     let mut widths = vec![
         Constraint::Length(6),
+        Constraint::Length(counts.max().unwrap_or(0) as u16),
         width(|one| &one.kind, 18),
         width(|one| one.script.as_deref().unwrap_or_default(), most),
         Constraint::Fill(1),
     ];
     if wide {
-        widths.push(width(|one| &one.message, 46));
+        widths.push(width(|one| &one.last.message, 46));
     }
     let rows = failures.iter().map(|one| {
         let script = one.script.as_deref().unwrap_or_default();
         let mut cells = vec![
-            Span::styled(format!("{:>6}", age(stats, one)), theme.dim()),
-            Span::styled(one.kind.clone(), theme.bad()),
-            Span::raw(short_end(script, most)),
-            Span::raw(one.text.replace(['\n', '\t'], " ")),
+            Line::styled(age(stats, one), theme.dim()).right_aligned(),
+            Line::raw(format::count(one.count)).right_aligned(),
+            Line::styled(one.kind.clone(), theme.bad()),
+            Line::raw(short_end(script, most)),
+            Line::raw(one.last.text.replace(['\n', '\t'], " ")),
         ];
         if wide {
-            cells.push(Span::styled(one.message.clone(), theme.dim()));
+            cells.push(Line::styled(one.last.message.clone(), theme.dim()));
         }
         Row::new(cells)
     });
@@ -150,10 +154,10 @@ pub(super) fn failures(
     frame.render_stateful_widget(table, inside, &mut state);
 }
 
-/// Returns the age of a failure, by the engine's own clock.
-pub(super) fn age(stats: &Stats, failure: &RecentFailure) -> String {
+/// Returns the age of the last failure of a group, by the engine's own clock.
+pub(super) fn age(stats: &Stats, group: &FailureGroup) -> String {
     let now = stats.started_at_ms as f64 + stats.uptime_seconds * 1e3;
-    let seconds = ((now - failure.at_ms as f64) / 1e3).max(0.0);
+    let seconds = ((now - group.last.at_ms as f64) / 1e3).max(0.0);
     match seconds {
         seconds if seconds < 60.0 => format!("{:.0} s", seconds.floor()),
         seconds if seconds < 3600.0 => format!("{:.0} min", (seconds / 60.0).floor()),
@@ -163,7 +167,7 @@ pub(super) fn age(stats: &Stats, failure: &RecentFailure) -> String {
 }
 
 /// Returns the end of a text such as `folder/file.py:12`, which says the most.
-fn short_end(text: &str, width: usize) -> String {
+pub(super) fn short_end(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
         return text.to_owned();

@@ -7,15 +7,16 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
 
 use super::lists::age;
 use super::{fit, named};
+use crate::cli::top::format;
 use crate::cli::top::screen::{Over, Screen};
 use crate::cli::top::theme::Theme;
-use crate::telemetry::stats::RecentFailure;
+use crate::telemetry::failures::FailureGroup;
 
 const KEYS: [(&str, &str); 9] = [
     ("↑ ↓  k j", "move in the list whose name is underlined"),
     ("PgUp PgDn", "move faster; Home and End too"),
     ("Tab", "the other list: failures or Kafka's partitions"),
-    ("Enter", "the failure in full, and back"),
+    ("Enter", "the last failure of a kind in full, and back"),
     ("Space  p", "pause, to read; and go on"),
     ("?  h", "this"),
     ("q  Esc", "back, or leave"),
@@ -23,10 +24,11 @@ const KEYS: [(&str, &str); 9] = [
     ("", ""),
 ];
 
-const NOTES: [&str; 6] = [
+const NOTES: [&str; 7] = [
     "Done messages have their results or dead letters written, or were dropped.",
     "A message is in a guest for as long as all that the guest runs together with it.",
     "Rates, latency and CPU are of the last five seconds, totals since the engine started.",
+    "What a processor costs includes the conversion of its messages.",
     "Charts show the mean of each column; nothing is drawn where there was no answer.",
     "Results a message are many or none, so out may be more or less than in.",
     "p50 and p99: what 50 and 99 of 100 messages do not exceed.",
@@ -62,18 +64,33 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, screen: &mut Screen, theme: Th
     }
 }
 
-fn in_full(failure: &RecentFailure, theme: Theme) -> Vec<Line<'static>> {
+fn in_full(group: &FailureGroup, theme: Theme) -> Vec<Line<'static>> {
+    let failure = &group.last;
     let attempts = match failure.attempts {
         1 => "once".to_owned(),
         more => format!("{more} times"),
     };
-    let script = failure.script.clone().unwrap_or_default();
+    let script = group.script.clone().unwrap_or_default();
     let mut lines = vec![
         Line::from_iter(named("message  ", failure.message.clone(), theme)),
         Line::from_iter(named("script   ", script, theme)),
         Line::from_iter(named("run      ", attempts, theme)),
-        Line::default(),
     ];
+    if let Some(processor) = &group.processor {
+        lines.push(Line::from_iter(named(
+            "in       ",
+            processor.clone(),
+            theme,
+        )));
+    }
+    if group.count > 1 {
+        let count = format!("the last of {}", format::count(group.count));
+        lines.push(Line::from_iter(named("this is  ", count, theme)));
+    }
+    if let Some(command) = &group.command {
+        lines.push(Line::from_iter(named("try it   ", command.clone(), theme)));
+    }
+    lines.push(Line::default());
     let owned = |text: &str| Line::raw(text.replace('\t', "    "));
     lines.extend(failure.text.lines().map(owned));
     if !failure.traceback.is_empty() {

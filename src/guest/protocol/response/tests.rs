@@ -29,6 +29,7 @@ fn wrapped(body: &[u8]) -> Vec<u8> {
 /// Returns the frame's answers, each as its outputs (with key) or its failure's type.
 fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>>, String> {
     let stage = HelloStage {
+        processor: "t.yaml:11".into(),
         script: String::new(),
         imports: Vec::new(),
         name: "my.yaml".into(),

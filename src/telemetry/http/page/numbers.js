@@ -86,8 +86,18 @@ function derive(now, before) {
     age: now.queue.age_seconds,
     underWay: now.gate.bytes,
     lag: lags.length > 0 ? lags.reduce((all, lag) => all + lag, 0) : null,
+    processors: now.processors.map((one) => rates(one, before?.processors.find(({ name }) => name === one.name), time)),
     ...now.guests.states,
   };
+}
+
+/** The cost of a message is that of the last seconds, or else since the start. */
+function rates(now, before, time) {
+  const messages = before ? now.messages - before.messages : 0;
+  const cpu = before ? now.cpu_seconds - before.cpu_seconds : 0;
+  const recent = messages > 0 && cpu > 0 ? cpu / messages : null;
+  const whole = now.messages > 0 && now.cpu_seconds > 0 ? now.cpu_seconds / now.messages : null;
+  return { messages: before && time > 0 ? messages / time : null, cpu: recent ?? whole };
 }
 
 /** Also true if its clock was set back, so that the answers cannot be compared. */

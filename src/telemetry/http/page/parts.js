@@ -64,13 +64,20 @@ function showDots({ states }) {
   kinds.forEach((kind, index) => { (dots.children[index] ?? dots.appendChild(make("i"))).className = kind; });
 }
 
-function showStages(stages) {
+function showProcessors(processors, derived) {
   const list = $("stages");
-  if ([...list.children].map(({ textContent }) => textContent).join("\n") === stages.join("\n")) return;
-  list.replaceChildren(...stages.map((stage) => make("li", {}, make("span", {}, stage))));
+  while (list.childElementCount > processors.length) list.lastElementChild.remove();
+  processors.forEach(({ name, failed }, index) => {
+    const item = list.children[index] ?? list.appendChild(make("li", {}, make("span"), make("small"), make("small")));
+    const { messages, cpu } = derived[index];
+    put(item.children[0], name);
+    put(item.children[1], `${rate(messages)}/s · ${seconds(cpu)} of CPU a message`);
+    put(item.children[2], failed > 0 ? `${count(failed)} failed` : "");
+    item.children[2].className = "bad";
+  });
 }
 
-function showPipeline({ pipeline, gate, queue, guests }, derived) {
+function showPipeline({ pipeline, processors, gate, queue, guests }, derived) {
   for (const place of ["input", "output", "failures"]) {
     put(`${place}-type`, pipeline[place].type || NOTHING);
     put(`${place}-detail`, pipeline[place].detail);
@@ -87,7 +94,7 @@ function showPipeline({ pipeline, gate, queue, guests }, derived) {
   put("guests-busy", `${count(guests.states.busy ?? 0)} busy of ${count(sum(guests.states))}`);
   put("guests-range", [`from ${pipeline.min_guests} to ${pipeline.max_guests}`, ...others.map((state) => `${guests.states[state]} ${state}`)].join(", "));
   showDots(guests);
-  showStages(pipeline.stages);
+  showProcessors(processors, derived.processors);
   put("queue", queue.batches > 0 ? `${many(queue.batches, "batch waits", "batches wait")}, the oldest for ${seconds(queue.age_seconds)}` : "Nothing waits.");
 }
 
@@ -108,30 +115,75 @@ function showNumbers(stats, derived) {
   card("cpu", seconds(derived.cpu), derived.cores === null ? "" : `${scaled(derived.cores)} cores busy`);
 }
 
-const failures = new Map();
-
-function failureItem({ at_ms, message, type, text, script, traceback, attempts, payload }) {
-  const more = [["Traceback", traceback], ["Payload", payload]].filter(([, content]) => content);
-  return make("li", {},
-    make("p", {}, make("time", { datetime: new Date(at_ms).toISOString() }, clock(at_ms)), make("span", { class: "type" }, type), make("bdi", {}, text)),
-    make("p", { class: "where" }, [script, message, attempts > 1 && `run ${attempts} times`].filter(Boolean).join(" · ")),
-    make("div", { class: "more" }, ...more.map(([title, content]) =>
-      make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }, content)))));
+/** Returns a command with a button that copies it. */
+function commandOf(command) {
+  const code = make("code", { tabindex: "0" }, command);
+  const button = make("button", { type: "button" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      put(button, "Copied");
+    } catch {
+      // Browsers lend the clipboard only to pages from this machine or over TLS.
+      getSelection().selectAllChildren(code);
+      put(button, "Selected");
+    }
+    setTimeout(() => put(button, "Copy"), 2000);
+  });
+  return [code, button];
 }
 
-/** Only new failures are inserted and only old ones removed, so that an opened one stays open. */
-function showFailures(recent) {
-  const keyed = new Map(recent.map((failure) => [JSON.stringify([failure.at_ms, failure.message, failure.type, failure.text]), failure]));
+/** Groups of failures by their type and place: the item on the page, and the failure that it shows. */
+const failures = new Map();
+
+function failureItem() {
+  const details = (title) => make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }));
+  return make("li", {},
+    make("p", {}, make("b", { class: "times" }), make("span", { class: "type" }), make("bdi")),
+    make("p", { class: "where" }),
+    make("p", { class: "command" }, ...commandOf("")),
+    make("div", { class: "more" }, details("Traceback"), details("Payload")));
+}
+
+function fillFailure(item, { type, script, processor, count: times, first_at_ms, last, command }) {
+  const [head, where, copy, more] = item.children;
+  put(head.children[0], `${count(times)} ×`);
+  put(head.children[1], type);
+  // What someone reads, or has selected, does not change under their eyes.
+  if (item.querySelector("details[open]") || item.contains(getSelection().anchorNode)) return;
+  put(head.children[2], last.text);
+  const when = times > 1 ? `${clock(first_at_ms)} to ${clock(last.at_ms)}` : clock(last.at_ms);
+  const place = script && processor && !script.startsWith(processor) ? `${processor}, ${script}` : script ?? processor;
+  put(where, [when, place, times > 1 ? `last: ${last.message}` : last.message, last.attempts > 1 && `run ${last.attempts} times`].filter(Boolean).join(" · "));
+  copy.hidden = !command;
+  put(copy.firstElementChild, command ?? "");
+  [last.traceback, last.payload].forEach((content, index) => {
+    more.children[index].hidden = !content;
+    put(more.children[index].lastElementChild, content ?? "");
+  });
+}
+
+/** Items stay the same elements, so that an opened one stays open; the newest are the first. */
+function showFailures(groups, replay) {
+  const keyed = new Map(groups.map((group) => [JSON.stringify([group.type, group.script, group.processor]), group]));
   for (const [key, item] of failures) {
     if (!keyed.has(key) && !item.querySelector("details[open]")) { item.remove(); failures.delete(key); }
   }
-  for (const [key, failure] of [...keyed].reverse()) {
-    if (failures.has(key)) continue;
-    failures.set(key, failureItem(failure));
-    $("failures").prepend(failures.get(key));
-  }
-  $("failures").hidden = failures.size === 0;
+  const list = $("failures");
+  const reads = list.querySelector("details[open]") || list.contains(getSelection().anchorNode) || list.matches(":hover");
+  [...keyed].forEach(([key, group], index) => {
+    if (!failures.has(key)) failures.set(key, failureItem());
+    const item = failures.get(key);
+    fillFailure(item, group);
+    const place = list.children[index] ?? null;
+    if (item !== place && (!reads || !item.parentNode)) list.insertBefore(item, place);
+  });
+  list.hidden = failures.size === 0;
   $("no-failures").hidden = failures.size > 0;
+  const line = $("replay");
+  line.hidden = !replay || failures.size === 0;
+  if (line.childElementCount === 1) line.append(...commandOf(""));
+  put(line.children[1], replay ?? "");
 }
 
 function showPartitions(partitions) {
@@ -142,7 +194,7 @@ function showPartitions(partitions) {
   sorted.forEach(({ lag }, index) => body.rows[index].cells[2].style.setProperty("--share", (lag ?? 0) / most));
 }
 
-function showTables({ messages, guests, kafka, recent_failures }) {
+function showTables({ messages, guests, kafka, failures, replay_command }) {
   byName("failures-by-type", messages.failures_by_type);
   byName("deaths", guests.deaths);
   byName("scalings", Object.fromEntries(Object.entries(guests.scalings).map(([reason, times]) => [reason.replaceAll("_", " "), times])));
@@ -152,7 +204,7 @@ function showTables({ messages, guests, kafka, recent_failures }) {
   put("guests-cpu", seconds(guests.cpu_seconds));
   fill($("links"), Object.entries(kafka.links).map(([name, { up, retries }]) => [name, up ? "up" : "down", count(retries)]), "None.");
   showPartitions(kafka.partitions);
-  showFailures(recent_failures);
+  showFailures(failures, replay_command);
 }
 
 function showRegistry({ schema_registry: registry, not_ready }) {

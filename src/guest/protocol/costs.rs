@@ -1,0 +1,124 @@
+//! Costs of a request: how many messages reached each script, and in some requests the time of each.
+//!
+//! A guest with several scripts may send them before a response: the byte 1, a big-endian `u32` length, a byte that says
+//! whether the times were measured, and for each script a `u32` of messages and a `u64` of nanoseconds, both big-endian.
+//! A guest may lie, so these are figures for people, on which nothing depends.
+
+use std::time::Duration;
+
+use crate::guest::error::Death;
+
+/// First byte of the frame.
+const STATUS_COSTS: u8 = 1;
+/// Bytes of status and length.
+const HEADER: usize = 5;
+/// Bytes of each script.
+const STAGE: usize = 4 + 8;
+
+/// Costs of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestCosts {
+    /// Whether the guest measured times.
+    pub measured: bool,
+    /// Costs of each script, in their order.
+    pub stages: Vec<StageCosts>,
+}
+
+/// Costs of one script in one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StageCosts {
+    /// Number of messages that reached it.
+    pub reached: u32,
+    /// Time that it took for them, if times were measured.
+    pub spent: Duration,
+}
+
+/// Takes the costs of `stages` scripts from the reply port, if it begins with them: `None` while they are incomplete.
+///
+/// # Errors
+/// [`Death::Protocol`] if they are those of another number of scripts.
+pub(crate) fn take_costs(
+    outbox: &mut Vec<u8>,
+    stages: usize,
+) -> Option<Result<Option<RequestCosts>, Death>> {
+    if stages < 2 || outbox.first().is_some_and(|&status| status != STATUS_COSTS) {
+        return Some(Ok(None));
+    }
+    let header: &[u8; HEADER] = outbox.first_chunk()?;
+    let [_, length @ ..] = *header;
+    let size = 1 + stages * STAGE;
+    if u32::from_be_bytes(length) as usize != size {
+        let what = "the costs of another number of scripts";
+        return Some(Err(Death::Protocol(what.into())));
+    }
+    let body = outbox.get(HEADER..HEADER + size)?;
+    let costs = RequestCosts {
+        measured: body[0] != 0,
+        stages: body[1..].as_chunks::<STAGE>().0.iter().map(stage).collect(),
+    };
+    outbox.drain(..HEADER + size);
+    Some(Ok(Some(costs)))
+}
+
+fn stage(bytes: &[u8; STAGE]) -> StageCosts {
+    let [a, b, c, d, nanoseconds @ ..] = *bytes;
+    StageCosts {
+        reached: u32::from_be_bytes([a, b, c, d]),
+        spent: Duration::from_nanos(u64::from_be_bytes(nanoseconds)),
+    }
+}
+
+/// Returns the bytes that the costs of so many scripts take before a response.
+pub(crate) const fn room(stages: usize) -> usize {
+    HEADER + 1 + stages * STAGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(stages: &[(u32, u64)]) -> Vec<u8> {
+        let mut frame = vec![STATUS_COSTS];
+        frame.extend((1 + stages.len() as u32 * 12).to_be_bytes());
+        frame.push(1);
+        for (reached, nanoseconds) in stages {
+            frame.extend(reached.to_be_bytes());
+            frame.extend(nanoseconds.to_be_bytes());
+        }
+        frame
+    }
+
+    #[test]
+    fn in_any_pieces_and_no_more() {
+        let whole = frame(&[(7, 1500), (u32::MAX, u64::MAX)]);
+        assert_eq!(whole.len(), room(2));
+        for end in 0..whole.len() {
+            let mut outbox = whole[..end].to_vec();
+            assert_eq!(take_costs(&mut outbox, 2), None);
+            assert_eq!(outbox.len(), end, "it stays");
+        }
+        let mut outbox = [&whole[..], b"\0rest"].concat();
+        let costs = take_costs(&mut outbox, 2)
+            .expect("complete")
+            .expect("well-formed")
+            .expect("costs");
+        assert!(costs.measured);
+        let reached: Vec<_> = costs.stages.iter().map(|stage| stage.reached).collect();
+        assert_eq!(reached, [7, u32::MAX]);
+        assert_eq!(costs.stages[0].spent, Duration::from_nanos(1500));
+        assert_eq!(outbox, b"\0rest");
+        assert_eq!(take_costs(&mut outbox, 2), Some(Ok(None)), "a response");
+    }
+
+    #[test]
+    fn of_another_number_of_scripts() {
+        for length in [0, 1, 13, 37, u32::MAX] {
+            let mut outbox = vec![STATUS_COSTS];
+            outbox.extend(length.to_be_bytes());
+            let taken = take_costs(&mut outbox, 2);
+            assert!(matches!(taken, Some(Err(Death::Protocol(_)))), "{taken:?}");
+        }
+        // One script alone has no costs of its own: the byte is no status that the response may have.
+        assert_eq!(take_costs(&mut frame(&[(1, 1)]), 1), Some(Ok(None)));
+    }
+}
