@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod exposition;
 pub(crate) mod facts;
 pub(crate) mod failures;
+pub(crate) mod group;
 pub(crate) mod health;
 pub(crate) mod histogram;
 pub(crate) mod http;

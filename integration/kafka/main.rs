@@ -12,6 +12,8 @@ mod letters;
 mod members;
 mod messages;
 mod million;
+
+mod owners;
 mod poison;
 mod positions;
 mod reading;

@@ -16,6 +16,7 @@ pub(crate) mod begin;
 mod blocked;
 mod commit;
 mod cursor;
+mod group;
 mod lag;
 mod leave;
 pub(crate) mod offsets;
@@ -41,6 +42,7 @@ use anyhow::Context as _;
 use rdkafka::ClientConfig;
 use tokio::sync::oneshot;
 
+use self::group::Group;
 use self::poll::Poller;
 use self::scout::Scout;
 use super::{Control, Intake};
@@ -50,6 +52,7 @@ use crate::kafka::client;
 use crate::kafka::consumer::{Consumer, ConsumerCallbacks};
 use crate::kafka::session::Session;
 use crate::message::ack::Acked;
+use crate::telemetry::group::GroupWatch;
 use crate::telemetry::metrics::Metrics;
 
 /// Source with a consumer that has not subscribed yet.
@@ -133,9 +136,13 @@ impl KafkaInput {
         let waker = Waker::default();
         let (sender, commands) = channel();
         let scout = Scout::start(config, waker.clone())?;
+        let consumer = connect(config, &waker, metrics, session)?;
+        let group = GroupWatch::new(Arc::new(Group::new(config, &consumer)));
+        // A pipeline has one input.
+        let _ = metrics.group.set(group);
         let source = Self {
             config: config.clone(),
-            consumer: connect(config, &waker, metrics, session)?,
+            consumer,
             commands,
             waker: waker.clone(),
             session: session.cloned(),

@@ -151,7 +151,7 @@ async fn metrics(observed: Data<Observed>) -> HttpResponse {
 }
 
 async fn stats(observed: Data<Observed>) -> HttpResponse {
-    HttpResponse::Ok().json(observed.stats())
+    HttpResponse::Ok().json(observed.looked_at())
 }
 
 /// Permission to change something over HTTP, and the recipient of the changes.

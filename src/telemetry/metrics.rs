@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failures::Failures;
+use super::group::GroupWatch;
 use super::health::Health;
 use super::histogram::{Histogram, MESSAGES, SECONDS};
 use super::processors::Processors;
@@ -82,6 +83,8 @@ pub(crate) struct Metrics {
     pub health: Health,
     /// Client of the schema registry, which has counters of its own.
     pub registry: OnceLock<Registry>,
+    /// Consumer group of the input, if that is Kafka.
+    pub group: OnceLock<GroupWatch>,
     now: Mutex<Now>,
 }
 
@@ -153,6 +156,7 @@ impl Default for Metrics {
             reloads: ByName::default(),
             health: Health::default(),
             registry: OnceLock::new(),
+            group: OnceLock::new(),
             now: Mutex::default(),
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::commands;
 use super::facts::PipelineFacts;
 use super::failures::FailureGroup;
+use super::group::{GroupStats, GroupWatch};
 use super::histogram::Distribution;
 use super::metrics::{GuestsNow, Metrics};
 use super::process;
@@ -152,6 +153,9 @@ pub(crate) struct Guests {
 pub(crate) struct KafkaStats {
     /// Partitions that are assigned to this process.
     pub partitions: Vec<PartitionStats>,
+    /// Consumer group, with the partitions of its other members; `null` until Kafka has described it. Only for `/stats`.
+    #[serde(default)]
+    pub group: Option<GroupStats>,
     /// Number of these partitions that cannot be read; `not_ready` has the reason.
     #[serde(default)]
     pub blocked_partitions: usize,
@@ -253,6 +257,13 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// Returns the current stats for somebody who looks at them, who also wants to know the consumer group.
+    pub(crate) fn looked_at(&self) -> Stats {
+        let mut stats = self.stats();
+        stats.kafka.group = self.metrics.group.get().and_then(GroupWatch::look);
+        stats
+    }
+
     /// Returns the current stats.
     pub(crate) fn stats(&self) -> Stats {
         let config = self.running.get();
@@ -284,6 +295,7 @@ impl Stats {
                 |(name, link): (&&'static str, &LinkStats)| ((*name).to_owned(), link.clone());
             let kafka = KafkaStats {
                 partitions: now.partitions.clone(),
+                group: None,
                 blocked_partitions: now.blocked_partitions,
                 partition_errors: metrics.partition_errors.totals(),
                 commits: Metrics::get(&metrics.commits),

@@ -174,6 +174,7 @@ mod tests {
     use super::*;
     use crate::cli::remote::RemoteError;
     use crate::cli::top::sample;
+    use crate::telemetry::group::{GroupPartition, GroupStats};
 
     fn screen() -> Screen {
         let every = std::time::Duration::from_secs(1);
@@ -325,6 +326,37 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("✖ not ready"), "{shown}");
+    }
+
+    #[test]
+    fn partitions_of_other_members() {
+        let mut stats = sample::stats();
+        stats.kafka.partitions.truncate(1);
+        let partition = |number, owner: Option<&str>| GroupPartition {
+            topic: "orders".into(),
+            partition: number,
+            owner: owner.map(str::to_owned),
+            lag: Some(1234),
+        };
+        stats.kafka.group = Some(GroupStats {
+            name: "pricing".into(),
+            members: 2,
+            partitions: vec![
+                partition(0, Some("this process has it")),
+                partition(1, Some("pricing-2 on 10.0.0.7")),
+                partition(2, None),
+            ],
+        });
+        let mut screen = screen();
+        screen.answer(Ok(Box::new(stats)));
+        let shown = drawn(80, 24, &mut screen, Theme::plain());
+        for line in [
+            "orders/0         0    ",
+            "orders/1     1,234 pricing-2",
+            "orders/2     1,234 nobody",
+        ] {
+            assert!(shown.contains(line), "{line} is not in\n{shown}");
+        }
     }
 
     #[test]

@@ -174,17 +174,19 @@ impl Work {
         let mut topics: Vec<Arc<str>> = places.iter().map(|(topic, _)| Arc::clone(topic)).collect();
         topics.sort_unstable();
         topics.dedup();
-        let committed = persist(consumer, u32::MAX, |consumer| committed(consumer, &places))?
-            .unwrap_or_default();
+        let committed = persist(consumer, u32::MAX, |consumer| {
+            committed(consumer, &places, PATIENCE)
+        })?
+        .unwrap_or_default();
         let mut facts = HashMap::new();
         // One request for each topic: a topic that is gone makes librdkafka refuse the whole request.
         for topic in &topics {
             let of_topic: Vec<&Place> = places.iter().filter(|(of, _)| of == topic).collect();
             let low = persist(consumer, TRIES, |consumer| {
-                ends(consumer, &of_topic, Offset::Beginning)
+                ends(consumer, &of_topic, Offset::Beginning, PATIENCE)
             })?;
             let high = persist(consumer, TRIES, |consumer| {
-                ends(consumer, &of_topic, Offset::End)
+                ends(consumer, &of_topic, Offset::End, PATIENCE)
             })?;
             for place in of_topic {
                 let ends = match (&low, &high) {
@@ -220,7 +222,7 @@ impl Work {
             .collect();
         // An admin client could return all that the group has committed, but such a request may leave something in
         // librdkafka 2.12 for which the end of its client waits for ever.
-        let committed = committed(consumer, &places)?.into_keys();
+        let committed = committed(consumer, &places, PATIENCE)?.into_keys();
         Ok(AtStart {
             partitions: partitions.into_iter().collect(),
             committed: committed.map(|(topic, _)| topic.to_string()).collect(),
@@ -314,12 +316,17 @@ fn offsets(list: &TopicPartitionList) -> HashMap<Place, i64> {
     list.elements().into_iter().filter_map(of).collect()
 }
 
-fn committed(consumer: &Consumer, places: &[Place]) -> KafkaResult<HashMap<Place, i64>> {
+/// Returns the offsets that the group has committed.
+pub(super) fn committed(
+    consumer: &Consumer,
+    places: &[Place],
+    patience: Duration,
+) -> KafkaResult<HashMap<Place, i64>> {
     if places.is_empty() {
         return Ok(HashMap::new());
     }
     let asked = list(places, Offset::Invalid)?;
-    let told = consumer.committed_offsets(asked, PATIENCE)?;
+    let told = consumer.committed_offsets(asked, patience)?;
     if let Some(error) = told.elements().iter().find_map(|one| one.error().err()) {
         // For example an offset that a transaction has not decided yet.
         tracing::debug!(%error, "Kafka does not tell a committed offset");
@@ -332,9 +339,14 @@ fn committed(consumer: &Consumer, places: &[Place]) -> KafkaResult<HashMap<Place
 ///
 /// librdkafka's request for offsets by time accepts the two logical offsets as times, as Kafka's own protocol does
 /// (ListOffsets: -2 the earliest, -1 the latest).
-fn ends(consumer: &Consumer, places: &[&Place], which: Offset) -> KafkaResult<HashMap<Place, i64>> {
+pub(super) fn ends(
+    consumer: &Consumer,
+    places: &[&Place],
+    which: Offset,
+    patience: Duration,
+) -> KafkaResult<HashMap<Place, i64>> {
     let asked = list(places.iter().copied(), which)?;
-    let told = offsets(&consumer.offsets_for_times(asked, PATIENCE)?);
+    let told = offsets(&consumer.offsets_for_times(asked, patience)?);
     if told.len() < places.len() {
         // One of them has no leader at present.
         let code = rdkafka::error::RDKafkaErrorCode::LeaderNotAvailable;

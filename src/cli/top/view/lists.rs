@@ -1,6 +1,6 @@
 //! Lists of Kafka's partitions and of the last failures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -12,7 +12,7 @@ use crate::cli::top::format;
 use crate::cli::top::screen::{Focus, Screen};
 use crate::cli::top::theme::Theme;
 use crate::telemetry::failures::FailureGroup;
-use crate::telemetry::stats::{PartitionStats, Stats};
+use crate::telemetry::stats::{KafkaStats, PartitionStats, Stats};
 
 /// Part of `not_ready` that says that the group has not answered yet.
 const GROUP: &str = "group";
@@ -49,26 +49,54 @@ pub(super) fn kafka(
         .map(|(name, link)| (name.clone(), link.retries))
         .collect();
     let room = (inside.width as usize).saturating_sub(9);
-    let lines = [
+    let head_lines = [
         ("commits  ", commits),
         ("retries  ", format::by_name(&retries)),
         ("rebal.   ", format::by_name(&kafka.rebalances)),
     ]
     .map(|(name, value)| Line::from_iter(named(name, fit(&value, room), theme)));
     let [head, list] = Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(inside);
-    frame.render_widget(Paragraph::new(lines.to_vec()), head);
+    frame.render_widget(Paragraph::new(head_lines.to_vec()), head);
     if stats.not_ready.contains_key(GROUP) {
         let line = Line::styled("waiting for the group", theme.notable());
         frame.render_widget(line, list);
         return;
     }
-    partitions(frame, list, &kafka.partitions, screen, theme);
+    partitions(frame, list, &lines(kafka), screen, theme);
+}
+
+/// Line of the list of partitions.
+struct PartitionLine<'a> {
+    place: (&'a str, i32),
+    lag: Option<u64>,
+    /// Another member that has it, or nobody; `None` for a partition of this process.
+    owner: Option<&'a str>,
+}
+
+/// Returns the partitions of this process, and those that other members of the group have.
+fn lines(kafka: &KafkaStats) -> Vec<PartitionLine<'_>> {
+    let own = kafka.partitions.iter().map(|one| PartitionLine {
+        place: (&one.topic, one.partition),
+        lag: one.lag,
+        owner: None,
+    });
+    let mut lines: Vec<_> = own.collect();
+    let mine: BTreeSet<(&str, i32)> = lines.iter().map(|line| line.place).collect();
+    let all = kafka.group.iter().flat_map(|group| &group.partitions);
+    let all = all.map(|one| PartitionLine {
+        place: (&one.topic, one.partition),
+        lag: one.lag,
+        owner: Some(one.owner.as_deref().unwrap_or("nobody")),
+    });
+    lines.extend(all.filter(|line| !mine.contains(&line.place)));
+    lines.sort_by_key(|line| line.place);
+    lines
 }
 
 fn partitions(
     frame: &mut Frame,
     area: Rect,
-    partitions: &[PartitionStats],
+    partitions: &[PartitionLine<'_>],
     screen: &mut Screen,
     theme: Theme,
 ) {
@@ -77,7 +105,7 @@ fn partitions(
     screen.first_partition = screen.first_partition.min(most);
     let largest = partitions.iter().filter_map(|one| one.lag).max();
     let shown = partitions.iter().skip(screen.first_partition).take(height);
-    let name = |one: &PartitionStats| format!("{}/{}", one.topic, one.partition);
+    let name = |one: &PartitionLine<'_>| format!("{}/{}", one.place.0, one.place.1);
     let widest = shown.clone().map(|one| Span::raw(name(one)).width()).max();
     let widest = widest.unwrap_or(0).min(area.width as usize / 2);
     let lines = shown.map(|one| {
@@ -85,6 +113,10 @@ fn partitions(
         let name = fit(&name(one), widest);
         let text = format!("{name:<widest$} {lag:>9} ");
         let room = (area.width as usize).saturating_sub(Span::raw(text.as_str()).width());
+        if let Some(owner) = one.owner {
+            let owner = fit(owner, room);
+            return Line::styled(format!("{text}{owner}"), theme.dim());
+        }
         let share = match (one.lag, largest) {
             (Some(lag), Some(largest @ 1..)) => lag as f64 / largest as f64,
             _ => 0.0,

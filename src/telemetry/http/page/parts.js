@@ -186,12 +186,19 @@ function showFailures(groups, replay) {
   put(line.children[1], replay ?? "");
 }
 
-function showPartitions(partitions) {
-  const sorted = [...partitions].sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+/** The partitions of this process, and those that other members of the group have, or nobody. */
+function showPartitions({ partitions, group }) {
+  const own = new Map(partitions.map((one) => [`${one.topic}/${one.partition}`, { ...one, owner: "this process" }]));
+  const others = (group?.partitions ?? []).filter(({ topic, partition }) => !own.has(`${topic}/${partition}`));
+  const sorted = [...own.values(), ...others].sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
   const most = Math.max(1, ...sorted.map(({ lag }) => lag ?? 0));
   const body = $("partitions");
-  fill(body, sorted.map(({ topic, partition, lag, under_way }) => [topic, String(partition), count(lag), count(under_way)]), "None.");
-  sorted.forEach(({ lag }, index) => body.rows[index].cells[2].style.setProperty("--share", (lag ?? 0) / most));
+  fill(body, sorted.map(({ topic, partition, owner, lag, under_way }) => [`${topic}/${partition}`, owner ?? "nobody", count(lag), count(under_way)]), "None.");
+  sorted.forEach(({ lag, under_way }, index) => {
+    body.rows[index].cells[2].style.setProperty("--share", (lag ?? 0) / most);
+    body.rows[index].classList.toggle("other", under_way === undefined);
+  });
+  put("group", group ? `of the group ${group.name}, which has ${many(group.members, "member", "members")}` : "of this process");
 }
 
 function showTables({ messages, guests, kafka, failures, replay_command }) {
@@ -203,7 +210,7 @@ function showTables({ messages, guests, kafka, failures, replay_command }) {
   put("guests-memory", bytes(guests.memory_bytes));
   put("guests-cpu", seconds(guests.cpu_seconds));
   fill($("links"), Object.entries(kafka.links).map(([name, { up, retries }]) => [name, up ? "up" : "down", count(retries)]), "None.");
-  showPartitions(kafka.partitions);
+  showPartitions(kafka);
   showFailures(failures, replay_command);
 }
 
