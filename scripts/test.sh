@@ -43,7 +43,7 @@ at_the_end() {
 }
 
 shell_scripts() {
-  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/bench-formats.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/clients.sh scripts/kafka/*.sh scripts/registry.sh scripts/web.sh scripts/deny.sh scripts/accelerator.sh scripts/deploy.sh scripts/package.sh scripts/book.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/packaging/run.sh integration/docker/kafka/run integration/docker/kafka/tool integration/docker/registry/run .ci/run" script
+  local scripts="scripts/lib.sh scripts/install.sh scripts/nerodia scripts/test.sh scripts/bench.sh scripts/bench-kafka.sh scripts/bench-formats.sh scripts/soak.sh scripts/chaos.sh scripts/fuzz.sh fuzz/rustc.sh scripts/kafka.sh scripts/clients.sh scripts/kafka/*.sh scripts/registry.sh scripts/web.sh scripts/deny.sh scripts/accelerator.sh scripts/deploy.sh scripts/package.sh scripts/book.sh scripts/picture.sh docker/libraries.sh integration/deploy/systemd.sh integration/docker/run.sh integration/packaging/run.sh integration/docker/kafka/run integration/docker/kafka/tool integration/docker/registry/run .ci/run" script
   # shellcheck disable=SC2086  # one word a file, and a pattern
   for script in $scripts; do bash -n "$script"; done
   # shellcheck disable=SC2086  # one word a file

@@ -42,6 +42,11 @@ fn before_and_after_for_people(runtime: &str) {
     let text = ran
         .text()
         .replace(&format!("{}/", folder.path().display()), "");
+    let costs = &ran.stderr;
+    assert!(
+        costs.contains("6 in, 1 failed, ") && costs.contains(" of CPU a message"),
+        "{costs}"
+    );
     for shown in [
         "message 0\n  in  \"one\"\n  out [\"one\"]\n",
         "message 1\n  in  \"drop\"\n  dropped\n",

@@ -1,7 +1,8 @@
 // Checks the page of a running engine as a person would: with a browser.
 //
-//     node page.mjs --url http://127.0.0.1:4195 [--shots DIR] [--restart]
+//     node page.mjs --url http://127.0.0.1:4195 [--shots DIR] [--restart] [--stay SECONDS]
 //
+// With --stay, the page is open for some time before it is looked at, so that its charts show it.
 // Exits with 1 if something is wrong, and with 77 if there is no browser.
 
 import { existsSync, mkdirSync } from "node:fs";
@@ -21,11 +22,14 @@ const STATES = ["ready", "not ready", "unreachable"];
 const LOOKS = 5;
 const RESTART_MS = 60_000;
 /** Time after which the browser hangs: calls into a page have no time limit of their own. All checks take about a minute. */
-const ALL_MS = 300_000;
+const CHECKS_MS = 300_000;
 
 const { values: options } = parseArgs({
-  options: { url: { type: "string" }, shots: { type: "string" }, restart: { type: "boolean", default: false } },
+  options: { url: { type: "string" }, shots: { type: "string" }, restart: { type: "boolean", default: false }, stay: { type: "string", default: "0" } },
 });
+
+const stayMs = 1000 * Number(options.stay);
+const ALL_MS = CHECKS_MS + stayMs;
 
 class Wrong extends Error {}
 
@@ -215,6 +219,7 @@ async function awayAndBack({ page, heard }) {
 async function lookAll(browser, { url, shots, restart }) {
   const view = await open(browser, url);
   const { page, heard } = view;
+  await pause(stayMs);
   await until("the page has an answer", 15_000, () => page.evaluate(() => document.querySelector("[data-stat]")?.dataset.value !== undefined));
   const state = await stateOf(page);
   check(STATES.includes(state), `the state is “${state}”`);
@@ -237,7 +242,7 @@ async function lookAll(browser, { url, shots, restart }) {
 }
 
 if (!options.url) {
-  console.error("usage: node page.mjs --url http://127.0.0.1:PORT [--shots DIR] [--restart]");
+  console.error("usage: node page.mjs --url http://127.0.0.1:PORT [--shots DIR] [--restart] [--stay SECONDS]");
   process.exit(2);
 }
 if (!existsSync(BROWSER)) {

@@ -21,7 +21,9 @@ use crate::config::{
 use crate::engine::formats;
 use crate::input::kafka::sample::Choice;
 use crate::kafka::connect;
+use crate::message::Outcome;
 use crate::telemetry::logs;
+use crate::telemetry::processors::{ProcessorStats, Processors};
 
 /// Show what a pipeline makes of some messages, and write nothing
 #[derive(Debug, Args)]
@@ -74,6 +76,29 @@ struct Totals {
     failed: u64,
     /// Whether there may have been more messages, which could not be read.
     broken: bool,
+    /// Messages, failures and costs of each processor.
+    processors: Vec<ProcessorStats>,
+}
+
+/// Returns a line for each processor.
+fn costs(processors: &[ProcessorStats]) -> String {
+    let widest = processors.iter().map(|one| one.name.chars().count()).max();
+    let widest = widest.unwrap_or_default();
+    let line = |one: &ProcessorStats| {
+        let ProcessorStats {
+            name,
+            messages,
+            failed,
+            ..
+        } = one;
+        let cost = match one.a_message() {
+            Some(seconds) => format!("{:.0} µs of CPU a message", seconds * 1e6),
+            None => "no message reached it".to_owned(),
+        };
+        format!("  {name:<widest$}  {messages} in, {failed} failed, {cost}\n")
+    };
+    let lines: String = processors.iter().map(line).collect();
+    format!("{lines}  (each message alone; a pipeline runs many together, which costs less)")
 }
 
 impl Try {
@@ -92,6 +117,7 @@ impl Try {
                 dropped,
                 failed,
                 broken,
+                processors,
             }) => {
                 if !self.json {
                     let came = all - dropped - failed;
@@ -99,6 +125,9 @@ impl Try {
                         "{all} message{}: {came} came through, {dropped} dropped, {failed} failed",
                         if all == 1 { "" } else { "s" }
                     ));
+                    if all > 0 {
+                        console::complain(format_args!("{}", costs(&processors)));
+                    }
                 }
                 if failed == 0 && !broken { WELL } else { FAILED }
             }
@@ -156,6 +185,7 @@ impl Try {
             // First, so that a script that cannot start is reported before anything is read.
             tryout.guest().await?;
             let mut totals = Totals::default();
+            let processors = Processors::default();
             loop {
                 let (lane, message) = match samples.next() {
                     Ok(Some(sample)) => sample,
@@ -171,11 +201,18 @@ impl Try {
                     .reads
                     .show(&batch.messages[0].bytes(), batch.named_schemas());
                 let shown = Shown::new(&lane, &batch.messages[0], &executed, read);
+                processors.ran(&executed.costs, executed.cpu_seconds);
+                for outcome in &executed.outcomes.items {
+                    if let Outcome::Failed(failure) = outcome {
+                        processors.failed(failure);
+                    }
+                }
                 totals.all += 1;
                 totals.dropped += u64::from(shown.is_dropped());
                 totals.failed += u64::from(shown.is_failed());
                 console::say(shown.text(style));
             }
+            totals.processors = processors.of(&config.processor_names());
             Ok(totals)
         });
         shown.map_err(|Refused| MISUSED)

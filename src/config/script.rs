@@ -160,13 +160,14 @@ impl ScriptOrigin {
     }
 
     /// Returns the name of the script's own file, or the config file and the line on which the script begins there.
-    pub(super) fn short_place(&self) -> String {
-        match self.lines {
-            Lines::Same => self.display_name().to_owned(),
-            Lines::Indented { ref indents, .. } if indents.is_empty() => {
-                self.display_name().to_owned() // after a setup
-            }
-            _ => format!("{}:{}", self.display_name(), self.position(1, 1).line()),
+    /// `file` is a shorter name of it.
+    pub(super) fn place(&self, file: Option<&Path>) -> String {
+        let file = file.unwrap_or(Path::new(self.display_name())).display();
+        match &self.lines {
+            Lines::Same => file.to_string(),
+            // In its own file, after its setup.
+            Lines::Indented { indents, .. } if indents.is_empty() => file.to_string(),
+            _ => format!("{file}:{}", self.position(1, 1).line()),
         }
     }
 

@@ -48,9 +48,7 @@ impl MessageFailed<'_> {
         };
         Metrics::add(total, 1);
         metrics.failures_by_type.count(&failure.kind);
-        if let Some(processor) = &failure.processor {
-            metrics.processors.failed(processor);
-        }
+        metrics.processors.failed(failure);
         metrics.failures.keep(lane, message, failure);
         if *fate == Fate::Printed {
             return;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::guest::costs::ScriptCosts;
+use crate::message::Failure;
 
 /// Number of processors from which on those that the pipeline does not have any more are forgotten: reloads may bring
 /// other names again and again.
@@ -89,17 +90,19 @@ impl Processors {
         }
     }
 
-    /// Counts a message that failed in the script of a processor.
-    pub(super) fn failed(&self, name: &Arc<str>) {
-        if cfg!(feature = "uncounted") {
+    /// Counts a message that failed, if it did so in the script of a processor.
+    pub(crate) fn failed(&self, failure: &Failure) {
+        let Some(name) = &failure.processor else {
             return;
+        };
+        if !cfg!(feature = "uncounted") {
+            // The name is that of a processor that ran: the guest says its number, not its name.
+            self.lock().entry(Arc::clone(name)).or_default().failed += 1;
         }
-        // The name is that of a processor that ran: the guest says its number, not its name.
-        self.lock().entry(Arc::clone(name)).or_default().failed += 1;
     }
 
     /// Returns the totals of the processors with these names.
-    pub(super) fn of(&self, names: &[Arc<str>]) -> Vec<ProcessorStats> {
+    pub(crate) fn of(&self, names: &[Arc<str>]) -> Vec<ProcessorStats> {
         let totals = self.lock();
         names
             .iter()
@@ -157,7 +160,11 @@ mod tests {
     fn one_processor_has_all_of_it() {
         let processors = Processors::default();
         processors.ran(&[costs("a", 100, 0, 0)], 2.0);
-        processors.failed(&"a".into());
+        processors.failed(&Failure {
+            processor: Some("a".into()),
+            ..Failure::new("ValueError", "no")
+        });
+        processors.failed(&Failure::new("Timeout", "no"));
         let [only] = &processors.of(&["a".into()])[..] else {
             panic!("one");
         };
