@@ -52,6 +52,7 @@ mod walk;
 pub(crate) use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub(crate) use load::{Loaded, OneScript, ScriptSource, Source, read_text};
 pub(crate) use model::*;
+pub(crate) use names::GENERATE;
 pub(crate) use reference::reference;
 pub(crate) use running::Running;
 pub(crate) use schema::schema;

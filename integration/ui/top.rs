@@ -181,6 +181,10 @@ fn live_through_a_restart_of_the_engine() {
         "the pipeline: {shown}"
     );
     assert!(shown.contains("─▶ drop"), "the pipeline: {shown}");
+    // What it costs to generate a message is shown too.
+    for line in ["\ngenerate ", "\nprices.py "] {
+        assert!(shown.contains(line), "the processors: {shown}");
+    }
     let before = number(&shown, "done").expect("a number");
     terminal.await_shown("more is done, and a rate", |shown| {
         number(shown, "done").is_some_and(|now| now > before + 100)

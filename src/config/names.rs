@@ -7,30 +7,34 @@ use std::sync::Arc;
 use super::model::Config;
 use super::script::Stage;
 
+/// Name of the script of a `generate` input.
+pub(crate) const GENERATE: &str = "generate";
+
 impl Config {
-    /// Returns a name for each script, in their order: that of a `generate` input is the first. It is the script's label,
-    /// or else its place: `orders.py`, or `pipeline.yaml:12` for a script in the config itself. No two are equal.
+    /// Returns a name for each script, in their order: that of the input is the first, if it is a `generate` with a
+    /// script, and has the name [`GENERATE`]. Another name is the script's label, or else its place: `orders.py`, or
+    /// `pipeline.yaml:12` for a script in the config itself. No two are equal.
     pub(crate) fn processor_names(&self) -> Vec<Arc<str>> {
-        let input = self.input.script().into_iter();
-        let stages: Vec<&Stage> = input.chain(&self.pipeline.stages).collect();
-        names(&stages)
+        let input = self.input.script().map(|_| GENERATE.to_owned());
+        let stages = self.pipeline.stages.iter();
+        names(input, &stages.collect::<Vec<_>>())
     }
 }
 
-fn names(stages: &[&Stage]) -> Vec<Arc<str>> {
+fn names(input: Option<String>, stages: &[&Stage]) -> Vec<Arc<str>> {
     let mut files: BTreeMap<&Path, BTreeSet<&str>> = BTreeMap::new();
     for stage in stages {
         let of_name = files.entry(file(stage)).or_default();
         of_name.insert(stage.origin.display_name());
     }
     let mut taken = BTreeSet::new();
-    let free = |stage: &&Stage| {
+    let name = |stage: &&Stage| {
         // Files of the same name in two folders keep their folders.
         let is_alone = files[file(stage)].len() == 1;
-        let name = match &stage.label {
-            Some(label) => label.clone(),
-            None => stage.origin.place(is_alone.then(|| file(stage))),
-        };
+        let place = || stage.origin.place(is_alone.then(|| file(stage)));
+        stage.label.clone().unwrap_or_else(place)
+    };
+    let free = |name: String| {
         let more = (2..).map(|number| format!("{name} ({number})"));
         let mut choices = std::iter::once(name.clone()).chain(more);
         let free: Arc<str> = choices
@@ -40,7 +44,8 @@ fn names(stages: &[&Stage]) -> Vec<Arc<str>> {
         taken.insert(Arc::clone(&free));
         free
     };
-    stages.iter().map(free).collect()
+    let names = input.into_iter().chain(stages.iter().map(name));
+    names.map(free).collect()
 }
 
 /// Returns the name of the file with a script, without its folder.

@@ -10,7 +10,9 @@ use crate::cli::top::format;
 use crate::cli::top::history::failed;
 use crate::cli::top::screen::{Connection, Focus, Screen, uses_kafka};
 use crate::cli::top::theme::Theme;
+use crate::config::GENERATE;
 use crate::telemetry::facts::Place;
+use crate::telemetry::processors::ProcessorStats;
 use crate::telemetry::stats::Stats;
 
 /// Arrow between two stages.
@@ -106,10 +108,12 @@ fn pipeline<'a>(stats: &Stats, width: usize, theme: Theme) -> Line<'a> {
         .iter()
         .map(|text| Span::raw(text.as_str()).width())
         .sum();
-    let count = stats.processors.len();
+    // The script that generates messages is the input.
+    let is_processor = |one: &&ProcessorStats| one.name != GENERATE;
+    let processors: Vec<_> = stats.processors.iter().filter(is_processor).collect();
+    let count = processors.len();
     let room = width.saturating_sub(taken + (count + 2) * ARROW.chars().count());
-    let scripts = stats
-        .processors
+    let scripts = processors
         .iter()
         .map(|one| fit(&one.name, room / count.max(1)));
     let [input, guests, output] = ends;
