@@ -46,7 +46,7 @@ MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 MAX_DEPTH = 900  # the host's limit, too
 MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that
 MOST_WARNINGS = 20  # in READY
-OF_STAGE = "<the engine's stage>"  # in a script's namespace, its index; no script has such a name
+OF_STAGE = "__stage__"  # in a script's namespace, its index
 COLLECT_AFTER = 4 << 20  # bytes of requests after which objects that they left in cycles are freed
 
 
