@@ -13,7 +13,7 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 cd "$root"
 
 minutes=${1:-5}
-program=${CARGO_TARGET_DIR:-target}/release/nerodia
+program=$(readlink -f "${CARGO_TARGET_DIR:-target}/release/nerodia")
 shots=target/web/picture
 work=$(mktemp -d)
 running=""
@@ -29,7 +29,7 @@ trap stop EXIT
 
 # start CONFIG [ARGS…] runs a pipeline in the background.
 start() {
-  "$program" run "$@" >>"$work/log" 2>&1 &
+  (cd "$work" && exec "$program" run "$@" >>log 2>&1) &
   running="$running $!"
 }
 
@@ -94,9 +94,9 @@ dead_letter:
 http: { address: "127.0.0.1:${PORT}" }
 YAML
 
-start "$work/producer.yaml"
-INSTANCE=pricing-1 PORT=4197 start "$work/orders.yaml"
-INSTANCE=pricing-2 PORT=4198 start "$work/orders.yaml"
+start producer.yaml
+INSTANCE=pricing-1 PORT=4197 start orders.yaml
+INSTANCE=pricing-2 PORT=4198 start orders.yaml
 say "the page is open for $minutes minutes: http://127.0.0.1:4197"
 node integration/page/page.mjs --url http://127.0.0.1:4197 --stay "$((60 * minutes))" --shots "$shots" >&2
 cp "$shots/1280-light.png" docs/page.png

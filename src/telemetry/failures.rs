@@ -1,5 +1,6 @@
 //! Last failures, for people who look at them, and a limit on how often failures are logged.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -132,10 +133,11 @@ impl Failures {
         }
     }
 
-    /// Returns the last groups, that with the newest failure first.
+    /// Returns the last groups: those with failures in the newest minute first, and of these the largest. Most groups keep
+    /// their place from one second to the next, so that people can read them.
     pub(crate) fn groups(&self) -> Vec<FailureGroup> {
         let mut groups = self.lock().clone();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.last.at_ms));
+        groups.sort_by_key(|group| Reverse((group.last.at_ms / 60_000, group.count)));
         groups
     }
 

@@ -58,7 +58,7 @@ pub(crate) struct Stats {
     pub schema_registry: Option<RegistryStats>,
     /// Resource usage of the process.
     pub process: process::Usage,
-    /// Last failures, by type and place; that with the newest first.
+    /// Last failures, by type and place; those of the newest minute first.
     pub failures: Vec<FailureGroup>,
     /// Command that shows what replaying the dead letters would do; `null` if they are not in Kafka.
     #[serde(default)]
