@@ -79,7 +79,7 @@ fn a_runtime_that_cannot_compile_what_guests_run() {
         for part in [
             "cpython-3.12.wasm does not compile the program that guests run",
             &format!("{} bytes that are no bytecode", compiled.len()),
-            "run scripts/install.sh",
+            "install it again (scripts/install.sh of the repository)",
         ] {
             assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
         }

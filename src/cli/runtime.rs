@@ -120,7 +120,8 @@ fn list(directory: &Path) -> u8 {
         }
         let Ok(artifact) = Artifact::find(directory, &name) else {
             console::say(format_args!(
-                "{name}  not installed (scripts/install.sh {name})"
+                "{name}  not installed: {}",
+                embedded::how_to_install(&name)
             ));
             continue;
         };

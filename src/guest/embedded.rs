@@ -61,6 +61,25 @@ pub(crate) fn find(name: &str) -> Option<&'static Embedded> {
     (!replaced).then_some(embedded)
 }
 
+/// Returns the name of the runtime that this program has in it. A program that has none is one of a clone, beside which the
+/// scripts are that install runtimes.
+pub(crate) fn name() -> Option<&'static str> {
+    EMBEDDED.as_ref().map(|embedded| embedded.name)
+}
+
+/// Returns how the runtime `name` is installed.
+pub(crate) fn how_to_install(name: &str) -> String {
+    match self::name() {
+        None => {
+            format!("run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is")
+        }
+        Some(here) => format!(
+            "this program has only {here} in it: set `guests.runtime` to that, or run `scripts/install.sh {name}` in a clone \
+             of the repository, and point NERODIA_RUNTIME_DIR to its folder `runtime`"
+        ),
+    }
+}
+
 impl Embedded {
     /// Returns the runtime's name.
     pub(crate) fn name(&self) -> &'static str {

@@ -179,7 +179,7 @@ pub(crate) struct Failure {
     pub message: String,
     /// Place in the script as `file:line`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<String>,
+    pub at: Option<Box<str>>,
     /// Python's traceback, with only the user's frames.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub traceback: String,
@@ -200,7 +200,7 @@ impl Failure {
             attempts: _,
             processor: _,
         } = self;
-        let at = at.as_ref().map_or(0, String::len);
+        let at = at.as_ref().map_or(0, |at| at.len());
         size_of::<Self>() + kind.len() + message.len() + at + traceback.len()
     }
 

@@ -102,7 +102,7 @@ impl Failures {
         }
         groups.push(FailureGroup {
             kind: head(&failure.kind, KIND).to_owned(),
-            script: failure.at.clone(),
+            script: failure.at.as_deref().map(str::to_owned),
             processor: failure.processor.as_deref().map(str::to_owned),
             count: 1,
             first_at_ms: last.at_ms,
@@ -168,7 +168,7 @@ mod tests {
 
     fn keep(failures: &Failures, kind: &str, line: Option<usize>, payload: String) {
         let failure = Failure {
-            at: line.map(|line| format!("t.py:{line}")),
+            at: line.map(|line| format!("t.py:{line}").into()),
             ..Failure::new(kind, "no")
         };
         let offset = payload.len() as i64;

@@ -47,7 +47,7 @@ impl Got {
             (Some(Outcome::Failed(failure)), _) => Self::Failed {
                 kind: failure.kind.clone(),
                 message: failure.message.clone(),
-                at: failure.at.clone(),
+                at: failure.at.as_deref().map(str::to_owned),
                 traceback: failure.traceback.clone(),
             },
             (None, Stop::Died { death, .. }) => Self::Failed {

@@ -75,7 +75,23 @@ pub(crate) const fn room(stages: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), stages in 0usize..12) {
+            let mut outbox = bytes.clone();
+            match take_costs(&mut outbox, stages) {
+                Some(Ok(Some(costs))) => {
+                    prop_assert_eq!(costs.stages.len(), stages);
+                    prop_assert_eq!(outbox.as_slice(), &bytes[room(stages)..]);
+                }
+                _ => prop_assert_eq!(outbox, bytes, "nothing is taken"),
+            }
+        }
+    }
 
     fn frame(stages: &[(u32, u64)]) -> Vec<u8> {
         let mut frame = vec![STATUS_COSTS];

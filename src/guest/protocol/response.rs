@@ -309,7 +309,7 @@ impl Response<'_, '_> {
         failure.processor = stage.map(|stage| Arc::clone(&stage.processor));
         if let (Some(line), Some(stage)) = (line, stage) {
             let line = line.saturating_add(i64::from(stage.line_offset));
-            failure.at = Some(format!("{}:{line}", stage.name));
+            failure.at = Some(format!("{}:{line}", stage.name).into());
         }
         Ok(failure)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::KNOWN;
 use crate::guest::bytecode::BytecodeError;
 use crate::guest::cache::CacheError;
-use crate::guest::packages;
+use crate::guest::{embedded, packages};
 
 /// Reason why a runtime cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +102,7 @@ impl RuntimeError {
     pub(crate) fn help(&self) -> String {
         match self {
             RuntimeError::Missing { name, .. } if KNOWN.contains(&name.as_str()) => {
-                format!(
-                    "run `scripts/install.sh {name}`, or point NERODIA_RUNTIME_DIR to where it is"
-                )
+                embedded::how_to_install(name)
             }
             RuntimeError::Missing { name, .. } if packages::is_one(name) => {
                 "build it: `nerodia runtime build -r` with the requirements file that the config names"
@@ -117,10 +115,10 @@ impl RuntimeError {
                 format!("run `scripts/install.sh {name}` again")
             }
             RuntimeError::Corrupt { path, .. } | RuntimeError::Unusable { path, .. } => {
-                format!("delete {} and run scripts/install.sh", path.display())
+                format!("delete {} and install it again (scripts/install.sh of the repository)", path.display())
             }
             RuntimeError::NoBytecode { path, .. } => format!(
-                "try again; if it stays so, delete {} and run scripts/install.sh",
+                "try again; if it stays so, delete {} and install it again (scripts/install.sh of the repository)",
                 path.display()
             ),
             RuntimeError::Cache(error) => error.help(),
