@@ -2,6 +2,7 @@
 
 mod dying;
 mod elastic;
+mod failure_log;
 mod files;
 mod formats;
 mod function_mode;

@@ -150,6 +150,7 @@ fn summarize(metrics: &Metrics) {
         records = Metrics::get(&metrics.records),
         dropped = Metrics::get(&metrics.dropped),
         failed = metrics.all_failed(),
+        refused_by_output = Some(Metrics::get(&metrics.refused)).filter(|refused| *refused > 0),
         guest_starts = Metrics::get(&metrics.starts),
         guest_deaths = metrics.deaths.total(),
         deaths = by_name(&metrics.deaths),

@@ -29,6 +29,9 @@ use crate::telemetry::http;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::stats::Observed;
 
+/// Time between two looks at the counters.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Result of a pipeline, for the exit code and the summary.
 pub(crate) struct Finished {
     /// Config that was in use at the end.
@@ -65,7 +68,9 @@ pub(crate) fn run(
         end.clone(),
         Arc::clone(&metrics),
     ))?;
-    system.run()?;
+    let ran = system.run();
+    metrics.failures.log.settle();
+    ran?;
     Ok(Finished {
         config: running.get(),
         end: end.take(),
@@ -150,6 +155,7 @@ async fn assemble(
     ));
     shutdown::listen(&engine.recipient())?;
     report_stalls(Arc::clone(&metrics), budget.clone());
+    settle_log(Arc::clone(&metrics));
     if let Some(registry) = &formats.registry {
         // Empty: the metrics are new.
         let _ = metrics.registry.set(registry.clone());
@@ -260,13 +266,22 @@ fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
     });
 }
 
+/// Logs once a second how many failures were left out of the log.
+fn settle_log(metrics: Arc<Metrics>) {
+    actix_rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            metrics.failures.log.settle();
+        }
+    });
+}
+
 /// Calls `look` once a second, which returns what is wrong with the part `name`, if something is.
 fn report(
     metrics: Arc<Metrics>,
     name: &'static str,
     mut look: impl FnMut(&Metrics) -> Option<String> + 'static,
 ) {
-    const LOOK: Duration = Duration::from_secs(1);
     actix_rt::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
