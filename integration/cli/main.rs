@@ -24,6 +24,7 @@ mod script_analysis;
 mod script_setup;
 mod scripts;
 mod setup;
+mod starting;
 mod trying;
 mod typed_tests;
 mod unit_tests;

@@ -10,6 +10,7 @@ use super::{file, json_form, of_file};
 use crate::config::{Config, OutputConfig, OutputFormat, SchemaFraming, SubjectNameStrategy};
 use crate::format::{Part, Registry, Schema, SchemaWrites, Target, Wanted};
 use crate::registry::{NewSchema, Question, SchemaKind};
+use crate::telemetry::health::{Health, SCHEMA_REGISTRY};
 
 /// Why there is no schema.
 pub(super) enum Asked {
@@ -65,6 +66,8 @@ pub(super) struct Opening<'a> {
     pub(super) config: &'a Config,
     pub(super) registry: Option<&'a Registry>,
     pub(super) deadline: Instant,
+    /// Health of the pipeline, which is told of the registry's trouble.
+    pub(super) health: &'a Health,
 }
 
 impl Opening<'_> {
@@ -191,9 +194,13 @@ impl Opening<'_> {
         let mut trouble = None;
         let answer = registry.wait(question, || {
             // Only as long as somebody waits.
-            trouble = registry.trouble().or(trouble.take());
+            if let Some(why) = registry.trouble() {
+                self.health.set_ill(SCHEMA_REGISTRY, why.clone());
+                trouble = Some(why);
+            }
             Instant::now() >= self.deadline
         });
+        self.health.set_well(SCHEMA_REGISTRY);
         match answer {
             Some(Ok(schema)) => Ok(schema),
             Some(Err(missing)) => Err(Asked::Missing(anyhow!("{what}: {}", missing.text))),
