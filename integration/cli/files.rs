@@ -156,6 +156,33 @@ fn a_failure_is_told_once_on_standard_error() {
 }
 
 #[test]
+fn a_failure_names_the_file_and_the_line() {
+    let files = written(&[("a.jsonl", "1\n2\n"), ("b.jsonl", "3\n\n0\n")]);
+    let run = || {
+        nerodia(["run", "-c", "/dev/stdin"])
+            .stdin("input: { file: { paths: ['*.jsonl'] } }\npipeline: { processors: [{ python: { script: 'root = 1 / this' } }] }\n")
+            .dir(files.path())
+    };
+    let ran = run()
+        .set("input.file.scanner={ lines: { omit_empty: true } }")
+        .run()
+        .expect(1);
+    let letters = ran.dead_letters();
+    assert_eq!(letters.len(), 1, "{}", ran.stderr);
+    assert_eq!(
+        (&letters[0]["file"], &letters[0]["line"]),
+        (&"b.jsonl".into(), &3.into())
+    );
+    let ran = run()
+        .set("input.file.scanner={ json_documents: {} }")
+        .set("pipeline.on_error=drop")
+        .run()
+        .expect(0);
+    let logged = ran.logged("message failed");
+    assert_eq!(logged[0]["from"], "file `b.jsonl`, record 2", "{logged:?}");
+}
+
+#[test]
 fn files_are_read_in_the_order_of_their_names_and_paths() {
     let files = written(&[
         ("b-2.jsonl", "3\n"),
