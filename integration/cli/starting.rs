@@ -40,6 +40,31 @@ fn it_is_alive_and_not_ready_while_the_schema_registry_is_away() {
 }
 
 #[test]
+fn a_schema_that_is_not_registered_says_what_would_register_it() {
+    let registry = FakeRegistry::start();
+    let folder = written(&[("order.avsc", SCHEMA)]);
+    let run = |format: &str| {
+        let ran = nerodia(["eval", "root = this"])
+            .dir(folder.path())
+            .set(format!("schema_registry.url={}", registry.url()))
+            .set(format!("output.stdout={{ codec: length_delimited, format: {{ type: avro, subject: orders, {format} }} }}"))
+            .run()
+            .expect(1);
+        ran.stderr.lines().last().unwrap_or_default().to_owned()
+    };
+    let of_file = run("schema_file: order.avsc");
+    let found = "error: subject `orders`: ";
+    assert!(of_file.starts_with(found), "{of_file}");
+    let help = "404: not found. With `register: true` beside `schema_file`, the engine adds the schema to the subject when \
+                it starts";
+    assert!(of_file.ends_with(help), "{of_file}");
+    let latest = run("");
+    let help = "404: not found. With `schema_file` and `register: true` in the output's format, the engine adds a schema \
+                when it starts";
+    assert!(latest.ends_with(help), "{latest}");
+}
+
+#[test]
 fn it_is_alive_and_not_ready_while_kafka_is_away() {
     let folder = written(&[(
         "pipeline.yaml",

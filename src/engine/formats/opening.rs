@@ -61,6 +61,19 @@ impl Output<'_> {
     }
 }
 
+/// Returns what the user can do if the registry has no answer to a question.
+fn help_without(question: &Question) -> &'static str {
+    match question {
+        Question::Lookup { .. } => {
+            ". With `register: true` beside `schema_file`, the engine adds the schema to the subject when it starts"
+        }
+        Question::Latest { .. } => {
+            ". With `schema_file` and `register: true` in the output's format, the engine adds a schema when it starts"
+        }
+        Question::Id(_) | Question::Guid(_) | Question::Register { .. } => "",
+    }
+}
+
 /// Start of a pipeline, which asks the registry.
 pub(super) struct Opening<'a> {
     pub(super) config: &'a Config,
@@ -165,7 +178,11 @@ impl Opening<'_> {
         question: Question,
         what: &str,
     ) -> anyhow::Result<Arc<Schema>> {
-        let schema = self.ask(question, what)?;
+        let help = help_without(&question);
+        let schema = self.ask(question, what).map_err(|asked| match asked {
+            Asked::Missing(error) => anyhow!("{error:#}{help}"),
+            Asked::Silent(error) => error,
+        })?;
         wanted.check(&schema).with_context(|| what.to_owned())?;
         Ok(schema)
     }
