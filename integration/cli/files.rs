@@ -253,3 +253,35 @@ fn what_a_script_prints_is_shown_as_it_is() {
     assert!(logged.contains("\"message\":\"saw 1\""), "{logged}");
     assert!(!logged.contains("\nsaw 2"), "{logged}");
 }
+
+#[test]
+fn dead_letters_in_a_file_can_be_run_again_as_replay_says() {
+    let config = "input: { stdin: {} }\npipeline: { processors: [{ python: { script: root = 6 / this } }] }\n\
+                  dead_letter: { file: { path: dead.jsonl } }\n";
+    let files = written(&[("a.yaml", config)]);
+    let run = |args: &[&str]| nerodia(args).dir(files.path());
+    run(&["run", "a.yaml"]).stdin("1\n0\n").run().expect(1);
+    let refused = run(&["replay", "a.yaml"]).run().expect(2);
+    let told = |start: &str| {
+        let lines = refused.stderr.lines().map(str::trim);
+        let mut found = lines.filter(|line| line.starts_with(start));
+        found.next().map(str::to_owned)
+    };
+    let told = |start: &str| told(start).unwrap_or_else(|| panic!("{}", refused.stderr));
+    let command = told("nerodia eval");
+    assert!(
+        command.ends_with(" < dead.jsonl > again.jsonl"),
+        "{command}"
+    );
+    let script = command.split('\'').nth(1).expect("a script");
+    let letters = std::fs::read(files.path().join("dead.jsonl")).expect("a file");
+    let payloads = run(&["eval", script]).stdin(letters).run().expect(0);
+    std::fs::write(files.path().join("again.jsonl"), payloads.stdout).expect("written");
+    let command = told("nerodia run");
+    let set = command.split_once("--set '").expect("a set").1;
+    let again = run(&["run", "a.yaml", "--set", set.trim_end_matches('\'')])
+        .set("pipeline.processors.0.python.script=root = this")
+        .run()
+        .expect(0);
+    assert_eq!(again.lines(), ["0"]);
+}
