@@ -27,6 +27,7 @@ mod keys;
 mod number;
 mod objects;
 mod patch;
+mod place;
 mod skip;
 mod text;
 mod tree;

@@ -4,6 +4,7 @@ pub(crate) mod assemble;
 mod config_files;
 pub(crate) mod formats;
 mod notices;
+pub(crate) mod preparation;
 pub(crate) mod problems;
 pub(crate) mod reload;
 mod schema_registry;

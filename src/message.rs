@@ -6,6 +6,7 @@ pub(crate) mod ack;
 mod batch;
 pub(crate) mod budget;
 pub(crate) mod earlier;
+pub(crate) mod files;
 mod lane;
 mod outcome;
 

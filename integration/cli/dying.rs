@@ -65,8 +65,8 @@ fn one_dead_letter(ran: Ran, kinds: &[&str]) -> serde_json::Value {
 }
 
 #[track_caller]
-fn dies(runtime: &str, body: &str, kinds: &[&str]) {
-    one_dead_letter(poisoned(runtime, body, kinds), kinds);
+fn dies(runtime: &str, body: &str, kinds: &[&str]) -> serde_json::Value {
+    one_dead_letter(poisoned(runtime, body, kinds), kinds)
 }
 
 on_each_runtime!(burning);
@@ -178,7 +178,13 @@ fn sleeping(runtime: &str) {
 on_each_runtime!(exiting);
 fn exiting(runtime: &str) {
     dies(runtime, "import sys; sys.exit()", &["SystemExit"]);
-    dies(runtime, "import os; os._exit(3)", &["Exit"]);
+    let letter = dies(runtime, "import os; os._exit(3)", &["Exit"]);
+    // A component does not tell its code, and the message does not pretend to know it.
+    let code = match runtime {
+        "cpython-3.12" => "the interpreter exited with code 3",
+        _ => "the interpreter exited with a code other than 0",
+    };
+    assert_eq!(letter["error"]["message"], code);
 }
 
 on_each_runtime!(more_memory_than_allowed);

@@ -156,6 +156,33 @@ fn a_failure_is_told_once_on_standard_error() {
 }
 
 #[test]
+fn a_failure_names_the_file_and_the_line() {
+    let files = written(&[("a.jsonl", "1\n2\n"), ("b.jsonl", "3\n\n0\n")]);
+    let run = || {
+        nerodia(["run", "-c", "/dev/stdin"])
+            .stdin("input: { file: { paths: ['*.jsonl'] } }\npipeline: { processors: [{ python: { script: 'root = 1 / this' } }] }\n")
+            .dir(files.path())
+    };
+    let ran = run()
+        .set("input.file.scanner={ lines: { omit_empty: true } }")
+        .run()
+        .expect(1);
+    let letters = ran.dead_letters();
+    assert_eq!(letters.len(), 1, "{}", ran.stderr);
+    assert_eq!(
+        (&letters[0]["file"], &letters[0]["line"]),
+        (&"b.jsonl".into(), &3.into())
+    );
+    let ran = run()
+        .set("input.file.scanner={ json_documents: {} }")
+        .set("pipeline.on_error=drop")
+        .run()
+        .expect(0);
+    let logged = ran.logged("message failed");
+    assert_eq!(logged[0]["from"], "file `b.jsonl`, record 2", "{logged:?}");
+}
+
+#[test]
 fn files_are_read_in_the_order_of_their_names_and_paths() {
     let files = written(&[
         ("b-2.jsonl", "3\n"),
@@ -225,4 +252,36 @@ fn what_a_script_prints_is_shown_as_it_is() {
     let logged = printed(&["logger.level=info"]);
     assert!(logged.contains("\"message\":\"saw 1\""), "{logged}");
     assert!(!logged.contains("\nsaw 2"), "{logged}");
+}
+
+#[test]
+fn dead_letters_in_a_file_can_be_run_again_as_replay_says() {
+    let config = "input: { stdin: {} }\npipeline: { processors: [{ python: { script: root = 6 / this } }] }\n\
+                  dead_letter: { file: { path: dead.jsonl } }\n";
+    let files = written(&[("a.yaml", config)]);
+    let run = |args: &[&str]| nerodia(args).dir(files.path());
+    run(&["run", "a.yaml"]).stdin("1\n0\n").run().expect(1);
+    let refused = run(&["replay", "a.yaml"]).run().expect(2);
+    let told = |start: &str| {
+        let lines = refused.stderr.lines().map(str::trim);
+        let mut found = lines.filter(|line| line.starts_with(start));
+        found.next().map(str::to_owned)
+    };
+    let told = |start: &str| told(start).unwrap_or_else(|| panic!("{}", refused.stderr));
+    let command = told("nerodia eval");
+    assert!(
+        command.ends_with(" < dead.jsonl > again.jsonl"),
+        "{command}"
+    );
+    let script = command.split('\'').nth(1).expect("a script");
+    let letters = std::fs::read(files.path().join("dead.jsonl")).expect("a file");
+    let payloads = run(&["eval", script]).stdin(letters).run().expect(0);
+    std::fs::write(files.path().join("again.jsonl"), payloads.stdout).expect("written");
+    let command = told("nerodia run");
+    let set = command.split_once("--set '").expect("a set").1;
+    let again = run(&["run", "a.yaml", "--set", set.trim_end_matches('\'')])
+        .set("pipeline.processors.0.python.script=root = this")
+        .run()
+        .expect(0);
+    assert_eq!(again.lines(), ["0"]);
 }

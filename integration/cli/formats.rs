@@ -147,7 +147,8 @@ fn exact_numbers_leave_as_they_came_unless_a_script_changes_them(runtime: &str) 
     let ran = run(runtime, exact, script, output, input.as_bytes()).expect(0);
     assert_eq!(lines_of(&ran), ["[\"Decimal\",3.30,false,\"int\"]"]);
     let ran = run(runtime, exact, script, "{}", input.as_bytes()).expect(1);
-    let text = "Object of type Decimal is not JSON serializable";
+    let text = "Object of type Decimal is not JSON serializable (`[1]` of the result); `format: { decimal: number }` of the \
+                output writes it";
     assert_eq!(letters(&ran), [("TypeError".into(), text.into())]);
     // Texts with lone surrogates are left to Python.
     let surrogate = b"[\"\\ud800\",1.10]\n";
@@ -202,7 +203,8 @@ fn values_that_json_lacks_become_what_the_output_says(runtime: &str) {
         ]
     );
     let none = run(runtime, "{}", TYPES, "{}", b"{}\n").expect(1);
-    let text = "Object of type Decimal is not JSON serializable";
+    let text = "Object of type Decimal is not JSON serializable (`decimals[0]` of the result); `format: { decimal: number }` \
+                of the output writes it";
     assert_eq!(letters(&none), [("TypeError".into(), text.into())]);
 }
 

@@ -2,6 +2,7 @@
 
 mod dying;
 mod elastic;
+mod failure_log;
 mod files;
 mod formats;
 mod function_mode;
@@ -23,6 +24,7 @@ mod script_analysis;
 mod script_setup;
 mod scripts;
 mod setup;
+mod starting;
 mod trying;
 mod typed_tests;
 mod unit_tests;

@@ -269,3 +269,26 @@ fn what_is_wrong_with_a_schema_or_a_value_is_told_with_its_place() {
         }
     }
 }
+
+#[test]
+fn a_test_that_fails_without_a_schema_says_that_it_has_none() {
+    let folder = written(&[("order.avsc", ORDER)]);
+    let text = config("format: avro", "root = str(this['total'] * 2)", JSON);
+    let one = |schema: &str| {
+        let test_ = format!(
+            "{text}tests: [{{ name: a, {schema} input: {}, output: '3.00' }}]\n",
+            order()
+        );
+        test(folder.path(), &test_)
+    };
+    let note =
+        "note: the test names no schema, so the script got the `input` as the JSON that it is";
+    let bare = one("").expect(1);
+    assert!(bare.text().contains(note), "{}", bare.text());
+    assert!(
+        bare.text().contains("add `schema: FILE` to the test"),
+        "{}",
+        bare.text()
+    );
+    assert_eq!(one("schema: order.avsc,").code, Some(0));
+}

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use support::{eval, on_each_runtime, root};
+use support::{eval, on_each_runtime, pipeline, root};
 
 /// Generates a JSON text as people and programs write it; some are nested deep.
 fn document() -> impl Strategy<Value = String> {
@@ -191,6 +191,84 @@ fn what_is_no_json_is_an_error_in_python_s_words(runtime: &str) {
         let seen = result_of(runtime, script);
         assert!(seen.contains(expected), "{script}\n{seen}");
         assert!(!seen.ends_with('\n'), "{script} gave output: {seen}");
+    }
+}
+
+on_each_runtime!(what_is_no_json_is_told_with_its_place_and_what_would_write_it);
+fn what_is_no_json_is_told_with_its_place_and_what_would_write_it(runtime: &str) {
+    let iso = "; `format: { datetime: iso }` of the output writes it";
+    for (value, expected) in [
+        (
+            "{'user': {'when': re.match('a', 'a')}}",
+            "Object of type Match is not JSON serializable (`user.when` of the result)".to_owned(),
+        ),
+        (
+            "{'a': [0, {'a b': datetime.datetime.now()}]}",
+            format!(
+                "Object of type datetime is not JSON serializable (`a[1][\"a b\"]` of the result){iso}"
+            ),
+        ),
+        (
+            "uuid.UUID(int=5)",
+            format!("Object of type UUID is not JSON serializable{iso}"),
+        ),
+        (
+            "decimal.Decimal(1)",
+            "Object of type Decimal is not JSON serializable; `format: { decimal: number }` of the output writes it"
+                .to_owned(),
+        ),
+        (
+            "{'a': [0, {1}]}",
+            "Object of type set is not JSON serializable (`a[1]` of the result)".to_owned(),
+        ),
+        (
+            "{'a': {(1, 2): 3}}",
+            "keys must be str, int, float, bool or None, not tuple (`a` of the result)".to_owned(),
+        ),
+        (
+            "{'a': [1.5, float('nan')]}",
+            "Out of range float values are not JSON compliant: nan (`a[1]` of the result)"
+                .to_owned(),
+        ),
+    ] {
+        let script = format!("import datetime, decimal, re, uuid\nroot = {value}");
+        let ran = eval(runtime, &script).stdin("null\n").run().expect(1);
+        let error = &ran.dead_letters()[0]["error"];
+        assert_eq!(error["message"], expected, "{value}");
+        assert_eq!(error["at"], "<eval>:1", "{value}");
+        // `emit` is told with its own line, where the guest finds it.
+        let script = script.replace("root = ", "emit(") + ")";
+        let ran = eval(runtime, &script).stdin("null\n").run().expect(1);
+        let error = &ran.dead_letters()[0]["error"];
+        assert_eq!(error["message"], expected, "emit({value})");
+        assert!(
+            ["<eval>:1", "<eval>:2"].map(Some).contains(&error["at"].as_str()),
+            "{error}"
+        );
+    }
+    // Of several scripts, it is the last that made the result; and a pipeline with types has the same words.
+    let config = "pipeline:\n  processors:\n    - python: { script: 'root = this' }\n    \
+                  - python: { script: 'import re; root = {\"a\": [re.match(\"a\", \"a\")]}' }\n";
+    for (format, expected) in [
+        (
+            "{}",
+            "Object of type Match is not JSON serializable (`a[0]` of the result)",
+        ),
+        (
+            "{ datetime: iso }",
+            "Object of type Match is not serializable (`a[0]` of the result)",
+        ),
+    ] {
+        let ran = pipeline(config)
+            .set(format!("guests.runtime={runtime}"))
+            .set(format!("output.stdout.format={format}"))
+            .stdin("1\n")
+            .run()
+            .expect(1);
+        let error = &ran.dead_letters()[0]["error"];
+        assert_eq!(error["message"], expected);
+        let at = error["at"].as_str().expect("a place");
+        assert!(at.ends_with(".yaml:4"), "{at}");
     }
 }
 

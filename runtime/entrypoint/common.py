@@ -47,6 +47,7 @@ MAX_DEPTH = 900  # the host's limit, too
 MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that
 MOST_WARNINGS = 20  # in READY
 OF_STAGE = "__stage__"  # in a script's namespace, its index
+MOST_PATH = 200  # characters of a path in a value, as in the host
 COLLECT_AFTER = 4 << 20  # bytes of requests after which objects that they left in cycles are freed
 
 

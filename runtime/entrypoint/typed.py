@@ -1,6 +1,13 @@
 # Typed values: objects of types that JSON does not have. Host and guest exchange them as tuples (..., kind, content).
 
 
+class Foreign(TypeError):
+    """Error of an object that has no form outside of Python."""
+
+    def __init__(self, item):
+        self.item = item
+
+
 class Typed:
     """Makes objects of the tuples, and tuples of the objects. It exists if the formats of a pipeline have such types."""
 
@@ -79,15 +86,23 @@ class Typed:
 
     def plain(self, value):
         """Returns a copy of `value` that marshal can write: of exact types, and with tuples in place of objects."""
+        try:
+            return self.exact_copy(value)
+        except Foreign as error:
+            item = error.item
+            name, place = type(item).__name__, place_of(item, value)
+            raise TypeError(f"Object of type {name} is not serializable{place}") from None
+
+    def exact_copy(self, value):
         kind = type(value)
         if value is None or value is null:
             return None
         if kind in (bool, int, float, str, bytes):
             return value
         if isinstance(value, dict):
-            return {plain_key(key): self.plain(item) for key, item in value.items()}
+            return {plain_key(key): self.exact_copy(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.plain(item) for item in value]
+            return [self.exact_copy(item) for item in value]
         if isinstance(value, str):
             return "".join((value,))
         if isinstance(value, int):
@@ -98,7 +113,7 @@ class Typed:
             return bytes(value)
         form = self.describe(value)
         if form is None:
-            raise TypeError(f"Object of type {kind.__name__} is not serializable")
+            raise Foreign(value)
         return form
 
 

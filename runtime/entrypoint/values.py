@@ -7,7 +7,10 @@ def as_json(value):
     def default(item):
         if item is null:
             return None
-        raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+        kind = type(item)
+        option = FORMATS.get(kind.__name__) if kind.__module__ in ("decimal", "datetime", "uuid") else None
+        help = f"; `format: {{ {option} }}` of the output writes it" if option else ""
+        raise TypeError(f"Object of type {kind.__name__} is not JSON serializable{place_of(item, value)}{help}")
 
     options = {"allow_nan": False, "separators": (",", ":"), "default": default}
     try:
@@ -17,6 +20,41 @@ def as_json(value):
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH and depth(text) > MAX_DEPTH:
         raise RecursionError(f"the result is nested deeper than {MAX_DEPTH} levels")
     return text
+
+
+# Settings of the output's format that write values of types that JSON lacks. The host has the same table.
+FORMATS = {"Decimal": "decimal: number", **dict.fromkeys(("datetime", "date", "time", "UUID"), "datetime: iso")}
+
+
+def place_of(item, value):
+    """Returns the path in a value to an item that cannot leave, such as `user.names[1]`, in the words of the host."""
+    path = ""
+    for step in reversed(steps_to(item, value) or ()):
+        if isinstance(step, str) and step.isidentifier():
+            path += f".{step}" if path else step
+        else:
+            path += f"[{json.dumps(step, ensure_ascii=False)}]"
+    if len(path) > MOST_PATH:
+        path = path[:MOST_PATH] + "…"
+    return f" (`{path}` of the result)" if path else ""
+
+
+def steps_to(item, value):
+    """Returns the keys and indexes to an item, the last first. What comes before it is finite: `json` passed it."""
+    if value is item:
+        return []
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, (list, tuple)):
+        members = enumerate(value)
+    else:
+        return None
+    for step, member in members:
+        steps = steps_to(item, member)
+        if steps is not None:
+            steps.append(step)
+            return steps
+    return None
 
 
 def depth(text):

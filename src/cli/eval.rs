@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{console, report, run};
-use crate::config::{Config, OneScript, ScriptSource};
+use crate::config::{Config, FailurePolicy, OneScript, ScriptSource};
 use crate::telemetry::logs;
 use crate::telemetry::metrics::Metrics;
 
@@ -66,7 +66,11 @@ impl Eval {
         };
         match Config::for_script(&one, &self.set) {
             Ok(loaded) => {
-                logs::start_with_prints(&loaded.config.logger);
+                let failures = match (&self.errors, loaded.config.failure_policy()) {
+                    (Some(_), FailurePolicy::DeadLetters(_)) => logs::Failures::Filed,
+                    _ => logs::Failures::Logged,
+                };
+                logs::start_with_prints(&loaded.config.logger, failures);
                 run::run_and(loaded.config, Duration::ZERO, None, |metrics| {
                     if self.stats {
                         console::complain(counts(metrics));

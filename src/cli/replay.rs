@@ -1,5 +1,6 @@
 //! `nerodia replay`: runs dead letters through the script again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -55,8 +56,10 @@ impl Replay {
             }
         };
         let Some(OutputConfig::Kafka(letters)) = &config.dead_letter else {
-            let problem = Diagnostic::error("the config has no `dead_letter.kafka` to replay from")
-                .help("dead letters on standard error or in a file are lines of JSON: their `payload` can be run with `nerodia eval`");
+            let problem =
+                Diagnostic::error("the config has no `dead_letter.kafka` to replay from").help(
+                    without_topic(&self.config.path(), config.dead_letter.as_ref()),
+                );
             report::diagnostics(&problem.into());
             return MISUSED;
         };
@@ -93,6 +96,20 @@ impl Replay {
             summarize(metrics, &from, dry_run);
         })
     }
+}
+
+/// Returns what to do with dead letters that are lines of JSON: run their payloads as a file.
+fn without_topic(config: &Path, letters: Option<&OutputConfig>) -> String {
+    let file = match letters {
+        Some(OutputConfig::File(file)) => &file.path,
+        _ => "dead.jsonl",
+    };
+    let config = config.display();
+    format!(
+        "dead letters in a file or on standard error are lines of JSON. Run their payloads again, without their keys and \
+         headers:\n    nerodia eval 'root = this[\"payload\"].encode()' < {file} > again.jsonl\n    \
+         nerodia run {config} --set 'input={{ file: {{ paths: [again.jsonl] }} }}'"
+    )
 }
 
 /// Returns the input that reads the topic `from` to its end.

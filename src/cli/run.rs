@@ -11,6 +11,7 @@ use super::config_file::ConfigFile;
 use super::{FAILED, MISUSED, WELL, console, progress, report};
 use crate::config::{Config, Diagnostic, Diagnostics, Loaded, Source};
 use crate::engine::formats;
+use crate::engine::preparation::Preparation;
 use crate::engine::reload::Reloading;
 use crate::engine::shutdown::End;
 use crate::engine::{assemble, problems};
@@ -113,25 +114,40 @@ pub(super) fn run_and(
     then: impl FnOnce(&Metrics),
 ) -> u8 {
     logs::start(&config.logger);
-    if let Err(error) = connect::check(&config, connect_timeout) {
+    let file = reloading
+        .as_ref()
+        .map(|reloading| reloading.file.display().to_string());
+    let preparation = match Preparation::new(config, file) {
+        Ok(preparation) => preparation,
+        Err(error) => {
+            console::complain(format_args!("error: {error:#}"));
+            return FAILED;
+        }
+    };
+    if let Err(error) =
+        preparation.does(move |config, health| connect::check(config, connect_timeout, health))
+    {
         console::complain(format_args!("error: {error:#}"));
         return FAILED;
     }
-    let runtime = match progress::open_runtime(&config.guests.runtime) {
+    let runtime = match preparation.does(|config, _| progress::open_runtime(&config.guests.runtime))
+    {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
             report::diagnostics(&report::runtime_problem(&error));
             return MISUSED;
         }
     };
-    let formats = match formats::open(&config, connect_timeout) {
+    let formats = match preparation
+        .does(move |config, health| formats::open(config, connect_timeout, health))
+    {
         Ok(formats) => formats,
         Err(error) => {
             console::complain(format_args!("error: {error:#}"));
             return FAILED;
         }
     };
-    match assemble::run(config, runtime, formats, reloading) {
+    match assemble::run(preparation, runtime, formats, reloading) {
         Ok(finished) => {
             summarize(&finished.metrics);
             then(&finished.metrics);
@@ -150,6 +166,7 @@ fn summarize(metrics: &Metrics) {
         records = Metrics::get(&metrics.records),
         dropped = Metrics::get(&metrics.dropped),
         failed = metrics.all_failed(),
+        refused_by_output = Some(Metrics::get(&metrics.refused)).filter(|refused| *refused > 0),
         guest_starts = Metrics::get(&metrics.starts),
         guest_deaths = metrics.deaths.total(),
         deaths = by_name(&metrics.deaths),

@@ -177,6 +177,11 @@ fn alone(config: &Config, index: usize) -> Config {
     alone
 }
 
+/// Note on a test that failed although perhaps only its schema is missing.
+const NO_SCHEMA: &str = "\
+note: the test names no schema, so the script got the `input` as the JSON that it is, and not the types of production: add \
+`schema: FILE` to the test\n";
+
 async fn run_one(
     tryout: &mut TryOut<'_>,
     test: TestCase,
@@ -187,12 +192,16 @@ async fn run_one(
         lane,
         message,
         schemas,
+        is_bare,
         ..
     } = given;
     let (batch, executed) = tryout.run_with(Arc::new(lane), message, schemas).await?;
     let got = Got::new(&executed, &batch.messages[0], test.meta.key.as_deref());
     Ok(Done {
-        failure: judge(&test.expected, &got).err(),
+        failure: judge(&test.expected, &got).err().map(|difference| {
+            let note = if is_bare { NO_SCHEMA } else { "" };
+            difference + note
+        }),
         test,
         printed: printed.take(),
         took: executed.took,

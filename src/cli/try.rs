@@ -22,6 +22,7 @@ use crate::engine::formats;
 use crate::input::kafka::sample::Choice;
 use crate::kafka::connect;
 use crate::message::Outcome;
+use crate::telemetry::health::Health;
 use crate::telemetry::logs;
 use crate::telemetry::processors::{ProcessorStats, Processors};
 
@@ -158,11 +159,12 @@ impl Try {
             dead_letter: None,
             ..config.clone()
         };
-        connect::check(&checked, self.connect_timeout).map_err(|error| {
+        let unseen = Health::default();
+        connect::check(&checked, self.connect_timeout, &unseen).map_err(|error| {
             complained(&error);
             FAILED
         })?;
-        let formats = formats::open(&config, self.connect_timeout).map_err(|error| {
+        let formats = formats::open(&config, self.connect_timeout, &unseen).map_err(|error| {
             complained(&error);
             FAILED
         })?;

@@ -51,6 +51,10 @@ pub struct ValueError {
     pub kind: OutputErrorKind,
     /// Message of the exception.
     pub message: Cow<'static, str>,
+    /// Name of the type that JSON lacks, if that is the reason.
+    pub lacks: Option<&'static str>,
+    /// Path in the value to what cannot be written; empty if it is the value itself, or if the path is not known.
+    pub path: String,
 }
 
 impl ValueError {
@@ -59,13 +63,18 @@ impl ValueError {
         Self {
             kind,
             message: message.into(),
+            lacks: None,
+            path: String::new(),
         }
     }
 
     #[cold]
-    pub(super) fn not_serializable(type_name: &str) -> Self {
+    pub(super) fn not_serializable(type_name: &'static str) -> Self {
         let message = format!("Object of type {type_name} is not JSON serializable");
-        Self::new(OutputErrorKind::TypeError, message)
+        Self {
+            lacks: Some(type_name),
+            ..Self::new(OutputErrorKind::TypeError, message)
+        }
     }
 
     #[cold]

@@ -1,7 +1,8 @@
 //! One result of a script: its kind, and the position of the reader if it cannot be written.
 
 use super::decode::Reader;
-use super::error::{FrameError, Stop, ValueError};
+use super::error::{FrameError, OutputErrorKind, Stop, ValueError};
+use super::place::place_after;
 use super::wire::{BYTES, NONE};
 
 /// Kind of the value that [`Reader::value`] found and wrote.
@@ -82,10 +83,17 @@ impl Reader<'_, '_> {
             Ok(top) => return Ok(Ok(top)),
             Err(stopped) => stopped,
         };
-        out.truncate(written);
+        let text = out.split_off(written);
         match stopped {
             Stop::Frame(error) => Err(*error),
-            Stop::Output(error) => {
+            Stop::Output(mut error) => {
+                error.path = match error.kind {
+                    OutputErrorKind::TypeError | OutputErrorKind::ValueError => place_after(&text),
+                    // Not about one place.
+                    OutputErrorKind::RecursionError | OutputErrorKind::OutputTooLarge => {
+                        String::new()
+                    }
+                };
                 // Begins again as if nothing had been read, and this time only skips the value.
                 for open in self.scratch.open.drain(..) {
                     if let Some(entry) = self.scratch.refs.get_mut(open.slot() as usize) {

@@ -179,7 +179,23 @@ impl Check<'_> {
         let (one, raw) = written.next()?;
         if let Some((other, _)) = written.next() {
             let message = format!("{two}, `{one}` and `{other}`");
-            self.either(message, &at.field(other), &at.field(one), "one of them");
+            let (mut other, mut one) = (other, one);
+            // `--set` adds to what the file has.
+            let is_set = |name| self.place(&at.field(name)).source().is_argument();
+            let help = match (is_set(one), is_set(other)) {
+                (false, false) | (true, true) => "keep one of them".to_owned(),
+                (one_is_set, _) => {
+                    if one_is_set {
+                        (other, one) = (one, other);
+                    }
+                    let body = if other == "drop" { "{}" } else { "{ … }" };
+                    format!(
+                        "`--set` adds to the config: replace `{one}` with `--set '{at}={{ {other}: {body} }}'`"
+                    )
+                }
+            };
+            let problem = Diagnostic::error(message).help(help);
+            self.clash(problem, &at.field(other), &at.field(one), "the other one");
             // The section counts as misshapen, because it is not known which component was meant.
             self.walked.misshapen.push(at.clone());
             return None;

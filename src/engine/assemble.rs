@@ -1,20 +1,20 @@
 //! Assembly of a pipeline from its config, in one pass from the output back to the input: each actor is given the one
 //! after it.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use anyhow::Context as _;
 
 use super::Engine;
+use super::preparation::Preparation;
 use super::problems;
 use super::reload::{Reloader, Reloading, Targets};
 use super::scripts;
 use super::shutdown::{self, End, EndCell};
 use crate::clock::Clock;
-use crate::config::{Config, DeliveryGuarantee, FailurePolicy, HttpConfig, OutputConfig, Running};
+use crate::config::{Config, DeliveryGuarantee, FailurePolicy, OutputConfig, Running};
+use crate::control::Reload;
 use crate::format::{Formats, Registry};
 use crate::guest::runtime::Runtime;
 use crate::input::schemas::SchemaGate;
@@ -24,10 +24,11 @@ use crate::message::budget::MemoryBudget;
 use crate::output::{Deliver, FailureRoute, Outputs};
 use crate::resequencer::Resequencer;
 use crate::supervisor::{Parts, Supervisor};
-use crate::telemetry::health::Progress;
-use crate::telemetry::http;
+use crate::telemetry::health::{Progress, SCHEMA_REGISTRY};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::stats::Observed;
+
+/// Time between two looks at the counters.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Result of a pipeline, for the exit code and the summary.
 pub(crate) struct Finished {
@@ -39,33 +40,41 @@ pub(crate) struct Finished {
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the pipeline of `config` in guests of `runtime` until its end, and reloads the config when `reloading` says so.
+/// Runs the prepared pipeline in guests of `runtime` until its end, and reloads the config when `reloading` says so.
 /// Blocks the thread.
 ///
 /// # Errors
 /// If the system refuses what the actors need.
 pub(crate) fn run(
-    config: Config,
+    preparation: Preparation,
     runtime: Arc<Runtime>,
     formats: Formats,
     reloading: Option<Reloading>,
 ) -> anyhow::Result<Finished> {
     let end = EndCell::default();
-    let metrics = Arc::new(Metrics::default());
-    if config.http.show_payloads {
-        metrics.failures.keep_payloads();
-    }
-    let system = System::new();
-    let running = Running::new(config);
-    system.block_on(assemble(
+    let Preparation {
+        system,
+        running,
+        metrics,
+        budget,
+        reload,
+    } = preparation;
+    let reloader = system.block_on(assemble(
         &running,
         runtime,
         formats,
         reloading,
         end.clone(),
         Arc::clone(&metrics),
+        budget,
     ))?;
-    system.run()?;
+    if let Some(reloader) = reloader {
+        // Empty: this is the only reloader.
+        let _ = reload.set(reloader);
+    }
+    let ran = system.run();
+    metrics.failures.log.settle();
+    ran?;
     Ok(Finished {
         config: running.get(),
         end: end.take(),
@@ -73,6 +82,7 @@ pub(crate) fn run(
     })
 }
 
+/// Starts the actors. Returns the recipient of reloads, if the config can be loaded again.
 async fn assemble(
     running: &Running,
     runtime: Arc<Runtime>,
@@ -80,11 +90,9 @@ async fn assemble(
     reloading: Option<Reloading>,
     end: EndCell,
     metrics: Arc<Metrics>,
-) -> anyhow::Result<()> {
+    budget: MemoryBudget,
+) -> anyhow::Result<Option<Recipient<Reload>>> {
     let config = &*running.get();
-    // First, so that nothing is started in vain.
-    let listeners = bind(&config.http)?;
-    let budget = MemoryBudget::new(config.pipeline.max_in_flight);
     // The engine outlives all other actors, so they need its address before it can be given what it needs from them.
     let context = Context::<Engine>::new();
     let engine = context.address().recipient();
@@ -150,15 +158,13 @@ async fn assemble(
     ));
     shutdown::listen(&engine.recipient())?;
     report_stalls(Arc::clone(&metrics), budget.clone());
+    settle_log(Arc::clone(&metrics));
     if let Some(registry) = &formats.registry {
         // Empty: the metrics are new.
         let _ = metrics.registry.set(registry.clone());
         report_trouble(Arc::clone(&metrics), registry.clone());
     }
-    let file = reloading
-        .as_ref()
-        .map(|reloading| reloading.file.display().to_string());
-    let reload = match reloading {
+    match reloading {
         Some(reloading) => {
             let targets = Targets {
                 supervisor: supervisor.recipient(),
@@ -173,20 +179,10 @@ async fn assemble(
                 targets,
                 metrics,
             )?;
-            Some(reloader.recipient())
+            Ok(Some(reloader.recipient()))
         }
-        None => None,
-    };
-    if let Some(listeners) = listeners {
-        let observed = Observed {
-            metrics,
-            budget,
-            running: running.clone(),
-            file,
-        };
-        http::start(listeners, &config.http, observed, reload).context("no web server")?;
+        None => Ok(None),
     }
-    Ok(())
 }
 
 /// Starts the output for dead letters, if there is one, and returns the route of failed messages.
@@ -224,27 +220,9 @@ fn results(
     }
 }
 
-/// Binds the address of the web server, if the config has one. If the default address is taken, the pipeline runs
-/// without the server; only an address from the config is fatal.
-fn bind(config: &HttpConfig) -> anyhow::Result<Option<Vec<TcpListener>>> {
-    if !config.enabled {
-        return Ok(None);
-    }
-    match http::bind(config) {
-        Err(error) if !config.asked => {
-            let address = &config.address;
-            tracing::warn!(address, %error, "no web server: set `http.address` to another one, or `http.enabled: false`");
-            Ok(None)
-        }
-        result => result.map(Some).with_context(|| {
-            format!("cannot listen at `http.address` {}: choose another one, or set `http.enabled: false`", config.address)
-        }),
-    }
-}
-
 /// Marks the pipeline as not ready while messages wait for the schema registry.
 fn report_trouble(metrics: Arc<Metrics>, registry: Registry) {
-    report(metrics, "schema_registry", move |_| registry.trouble());
+    report(metrics, SCHEMA_REGISTRY, move |_| registry.trouble());
 }
 
 /// Marks the pipeline as not ready while messages are in flight and none is delivered.
@@ -260,13 +238,22 @@ fn report_stalls(metrics: Arc<Metrics>, budget: MemoryBudget) {
     });
 }
 
+/// Logs once a second how many failures were left out of the log.
+fn settle_log(metrics: Arc<Metrics>) {
+    actix_rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            metrics.failures.log.settle();
+        }
+    });
+}
+
 /// Calls `look` once a second, which returns what is wrong with the part `name`, if something is.
 fn report(
     metrics: Arc<Metrics>,
     name: &'static str,
     mut look: impl FnMut(&Metrics) -> Option<String> + 'static,
 ) {
-    const LOOK: Duration = Duration::from_secs(1);
     actix_rt::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;

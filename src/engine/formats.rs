@@ -21,13 +21,14 @@ use crate::format::{
     WriteFormat, Writes,
 };
 use crate::registry::SchemaKind;
+use crate::telemetry::health::Health;
 
 /// Returns the formats of `config`. If there is a schema registry, asks it for what the output needs, for at most
-/// `timeout`.
+/// `timeout`; what delays its answer is reported to `health`.
 ///
 /// # Errors
 /// If a schema cannot be used, or the registry does not answer.
-pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats> {
+pub(crate) fn open(config: &Config, timeout: Duration, health: &Health) -> anyhow::Result<Formats> {
     let (input, input_key) = config.input.formats();
     let (output, output_key) = config.output.formats();
     let registry = match &config.schema_registry {
@@ -37,6 +38,7 @@ pub(crate) fn open(config: &Config, timeout: Duration) -> anyhow::Result<Formats
     let opening = Opening {
         config,
         registry: registry.as_ref(),
+        health,
         deadline: Instant::now() + timeout,
     };
     let reads = Reads {

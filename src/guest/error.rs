@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+/// Exit of a component with a code other than 0. WASI 0.2 has two exits, well and not well, and Wasmtime reports the
+/// latter as code 1, whatever the code was.
+#[derive(Debug, thiserror::Error)]
+#[error("the component exited with a code other than 0")]
+pub(super) struct ComponentFailed;
+
 /// Way in which a guest died while it ran a batch. Each has a name that logs, dead letters and metrics share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Death {
@@ -19,6 +25,9 @@ pub(crate) enum Death {
     /// The guest's process ended (`os._exit`).
     #[error("the interpreter exited with code {0}")]
     Exit(i32),
+    /// The guest's process ended with a code other than 0, which a component cannot tell.
+    #[error("the interpreter exited with a code other than 0")]
+    ExitFailed,
     /// The deadline passed, while the script computed or slept.
     #[error("no result within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -45,7 +54,7 @@ impl Death {
         match self {
             Death::Trap(_) => "Trap",
             Death::StackOverflow(_) => "StackOverflow",
-            Death::Exit(_) => "Exit",
+            Death::Exit(_) | Death::ExitFailed => "Exit",
             Death::Timeout(_) => "Timeout",
             Death::Memory(_) => "Memory",
             Death::Protocol(_) => "Protocol",

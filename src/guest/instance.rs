@@ -14,7 +14,7 @@ use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::deadline::Deadline;
-use super::error::Death;
+use super::error::{ComponentFailed, Death};
 use super::log::GuestLog;
 use super::runtime::Runtime;
 use super::stdio::{Stdio, Streams};
@@ -162,6 +162,9 @@ impl Instance {
         };
         if let Some(I32Exit(code)) = error.downcast_ref() {
             return Death::Exit(*code);
+        }
+        if error.is::<ComponentFailed>() {
+            return Death::ExitFailed;
         }
         let what = error.root_cause().to_string();
         match error.downcast_ref() {

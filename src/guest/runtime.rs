@@ -13,6 +13,7 @@ use std::thread;
 use bytes::Bytes;
 use wasmtime::component::{self, Component, WasmList};
 use wasmtime::{Engine, InstancePre, Module, Store, StoreContextMut};
+use wasmtime_wasi::I32Exit;
 
 pub(crate) use self::error::RuntimeError;
 use super::artifact::Artifact;
@@ -21,6 +22,7 @@ use super::cache::{Cache, Key};
 use super::command::{self, Command};
 use super::deadline::PagePointer;
 use super::embedded::{self, Embedded};
+use super::error::ComponentFailed;
 use super::instance::Call;
 use super::rewrite;
 use super::store::{self, StoreState};
@@ -146,7 +148,12 @@ impl Runtime {
                     let instance = program.instantiate_async(&mut store).await?;
                     let run = instance.get_typed_func::<(), ()>(&mut store, RUN)?;
                     let _lent = store.data().lend_page()?;
-                    run.call_async(&mut store, ()).await
+                    run.call_async(&mut store, ()).await.map_err(|error| {
+                        match error.downcast_ref() {
+                            Some(I32Exit(1)) => ComponentFailed.into(),
+                            _ => error,
+                        }
+                    })
                 })
             }
             Program::Command(program) => program.call(store),

@@ -82,8 +82,14 @@ impl Files {
         }
     }
 
+    /// Notes that the next message is the first one of a file.
+    fn begin(&self, path: &Path, feed: &Feed) {
+        feed.begin_file(self.framer.offset(), path, self.framer.unit());
+    }
+
     /// Reads a file for as long as it grows. Returns when the source was stopped.
     fn follow(&mut self, path: &Path, mut open: Open, feed: &mut Feed) -> anyhow::Result<()> {
+        self.begin(path, feed);
         while self.read(path, &mut open, feed)? {
             match open.next(path)? {
                 Next::Wait => {
@@ -95,6 +101,7 @@ impl Files {
                     tracing::info!(path = %path.display(), "the file was cut: reading it from its beginning");
                     feed.send(self.framer.finish());
                     open = Open::new(path)?;
+                    self.begin(path, feed);
                 }
                 Next::Replaced(new) => {
                     // What was written until the name was taken.
@@ -103,6 +110,7 @@ impl Files {
                     }
                     feed.send(self.framer.finish());
                     open = new;
+                    self.begin(path, feed);
                 }
             }
         }
@@ -184,6 +192,7 @@ impl Source for Files {
             paths.extend(files(pattern)?);
         }
         for path in &paths {
+            self.begin(path, &feed);
             if !self.read(path, &mut Open::new(path)?, &mut feed)? {
                 return Ok(()); // stopped: what comes next is not read
             }

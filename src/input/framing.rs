@@ -10,6 +10,7 @@ use self::json_documents::JsonDocuments;
 use self::length_delimited::LengthDelimited;
 use super::lines::LineReader;
 use crate::config::Framing;
+use crate::message::files::Unit;
 use crate::message::{Failure, Message};
 
 /// Bytes of one read: twice what a Linux pipe has, so that a batch from a file has many lines even if they are long.
@@ -70,6 +71,23 @@ impl Framer {
             Self::Lines(lines) => lines.finish(),
             Self::JsonDocuments(documents) => documents.finish(),
             Self::LengthDelimited(frames) => frames.finish(),
+        }
+    }
+
+    /// Returns the offset of the next message.
+    pub(crate) fn offset(&self) -> i64 {
+        match self {
+            Self::Lines(lines) => lines.offset(),
+            Self::JsonDocuments(documents) => documents.stream.offset,
+            Self::LengthDelimited(frames) => frames.stream.offset,
+        }
+    }
+
+    /// Returns what the messages are in a file.
+    pub(crate) fn unit(&self) -> Unit {
+        match self {
+            Self::Lines(lines) if lines.ends_at_newlines() => Unit::Line,
+            Self::Lines(_) | Self::JsonDocuments(_) | Self::LengthDelimited(_) => Unit::Record,
         }
     }
 

@@ -1,11 +1,13 @@
 //! Way by which messages of any source enter the pipeline.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actix::Recipient;
 
 use crate::message::ack::AckSink;
 use crate::message::budget::{MemoryBudget, Permit};
+use crate::message::files::Unit;
 use crate::message::{Batch, Lane, MAX_BATCH, Message};
 use crate::resequencer::LaneEnded;
 use crate::supervisor::Run;
@@ -67,6 +69,11 @@ impl Feed {
             lane: Arc::default(),
             position: 0,
         }
+    }
+
+    /// Notes that the message at offset `first` is the first one of the file `path`.
+    pub(crate) fn begin_file(&self, first: i64, path: &Path, unit: Unit) {
+        self.lane.files.begin(first, &path.to_string_lossy(), unit);
     }
 
     /// Passes on `messages` in batches, and blocks until there is memory for each batch.

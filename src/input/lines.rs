@@ -90,6 +90,16 @@ impl LineReader {
         messages
     }
 
+    /// Returns the offset of the next line.
+    pub(crate) fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// Returns whether a line is what editors call one.
+    pub(crate) fn ends_at_newlines(&self) -> bool {
+        self.delimiter.needle() == b"\n"
+    }
+
     /// Returns how many bytes were read of a line whose end has not been read.
     pub(crate) fn unfinished(&self) -> usize {
         let thrown = self.overlong.as_ref().map_or(0, |line| line.thrown);

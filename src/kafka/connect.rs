@@ -17,6 +17,7 @@ use super::client;
 use super::link::{self, Complaint, Link};
 use super::password;
 use crate::config::{Config, KafkaClientConfig, OutputConfig};
+use crate::telemetry::health::Health;
 
 /// Time in which a new topic becomes known to all brokers.
 const NEWS: Duration = Duration::from_secs(3);
@@ -29,11 +30,12 @@ const FINAL: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::SaslAuthenticationFailed,
 ];
 
-/// Checks every cluster that `config` names. Blocks for at most about `timeout` for each cluster.
+/// Checks every cluster that `config` names. Blocks for at most about `timeout` for each cluster, and meanwhile reports to
+/// `health` why.
 ///
 /// # Errors
 /// One line that names the address, what was tried and what to change.
-pub(crate) fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
+pub(crate) fn check(config: &Config, timeout: Duration, health: &Health) -> anyhow::Result<()> {
     // Input, output and dead letters usually name the same cluster, which is checked once.
     let mut asked: Vec<(&KafkaClientConfig, Cluster)> = Vec::new();
     for place in places(config) {
@@ -41,7 +43,7 @@ pub(crate) fn check(config: &Config, timeout: Duration) -> anyhow::Result<()> {
         let cluster = match asked.iter().position(|(client, _)| *client == place.client) {
             Some(known) => &asked[known].1,
             None => {
-                let cluster = place.connect(timeout)?;
+                let cluster = place.connect(timeout, health)?;
                 &asked.push_mut((place.client, cluster)).1
             }
         };
@@ -125,7 +127,12 @@ fn is_unknown(error: Option<RDKafkaErrorCode>) -> bool {
 }
 
 impl Place<'_> {
-    fn connect(&self, timeout: Duration) -> anyhow::Result<Cluster> {
+    /// Returns the part of the pipeline, as health names it.
+    fn part(&self) -> &'static str {
+        self.field.split('.').next().unwrap_or(self.field)
+    }
+
+    fn connect(&self, timeout: Duration, health: &Health) -> anyhow::Result<Cluster> {
         let link = Link::new(self.field, self.client, &Arc::default());
         let consumer: BaseConsumer<Context> = self
             .asking
@@ -155,9 +162,13 @@ impl Place<'_> {
                     self.unreachable(&error, complaint, &tried.to_string())
                 );
             }
+            let reason = complaint.map_or_else(|| error.to_string(), |complaint| complaint.reason);
+            let why = format!(
+                "cannot reach Kafka at {} yet: {reason}",
+                self.client.all_addresses()
+            );
+            health.set_ill(self.part(), why);
             if tries == 1 {
-                let reason =
-                    complaint.map_or_else(|| error.to_string(), |complaint| complaint.reason);
                 tracing::warn!(
                     addresses = self.client.all_addresses(),
                     reason,
@@ -167,6 +178,7 @@ impl Place<'_> {
             }
             std::thread::sleep(Duration::from_millis(200).min(left));
         };
+        health.set_well(self.part());
         Ok(Cluster { consumer, metadata })
     }
 

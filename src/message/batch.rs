@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::ack::{Ack, AckSink, Unanswered};
 use super::budget::Permit;
-use super::{Lane, Message, Outcome, Outcomes};
+use super::{Attributes, Lane, Message, Outcome, Outcomes};
 use crate::format::{Reads, Resolved, SchemaRef};
 
 /// Consecutive messages of one lane that share a permit.
@@ -96,14 +96,18 @@ impl Batch {
     }
 }
 
-/// Returns the bytes that the payloads of failed messages take in their dead letters, if a few of the bytes are
-/// escaped.
+/// Returns the bytes that failed messages take in their dead letters, if a few of the bytes are escaped.
 fn letters_cost(messages: &[Message], outcomes: &Outcomes) -> usize {
     let failed = messages
         .iter()
         .zip(&outcomes.items)
         .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-    failed.map(|(message, _)| 2 * message.payload.len()).sum()
+    failed
+        .map(|(message, _)| {
+            let attributes = message.attributes.as_deref().map_or(0, Attributes::cost);
+            2 * (message.payload.len() + attributes)
+        })
+        .sum()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::files::{Files, InFile};
 use super::{Failure, Lane, Message};
 
 /// Prefix of the headers that describe a failure. Dead letters have such headers, results never do.
@@ -31,7 +32,7 @@ pub(crate) struct Earlier {
 }
 
 /// Place from which a message was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// Topic; `None` for sources without topics.
     pub topic: Option<&'a str>,
@@ -39,6 +40,15 @@ pub(crate) struct Place<'a> {
     pub partition: i32,
     /// Offset, or line number.
     pub offset: i64,
+    /// Files of the source, in which the message may be. They are only asked for messages that failed.
+    pub files: Option<&'a Files>,
+}
+
+impl Place<'_> {
+    /// Returns the place in a file, for sources that read files.
+    pub(crate) fn in_file(&self) -> Option<InFile> {
+        self.files?.place(self.offset)
+    }
 }
 
 impl fmt::Display for Place<'_> {
@@ -47,10 +57,14 @@ impl fmt::Display for Place<'_> {
             topic,
             partition,
             offset,
+            files: _,
         } = self;
-        match topic {
-            Some(topic) => write!(f, "topic `{topic}`, partition {partition}, offset {offset}"),
-            None => write!(f, "message {offset}"),
+        match (topic, self.in_file()) {
+            (Some(topic), _) => {
+                write!(f, "topic `{topic}`, partition {partition}, offset {offset}")
+            }
+            (None, Some(place)) => place.fmt(f),
+            (None, None) => write!(f, "message {offset}"),
         }
     }
 }
@@ -129,6 +143,7 @@ impl Earlier {
             topic: self.topic.as_deref(),
             partition: self.partition,
             offset: self.offset,
+            files: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::earlier::Place;
+use super::files::Files;
 
 /// Number of a [`Lane`], unique in the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +20,8 @@ pub(crate) struct Lane {
     pub topic: Option<Arc<str>>,
     /// Kafka partition; 0 for other sources.
     pub partition: i32,
+    /// Files from which the messages are read; empty for other sources.
+    pub files: Files,
     abandoned: AtomicBool,
     stopped: AtomicBool,
 }
@@ -41,6 +44,7 @@ impl Lane {
             topic: self.topic.as_deref(),
             partition: self.partition,
             offset,
+            files: Some(&self.files),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::failures::FAILURES;
 use super::metrics::Metrics;
 use crate::clock::rate_limit::Admit;
 use crate::guest::error::{Death, StartError};
@@ -53,13 +54,11 @@ impl MessageFailed<'_> {
         if *fate == Fate::Printed {
             return;
         }
-        let Admit::Log { left_out } = metrics.failures.log.admit(Instant::now()) else {
+        if !metrics.failures.log.admit(failure) {
             return;
-        };
-        if left_out > 0 {
-            tracing::warn!(failures_left_out = left_out, "more messages failed");
         }
         tracing::warn!(
+            target: FAILURES,
             error = failure.kind,
             at = failure.at.as_deref(),
             from = %message.place(lane),

@@ -1,5 +1,7 @@
 //! Last failures, for people who look at them, and a limit on how often failures are logged.
 
+mod log;
+
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,9 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::metrics::LogLimit;
+use self::log::FailureLog;
 use crate::message::{Failure, Lane, Message, Place};
 
+/// Target of log lines about failed messages.
+pub(super) const FAILURES: &str = "nerodia::failures";
 /// Number of groups that are kept.
 const KEPT: usize = 50;
 /// Most characters of a payload that are shown.
@@ -78,7 +82,7 @@ pub(crate) struct Failures {
     groups: Mutex<Vec<FailureGroup>>,
     payloads: AtomicBool,
     /// How often they are logged.
-    pub(super) log: LogLimit,
+    pub(crate) log: FailureLog,
 }
 
 impl Failures {

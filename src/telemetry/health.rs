@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Time without an answer, while messages are in flight, after which there is no progress.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Part of the pipeline that the schema registry is.
+pub(crate) const SCHEMA_REGISTRY: &str = "schema_registry";
+
 /// Reasons why the pipeline is not ready. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);

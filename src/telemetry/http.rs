@@ -7,7 +7,7 @@ mod host;
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::Recipient;
 use actix_web::http::header::{
@@ -51,6 +51,9 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 /// need too, and only a few clients look at a time.
 const MOST_CONNECTIONS: usize = 64;
 
+/// Recipient of reloads. It is empty while the pipeline starts, and if the config cannot be loaded again.
+pub(crate) type ReloadTo = Arc<OnceLock<Recipient<Reload>>>;
+
 /// Binds the address in `config`. Connections made before [`start`] wait in the backlog.
 ///
 /// # Errors
@@ -79,7 +82,7 @@ pub(crate) fn start(
     listeners: Vec<TcpListener>,
     config: &HttpConfig,
     observed: Observed,
-    reload: Option<Recipient<Reload>>,
+    reload: ReloadTo,
 ) -> io::Result<()> {
     let observed = Data::from(Arc::new(observed));
     let control = Data::from(Arc::new(ReloadRoute {
@@ -157,8 +160,7 @@ async fn stats(observed: Data<Observed>) -> HttpResponse {
 /// Permission to change something over HTTP, and the recipient of the changes.
 struct ReloadRoute {
     token: Option<[u8; 32]>,
-    /// Recipient of reloads; `None` if the config cannot be loaded again.
-    reload: Option<Recipient<Reload>>,
+    reload: ReloadTo,
 }
 
 /// Returns the hash of a token. Tokens are compared by their hashes, so the time for that reveals nothing about the
@@ -194,7 +196,7 @@ async fn reload_config(request: HttpRequest, control: Data<ReloadRoute>) -> Http
     if let Some(refusal) = control.refusal(&request) {
         return refusal;
     }
-    let asked = match &control.reload {
+    let asked = match control.reload.get() {
         Some(reload) => reload.send(Reload::Request).await.ok(),
         None => None,
     };
@@ -204,7 +206,8 @@ async fn reload_config(request: HttpRequest, control: Data<ReloadRoute>) -> Http
         Some(Reloaded::Refused(reason)) => {
             HttpResponse::Conflict().json(json!({ "result": "refused", "reason": reason }))
         }
-        None => HttpResponse::ServiceUnavailable().body("the config cannot be loaded again\n"),
+        None => HttpResponse::ServiceUnavailable()
+            .body("the config cannot be loaded again, or not before the pipeline has started\n"),
     }
 }
 

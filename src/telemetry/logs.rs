@@ -10,25 +10,36 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use self::printed::{PrintedLayer, is_printed};
+use super::failures::FAILURES;
 use crate::config::{LogFormat, LogLevel, LoggerConfig};
 
 /// Silences targets whose important events the engine logs itself: closing a consumer (`rdkafka`, at level error), and
 /// the threads of the web server.
 const UNHEARD: &str = "rdkafka::consumer::base_consumer=off,actix_server=warn";
 
+/// Place where a user reads about failed messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failures {
+    /// They are in the log.
+    Logged,
+    /// They are in a file that the user has named for them.
+    Filed,
+}
+
 /// Starts logging for the rest of the process. `NERODIA_LOG` has a filter in `tracing`'s syntax and takes precedence
 /// over the config's level.
 pub(crate) fn start(config: &LoggerConfig) {
-    start_with(config, None::<PrintedLayer<fn(&str)>>);
+    start_with(config, Failures::Logged, None::<PrintedLayer<fn(&str)>>);
 }
 
-/// Starts logging as [`start`] does. What scripts print goes to standard error as it is, if the level leaves it out of the
-/// log.
-pub(crate) fn start_with_prints(config: &LoggerConfig) {
+/// Starts logging for a command whose user reads standard error. What scripts print goes to standard error as it is, if the level leaves it out of the
+/// log. With `failures` as [`Failures::Filed`], failed messages are left out.
+pub(crate) fn start_with_prints(config: &LoggerConfig, failures: Failures) {
     let left_out = matches!(config.level, LogLevel::Error | LogLevel::Warn);
     let chosen = std::env::var_os("NERODIA_LOG").is_some();
     start_with(
         config,
+        failures,
         (left_out && !chosen).then_some(PrintedLayer(|line: &str| {
             // A closed stream is no reason to fail.
             let _ = writeln!(std::io::stderr(), "{line}");
@@ -44,12 +55,22 @@ pub(crate) fn start_prints_alone(take: impl Fn(&str) + Send + Sync + 'static) {
         .try_init();
 }
 
+/// Returns the filter of a level, in `tracing`'s syntax.
+fn filter(level: LogLevel, failures: Failures) -> String {
+    let mut filter = format!("{},{UNHEARD}", level.as_str());
+    if failures == Failures::Filed {
+        filter.push_str(&format!(",{FAILURES}=off"));
+    }
+    filter
+}
+
 fn start_with(
     config: &LoggerConfig,
+    failures: Failures,
     prints: Option<PrintedLayer<impl Fn(&str) + Send + Sync + 'static>>,
 ) {
     let filter = EnvFilter::try_from_env("NERODIA_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{},{UNHEARD}", config.level.as_str())));
+        .unwrap_or_else(|_| EnvFilter::new(filter(config.level, failures)));
     let terminal = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     pub failed: AtomicU64,
     /// Messages that failed and were dropped because of `on_error: drop`.
     pub failed_and_dropped: AtomicU64,
+    /// Messages that failed because the output refused a result of them. Part of the failed ones.
+    pub refused: AtomicU64,
     /// Failed messages by the type of the failure.
     pub failures_by_type: ByName,
     /// Messages, failures and costs of each processor.
@@ -134,6 +136,7 @@ impl Default for Metrics {
             dropped: AtomicU64::default(),
             failed: AtomicU64::default(),
             failed_and_dropped: AtomicU64::default(),
+            refused: AtomicU64::default(),
             failures_by_type: ByName::default(),
             processors: Processors::default(),
             failures: Failures::default(),

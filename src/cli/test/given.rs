@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::{
-    Config, Diagnostic, Diagnostics, InputFormat, Location, SchemaFraming, TestCase, TestInput,
-    TestSchema, read_text,
+    Config, Diagnostic, Diagnostics, Format, InputFormat, Location, SchemaFraming, TestCase,
+    TestInput, TestSchema, read_text,
 };
 use crate::engine::formats;
 use crate::format::{Part, Resolved, Schema};
@@ -19,6 +19,8 @@ pub(super) struct Given {
     pub(super) message: Message,
     /// Schemas of its value and its key, if their formats have some.
     pub(super) schemas: Resolved,
+    /// Whether the value is plain JSON although production has values with a schema, which the test does not name.
+    pub(super) is_bare: bool,
     /// Index of the processor that runs alone.
     pub(super) processor: Option<usize>,
 }
@@ -109,6 +111,9 @@ fn given(config: &Config, test: &TestCase) -> Result<Given, Diagnostic> {
         lane,
         message,
         schemas,
+        is_bare: matches!(format.kind, Format::Avro | Format::Protobuf)
+            && format.schema_text.is_none()
+            && test.schema.is_none(),
         processor,
     })
 }

@@ -211,6 +211,22 @@ fn setups() {
 }
 
 #[test]
+fn a_set_beside_another_output_says_how_to_replace_it() {
+    let yaml = format!("{SCRIPT}output: {{ stdout: {{}} }}");
+    for (set, help) in [
+        ("output.drop={}", "--set 'output={ drop: {} }'"),
+        ("output.file.path=x", "--set 'output={ file: { … } }'"),
+    ] {
+        let problems = load_with(&yaml, &[set])
+            .expect_err("two outputs")
+            .to_string();
+        let expected = format!("help: `--set` adds to the config: replace `stdout` with `{help}`");
+        assert!(problems.contains(&expected), "{problems}");
+    }
+    assert!(load_with(&yaml, &["output={ drop: {} }"]).is_ok());
+}
+
+#[test]
 fn overrides_are_told_by_their_argument() {
     let problems = load_with(
         "guests: { min: 1 }",

@@ -10,6 +10,7 @@ use super::{file, json_form, of_file};
 use crate::config::{Config, OutputConfig, OutputFormat, SchemaFraming, SubjectNameStrategy};
 use crate::format::{Part, Registry, Schema, SchemaWrites, Target, Wanted};
 use crate::registry::{NewSchema, Question, SchemaKind};
+use crate::telemetry::health::{Health, SCHEMA_REGISTRY};
 
 /// Why there is no schema.
 pub(super) enum Asked {
@@ -60,11 +61,26 @@ impl Output<'_> {
     }
 }
 
+/// Returns what the user can do if the registry has no answer to a question.
+fn help_without(question: &Question) -> &'static str {
+    match question {
+        Question::Lookup { .. } => {
+            ". With `register: true` beside `schema_file`, the engine adds the schema to the subject when it starts"
+        }
+        Question::Latest { .. } => {
+            ". With `schema_file` and `register: true` in the output's format, the engine adds a schema when it starts"
+        }
+        Question::Id(_) | Question::Guid(_) | Question::Register { .. } => "",
+    }
+}
+
 /// Start of a pipeline, which asks the registry.
 pub(super) struct Opening<'a> {
     pub(super) config: &'a Config,
     pub(super) registry: Option<&'a Registry>,
     pub(super) deadline: Instant,
+    /// Health of the pipeline, which is told of the registry's trouble.
+    pub(super) health: &'a Health,
 }
 
 impl Opening<'_> {
@@ -162,7 +178,11 @@ impl Opening<'_> {
         question: Question,
         what: &str,
     ) -> anyhow::Result<Arc<Schema>> {
-        let schema = self.ask(question, what)?;
+        let help = help_without(&question);
+        let schema = self.ask(question, what).map_err(|asked| match asked {
+            Asked::Missing(error) => anyhow!("{error:#}{help}"),
+            Asked::Silent(error) => error,
+        })?;
         wanted.check(&schema).with_context(|| what.to_owned())?;
         Ok(schema)
     }
@@ -191,9 +211,13 @@ impl Opening<'_> {
         let mut trouble = None;
         let answer = registry.wait(question, || {
             // Only as long as somebody waits.
-            trouble = registry.trouble().or(trouble.take());
+            if let Some(why) = registry.trouble() {
+                self.health.set_ill(SCHEMA_REGISTRY, why.clone());
+                trouble = Some(why);
+            }
             Instant::now() >= self.deadline
         });
+        self.health.set_well(SCHEMA_REGISTRY);
         match answer {
             Some(Ok(schema)) => Ok(schema),
             Some(Err(missing)) => Err(Asked::Missing(anyhow!("{what}: {}", missing.text))),

@@ -239,6 +239,7 @@ impl Request<'_> {
             topic,
             partition,
             offset,
+            files: _,
         } = message.place(&self.batch.lane);
         match topic {
             Some(topic) => encoder.str(topic),

@@ -213,6 +213,7 @@ impl Response<'_, '_> {
                 self.whole_at = Some(index);
                 continue;
             };
+            let outcome = self.placed(outcome);
             self.outcomes.items.push(outcome);
             answered += 1;
         }
@@ -239,6 +240,16 @@ impl Response<'_, '_> {
             }
             Err(failure) => Outcome::Failed(failure),
         }))
+    }
+
+    /// Adds the place of the script that made a result, if the result cannot be written: no line of the script has failed.
+    fn placed(&self, mut outcome: Outcome) -> Outcome {
+        if let (Outcome::Failed(failure), Some(last)) = (&mut outcome, self.stages.last())
+            && failure.at.is_none()
+        {
+            failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1));
+        }
+        outcome
     }
 
     fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
@@ -293,6 +304,7 @@ impl Response<'_, '_> {
             ("error", 7) => Outcome::Failed(Box::new(self.failure()?)),
             _ => return Err(invalid("an extra of no known kind")),
         };
+        let outcome = self.placed(outcome);
         self.spent += outcome.cost();
         self.outcomes.items[self.first + index] = outcome;
         Ok(())
@@ -372,7 +384,28 @@ fn too_large(limit: usize) -> Box<Failure> {
 }
 
 fn value_failure(error: &ValueError) -> Box<Failure> {
-    Box::new(Failure::new(error.kind.to_string(), error.message.clone()))
+    let ValueError {
+        kind,
+        message,
+        lacks,
+        path,
+    } = error;
+    let mut message = message.to_string();
+    if !path.is_empty() {
+        message.push_str(&format!(" (`{path}` of the result)"));
+    }
+    // As the guest does for values that marshal cannot write.
+    let option = match lacks {
+        Some("Decimal") => Some("decimal: number"),
+        Some("datetime" | "date" | "time" | "UUID") => Some("datetime: iso"),
+        _ => None,
+    };
+    if let Some(option) = option {
+        message.push_str(&format!(
+            "; `format: {{ {option} }}` of the output writes it"
+        ));
+    }
+    Box::new(Failure::new(kind.to_string(), message))
 }
 
 #[cfg(test)]

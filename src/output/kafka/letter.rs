@@ -10,6 +10,7 @@ use super::record::{Composed, writable};
 use super::size;
 use crate::config::KafkaOutputConfig;
 use crate::message::earlier::ERROR_PREFIX;
+use crate::message::files::{InFile, Unit};
 use crate::message::{Attributes, Batch, Failure, Message};
 
 /// Most bytes of a message or traceback in a header, so that the letter does not become too large.
@@ -146,6 +147,8 @@ struct Draft<'a> {
     script_hash: &'a str,
     /// Topic, partition and offset of the original message.
     place: [String; 3],
+    /// Place in a file, for inputs that read files.
+    in_file: Option<InFile>,
     attempts: String,
     /// Made-up key, if the topic refuses records without a key.
     made_key: Option<String>,
@@ -204,6 +207,7 @@ impl<'a> Draft<'a> {
             failure,
             script_hash,
             place,
+            in_file: at.in_file(),
             attempts: attempts.saturating_add(failure.attempts).to_string(),
             made_key,
             timestamp,
@@ -220,8 +224,14 @@ impl<'a> Draft<'a> {
             attributes,
             failure,
             place: [topic, partition, offset],
+            in_file,
             ..
         } = self;
+        let number = |unit| match in_file {
+            Some(place) if place.unit == unit => place.number.to_string(),
+            _ => String::new(),
+        };
+        let (line, record) = (number(Unit::Line), number(Unit::Record));
         let mut headers = Headers::default();
         if shape.headers {
             headers.extend(without_errors(&attributes.headers));
@@ -246,6 +256,14 @@ impl<'a> Draft<'a> {
             ("topic", topic),
             ("partition", partition),
             ("offset", offset),
+            (
+                "file",
+                in_file
+                    .as_ref()
+                    .map_or("", |place| cut(&place.path, shape.text)),
+            ),
+            ("line", &line),
+            ("record", &record),
             ("script", self.script_hash),
             ("payload-size", payload_size),
             (

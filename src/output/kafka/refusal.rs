@@ -79,6 +79,7 @@ impl Refusals {
                 fate,
             };
             event.emit(metrics);
+            Metrics::add(&metrics.refused, 1);
             let failure = Box::new(failure);
             if let FailureRoute::Stop = policy {
                 let place = processed.place(index);

@@ -141,7 +141,7 @@ fn results_and_every_kind_of_extra() {
         ok(&["null"]),
         ok(&["[1.5]"]),
         ok(&["\"ready\"", "k=5"]),
-        err("OutputTooLarge"),
+        err("OutputTooLarge at my.yaml:11"),
         err("KeyError at my.yaml:13"),
         ok(&[]),
     ];
@@ -354,7 +354,7 @@ fn shared_outputs_and_headers_are_cut_at_the_budget() {
     let answered = answers(&response(50, &nothing, &extras), 50).unwrap();
     assert_eq!(
         answered,
-        [err("OutputTooLarge")],
+        [err("OutputTooLarge at my.yaml:11")],
         "the rest is asked for again"
     );
 }

@@ -168,7 +168,7 @@ pub(in crate::input::kafka) fn tell(
             topic,
             partition,
             offset,
-            "the group has no offset for this partition: beginning at its end"
+            "the group has no offset for this partition: beginning at its end (`start_from_oldest: false`), messages that are there are not read"
         ),
         Reason::Deleted(count) => tracing::warn!(
             topic,
