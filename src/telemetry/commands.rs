@@ -6,7 +6,7 @@ use super::facts::PipelineFacts;
 use super::failures::FailureGroup;
 
 /// Returns the command that shows what the pipeline makes of the last message of a group. `None` if it is neither in Kafka
-/// nor shown in full, or the config is in no file.
+/// nor a line of a file nor shown in full, or the config is in no file.
 pub(super) fn try_last(facts: &PipelineFacts, group: &FailureGroup) -> Option<String> {
     let config = try_quote(facts.config.as_deref()?).ok()?;
     let last = &group.last;
@@ -19,6 +19,10 @@ pub(super) fn try_last(facts: &PipelineFacts, group: &FailureGroup) -> Option<St
     }
     if facts.input.kind == "generate" {
         return None; // its messages are made by a script, not read
+    }
+    if let (Some(file), Some(line)) = (&last.file, last.line) {
+        let file = try_quote(file).ok()?;
+        return Some(format!("sed -n {line}p {file} | nerodia try {config}"));
     }
     let payload = last.payload.as_deref()?;
     let is_whole = !payload.ends_with('…') && !payload.contains(['\u{fffd}', '\n', '\r']);
@@ -58,6 +62,8 @@ mod tests {
                 topic: topic.map(str::to_owned),
                 partition: 3,
                 offset: 41,
+                file: None,
+                line: None,
                 text: String::new(),
                 traceback: String::new(),
                 attempts: 1,
@@ -74,6 +80,17 @@ mod tests {
             Some(
                 "nerodia try 'my orders.yaml' --from-kafka orders --partition 3 --offset 41 --count 1"
             )
+        );
+    }
+
+    #[test]
+    fn a_line_of_a_file() {
+        let mut group = group(None, None);
+        group.last.file = Some("logs/a b.jsonl".into());
+        group.last.line = Some(7);
+        assert_eq!(
+            try_last(&facts(Some("o.yaml")), &group).as_deref(),
+            Some("sed -n 7p 'logs/a b.jsonl' | nerodia try o.yaml")
         );
     }
 

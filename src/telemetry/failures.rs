@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use self::log::FailureLog;
+use crate::message::files::Unit;
 use crate::message::{Failure, Lane, Message, Place};
 
 /// Target of log lines about failed messages.
@@ -57,6 +58,12 @@ pub(crate) struct LastFailure {
     pub partition: i32,
     /// Offset of the message in its partition, or its number in the stream.
     pub offset: i64,
+    /// File of the message, if it is a line of one.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Number of its line, from 1.
+    #[serde(default)]
+    pub line: Option<i64>,
     /// Text of the exception.
     pub text: String,
     /// Python's traceback.
@@ -124,7 +131,10 @@ impl Failures {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        let line = place.in_file().filter(|one| one.unit == Unit::Line);
         LastFailure {
+            file: line.as_ref().map(|line| line.path.to_string()),
+            line: line.map(|line| line.number),
             at_ms: now.as_millis() as u64,
             message: place.to_string(),
             topic: place.topic.map(str::to_owned),

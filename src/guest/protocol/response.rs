@@ -247,7 +247,7 @@ impl Response<'_, '_> {
         if let (Outcome::Failed(failure), Some(last)) = (&mut outcome, self.stages.last())
             && failure.at.is_none()
         {
-            failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1));
+            failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1).into());
         }
         outcome
     }

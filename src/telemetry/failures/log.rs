@@ -44,7 +44,7 @@ impl FailureLog {
         let mut failures = self.lock();
         let mut key = Type {
             kind: failure.kind[..failure.kind.floor_char_boundary(NAME)].to_owned(),
-            at: failure.at.clone(),
+            at: failure.at.as_deref().map(str::to_owned),
         };
         if failures.len() >= TYPES && !failures.contains_key(&key) {
             key = Type {
