@@ -257,7 +257,7 @@ impl Guest {
                 single: count == 1,
                 fresh,
             })?;
-            costs::add(costs, spent.as_ref(), answered);
+            costs::add(costs, spent.as_deref(), answered);
             for (message, outcome) in batch.messages[next..]
                 .iter()
                 .zip(&mut outcomes.items[had..])

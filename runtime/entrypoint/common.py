@@ -26,6 +26,7 @@ import marshal
 import os
 import re
 import sys
+from itertools import islice
 from time import perf_counter_ns
 
 try:

@@ -1,34 +1,32 @@
 # Costs: how many messages each stage of several gets, and what it takes.
 
-FEW = 8  # requests that are measured at the start, when nothing is known yet
-MEASURED = 64  # of so many later requests, one is measured: to look at the clock costs as much as a small script
+FEW = 8  # requests at the start in which messages are measured, when nothing is known yet
+SELDOM = 64  # of so many later requests, one has messages that are measured
+MEASURED = 16  # messages of such a request: to look at the clock costs more than a small script
 MOST_REACHED = (1 << 32) - 1  # what fits the frame
 
 
 class Costs:
-    """Counts the messages that reach each stage, and measures the time of each in some requests.
+    """Counts the messages that reach each stage, and measures the time of each for some messages.
 
     These are figures for people. A script can falsify them, and messages that run twice count twice.
     """
 
     def __init__(self, stages):
         self.requests = 0
-        # Messages that a stage dropped or failed at, and those that `Pipeline.through` gave to a stage.
-        self.ended = [0] * len(stages)
-        self.entered = [0] * len(stages)
-        self.spent = [0] * len(stages)
+        self.none = [0] * len(stages)
+        # Messages that a stage dropped or failed at; those that `Pipeline.through` gave to a stage; and those that were
+        # measured, with the nanoseconds that they took.
+        self.ended, self.entered, self.measured, self.spent = (self.none[:] for _ in range(4))
         self.timed = tuple(Timed(stage, self) for stage in stages)
-        self.measures = False
         self.active, self.since = None, 0
 
-    def begin(self, stages):
-        """Begins a request. Returns the stages to run: those that are given, or the same with a watch."""
-        for counts in (self.ended, self.entered, self.spent):
-            counts[:] = [0] * len(counts)
-        self.measures = self.requests < FEW or self.requests % MEASURED == 0
-        self.requests += 1
+    def begin(self):
+        """Begins a request. Returns whether messages of it are to be measured."""
+        self.ended[:] = self.entered[:] = self.measured[:] = self.spent[:] = self.none
         self.active = None
-        return self.timed if self.measures else stages
+        self.requests += 1
+        return self.requests <= FEW or self.requests % SELDOM == 0
 
     def switch(self, index):
         """Counts the time from here on for the stage `index`, or for none. Returns for which it was counted."""
@@ -40,12 +38,12 @@ class Costs:
 
     def frame(self, count, one_to_one):
         """Returns what the host is told about a request with `count` messages."""
-        body = [b"\x01" if self.measures else b"\x00"]
-        for index, spent in enumerate(self.spent):
+        body = b""
+        for index, measured in enumerate(self.measured):
             reached = count if one_to_one or not index else self.entered[index]
             count -= self.ended[index]
-            body += min(reached, MOST_REACHED).to_bytes(4, "big"), spent.to_bytes(8, "big")
-        body = b"".join(body)
+            body += min(reached, MOST_REACHED).to_bytes(4, "big") + measured.to_bytes(4, "big")
+            body += self.spent[index].to_bytes(8, "big")
         return STATUS_COSTS + len(body).to_bytes(4, "big") + body
 
 
@@ -53,12 +51,13 @@ class Timed:
     """Stage whose time is measured. One that emits runs the stages after it meanwhile: their time is their own."""
 
     def __init__(self, stage, costs):
-        self.index, self.measured, self.switch = stage.index, stage.run, costs.switch
+        self.index, self.of_stage, self.costs = stage.index, stage.run, costs
         self.uses_meta, self.uses_emit, self.uses_null = stage.uses_meta, stage.uses_emit, stage.uses_null
 
     def run(self, *given):
-        before = self.switch(self.index)
+        self.costs.measured[self.index] += 1
+        before = self.costs.switch(self.index)
         try:
-            return self.measured(*given)
+            return self.of_stage(*given)
         finally:
-            self.switch(before)
+            self.costs.switch(before)

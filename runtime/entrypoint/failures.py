@@ -98,16 +98,17 @@ def suggested(error, key, codes, frame, ending):
 
 def failure(index, stages, error, limit=100):
     """Returns the extra for an exception: type, message, line in the script, traceback."""
-    files, numbered = {stage.file: stage for stage in stages}, {stage.index: stage for stage in stages}
+    files = {stage.file: stage for stage in stages}
     position, number, frame = None, 0, error.__traceback__
     first = None
     while frame is not None:
         stage = files.get(frame.tb_frame.f_code.co_filename)
         if stage is not None:
             first = first or frame
-            # Scripts in one config have the same file; which it is, their namespaces say.
-            of = frame.tb_frame.f_globals.get(OF_STAGE)
-            stage = numbered.get(of, stage) if type(of) is int else stage
+            if len(stages) > 1:
+                # Scripts in one config have the same file; which it is, their namespaces say.
+                of = frame.tb_frame.f_globals.get(OF_STAGE)
+                stage = next((one for one in stages if one.index is of), stage)
             position, number = frame.tb_lineno - stage.line_offset, stage.index
         frame = frame.tb_next
     try:

@@ -15,7 +15,8 @@ class Pipeline:
         projects = accelerator is not None and len(stages) == 1 and options.get("projection", True)
         self.projection = stages[0].projection if projects else None
         self.costs = Costs(stages) if len(stages) > 1 else None
-        self.running = self.stages
+        # The stages that run: with a watch, while messages are measured.
+        self.running, self.measures = self.stages, False
 
     def convert(self, index, root):
         """Returns the extra for a result that is not simply a value."""
@@ -42,22 +43,24 @@ class Pipeline:
     def run(self, request):
         """Runs the messages of `request` that are due, and gives it their answers."""
         if self.stages[0].is_loop:
-            self.stages[0].run(request)
-        elif not self.one_to_one:
-            self.run_with_outputs(request)
-        else:
-            self.run_stages(request)
+            return self.stages[0].run(request)
+        run, messages = self.run_stages if self.one_to_one else self.run_with_outputs, iter(request.messages)
+        if self.measures:
+            self.running, self.measures = self.costs.timed, False
+            run(request, islice(messages, MEASURED))
+            self.running = self.stages
+        run(request, messages)
 
     def begin(self):
-        """Prepares the costs of a request, if there is more than one stage."""
+        """Begins a request: prepares its costs, if there is more than one stage."""
         if self.costs:
-            self.running = self.costs.begin(self.stages)
+            self.measures = self.costs.begin()
 
-    def run_stages(self, request):
+    def run_stages(self, request, messages):
         deliver = request.deliver
         stages = self.running
         ended = self.costs.ended if self.costs else [0]
-        for this in request.messages:
+        for this in messages:
             try:
                 for stage in stages:
                     root = stage.run(this)
@@ -71,10 +74,10 @@ class Pipeline:
             else:
                 deliver(root)
 
-    def run_with_outputs(self, request):
+    def run_with_outputs(self, request, messages):
         """Runs scripts that use `meta` or `emit`: a message may have any number of outputs. A message with one output,
         and with its original attributes, has a result like any other."""
-        for this in request.messages:
+        for this in messages:
             try:
                 fields = request.fields()
                 meta = {} if fields is None else new_meta(fields)

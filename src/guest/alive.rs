@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::error::Death;
 use super::instance::Instance;
 use super::pace::{Pace, Took};
-use super::protocol::costs::{RequestCosts, take_costs};
+use super::protocol::costs::{StageCosts, take_costs};
 use super::protocol::request::RequestForm;
 use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
@@ -41,7 +41,7 @@ pub(super) struct Answer {
     /// Number of messages that it answered.
     pub answered: usize,
     /// What the scripts took for them, if there are several.
-    pub costs: Option<RequestCosts>,
+    pub costs: Option<Vec<StageCosts>>,
 }
 
 impl Alive {
@@ -175,7 +175,7 @@ impl Alive {
         began: Instant,
         spec: &GuestSpec,
         waiting: &tokio::runtime::Runtime,
-    ) -> Result<(Vec<u8>, Option<RequestCosts>), Death> {
+    ) -> Result<(Vec<u8>, Option<Vec<StageCosts>>), Death> {
         let GuestSpec { limits, stages, .. } = spec;
         let left = self
             .killed_at

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handshake::HelloStage;
-use super::protocol::costs::RequestCosts;
+use super::protocol::costs::StageCosts;
 
 /// Costs of one script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +32,17 @@ pub(super) fn none(stages: &[HelloStage]) -> Vec<ScriptCosts> {
 
 /// Adds the costs of a request with `count` messages. A guest with one script does not say its costs: all messages reach
 /// it, and the time is its own.
-pub(super) fn add(costs: &mut [ScriptCosts], request: Option<&RequestCosts>, count: usize) {
+pub(super) fn add(costs: &mut [ScriptCosts], request: Option<&[StageCosts]>, count: usize) {
     let Some(request) = request else {
         if let Some(first) = costs.first_mut() {
             first.reached += count as u64;
         }
         return;
     };
-    for (sum, stage) in costs.iter_mut().zip(&request.stages) {
+    for (sum, stage) in costs.iter_mut().zip(request) {
         sum.reached += u64::from(stage.reached);
-        if request.measured {
-            sum.measured += u64::from(stage.reached);
-            // A guest may lie, and only its own figures are wrong then.
-            sum.spent = sum.spent.saturating_add(stage.spent);
-        }
+        sum.measured += u64::from(stage.measured);
+        // A guest may lie, and only its own figures are wrong then.
+        sum.spent = sum.spent.saturating_add(stage.spent);
     }
 }

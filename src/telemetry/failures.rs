@@ -17,6 +17,9 @@ use crate::message::{Failure, Lane, Message, Place};
 pub(super) const FAILURES: &str = "nerodia::failures";
 /// Number of groups that are kept.
 const KEPT: usize = 50;
+/// Milliseconds for which a failure is shown as the last one of its group, although there are newer ones: to copy its
+/// texts costs more than to count it, and nobody can read faster.
+const NEW_FOR_MS: u64 = 100;
 /// Most characters of a payload that are shown.
 const PREVIEW: usize = 500;
 /// Most characters of a traceback that are kept.
@@ -38,7 +41,7 @@ pub(crate) struct FailureGroup {
     pub count: u64,
     /// Time of the first of these failures, in milliseconds since the Unix epoch.
     pub first_at_ms: u64,
-    /// Last of these failures.
+    /// Last of these failures, or one that is at most 0.1 s older.
     pub last: LastFailure,
     /// Command that shows what the pipeline makes of the last message; `null` if it cannot be read again.
     #[serde(default)]
@@ -98,15 +101,19 @@ impl Failures {
         self.payloads.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps a failure as the last of its group.
+    /// Counts a failure in its group, and keeps it as the last one, unless that is as good as new.
     pub(super) fn keep(&self, lane: &Lane, message: &Message, failure: &Failure) {
-        let last = self.last(message.place(lane), message, failure);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_millis() as u64;
         let mut groups = self.lock();
         if let Some(group) = groups.iter_mut().find(|group| group.has(failure)) {
             group.count += 1;
-            group.last = last;
+            if now.abs_diff(group.last.at_ms) >= NEW_FOR_MS {
+                group.last = self.last(now, message.place(lane), message, failure);
+            }
             return;
         }
+        let last = self.last(now, message.place(lane), message, failure);
         if groups.len() == KEPT {
             let oldest = (0..KEPT).min_by_key(|&index| groups[index].last.at_ms);
             groups.swap_remove(oldest.unwrap_or_default());
@@ -122,20 +129,23 @@ impl Failures {
         });
     }
 
-    fn last(&self, place: Place<'_>, message: &Message, failure: &Failure) -> LastFailure {
+    fn last(
+        &self,
+        at_ms: u64,
+        place: Place<'_>,
+        message: &Message,
+        failure: &Failure,
+    ) -> LastFailure {
         let payload = self.payloads.load(Ordering::Relaxed).then(|| {
             let text =
                 String::from_utf8_lossy(&message.payload[..message.payload.len().min(4 * PREVIEW)]);
             cut(&text, PREVIEW)
         });
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let line = place.in_file().filter(|one| one.unit == Unit::Line);
         LastFailure {
             file: line.as_ref().map(|line| line.path.to_string()),
             line: line.map(|line| line.number),
-            at_ms: now.as_millis() as u64,
+            at_ms,
             message: place.to_string(),
             topic: place.topic.map(str::to_owned),
             partition: place.partition,
@@ -239,6 +249,7 @@ mod tests {
         let failures = Failures::default();
         keep(&failures, "E", None, "ä".repeat(2000));
         assert_eq!(failures.groups()[0].last.payload, None);
+        let failures = Failures::default();
         failures.keep_payloads();
         keep(&failures, "E", None, "ä".repeat(2000));
         let payload = failures.groups()[0].last.payload.clone();

@@ -1,7 +1,7 @@
-//! Costs of a request: how many messages reached each script, and in some requests the time of each.
+//! Costs of a request: how many messages reached each script, and the time of some of them.
 //!
-//! A guest with several scripts may send them before a response: the byte 1, a big-endian `u32` length, a byte that says
-//! whether the times were measured, and for each script a `u32` of messages and a `u64` of nanoseconds, both big-endian.
+//! A guest with several scripts may send them before a response: the byte 1, a big-endian `u32` length, and for each script
+//! two `u32` (messages that reached it, and those that were measured) and a `u64` (their nanoseconds), all big-endian.
 //! A guest may lie, so these are figures for people, on which nothing depends.
 
 use std::time::Duration;
@@ -13,23 +13,16 @@ const STATUS_COSTS: u8 = 1;
 /// Bytes of status and length.
 const HEADER: usize = 5;
 /// Bytes of each script.
-const STAGE: usize = 4 + 8;
-
-/// Costs of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestCosts {
-    /// Whether the guest measured times.
-    pub measured: bool,
-    /// Costs of each script, in their order.
-    pub stages: Vec<StageCosts>,
-}
+const STAGE: usize = 4 + 4 + 8;
 
 /// Costs of one script in one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StageCosts {
     /// Number of messages that reached it.
     pub reached: u32,
-    /// Time that it took for them, if times were measured.
+    /// Number of these that were measured.
+    pub measured: u32,
+    /// Time that it took for those.
     pub spent: Duration,
 }
 
@@ -40,37 +33,35 @@ pub(crate) struct StageCosts {
 pub(crate) fn take_costs(
     outbox: &mut Vec<u8>,
     stages: usize,
-) -> Option<Result<Option<RequestCosts>, Death>> {
+) -> Option<Result<Option<Vec<StageCosts>>, Death>> {
     if stages < 2 || outbox.first().is_some_and(|&status| status != STATUS_COSTS) {
         return Some(Ok(None));
     }
     let header: &[u8; HEADER] = outbox.first_chunk()?;
     let [_, length @ ..] = *header;
-    let size = 1 + stages * STAGE;
+    let size = stages * STAGE;
     if u32::from_be_bytes(length) as usize != size {
         let what = "the costs of another number of scripts";
         return Some(Err(Death::Protocol(what.into())));
     }
     let body = outbox.get(HEADER..HEADER + size)?;
-    let costs = RequestCosts {
-        measured: body[0] != 0,
-        stages: body[1..].as_chunks::<STAGE>().0.iter().map(stage).collect(),
-    };
+    let costs = body.as_chunks::<STAGE>().0.iter().map(stage).collect();
     outbox.drain(..HEADER + size);
     Some(Ok(Some(costs)))
 }
 
 fn stage(bytes: &[u8; STAGE]) -> StageCosts {
-    let [a, b, c, d, nanoseconds @ ..] = *bytes;
+    let [a, b, c, d, e, f, g, h, nanoseconds @ ..] = *bytes;
     StageCosts {
         reached: u32::from_be_bytes([a, b, c, d]),
+        measured: u32::from_be_bytes([e, f, g, h]),
         spent: Duration::from_nanos(u64::from_be_bytes(nanoseconds)),
     }
 }
 
 /// Returns the bytes that the costs of so many scripts take before a response.
 pub(crate) const fn room(stages: usize) -> usize {
-    HEADER + 1 + stages * STAGE
+    HEADER + stages * STAGE
 }
 
 #[cfg(test)]
@@ -85,7 +76,7 @@ mod tests {
             let mut outbox = bytes.clone();
             match take_costs(&mut outbox, stages) {
                 Some(Ok(Some(costs))) => {
-                    prop_assert_eq!(costs.stages.len(), stages);
+                    prop_assert_eq!(costs.len(), stages);
                     prop_assert_eq!(outbox.as_slice(), &bytes[room(stages)..]);
                 }
                 _ => prop_assert_eq!(outbox, bytes, "nothing is taken"),
@@ -95,10 +86,10 @@ mod tests {
 
     fn frame(stages: &[(u32, u64)]) -> Vec<u8> {
         let mut frame = vec![STATUS_COSTS];
-        frame.extend((1 + stages.len() as u32 * 12).to_be_bytes());
-        frame.push(1);
+        frame.extend((stages.len() as u32 * 16).to_be_bytes());
         for (reached, nanoseconds) in stages {
             frame.extend(reached.to_be_bytes());
+            frame.extend(3_u32.to_be_bytes());
             frame.extend(nanoseconds.to_be_bytes());
         }
         frame
@@ -118,17 +109,19 @@ mod tests {
             .expect("complete")
             .expect("well-formed")
             .expect("costs");
-        assert!(costs.measured);
-        let reached: Vec<_> = costs.stages.iter().map(|stage| stage.reached).collect();
-        assert_eq!(reached, [7, u32::MAX]);
-        assert_eq!(costs.stages[0].spent, Duration::from_nanos(1500));
+        let counts: Vec<_> = costs
+            .iter()
+            .map(|one| (one.reached, one.measured))
+            .collect();
+        assert_eq!(counts, [(7, 3), (u32::MAX, 3)]);
+        assert_eq!(costs[0].spent, Duration::from_nanos(1500));
         assert_eq!(outbox, b"\0rest");
         assert_eq!(take_costs(&mut outbox, 2), Some(Ok(None)), "a response");
     }
 
     #[test]
     fn of_another_number_of_scripts() {
-        for length in [0, 1, 13, 37, u32::MAX] {
+        for length in [0, 1, 16, 48, u32::MAX] {
             let mut outbox = vec![STATUS_COSTS];
             outbox.extend(length.to_be_bytes());
             let taken = take_costs(&mut outbox, 2);

@@ -213,8 +213,10 @@ impl Response<'_, '_> {
                 self.whole_at = Some(index);
                 continue;
             };
-            let outcome = self.placed(outcome);
             self.outcomes.items.push(outcome);
+            if let Some(Outcome::Failed(failure)) = self.outcomes.items.last_mut() {
+                place(failure, self.stages);
+            }
             answered += 1;
         }
         Ok((answered, empty))
@@ -240,16 +242,6 @@ impl Response<'_, '_> {
             }
             Err(failure) => Outcome::Failed(failure),
         }))
-    }
-
-    /// Adds the place of the script that made a result, if the result cannot be written: no line of the script has failed.
-    fn placed(&self, mut outcome: Outcome) -> Outcome {
-        if let (Outcome::Failed(failure), Some(last)) = (&mut outcome, self.stages.last())
-            && failure.at.is_none()
-        {
-            failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1).into());
-        }
-        outcome
     }
 
     fn payload_from(&self, start: usize) -> Result<Range<u32>, FrameError> {
@@ -280,7 +272,7 @@ impl Response<'_, '_> {
     /// Reads an outcome that the list of results cannot express: `(index, kind, …)`, of which the index has been read.
     fn extra(&mut self, index: usize, fields: usize) -> Result<(), FrameError> {
         let kind = self.reader.str()?;
-        let outcome = match (&*kind, fields) {
+        let mut outcome = match (&*kind, fields) {
             ("null", 2) => match self.null()? {
                 Ok(payload) => Outcome::Record(plain(payload)),
                 Err(failure) => Outcome::Failed(failure),
@@ -304,7 +296,9 @@ impl Response<'_, '_> {
             ("error", 7) => Outcome::Failed(Box::new(self.failure()?)),
             _ => return Err(invalid("an extra of no known kind")),
         };
-        let outcome = self.placed(outcome);
+        if let Outcome::Failed(failure) = &mut outcome {
+            place(failure, self.stages);
+        }
         self.spent += outcome.cost();
         self.outcomes.items[self.first + index] = outcome;
         Ok(())
@@ -357,6 +351,15 @@ impl Response<'_, '_> {
         } else {
             Err(invalid("a tuple of another size"))
         }
+    }
+}
+
+/// Adds the place of the script that made a result, if the result cannot be written: no line of the script has failed.
+#[cold]
+fn place(failure: &mut Failure, stages: &[HelloStage]) {
+    if let (None, Some(last)) = (&failure.at, stages.last()) {
+        failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1).into());
+        failure.processor = Some(Arc::clone(&last.processor));
     }
 }
 
