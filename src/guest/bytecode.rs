@@ -29,11 +29,12 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 17] = [
+pub(crate) const PARTS: [(&str, &str); 18] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
     part!("text.py"),
+    part!("beside.py"),
     part!("setup.py"),
     part!("advice.py"),
     part!("mistakes.py"),
