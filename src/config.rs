@@ -19,7 +19,7 @@
 //! | `section` | declaration of the sections of `raw` and `model` |
 //! | `texts` | durations, sizes and other values that are written as text |
 //! | `schema`, `reference` | the schema for editors and the reference for readers |
-//! | `walk`, `misshapen`, `foreign` | check the tree against the schema; explain what only Bento has |
+//! | `unwrap`, `walk`, `misshapen`, `foreign` | check the tree against the schema; explain what only Bento has |
 //! | `validate` | conversion from raw to [`Config`] |
 //! | `print` | the config as it takes effect, as YAML |
 //!
@@ -47,6 +47,7 @@ mod source;
 mod suggest;
 mod texts;
 mod tree;
+mod unwrap;
 mod validate;
 mod walk;
 

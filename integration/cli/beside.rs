@@ -314,11 +314,18 @@ fn a_changed_module_is_a_changed_config() {
     run.await_said("config reloaded", 1);
     run.feed("1\n");
     run.await_results(2);
+    // What could be better in the scripts that a reload brings is logged.
+    put(
+        &folder.path().join("scripts/orders.py"),
+        &format!("{SCRIPT}meta['kay'] = 1\n"),
+    );
+    run.await_logged("`meta[\"kay\"]` is set", 1);
+    run.await_said("config reloaded", 2);
     // A module that cannot be imported is refused, and the one before stays.
     put(&file, "TAX = (");
     run.await_said("is refused", 1);
     put(&file, "TAX = 300");
-    run.await_said("config reloaded", 2);
+    run.await_said("config reloaded", 3);
     run.feed("1\n");
     run.await_results(3);
     let (code, results, log) = run.finish();

@@ -117,6 +117,8 @@ def failure(index, stages, error, limit=100):
         message = str(error)
     except BaseException:
         message = "<its message cannot be shown>"
+    else:
+        message += habit(error)
     try:
         traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
         try:

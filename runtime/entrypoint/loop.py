@@ -91,7 +91,10 @@ def main():
     gc.set_threshold(50_000, 10, 10)
     ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
     ready |= {"streams": accelerator is not None, "setup": True, "modules": True}
-    if warnings := [warning for stage in stages for warning in stage.warnings]:
+    warnings = [warning for stage in stages for warning in stage.warnings]
+    if not hello.get("compiled"):
+        warnings += ignored_meta(stages)
+    if warnings:
         ready["warnings"] = warnings[:MOST_WARNINGS]
     if pipeline.projection:
         keys, refers = pipeline.projection

@@ -69,6 +69,7 @@ class Stage(Text):
         imports = list(self.imports(tree))
         found = advice(self, tree) + mistakes(self, tree, modules, given) + [*self.hidden_modules(imports)]
         found.sort(key=lambda one: (one["line"], one["column"]))
+        self.meta_names = meta_names(self, tree)
         self.warnings = (self.setup.warnings if setup else []) + found
         setup_uses_null, setup_reaches, *_ = setup or NO_SETUP
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -41,7 +41,10 @@ class Text:
             compile(tree, self.file, "exec", dont_inherit=True)
         except SyntaxError as error:
             place = error.lineno, error.offset
-            raise CannotStart(self.problem(error, error.msg, *place)) from None
+            found = self.problem(error, error.msg, *place)
+            if error.lineno and (help := form_of_bloblang(self.line(error.lineno))):
+                found["help"] = help
+            raise CannotStart(found) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise CannotStart(self.problem(error)) from None
         return tree

@@ -197,7 +197,8 @@ async fn reload(
     let plan = scripts::plan(&config, runtime, &formats);
     let limit = scripts::failure_limit(&config, &plan);
     match targets.supervisor.send(NewScripts(plan)).await {
-        Ok(Ok(())) => {
+        Ok(Ok(warnings)) => {
+            problems::log(&config, &warnings);
             targets.resequencer.do_send(limit);
             Ok(Some(config))
         }

@@ -29,7 +29,7 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 18] = [
+pub(crate) const PARTS: [(&str, &str); 19] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
@@ -37,6 +37,7 @@ pub(crate) const PARTS: [(&str, &str); 18] = [
     part!("beside.py"),
     part!("setup.py"),
     part!("advice.py"),
+    part!("bloblang.py"),
     part!("mistakes.py"),
     part!("scripts.py"),
     part!("surroundings.py"),

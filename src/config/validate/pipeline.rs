@@ -145,8 +145,15 @@ pub(super) fn stage(
         (None, Some(file)) => match ScriptOrigin::read(check.base, &file) {
             Ok(read) => read,
             Err(problem) => {
-                let at = problem.location.clone();
-                let at = at.unwrap_or_else(|| check.place(&in_file));
+                let place = check.place(&in_file);
+                let is_missing = problem.location.is_none();
+                let problem = match place.source().is_argument() && is_missing {
+                    true => problem.help(
+                        "`eval -f FILE` runs the script in a file, `nerodia eval 'root = this'` one from the command line",
+                    ),
+                    false => problem,
+                };
+                let at = problem.location.clone().unwrap_or(place);
                 check.problems.push(problem.at(at));
                 return None;
             }
