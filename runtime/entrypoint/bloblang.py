@@ -86,8 +86,8 @@ def bloblang(text, tree):
         plain_names |= {"root"}
     found, seen = [], set()
     for node in ast.walk(tree):  # what is around a node comes before it
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            told = fields(node.left, plain_names, seen, ast.unparse(node.right))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and isinstance(node.right, ast.Constant):
+            told = fields(node.left, plain_names, seen, repr(node.right.value))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in stored:
             told = "`meta` is a dict, not a function", 'write `meta["headers"].get("k")`, or `meta["key"]`'
         elif isinstance(node, ast.Compare) and any(map(is_null, [node.left, *node.comparators])):
@@ -115,7 +115,7 @@ def set_to_documents(tree, is_first):
         if isinstance(node, ast.Assign) and any("root" in binds_itself(target) for target in node.targets)
     ]
     forms = (ast.Dict, ast.DictComp)
-    is_document = [isinstance(value, forms) or (is_first and ast.unparse(value) == "this") for value in values]
+    is_document = [isinstance(value, forms) or (is_first and getattr(value, "id", None) == "this") for value in values]
     bound = [node for node in ast.walk(tree) if "root" in binds_itself(node)]
     return all(is_document) and len(bound) == len(values)
 
@@ -137,7 +137,7 @@ def fields(node, names, seen, otherwise=None):
     # `this["when"].year` is right for a datetime, and `this.items.x` may mean anything.
     if not attributes or not isinstance(attributes[0], ast.Attribute) or attributes[0].attr in OF_VALUES:
         return method and (f"no value has a method `{outer.attr}`", f"write {method}")
-    keys = [ast.unparse(one.slice) if isinstance(one, ast.Subscript) else quoted(one.attr) for one in attributes]
+    keys = [quoted(one.attr) if isinstance(one, ast.Attribute) else key_of(one) for one in attributes]
     written = node.id + "".join(f"[{key}]" for key in keys)
     help = f"write `{written}`"
     if otherwise and len(keys) == 1:
@@ -148,6 +148,11 @@ def fields(node, names, seen, otherwise=None):
     if method:
         help += f", and {method} for `.{outer.attr}()`"
     return f"a field of `{node.id}` is no attribute: it is a key of a dict", help
+
+
+def key_of(subscript):
+    """Returns what stands between the brackets; it may be too long for a line, and for a recursive function."""
+    return repr(subscript.slice.value) if isinstance(subscript.slice, ast.Constant) else "…"
 
 
 def quoted(name):
