@@ -14,12 +14,12 @@
 //! | `tree` | YAML in which everything has its place |
 //! | `overrides`, `env` | changes to the tree |
 //! | `secrets` | values that no message shows |
-//! | `model`, `script` | the [`Config`], its scripts and the places of their lines |
+//! | `model`, `script`, `modules` | the [`Config`], its scripts, the places of their lines, the modules beside them |
 //! | `raw` | sections as users write them, if the model has them in another form |
 //! | `section` | declaration of the sections of `raw` and `model` |
 //! | `texts` | durations, sizes and other values that are written as text |
 //! | `schema`, `reference` | the schema for editors and the reference for readers |
-//! | `walk`, `misshapen`, `foreign` | check the tree against the schema; explain what only Bento has |
+//! | `unwrap`, `walk`, `misshapen`, `foreign` | check the tree against the schema; explain what only Bento has |
 //! | `validate` | conversion from raw to [`Config`] |
 //! | `print` | the config as it takes effect, as YAML |
 //!
@@ -32,6 +32,7 @@ mod foreign;
 mod load;
 mod misshapen;
 mod model;
+pub(crate) mod modules;
 mod names;
 mod overrides;
 mod print;
@@ -46,6 +47,7 @@ mod source;
 mod suggest;
 mod texts;
 mod tree;
+mod unwrap;
 mod validate;
 mod walk;
 

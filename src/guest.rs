@@ -124,14 +124,15 @@ impl Guest {
         let mut instance = Instance::new(&self.spec.runtime, memory, reply, log);
         let compiled = self.spec.compiled.get().cloned();
         let spec = &self.spec;
-        let hello = Hello::new(spec.stages.clone(), compiled, &spec.limits, &spec.formats);
+        let (stages, modules) = (spec.stages.clone(), spec.modules.clone());
+        let hello = Hello::new(stages, modules, compiled, &spec.limits, &spec.formats);
         let greeting = handshake::greet(&mut instance, &hello, start_timeout);
         let mut ready = self.waiting.block_on(greeting)?;
         if let Some(death) = instance.over() {
             return Err(StartError::Died(death.clone()));
         }
         let compiled = std::mem::take(&mut ready.compiled);
-        if compiled.len() == self.spec.stages.len() {
+        if compiled.len() == spec.stages.len() + usize::from(!spec.modules.is_empty()) {
             // Another guest may have set this earlier; both values are the same.
             let _ = self.spec.compiled.set(compiled);
         }

@@ -1,5 +1,6 @@
 //! Tests of the command line and of everything that runs without Kafka: the built program, on both runtimes.
 
+mod beside;
 mod dying;
 mod elastic;
 mod failure_log;

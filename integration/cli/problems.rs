@@ -170,7 +170,7 @@ fn unknown_imports_are_all_told(runtime: &str) {
             "bad.yaml:6:18",
             "ssl",
             "bad.yaml:9:24",
-            &format!("the standard library of {runtime} and from `packages`"),
+            &format!("the standard library of {runtime}, from `packages`"),
         ],
     );
 }

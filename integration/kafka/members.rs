@@ -20,6 +20,24 @@ fn each_once(count: u64) -> BTreeMap<u64, u32> {
     (0..count).map(|n| (n, 1)).collect()
 }
 
+/// Checks that a member for which there is no partition says so, and takes over when there is one.
+#[test]
+fn a_member_without_partitions_says_why() {
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "spare", 1, "root = this");
+    let without = "no partitions assigned: the group has more members than there are partitions";
+    let some = r#""message":"partitions assigned""#;
+    let mut first = pipeline.start();
+    first.await_said(some, 1);
+    let mut second = pipeline.start();
+    second.await_said(without, 1);
+    assert_eq!(first.said(without), 0, "{}", first.log());
+    let (code, _) = first.terminate();
+    assert_eq!(code, Some(0));
+    second.await_said(some, 1);
+    assert_eq!(second.terminate().0, Some(0));
+}
+
 /// Script for message `n` in partition `n`, which takes long if `n` is 0 or 1.
 const SLOW: &str = "\
 import time

@@ -409,5 +409,5 @@ def import_or_raise(module, attribute):
     try:
         importlib.import_module(f"{module}.{attribute}")
     except ModuleNotFoundError:
-        text = f"cannot import name {attribute!r} from {module!r}"
+        text = f"cannot import name {attribute!r} from {plain(module)!r}"
         raise ImportError(text, name=module) from None

@@ -1,7 +1,7 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, text, setup,
-advice, mistakes, scripts, surroundings, typed, values, failures, meta, costs, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
+The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, text, beside,
+setup, advice, bloblang, mistakes, scripts, surroundings, typed, values, failures, meta, costs, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
 imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The
 frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
 

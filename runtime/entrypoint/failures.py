@@ -97,8 +97,9 @@ def suggested(error, key, codes, frame, ending):
 
 
 def failure(index, stages, error, limit=100):
-    """Returns the extra for an exception: type, message, line in the script, traceback."""
+    """Returns the extra for an exception: type, message, line in the script or in a module beside it, traceback."""
     files = {stage.file: stage for stage in stages}
+    beside = BESIDE.files if files else ()
     position, number, frame = None, 0, error.__traceback__
     first = None
     while frame is not None:
@@ -110,11 +111,15 @@ def failure(index, stages, error, limit=100):
                 of = frame.tb_frame.f_globals.get(OF_STAGE)
                 stage = next((one for one in stages if one.index is of), stage)
             position, number = frame.tb_lineno - stage.line_offset, stage.index
+        elif (file := frame.tb_frame.f_code.co_filename) in beside:
+            position = beside[file][0], frame.tb_lineno
         frame = frame.tb_next
     try:
         message = str(error)
     except BaseException:
         message = "<its message cannot be shown>"
+    else:
+        message += habit(error)
     try:
         traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
         try:

@@ -40,8 +40,16 @@ def settle():
 
 def start(hello):
     """Makes every stage. Returns the stages, and the problems of those that cannot start."""
+    global BESIDE
     problems, stages = [], []
     specs = hello["stages"]
+    if modules := hello.get("modules"):
+        BESIDE = Beside(modules)
+        if hello.get("compiled"):
+            BESIDE.reaches_frames, BESIDE.codes = marshal.loads(bytes.fromhex(hello["compiled"][-1]))
+        else:
+            BESIDE.compile_all()
+        sys.meta_path.insert(sys.meta_path.index(Absent), BESIDE)
     for index, (spec, compiled) in enumerate(zip(specs, hello.get("compiled") or [None] * len(specs))):
         try:
             compiled = compiled and marshal.loads(bytes.fromhex(compiled))
@@ -54,8 +62,9 @@ def start(hello):
 
 
 def for_others(stages):
-    """Returns the compiled stages, in the form that READY and other guests' hellos have."""
-    return [marshal.dumps(stage.compiled).hex() for stage in stages]
+    """Returns the compiled stages, and modules beside them, in the form that READY and other guests' hellos have."""
+    beside = [(BESIDE.reaches_frames, BESIDE.codes)] if BESIDE.names else []
+    return [marshal.dumps(one).hex() for one in [*(stage.compiled for stage in stages), *beside]]
 
 
 def announce(word, content):
@@ -81,8 +90,11 @@ def main():
     # Batches create many containers and few cycles.
     gc.set_threshold(50_000, 10, 10)
     ready = {"uses_meta": pipeline.uses_meta, "functions": [stage.is_function for stage in stages]}
-    ready |= {"streams": accelerator is not None, "setup": True}
-    if warnings := [warning for stage in stages for warning in stage.warnings]:
+    ready |= {"streams": accelerator is not None, "setup": True, "modules": True}
+    warnings = [warning for stage in stages for warning in stage.warnings]
+    if not hello.get("compiled"):
+        warnings += ignored_meta(stages)
+    if warnings:
         ready["warnings"] = warnings[:MOST_WARNINGS]
     if pipeline.projection:
         keys, refers = pipeline.projection

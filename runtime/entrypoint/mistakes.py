@@ -13,7 +13,8 @@ def mistakes(text, tree, modules, given, harmless=frozenset()):
     if given is None or hides_names(tree, modules, harmless):
         return []
     given = {*given, *(name.partition(".")[0] for name in modules)}
-    return ([] if text.is_setup else nothing_leaves(text, tree)) + undefined(text, tree, given)
+    found = undefined(text, tree, given)
+    return found if text.is_setup else nothing_leaves(text, tree) + bloblang(text, tree) + found
 
 
 def hides_names(tree, modules, harmless=frozenset()):
@@ -97,6 +98,8 @@ def evaluated(tree):
 
 
 def advice_about(name, known):
+    if help := BLOBLANG_NAMES.get(name):
+        return help
     if name in sys.stdlib_module_names:
         return f"add it to `imports`, or write `import {name}`"
     if meant := close(name, known):
@@ -104,8 +107,46 @@ def advice_about(name, known):
     return "assign it before it is used, or import it"
 
 
-def close(name, names):
+def close(name, names, likeness=0.7):
     """Returns the one of `names` that is most like `name`, if one is."""
     names = [one for one in sorted(names) if not is_dunder(one)]
     difflib = importlib.import_module("difflib")
-    return next(iter(difflib.get_close_matches(name, names, 1, 0.7)), None)
+    return next(iter(difflib.get_close_matches(name, names, 1, likeness)), None)
+
+
+def meta_names(text, tree):
+    """Returns the names that a script sets in `meta`, with their places, and those that it reads: None if it may read any."""
+    stored, read, understood = {}, set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and is_text(node.slice):
+            place, name = node.value, node.slice.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            place, name = node.func.value, node.args[0].value if node.args and is_text(node.args[0]) else None
+        else:
+            continue
+        if name is not None and isinstance(place, ast.Name) and place.id == "meta":
+            understood.add(place)
+            if isinstance(getattr(node, "ctx", None), ast.Store):
+                stored.setdefault(name, text.place(node.lineno, node.col_offset))
+            else:
+                read.add(name)
+    names = {node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "meta"}
+    return stored, read if names <= understood else None
+
+
+def ignored_meta(stages):
+    """Returns an entry of `warnings` for each name in `meta` that is set and that no output and no later script reads."""
+    found, read = [], set()
+    for stage in reversed(stages):
+        stored, own = stage.meta_names
+        if own is None:
+            break  # nor is it known what it reads of earlier scripts
+        read |= own
+        for name, place in stored.items():
+            if name not in CHECKS and name not in read:
+                meant = close(name.removeprefix("kafka_"), CHECKS, 0.6)  # Bento's `kafka_key`
+                header = f'`meta["headers"] = {{**meta["headers"], {quoted(name)}: …}}` sets a header'
+                help = f'did you mean `meta["{meant}"]`?' if meant else f"an output takes {', '.join(CHECKS)}; {header}"
+                message = f"`meta[{quoted(name)}]` is set, and neither the output nor a later processor reads it"
+                found.append(stage.problem(Warning(), message, *place, help=help))
+    return found

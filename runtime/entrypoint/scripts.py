@@ -23,7 +23,7 @@ class Stage(Text):
         super().__init__(index, spec)
         self.alone = alone
         self.used = []  # namespaces of messages whose answer is not written yet
-        self.setup = Setup(index, spec["setup"]) if spec.get("setup") else None
+        self.setup = Setup(index, {**spec["setup"], "folder": self.folder}) if spec.get("setup") else None
         self.warnings = []
         modules = spec.get("imports", ())
         self.compiled = compiled or self.compile(modules)
@@ -66,8 +66,10 @@ class Stage(Text):
         setup, tree = self.parse_all(modules)
         defined = self.setup.defined if setup else ()
         given = None if defined is None else RESERVED.union(defined)
-        found = advice(self, tree) + mistakes(self, tree, modules, given)
+        imports = list(self.imports(tree))
+        found = advice(self, tree) + mistakes(self, tree, modules, given) + [*self.hidden_modules(imports)]
         found.sort(key=lambda one: (one["line"], one["column"]))
+        self.meta_names = meta_names(self, tree)
         self.warnings = (self.setup.warnings if setup else []) + found
         setup_uses_null, setup_reaches, *_ = setup or NO_SETUP
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -82,7 +84,6 @@ class Stage(Text):
         fills_root = "root" in names and not stored
         # A stage passes on values that may contain the `null` it was given.
         uses_null = "null" in names or introspects or setup_uses_null
-        imports = list(self.imports(tree))
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
         reaches = setup_reaches or reaches_frames(tree, modules)
         try:
@@ -122,13 +123,13 @@ class Stage(Text):
     def inject(self, imports, problems):
         """Makes each of `imports` available by name, as an import statement would."""
         for name in imports:
+            found = BESIDE.resolved(name, self.folder)
             try:
-                importlib.import_module(name)
-            except Exception as error:
-                problems.append(self.problem(error, module=name))
+                importlib.import_module(found)
+            except (Exception, SystemExit) as error:
+                problems.append(self.import_problem(error) | {"import": name})
                 continue
-            root_name = name.partition(".")[0]
-            self.namespace[root_name] = sys.modules[root_name]
+            self.namespace[name.partition(".")[0]] = sys.modules[found.partition(".")[0]]
 
     def compile_function(self, tree, parameters, fills_root):
         """Returns the code that imports and the code that defines the function; what the first copies from modules, as

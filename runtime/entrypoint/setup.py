@@ -33,11 +33,12 @@ class Setup(Text):
             raise CannotStart(*problems)
         # The names that scripts may have from it, if they are known.
         self.defined = None if hides_names(tree, modules, HARMLESS) else every_bound_name(tree)
+        imports = list(self.imports(tree))
         self.warnings = mistakes(self, tree, modules, RESERVED - OF_MESSAGES, HARMLESS)
+        self.warnings += self.hidden_modules(imports)
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         uses_null = "null" in names or bool(names & INTROSPECTION - HARMLESS)
         reaches = reaches_frames(tree, modules, HARMLESS)
-        imports = list(self.imports(tree))
         ast.increment_lineno(tree, self.line_offset)
         return uses_null, reaches, imports, compile(tree, self.file, "exec", dont_inherit=True)
 
@@ -62,8 +63,9 @@ class Setup(Text):
             exec(code, namespace)
         except BaseException as error:
             _, _, _, message, line, _, text = failure(self.index, (self,), error)
-            place = self.statement(line) if line else (None, None)
-            raise CannotStart(self.problem(error, message, *place, traceback=text)) from None
+            place = self.statement(line) if type(line) is int else (None, None)
+            found = self.problem(error, message, *place) | BESIDE.place(error)
+            raise CannotStart(found | {"traceback": text}) from None
         finally:
             sys.stdout, sys.stderr = out, err
             err.flush()

@@ -16,7 +16,7 @@ class Surroundings:
     def __init__(self, stages):
         self.copying = tuple(stage for stage in stages if stage.copies)
         # Most scripts cannot reach any of it, so nothing is restored after them.
-        self.reachable = any(stage.reaches_frames for stage in stages)
+        self.reachable = BESIDE.reaches_frames or any(stage.reaches_frames for stage in stages)
         self.watched = self.reachable or any(stage.has_modules for stage in stages)
         self.careful = False
         self.recursion = sys.getrecursionlimit()

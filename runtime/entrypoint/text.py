@@ -11,20 +11,40 @@ class Text:
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
         self.source = spec["script"]
+        self.folder = spec.get("folder")  # number of the folder with the modules beside it
 
     def problem(self, error, message=None, line=None, column=None, module=None, **more):
         """Returns an entry of `problems` about this text."""
         found = problem(self.index, error, message, line, column, module) | more
         return found | {"setup": True} if self.is_setup else found
 
+    def import_problem(self, error, *place):
+        """Returns an entry of `problems` about an import, which may be one in a module beside the text."""
+        found = self.problem(error, None, *place) | BESIDE.place(error)
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            found["missing"] = plain(error.name)
+        return found
+
+    def hidden_modules(self, imports):
+        """Yields an entry of `warnings` for each import that does not get the file beside the text."""
+        for name, attribute, _, lineno, offset in imports:
+            if attribute is None and BESIDE.is_hidden(name, self.folder):
+                top = name.partition(".")[0]
+                text = f"`{top}` is a module of the runtime, and not the file beside the script"
+                help = f"give the file another name than `{top}`"
+                yield self.problem(Warning(), text, *self.place(lineno, offset), help=help)
+
     def parse(self):
         try:
-            tree = ast.parse(self.source, self.file)
+            tree = BESIDE.rename(ast.parse(self.source, self.file), self.folder)
             # Some errors are found only by the compiler ('return' outside function).
             compile(tree, self.file, "exec", dont_inherit=True)
         except SyntaxError as error:
             place = error.lineno, error.offset
-            raise CannotStart(self.problem(error, error.msg, *place)) from None
+            found = self.problem(error, error.msg, *place)
+            if error.lineno and (help := form_of_bloblang(self.line(error.lineno))):
+                found["help"] = help
+            raise CannotStart(found) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise CannotStart(self.problem(error)) from None
         return tree
@@ -56,12 +76,13 @@ class Text:
         for name, attribute, at_top, lineno, offset in imports:
             try:
                 import_or_raise(name, attribute)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if attribute and any(name == seen["import"] for seen in problems):
                     continue  # the module itself cannot be imported
                 # Below top level the import may be guarded, or never reached.
-                if at_top:
-                    problems.append(self.problem(error, None, *self.place(lineno, offset), name))
+                if at_top or isinstance(error, SyntaxError):
+                    found = self.import_problem(error, *self.place(lineno, offset))
+                    problems.append(found | {"import": name})
 
     def remember_source(self):
         """Makes tracebacks show the user's own lines, numbered as in the user's file, which may have several

@@ -4,7 +4,7 @@
 //! is one whose time is over. So the scripts run in a Python of this machine, with the names that a guest has.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 use super::config_file::ConfigFile;
 use super::{MISUSED, console, report, run};
 use crate::config::{ScriptOrigin, Stage};
+use crate::engine::scripts;
 
-/// Program that runs the scripts.
-const DRIVER: &str = include_str!("debug/driver.py");
+/// Program that runs the scripts. It finds modules beside them as guests do.
+const DRIVER: &str = concat!(
+    include_str!("../../runtime/entrypoint/beside.py"),
+    include_str!("debug/driver.py")
+);
 
 /// Run scripts in Python's debugger, over messages from a file
 #[derive(Debug, Args)]
@@ -77,16 +81,23 @@ impl Debug {
     /// Replaces this process by a Python that runs the scripts, so that the terminal and its signals are Python's. Returns only
     /// if that fails.
     fn become_python(&self, stages: &[Stage]) -> std::io::Error {
-        let folders = stages.iter().filter_map(|stage| {
-            let file = Path::new(stage.origin.display_name());
-            let folder = std::path::absolute(file.parent()?).ok()?;
-            Some(folder.to_string_lossy().into_owned())
+        let stages: Vec<&Stage> = stages.iter().collect();
+        let folders = scripts::folders(&stages);
+        let described = stages.iter().map(|stage| {
+            let mut described = described(stage);
+            described["folder"] = json!(scripts::folder(stage, &folders));
+            described
         });
+        let mut modules = scripts::hello_modules(&stages, &folders);
+        for module in &mut modules {
+            // An argument has less room than the modules may have: Python reads the files.
+            module.script.clear();
+        }
         let spec = json!({
-            "stages": stages.iter().map(described).collect::<Vec<Value>>(),
+            "stages": described.collect::<Vec<Value>>(),
+            "modules": modules,
             "samples": self.from_file,
             "skip": self.skip,
-            "paths": folders.collect::<Vec<String>>(),
         });
         let mut python = Command::new(&self.python);
         python.args(["-c", DRIVER, &spec.to_string()]).exec()

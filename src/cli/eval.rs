@@ -26,8 +26,11 @@ pub(super) struct Eval {
     #[arg(required_unless_present = "file")]
     script: Option<String>,
     /// Read the script from a file
-    #[arg(short, long, value_name = "FILE", conflicts_with = "script")]
+    #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
+    /// What jq would take as input
+    #[arg(hide = true)]
+    others: Vec<String>,
     /// Python that runs once, before the first line: classes, functions, tables
     #[arg(long, value_name = "SCRIPT")]
     setup: Option<String>,
@@ -47,6 +50,20 @@ pub(super) struct Eval {
 
 impl Eval {
     pub(super) fn execute(self) -> u8 {
+        let extra = match self.file {
+            Some(_) => &self.script,
+            None => &None,
+        };
+        if let Some(input) = extra.iter().chain(&self.others).next() {
+            let script = match &self.file {
+                Some(file) => format!("-f {file}"),
+                None => "'…'".into(),
+            };
+            console::complain(format_args!(
+                "error: unexpected `{input}`: `eval` reads standard input\n\nhelp: nerodia eval {script} < {input}"
+            ));
+            return super::MISUSED;
+        }
         let script = match (&self.file, &self.script) {
             (Some(file), _) => ScriptSource::File(file),
             // No script is the name of a file that is there, or at least none that does anything.

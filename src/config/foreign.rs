@@ -3,6 +3,105 @@
 use super::diagnostics::Diagnostic;
 use super::tree::FieldPath;
 
+/// Processors of Bento, and what there is in their place: the table of docs/from-bento.md.
+const PROCESSORS: [(&[&str], &str); 9] = [
+    (
+        &["mapping", "bloblang", "mutation"],
+        "write it in Python; docs/from-bento.md#bloblang-in-python has a table of what becomes what",
+    ),
+    (
+        &["try", "catch", "retry"],
+        "write `try: …` and `except …:` in the script; a message that fails goes to `dead_letter`",
+    ),
+    (
+        &["branch", "switch", "workflow", "group_by"],
+        "write `if` in the script, and new keys of `root`: `root = {**this, \"key\": …}`",
+    ),
+    (
+        &["for_each", "parallel", "processors", "while"],
+        "processors run one after the other, each for one message; a script has `for` and `while`",
+    ),
+    (
+        &["unarchive", "split"],
+        "write `for part in …: emit(part)` in the script",
+    ),
+    (
+        &["archive", "group_by_value", "select_parts", "insert_part"],
+        "none: a script gets one message at a time and knows of no batch",
+    ),
+    (&["log"], "write `print(…)` in the script, which is logged"),
+    (
+        &[
+            "avro",
+            "protobuf",
+            "schema_registry_decode",
+            "schema_registry_encode",
+        ],
+        "write `format: avro`, or `protobuf`, in the input and the output; docs/formats.md",
+    ),
+    (
+        &[
+            "http",
+            "cache",
+            "cached",
+            "dedupe",
+            "rate_limit",
+            "redis",
+            "redis_script",
+            "sql",
+            "sql_insert",
+            "sql_raw",
+            "sql_select",
+            "command",
+            "subprocess",
+            "aws_lambda",
+            "resource",
+        ],
+        "none: scripts have no network, and no state between messages; docs/when-not-to-use.md",
+    ),
+];
+
+/// Outputs of Bento, and what there is in their place.
+const OUTPUTS: [(&[&str], &str); 5] = [
+    (
+        &["fallback", "reject_errored"],
+        "keep the first output; `dead_letter` gets the messages that fail, and those that the output refuses",
+    ),
+    (
+        &["drop_on", "reject"],
+        "write `pipeline.on_error: drop` to drop what fails, and `raise` in the script to refuse a message",
+    ),
+    (
+        &["switch"],
+        "set `meta[\"topic\"]` in the script, with the topics in `output.kafka.topics_allowed`; `root = None` drops a message",
+    ),
+    (
+        &["broker", "dynamic"],
+        "there is one output: `emit(value, topic=\"…\")` writes to several topics, which `output.kafka.topics_allowed` names",
+    ),
+    (
+        &["retry"],
+        "keep the output in it: Kafka is tried again until it takes a message",
+    ),
+];
+
+/// Inputs of Bento that have others within them, and what there is in their place.
+const INPUTS: [(&[&str], &str); 1] = [(
+    &["broker", "sequence", "dynamic", "read_until"],
+    "there is one input: `input.kafka.topics` takes several topics; run one pipeline for each other input",
+)];
+
+/// Returns what there is in the place of a component.
+fn instead(table: &[(&[&str], &'static str)], name: &str) -> Option<&'static str> {
+    let found = table.iter().find(|(names, _)| names.contains(&name));
+    found.map(|(_, help)| *help)
+}
+
+/// Returns whether an input or output of Bento is a client of Kafka under another name.
+pub(super) fn is_client_of_kafka(name: &str) -> bool {
+    ["kafka_franz", "redpanda", "kafka_balanced"].contains(&name)
+}
+
 /// Returns the problem with a field that only Bento has, or that is a natural guess.
 pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
     let parents = within.names();
@@ -17,25 +116,36 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
                     format!("`{name}` belongs under `python:`"),
                     "indent it by two more, below `python:`",
                 ),
-                "mapping" | "bloblang" | "mutation" => (
-                    format!("`{name}` is Bloblang, which this engine does not run"),
-                    "write it in Python; docs/from-bento.md#bloblang-in-python has a table of what becomes what",
-                ),
-                _ => (
-                    format!("`{name}`: this engine runs python processors only"),
-                    "write it in Python: `- python: { script: \"root = this\" }`",
-                ),
+                _ => {
+                    let message = match name {
+                        "mapping" | "bloblang" | "mutation" => {
+                            format!("`{name}` is Bloblang, which this engine does not run")
+                        }
+                        _ => format!("`{name}`: this engine runs python processors only"),
+                    };
+                    let python = "write it in Python: `- python: { script: \"root = this\" }`";
+                    (message, instead(&PROCESSORS, name).unwrap_or(python))
+                }
             }
         }
         (["input", "generate"], "mapping") => (
             "`mapping` is Bloblang, which this engine does not run".into(),
             "write `script` with Python that sets `root`, or `value` with the message itself",
         ),
-        (["input" | "output" | "dead_letter"], "processors") => (
+        (["input"], name) if let Some(help) = instead(&INPUTS, name) => {
+            (format!("`{name}`: this engine has one input"), help)
+        }
+        (["output" | "dead_letter"], name) if let Some(help) = instead(&OUTPUTS, name) => {
+            (format!("`{name}`: this engine has one output"), help)
+        }
+        (
+            ["input" | "output" | "dead_letter"] | ["input" | "output" | "dead_letter", "kafka"],
+            "processors",
+        ) => (
             format!("`{}` takes no processors of its own", parents[0]),
             "move them to `pipeline.processors`",
         ),
-        (["input" | "output" | "dead_letter"], "kafka_franz" | "redpanda" | "kafka_balanced") => (
+        (["input" | "output" | "dead_letter"], name) if is_client_of_kafka(name) => (
             format!("`{field}` is another of Bento's clients of Kafka; here there is one"),
             "write `kafka`, with `addresses` for `seed_brokers`",
         ),

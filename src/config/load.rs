@@ -10,6 +10,7 @@ use super::diagnostics::{Diagnostic, Diagnostics};
 use super::model::Config;
 use super::source::SourceText;
 use super::tree::{Data, FieldPath, Node, parse};
+use super::unwrap::unwrap;
 use super::validate::validate;
 use super::walk::{Walked, walk};
 use super::{env, overrides, print, raw, secrets};
@@ -110,17 +111,32 @@ impl Config {
         overrides: &[String],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, Diagnostics> {
+        sound(Self::examine(source, overrides, env))
+    }
+
+    /// Returns all that can be said about a config, warnings too; and the config, even if it has errors, as far as it could
+    /// be read, so that its scripts can be checked too.
+    pub(crate) fn examine(
+        source: Source,
+        overrides: &[String],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> (Option<Self>, Diagnostics) {
         let from_stdin = matches!(source, Source::Stdin(_));
-        let (root, base) = source.tree()?;
-        let loaded = resolve(root, &base, overrides, env)?;
-        if from_stdin && loaded.config.input.reads_stdin() {
+        let (root, base) = match source.tree() {
+            Ok(tree) => tree,
+            Err(problems) => return (None, problems),
+        };
+        let (config, mut problems) = resolve(root, &base, overrides, env);
+        if from_stdin
+            && config
+                .as_ref()
+                .is_some_and(|config| config.input.reads_stdin())
+        {
             let problem =
                 Diagnostic::error("standard input cannot be both the config and the input");
-            return Err(problem
-                .help("give the config as a file, or choose another `input`")
-                .into());
+            problems.push(problem.help("give the config as a file, or choose another `input`"));
         }
-        Ok(loaded)
+        (config, problems)
     }
 
     /// Returns a config as it takes effect, as YAML: with all defaults, the variables and `overrides`, without secrets.
@@ -134,7 +150,7 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<String, Diagnostics> {
         let (mut root, base) = source.tree()?;
-        resolve(root.clone(), &base, overrides, env)?;
+        sound(resolve(root.clone(), &base, overrides, env))?;
         change(&mut root, overrides, env);
         Ok(print::print(&root))
     }
@@ -179,7 +195,7 @@ impl Config {
         // As with jq, only problems are logged, unless the user asks for more.
         let at = source.location(1, 1, 1);
         overrides::put(&mut root, "logger.level", "warn", at)?;
-        resolve(root, Path::new(""), overrides, &|_| None)
+        sound(resolve(root, Path::new(""), overrides, &|_| None))
     }
 }
 
@@ -214,8 +230,9 @@ fn resolve(
     base: &Path,
     overrides: &[String],
     env: env::Env<'_>,
-) -> Result<Loaded, Diagnostics> {
+) -> (Option<Config>, Diagnostics) {
     let (mut problems, left_out) = change(&mut root, overrides, env);
+    unwrap(&mut root, &mut problems);
     let walked = Walked {
         unset: left_out,
         ..walk(&root, &mut problems)
@@ -230,6 +247,11 @@ fn resolve(
         }
     };
     problems.sort();
+    (config, problems)
+}
+
+/// Returns a config without errors, or else its errors.
+fn sound((config, problems): (Option<Config>, Diagnostics)) -> Result<Loaded, Diagnostics> {
     match config {
         Some(config) if !problems.has_errors() => Ok(Loaded {
             config,

@@ -1,15 +1,16 @@
 //! Scripts, and the place of each of their characters in what the user wrote.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostics::Diagnostic;
+use super::modules::Module;
 use super::source::{Location, SourceText};
 use super::tree::{Node, Scalar, Style};
 
-/// Python script of a pipeline. Two are equal if they have the same label, Python, setup and imports, and begin on the
-/// same line of the same file.
+/// Python script of a pipeline. Two are equal if they have the same label, Python, setup, imports and modules beside them,
+/// and begin on the same line of the same file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stage {
     /// User's name for the script.
@@ -22,6 +23,8 @@ pub(crate) struct Stage {
     pub origin: ScriptOrigin,
     /// Python that runs once in each guest, before the first message.
     pub setup: Option<Box<Setup>>,
+    /// Modules that it imports from the folder of its file.
+    pub modules: Vec<Module>,
 }
 
 /// Setup of a script.
@@ -52,6 +55,8 @@ impl Stage {
 pub(crate) struct ScriptOrigin {
     source: Arc<SourceText>,
     lines: Lines,
+    /// Folder of the script's own file.
+    folder: Option<PathBuf>,
     /// Place of each module that the script may import.
     pub(super) imports: Vec<Location>,
 }
@@ -84,6 +89,7 @@ impl ScriptOrigin {
         Self {
             source,
             lines: Lines::Same,
+            folder: None,
             imports: Vec::new(),
         }
     }
@@ -120,7 +126,10 @@ impl ScriptOrigin {
         // Python has `password=…` in many places, and the user wants to see it.
         source.show(source.text().to_owned());
         let text = source.text().to_owned();
-        let whole = Self::whole(Arc::clone(&source));
+        let whole = Self {
+            folder: path.parent().map(Path::to_owned),
+            ..Self::whole(Arc::clone(&source))
+        };
         let Some(marked) = marked_line(&text) else {
             return Ok((text, whole, None));
         };
@@ -169,6 +178,11 @@ impl ScriptOrigin {
             Lines::Indented { indents, .. } if indents.is_empty() => file.to_string(),
             _ => format!("{file}:{}", self.position(1, 1).line()),
         }
+    }
+
+    /// Returns the folder in which modules beside the script are: that of its file, if it has one of its own.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// Returns the text that contains the script.

@@ -1,7 +1,8 @@
 //! Problems that guests find in scripts, with places in the user's own files.
 
 use super::scripts;
-use crate::config::{Config, Diagnostic, Diagnostics, Severity};
+use crate::config::modules::missing;
+use crate::config::{Config, Diagnostic, Diagnostics, Severity, Stage};
 use crate::guest::error::{ScriptProblem, StartError};
 
 /// Explains why guests cannot start with the scripts of `config`.
@@ -42,6 +43,8 @@ fn script_problem(config: &Config, problem: &ScriptProblem, severity: Severity) 
         column,
         import,
         setup,
+        module,
+        missing,
         traceback,
         help,
     } = problem;
@@ -59,17 +62,40 @@ fn script_problem(config: &Config, problem: &ScriptProblem, severity: Severity) 
         Some(of_setup) if *setup => &of_setup.origin,
         _ => &stage.origin,
     };
-    let at = match (line, import) {
-        (Some(line), _) => origin.position(*line as usize, column.unwrap_or(1) as usize),
-        (None, Some(import)) => stage.import_position(import),
-        (None, None) => origin.position(1, 1),
+    let column = column.unwrap_or(1) as usize;
+    let file = module.as_deref();
+    let module = stage.modules.iter().find(|one| Some(one.file()) == file);
+    let at = match (module, line, import) {
+        (Some(module), Some(line), _) => module.position(*line as usize, column),
+        (_, Some(line), _) => origin.position(*line as usize, column),
+        (_, None, Some(import)) => stage.import_position(import),
+        (_, None, None) => origin.position(1, 1),
     };
     let diagnostic = diagnostic.at(at);
-    let runtime = &config.guests.runtime;
     match kind.as_str() {
-        "ModuleNotFoundError" => diagnostic.help(format!(
-            "guests import from the standard library of {runtime} and from `packages`: a requirements file"
+        "ModuleNotFoundError" => diagnostic.help(where_modules_are(
+            &config.guests.runtime,
+            stage,
+            missing.as_deref(),
         )),
         _ => diagnostic,
+    }
+}
+
+/// Returns the help for a module that is not found.
+fn where_modules_are(runtime: &str, stage: &Stage, name: Option<&str>) -> String {
+    let places = format!(
+        "guests import from the standard library of {runtime}, from `packages` (a requirements file)"
+    );
+    match (stage.origin.folder(), name) {
+        (Some(folder), Some(name)) => {
+            format!(
+                "{places}, and from files beside the script: {}",
+                missing(folder, name)
+            )
+        }
+        _ => format!(
+            "{places}, and from files beside the script if that is in a file: `file: script.py`"
+        ),
     }
 }

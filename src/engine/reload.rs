@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config_files::{self, Watched};
 use super::{problems, scripts};
+use crate::config::modules::Module;
 use crate::config::{Config, Diagnostics, Loaded, PipelineConfig, Running};
 use crate::control::{Reload, Reloaded};
 use crate::format::Formats;
@@ -126,8 +127,12 @@ impl Reloader {
 /// Returns the files of which a change is a change of the config.
 fn files(file: &Path, config: &Config) -> Vec<PathBuf> {
     let stages = scripts::all(&config.input, &config.pipeline.stages);
-    let scripts = stages.map(|stage| PathBuf::from(stage.origin.display_name()));
-    let mut files: Vec<PathBuf> = scripts.chain([file.to_owned()]).collect();
+    let names = stages.flat_map(|stage| {
+        let modules = stage.modules.iter().map(Module::file);
+        modules.chain([stage.origin.display_name()])
+    });
+    let files = names.map(PathBuf::from).chain([file.to_owned()]);
+    let mut files: Vec<PathBuf> = files.collect();
     files.sort();
     files.dedup();
     files
@@ -192,7 +197,8 @@ async fn reload(
     let plan = scripts::plan(&config, runtime, &formats);
     let limit = scripts::failure_limit(&config, &plan);
     match targets.supervisor.send(NewScripts(plan)).await {
-        Ok(Ok(())) => {
+        Ok(Ok(warnings)) => {
+            problems::log(&config, &warnings);
             targets.resequencer.do_send(limit);
             Ok(Some(config))
         }

@@ -1,11 +1,12 @@
 //! Specification of guests: the scripts of a config and the limits that it sets.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{Config, GuestsConfig, InputConfig, Projection, ScriptOrigin, Stage};
 use crate::format::Formats;
 use crate::guest::echo::Echoes;
-use crate::guest::handshake::{HelloSetup, HelloStage};
+use crate::guest::handshake::{HelloModule, HelloSetup, HelloStage};
 use crate::guest::runtime::Runtime;
 use crate::guest::{GuestSpec, Limits, MakeGuests};
 use crate::resequencer::FailureLimit;
@@ -14,14 +15,14 @@ use crate::supervisor::{GuestPlan, Recycle};
 
 /// Returns the specification of guests of `runtime` that run the scripts of `config`.
 pub(crate) fn spec(config: &Config, runtime: Arc<Runtime>, formats: &Formats) -> Arc<GuestSpec> {
-    let stages = all(&config.input, &config.pipeline.stages);
-    let stages = stages
-        .zip(config.processor_names())
-        .map(hello_stage)
-        .collect();
+    let stages: Vec<_> = all(&config.input, &config.pipeline.stages).collect();
+    let folders = folders(&stages);
+    let named = stages.iter().zip(config.processor_names());
+    let hellos = named.map(|(stage, processor)| hello_stage(stage, processor, &folders));
     Arc::new(GuestSpec::new(
         runtime,
-        stages,
+        hellos.collect(),
+        hello_modules(&stages, &folders),
         limits(&config.guests),
         formats.clone(),
     ))
@@ -73,7 +74,49 @@ pub(crate) fn all<'a>(
     input.script().into_iter().chain(stages)
 }
 
-fn hello_stage((stage, processor): (&Stage, Arc<str>)) -> HelloStage {
+/// Returns the folders with modules beside scripts.
+pub(crate) fn folders<'a>(stages: &[&'a Stage]) -> Vec<&'a Path> {
+    let with_modules = stages.iter().filter(|stage| !stage.modules.is_empty());
+    let folders = with_modules.filter_map(|stage| stage.origin.folder());
+    let mut found = Vec::new();
+    for folder in folders {
+        if !found.contains(&folder) {
+            found.push(folder);
+        }
+    }
+    found
+}
+
+/// Returns the modules beside all scripts: those of one folder share them.
+pub(crate) fn hello_modules(stages: &[&Stage], folders: &[&Path]) -> Vec<HelloModule> {
+    let mut found = Vec::new();
+    for stage in stages {
+        let Some(folder) = folder(stage, folders) else {
+            continue;
+        };
+        for module in &stage.modules {
+            let module = HelloModule {
+                folder,
+                name: module.name.clone(),
+                script: module.text().to_owned(),
+                file: module.file().to_owned(),
+                package: module.is_package,
+            };
+            if !found.contains(&module) {
+                found.push(module);
+            }
+        }
+    }
+    found
+}
+
+/// Returns the number of the folder with the modules beside a script.
+pub(crate) fn folder(stage: &Stage, folders: &[&Path]) -> Option<usize> {
+    let own = stage.origin.folder()?;
+    folders.iter().position(|folder| *folder == own)
+}
+
+fn hello_stage(stage: &Stage, processor: Arc<str>, folders: &[&Path]) -> HelloStage {
     HelloStage {
         processor,
         script: stage.script.clone(),
@@ -85,6 +128,7 @@ fn hello_stage((stage, processor): (&Stage, Arc<str>)) -> HelloStage {
             name: setup.origin.display_name().to_owned(),
             line_offset: line_offset(&setup.origin),
         }),
+        folder: folder(stage, folders),
     }
 }
 

@@ -41,6 +41,7 @@ pub fn response(mut data: &[u8]) {
         name: "my.yaml".into(),
         line_offset: u32::MAX,
         setup: None,
+        folder: None,
     };
     // The parameters stay as they are in the corpus: each input is read with and without documents.
     let documents: Vec<_> = DOCUMENTS
@@ -74,6 +75,7 @@ fn decode(
             count,
             max_output,
             stages: std::slice::from_ref(stage),
+            modules: &[],
             documents,
             writes: &Writes::default(),
         },

@@ -134,6 +134,7 @@ impl Alive {
                 count: messages.len(),
                 max_output: limits.max_output,
                 stages: &spec.stages,
+                modules: &spec.modules,
                 // Only of a document of which a guest has a part can it speak as a whole.
                 documents: if self.form().projection.is_some() {
                     messages

@@ -29,13 +29,15 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 17] = [
+pub(crate) const PARTS: [(&str, &str); 19] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
     part!("text.py"),
+    part!("beside.py"),
     part!("setup.py"),
     part!("advice.py"),
+    part!("bloblang.py"),
     part!("mistakes.py"),
     part!("scripts.py"),
     part!("surroundings.py"),

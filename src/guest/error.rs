@@ -86,9 +86,9 @@ pub(crate) enum StartError {
         /// Version of this engine.
         expected: u64,
     },
-    /// The guest does not know that scripts have a setup: its runtime was built before there was one.
-    #[error("the runtime is too old for `setup`: run scripts/install.sh again")]
-    NoSetup,
+    /// The guest does not know a part of the hello: its runtime was built before there was such a part.
+    #[error("the runtime is too old for {0}: run scripts/install.sh again")]
+    TooOld(&'static str),
     /// The guest did not reach READY within `start_timeout`.
     #[error("no READY within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -131,7 +131,13 @@ pub(crate) struct ScriptProblem {
     /// Whether it concerns the script's setup, and has positions in that.
     #[serde(default)]
     pub setup: bool,
-    /// Traceback of an exception that the setup raised.
+    /// File of the module beside the script that it concerns, and has positions in.
+    #[serde(default)]
+    pub module: Option<String>,
+    /// Name of the module that was not found.
+    #[serde(default)]
+    pub missing: Option<String>,
+    /// Traceback of an exception that the setup or a module raised.
     #[serde(default)]
     pub traceback: Option<String>,
     /// What to do about it.

@@ -19,6 +19,8 @@ pub(crate) const PROTOCOL: u64 = 3;
 pub(crate) struct Hello {
     protocol: u64,
     stages: Vec<HelloStage>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modules: Vec<HelloModule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compiled: Option<Vec<String>>,
     options: Options,
@@ -41,6 +43,9 @@ pub(crate) struct HelloStage {
     /// Python that runs once, before READY.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setup: Option<HelloSetup>,
+    /// Number of the folder whose modules it may import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<usize>,
 }
 
 /// Setup of one script, as the guest gets it: the fields are those of [`HelloStage`].
@@ -49,6 +54,21 @@ pub(crate) struct HelloSetup {
     pub script: String,
     pub name: String,
     pub line_offset: u32,
+}
+
+/// Module beside scripts, as the guest gets it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct HelloModule {
+    /// Number of the folder of the scripts that may import it.
+    pub folder: usize,
+    /// Name by which they import it.
+    pub name: String,
+    /// Python source.
+    pub script: String,
+    /// File name in tracebacks: the user's own file.
+    pub file: String,
+    /// Whether it is the `__init__.py` of a package.
+    pub package: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -67,10 +87,11 @@ struct Options {
 }
 
 impl Hello {
-    /// Creates a hello with `stages` for a guest with these limits. `compiled` has the scripts as
-    /// another guest compiled them, if there is one.
+    /// Creates a hello with `stages`, and the `modules` beside them, for a guest with these limits. `compiled` has the
+    /// scripts as another guest compiled them, if there is one.
     pub(crate) fn new(
         stages: Vec<HelloStage>,
+        modules: Vec<HelloModule>,
         compiled: Option<Vec<String>>,
         limits: &Limits,
         formats: &Formats,
@@ -78,6 +99,7 @@ impl Hello {
         Self {
             protocol: PROTOCOL,
             stages,
+            modules,
             compiled,
             options: Options {
                 max_frame: limits.max_frame(),
@@ -113,6 +135,9 @@ pub(crate) struct Ready {
     /// Whether the guest has run the setups of scripts. One that does not know them ignores them.
     #[serde(default)]
     pub setup: bool,
+    /// Whether scripts can import the modules beside them. A guest that does not know these ignores them.
+    #[serde(default)]
+    pub modules: bool,
     /// What could be better in the scripts.
     #[serde(default)]
     pub warnings: Vec<ScriptProblem>,
@@ -159,9 +184,12 @@ pub(crate) async fn greet(
 /// Refuses a guest that has ignored a part of the hello.
 fn accept(hello: &Hello, ready: Ready) -> Result<Ready, StartError> {
     let has_setup = hello.stages.iter().any(|stage| stage.setup.is_some());
-    match has_setup && !ready.setup {
-        true => Err(StartError::NoSetup),
-        false => Ok(ready),
+    if has_setup && !ready.setup {
+        Err(StartError::TooOld("`setup`"))
+    } else if !hello.modules.is_empty() && !ready.modules {
+        Err(StartError::TooOld("modules beside scripts"))
+    } else {
+        Ok(ready)
     }
 }
 
@@ -238,8 +266,8 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_does_not_know_setups_is_refused_only_if_there_is_one() {
-        let hello = |setup: Option<HelloSetup>| Hello {
+    fn a_guest_that_does_not_know_a_part_of_the_hello_is_refused_only_if_there_is_one() {
+        let hello = |setup: Option<HelloSetup>, modules: Vec<HelloModule>| Hello {
             protocol: PROTOCOL,
             stages: vec![HelloStage {
                 processor: "s".into(),
@@ -248,7 +276,9 @@ mod tests {
                 name: "my.yaml".into(),
                 line_offset: 0,
                 setup,
+                folder: None,
             }],
+            modules,
             compiled: None,
             options: Options {
                 max_frame: 1,
@@ -264,16 +294,25 @@ mod tests {
             name: "my.yaml".into(),
             line_offset: 0,
         };
-        for (knows, setup, accepted) in [
-            (false, None, true),
-            (true, None, true),
-            (true, Some(setup.clone()), true),
-            (false, Some(setup), false),
+        let module = HelloModule {
+            folder: 0,
+            name: "helper".into(),
+            script: String::new(),
+            file: "helper.py".into(),
+            package: false,
+        };
+        for (knows, setup, modules, accepted) in [
+            ("", None, vec![], true),
+            (r#","setup":false"#, None, vec![], true),
+            (r#","setup":true"#, Some(setup.clone()), vec![], true),
+            (r#","setup":false"#, Some(setup), vec![], false),
+            (r#","setup":true"#, None, vec![module.clone()], false),
+            (r#","modules":true"#, None, vec![module], true),
         ] {
             let line = format!(
-                r#"READY {{"protocol":3,"python":"3.14.0","uses_meta":false,"functions":[],"setup":{knows}}}"#
+                r#"READY {{"protocol":3,"python":"3.14.0","uses_meta":false,"functions":[]{knows}}}"#
             );
-            let answer = accept(&hello(setup), parse(line.as_bytes()).unwrap());
+            let answer = accept(&hello(setup, modules), parse(line.as_bytes()).unwrap());
             assert_eq!(answer.is_ok(), accepted, "{answer:?}");
         }
     }

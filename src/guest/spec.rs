@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::artifact::hex;
-use super::handshake::HelloStage;
+use super::handshake::{HelloModule, HelloStage};
 use super::runtime::Runtime;
 use crate::format::Formats;
 
@@ -19,6 +19,8 @@ pub(crate) struct GuestSpec {
     pub runtime: Arc<Runtime>,
     /// Scripts, in order.
     pub stages: Vec<HelloStage>,
+    /// Modules beside the scripts.
+    pub modules: Vec<HelloModule>,
     /// Limits of each guest.
     pub limits: Limits,
     /// Formats of messages and results.
@@ -30,18 +32,20 @@ pub(crate) struct GuestSpec {
 }
 
 impl GuestSpec {
-    /// Creates the specification of guests of `runtime` that run `stages` within `limits`, on messages and results in these
-    /// `formats`.
+    /// Creates the specification of guests of `runtime` that run `stages`, with `modules` beside them, within `limits`, on
+    /// messages and results in these `formats`.
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         stages: Vec<HelloStage>,
+        modules: Vec<HelloModule>,
         limits: Limits,
         formats: Formats,
     ) -> Self {
         Self {
             runtime,
-            script_hash: script_hash(&stages),
+            script_hash: script_hash(&stages, &modules),
             stages,
+            modules,
             limits,
             formats,
             compiled: OnceLock::new(),
@@ -49,7 +53,7 @@ impl GuestSpec {
     }
 }
 
-fn script_hash(stages: &[HelloStage]) -> Arc<str> {
+fn script_hash(stages: &[HelloStage], modules: &[HelloModule]) -> Arc<str> {
     let mut hasher = Sha256::new();
     for stage in stages {
         hasher.update((stage.script.len() as u64).to_be_bytes());
@@ -59,6 +63,14 @@ fn script_hash(stages: &[HelloStage]) -> Arc<str> {
             hasher.update(u64::MAX.to_be_bytes());
             hasher.update((setup.script.len() as u64).to_be_bytes());
             hasher.update(&setup.script);
+        }
+    }
+    for module in modules {
+        // No script has this length either.
+        hasher.update((u64::MAX - 1).to_be_bytes());
+        for text in [&module.file, &module.script] {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
         }
     }
     hex(&hasher.finalize()[..8]).into()
@@ -95,7 +107,7 @@ mod tests {
     use crate::guest::handshake::HelloSetup;
 
     #[test]
-    fn the_hash_is_of_scripts_and_their_setups() {
+    fn the_hash_is_of_scripts_their_setups_and_modules() {
         let stage = |setup: Option<&str>, script: &str| HelloStage {
             processor: "s".into(),
             script: script.into(),
@@ -107,6 +119,14 @@ mod tests {
                 name: "my.yaml".into(),
                 line_offset: 0,
             }),
+            folder: None,
+        };
+        let module = |script: &str| HelloModule {
+            folder: 0,
+            name: "a".into(),
+            script: script.into(),
+            file: "a.py".into(),
+            package: false,
         };
         let hashes = [
             &[stage(None, "a")][..],
@@ -117,7 +137,9 @@ mod tests {
             &[stage(Some("a"), "a"), stage(None, "a")],
             &[stage(None, "a"), stage(Some("a"), "a")],
         ]
-        .map(script_hash);
+        .map(|stages| script_hash(stages, &[]));
+        let with = ["", "a", "b"].map(|text| script_hash(&[stage(None, "a")], &[module(text)]));
+        let hashes = [&hashes[..], &with].concat();
         for (number, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..number].contains(hash), "{number}");
         }

@@ -122,7 +122,7 @@ impl Supervisor {
                 };
                 event.emit(&self.metrics);
                 self.ready(number, ctx);
-                self.take_over(number, ctx);
+                self.take_over(number, ready.warnings, ctx);
             }
             Err(error) => self.failed(number, error, ctx),
         }

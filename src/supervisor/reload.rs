@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::scaling::{Bounds, Reason};
 use super::{Recycle, Supervisor, oldest_of};
 use crate::guest::MakeGuests;
-use crate::guest::error::{Death, StartError};
+use crate::guest::error::{Death, ScriptProblem, StartError};
 use crate::telemetry::events::ScriptsReplaced;
 
 /// Plan of a generation of guests.
@@ -28,9 +28,10 @@ pub(crate) struct GuestPlan {
 }
 
 /// Request that guests with new scripts take over. The answer comes when the first one is READY and the next batch is
-/// for the new scripts. If that fails, the answer is the reason, and nothing has changed.
+/// for the new scripts: what that guest has found that could be better in them. If it fails, the answer is the reason, and
+/// nothing has changed.
 #[derive(Message)]
-#[rtype(result = "Result<(), StartError>")]
+#[rtype(result = "Result<Vec<ScriptProblem>, StartError>")]
 pub(crate) struct NewScripts(pub GuestPlan);
 
 /// New scripts whose first guest is not READY yet.
@@ -38,11 +39,11 @@ pub(super) struct Candidate {
     /// Number of that guest.
     slot: usize,
     successor: GuestPlan,
-    answer: oneshot::Sender<Result<(), StartError>>,
+    answer: oneshot::Sender<Result<Vec<ScriptProblem>, StartError>>,
 }
 
 impl Handler<NewScripts> for Supervisor {
-    type Result = ResponseFuture<Result<(), StartError>>;
+    type Result = ResponseFuture<Result<Vec<ScriptProblem>, StartError>>;
 
     fn handle(
         &mut self,
@@ -69,8 +70,14 @@ impl Handler<NewScripts> for Supervisor {
 }
 
 impl Supervisor {
-    /// Handles that the guest with this number is ready. If it is the first guest of new scripts, they take over.
-    pub(super) fn take_over(&mut self, number: usize, ctx: &mut Context<Self>) {
+    /// Handles that the guest with this number is ready, with these `warnings` about its scripts. If it is the first guest of
+    /// new scripts, they take over.
+    pub(super) fn take_over(
+        &mut self,
+        number: usize,
+        warnings: Vec<ScriptProblem>,
+        ctx: &mut Context<Self>,
+    ) {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.slot == number) else {
             return;
         };
@@ -95,7 +102,7 @@ impl Supervisor {
             self.scale_up(Reason::Reload, ctx);
         }
         // The receiver may be gone.
-        let _ = candidate.answer.send(Ok(()));
+        let _ = candidate.answer.send(Ok(warnings));
     }
 
     /// Handles that guest `number` did not start. If it is the first guest of new scripts, they are refused, and `None`

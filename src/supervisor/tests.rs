@@ -169,6 +169,8 @@ async fn guests_that_cannot_start_end_the_engine() {
         column: None,
         import: None,
         setup: false,
+        module: None,
+        missing: None,
         traceback: None,
         help: None,
     };

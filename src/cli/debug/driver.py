@@ -7,9 +7,11 @@ that begins as None or {}, `emit`. There is no sandbox and no limit.
 import ast
 import builtins
 import importlib
+import io
 import json
 import os
 import pdb
+import re
 import sys
 
 
@@ -24,24 +26,26 @@ class Constant:
 NULL, TOMBSTONE = Constant("null"), Constant("tombstone")
 
 
-def compiled(part):
+def compiled(part, folder):
     """Returns the syntax tree and the code of a script, with the lines of the file that it stands in."""
-    tree = ast.parse(part["text"], part["file"])
+    tree = BESIDE.rename(ast.parse(part["text"], part["file"]), folder)
     ast.increment_lineno(tree, part["line"] - 1)
     return tree, compile(tree, part["file"], "exec")
 
 
 class Stage:
     def __init__(self, spec):
-        tree, self.code = compiled(spec)
+        folder = spec["folder"]
+        tree, self.code = compiled(spec, folder)
         uses = {type(node.ctx) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "root"}
         self.fills_root = uses == {ast.Load}
         self.names = {"__builtins__": builtins, "__name__": "__main__", "null": NULL, "tombstone": TOMBSTONE}
         for name in spec["imports"]:
-            self.names[name.partition(".")[0]] = importlib.import_module(name.partition(".")[0])
-            importlib.import_module(name)
+            found = BESIDE.resolved(name, folder)
+            importlib.import_module(found)
+            self.names[name.partition(".")[0]] = sys.modules[found.partition(".")[0]]
         if spec["setup"]:
-            exec(compiled(spec["setup"])[1], self.names)
+            exec(compiled(spec["setup"], folder)[1], self.names)
 
     def run(self, debugger, this, meta):
         """Returns what leaves the stage."""
@@ -93,8 +97,14 @@ class Debugger(pdb.Pdb):
 
 
 def main():
+    global BESIDE
     spec = json.loads(sys.argv[1])
-    sys.path[:0] = spec["paths"]
+    sys.path[:] = filter(None, sys.path)  # the folder of the shell has no part in it
+    for module in spec["modules"]:
+        with open(module["file"], encoding="utf-8") as file:
+            module["script"] = file.read()
+    BESIDE = Beside(spec["modules"])
+    sys.meta_path.append(BESIDE)
     stages = [Stage(one) for one in spec["stages"]]
     debugger = Debugger()
     print(f"Python {sys.version.split()[0]}, without the sandbox. n: next line, c: next message, p this: a value, q: the end")

@@ -4,6 +4,7 @@ use super::Check;
 use super::guests::MOST_GUESTS;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{MaxFailures, PipelineConfig};
+use crate::config::modules::{self, is_name};
 use crate::config::raw;
 use crate::config::script::{ScriptOrigin, Setup, Stage};
 use crate::config::tree::FieldPath;
@@ -112,7 +113,7 @@ pub(super) fn stage(
     let setup_at = at.field("setup");
     let places = (0..).map(|index| at.field("imports").item(index));
     for (place, import) in places.clone().zip(&imports) {
-        if !import.split('.').all(is_identifier) {
+        if !import.split('.').all(is_name) {
             check.error(
                 &place,
                 format!("`{import}` is no name of a module"),
@@ -144,8 +145,15 @@ pub(super) fn stage(
         (None, Some(file)) => match ScriptOrigin::read(check.base, &file) {
             Ok(read) => read,
             Err(problem) => {
-                let at = problem.location.clone();
-                let at = at.unwrap_or_else(|| check.place(&in_file));
+                let place = check.place(&in_file);
+                let is_missing = problem.location.is_none();
+                let problem = match place.source().is_argument() && is_missing {
+                    true => problem.help(
+                        "`eval -f FILE` runs the script in a file, `nerodia eval 'root = this'` one from the command line",
+                    ),
+                    false => problem,
+                };
+                let at = problem.location.clone().unwrap_or(place);
                 check.problems.push(problem.at(at));
                 return None;
             }
@@ -172,6 +180,19 @@ pub(super) fn stage(
     }
     let places = places.zip(&imports).map(|(at, _)| check.place(&at));
     origin.imports = places.collect();
+    let modules = match origin.folder() {
+        Some(folder) => {
+            let setup = setup.as_ref().map_or("", |setup| &setup.script);
+            modules::beside(folder, [&*script, setup], &imports)
+        }
+        None => Ok(Vec::new()),
+    };
+    let modules = modules.unwrap_or_else(|problem| {
+        let at = problem.location.clone();
+        let at = at.unwrap_or_else(|| check.place(&in_file));
+        check.problems.push(problem.at(at));
+        Vec::new()
+    });
     Some(Stage {
         label: None,
         script,
@@ -181,11 +202,6 @@ pub(super) fn stage(
         setup: setup
             .filter(|setup| !setup.script.trim().is_empty())
             .map(Box::new),
+        modules,
     })
-}
-
-fn is_identifier(part: &str) -> bool {
-    !part.is_empty()
-        && !part.starts_with(|c: char| c.is_ascii_digit())
-        && part.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

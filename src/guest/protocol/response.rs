@@ -22,7 +22,7 @@ use super::MAX_DEPTH;
 use crate::codec::{FrameError, Kind, Reader, Scratch, ValueError};
 use crate::format::Writes;
 use crate::guest::error::Death;
-use crate::guest::handshake::HelloStage;
+use crate::guest::handshake::{HelloModule, HelloStage};
 use crate::message::{Failure, Message, Outcome, Outcomes, Record};
 
 /// Bytes of status and length before a response's body.
@@ -70,6 +70,8 @@ pub(crate) struct Asked<'a> {
     pub max_output: usize,
     /// The guest's scripts.
     pub stages: &'a [HelloStage],
+    /// Modules beside them.
+    pub modules: &'a [HelloModule],
     /// Messages whose documents a result may stand for: the messages of the request, or none.
     pub documents: &'a [Message],
     /// Formats of the results.
@@ -102,6 +104,7 @@ pub(crate) fn decode_response(
         max_output: asked.max_output,
         spent: 0,
         stages: asked.stages,
+        modules: asked.modules,
         documents: asked.documents,
         writes: asked.writes,
         first: items,
@@ -124,6 +127,7 @@ struct Response<'a, 's> {
     /// Bytes made so far, including those of refused values: a measure of work and of memory.
     spent: usize,
     stages: &'a [HelloStage],
+    modules: &'a [HelloModule],
     documents: &'a [Message],
     writes: &'a Writes,
     /// Index in `outcomes` of the first message of this response.
@@ -304,19 +308,31 @@ impl Response<'_, '_> {
         Ok(())
     }
 
-    /// Reads `…, type, message, line | None, stage | None, traceback)`.
+    /// Reads `…, type, message, line | (module, line) | None, stage | None, traceback)`.
     fn failure(&mut self) -> Result<Failure, FrameError> {
         let kind = cut(&self.reader.str()?, NAME);
         let mut failure = Failure::new(kind, cut(&self.reader.str()?, TEXT));
-        let line = self.optional_int()?;
+        let (module, line) = match self.reader.peek()? {
+            Kind::Tuple => {
+                self.tuple(2)?;
+                (Some(self.reader.int()?), Some(self.reader.int()?))
+            }
+            _ => (None, self.optional_int()?),
+        };
         let stage = self.optional_int()?;
         failure.traceback = cut(&self.reader.str()?, TEXT);
         let stage = stage.and_then(|stage| self.stages.get(usize::try_from(stage).ok()?));
         failure.processor = stage.map(|stage| Arc::clone(&stage.processor));
-        if let (Some(line), Some(stage)) = (line, stage) {
-            let line = line.saturating_add(i64::from(stage.line_offset));
-            failure.at = Some(format!("{}:{line}", stage.name).into());
+        let module = module.map(|module| self.modules.get(usize::try_from(module).ok()?));
+        failure.at = match (module, line, stage) {
+            (Some(module), Some(line), _) => module.map(|module| format!("{}:{line}", module.file)),
+            (None, Some(line), Some(stage)) => {
+                let line = line.saturating_add(i64::from(stage.line_offset));
+                Some(format!("{}:{line}", stage.name))
+            }
+            _ => None,
         }
+        .map(Into::into);
         Ok(failure)
     }
 

@@ -188,7 +188,8 @@ impl Pipeline {
     /// Lets guests of `fakes` take over.
     pub(super) async fn reload(&self, fakes: Arc<Fakes>) -> Result<(), StartError> {
         let scripts = NewScripts(successor(fakes, self.guests));
-        self.supervisor.send(scripts).await.expect("it lives")
+        let answer = self.supervisor.send(scripts).await;
+        answer.expect("it lives").map(drop)
     }
 
     /// Returns the record so far, once all actors have had their turn.

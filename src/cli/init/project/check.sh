@@ -2,7 +2,7 @@
 # Checks everything here, as the workflow in .github does. ruff and pyright are used where they are installed.
 set -eu
 cd "$(dirname "$0")"
-nerodia lint {{name}}.yaml
+nerodia lint --strict {{name}}.yaml
 nerodia test {{name}}.yaml
 nerodia try {{name}}.yaml --from-file samples.jsonl
 if command -v ruff > /dev/null; then ruff check . && ruff format --check .; fi

@@ -35,6 +35,7 @@ fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>
         name: "my.yaml".into(),
         line_offset: 10,
         setup: None,
+        folder: None,
     };
     let mut outcomes = Outcomes::default();
     let mut scratch = Scratch::default();
@@ -45,6 +46,7 @@ fn answers(frame: &[u8], count: usize) -> Result<Vec<Result<Vec<String>, String>
             count,
             max_output: MAX_OUTPUT,
             stages: &[stage],
+            modules: &[],
             documents: &[],
             writes: &Writes::default(),
         },
@@ -182,6 +184,7 @@ fn answers_to_something_else_and_rubbish() {
             count: 1,
             max_output: 100,
             stages: &[],
+            modules: &[],
             documents: &[],
             writes: &Writes::default(),
         },

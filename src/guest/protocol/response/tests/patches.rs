@@ -37,6 +37,7 @@ fn patched(
         count: documents.len(),
         max_output: MAX_OUTPUT,
         stages: &[],
+        modules: &[],
         documents: &documents,
         writes: &Writes::default(),
     };
