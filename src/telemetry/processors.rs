@@ -17,7 +17,8 @@ const KEPT: usize = 100;
 pub(crate) struct ProcessorStats {
     /// Label of the processor, or else the place of its script.
     pub name: String,
-    /// Messages that reached it. Those that are run again, because a guest died, count again.
+    /// Messages that reached it, and with which the guest lived on. Those that are run again, because a guest died, count
+    /// again.
     pub messages: u64,
     /// Messages that failed in its script. Those with which a guest died are not among them.
     pub failed: u64,

@@ -175,7 +175,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         by(
             "processor",
             "nerodia_processor_messages",
-            "Messages that reached a processor; those that ran again, because a guest died, count again",
+            "Messages that reached a processor, except those with which a guest died; those that ran again count again",
             Counters(processed),
         ),
         by(
