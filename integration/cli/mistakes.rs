@@ -55,6 +55,49 @@ fn lint_tells_that_nothing_leaves(runtime: &str) {
     warned(&lint(&yaml, runtime), &parts, 3);
 }
 
+on_each_runtime!(lint_tells_what_root_is_at_the_start);
+fn lint_tells_what_root_is_at_the_start(runtime: &str) {
+    let yaml = config(&[
+        "root[\"a\"] = 1\nif this:\n    root = None",
+        "if this:\n    root = None\nelse:\n    root[\"doc\"] = this",
+        "root == this\nroot = 1",
+    ]);
+    let parts = [
+        "`root` is None here, since this script also assigns it",
+        "a.yaml:5:11",
+        "a.yaml:13:15",
+        "begin with `root = {}`",
+        "`root == …` compares, and sets nothing",
+        "a.yaml:16:11",
+        "write `root = this`",
+    ];
+    warned(&lint(&yaml, runtime), &parts, 3);
+    let fine = config(&[
+        "root = {}\nroot[\"a\"] = 1",
+        "root[\"a\"] = 1",
+        "if this:\n    root = {}\n    root[\"a\"] = 1\nelse:\n    root = None",
+        "root = this\nif root == this:\n    root[\"a\"] = 1",
+        "try:\n    root = this\nfinally:\n    root[\"a\"] = 1",
+    ]);
+    warned(&lint(&fine, runtime), &[], 0);
+}
+
+on_each_runtime!(lint_knows_a_default_by_or);
+fn lint_knows_a_default_by_or(runtime: &str) {
+    let yaml = config(&[
+        "root = this[\"n\"] | 'none'",
+        "root.a.b = 1\nroot = meta(\"kafka_key\")",
+    ]);
+    let ran = lint(&yaml, runtime);
+    for part in [
+        "`|` does not give a default in Python",
+        "write `this.get('n', 'none')`",
+        "write `meta[\"key\"]`, `meta[\"topic\"]` and so on",
+    ] {
+        assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
+    }
+}
+
 /// Scripts of which a result may leave, in every form.
 const LEAVING: [&str; 22] = [
     "root = this",
@@ -166,7 +209,7 @@ const BLOBLANG: [(&str, &str, &str); 24] = [
     (
         "root = meta('k')",
         "5:18",
-        r#"write `meta["headers"].get("k")`"#,
+        r#"write `meta["key"]`, `meta["topic"]` and so on"#,
     ),
     (
         "root = deleted()",
@@ -287,7 +330,7 @@ fn a_failure_tells_it_where_lint_cannot(runtime: &str) {
         ),
         (
             "root = deleted()",
-            "name 'deleted' is not defined (`root = None` drops the message)",
+            "name 'deleted' is not defined (`root = None` drops the message; `root.pop(\"a\", None)` takes one key out)",
         ),
         (
             "x = this['a']\nroot = x.zzz",
@@ -543,7 +586,7 @@ output:
             "a.yaml:17:25",
             "did you mean `script`?",
             "a.yaml:18:7",
-            "`for part in …: emit(part)`",
+            "`for line in this.splitlines(): emit(json.loads(line))`",
             "a.yaml:20:19",
             "No module named 'nope'",
             "a.yaml:23:3",

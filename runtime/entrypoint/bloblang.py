@@ -1,17 +1,24 @@
 # Habits of Bloblang: what a script that was written like a mapping of Bento's gets told. The table in docs/from-bento.md has
 # all of it; here is what fails in Python, or means something else there.
 
+META = 'write `meta["key"]`, `meta["topic"]` and so on, or `meta["headers"].get("name")` for a header'
 # Names that Python does not have.
 BLOBLANG_NAMES = {
     "batch_index": "no script knows of a batch",
-    "content": "`this` is the content, with `format: text` or `bytes` on the input",
+    "content": "`this` is the content, with `format: text` or `bytes` on input and output",
     "count": "a script keeps no state",
-    "deleted": "`root = None` drops the message",
+    "deleted": "`root = None` drops the message; `root.pop(\"a\", None)` takes one key out",
     "env": "a script sees no environment; `${NAME}` works in the config",
+    "counter": "a script keeps no state; `meta[\"offset\"]` numbers the messages",
     "error": "a failed message goes to `dead_letter`",
+    "errored": "a failed message goes to `dead_letter`",
+    "fake": "make values with `random`, as in `random.choice(…)`, with `import random`",
     "false": "write `False`",
-    "json": "`this` is the document",
-    "metadata": 'write `meta["headers"].get("k")`',
+    "hostname": "a script sees no machine; `${HOSTNAME}` works in the config",
+    "json": "`this` is the document: `json(\"a.b\")` is `this[\"a\"][\"b\"]`; Python's module needs `import json`",
+    "ksuid": "write `str(uuid.uuid4())`, with `import uuid`",
+    "metadata": META,
+    "nanoid": "write `str(uuid.uuid4())`, with `import uuid`",
     "nothing": "leave `root` as it is",
     "now": "write `datetime.datetime.now(datetime.timezone.utc).isoformat()`, with `import datetime`",
     "random_int": "write `random.randrange(…)`, with `import random`",
@@ -87,9 +94,9 @@ def bloblang(text, tree):
     found, seen = [], set()
     for node in ast.walk(tree):  # what is around a node comes before it
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and isinstance(node.right, ast.Constant):
-            told = fields(node.left, plain_names, seen, repr(node.right.value))
+            told = fields(node.left, plain_names, seen, repr(node.right.value)) or default_by_or(node, plain_names)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in stored:
-            told = "`meta` is a dict, not a function", 'write `meta["headers"].get("k")`, or `meta["key"]`'
+            told = "`meta` is a dict, not a function", META
         elif isinstance(node, ast.Compare) and any(map(is_null, [node.left, *node.comparators])):
             told = "JSON's null is `None` in a message: it never equals `null`", "write `is None`, or `is not None`"
         else:
@@ -101,6 +108,15 @@ def bloblang(text, tree):
         text.problem(Warning(), message, *text.place(node.lineno, node.col_offset), help=help)
         for node, message, help in found
     ]
+
+
+def default_by_or(node, names):
+    """Returns message and help for `this["a"] | "x"`, or None. With a number it may be meant: bits have such an operator."""
+    of = node.left
+    if isinstance(node.right.value, int) or not (isinstance(of, ast.Subscript) and isinstance(of.value, ast.Name) and of.value.id in names):
+        return None
+    help = f"write `{of.value.id}.get({key_of(of)}, {node.right.value!r})`"
+    return "`|` does not give a default in Python", help
 
 
 def is_null(node):
@@ -142,6 +158,9 @@ def fields(node, names, seen, otherwise=None):
     help = f"write `{written}`"
     if otherwise and len(keys) == 1:
         help = f"write `{node.id}.get({keys[0]}, {otherwise})`"
+    elif isinstance(outer.ctx, ast.Store) and len(keys) > 1:
+        inner = "".join(f"[{key}]" for key in keys[1:])
+        help = f"write `{node.id}.setdefault({keys[0]}, {{}}){inner}`"
     elif isinstance(outer.ctx, ast.Load):
         before = node.id + "".join(f"[{key}]" for key in keys[:-1])
         help += f", or `{before}.get({keys[-1]})` if it may be missing"

@@ -14,7 +14,7 @@ def mistakes(text, tree, modules, given, harmless=frozenset()):
         return []
     given = {*given, *(name.partition(".")[0] for name in modules)}
     found = undefined(text, tree, given)
-    return found if text.is_setup else nothing_leaves(text, tree) + bloblang(text, tree) + found
+    return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + bloblang(text, tree) + found
 
 
 def hides_names(tree, modules, harmless=frozenset()):
@@ -56,6 +56,47 @@ def nothing_leaves(text, tree):
     place = text.place(at.lineno, at.col_offset) if at else (1, 1)
     message = "the script sets neither `root` nor calls `emit`: every message is dropped"
     return [text.problem(Warning(), message, *place, help=help)]
+
+
+def beginnings(text, tree):
+    """Returns an entry of `warnings` for each way in which `root` is not what it seems at the start: `{}` for a script that
+    only sets parts of it, and None for one that also assigns it."""
+    found = []
+    if "root" in bound_names(tree) and (part := part_before_whole(tree.body)):
+        message = "`root` is None here, since this script also assigns it"
+        help = "begin with `root = {}`, or with `root = this`"
+        found.append(text.problem(Warning(), message, *text.place(part.lineno, part.col_offset), help=help))
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Expr) and isinstance(value := node.value, ast.Compare)):
+            continue
+        if isinstance(value.left, ast.Name) and value.left.id == "root" and isinstance(value.ops[0], ast.Eq):
+            help = f"write `root = {ast.unparse(value.comparators[0])}`"
+            place = text.place(node.lineno, node.col_offset)
+            found.append(text.problem(Warning(), "`root == …` compares, and sets nothing", *place, help=help))
+    return found
+
+
+def part_before_whole(body):
+    """Returns the first place in `body` that sets a part of `root` before anything is assigned to it, or None."""
+    for statement in body:
+        inside = [*ast.walk(statement)]
+        whole = any(isinstance(node, ast.Name) and node.id == "root" and isinstance(node.ctx, ast.Store) for node in inside)
+        if isinstance(statement, ast.If):
+            part = part_before_whole(statement.body) or part_before_whole(statement.orelse)
+        else:
+            part = None if whole else next(filter(sets_part_of_root, inside), None)
+        if part or whole:
+            return part
+    return None
+
+
+def sets_part_of_root(node):
+    """Returns whether a node is `root["a"]`, or a part of that, to which something is assigned."""
+    if not (isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store)):
+        return False
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "root"
 
 
 def has_result(value):

@@ -55,12 +55,15 @@ impl Eval {
             None => &None,
         };
         if let Some(input) = extra.iter().chain(&self.others).next() {
-            let script = match &self.file {
-                Some(file) => format!("-f {file}"),
-                None => "'…'".into(),
+            let help = match &self.file {
+                Some(_) if !Path::new(input).is_file() => {
+                    "give `-f FILE` or a script, not both".to_owned()
+                }
+                Some(file) => format!("nerodia eval -f {file} < {input}"),
+                None => format!("nerodia eval '…' < {input}"),
             };
             console::complain(format_args!(
-                "error: unexpected `{input}`: `eval` reads standard input\n\nhelp: nerodia eval {script} < {input}"
+                "error: unexpected `{input}`: `eval` reads standard input\n\nhelp: {help}"
             ));
             return super::MISUSED;
         }

@@ -71,6 +71,16 @@ impl Replay {
             },
         };
         let from = self.from.unwrap_or_else(|| letters.topic.clone());
+        if let Some(input) = config.input.as_kafka()
+            && input.topics.contains(&from)
+            && input.client.addresses == letters.client.addresses
+        {
+            let message = format!("`--from` is `{from}`, which the pipeline itself reads");
+            let problem = Diagnostic::error(message)
+                .help("its messages are no dead letters: each would be processed a second time");
+            report::diagnostics(&problem.into());
+            return MISUSED;
+        }
         let mut input = letters_of(&config, letters, &from, self.dry_run);
         input.named = named;
         config.input = InputConfig::Kafka(Box::new(input));

@@ -37,7 +37,7 @@ Examples:
   echo '{\"price\": 12}' | nerodia try pipeline.yaml
 
 Shows each message with its outcome in a real guest: its results, `dropped`, or the failure. Lines are cut as the \
-config's `input.stdin` says. From Kafka it reads the last messages, evenly from all partitions, joins no group and \
+config's `input.stdin` or `input.file` says. From Kafka it reads the last messages, evenly from all partitions, joins no group and \
 commits nothing.
 Exit codes: 0 all succeeded or were dropped, 1 some failed or cannot be read, 2 usage or config.")]
 pub(super) struct Try {

@@ -1,7 +1,7 @@
 //! Explanations of what Bento has and Nerodia has not. They help more than the message "unknown field".
 
 use super::diagnostics::Diagnostic;
-use super::tree::FieldPath;
+use super::tree::{Data, FieldPath, Node};
 
 /// Processors of Bento, and what there is in their place: the table of docs/from-bento.md.
 const PROCESSORS: [(&[&str], &str); 9] = [
@@ -23,7 +23,7 @@ const PROCESSORS: [(&[&str], &str); 9] = [
     ),
     (
         &["unarchive", "split"],
-        "write `for part in …: emit(part)` in the script",
+        "write `for line in this.splitlines(): emit(json.loads(line))` in the script, with `import json`, and `format: text` in the input",
     ),
     (
         &["archive", "group_by_value", "select_parts", "insert_part"],
@@ -123,7 +123,7 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
                         }
                         _ => format!("`{name}`: this engine runs python processors only"),
                     };
-                    let python = "write it in Python: `- python: { script: \"root = this\" }`";
+                    let python = "write what it does in Python, in a script of `python:`; docs/from-bento.md#processors-and-outputs has a table";
                     (message, instead(&PROCESSORS, name).unwrap_or(python))
                 }
             }
@@ -186,7 +186,7 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
             | "resources",
         ) => (
             format!("this engine has no resources, so no `{field}`"),
-            "write the input, the output and the processors where they are used",
+            "write inputs, outputs and processors where they are used; caches and rate limits there are none",
         ),
         ([], "error_handling") => (
             "this engine has no `error_handling`".into(),
@@ -194,6 +194,34 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
         ),
         _ => return None,
     };
+    Some(Diagnostic::error(message).help(help))
+}
+
+/// Returns the problem with a field that has no effect here, if with Bento other results would leave because of it.
+pub(super) fn changes_results(field: &FieldPath, value: &Node) -> Option<Diagnostic> {
+    let Data::Map(entries) = &value.data else {
+        return None;
+    };
+    let has = |name: &str| {
+        let mut entries = entries.iter();
+        entries.any(|entry| {
+            entry.key == name && !matches!(&entry.value.data, Data::List(all) if all.is_empty())
+        })
+    };
+    let names = field.names();
+    let (within, help) = match names.as_slice() {
+        [_, "kafka", "metadata"] if has("exclude_prefixes") => (
+            "exclude_prefixes",
+            "all headers leave: remove some in the script, with `meta[\"headers\"] = {k: v for k, v in meta[\"headers\"].items() if …}`",
+        ),
+        [_, "kafka", "batching"] if has("processors") => (
+            "processors",
+            "a script gets one message at a time: what works on a batch cannot be done here",
+        ),
+        _ => return None,
+    };
+    let message =
+        format!("`{field}.{within}` would change the results, and this engine does not have it");
     Some(Diagnostic::error(message).help(help))
 }
 

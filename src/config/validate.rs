@@ -3,6 +3,8 @@
 //! Each section is checked where it is converted; [`RULES`] check two sections against each other.
 
 mod cases;
+mod files;
+mod foreign_texts;
 mod format;
 mod guests;
 mod idle;
@@ -23,7 +25,9 @@ use super::tree::{FieldPath, Node};
 use super::walk::Walked;
 
 /// Checks of two sections against each other.
-const RULES: [fn(&mut Check<'_>, &Config); 5] = [
+const RULES: [fn(&mut Check<'_>, &Config); 7] = [
+    files::loops,
+    foreign_texts::bloblang,
     kafka::failures,
     kafka::loops,
     kafka::times,

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::diagnostics::{Diagnostic, Diagnostics};
+use super::foreign;
 use super::misshapen;
 use super::schema::{SCHEMA, types};
 use super::source::Location;
@@ -177,9 +178,11 @@ impl Walk<'_> {
                 continue;
             };
             if schema["x-ignored"] == true {
-                let message = format!("`{}` has no effect here", field.path);
-                self.problems
-                    .push(Diagnostic::warning(message).at(field.at.clone()));
+                let problem =
+                    foreign::changes_results(field.path, field.node).unwrap_or_else(|| {
+                        Diagnostic::warning(format!("`{}` has no effect here", field.path))
+                    });
+                self.problems.push(problem.at(field.at.clone()));
             } else if let Some(name) = name {
                 fields.insert(name.to_owned(), value);
             }

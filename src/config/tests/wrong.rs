@@ -33,6 +33,49 @@ fn problems_of_every_kind_at_once() {
     ));
 }
 
+/// Checks that what a pipeline writes to files cannot come in again, and that a label names one processor.
+#[test]
+fn feedback_loops_of_files() {
+    insta::assert_snapshot!(all_wrong(&[
+        "input: { file: { paths: [./a.log, b.log] } }\noutput: { file: { path: a.log } }\ndead_letter: { file: { path: ./b.log } }\n",
+        "input: { file: { paths: [a.log] } }\noutput: { file: { path: a.log } }\n",
+    ]));
+    let load = |paths: &str| {
+        let yaml = format!(
+            "input: {{ file: {{ paths: [{paths}] }} }}\noutput: {{ file: {{ path: ./logs/out.log }} }}\n"
+        );
+        load(&format!("{SCRIPT}{yaml}"))
+            .unwrap()
+            .warnings
+            .to_string()
+    };
+    let warned = load("'logs/*.log'");
+    assert!(
+        warned.contains("which `logs/*.log` matches: each result would come in again"),
+        "{warned}"
+    );
+    assert_eq!(load("'logs/in-*.log'"), "");
+    insta::assert_snapshot!(
+        "labels_used_twice",
+        wrong(
+            "pipeline:\n  processors:\n    - label: a\n      python: { script: root = 1 }\n    - label: a\n      python: { script: root = 1 }\n"
+        )
+    );
+}
+
+/// Checks that Bento's texts with Bloblang are refused wherever they are, and what would change results.
+#[test]
+fn bloblang_in_any_field() {
+    insta::assert_snapshot!(all_wrong(&[
+        "output: { file: { path: './o-${! json(\"a\") }.jsonl' } }",
+        "input: { generate: { value: '${! uuid_v4() }' } }\ndead_letter: { file: { path: '${! now() }' } }",
+        "output: { kafka: { addresses: [a], topic: t, metadata: { exclude_prefixes: [secret_] } } }",
+        "output: { kafka: { addresses: [a], topic: t, batching: { count: 5, processors: [ { archive: { format: json_array } } ] } } }",
+    ]));
+    let fine = "output: { kafka: { addresses: [a], topic: t, metadata: { exclude_prefixes: [] } } }\ntests:\n  - name: t\n    input: { text: '${! x }' }\n    output: { text: '\"${! x }\"' }\n";
+    assert!(load(&format!("{SCRIPT}{fine}")).is_ok());
+}
+
 #[test]
 fn wrong_types() {
     insta::assert_snapshot!(all_wrong(&[

@@ -27,8 +27,18 @@ pub(super) fn pipeline(
         );
     }
     let (mut stages, mut packages) = (Vec::new(), None);
+    let mut labels: Vec<(String, FieldPath)> = Vec::new();
     for (index, raw) in raw.processors.into_iter().enumerate() {
         let at = at.field("processors").item(index);
+        if let Some(label) = raw.label.clone() {
+            let at = at.field("label");
+            if let Some((_, other)) = labels.iter().find(|(one, _)| *one == label) {
+                let problem = Diagnostic::error(format!("two processors have the label `{label}`"))
+                    .help("tests, metrics and the page name a processor by its label: choose another one");
+                check.clash(problem, &at, other, "the other one");
+            }
+            labels.push((label, at));
+        }
         stages.extend(processor(check, &at, raw, &mut packages));
     }
     if let Some(MaxFailures { share, .. }) = raw.max_failures

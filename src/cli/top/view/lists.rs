@@ -24,6 +24,15 @@ fn lag(partitions: &[PartitionStats]) -> String {
     known.map_or(format::NOTHING.to_owned(), format::count)
 }
 
+/// Returns the lag of partitions that other members have, or nobody, if there is one.
+fn lag_of_others(kafka: &KafkaStats) -> String {
+    let others = lines(kafka).into_iter().filter(|line| line.owner.is_some());
+    match others.filter_map(|line| line.lag).sum::<u64>() {
+        0 => String::new(),
+        lag => format!("elsewhere {} ", format::count(lag)),
+    }
+}
+
 /// Draws commits, rebalances, retries, and the lag of each partition.
 pub(super) fn kafka(
     frame: &mut Frame,
@@ -37,6 +46,7 @@ pub(super) fn kafka(
         heading("Kafka", Focus::Partitions, screen, theme),
         Span::styled(" lag ", theme.dim()),
         Span::raw(format!("{} ", lag(&kafka.partitions))),
+        Span::raw(lag_of_others(kafka)),
     ]);
     let inside = panel(frame, area, title, theme);
     let mut commits = format::count(kafka.commits);

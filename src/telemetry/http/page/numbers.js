@@ -86,9 +86,16 @@ function derive(now, before) {
     age: now.queue.age_seconds,
     underWay: now.gate.bytes,
     lag: lags.length > 0 ? lags.reduce((all, lag) => all + lag, 0) : null,
+    lagElsewhere: others(now.kafka).reduce((all, { lag }) => all + (lag ?? 0), 0),
     processors: now.processors.map((one) => rates(one, before?.processors.find(({ name }) => name === one.name), time)),
     ...now.guests.states,
   };
+}
+
+/** The partitions of the group that this process does not have. */
+function others({ partitions, group }) {
+  const own = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
+  return (group?.partitions ?? []).filter(({ topic, partition }) => !own.has(`${topic}/${partition}`));
 }
 
 /** The cost of a message is that of the last seconds, or else since the start. */

@@ -110,7 +110,8 @@ function showNumbers(stats, derived) {
   card("p99", seconds(derived.p99), "of the whole way");
   card("failed", count(failedOf(stats)), derived.failed === null ? "" : `${rate(derived.failed)}/s`);
   $("n-failed-card").classList.toggle("alarm", derived.failed > 0);
-  card("lag", count(derived.lag), unknown ? `${partitions}, ${unknown} unknown` : partitions);
+  const elsewhere = derived.lagElsewhere > 0 ? `; elsewhere ${count(derived.lagElsewhere)}` : "";
+  card("lag", count(derived.lag), `${partitions}${unknown ? `, ${unknown} unknown` : ""}${elsewhere}`);
   card("memory", bytes(stats.process.resident_bytes), `${bytes(stats.guests.memory_bytes)} in guests`);
   card("cpu", seconds(derived.cpu), derived.cores === null ? "" : `${scaled(derived.cores)} cores busy`);
 }
@@ -188,9 +189,8 @@ function showFailures(groups, replay) {
 
 /** The partitions of this process, and those that other members of the group have, or nobody. */
 function showPartitions({ partitions, group }) {
-  const own = new Map(partitions.map((one) => [`${one.topic}/${one.partition}`, { ...one, owner: "this process" }]));
-  const others = (group?.partitions ?? []).filter(({ topic, partition }) => !own.has(`${topic}/${partition}`));
-  const sorted = [...own.values(), ...others].sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+  const own = partitions.map((one) => ({ ...one, owner: "this process" }));
+  const sorted = [...own, ...others({ partitions, group })].sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
   const most = Math.max(1, ...sorted.map(({ lag }) => lag ?? 0));
   const body = $("partitions");
   fill(body, sorted.map(({ topic, partition, owner, lag, under_way }) => [`${topic}/${partition}`, owner ?? "nobody", count(lag), count(under_way)]), "None.");
