@@ -354,6 +354,7 @@ mod tests {
             "orders/0         0    ",
             "orders/1     1,234 pricing-2",
             "orders/2     1,234 nobody",
+            "Kafka lag 0, elsewhere 2,468 ─",
         ] {
             assert!(shown.contains(line), "{line} is not in\n{shown}");
         }

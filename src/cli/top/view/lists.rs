@@ -29,7 +29,7 @@ fn lag_of_others(kafka: &KafkaStats) -> String {
     let others = lines(kafka).into_iter().filter(|line| line.owner.is_some());
     match others.filter_map(|line| line.lag).sum::<u64>() {
         0 => String::new(),
-        lag => format!("elsewhere {} ", format::count(lag)),
+        lag => format!(", elsewhere {}", format::count(lag)),
     }
 }
 
@@ -45,8 +45,11 @@ pub(super) fn kafka(
     let title = Line::from(vec![
         heading("Kafka", Focus::Partitions, screen, theme),
         Span::styled(" lag ", theme.dim()),
-        Span::raw(format!("{} ", lag(&kafka.partitions))),
-        Span::raw(lag_of_others(kafka)),
+        Span::raw(format!(
+            "{}{} ",
+            lag(&kafka.partitions),
+            lag_of_others(kafka)
+        )),
     ]);
     let inside = panel(frame, area, title, theme);
     let mut commits = format::count(kafka.commits);
