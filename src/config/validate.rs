@@ -14,6 +14,7 @@ mod output;
 mod pipeline;
 mod registry;
 mod service;
+mod written;
 
 use std::path::Path;
 

@@ -58,7 +58,7 @@ pub(crate) struct Stats {
     pub schema_registry: Option<RegistryStats>,
     /// Resource usage of the process.
     pub process: process::Usage,
-    /// Last failures, by type and place; those of the newest minute first.
+    /// Last failures, by type and place; those of the newest minute first. Only for `/stats`.
     pub failures: Vec<FailureGroup>,
     /// Command that shows what replaying the dead letters would do; `null` if they are not in Kafka.
     #[serde(default)]
@@ -257,9 +257,13 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Returns the current stats for somebody who looks at them, who also wants to know the consumer group.
+    /// Returns the current stats for somebody who looks at them: also the last failures and the consumer group.
     pub(crate) fn looked_at(&self) -> Stats {
         let mut stats = self.stats();
+        stats.failures = self.metrics.failures.groups();
+        for group in &mut stats.failures {
+            group.command = commands::try_last(&stats.pipeline, group);
+        }
         stats.kafka.group = self.metrics.group.get().and_then(GroupWatch::look);
         stats
     }
@@ -305,10 +309,6 @@ impl Stats {
             };
             (now.guests.clone(), kafka)
         };
-        let mut failures = metrics.failures.groups();
-        for group in &mut failures {
-            group.command = commands::try_last(&pipeline, group);
-        }
         let started = metrics
             .started
             .duration_since(UNIX_EPOCH)
@@ -351,7 +351,7 @@ impl Stats {
             kafka,
             schema_registry: metrics.registry.get().map(RegistryStats::new),
             process: process::usage(),
-            failures,
+            failures: Vec::new(),
             replay_command: commands::replay(&pipeline),
             pipeline,
         }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::Check;
-use crate::config::diagnostics::Diagnostic;
+use super::{Check, written};
 use crate::config::model::{Config, InputConfig, OutputConfig};
 use crate::config::tree::FieldPath;
 
@@ -13,30 +12,24 @@ pub(super) fn loops(check: &mut Check<'_>, config: &Config) {
     let InputConfig::File(input) = &config.input else {
         return;
     };
-    let again = "each message that fails would come in again, and fail again";
-    for (name, output, why) in [
-        (
-            "output",
-            Some(&config.output),
-            "each result would come in again",
-        ),
-        ("dead_letter", config.dead_letter.as_ref(), again),
-    ] {
-        let Some(OutputConfig::File(output)) = output else {
+    for written in written::all(config) {
+        let OutputConfig::File(output) = written.output else {
             continue;
         };
-        let at = FieldPath::of(name).field("file").field("path");
+        let at = FieldPath::of(written.section).field("file").field("path");
         let path = &output.path;
         let is_read = |read: &&String| same(Path::new(read), Path::new(path));
         let matches = |pattern: &&String| {
             glob::Pattern::new(pattern).is_ok_and(|one| one.matches_path(&plain(Path::new(path))))
         };
         let problem = if input.paths.iter().any(|read| is_read(&read)) {
-            let message = format!("`{at}` is `{path}`, which this pipeline reads: {why}");
-            Diagnostic::error(message).help("write to a file of its own")
+            written
+                .is_read(&at, path)
+                .help("write to a file of its own")
         } else if let Some(pattern) = input.paths.iter().find(matches) {
-            let message = format!("`{at}` is `{path}`, which `{pattern}` matches: {why}");
-            Diagnostic::warning(message).help("write to another folder, or with another ending")
+            written
+                .is_matched(&at, path, pattern)
+                .help("write to another folder, or with another ending")
         } else {
             continue;
         };

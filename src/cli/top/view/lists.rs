@@ -25,8 +25,8 @@ fn lag(partitions: &[PartitionStats]) -> String {
 }
 
 /// Returns the lag of partitions that other members have, or nobody, if there is one.
-fn lag_of_others(kafka: &KafkaStats) -> String {
-    let others = lines(kafka).into_iter().filter(|line| line.owner.is_some());
+fn lag_of_others(all: &[PartitionLine<'_>]) -> String {
+    let others = all.iter().filter(|line| line.owner.is_some());
     match others.filter_map(|line| line.lag).sum::<u64>() {
         0 => String::new(),
         lag => format!(", elsewhere {}", format::count(lag)),
@@ -42,13 +42,14 @@ pub(super) fn kafka(
     theme: Theme,
 ) {
     let kafka = &stats.kafka;
+    let all = lines(kafka);
     let title = Line::from(vec![
         heading("Kafka", Focus::Partitions, screen, theme),
         Span::styled(" lag ", theme.dim()),
         Span::raw(format!(
             "{}{} ",
             lag(&kafka.partitions),
-            lag_of_others(kafka)
+            lag_of_others(&all)
         )),
     ]);
     let inside = panel(frame, area, title, theme);
@@ -75,7 +76,7 @@ pub(super) fn kafka(
         frame.render_widget(line, list);
         return;
     }
-    partitions(frame, list, &lines(kafka), screen, theme);
+    partitions(frame, list, &all, screen, theme);
 }
 
 /// Line of the list of partitions.

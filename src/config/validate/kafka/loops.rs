@@ -4,9 +4,9 @@
 //! a loop that ends.
 
 use super::{Check, topics};
-use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Config, KafkaInputConfig, OutputConfig};
 use crate::config::tree::FieldPath;
+use crate::config::validate::written::{self, Written};
 
 /// Refuses outputs that write to a topic of the input, and warns if a regular expression of the input matches the topic
 /// of an output.
@@ -14,20 +14,12 @@ pub(in crate::config::validate) fn loops(check: &mut Check<'_>, config: &Config)
     let Some(input) = config.input.as_kafka() else {
         return;
     };
-    let again = "each message that fails would come in again, and fail again";
-    for (name, output, why) in [
-        (
-            "output",
-            Some(&config.output),
-            "each result would come in again",
-        ),
-        ("dead_letter", config.dead_letter.as_ref(), again),
-    ] {
-        if let Some(OutputConfig::Kafka(output)) = output
+    for written in written::all(config) {
+        if let OutputConfig::Kafka(output) = written.output
             && share_a_broker(&input.client.addresses, &output.client.addresses)
         {
-            let at = FieldPath::of(name).field("kafka").field("topic");
-            loop_of(check, input, &at, &output.topic, why);
+            let at = FieldPath::of(written.section).field("kafka").field("topic");
+            loop_of(check, input, &written, &at, &output.topic);
         }
     }
 }
@@ -35,9 +27,9 @@ pub(in crate::config::validate) fn loops(check: &mut Check<'_>, config: &Config)
 fn loop_of(
     check: &mut Check<'_>,
     input: &KafkaInputConfig,
+    written: &Written<'_>,
     at: &FieldPath,
     topic: &str,
-    why: &str,
 ) {
     let matches = |pattern: &&String| {
         pattern.starts_with('^')
@@ -45,13 +37,12 @@ fn loop_of(
     };
     let is_read = input.topics.iter().any(|one| one == topic);
     let (problem, read) = if is_read {
-        let message = format!("`{at}` is `{topic}`, which this pipeline reads: {why}");
-        let problem = Diagnostic::error(message).help("write to a topic of its own");
-        (problem, topic)
+        let problem = written.is_read(at, topic);
+        (problem.help("write to a topic of its own"), topic)
     } else if let Some(pattern) = input.topics.iter().find(matches) {
-        let message = format!("`{at}` is `{topic}`, which `{pattern}` matches: {why}");
+        let problem = written.is_matched(at, topic, pattern);
         let help = "write an expression that does not match it, such as one that ends in `$`, or another topic";
-        (Diagnostic::warning(message).help(help), pattern.as_str())
+        (problem.help(help), pattern.as_str())
     } else {
         return;
     };
