@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nerodia::codec::{Encoder, Reader, Scratch};
+use nerodia_codec::{Encoder, Reader, Scratch};
 
 const SMALL: &str = "[11, 6, 20, 5]";
 

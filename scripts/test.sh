@@ -63,14 +63,16 @@ PYTHON
 install_servers() { scripts/kafka.sh install && scripts/registry.sh install; }
 
 # Including private items: this documentation is for developers.
-documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked --no-deps --document-private-items; }
+documentation() { RUSTDOCFLAGS=-Dwarnings cargo doc --release --locked -p nerodia -p nerodia-codec --no-deps --document-private-items; }
 
-# With the debug assertions of this crate, which the shipped program does not have, and without optimization, which
+# With the debug assertions of our crates, which the shipped program does not have, and without optimization, which
 # takes a third of the time; the dependencies are not built again. Only the library, so target/release/nerodia stays the
 # shipped program, which the other tests run.
 unit_tests() {
   NERODIA_TEST_PYTHON=$(scripts/clients.sh) NERODIA_TEST_FASTAVRO=1 NERODIA_TEST_PROTOBUF=1 \
-    cargo test --release --locked --lib \
+    cargo test --release --locked -p nerodia -p nerodia-codec --lib \
+    --config profile.release.package.nerodia-codec.debug-assertions=true \
+    --config profile.release.package.nerodia-codec.opt-level=0 \
     --config profile.release.package.nerodia.debug-assertions=true \
     --config profile.release.package.nerodia.opt-level=0
 }

@@ -29,7 +29,7 @@ pub use protobuf::{Protobuf, protobuf};
 pub use response::response;
 
 #[cfg(test)]
-pub(crate) use {lines::check as check_lines, marshal::read_all};
+pub(crate) use lines::check as check_lines;
 
 /// Takes the first byte as a parameter; returns 0 if there is none.
 fn parameter(data: &mut &[u8]) -> usize {

@@ -46,7 +46,7 @@ use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
 pub(crate) use self::spec::{GuestSpec, Limits};
 use crate::clock::cpu;
-use crate::codec::{Encoder, Scratch};
+use nerodia_codec::{Encoder, Scratch};
 use crate::format::{ReadFormat, Reads, begins_like_json};
 use crate::message::{Batch, Message, Outcome, Outcomes, Slice};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in their order: the first starts everything, the last uses no other module.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 15] = [
     "cli",
     "engine",
     "input",
@@ -20,7 +20,6 @@ const ORDER: [&str; 16] = [
     "message",
     "format",
     "registry",
-    "codec",
     "clock",
 ];
 

@@ -29,8 +29,9 @@
 //! * `message`: the data that flows, the bound on its memory, and the acks.
 //! * `format`: payloads and keys of each format, and what guests get of them.
 //! * `registry`: a client for a schema registry.
-//! * `codec`: JSON to Python's marshal format and back.
 //! * `clock`: the time for deadlines, which stands still while the process is stopped.
+//!
+//! Below all of them is a crate of its own, `nerodia_codec` (`crates/codec`): JSON to Python's marshal format and back.
 
 #![warn(missing_docs)]
 
@@ -53,7 +54,6 @@ mod message;
 mod registry;
 
 mod clock;
-pub mod codec;
 mod format;
 
 #[cfg(any(test, feature = "fuzzing"))]

@@ -11,7 +11,7 @@ use anyhow::anyhow;
 pub(crate) use self::offline::{offline, schema_of_test};
 use self::opening::{Opening, Output};
 use super::schema_registry;
-use crate::codec::{DatetimeForm, DecimalForm, JsonForm};
+use nerodia_codec::{DatetimeForm, DecimalForm, JsonForm};
 use crate::config::{
     Config, DatetimeText, DecimalText, Format, InputFormat, KeyFormat, Numbers, OutputFormat,
     SchemaFraming,

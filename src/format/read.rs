@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::schema::{Coded, Found, Schema};
 use super::schema_ref::{self, Named, Part, SchemaRef};
 use super::{MAX_DEPTH, Refused};
-use crate::codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
+use nerodia_codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
 use crate::registry::{Missing, SchemaKind};
 
 /// Formats of an input.

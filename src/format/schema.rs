@@ -9,7 +9,7 @@ use super::avro::{AvroSchema, Decoder, Writer};
 use super::json_schema::JsonSchema;
 use super::protobuf::{MessageId, ProtobufSchema, put_indexes, take_indexes};
 use super::read::json;
-use crate::codec::{Encoder, JsonForm, Payload, Value};
+use nerodia_codec::{Encoder, JsonForm, Payload, Value};
 use crate::registry::{RawSchema, SchemaKind};
 
 /// Client of the registry that makes schemas ready.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::schema::{Registry, Schema};
 use super::{Refused, schema_ref};
-use crate::codec::{JsonForm, Value};
+use nerodia_codec::{JsonForm, Value};
 use crate::registry::{Question, SchemaKind};
 
 /// Time between two looks whether a subject has a newer schema. They are cheap; the registry itself is asked less often.

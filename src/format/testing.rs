@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::MAX_DEPTH;
 use super::error::{DecodeError, EncodeError};
-use crate::codec::{Encoder, Reader, Scratch, Value};
+use nerodia_codec::{Encoder, Reader, Scratch, Value};
 
 /// Gives the value of a frame to `give`.
 pub(super) fn with_tree<T>(frame: &[u8], give: impl FnOnce(&Value<'_>) -> T) -> T {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Refused;
 use super::targets::{Chosen, SchemaWrites};
-use crate::codec::{JsonForm, Value};
+use nerodia_codec::{JsonForm, Value};
 
 /// Formats of an output.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::parameter;
-use crate::codec::{Encoder, Reader, Scratch};
+use nerodia_codec::{Encoder, Reader, Scratch};
 use crate::format::MAX_DEPTH;
 use crate::format::avro::{AvroSchema, Decoder, Writer};
 

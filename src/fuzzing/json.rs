@@ -2,7 +2,7 @@
 
 use super::parameter;
 use super::tokens::{DEEPEST, Token, depth, is_json, tokens};
-use crate::codec::{Encoder, MAX_INT_DIGITS, OutputErrorKind, Payload, Reader, Scratch, Top};
+use nerodia_codec::{Encoder, MAX_INT_DIGITS, OutputErrorKind, Payload, Reader, Scratch, Top};
 
 /// Separates the payloads of one frame, which share their keys. The byte occurs in no JSON text.
 const SEPARATOR: u8 = 0x1e;

@@ -3,7 +3,7 @@
 
 use super::parameter;
 use super::tokens::{DEEPEST, depth, is_json, tokens};
-use crate::codec::{Encoder, Payload, Reader, Scratch, Top, ValueError};
+use nerodia_codec::{Encoder, Payload, Reader, Scratch, Top, ValueError};
 
 /// Deepest nesting that values may have here.
 const MAX_DEPTH: usize = 50;
@@ -17,7 +17,7 @@ pub fn marshal(mut data: &[u8]) {
 }
 
 /// Reads all values, and returns the length of their output.
-pub(crate) fn read_all(frame: &[u8], max_len: usize) -> usize {
+pub(super) fn read_all(frame: &[u8], max_len: usize) -> usize {
     let mut scratch = Scratch::default();
     let values = values(frame, &mut scratch, max_len);
     reach_everything(frame, &mut scratch, max_len);

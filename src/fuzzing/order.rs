@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use crate::codec::{Encoder, Reader};
+use nerodia_codec::{Encoder, Reader};
 use crate::format::MAX_DEPTH;
 use crate::format::avro::{AvroSchema, Decoder, Writer};
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::parameter;
-use crate::codec::{Encoder, Reader, Scratch, Value};
+use nerodia_codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::protobuf::{
     DecodeError, EncodeError, Indexes, MessageId, ProtobufSchema, put_indexes, take_indexes,

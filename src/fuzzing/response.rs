@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::parameter;
-use crate::codec::Scratch;
+use nerodia_codec::Scratch;
 use crate::format::Writes;
 use crate::guest::handshake::HelloStage;
 use crate::guest::protocol::response::{Answered, Asked, decode_response, take_response};

@@ -1,5 +1,7 @@
 //! Short form of fuzzing: the corpus, and mutations of it. The long form is `scripts/fuzz.sh`.
 
+mod frames;
+
 use std::fs;
 use std::path::Path;
 

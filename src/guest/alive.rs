@@ -9,7 +9,7 @@ use super::protocol::costs::{StageCosts, take_costs};
 use super::protocol::request::RequestForm;
 use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
-use crate::codec::Scratch;
+use nerodia_codec::Scratch;
 use crate::message::{Message, Outcome, Outcomes};
 
 /// Number of documents that had to be sent whole after which all are, if there were so few requests between two of them.

@@ -3,7 +3,7 @@
 use num_bigint::{BigInt, Sign};
 
 use super::logical::Decimal;
-use crate::codec::MAX_INT_DIGITS;
+use nerodia_codec::MAX_INT_DIGITS;
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Most bytes of an integer of [`MAX_INT_DIGITS`] digits: 3.33 bits for each.

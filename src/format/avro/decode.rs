@@ -7,7 +7,7 @@ use super::logical::{IntKind, LongKind};
 use super::plan::{self, Builder, Node, NodeId, RecordPlan, Source};
 use super::rare::rare_value;
 use super::schema::AvroSchema;
-use crate::codec::Encoder;
+use nerodia_codec::Encoder;
 use crate::format::MAX_DEPTH;
 use crate::format::error::{DecodeError, Failure, Outcome};
 

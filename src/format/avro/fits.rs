@@ -7,7 +7,7 @@ use super::scalar::scalar;
 use super::schema::{Record, Type, TypeId};
 use super::shown::is_text_of;
 use super::write::Run;
-use crate::codec::{Typed, Value};
+use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome};
 
 /// What is asked of a value.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::json::Object;
-use crate::codec::Typed;
+use nerodia_codec::Typed;
 use crate::format::error::{Failure, Outcome};
 
 /// Meaning of an `int`.

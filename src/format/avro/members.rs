@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::schema::Record;
-use crate::codec::Value;
+use nerodia_codec::Value;
 
 /// Members of a dict, in which the fields of a record are looked up one after the other. Of two equal keys the last
 /// counts.

@@ -4,7 +4,7 @@ use super::cursor::Cursor;
 use super::decimal;
 use super::logical::parse_uuid;
 use super::plan::Node;
-use crate::codec::{Encoder, Typed};
+use nerodia_codec::{Encoder, Typed};
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Decodes a value that contains no others and is seldom met. It is no part of `Decoder::value`, whose stack frame has

@@ -6,7 +6,7 @@ use super::decimal;
 use super::logical::{Decimal, IntKind, parse_date, parse_uuid};
 use super::schema::{AvroSchema, Type, TypeId};
 use super::write::{put_bytes, put_long};
-use crate::codec::{Typed, Value};
+use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Returns the error of a value that is none of its type.

@@ -10,7 +10,7 @@ mod write;
 use std::sync::Arc;
 
 use super::{AvroSchema, DecodeError, Decoder, EncodeError, Writer};
-use crate::codec::{Encoder, Value};
+use nerodia_codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::testing::with_tree;
 

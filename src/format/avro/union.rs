@@ -5,7 +5,7 @@ use super::members::Members;
 use super::scalar::refused;
 use super::schema::{Record, Type, TypeId};
 use super::write::Run;
-use crate::codec::Value;
+use nerodia_codec::Value;
 use crate::format::error::Outcome;
 
 impl Run<'_> {

@@ -11,7 +11,7 @@ use super::cursor::{MAX_DEPTH, Raw, too_deep};
 use super::plan::{Field, Known, Label, Message, MessageId, Type};
 use super::scan::Found;
 use super::schema::ProtobufSchema;
-use crate::codec::Encoder;
+use nerodia_codec::Encoder;
 use crate::format::error::{DecodeError, Failure, Outcome};
 
 /// Bytes of output that any message may have, those for each byte of it, and those for each byte of the schema.

@@ -6,7 +6,7 @@ use super::cursor::{Cursor, Raw, unzigzag};
 use super::decode::Decoder;
 use super::float;
 use super::plan::{Field, Type, Wire};
-use crate::codec::Encoder;
+use nerodia_codec::Encoder;
 use crate::format::error::{Failure, Outcome};
 
 impl<'a> Decoder<'_, 'a> {

@@ -4,7 +4,7 @@ use super::cursor::Raw;
 use super::decode::Decoder;
 use super::plan::{Known, Message};
 use super::time;
-use crate::codec::{Encoder, Typed};
+use nerodia_codec::{Encoder, Typed};
 use crate::format::error::{Failure, Outcome};
 
 impl<'s, 'a> Decoder<'s, 'a> {

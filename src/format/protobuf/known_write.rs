@@ -6,7 +6,7 @@ use super::number::refused;
 use super::plan::{Known, Message, Type};
 use super::time;
 use super::write::{Writer, put_tag, sized};
-use crate::codec::{Typed, Value};
+use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Places of the fields of `google.protobuf.Value`.

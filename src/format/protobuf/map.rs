@@ -3,7 +3,7 @@
 use super::cursor::{Raw, unzigzag};
 use super::decode::Decoder;
 use super::plan::{Field, Type};
-use crate::codec::Encoder;
+use nerodia_codec::Encoder;
 use crate::format::error::{Failure, Outcome};
 
 impl Decoder<'_, '_> {

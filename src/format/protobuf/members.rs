@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::plan::{Label, Message};
 use super::write::{Writer, missing};
-use crate::codec::Value;
+use nerodia_codec::Value;
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Member of a dict.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::codec::{Typed, Value};
+use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
 
 /// Returns the integer of a value: an `int`, a `float`, `Decimal` or text that is whole.

@@ -6,7 +6,7 @@ use super::cursor::{put_varint, zigzag};
 use super::number::{base64, float, float32, integer, integer_in, refused};
 use super::plan::{Enum, Type};
 use super::write::Writer;
-use crate::codec::Value;
+use nerodia_codec::Value;
 use crate::format::error::{Failure, Outcome, brief};
 
 impl Writer<'_, '_, '_> {

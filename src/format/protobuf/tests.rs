@@ -6,7 +6,7 @@ mod schema;
 mod write;
 
 use super::{DecodeError, EncodeError, MessageId, ProtobufSchema};
-use crate::codec::{Encoder, Value};
+use nerodia_codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::testing::with_tree;
 

@@ -5,7 +5,7 @@ use super::members::Member;
 use super::number::refused;
 use super::plan::{Field, Known, Label, Message, MessageId, Type};
 use super::schema::ProtobufSchema;
-use crate::codec::Value;
+use nerodia_codec::Value;
 use crate::format::error::{EncodeError, Failure, Outcome};
 
 impl ProtobufSchema {

@@ -1,7 +1,7 @@
 //! Values that tests give: from the JSON in which people see them ([`Value::show`]) to the bytes of a payload.
 
 use super::{Language, Schema};
-use crate::codec::{Encoder, Reader, Scratch, Value};
+use nerodia_codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::read::{json, whole};
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::codec::{Encoder, Payload};
+use nerodia_codec::{Encoder, Payload};
 use crate::format::{Reads, Refused, Resolved};
 use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};

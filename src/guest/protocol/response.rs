@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::MAX_DEPTH;
-use crate::codec::{FrameError, Kind, Reader, Scratch, ValueError};
+use nerodia_codec::{FrameError, Kind, Reader, Scratch, ValueError};
 use crate::format::Writes;
 use crate::guest::error::Death;
 use crate::guest::handshake::{HelloModule, HelloStage};

@@ -254,7 +254,7 @@ fn decimals_are_bounded() {
     let error = refused(decimal, &[long(1 << 20), vec![0x7f; 1 << 20]].concat());
     assert!(error.contains("10000 digits"), "{error}");
     for text in ["1E+1000000000", "1E+99999999", &"9".repeat(1 << 20)] {
-        let value = Value::Typed(crate::codec::Typed::Decimal(text.into()));
+        let value = Value::Typed(nerodia_codec::Typed::Decimal(text.into()));
         assert!(write(decimal, &value).unwrap_err().contains("does not fit"));
     }
 }

@@ -36,7 +36,7 @@ def ask(*parts):
     return stdin.read(struct.unpack("<I", stdin.read(4))[0])
 
 
-# Values of types that marshal lacks: src/codec/typed.rs.
+# Values of types that marshal lacks: crates/codec/src/typed.rs.
 
 
 def to_frame(value):

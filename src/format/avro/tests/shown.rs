@@ -1,7 +1,7 @@
 //! Values in the form in which people see them: what is shown can be written again.
 
 use super::*;
-use crate::codec::Typed;
+use nerodia_codec::Typed;
 use crate::format::avro::schema::{Type, TypeId};
 use crate::format::testing::with_shown;
 

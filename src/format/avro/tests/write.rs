@@ -1,7 +1,7 @@
 //! Writing, by hand.
 
 use super::*;
-use crate::codec::Typed;
+use nerodia_codec::Typed;
 
 fn lines(price: Value<'static>) -> Value<'static> {
     let line = Value::Dict(vec![

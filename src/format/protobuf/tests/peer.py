@@ -120,7 +120,7 @@ def convert_float(value, field, original=json_format._ConvertFloat):
 json_format._ConvertFloat = convert_float
 
 
-# Values of types that marshal lacks: src/codec/typed.rs.
+# Values of types that marshal lacks: crates/codec/src/typed.rs.
 
 
 def to_frame(value):

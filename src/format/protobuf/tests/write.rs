@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::Typed;
+use nerodia_codec::Typed;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

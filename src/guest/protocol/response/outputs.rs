@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::values::{Content, Pending};
 use super::{ATTRIBUTES, Response, Value, invalid, too_large};
-use crate::codec::FrameError;
+use nerodia_codec::FrameError;
 use crate::format::Chosen;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Response, Value, invalid};
-use crate::codec::{FrameError, MOST_SET, write_patched};
+use nerodia_codec::{FrameError, MOST_SET, write_patched};
 
 impl Response<'_, '_> {
     /// Reads a patch of the document of message `index`, and appends the document with the patch to the data.

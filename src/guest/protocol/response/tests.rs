@@ -1,7 +1,7 @@
 //! Responses as guests write them, and as hostile guests would.
 
 use super::*;
-use crate::codec::Encoder;
+use nerodia_codec::Encoder;
 use crate::message::Overrides;
 
 const MAX_OUTPUT: usize = 10_000;

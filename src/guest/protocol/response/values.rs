@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{Response, Value, invalid, too_large, value_failure};
-use crate::codec::{
+use nerodia_codec::{
     self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError,
 };
 use crate::format::{Chosen, Refused, WriteFormat};
@@ -20,7 +20,7 @@ pub(super) enum Pending<'a> {
     /// Range of its payload, and whether it is a tombstone.
     Written(Range<u32>, bool),
     /// Its value, of which the attributes decide how it is written.
-    Value(codec::Value<'a>),
+    Value(nerodia_codec::Value<'a>),
 }
 
 /// Range of a payload, or the reason why the value cannot be written.
@@ -60,7 +60,7 @@ impl<'a> Response<'a, '_> {
     /// Appends a value that was read before its attributes.
     pub(super) fn written(
         &mut self,
-        value: &codec::Value<'_>,
+        value: &nerodia_codec::Value<'_>,
         chosen: Chosen<'_>,
     ) -> Result<Payload, FrameError> {
         let start = self.outcomes.data.len();
@@ -97,7 +97,7 @@ impl<'a> Response<'a, '_> {
         // Rare: what marshal has a form for comes as marshal.
         let mut encoder = Encoder::new(MAX_DEPTH);
         match encoder.json(json) {
-            Ok(codec::Payload::Json) => self.nested(encoder.as_bytes()),
+            Ok(nerodia_codec::Payload::Json) => self.nested(encoder.as_bytes()),
             _ => Err(invalid("a text that is no JSON")),
         }
     }
@@ -112,7 +112,7 @@ impl<'a> Response<'a, '_> {
         let data = &mut self.outcomes.data;
         let written = write(
             format,
-            &codec::Value::None,
+            &nerodia_codec::Value::None,
             Chosen::default(),
             data,
             self.max_output,
@@ -177,7 +177,7 @@ fn append(
         WriteFormat::Json(_) => reader.document(out, max_len)?,
         format => {
             let value = match reader.tree(max_len)? {
-                Ok(codec::Value::None) => return Ok(Ok(Top::None)),
+                Ok(nerodia_codec::Value::None) => return Ok(Ok(Top::None)),
                 Ok(value) => value,
                 Err(error) => return Ok(Err(value_failure(&error))),
             };
@@ -190,7 +190,7 @@ fn append(
 /// Appends a value in a format that is not JSON, as at most `max_len` bytes.
 fn write(
     format: &WriteFormat,
-    value: &codec::Value<'_>,
+    value: &nerodia_codec::Value<'_>,
     chosen: Chosen<'_>,
     out: &mut Vec<u8>,
     max_len: usize,
@@ -204,7 +204,7 @@ fn write(
     Ok(Top::Bytes)
 }
 
-fn content(value: Result<codec::Value<'_>, ValueError>) -> Content<'_> {
+fn content(value: Result<nerodia_codec::Value<'_>, ValueError>) -> Content<'_> {
     match value {
         Ok(value) => Ok(Pending::Value(value)),
         Err(error) => Err(value_failure(&error)),

@@ -2,8 +2,8 @@
 
 use super::scan::{Scanner, Sink as _};
 use super::{Check, Copier, Unsure, check_text};
-use crate::codec::patch::Set;
-use crate::codec::text;
+use crate::patch::Set;
+use crate::text;
 
 /// Most members that can be set in a document: as many as a mask has bits.
 pub const MOST_SET: usize = 64;

@@ -355,8 +355,8 @@ fn uuid_text(bytes: &[u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::wire::{DICT, NULL};
-    use crate::codec::{Scratch, Top};
+    use crate::wire::{DICT, NULL};
+    use crate::{Scratch, Top};
 
     fn json(value: &Typed<'_>, form: JsonForm) -> Result<String, String> {
         let mut encoder = Encoder::new(9);

@@ -304,7 +304,7 @@ impl<'a> Reader<'a, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Encoder, Scratch};
+    use crate::{Encoder, Scratch};
 
     fn tree(frame: &[u8], check: impl FnOnce(Result<Result<Value<'_>, ValueError>, FrameError>)) {
         let mut scratch = Scratch::default();

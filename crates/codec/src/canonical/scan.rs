@@ -8,7 +8,7 @@ use super::words::{first_byte, first_special, other_than_digits, word};
 
 /// Most containers around one another.
 const MAX_LEVELS: u32 = 100;
-/// Most digits of an integer. It is below [`MAX_INT_DIGITS`](crate::codec::MAX_INT_DIGITS), and below the 4300 of
+/// Most digits of an integer. It is below [`MAX_INT_DIGITS`](crate::MAX_INT_DIGITS), and below the 4300 of
 /// Python's `json`.
 const MAX_DIGITS: usize = 4000;
 

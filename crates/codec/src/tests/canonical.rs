@@ -115,7 +115,7 @@ fn check(json: &[u8]) -> (bool, bool) {
     }
     // With no member set, a patched copy is a copy, of those objects that are split.
     let mut patched = Vec::new();
-    let patched = crate::codec::write_patched(json, &[], &mut patched).then_some(patched);
+    let patched = crate::write_patched(json, &[], &mut patched).then_some(patched);
     let expected = copied.clone().filter(|_| split.is_some());
     assert_eq!(patched, expected.map(String::into_bytes));
     (copied.is_some(), split.is_some())
