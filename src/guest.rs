@@ -46,9 +46,9 @@ use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
 pub(crate) use self::spec::{GuestSpec, Limits};
 use crate::clock::cpu;
-use nerodia_codec::{Encoder, Scratch};
 use crate::format::{ReadFormat, Reads, begins_like_json};
 use crate::message::{Batch, Message, Outcome, Outcomes, Slice};
+use nerodia_codec::{Encoder, Scratch};
 
 /// Bytes of results after which a guest passes them on, although its work is not done.
 const YIELD_BYTES: usize = 256 << 10;

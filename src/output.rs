@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use self::dead_letter::LetterForm;
 use self::discard::Discard;
 use self::file::AppendFile;
 use self::kafka::refusal::Refusals;
@@ -22,7 +23,7 @@ use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
 use self::kafka::{Batches, KafkaOutput};
 use self::lines::Lines;
-use crate::config::{KafkaOutputConfig, OutputConfig, StdoutCodec};
+use crate::config::{KafkaOutputConfig, LogFormat, OutputConfig, StdoutCodec};
 use crate::control::Notice;
 use crate::kafka::session::Session;
 use crate::message::Processed;
@@ -155,9 +156,10 @@ impl Outputs<'_> {
         self.start(config, Refusals::Fatal(self.engine.clone()))
     }
 
-    /// Starts the dead-letter output for a config without one: JSON lines on standard error.
-    pub(crate) fn dead_letters_to_stderr(&mut self) -> Recipient<Deliver> {
-        self.lines(std::io::stderr(), StdoutCodec::Lines)
+    /// Starts the dead-letter output for a config without one: standard error.
+    pub(crate) fn dead_letters_to_stderr(&mut self, log: LogFormat) -> Recipient<Deliver> {
+        let letters = LetterForm::of_standard_error(log);
+        self.lines_with(std::io::stderr(), StdoutCodec::Lines, letters)
     }
 
     fn start(
@@ -187,8 +189,17 @@ impl Outputs<'_> {
         writer: W,
         codec: StdoutCodec,
     ) -> Recipient<Deliver> {
-        let engine = self.engine.clone();
-        let lines = Lines::new(writer, codec, engine, Arc::clone(self.metrics));
+        self.lines_with(writer, codec, LetterForm::Json)
+    }
+
+    fn lines_with<W: Write + Send + Unpin + 'static>(
+        &mut self,
+        writer: W,
+        codec: StdoutCodec,
+        letters: LetterForm,
+    ) -> Recipient<Deliver> {
+        let (engine, metrics) = (self.engine.clone(), Arc::clone(self.metrics));
+        let lines = Lines::new(writer, codec, letters, engine, metrics);
         let lines = Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines);
         self.lines.push(lines.clone().recipient());
         lines.recipient()

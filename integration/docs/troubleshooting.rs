@@ -15,7 +15,9 @@ const OTHERS: &[&str] = &[
 
 #[test]
 fn every_text_is_one_of_the_program() {
-    let sources = joined(&(sources("src", "rs") + &sources("runtime/entrypoint", "py")));
+    let sources = joined(
+        &(sources("src", "rs") + &sources("crates", "rs") + &sources("runtime/entrypoint", "py")),
+    );
     let page = fs::read_to_string(root().join("docs/troubleshooting.md")).expect("the page");
     let mut checked = 0;
     for line in page.lines().filter(|line| line.starts_with("| `")) {

@@ -80,6 +80,17 @@ fn topics_that_are_not_there() {
         let output = pipeline.clone().with(&field, "nowhere");
         assert_fails(&output, &["`nowhere`", at, &field, "create it"]);
     }
+    // All of them in one line.
+    let several = pipeline
+        .clone()
+        .with("input.kafka.topics", json!(["nowhere", "never"]));
+    let parts = [
+        "`nowhere` of `input.kafka.topics`",
+        "`never` of `input.kafka.topics`",
+        "`neither` of `output.kafka.topic`",
+        "Create them",
+    ];
+    assert_fails(&several.with("output.kafka.topic", "neither"), &parts);
     let partition = pipeline.with("output.kafka.partition", 7);
     cluster.produce(&partition.input, (0..3).map(numbered));
     let topic = format!("`{}`", partition.output);

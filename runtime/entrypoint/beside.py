@@ -14,6 +14,7 @@ class Beside:
         self.names = {}  # (folder, first part of a name) → the same in `sys.modules`; None for the standard library's
         self.files = {}  # file → (number, name)
         self.codes = {}
+        self.trees = []  # (what the host sent, its tree) of those that this guest has compiled
         self.reaches_frames = False
         for number, module in enumerate(modules):
             top, dot, rest = module["name"].partition(".")
@@ -72,6 +73,7 @@ class Beside:
                 tree = ast.parse(module["script"], module["file"])
                 self.reaches_frames = self.reaches_frames or reaches_frames(tree, (), HARMLESS)
                 self.codes[name] = self.compiled(tree, module)
+                self.trees.append((module, tree))
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 pass
 

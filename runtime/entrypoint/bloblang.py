@@ -179,7 +179,8 @@ def quoted(name):
 
 
 def habit(error):
-    """Returns what to add to the message of a failure that comes from a habit of Bloblang, or an empty text."""
+    """Returns what to add to the message of a failure that comes from a habit, of Bloblang or of Python with files, or an
+    empty text."""
     if isinstance(error, NameError):
         help = BLOBLANG_NAMES.get(error.name)
     elif isinstance(error, AttributeError) and type(error.obj) in IN_MESSAGES and isinstance(error.name, str):
@@ -188,6 +189,8 @@ def habit(error):
             help = f"write {help}"
         elif type(error.obj) is dict:
             help = f"write `[{quoted(error.name)}]` for a key"
+    elif isinstance(error, OSError) and error.filename is not None:
+        help = "guests have no files: put what is read there into a module beside the script"
     else:
         return ""
     return f" ({help})" if help else ""

@@ -1,20 +1,48 @@
 # Mistakes with which a script can start: nothing can leave it, or a name is defined nowhere. Both err on the side of
-# silence.
+# silence. Names are looked for in the modules beside scripts too.
 
 # Functions whose result nobody wants to assign.
 WITHOUT_RESULT = frozenset("print setattr delattr".split())
 OTHERS_DEFINE = "NameError"  # a script that names it may look whether a name is defined
 LONGEST_HINT = 60
+OF_MODULES = HARMLESS | {"__name__", "__main__", "__file__"}  # names with which a module hides nothing
+DEBUGGERS = frozenset("breakpoint pdb.set_trace".split())
 
 
 def mistakes(text, tree, modules, given, harmless=frozenset()):
     """Returns an entry of `warnings` for each mistake; `modules` and `given` are the names that the text has from
     outside, or None if these are unknown."""
+    stops = stopping(text, tree)
     if given is None or hides_names(tree, modules, harmless):
-        return []
+        return stops
     given = {*given, *(name.partition(".")[0] for name in modules)}
-    found = undefined(text, tree, given)
+    found = stops + undefined(text, tree, given)
     return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + bloblang(text, tree) + found
+
+
+def mistakes_beside(stages):
+    """Returns an entry of `warnings` for each name that a module beside `stages` reads and that is defined nowhere."""
+    found = []
+    for module, tree in BESIDE.trees:
+        if not hides_names(tree, (), OF_MODULES):
+            stage = next(stage for stage in stages if stage.folder == module["folder"])
+            text = Text(stage.index, module)
+            found += (one | {"module": module["file"]} for one in undefined(text, tree, set()))
+    return found
+
+
+def stopping(text, tree):
+    """Returns an entry of `warnings` for each call of a debugger, for which a pipeline has no terminal."""
+    return [
+        text.problem(
+            Warning(),
+            f"`{ast.unparse(node.func)}()` has no terminal in a pipeline",
+            *text.place(node.lineno, node.col_offset),
+            help="remove it, and step through the script with `nerodia debug -c CONFIG`",
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in DEBUGGERS
+    ]
 
 
 def hides_names(tree, modules, harmless=frozenset()):
@@ -42,6 +70,10 @@ def reads(nodes):
 def nothing_leaves(text, tree):
     """Returns an entry of `warnings` if every message is dropped, or fails."""
     names = every_bound_name(tree)
+    if only_none := sets_root_to_none_only(tree):
+        place = text.place(only_none.lineno, only_none.col_offset)
+        message, help = "`root` is only ever None: every message is dropped", "use the output `drop` if that is meant"
+        return [text.problem(Warning(), message, *place, help=help)]
     # A script that only reads `root` has an empty object in it.
     if (names | {node.id for node in reads(ast.walk(tree))}) & {"root", "emit"}:
         return []
@@ -56,6 +88,19 @@ def nothing_leaves(text, tree):
     place = text.place(at.lineno, at.col_offset) if at else (1, 1)
     message = "the script sets neither `root` nor calls `emit`: every message is dropped"
     return [text.problem(Warning(), message, *place, help=help)]
+
+
+def sets_root_to_none_only(tree):
+    """Returns the first `root = None` of a script that does nothing else with `root`, and does not emit; or None."""
+    nodes = [*ast.walk(tree)]
+    to_none = [node for node in nodes if isinstance(node, ast.Assign) and is_none(node.value)]
+    to_none = [node for node in to_none if all(isinstance(one, ast.Name) and one.id == "root" for one in node.targets)]
+    named = [node for node in nodes if isinstance(node, ast.Name) and node.id in ("root", "emit")]
+    return to_none[0] if to_none and len(named) == sum(len(node.targets) for node in to_none) else None
+
+
+def is_none(node):
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def beginnings(text, tree):
@@ -139,6 +184,8 @@ def evaluated(tree):
 
 
 def advice_about(name, known):
+    if name in OF_MESSAGES:
+        return f"only a script has `{name}`: give its value to a function as an argument, or return it"
     if help := BLOBLANG_NAMES.get(name):
         return help
     if name in sys.stdlib_module_names:

@@ -193,7 +193,9 @@ fn failure_route(config: &Config, outputs: &mut Outputs) -> anyhow::Result<Failu
         FailurePolicy::DeadLetters(output) => {
             FailureRoute::DeadLetters(outputs.dead_letters(output)?)
         }
-        FailurePolicy::Stderr => FailureRoute::StandardError(outputs.dead_letters_to_stderr()),
+        FailurePolicy::Stderr => {
+            FailureRoute::StandardError(outputs.dead_letters_to_stderr(config.logger.format))
+        }
         FailurePolicy::Stop => FailureRoute::Stop,
     })
 }

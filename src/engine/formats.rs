@@ -11,7 +11,6 @@ use anyhow::anyhow;
 pub(crate) use self::offline::{offline, schema_of_test};
 use self::opening::{Opening, Output};
 use super::schema_registry;
-use nerodia_codec::{DatetimeForm, DecimalForm, JsonForm};
 use crate::config::{
     Config, DatetimeText, DecimalText, Format, InputFormat, KeyFormat, Numbers, OutputFormat,
     SchemaFraming,
@@ -22,6 +21,7 @@ use crate::format::{
 };
 use crate::registry::SchemaKind;
 use crate::telemetry::health::Health;
+use nerodia_codec::{DatetimeForm, DecimalForm, JsonForm};
 
 /// Returns the formats of `config`. If there is a schema registry, asks it for what the output needs, for at most
 /// `timeout`; what delays its answer is reported to `health`.

@@ -64,7 +64,9 @@ fn script_problem(config: &Config, problem: &ScriptProblem, severity: Severity) 
     };
     let column = column.unwrap_or(1) as usize;
     let file = module.as_deref();
-    let module = stage.modules.iter().find(|one| Some(one.file()) == file);
+    let every =
+        scripts::all(&config.input, &config.pipeline.stages).flat_map(|stage| &stage.modules);
+    let module = every.into_iter().find(|one| Some(one.file()) == file);
     let at = match (module, line, import) {
         (Some(module), Some(line), _) => module.position(*line as usize, column),
         (_, Some(line), _) => origin.position(*line as usize, column),

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::schema::{Coded, Found, Schema};
 use super::schema_ref::{self, Named, Part, SchemaRef};
 use super::{MAX_DEPTH, Refused};
-use nerodia_codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
 use crate::registry::{Missing, SchemaKind};
+use nerodia_codec::{Encoder, MAX_INT_DIGITS, NotJson, Payload, Reader, Scratch};
 
 /// Formats of an input.
 #[derive(Debug, Clone, Default)]

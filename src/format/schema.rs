@@ -9,8 +9,8 @@ use super::avro::{AvroSchema, Decoder, Writer};
 use super::json_schema::JsonSchema;
 use super::protobuf::{MessageId, ProtobufSchema, put_indexes, take_indexes};
 use super::read::json;
-use nerodia_codec::{Encoder, JsonForm, Payload, Value};
 use crate::registry::{RawSchema, SchemaKind};
+use nerodia_codec::{Encoder, JsonForm, Payload, Value};
 
 /// Client of the registry that makes schemas ready.
 pub(crate) type Registry = crate::registry::Registry<Schema>;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::schema::{Registry, Schema};
 use super::{Refused, schema_ref};
-use nerodia_codec::{JsonForm, Value};
 use crate::registry::{Question, SchemaKind};
+use nerodia_codec::{JsonForm, Value};
 
 /// Time between two looks whether a subject has a newer schema. They are cheap; the registry itself is asked less often.
 const LOOK: Duration = Duration::from_secs(1);

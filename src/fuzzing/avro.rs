@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::parameter;
-use nerodia_codec::{Encoder, Reader, Scratch};
 use crate::format::MAX_DEPTH;
 use crate::format::avro::{AvroSchema, Decoder, Writer};
+use nerodia_codec::{Encoder, Reader, Scratch};
 
 /// Schemas for inputs that have none of their own.
 const SCHEMAS: [&str; 6] = [

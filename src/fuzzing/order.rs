@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use nerodia_codec::{Encoder, Reader};
 use crate::format::MAX_DEPTH;
 use crate::format::avro::{AvroSchema, Decoder, Writer};
+use nerodia_codec::{Encoder, Reader};
 
 /// Function that repeats something.
 type Repeated = Box<dyn FnMut()>;

@@ -3,11 +3,11 @@
 use std::sync::OnceLock;
 
 use super::parameter;
-use nerodia_codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::protobuf::{
     DecodeError, EncodeError, Indexes, MessageId, ProtobufSchema, put_indexes, take_indexes,
 };
+use nerodia_codec::{Encoder, Reader, Scratch, Value};
 
 /// Separates a schema from the message after it.
 const SEPARATOR: u8 = 0x1e;

@@ -5,11 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::parameter;
-use nerodia_codec::Scratch;
 use crate::format::Writes;
 use crate::guest::handshake::HelloStage;
 use crate::guest::protocol::response::{Answered, Asked, decode_response, take_response};
 use crate::message::{Message, Outcome, Outcomes, Record};
+use nerodia_codec::Scratch;
 
 /// Id of the request that the corpus answers.
 const ID: u32 = 7;

@@ -9,8 +9,8 @@ use super::protocol::costs::{StageCosts, take_costs};
 use super::protocol::request::RequestForm;
 use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
-use nerodia_codec::Scratch;
 use crate::message::{Message, Outcome, Outcomes};
+use nerodia_codec::Scratch;
 
 /// Number of documents that had to be sent whole after which all are, if there were so few requests between two of them.
 const WHOLES: u32 = 10;

@@ -38,6 +38,7 @@ const FINAL: [RDKafkaErrorCode; 3] = [
 pub(crate) fn check(config: &Config, timeout: Duration, health: &Health) -> anyhow::Result<()> {
     // Input, output and dead letters usually name the same cluster, which is checked once.
     let mut asked: Vec<(&KafkaClientConfig, Cluster)> = Vec::new();
+    let mut missing = Vec::new();
     for place in places(config) {
         let start = Instant::now();
         let cluster = match asked.iter().position(|(client, _)| *client == place.client) {
@@ -47,9 +48,27 @@ pub(crate) fn check(config: &Config, timeout: Duration, health: &Health) -> anyh
                 &asked.push_mut((place.client, cluster)).1
             }
         };
-        place.check_topics(cluster, timeout.saturating_sub(start.elapsed()))?;
+        missing.extend(place.missing_topics(cluster, timeout.saturating_sub(start.elapsed()))?);
     }
-    Ok(())
+    // All in one message, so that nobody creates one, starts again, and learns of the next.
+    match missing.as_slice() {
+        [] => Ok(()),
+        [(topic, field, addresses)] => anyhow::bail!(
+            "the topic `{topic}` of `{field}` does not exist on Kafka at {addresses}: create it, or correct its name"
+        ),
+        several => {
+            let each = several.iter();
+            let each: Vec<_> = each
+                .map(|(topic, field, addresses)| {
+                    format!("`{topic}` of `{field}` on Kafka at {addresses}")
+                })
+                .collect();
+            anyhow::bail!(
+                "topics do not exist: {}. Create them, or correct their names",
+                each.join(", ")
+            )
+        }
+    }
 }
 
 /// Cluster that answered.
@@ -182,12 +201,20 @@ impl Place<'_> {
         Ok(Cluster { consumer, metadata })
     }
 
-    fn check_topics(
+    /// Returns topics that do not exist, with the field that names each and the addresses that were asked.
+    ///
+    /// # Errors
+    /// The reason why a topic cannot be used although it may exist.
+    fn missing_topics(
         &self,
         Cluster { consumer, metadata }: &Cluster,
         left: Duration,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<(String, &'static str, String)>> {
         let (field, topics) = &self.topics;
+        let addresses = self.client.all_addresses();
+        let mut missing = Vec::new();
+        // A new topic may be unknown for a moment. All topics share the time to become known.
+        let start = Instant::now();
         for &topic in topics {
             if metadata
                 .topics()
@@ -197,20 +224,15 @@ impl Place<'_> {
                 continue;
             }
             // The topic is not in the list that we may see. Asked by name, the broker says why.
-            let start = Instant::now();
             let mut error = trouble_with(topic, consumer, PATIENCE.max(left));
             while is_unknown(error) && start.elapsed() < NEWS.min(left) {
                 std::thread::sleep(Duration::from_millis(200));
                 error = trouble_with(topic, consumer, PATIENCE.max(left));
             }
-            let addresses = self.client.all_addresses();
             match error {
                 None | Some(RDKafkaErrorCode::LeaderNotAvailable) => {}
                 unknown if is_unknown(unknown) => {
-                    anyhow::bail!(
-                        "the topic `{topic}` of `{field}` does not exist on Kafka at {addresses}: create it, or \
-                         correct its name"
-                    );
+                    missing.push((topic.to_owned(), *field, addresses.to_string()))
                 }
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     anyhow::bail!(
@@ -225,7 +247,7 @@ impl Place<'_> {
                 ),
             }
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// Returns the error for a config that librdkafka does not accept.

@@ -1,17 +1,55 @@
 //! Dead letters: messages that could not be processed, with the reason.
 //!
 //! For line outputs a dead letter is a JSON object with everything that is needed to find the message and to run it
-//! again. What is not UTF-8 is base64, in a field whose name says so. For Kafka outputs, see
+//! again. What is not UTF-8 is base64, in a field whose name says so. On a terminal it is text. For Kafka outputs, see
 //! [`crate::output::kafka::record`].
+
+pub(crate) mod text;
+
+use std::io::IsTerminal;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::config::LogFormat;
 use crate::message::earlier::Place;
 use crate::message::files::Unit;
 use crate::message::{Attributes, Batch, Failure, Message};
+
+/// Form of dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LetterForm {
+    /// JSON, from which the message can be run again.
+    Json,
+    /// Text for people, on several lines.
+    Text,
+}
+
+impl LetterForm {
+    /// Returns the form for standard error: text on a terminal, unless the log is to be JSON there too.
+    pub(crate) fn of_standard_error(log: LogFormat) -> Self {
+        match std::io::stderr().is_terminal() && log != LogFormat::Json {
+            true => Self::Text,
+            false => Self::Json,
+        }
+    }
+
+    /// Appends the dead letter of `message`, which belongs to `batch`, to `data`, without a line break at the end.
+    pub(crate) fn write(
+        self,
+        data: &mut Vec<u8>,
+        batch: &Batch,
+        message: &Message,
+        failure: &Failure,
+    ) {
+        match self {
+            Self::Json => write_json(data, batch, message, failure),
+            Self::Text => text::write(data, batch, message, failure),
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Letter<'a> {
@@ -103,7 +141,7 @@ impl<'a> Header<'a> {
 }
 
 /// Appends the dead letter of `message`, which belongs to `batch`, to `data` as JSON on one line.
-pub(crate) fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
+fn write_json(data: &mut Vec<u8>, batch: &Batch, message: &Message, failure: &Failure) {
     let none = Attributes::default();
     let Attributes {
         key,

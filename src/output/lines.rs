@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::dead_letter;
+use super::dead_letter::LetterForm;
 use crate::config::StdoutCodec;
 use crate::control::{Notice, OutputError};
 use crate::message::{Outcome, Processed, Record};
@@ -16,6 +16,7 @@ use crate::telemetry::metrics::Metrics;
 pub(crate) struct Lines<W> {
     writer: W,
     codec: StdoutCodec,
+    letters: LetterForm,
     engine: Recipient<Notice>,
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
@@ -24,16 +25,18 @@ pub(crate) struct Lines<W> {
 }
 
 impl<W: Write + Unpin + 'static> Lines<W> {
-    /// Creates an output that ends each record as `codec` says.
+    /// Creates an output that ends each record as `codec` says, and writes failures in the form of `letters`.
     pub(crate) fn new(
         writer: W,
         codec: StdoutCodec,
+        letters: LetterForm,
         engine: Recipient<Notice>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             writer,
             codec,
+            letters,
             engine,
             metrics,
             buffer: Vec::new(),
@@ -79,7 +82,8 @@ impl<W: Write + Unpin + 'static> Lines<W> {
                 Outcome::Records(records) => records.iter().for_each(write),
                 Outcome::Failed(failure) => {
                     let start = self.begin();
-                    dead_letter::write_json(&mut self.buffer, &processed.batch, message, failure);
+                    let letters = self.letters;
+                    letters.write(&mut self.buffer, &processed.batch, message, failure);
                     self.end(start);
                 }
             }

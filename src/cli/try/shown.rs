@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::guest::{Executed, Stop};
 use crate::message::earlier::is_of_error;
 use crate::message::{Failure, Headers, Lane, Message, Outcome, Outcomes, Record};
+use crate::output::dead_letter::text::visible;
 
 /// Most characters of a payload that people are shown.
 const PREVIEW: usize = 2000;
@@ -250,19 +251,6 @@ fn described(payload: &Payload, ink: Ink) -> String {
         more("header", &format!("{name}={value}"));
     }
     text
-}
-
-/// Returns text in which characters that control a terminal are written out, so that a message cannot control it.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 fn cut(text: &str) -> String {

@@ -3,8 +3,8 @@
 use num_bigint::{BigInt, Sign};
 
 use super::logical::Decimal;
-use nerodia_codec::MAX_INT_DIGITS;
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::MAX_INT_DIGITS;
 
 /// Most bytes of an integer of [`MAX_INT_DIGITS`] digits: 3.33 bits for each.
 const MAX_BYTES: usize = MAX_INT_DIGITS * 10 / 24;

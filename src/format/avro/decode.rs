@@ -7,9 +7,9 @@ use super::logical::{IntKind, LongKind};
 use super::plan::{self, Builder, Node, NodeId, RecordPlan, Source};
 use super::rare::rare_value;
 use super::schema::AvroSchema;
-use nerodia_codec::Encoder;
 use crate::format::MAX_DEPTH;
 use crate::format::error::{DecodeError, Failure, Outcome};
+use nerodia_codec::Encoder;
 
 /// Decoder of values that one schema describes, into those of another if there is one.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use super::scalar::scalar;
 use super::schema::{Record, Type, TypeId};
 use super::shown::is_text_of;
 use super::write::Run;
-use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome};
+use nerodia_codec::{Typed, Value};
 
 /// What is asked of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

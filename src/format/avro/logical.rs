@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::json::Object;
-use nerodia_codec::Typed;
 use crate::format::error::{Failure, Outcome};
+use nerodia_codec::Typed;
 
 /// Meaning of an `int`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::cursor::Cursor;
 use super::decimal;
 use super::logical::parse_uuid;
 use super::plan::Node;
-use nerodia_codec::{Encoder, Typed};
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::{Encoder, Typed};
 
 /// Decodes a value that contains no others and is seldom met. It is no part of `Decoder::value`, whose stack frame has
 /// to be small.

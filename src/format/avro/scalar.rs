@@ -6,8 +6,8 @@ use super::decimal;
 use super::logical::{Decimal, IntKind, parse_date, parse_uuid};
 use super::schema::{AvroSchema, Type, TypeId};
 use super::write::{put_bytes, put_long};
-use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::{Typed, Value};
 
 /// Returns the error of a value that is none of its type.
 #[cold]

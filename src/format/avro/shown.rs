@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta};
 use super::logical::{IntKind, LongKind};
 use super::scalar::scalar;
 use super::schema::{Record, Type};
-use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::{Typed, Value};
 
 /// Appends the value of a type that contains no others, if `text` is not a value of the type itself, but the form in which
 /// people see one. Returns false if it is not.

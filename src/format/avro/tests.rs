@@ -10,9 +10,9 @@ mod write;
 use std::sync::Arc;
 
 use super::{AvroSchema, DecodeError, Decoder, EncodeError, Writer};
-use nerodia_codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::testing::with_tree;
+use nerodia_codec::{Encoder, Value};
 
 fn schema(text: &str) -> Arc<AvroSchema> {
     Arc::new(AvroSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text:.500}: {error}")))

@@ -5,8 +5,8 @@ use super::members::Members;
 use super::scalar::refused;
 use super::schema::{Record, Type, TypeId};
 use super::write::Run;
-use nerodia_codec::Value;
 use crate::format::error::Outcome;
+use nerodia_codec::Value;
 
 impl Run<'_> {
     /// Returns the branch of a union in which a value is written, and the value, without the branch's name if it has

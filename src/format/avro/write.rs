@@ -8,8 +8,8 @@ use super::members::Members;
 use super::scalar::{refused, scalar};
 use super::schema::{AvroSchema, Field, Record, Type, TypeId};
 use super::shown::{check_members, scalar_of_text};
-use nerodia_codec::Value;
 use crate::format::error::{EncodeError, Failure, Outcome};
+use nerodia_codec::Value;
 
 /// Writer of values that a schema describes.
 #[derive(Debug)]

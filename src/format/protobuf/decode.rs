@@ -11,8 +11,8 @@ use super::cursor::{MAX_DEPTH, Raw, too_deep};
 use super::plan::{Field, Known, Label, Message, MessageId, Type};
 use super::scan::Found;
 use super::schema::ProtobufSchema;
-use nerodia_codec::Encoder;
 use crate::format::error::{DecodeError, Failure, Outcome};
+use nerodia_codec::Encoder;
 
 /// Bytes of output that any message may have, those for each byte of it, and those for each byte of the schema.
 const OUTPUT: (usize, usize, usize) = (256 << 10, 512, 8);

@@ -6,8 +6,8 @@ use super::cursor::{Cursor, Raw, unzigzag};
 use super::decode::Decoder;
 use super::float;
 use super::plan::{Field, Type, Wire};
-use nerodia_codec::Encoder;
 use crate::format::error::{Failure, Outcome};
+use nerodia_codec::Encoder;
 
 impl<'a> Decoder<'_, 'a> {
     /// Writes the default of a type.

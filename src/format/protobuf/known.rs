@@ -4,8 +4,8 @@ use super::cursor::Raw;
 use super::decode::Decoder;
 use super::plan::{Known, Message};
 use super::time;
-use nerodia_codec::{Encoder, Typed};
 use crate::format::error::{Failure, Outcome};
+use nerodia_codec::{Encoder, Typed};
 
 impl<'s, 'a> Decoder<'s, 'a> {
     /// Writes the value of a message whose fields were found from `base` on.

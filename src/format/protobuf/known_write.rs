@@ -6,8 +6,8 @@ use super::number::refused;
 use super::plan::{Known, Message, Type};
 use super::time;
 use super::write::{Writer, put_tag, sized};
-use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::{Typed, Value};
 
 /// Places of the fields of `google.protobuf.Value`.
 const NULL: usize = 0;

@@ -3,8 +3,8 @@
 use super::cursor::{Raw, unzigzag};
 use super::decode::Decoder;
 use super::plan::{Field, Type};
-use nerodia_codec::Encoder;
 use crate::format::error::{Failure, Outcome};
+use nerodia_codec::Encoder;
 
 impl Decoder<'_, '_> {
     /// Writes a dict of the entries. Of two equal keys the last counts, as in every dict of marshal.

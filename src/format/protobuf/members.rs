@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::plan::{Label, Message};
 use super::write::{Writer, missing};
-use nerodia_codec::Value;
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::Value;
 
 /// Member of a dict.
 #[derive(Debug, Clone, Copy)]

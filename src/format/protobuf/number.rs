@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use nerodia_codec::{Typed, Value};
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::{Typed, Value};
 
 /// Returns the integer of a value: an `int`, a `float`, `Decimal` or text that is whole.
 pub(super) fn integer(value: &Value<'_>, expected: &str) -> Outcome<i128> {

@@ -6,8 +6,8 @@ use super::cursor::{put_varint, zigzag};
 use super::number::{base64, float, float32, integer, integer_in, refused};
 use super::plan::{Enum, Type};
 use super::write::Writer;
-use nerodia_codec::Value;
 use crate::format::error::{Failure, Outcome, brief};
+use nerodia_codec::Value;
 
 impl Writer<'_, '_, '_> {
     /// Writes a value that is no message, without a tag.

@@ -6,9 +6,9 @@ mod schema;
 mod write;
 
 use super::{DecodeError, EncodeError, MessageId, ProtobufSchema};
-use nerodia_codec::{Encoder, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::testing::with_tree;
+use nerodia_codec::{Encoder, Value};
 
 fn schema(text: &str) -> ProtobufSchema {
     ProtobufSchema::parse(text, &[]).unwrap_or_else(|error| panic!("{text}: {error}"))

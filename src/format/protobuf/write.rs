@@ -5,8 +5,8 @@ use super::members::Member;
 use super::number::refused;
 use super::plan::{Field, Known, Label, Message, MessageId, Type};
 use super::schema::ProtobufSchema;
-use nerodia_codec::Value;
 use crate::format::error::{EncodeError, Failure, Outcome};
+use nerodia_codec::Value;
 
 impl ProtobufSchema {
     /// Appends a message to `out`.

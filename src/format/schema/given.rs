@@ -1,9 +1,9 @@
 //! Values that tests give: from the JSON in which people see them ([`Value::show`]) to the bytes of a payload.
 
 use super::{Language, Schema};
-use nerodia_codec::{Encoder, Reader, Scratch, Value};
 use crate::format::MAX_DEPTH;
 use crate::format::read::{json, whole};
+use nerodia_codec::{Encoder, Reader, Scratch, Value};
 
 impl Schema {
     /// Creates a schema that is not known: its values are JSON, and every value fits it.

@@ -6,10 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use nerodia_codec::{Encoder, Payload};
 use crate::format::{Reads, Refused, Resolved};
 use crate::message::earlier::Place;
 use crate::message::{Attributes, Batch, Failure, Message};
+use nerodia_codec::{Encoder, Payload};
 
 /// Result of encoding: the request has as many messages as can be sent.
 #[derive(Debug, PartialEq, Eq)]

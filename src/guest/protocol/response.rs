@@ -19,11 +19,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::MAX_DEPTH;
-use nerodia_codec::{FrameError, Kind, Reader, Scratch, ValueError};
 use crate::format::Writes;
 use crate::guest::error::Death;
 use crate::guest::handshake::{HelloModule, HelloStage};
 use crate::message::{Failure, Message, Outcome, Outcomes, Record};
+use nerodia_codec::{FrameError, Kind, Reader, Scratch, ValueError};
 
 /// Bytes of status and length before a response's body.
 const HEADER: usize = 5;

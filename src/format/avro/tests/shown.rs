@@ -1,9 +1,9 @@
 //! Values in the form in which people see them: what is shown can be written again.
 
 use super::*;
-use nerodia_codec::Typed;
 use crate::format::avro::schema::{Type, TypeId};
 use crate::format::testing::with_shown;
+use nerodia_codec::Typed;
 
 /// Writes a document in the form in which people see its value, and returns the value that is read again, with its types.
 fn again(schema_text: &str, json: &str) -> Result<String, String> {

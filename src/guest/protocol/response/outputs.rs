@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::values::{Content, Pending};
 use super::{ATTRIBUTES, Response, Value, invalid, too_large};
-use nerodia_codec::FrameError;
 use crate::format::Chosen;
 use crate::message::{Failure, Headers, Outcome, Overrides, Record};
+use nerodia_codec::FrameError;
 
 /// Name and value of a header, as they are kept.
 type Header = (String, Option<Bytes>);

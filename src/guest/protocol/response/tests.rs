@@ -1,8 +1,8 @@
 //! Responses as guests write them, and as hostile guests would.
 
 use super::*;
-use nerodia_codec::Encoder;
 use crate::message::Overrides;
+use nerodia_codec::Encoder;
 
 const MAX_OUTPUT: usize = 10_000;
 

@@ -5,12 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{Response, Value, invalid, too_large, value_failure};
-use nerodia_codec::{
-    self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError,
-};
 use crate::format::{Chosen, Refused, WriteFormat};
 use crate::guest::protocol::MAX_DEPTH;
 use crate::message::Failure;
+use nerodia_codec::{
+    self, Encoder, FrameError, Kind, OutputErrorKind, Reader, Scratch, Top, ValueError,
+};
 
 /// Output whose attributes have not been read, or the reason why it cannot be written.
 pub(super) type Content<'a> = Result<Pending<'a>, Box<Failure>>;
