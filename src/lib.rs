@@ -14,7 +14,7 @@
 //!
 //! * `cli`: the commands.
 //! * `engine`: assembles the actors from the output back to the input, and ends them.
-//! * `input`: Kafka, standard input and generated messages, cut into batches.
+//! * `input`: Kafka, files, standard input and generated messages, cut into batches.
 //! * `supervisor`: the queue of work; scaling, restart and replay of guests.
 //! * `resequencer`: puts results back in order and sends failures along their route.
 //! * `output`: the destinations of results and dead letters.
