@@ -205,6 +205,40 @@ fn what_cannot_be_imported_is_told_with_its_place(runtime: &str) {
     }
 }
 
+on_each_runtime!(lint_names_what_a_module_does_not_define);
+fn lint_names_what_a_module_does_not_define(runtime: &str) {
+    let helper =
+        "if __name__ == '__main__': print(__file__)\ndef double(x): return 2 * this + jsn(x)\n";
+    let folder = project(runtime, &[("scripts/helper.py", helper)]);
+    let ran = with(&folder, ["lint", "--strict", "p.yaml"])
+        .run()
+        .expect(1);
+    contains(
+        &ran.stderr,
+        &[
+            "warning: `this` is not defined\n --> scripts/helper.py:2:27",
+            "only a script has `this`: give its value to a function as an argument",
+            "warning: `jsn` is not defined\n --> scripts/helper.py:2:34",
+        ],
+    );
+    assert_eq!(ran.stderr.matches("warning: ").count(), 2, "{}", ran.stderr);
+    // A module whose names the text does not show, and those of sound modules.
+    let folder = project(
+        runtime,
+        &[(
+            "scripts/helper.py",
+            "from json import *\ndef double(x): return dumps(x)\n",
+        )],
+    );
+    with(&folder, ["lint", "--strict", "p.yaml"])
+        .run()
+        .expect(0);
+    let folder = project(runtime, &[]);
+    with(&folder, ["lint", "--strict", "p.yaml"])
+        .run()
+        .expect(0);
+}
+
 on_each_runtime!(folders_do_not_see_the_modules_of_others);
 fn folders_do_not_see_the_modules_of_others(runtime: &str) {
     let config = format!(

@@ -1,6 +1,9 @@
 //! Mistakes with which a script can start: `lint` and the first lines of a run tell that nothing can leave, and which
 //! names are not defined.
 
+mod bento;
+mod bloblang;
+
 use std::fs;
 
 use support::{Ran, eval, nerodia, on_each_runtime, root, written};
@@ -154,6 +157,45 @@ fn no_warning_about_what_is_right(runtime: &str) {
     }
 }
 
+on_each_runtime!(lint_knows_what_only_drops_and_what_waits_for_a_terminal);
+fn lint_knows_what_only_drops_and_what_waits_for_a_terminal(runtime: &str) {
+    for (script, parts, count) in [
+        (
+            "root = None",
+            &[
+                "`root` is only ever None: every message is dropped",
+                "a.yaml:5:11",
+            ][..],
+            1,
+        ),
+        (
+            "if this:\n    root = None\nelse:\n    root = None",
+            &["a.yaml:6:15"],
+            1,
+        ),
+        // In each of these a message may leave.
+        ("root = None\nemit(this)", &[], 0),
+        ("root = None\nroot = root or this", &[], 0),
+        ("root = this\nif not this: root = None", &[], 0),
+        (
+            "breakpoint()\nroot = this",
+            &[
+                "`breakpoint()` has no terminal in a pipeline",
+                "a.yaml:5:11",
+                "nerodia debug",
+            ],
+            1,
+        ),
+        (
+            "import pdb\npdb.set_trace()\nroot = this",
+            &["`pdb.set_trace()` has no terminal", "a.yaml:6:11"],
+            1,
+        ),
+    ] {
+        warned(&lint(&config(&[script]), runtime), parts, count);
+    }
+}
+
 on_each_runtime!(lint_names_what_is_not_defined);
 fn lint_names_what_is_not_defined(runtime: &str) {
     let script = "\
@@ -195,155 +237,6 @@ pipeline:
         "did you mean `rate`?",
     ];
     warned(&lint(yaml, runtime), &parts, 2);
-}
-
-/// Lines of Bloblang, or half of it, with the place and the help that they get.
-const BLOBLANG: [(&str, &str, &str); 24] = [
-    (
-        "root = this.a.b",
-        "5:18",
-        r#"write `this["a"]["b"]`, or `this["a"].get("b")` if"#,
-    ),
-    ("root.size = 1", "5:11", r#"write `root["size"]`"#),
-    ("root = this\nroot.a = 1", "6:11", r#"write `root["a"]`"#),
-    (
-        "root = meta('k')",
-        "5:18",
-        r#"write `meta["key"]`, `meta["topic"]` and so on"#,
-    ),
-    (
-        "root = deleted()",
-        "5:18",
-        "`root = None` drops the message",
-    ),
-    ("root = uuid_v4()", "5:18", "write `str(uuid.uuid4())`"),
-    ("root = throw('x')", "5:18", "write `raise ValueError("),
-    (
-        "root = @kafka_key",
-        "5:18",
-        r#"`@kafka_key` is `meta["key"]`"#,
-    ),
-    (
-        "root = if this['a'] > 1 { 1 } else { 2 }",
-        "5:18",
-        "is `b if a else c`",
-    ),
-    (
-        "root = match this { 'a' => 1 }",
-        "5:24",
-        r#"`{"a": 1}.get(x)`"#,
-    ),
-    ("root = this['a'] == null", "5:18", "write `is None`"),
-    ("root = this['a'] is true", "5:31", "write `True`"),
-    ("root = [false]", "5:19", "write `False`"),
-    ("root = this.a | 0", "5:18", r#"write `this.get("a", 0)`"#),
-    (
-        "root = this.name.uppercase()",
-        "5:18",
-        r#"write `this["name"]`"#,
-    ),
-    (
-        "root = this.name.uppercase()",
-        "5:18",
-        "`.upper()` for `.uppercase()`",
-    ),
-    ("root = this['name'].trim()", "5:18", "write `.strip()`"),
-    ("root = this.length()", "5:18", "write `len(value)`"),
-    (
-        "root = [i for i in this].map_each(i -> i)",
-        "5:4",
-        "`.map_each(i -> i.price)` is",
-    ),
-    ("let x = 1", "5:15", "`let x = 1` is `x = 1`"),
-    (
-        "meta k = 'v'",
-        "5:1",
-        r#"is `meta["headers"] = {**meta["headers"], "k": "v"}`"#,
-    ),
-    ("root = this.a.or('x')", "5:2", r#"is `this.get("a", "x")`"#),
-    (
-        "root = this['a'] && this['b']",
-        "5:2",
-        "Python has `and`, `or` and `not`",
-    ),
-    ("root = $x", "5:18", "`$x` is `x`"),
-];
-
-on_each_runtime!(lint_helps_who_knows_bloblang);
-fn lint_helps_who_knows_bloblang(runtime: &str) {
-    let yaml: Vec<String> = BLOBLANG.map(|(script, ..)| config(&[script])).into();
-    let names: Vec<String> = (0..yaml.len())
-        .map(|number| format!("{number}.yaml"))
-        .collect();
-    let files: Vec<(&str, &str)> = names
-        .iter()
-        .map(|name| &**name)
-        .zip(yaml.iter().map(|text| &**text))
-        .collect();
-    let folder = written(&files);
-    for ((script, place, help), name) in BLOBLANG.iter().zip(&names) {
-        let set = format!("guests.runtime={runtime}");
-        let ran = nerodia(["lint", name]).dir(folder.path()).set(set).run();
-        for part in [&*format!("{name}:{place}"), help] {
-            assert!(
-                ran.stderr.contains(part),
-                "{script}: no {part:?} in:\n{}",
-                ran.stderr
-            );
-        }
-    }
-}
-
-on_each_runtime!(what_only_looks_like_bloblang_is_left_alone);
-fn what_only_looks_like_bloblang_is_left_alone(runtime: &str) {
-    let scripts = [
-        "root = this['when'].year, this.items(), this.get('a'), this['a'] | 1, this.real",
-        "from types import SimpleNamespace\nroot = SimpleNamespace()\nroot.a = 1",
-        "this = __import__('types').SimpleNamespace(a=1)\nroot = this.a",
-        "import collections\nthis = collections.Counter(this)\nroot = this.total()",
-        "true, deleted = 1, lambda: null\nroot = true, deleted()",
-        "def meta(k): return k\nroot = meta('k')",
-        "root = {}\nroot.update(this)\nroot['a'] = null",
-    ];
-    for script in scripts {
-        warned(&lint(&config(&[script]), runtime), &[], 0);
-    }
-    // What a script before leaves may be anything.
-    let before = "import fractions\nroot = fractions.Fraction(this)";
-    warned(
-        &lint(&config(&[before, "root = this.limit_denominator"]), runtime),
-        &[],
-        0,
-    );
-}
-
-on_each_runtime!(a_failure_tells_it_where_lint_cannot);
-fn a_failure_tells_it_where_lint_cannot(runtime: &str) {
-    for (script, message) in [
-        (
-            "x = this\nroot = x.price",
-            r#"'dict' object has no attribute 'price' (write `["price"]` for a key)"#,
-        ),
-        (
-            "x = this['a']\nroot = x.uppercase()",
-            "'str' object has no attribute 'uppercase' (write `.upper()`)",
-        ),
-        (
-            "root = deleted()",
-            "name 'deleted' is not defined (`root = None` drops the message; `root.pop(\"a\", None)` takes one key out)",
-        ),
-        (
-            "x = this['a']\nroot = x.zzz",
-            "'str' object has no attribute 'zzz'",
-        ),
-    ] {
-        let ran = eval(runtime, script)
-            .stdin("{\"a\": \"b\"}\n")
-            .run()
-            .expect(1);
-        let told = ran.dead_letters()[0]["error"]["message"].clone();
-        assert_eq!(told, message, "{script}");
-    }
 }
 
 on_each_runtime!(names_in_meta_that_nobody_reads);
@@ -452,162 +345,6 @@ fn warnings_are_problems_if_the_user_says_so() {
                 .chain(files.iter().copied()),
         );
         ran.dir(folder.path()).run().expect(code);
-    }
-}
-
-/// What someone may bring from Bento: three pipelines, and what one run of `lint` says of each.
-const OF_BENTO: [(&str, &[&str]); 3] = [
-    (
-        "\
-input:
-  kafka_franz:
-    seed_brokers: [localhost:9092]
-    topics: [orders]
-    consumer_group: pricing
-    sasl: { mechanism: PLAIN, username: me, password: x }
-pipeline:
-  processors:
-    - try:
-        - mapping: root.total = this.price * this.qty
-        - python:
-            script: |
-              root = this.total
-    - catch:
-        - log: { message: failed }
-output:
-  switch:
-    cases:
-      - check: errored()
-        output:
-          kafka:
-            addresses: [localhost:9092]
-            topic: orders.dead
-            key: ${! json(\"id\") }
-      - output:
-          fallback: [ { stdout: {} }, { drop: {} } ]
-",
-        &[
-            "a.yaml:2:3",
-            "write `kafka`, with `addresses` for `seed_brokers`",
-            "a.yaml:3:5",
-            "the brokers are `addresses`",
-            "a.yaml:6:31",
-            "the user is `user`",
-            "a.yaml:9:7",
-            "write `try: …` and `except …:` in the script",
-            "a.yaml:10:11",
-            "`mapping` is Bloblang",
-            "a.yaml:13:22",
-            r#"write `this["total"]`"#,
-            "a.yaml:14:7",
-            "a.yaml:15:11",
-            "write `print(…)` in the script",
-            "a.yaml:17:3",
-            r#"set `meta["topic"]` in the script"#,
-            "a.yaml:24:18",
-            "`output.kafka.key` is Bloblang",
-        ],
-    ),
-    (
-        "\
-input:
-  generate:
-    interval: 1s
-    mapping: root.id = uuid_v4()
-pipeline:
-  processors:
-    - python:
-        script: |
-          root = {\"id\": this[\"id\"]
-    - rate_limit: { resource: foo }
-output:
-  broker:
-    pattern: fan_out
-    outputs:
-      - stdout: { codec: line }
-      - drop: {}
-rate_limit_resources: []
-",
-        &[
-            "a.yaml:4:5",
-            "write `script` with Python",
-            "a.yaml:9:18",
-            "'{' was never closed",
-            "a.yaml:10:7",
-            "no state between messages",
-            "a.yaml:12:3",
-            r#"`emit(value, topic="…")`"#,
-            "a.yaml:15:26",
-            "`output.stdout.codec` cannot be `line`",
-            "a.yaml:17:1",
-            "no resources",
-        ],
-    ),
-    (
-        "\
-input:
-  kafka:
-    addresses: [localhost:9092]
-    topics: [users]
-    consumer_group: enrich
-    processors:
-      - mapping: root = this
-pipeline:
-  processors:
-    - branch:
-        processors:
-          - http: { url: http://localhost, verb: GET }
-        result_map: root.user = this
-    - switch:
-        - check: this.country == \"SE\"
-          processors:
-            - python: { scirpt: root = this }
-    - unarchive: { format: json_array }
-    - python:
-        imports: [nope]
-        script: root = this
-output:
-  drop_on:
-    error: true
-    output:
-      kafka:
-        addresses: [localhost:9092]
-        topic: users.enriched
-        max_in_flight: 64
-",
-        &[
-            "a.yaml:6:5",
-            "move them to `pipeline.processors`",
-            "a.yaml:10:7",
-            "write `if` in the script",
-            "a.yaml:12:13",
-            "scripts have no network",
-            "a.yaml:14:7",
-            "a.yaml:17:25",
-            "did you mean `script`?",
-            "a.yaml:18:7",
-            "`for line in this.splitlines(): emit(json.loads(line))`",
-            "a.yaml:20:19",
-            "No module named 'nope'",
-            "a.yaml:23:3",
-            "`pipeline.on_error: drop`",
-            "a.yaml:29:24",
-            "`output.kafka.max_in_flight` cannot be 64",
-        ],
-    ),
-];
-
-#[test]
-fn one_run_tells_all_that_is_wrong_with_a_pipeline_of_bento() {
-    for (yaml, parts) in OF_BENTO {
-        let folder = written(&[("a.yaml", yaml)]);
-        let ran = nerodia(["lint", "a.yaml"])
-            .dir(folder.path())
-            .run()
-            .expect(2);
-        for part in parts {
-            assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
-        }
     }
 }
 

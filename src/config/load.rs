@@ -232,7 +232,9 @@ fn resolve(
     env: env::Env<'_>,
 ) -> (Option<Config>, Diagnostics) {
     let (mut problems, left_out) = change(&mut root, overrides, env);
-    unwrap(&mut root, &mut problems);
+    for other in unwrap(&mut root, &mut problems) {
+        walk(&other, &mut problems);
+    }
     let walked = Walked {
         unset: left_out,
         ..walk(&root, &mut problems)

@@ -3,26 +3,47 @@
 
 use super::diagnostics::Diagnostics;
 use super::foreign;
-use super::tree::{Data, FieldPath, Node};
+use super::tree::{Data, Entry, FieldPath, Node};
 
 /// Limit on components within each other.
 const DEEPEST: usize = 8;
 
 /// Reports each component that has others within it, and puts these into its place: the first output, all processors.
-pub(super) fn unwrap(root: &mut Node, problems: &mut Diagnostics) {
+///
+/// Returns configs of what has no place in this one, whose shape is to be checked too: each further output, and the
+/// processors of inputs and outputs.
+pub(super) fn unwrap(root: &mut Node, problems: &mut Diagnostics) -> Vec<Node> {
+    let mut others = Vec::new();
     for section in ["input", "output", "dead_letter"] {
-        let node = child(root, section);
-        if let Some(node) = node {
-            for _ in 0..DEEPEST {
-                if !unwrap_stream(section, node, problems) {
-                    break;
-                }
+        if let Some(node) = child(root, section) {
+            if let Some(processors) = child(node, "processors") {
+                let processors = in_section("processors", processors.clone());
+                others.push(in_section("pipeline", processors));
             }
+            unwrap_stream(section, node, problems, &mut others, DEEPEST);
         }
     }
-    let processors = child(root, "pipeline").and_then(|pipeline| child(pipeline, "processors"));
-    if let Some(Data::List(items)) = processors.map(|processors| &mut processors.data) {
-        *items = unwrap_processors(std::mem::take(items), problems, DEEPEST);
+    for config in others.iter_mut().chain([root]) {
+        let processors =
+            child(config, "pipeline").and_then(|pipeline| child(pipeline, "processors"));
+        if let Some(Data::List(items)) = processors.map(|processors| &mut processors.data) {
+            *items = unwrap_processors(std::mem::take(items), problems, DEEPEST);
+        }
+    }
+    others
+}
+
+/// Returns a mapping in which `node` is the value of `name`.
+fn in_section(name: &str, node: Node) -> Node {
+    let at = node.at.clone();
+    let entry = Entry {
+        key: name.to_owned(),
+        key_at: at.clone(),
+        value: node,
+    };
+    Node {
+        at,
+        data: Data::Map(vec![entry]),
     }
 }
 
@@ -34,25 +55,38 @@ fn child<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
     Some(&mut found.value)
 }
 
-/// Handles an input or an output. Returns whether another component took its place.
-fn unwrap_stream(section: &str, node: &mut Node, problems: &mut Diagnostics) -> bool {
+/// Puts the first component within an input or an output into its place, and the further ones into `others`.
+fn unwrap_stream(
+    section: &str,
+    node: &mut Node,
+    problems: &mut Diagnostics,
+    others: &mut Vec<Node>,
+    deepest: usize,
+) {
     let Data::Map(entries) = &mut node.data else {
-        return false;
+        return;
     };
-    for entry in entries {
+    for entry in entries.iter_mut().filter(|entry| entry.key != "processors") {
         let Some(problem) = foreign::explain(&FieldPath::of(section), &entry.key) else {
             continue;
         };
         if foreign::is_client_of_kafka(&entry.key) {
             problems.push(problem.at(entry.key_at.clone()));
             entry.key = "kafka".into();
-        } else if let Some(inner) = within(&entry.key, &entry.value).into_iter().next() {
-            problems.push(problem.at(entry.key_at.clone()));
-            *node = inner;
-            return true;
+            continue;
         }
+        let mut inner = within(&entry.key, &entry.value).into_iter();
+        let Some(first) = inner.next().filter(|_| deepest > 0) else {
+            continue;
+        };
+        problems.push(problem.at(entry.key_at.clone()));
+        for mut further in inner {
+            unwrap_stream(section, &mut further, problems, others, deepest - 1);
+            others.push(in_section(section, further));
+        }
+        *node = first;
+        return unwrap_stream(section, node, problems, others, deepest - 1);
     }
-    false
 }
 
 /// Returns `processors` with those within others in the place of these.
@@ -167,6 +201,30 @@ mod tests {
             format!(r#"{{"pipeline":{{"processors":[{processors}]}}}}"#)
         );
         assert_eq!(told.len(), 3, "{told:?}");
+    }
+
+    #[test]
+    fn what_has_no_place_is_given_back() {
+        let yaml = "input: { stdin: {}, processors: [ { try: [ { log: {} } ] } ] }\n\
+                    output: { switch: { cases: [ { output: { stdout: {} } }, { output: { broker: { outputs: [ { drop: {} }, \
+                    { kafka: {} } ] } } } ] } }";
+        let tree = parse(&SourceText::file("t.yaml", yaml));
+        let mut root = tree.expect("it is YAML").expect("it has a text");
+        let mut problems = Diagnostics::default();
+        let others = unwrap(&mut root, &mut problems);
+        let others = others.iter().map(|node| node.to_json_text().expect("JSON"));
+        assert_eq!(
+            others.collect::<Vec<_>>(),
+            [
+                r#"{"pipeline":{"processors":[{"log":{}}]}}"#,
+                r#"{"output":{"kafka":{}}}"#,
+                r#"{"output":{"drop":{}}}"#
+            ]
+        );
+        // `try`, `switch` and `broker`; the walk reports the `processors` of the input.
+        assert_eq!(problems.iter().count(), 3);
+        let left = root.to_json_text().expect("JSON");
+        assert!(left.ends_with(r#""output":{"stdout":{}}}"#), "{left}");
     }
 
     #[test]

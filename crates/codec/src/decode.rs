@@ -36,9 +36,8 @@ impl Scratch {
         self.pending.shrink_to(KEEP);
     }
 
-    /// Returns the number of entries for which there is space.
-    #[cfg(test)]
-    pub(crate) fn capacity(&self) -> usize {
+    /// Returns the number of entries for which there is space: what a long-lived scratch holds on to.
+    pub fn capacity(&self) -> usize {
         self.refs.capacity() + self.open.capacity() + self.pending.capacity()
     }
 }
