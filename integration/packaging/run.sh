@@ -2,7 +2,7 @@
 # Tries the packages that scripts/package.sh has put into dist/, each in a Debian 12 that has nothing but its base: installs
 # it, as its page says, and lets it answer. Needs root and debootstrap; the roots are kept in target/packaging.
 #
-#   integration/packaging/run.sh
+#   integration/packaging/run.sh [OTHER]     OTHER: a tar file of another version, which is to run beside this one
 set -euo pipefail
 
 root=$(cd -P "$(dirname "$(readlink -f "$0")")/../.." && pwd)
@@ -10,10 +10,10 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 . "$root/scripts/lib.sh"
 
 case "$*" in
-  "") ;;
   -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p;}' "$0" && exit ;;
-  *) say "error: integration/packaging/run.sh takes no argument" && exit 2 ;;
 esac
+if [ $# -gt 1 ] || ! [ -f "${1:-$0}" ]; then say "error: integration/packaging/run.sh takes one tar file, or nothing" && exit 2; fi
+other=${1:+$(realpath "$1")}
 [ "$(id -u)" = 0 ] || skip "only root can change the root of a process"
 work=$root/target/packaging roots=$root/target/packaging/roots dist=$root/dist
 tried="" # the root of the package that is tried
@@ -31,6 +31,7 @@ main() {
   measure "tar -xzf" inside tar -xzf "/dist/$(basename "$tar")" --no-same-owner -C /opt
   answers "/opt/$(basename "$tar" .tar.gz)/nerodia"
   stands_still "/opt/$(basename "$tar" .tar.gz)"
+  if [ -n "$other" ]; then beside_another "/opt/$(basename "$tar" .tar.gz)"; fi
   end
 
   begin "$deb"
@@ -149,6 +150,22 @@ stands_still() {
   written=$(find "$tried" -xdev -newer "$work/stamp" -type f)
   [ -z "$written" ] || die "it has written files: $written"
   check "two beside each other answer, and write no file"
+}
+
+# Two versions beside each other answer at the same time, and each says its own version.
+beside_another() {
+  local first=$1 second first_version second_version
+  cp "$other" "$tried/dist/"
+  inside tar -xzf "/dist/$(basename "$other")" --no-same-owner -C /opt
+  second=/opt/$(basename "$other" .tar.gz)
+  first_version=$(inside "$first/nerodia" --version) second_version=$(inside "$second/nerodia" --version)
+  [ "$first_version" != "$second_version" ] || die "both say that they are $first_version"
+  for _ in 1 2 3 4 5; do
+    ask "$first/nerodia" >"$work/first" &
+    ask "$second/nerodia" >"$work/second" || die "$second_version does not answer"
+    wait $! || die "$first_version does not answer"
+  done
+  check "$first_version and $second_version beside each other answer, five times at the same time"
 }
 
 clean_up() {

@@ -19,7 +19,7 @@ Examples:
   nerodia eval -f prices.py --errors bad.jsonl --stats < orders.jsonl > priced.jsonl
 
 `this` is the line's JSON value (or its text, if it is not JSON), `root` the result; `None` drops the line. \
-Lines that fail go to standard error, with the reason, as JSON; or to the file of --errors.
+Lines that fail go to standard error with the reason, as JSON, or as text in a terminal; or to the file of --errors.
 Exit codes: 0 all well, 1 some lines failed, 2 the script cannot start.")]
 pub(super) struct Eval {
     /// The Python script

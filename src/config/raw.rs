@@ -36,8 +36,8 @@ section! {
         /// Where results go. Without it: lines on standard output.
         output: Output,
         /// Where messages go that could not be processed: any output. Without it they are written to
-        /// standard error as JSON lines, and the exit code is 1; but a Kafka input stops at the first,
-        /// whose position is not committed.
+        /// standard error, as JSON lines or as text in a terminal, and the exit code is 1; but a Kafka
+        /// input stops at the first, whose position is not committed.
         dead_letter: Option<Output>,
         /// How often a result may come out. `at_least_once`: never less than once, and again what was under
         /// way at a crash. `exactly_once`, from Kafka to Kafka alone: results, dead letters and the input's
