@@ -9,29 +9,26 @@
 //! has a budget: when it is used up, the response counts as an answer to the messages before, and the host asks again
 //! for the rest.
 
+mod failures;
 mod outputs;
 mod patched;
 mod values;
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use self::failures::{place, too_large, value_failure};
 use super::MAX_DEPTH;
 use crate::format::Writes;
 use crate::guest::error::Death;
 use crate::guest::handshake::{HelloModule, HelloStage};
 use crate::message::{Failure, Message, Outcome, Outcomes, Record};
-use nerodia_codec::{FrameError, Kind, Reader, Scratch, ValueError};
+use nerodia_codec::{FrameError, Kind, Reader, Scratch};
 
 /// Bytes of status and length before a response's body.
 const HEADER: usize = 5;
 const STATUS_OK: u8 = 0;
-/// Most bytes that are kept of a failure's type, and of each of its texts. Guests cut them as well, but a script can
-/// replace code in the guest, so that is no limit.
-const NAME: usize = 200;
-const TEXT: usize = 8192;
 /// Number of attributes that a script may choose for a record: key, topic, timestamp, headers, schema.
 const ATTRIBUTES: usize = 5;
 
@@ -293,10 +290,7 @@ impl Response<'_, '_> {
                 }
             }
             ("outputs", 3) => self.outputs()?,
-            ("too large", 3) => {
-                let text = cut(&self.reader.str()?, TEXT);
-                Outcome::Failed(Box::new(Failure::new("OutputTooLarge", text)))
-            }
+            ("too large", 3) => Outcome::Failed(Box::new(self.too_large()?)),
             ("error", 7) => Outcome::Failed(Box::new(self.failure()?)),
             _ => return Err(invalid("an extra of no known kind")),
         };
@@ -306,34 +300,6 @@ impl Response<'_, '_> {
         self.spent += outcome.cost();
         self.outcomes.items[self.first + index] = outcome;
         Ok(())
-    }
-
-    /// Reads `…, type, message, line | (module, line) | None, stage | None, traceback)`.
-    fn failure(&mut self) -> Result<Failure, FrameError> {
-        let kind = cut(&self.reader.str()?, NAME);
-        let mut failure = Failure::new(kind, cut(&self.reader.str()?, TEXT));
-        let (module, line) = match self.reader.peek()? {
-            Kind::Tuple => {
-                self.tuple(2)?;
-                (Some(self.reader.int()?), Some(self.reader.int()?))
-            }
-            _ => (None, self.optional_int()?),
-        };
-        let stage = self.optional_int()?;
-        failure.traceback = cut(&self.reader.str()?, TEXT);
-        let stage = stage.and_then(|stage| self.stages.get(usize::try_from(stage).ok()?));
-        failure.processor = stage.map(|stage| Arc::clone(&stage.processor));
-        let module = module.map(|module| self.modules.get(usize::try_from(module).ok()?));
-        failure.at = match (module, line, stage) {
-            (Some(module), Some(line), _) => module.map(|module| format!("{}:{line}", module.file)),
-            (None, Some(line), Some(stage)) => {
-                let line = line.saturating_add(i64::from(stage.line_offset));
-                Some(format!("{}:{line}", stage.name))
-            }
-            _ => None,
-        }
-        .map(Into::into);
-        Ok(failure)
     }
 
     fn optional_bytes(&mut self) -> Result<Option<Bytes>, FrameError> {
@@ -370,15 +336,6 @@ impl Response<'_, '_> {
     }
 }
 
-/// Adds the place of the script that made a result, if the result cannot be written: no line of the script has failed.
-#[cold]
-fn place(failure: &mut Failure, stages: &[HelloStage]) {
-    if let (None, Some(last)) = (&failure.at, stages.last()) {
-        failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1).into());
-        failure.processor = Some(Arc::clone(&last.processor));
-    }
-}
-
 /// Returns a record with the input message's attributes.
 fn plain(payload: Range<u32>) -> Record {
     Record {
@@ -388,43 +345,8 @@ fn plain(payload: Range<u32>) -> Record {
     }
 }
 
-/// Returns at most `most` bytes of `text`.
-fn cut(text: &str, most: usize) -> String {
-    text[..text.floor_char_boundary(most)].to_owned()
-}
-
 fn invalid(reason: &'static str) -> FrameError {
     FrameError { offset: 0, reason }
-}
-
-fn too_large(limit: usize) -> Box<Failure> {
-    let text = format!("the message's outputs take more than {limit} bytes");
-    Box::new(Failure::new("OutputTooLarge", text))
-}
-
-fn value_failure(error: &ValueError) -> Box<Failure> {
-    let ValueError {
-        kind,
-        message,
-        lacks,
-        path,
-    } = error;
-    let mut message = message.to_string();
-    if !path.is_empty() {
-        message.push_str(&format!(" (`{path}` of the result)"));
-    }
-    // As the guest does for values that marshal cannot write.
-    let option = match lacks {
-        Some("Decimal") => Some("decimal: number"),
-        Some("datetime" | "date" | "time" | "UUID") => Some("datetime: iso"),
-        _ => None,
-    };
-    if let Some(option) = option {
-        message.push_str(&format!(
-            "; `format: {{ {option} }}` of the output writes it"
-        ));
-    }
-    Box::new(Failure::new(kind.to_string(), message))
 }
 
 #[cfg(test)]
