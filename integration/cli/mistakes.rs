@@ -6,7 +6,7 @@ mod bloblang;
 
 use std::fs;
 
-use support::{Ran, eval, nerodia, on_each_runtime, root, written};
+use support::{Ran, nerodia, on_each_runtime, root, written};
 
 /// Returns a config with one processor for each script.
 fn config(scripts: &[&str]) -> String {
@@ -45,7 +45,13 @@ fn warned(ran: &Ran, parts: &[&str], count: usize) {
 on_each_runtime!(lint_tells_that_nothing_leaves);
 fn lint_tells_that_nothing_leaves(runtime: &str) {
     let message = "the script sets neither `root` nor calls `emit`: every message is dropped";
-    let yaml = config(&["x = 1\nthis + x", "roo = this", "if this:\n    print(this)"]);
+    let scripts = [
+        "x = 1\nthis + x",
+        "roo = this",
+        "if this:\n    print(this)",
+        "if root is None: print(root)",
+    ];
+    let yaml = config(&scripts);
     let parts = [
         message,
         "a.yaml:6:11",
@@ -54,8 +60,9 @@ fn lint_tells_that_nothing_leaves(runtime: &str) {
         "did you mean `root` by `roo`?",
         "a.yaml:12:11",
         "set `root` to what is to leave",
+        "a.yaml:16:11",
     ];
-    warned(&lint(&yaml, runtime), &parts, 3);
+    warned(&lint(&yaml, runtime), &parts, 4);
 }
 
 on_each_runtime!(lint_tells_what_root_is_at_the_start);
@@ -102,8 +109,10 @@ fn lint_knows_a_default_by_or(runtime: &str) {
 }
 
 /// Scripts of which a result may leave, in every form.
-const LEAVING: [&str; 22] = [
+const LEAVING: [&str; 24] = [
     "root = this",
+    "x = root\nx['a'] = this",
+    "def fill(part): part['a'] = this\nfill(root)",
     "root['a'] = 1",
     "root.update(this)",
     "root, b = this, 1",

@@ -56,6 +56,33 @@ fn a_new_project_passes_its_own_checks() {
     assert_eq!(schema["title"], "Nerodia pipeline");
 }
 
+/// `set -e` does not see a command that fails left of `&&`.
+#[test]
+fn a_check_that_fails_fails_the_checks() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (tool, fails_at) in [("ruff", "check"), ("ruff", "format"), ("pyright", "")] {
+        let folder = project();
+        let script = format!("#!/bin/sh\n[ \"$1\" != '{fails_at}' ]\n");
+        let file = folder.path().join(tool);
+        fs::write(&file, script).expect("a file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("its owner may");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let bin = program().parent().map(Path::to_owned).expect("a folder");
+        let status = Command::new("sh")
+            .arg("check.sh")
+            .current_dir(folder.path().join("orders"))
+            .env(
+                "PATH",
+                format!("{}:{}:{path}", folder.path().display(), bin.display()),
+            )
+            .env("NERODIA_RUNTIME_DIR", root().join("runtime"))
+            .output()
+            .expect("sh is there")
+            .status;
+        assert!(!status.success(), "{tool} {fails_at}");
+    }
+}
+
 #[test]
 fn a_new_project_overwrites_nothing() {
     let folder = project();

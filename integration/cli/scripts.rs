@@ -23,6 +23,32 @@ fn an_answer_may_use_what_the_script_defined(runtime: &str) {
     );
 }
 
+on_each_runtime!(to_look_at_root_does_not_make_a_result);
+/// `root` is None at the start of a script that only looks at it, and an empty object where parts of it are set; as a
+/// function, and with a class, as a module.
+fn to_look_at_root_does_not_make_a_result(runtime: &str) {
+    for class in ["", "class A: pass\n"] {
+        for (script, expected) in [
+            ("emit(this); print('root is', root)", &[r#"{"a":1}"#][..]),
+            ("if root is None: emit('none')", &["\"none\""]),
+            ("print(f'{root}', repr(root)); assert root is None", &[]),
+            ("if not root: emit(2)\nroot", &["2"]),
+            ("print(root); root['b'] = this['a']", &[r#"{"b":1}"#]),
+            ("root.update(this)", &[r#"{"a":1}"#]),
+            ("part = root\npart['c'] = 3", &[r#"{"c":3}"#]),
+            ("def fill(part): part['d'] = 4\nfill(root)", &[r#"{"d":4}"#]),
+            ("if this['a'] > 1: root['e'] = 5", &["{}"]),
+        ] {
+            gives(
+                runtime,
+                &format!("{class}{script}"),
+                "{\"a\": 1}\n",
+                expected,
+            );
+        }
+    }
+}
+
 on_each_runtime!(a_message_does_not_stay_in_a_circle);
 /// Functions and classes make circles with their namespace, recursive functions with their own variable, and stored
 /// exceptions with their frame. Checks that a large message does not stay in memory through such a circle.

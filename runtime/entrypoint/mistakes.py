@@ -74,9 +74,10 @@ def nothing_leaves(text, tree):
         place = text.place(only_none.lineno, only_none.col_offset)
         message, help = "`root` is only ever None: every message is dropped", "use the output `drop` if that is meant"
         return [text.problem(Warning(), message, *place, help=help)]
-    # A script that only reads `root` has an empty object in it.
-    if (names | {node.id for node in reads(ast.walk(tree))}) & {"root", "emit"}:
+    if "root" in names or "emit" in names | {node.id for node in reads(ast.walk(tree))} or fills_root(tree):
         return []
+    if any(is_comparison_of_root(node) for node in ast.walk(tree)):
+        return []  # `beginnings` tells what was meant
     at, help = (tree.body or [None])[0], "set `root` to what is to leave, for example `root = this`"
     if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value):
         at = tree.body[-1]
@@ -112,13 +113,18 @@ def beginnings(text, tree):
         help = "begin with `root = {}`, or with `root = this`"
         found.append(text.problem(Warning(), message, *text.place(part.lineno, part.col_offset), help=help))
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Expr) and isinstance(value := node.value, ast.Compare)):
-            continue
-        if isinstance(value.left, ast.Name) and value.left.id == "root" and isinstance(value.ops[0], ast.Eq):
-            help = f"write `root = {ast.unparse(value.comparators[0])}`"
+        if is_comparison_of_root(node):
+            help = f"write `root = {ast.unparse(node.value.comparators[0])}`"
             place = text.place(node.lineno, node.col_offset)
             found.append(text.problem(Warning(), "`root == …` compares, and sets nothing", *place, help=help))
     return found
+
+
+def is_comparison_of_root(node):
+    """Returns whether a node is `root == …`, standing alone."""
+    if not (isinstance(node, ast.Expr) and isinstance(value := node.value, ast.Compare)):
+        return False
+    return isinstance(value.left, ast.Name) and value.left.id == "root" and isinstance(value.ops[0], ast.Eq)
 
 
 def part_before_whole(body):

@@ -76,12 +76,7 @@ class Stage(Text):
         introspects = bool(names & INTROSPECTION)
         uses_meta = "meta" in names or introspects
         uses_emit = "emit" in names or introspects
-        # A script that sets parts of `root` without ever assigning `root` itself starts from an empty object.
-        stored = any(
-            isinstance(node, ast.Name) and node.id == "root" and not isinstance(node.ctx, ast.Load)
-            for node in ast.walk(tree)
-        )
-        fills_root = "root" in names and not stored
+        is_filled = "root" in names and fills_root(tree)
         # A stage passes on values that may contain the `null` it was given.
         uses_null = "null" in names or introspects or setup_uses_null
         parameters = ["this"] + ["meta"] * uses_meta + ["emit"] * uses_emit
@@ -90,7 +85,7 @@ class Stage(Text):
             if reaches:
                 raise NotPlain
             refuse_unsupported(tree)
-            codes, copies, is_loop, projection = self.compile_function(tree, parameters, fills_root)
+            codes, copies, is_loop, projection = self.compile_function(tree, parameters, is_filled)
             is_function = True
             if projection and projection[1] and (imports or modules or setup):
                 # A document that has to be sent whole runs again, which a script that keeps something would notice: in
@@ -103,7 +98,7 @@ class Stage(Text):
             codes, copies = (compile(tree, self.file, "exec", dont_inherit=True),), []
             is_function, is_loop, projection = False, False, None
         uses = uses_meta, uses_emit, uses_null
-        return *uses, fills_root, reaches, is_function, is_loop, projection, imports, copies, codes, setup
+        return *uses, is_filled, reaches, is_function, is_loop, projection, imports, copies, codes, setup
 
     def parse_all(self, modules):
         """Returns the compiled setup, if there is one, and the tree of the script. Reports the problems of both."""

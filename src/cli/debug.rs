@@ -15,8 +15,9 @@ use super::{MISUSED, console, report, run};
 use crate::config::{ScriptOrigin, Stage};
 use crate::engine::scripts;
 
-/// Program that runs the scripts. It finds modules beside them as guests do.
+/// Program that runs the scripts. It finds modules beside them, and begins with `root`, as guests do.
 const DRIVER: &str = concat!(
+    include_str!("../../runtime/entrypoint/root.py"),
     include_str!("../../runtime/entrypoint/beside.py"),
     include_str!("debug/driver.py")
 );

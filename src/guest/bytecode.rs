@@ -29,10 +29,11 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 19] = [
+pub(crate) const PARTS: [(&str, &str); 20] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
+    part!("root.py"),
     part!("text.py"),
     part!("beside.py"),
     part!("setup.py"),

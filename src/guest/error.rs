@@ -49,7 +49,20 @@ pub(crate) enum Death {
 }
 
 impl Death {
-    /// Returns the name of the death.
+    /// All names of deaths.
+    pub(crate) const NAMES: [&str; 9] = [
+        "Trap",
+        "StackOverflow",
+        "Exit",
+        "Timeout",
+        "Memory",
+        "Protocol",
+        "Log",
+        "Killed",
+        "Panic",
+    ];
+
+    /// Returns the name of the death, one of [`Self::NAMES`].
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Death::Trap(_) => "Trap",

@@ -176,7 +176,9 @@ impl Link {
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
         // The user of the client reports what it cannot do then, and may continue with a new client.
-        _ if facility == "FATAL" => tracing::debug!(facility, "librdkafka: {line}"),
+        _ if ["FATAL", "TXNERR"].contains(&facility) => {
+            tracing::debug!(facility, "librdkafka: {line}")
+        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, "librdkafka: {line}");
         }

@@ -310,7 +310,16 @@ impl Rebalanced<'_> {
                 metrics
                     .rebalances
                     .count(if *lost { "lost" } else { "revoked" });
-                tracing::info!(partitions, lost, under_way, "partitions revoked");
+                match lost {
+                    true => tracing::warn!(
+                        partitions,
+                        lost,
+                        under_way,
+                        help = "the group did not hear of this process in time; what was not committed is read again",
+                        "partitions revoked"
+                    ),
+                    false => tracing::info!(partitions, under_way, "partitions revoked"),
+                }
             }
         }
     }

@@ -37,8 +37,7 @@ class Stage:
     def __init__(self, spec):
         folder = spec["folder"]
         tree, self.code = compiled(spec, folder)
-        uses = {type(node.ctx) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "root"}
-        self.fills_root = uses == {ast.Load}
+        self.fills_root = fills_root(tree)
         self.names = {"__builtins__": builtins, "__name__": "__main__", "null": NULL, "tombstone": TOMBSTONE}
         for name in spec["imports"]:
             found = BESIDE.resolved(name, folder)

@@ -188,7 +188,7 @@ impl Poller {
             };
             let offset = partition.offsets.oldest().unwrap_or_default();
             tracing::warn!(
-                for_ = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
+                stuck_for = %humantime::format_duration(Duration::from_secs(stuck.as_secs())),
                 under_way = partition.offsets.in_flight(),
                 bytes_at_the_gate = self.intake.budget.in_flight(),
                 "nothing is committed for {}: its script or the output does not answer",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus_client::metrics::MetricType;
 
+use crate::guest::error::Death;
 use crate::telemetry::histogram::Distribution;
 use crate::telemetry::processors::ProcessorStats;
 use crate::telemetry::stats::Stats;
@@ -60,6 +61,14 @@ fn by<'a>(
         label,
         value,
     }
+}
+
+/// Returns counters that begin with 0 for each of `names`: Prometheus cannot see the increase of a series that begins
+/// with 1.
+fn from_zero(names: &[&str], counted: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut all: BTreeMap<_, _> = names.iter().map(|name| ((*name).to_owned(), 0)).collect();
+    all.extend(counted.clone());
+    all
 }
 
 fn by_processor(
@@ -260,7 +269,7 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
             "death",
             "nerodia_guest_deaths",
             "Guests that died after they were ready, by cause",
-            Counters(guests.deaths.clone()),
+            Counters(from_zero(&Death::NAMES, &guests.deaths)),
         ),
         metric(
             "nerodia_guest_recycles",
