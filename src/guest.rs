@@ -40,8 +40,8 @@ use self::costs::ScriptCosts;
 use self::error::{Death, StartError};
 use self::handshake::Hello;
 use self::instance::Instance;
-use self::link::Thread;
 pub(crate) use self::link::{Execute, Executed, Link, MakeGuests, Start, Started, Stop};
+use self::link::{FatalScript, Thread};
 use self::log::{GuestLog, LineRate};
 use self::protocol::request::encode_request;
 pub(crate) use self::spec::{GuestSpec, Limits};
@@ -164,6 +164,7 @@ impl Guest {
         let mut costs = costs::none(&self.spec.stages);
         let (first, mut cost) = (next, 0);
         let (began, cpu) = (Instant::now(), cpu::thread_seconds());
+        let mut fatal = Duration::ZERO;
         let stop = loop {
             if next == end {
                 break Stop::Complete;
@@ -188,24 +189,28 @@ impl Guest {
                             suspects: 0,
                             single: false,
                             fresh: false,
+                            script: None,
                         };
                     }
                 }
                 Err(stop) => {
-                    self.alive = None;
+                    let alive = self.alive.take();
+                    fatal = alive.map_or(Duration::ZERO, |alive| alive.since_request());
                     break stop;
                 }
             }
         };
         let alive = self.alive.as_ref();
         let memory = alive.map_or(0, Alive::memory);
+        let cpu_seconds = cpu::thread_seconds() - cpu;
         Executed {
             outcomes,
             stop,
             memory,
             took: began.elapsed(),
-            cpu_seconds: cpu::thread_seconds() - cpu,
+            cpu_seconds,
             costs,
+            fatal_cpu_seconds: cpu_seconds.min(fatal.as_secs_f64()),
         }
     }
 
@@ -224,6 +229,7 @@ impl Guest {
                 suspects: limit - next,
                 single: false,
                 fresh: false,
+                script: None,
             });
         };
         let limit = limit.min(next + alive.pace());
@@ -257,6 +263,14 @@ impl Guest {
                 suspects: count - (outcomes.items.len() - had),
                 single: count == 1,
                 fresh,
+                script: alive.stage().and_then(|index| {
+                    let stage = self.spec.stages.get(index)?;
+                    Some(FatalScript {
+                        index,
+                        processor: Arc::clone(&stage.processor),
+                        at: format!("{}:{}", stage.name, stage.line_offset + 1).into(),
+                    })
+                }),
             })?;
             costs::add(costs, spent.as_deref(), answered);
             for (message, outcome) in batch.messages[next..]

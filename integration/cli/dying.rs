@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use support::{Ran, eval, on_each_runtime};
+use support::{Ran, eval, nerodia, on_each_runtime, written};
 
 const MESSAGES: usize = 10_000;
 const POISON: usize = 5_000;
@@ -344,6 +344,63 @@ fn raising(runtime: &str) {
         !traceback.contains("entrypoint"),
         "shows the user's frames alone: {traceback}"
     );
+}
+
+on_each_runtime!(a_death_names_its_script);
+/// The message runs alone before it is blamed, and then the guest says which of several scripts runs.
+fn a_death_names_its_script(runtime: &str) {
+    let config = "\
+pipeline:
+  threads: 1
+  processors:
+    - python: { script: root = this }
+    - label: second
+      python:
+        script: |
+          import os, time
+          if this == 7: time.sleep(9)
+          if this == 8: os._exit(1)
+          if this == 9:
+              while True: pass
+          emit(this)
+          if this == 11: time.sleep(9)
+          if this == 13:
+              for _ in range(100): emit(this)
+              time.sleep(9)
+    - python:
+        script: |
+          import os
+          if this == 10: os.abort()
+          if this == 12:
+              while True: pass
+          root = this
+";
+    let folder = written(&[("p.yaml", config)]);
+    let ran = nerodia(["run", "p.yaml"])
+        .dir(folder.path())
+        .set(format!("guests.runtime={runtime}"))
+        .set("guests.timeout=1s")
+        .stdin((0..20).map(|n| format!("{n}\n")).collect::<String>())
+        .run()
+        .expect(1);
+    let letters = ran.dead_letters();
+    let places: Vec<_> = letters
+        .iter()
+        .map(|letter| (letter["payload"].as_str(), letter["error"]["at"].as_str()))
+        .collect();
+    let (second, third) = (Some("p.yaml:8"), Some("p.yaml:20"));
+    let expected = [
+        (Some("7"), second),
+        (Some("8"), second),
+        (Some("9"), second),
+        (Some("10"), third),
+        (Some("11"), second),
+        (Some("12"), third),
+        // A guest says only so often which script runs.
+        (Some("13"), None),
+    ];
+    assert_eq!(places, expected, "{letters:#?}");
+    assert_eq!(ran.lines().len(), 13);
 }
 
 on_each_runtime!(each_of_many);

@@ -38,13 +38,14 @@ fn column(stats: &Value, name: &str) -> Vec<Value> {
 fn messages_and_failures_of_each() {
     let scripts = [
         "root = this if this % 10 else None",
-        "if this % 100 == 1:\n  raise ValueError('one')\nroot = sum(range(this % 500))",
+        // Enough work that a busy machine, which may stop the guest in any script, cannot make another one seem dearer.
+        "if this % 100 == 1:\n  raise ValueError('one')\nwork = sum(range(20_000))\nroot = sum(range(this % 500))",
         "root = 1 / 0 if this == 3 else this",
     ];
     let (stats, metrics) = stats_of(&scripts, 10_000);
     assert_eq!(
         column(&stats, "name"),
-        ["p.yaml:6", "p.yaml:9", "p.yaml:14"]
+        ["p.yaml:6", "p.yaml:9", "p.yaml:15"]
     );
     assert_eq!(column(&stats, "messages"), [10_000, 9000, 8900]);
     // 0 + 1 + 2 is 3: of the messages 3, 503, 1003, …
@@ -81,8 +82,8 @@ fn messages_and_failures_of_each() {
     let expected = [
         json!([
             "ZeroDivisionError",
-            "p.yaml:14",
-            "p.yaml:14",
+            "p.yaml:15",
+            "p.yaml:15",
             20,
             null,
             null
@@ -101,6 +102,33 @@ fn messages_and_failures_of_each() {
 }
 
 /// Messages that are emitted are run by the processors after it, as those in `root` are.
+/// What a script takes before its guest is ended belongs to that script, and so does the failure.
+#[test]
+fn a_script_that_does_not_end() {
+    let scripts = [
+        "root = this",
+        "while this == 7: pass\nroot = this",
+        "root = this",
+    ];
+    let (stats, _) = stats_of(&scripts, 30);
+    assert_eq!(column(&stats, "failed"), [0, 1, 0]);
+    let spent: Vec<f64> = column(&stats, "cpu_seconds")
+        .iter()
+        .map(|seconds| seconds.as_f64().expect("a number"))
+        .collect();
+    // Two deaths with this message alone, each after the limit of a second; a busy machine gives it less of that.
+    assert!(
+        spent[1] > 20.0 * (spent[0] + spent[2]),
+        "the second has what it took: {spent:?}"
+    );
+    let failure = &stats["failures"][0];
+    assert_eq!(
+        (&failure["type"], &failure["processor"]),
+        (&json!("Timeout"), &json!("p.yaml:9")),
+        "{failure}"
+    );
+}
+
 #[test]
 fn messages_that_are_emitted() {
     let scripts = [

@@ -43,6 +43,7 @@ __builtins__ = vars(builtins).copy()
 PROTOCOL = 3
 STATUS_OK = b"\x00"
 STATUS_COSTS = b"\x01"
+STATUS_STAGE = b"\x02"
 MAX_INT_DIGITS = 10_000  # the host's limit, in both directions
 MAX_DEPTH = 900  # the host's limit, too
 MAX_COMPILED = 1 << 19  # most bytes of compiled scripts in READY: the host accepts a line of twice that

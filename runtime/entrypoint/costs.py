@@ -4,6 +4,7 @@ FEW = 8  # requests at the start in which messages are measured, when nothing is
 SELDOM = 64  # of so many later requests, one has messages that are measured
 MEASURED = 16  # messages of such a request: to look at the clock costs more than a small script
 MOST_REACHED = (1 << 32) - 1  # what fits the frame
+MOST_TOLD = 64  # changes of the stage in one request of which the host is told
 
 
 class Costs:
@@ -12,8 +13,9 @@ class Costs:
     These are figures for people. A script can falsify them, and messages that run twice count twice.
     """
 
-    def __init__(self, stages):
+    def __init__(self, stages, tells):
         self.requests = 0
+        self.tells, self.told = tells, MOST_TOLD  # does the host ask which stage runs; how often it was told
         self.none = [0] * len(stages)
         # Messages that a stage dropped or failed at; those that `Pipeline.through` gave to a stage; and those that were
         # measured, with the nanoseconds that they took.
@@ -21,10 +23,12 @@ class Costs:
         self.timed = tuple(Timed(stage, self) for stage in stages)
         self.active, self.since = None, 0
 
-    def begin(self):
-        """Begins a request. Returns whether messages of it are to be measured."""
+    def begin(self, count):
+        """Begins a request of `count` messages. Returns whether messages of it are to be measured. While one message alone
+        is measured, the host is told which stage runs: it may be the last that it hears of this guest."""
         self.ended[:] = self.entered[:] = self.measured[:] = self.spent[:] = self.none
         self.active = None
+        self.told = 0 if self.tells and count == 1 else MOST_TOLD
         self.requests += 1
         return self.requests <= FEW or self.requests % SELDOM == 0
 
@@ -34,6 +38,12 @@ class Costs:
         if before is not None:
             self.spent[before] += now - self.since
         self.active, self.since = index, now
+        if index is not None and self.told < MOST_TOLD:
+            self.told += 1
+            # The last one says that from here on nobody knows.
+            number = index if self.told < MOST_TOLD else MOST_REACHED
+            write_all(STATUS_STAGE + number.to_bytes(4, "big"))
+            self.since = perf_counter_ns()  # the stage is not charged for that
         return before
 
     def frame(self, count, one_to_one):

@@ -130,7 +130,7 @@ def serve(pipeline, surroundings, collect):
         count = request.begin(frame, pipeline.max_frame)
         uncollected += len(frame)
         del frame
-        pipeline.begin()
+        pipeline.begin(count)
         surroundings.run(pipeline, request, count)
         response = request.response()
         for stage in pipeline.stages:

@@ -14,7 +14,7 @@ class Pipeline:
         use_keys(options)
         projects = accelerator is not None and len(stages) == 1 and options.get("projection", True)
         self.projection = stages[0].projection if projects else None
-        self.costs = Costs(stages) if len(stages) > 1 else None
+        self.costs = Costs(stages, options.get("stage", False)) if len(stages) > 1 else None
         # The stages that run: with a watch, while messages are measured.
         self.running, self.measures = self.stages, False
 
@@ -51,10 +51,10 @@ class Pipeline:
             self.running = self.stages
         run(request, messages)
 
-    def begin(self):
-        """Begins a request: prepares its costs, if there is more than one stage."""
+    def begin(self, count):
+        """Begins a request of `count` messages: prepares its costs, if there is more than one stage."""
         if self.costs:
-            self.measures = self.costs.begin()
+            self.measures = self.costs.begin(count)
 
     def run_stages(self, request, messages):
         deliver = request.deliver

@@ -19,6 +19,7 @@ use crate::config::{
     Config, Diagnostic, InputConfig, KafkaInputConfig, Loaded, OutputConfig, StreamInput,
 };
 use crate::engine::formats;
+use crate::guest::Stop;
 use crate::input::kafka::sample::Choice;
 use crate::kafka::connect;
 use crate::message::Outcome;
@@ -203,7 +204,10 @@ impl Try {
                     .reads
                     .show(&batch.messages[0].bytes(), batch.named_schemas());
                 let shown = Shown::new(&lane, &batch.messages[0], &executed, read);
-                processors.ran(&executed.costs, executed.cpu_seconds);
+                processors.executed(&executed);
+                if let Stop::Died { death, script, .. } = &executed.stop {
+                    processors.failed(&death.failure(script.as_ref()));
+                }
                 for outcome in &executed.outcomes.items {
                     if let Outcome::Failed(failure) = outcome {
                         processors.failed(failure);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::error::Death;
 use super::instance::Instance;
 use super::pace::{Pace, Took};
-use super::protocol::costs::{StageCosts, take_costs};
+use super::protocol::costs::{StageCosts, take_costs, take_stage};
 use super::protocol::request::RequestForm;
 use super::protocol::response::{Asked, decode_response, take_response};
 use super::{GuestSpec, Limits};
@@ -34,6 +34,10 @@ pub(super) struct Alive {
     requests: u32,
     /// Time at which the test hook ends the guest.
     killed_at: Option<Instant>,
+    /// Time at which the last request was sent.
+    began: Instant,
+    /// Index of the script that ran last, as far as the guest said.
+    stage: Option<usize>,
 }
 
 /// Answer of a guest to one request.
@@ -56,7 +60,19 @@ impl Alive {
             pace: Pace::new(limits.timeout, limits.max_log),
             requests: 0,
             killed_at: limits.kill_after.map(killed_at),
+            began: Instant::now(),
+            stage: None,
         }
+    }
+
+    /// Returns the time that has passed since the last request was sent.
+    pub(super) fn since_request(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Returns the index of the script that ran last in the last request, if that is known.
+    pub(super) fn stage(&self) -> Option<usize> {
+        self.stage
     }
 
     /// Returns whether the guest has run nothing yet, so that no message has left traces in it.
@@ -124,9 +140,9 @@ impl Alive {
         self.requests = if id < MAX_ID { id + 1 } else { 1 };
         let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
         self.instance.stdio().begin(request, limits.max_log)?;
-        let began = Instant::now();
-        let (frame, costs) = self.reply(began, spec, waiting)?;
-        let time = began.elapsed();
+        self.began = Instant::now();
+        let (frame, costs) = self.reply(spec, waiting)?;
+        let time = self.began.elapsed();
         let answered = decode_response(
             &frame,
             &Asked {
@@ -173,21 +189,25 @@ impl Alive {
 
     fn reply(
         &mut self,
-        began: Instant,
         spec: &GuestSpec,
         waiting: &tokio::runtime::Runtime,
     ) -> Result<(Vec<u8>, Option<Vec<StageCosts>>), Death> {
         let GuestSpec { limits, stages, .. } = spec;
         let left = self
             .killed_at
-            .map_or(Duration::MAX, |at| at.saturating_duration_since(began));
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(self.began));
         if left.is_zero() {
             return Err(Death::Killed(TEST_HOOK));
         }
         let limit = limits.timeout.min(left);
         let max_frame = limits.max_frame();
         let mut costs = None;
+        // Only one of several has to be named.
+        let mut stage = (stages.len() == 1).then_some(0);
         let reply = self.instance.reply(limit, |streams| {
+            if let Some(told) = take_stage(&mut streams.outbox) {
+                stage = Some(told as usize).filter(|&stage| stage < stages.len());
+            }
             match take_costs(&mut streams.outbox, stages.len())? {
                 Ok(None) => {}
                 Ok(found) if costs.is_none() => costs = found,
@@ -196,7 +216,9 @@ impl Alive {
             }
             take_response(&mut streams.outbox, max_frame)
         });
-        match waiting.block_on(reply) {
+        let reply = waiting.block_on(reply);
+        self.stage = stage;
+        match reply {
             Err(Death::Timeout(_)) if limit < limits.timeout => Err(Death::Killed(TEST_HOOK)),
             reply => reply.map(|frame| (frame, costs)),
         }

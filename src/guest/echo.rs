@@ -86,6 +86,7 @@ impl Echo {
             took: began.elapsed(),
             cpu_seconds: cpu::thread_seconds() - cpu,
             costs: Vec::new(),
+            fatal_cpu_seconds: 0.0,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Named ways in which a guest dies or does not start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+
+use super::link::FatalScript;
+use crate::message::Failure;
 
 /// Exit of a component with a code other than 0. WASI 0.2 has two exits, well and not well, and Wasmtime reports the
 /// latter as code 1, whatever the code was.
@@ -74,6 +78,15 @@ impl Death {
             Death::Log(_) => "Log",
             Death::Killed(_) => "Killed",
             Death::Panic(_) => "Panic",
+        }
+    }
+
+    /// Returns the failure of the message with which a guest died, in this script if it is known.
+    pub(crate) fn failure(&self, script: Option<&FatalScript>) -> Failure {
+        Failure {
+            at: script.map(|script| script.at.clone()),
+            processor: script.map(|script| Arc::clone(&script.processor)),
+            ..Failure::new(self.name(), self.to_string())
         }
     }
 

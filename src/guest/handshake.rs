@@ -84,6 +84,8 @@ struct Options {
     keys_read: bool,
     /// Whether scripts may set keys to any value.
     keys_written: bool,
+    /// Whether the guest may say which script runs.
+    stage: bool,
 }
 
 impl Hello {
@@ -108,6 +110,7 @@ impl Hello {
                 exact: formats.reads.exact,
                 keys_read: formats.reads.keys_are_values(),
                 keys_written: formats.writes.keys_are_values(),
+                stage: true,
             },
         }
     }
@@ -287,6 +290,7 @@ mod tests {
                 exact: false,
                 keys_read: false,
                 keys_written: false,
+                stage: false,
             },
         };
         let setup = HelloSetup {

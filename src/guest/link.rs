@@ -57,6 +57,8 @@ pub(crate) struct Executed {
     pub cpu_seconds: f64,
     /// Costs of each script, in their order.
     pub costs: Vec<ScriptCosts>,
+    /// Processor time, within that of the run, of the request in which the guest died.
+    pub fatal_cpu_seconds: f64,
 }
 
 impl Executed {
@@ -88,7 +90,20 @@ pub(crate) enum Stop {
         single: bool,
         /// Whether it was the guest's first request: no earlier message can have left traces.
         fresh: bool,
+        /// Script that ran, if it is known.
+        script: Option<FatalScript>,
     },
+}
+
+/// Script in which a guest died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FatalScript {
+    /// Index among the scripts of the pipeline.
+    pub index: usize,
+    /// Name of its processor.
+    pub processor: Arc<str>,
+    /// Place of its first line, as `file:line`: which line ran is not known.
+    pub at: Box<str>,
 }
 
 /// Recipients of a guest's requests. Its thread ends with the last address.

@@ -49,13 +49,14 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
+        self.metrics.processors.executed(&executed);
         let Executed {
             mut outcomes,
             stop,
             memory,
             took,
             cpu_seconds,
-            costs,
+            ..
         } = executed;
         let (batch, start) = (Arc::clone(&work.slice.batch), work.slice.range.start);
         let answered = outcomes.items.len();
@@ -68,7 +69,6 @@ impl Supervisor {
         Metrics::took(&self.metrics.queue_seconds, work.waited, answered);
         Metrics::took(&self.metrics.guest_seconds, took, answered);
         Metrics::add(&self.metrics.guest_cpu_micros, (cpu_seconds * 1e6) as u64);
-        self.metrics.processors.ran(&costs, cpu_seconds);
         match work.after(answered, &stop) {
             Next::Done => self.free(number, memory, ctx),
             Next::Continue(work) => {

@@ -109,13 +109,14 @@ impl Work {
                 suspects,
                 single,
                 fresh,
+                script,
             } => {
                 let mut convicted = None;
                 if death.blames_messages() && *suspects > 0 {
                     self.attempts += u32::from(*single);
                     // Twice, because one death may be the machine's fault, such as a core that was away for too long.
                     if *single && *fresh && self.attempts > 1 {
-                        let mut failure = Failure::new(death.name(), death.to_string());
+                        let mut failure = death.failure(script.as_ref());
                         failure.attempts = self.attempts;
                         convicted = Some((self.slice.range.start, failure));
                         self.slice.range.start += 1;
@@ -147,6 +148,7 @@ impl Work {
             suspects: 1,
             single,
             fresh,
+            script: None,
         };
         (first.after(0, &stop), each.collect())
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::guest::costs::ScriptCosts;
+use crate::guest::{Executed, Stop};
 use crate::message::Failure;
 
 /// Number of processors from which on those that the pipeline does not have any more are forgotten: reloads may bring
@@ -17,13 +18,14 @@ const KEPT: usize = 100;
 pub(crate) struct ProcessorStats {
     /// Label of the processor, or else the place of its script.
     pub name: String,
-    /// Messages that reached it, and with which the guest lived on. Those that are run again, because a guest died, count
-    /// again.
+    /// Messages that reached it. Those that are run again, because a guest died, count again; those of a request with which a
+    /// guest died count only if it had one message.
     pub messages: u64,
-    /// Messages that failed in its script. Those with which a guest died are not among them.
+    /// Messages that failed in its script, also by the death of a guest, if it is known that it died there.
     pub failed: u64,
     /// Processor time of guests in seconds, including transcoding. It is divided among the processors in the proportion of
-    /// the times that they took for some of the messages.
+    /// the times that they took for some of the messages; that of a request with which a guest died belongs to the processor
+    /// in which it died, or to none if that is not known.
     pub cpu_seconds: f64,
 }
 
@@ -60,8 +62,29 @@ impl Totals {
 }
 
 impl Processors {
+    /// Adds what the scripts of one guest did in a run.
+    pub(crate) fn executed(&self, executed: &Executed) {
+        let Executed {
+            stop,
+            cpu_seconds,
+            costs,
+            fatal_cpu_seconds,
+            ..
+        } = executed;
+        self.ran(costs, cpu_seconds - fatal_cpu_seconds);
+        if let Stop::Died {
+            script: Some(script),
+            single,
+            ..
+        } = stop
+            && let Some(reached) = costs.get(..=script.index)
+        {
+            self.died(reached, *single, *fatal_cpu_seconds);
+        }
+    }
+
     /// Adds what the scripts of one guest did in `cpu_seconds`.
-    pub(crate) fn ran(&self, costs: &[ScriptCosts], cpu_seconds: f64) {
+    fn ran(&self, costs: &[ScriptCosts], cpu_seconds: f64) {
         if cfg!(feature = "uncounted") {
             return;
         }
@@ -88,6 +111,23 @@ impl Processors {
             if let Some(total) = totals.get_mut(&one.processor) {
                 total.cpu_seconds += cpu_seconds * weight / all;
             }
+        }
+    }
+
+    /// Adds what a request took in which a guest died: it died in the last of `costs`, with one message if it was a `single`
+    /// one.
+    fn died(&self, costs: &[ScriptCosts], single: bool, cpu_seconds: f64) {
+        if cfg!(feature = "uncounted") {
+            return;
+        }
+        let mut totals = self.lock();
+        for one in costs {
+            let total = totals.entry(Arc::clone(&one.processor)).or_default();
+            total.messages = total.messages.saturating_add(single.into());
+        }
+        let last = costs.last().and_then(|one| totals.get_mut(&one.processor));
+        if let Some(last) = last {
+            last.cpu_seconds += cpu_seconds;
         }
     }
 
@@ -173,6 +213,18 @@ mod tests {
             (only.messages, only.failed, only.cpu_seconds),
             (100, 1, 2.0)
         );
+    }
+
+    #[test]
+    fn a_death_belongs_to_where_it_was() {
+        let processors = Processors::default();
+        let none = |name| costs(name, 0, 0, 0);
+        processors.died(&[none("a"), none("b")], true, 2.0);
+        processors.died(&[none("a")], false, 0.5);
+        assert_eq!(cpu(&processors, &["a", "b"]), [0.5, 2.0]);
+        let names = ["a".into(), "b".into()];
+        let messages = processors.of(&names).into_iter().map(|one| one.messages);
+        assert_eq!(messages.collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

@@ -50,10 +50,10 @@ impl Got {
                 at: failure.at.as_deref().map(str::to_owned),
                 traceback: failure.traceback.clone(),
             },
-            (None, Stop::Died { death, .. }) => Self::Failed {
+            (None, Stop::Died { death, script, .. }) => Self::Failed {
                 kind: death.name().to_owned(),
                 message: death.to_string(),
-                at: None,
+                at: script.as_ref().map(|script| script.at.to_string()),
                 traceback: String::new(),
             },
             // Never: a slice of one message has an outcome unless its guest died.

@@ -144,8 +144,8 @@ impl Shown {
             (Some(Outcome::Failed(failure)), _) => After::Failed {
                 error: failure.as_ref().clone(),
             },
-            (None, Stop::Died { death, .. }) => After::Failed {
-                error: Failure::new(death.name(), death.to_string()),
+            (None, Stop::Died { death, script, .. }) => After::Failed {
+                error: death.failure(script.as_ref()),
             },
             // Without an outcome never: a slice of one message has one unless its guest died.
             (Some(Outcome::Dropped), _) | (None, Stop::Complete | Stop::Yielded) => After::Dropped,

@@ -1,7 +1,9 @@
-//! Costs of a request: how many messages reached each script, and the time of some of them.
+//! Costs of a request: how many messages reached each script, and the time of some of them; and which script runs.
 //!
 //! A guest with several scripts may send them before a response: the byte 1, a big-endian `u32` length, and for each script
 //! two `u32` (messages that reached it, and those that were measured) and a `u64` (their nanoseconds), all big-endian.
+//! While it runs one message alone, it may also say which script runs: the byte 2 and a big-endian `u32`. If the guest dies,
+//! that is where.
 //! A guest may lie, so these are figures for people, on which nothing depends.
 
 use std::time::Duration;
@@ -10,6 +12,8 @@ use crate::guest::error::Death;
 
 /// First byte of the frame.
 const STATUS_COSTS: u8 = 1;
+/// First byte of what says which script runs.
+const STATUS_STAGE: u8 = 2;
 /// Bytes of status and length.
 const HEADER: usize = 5;
 /// Bytes of each script.
@@ -24,6 +28,18 @@ pub(crate) struct StageCosts {
     pub measured: u32,
     /// Time that it took for those.
     pub spent: Duration,
+}
+
+/// Takes all that the reply port begins with about the script that runs. Returns the last of it: a number that may be that
+/// of no script.
+pub(crate) fn take_stage(outbox: &mut Vec<u8>) -> Option<u32> {
+    let (mut last, mut taken) = (None, 0);
+    while let Some([STATUS_STAGE, number @ ..]) = outbox[taken..].first_chunk::<HEADER>() {
+        last = Some(u32::from_be_bytes(*number));
+        taken += HEADER;
+    }
+    outbox.drain(..taken);
+    last
 }
 
 /// Takes the costs of `stages` scripts from the reply port, if it begins with them: `None` while they are incomplete.
@@ -59,9 +75,12 @@ fn stage(bytes: &[u8; STAGE]) -> StageCosts {
     }
 }
 
-/// Returns the bytes that the costs of so many scripts take before a response.
+/// Most times that a guest says which script runs, in one request.
+const MOST_TOLD: usize = 64;
+
+/// Returns the bytes that the costs of so many scripts, and what says which of them runs, take before a response.
 pub(crate) const fn room(stages: usize) -> usize {
-    HEADER + stages * STAGE
+    HEADER + stages * STAGE + MOST_TOLD * HEADER
 }
 
 #[cfg(test)]
@@ -77,7 +96,7 @@ mod tests {
             match take_costs(&mut outbox, stages) {
                 Some(Ok(Some(costs))) => {
                     prop_assert_eq!(costs.len(), stages);
-                    prop_assert_eq!(outbox.as_slice(), &bytes[room(stages)..]);
+                    prop_assert_eq!(outbox.as_slice(), &bytes[HEADER + stages * STAGE..]);
                 }
                 _ => prop_assert_eq!(outbox, bytes, "nothing is taken"),
             }
@@ -98,7 +117,6 @@ mod tests {
     #[test]
     fn in_any_pieces_and_no_more() {
         let whole = frame(&[(7, 1500), (u32::MAX, u64::MAX)]);
-        assert_eq!(whole.len(), room(2));
         for end in 0..whole.len() {
             let mut outbox = whole[..end].to_vec();
             assert_eq!(take_costs(&mut outbox, 2), None);
@@ -117,6 +135,18 @@ mod tests {
         assert_eq!(costs[0].spent, Duration::from_nanos(1500));
         assert_eq!(outbox, b"\0rest");
         assert_eq!(take_costs(&mut outbox, 2), Some(Ok(None)), "a response");
+    }
+
+    #[test]
+    fn the_last_script_that_ran() {
+        assert_eq!(take_stage(&mut Vec::new()), None);
+        let mut outbox = b"\x02\0\0\0\x01\x02\0\0\0\x07\x02\0\0".to_vec();
+        assert_eq!(take_stage(&mut outbox), Some(7));
+        assert_eq!(outbox, b"\x02\0\0", "the rest has not come yet");
+        assert_eq!(take_stage(&mut outbox), None);
+        assert_eq!(take_costs(&mut outbox, 2), Some(Ok(None)));
+        let mut response = b"\0\x02\0\0\0\x01".to_vec();
+        assert_eq!((take_stage(&mut response), response.len()), (None, 6));
     }
 
     #[test]

@@ -48,6 +48,7 @@ async fn a_death_in_company_is_evidence_against_nobody() {
         suspects: if single { 1 } else { 5 },
         single,
         fresh: true,
+        script: None,
     };
     let mut left = work(5);
     for stop in [died(false), died(false), died(true)] {
@@ -71,6 +72,7 @@ async fn a_death_between_two_requests_is_nobodys() {
         suspects: 0,
         single: false,
         fresh: false,
+        script: None,
     };
     let Next::Restart {
         work: Some(left),

@@ -184,6 +184,7 @@ impl Fake {
                             suspects: messages.len(),
                             single: messages.len() == 1,
                             fresh,
+                            script: None,
                         };
                         return Reply::After(delay, executed(outcomes, stop));
                     }
@@ -231,5 +232,6 @@ fn executed(outcomes: Outcomes, stop: Stop) -> Executed {
         took: Duration::ZERO,
         cpu_seconds: 0.0,
         costs: Vec::new(),
+        fatal_cpu_seconds: 0.0,
     }
 }

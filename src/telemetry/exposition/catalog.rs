@@ -184,19 +184,19 @@ pub(super) fn metrics(stats: &Stats) -> Vec<Metric<'_>> {
         by(
             "processor",
             "nerodia_processor_messages",
-            "Messages that reached a processor, except those with which a guest died; those that ran again count again",
+            "Messages that reached a processor; those that ran again, because a guest died, count again",
             Counters(processed),
         ),
         by(
             "processor",
             "nerodia_processor_failed_messages",
-            "Messages that failed in the script of a processor; not those with which a guest died",
+            "Messages that failed in the script of a processor, also by the death of a guest, if it is known where it died",
             Counters(failed_in),
         ),
         by(
             "processor",
             "nerodia_processor_cpu_seconds",
-            "Processor time of the guests, JSON conversion included, divided by times that are measured for some messages",
+            "Processor time of the guests, JSON conversion included, divided by times that are measured for some messages; without that of a guest's last request, if it is not known where it died",
             CountersF(processor_cpu),
         ),
         metric(

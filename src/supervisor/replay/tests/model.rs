@@ -134,6 +134,7 @@ impl Model {
                     suspects: range.len(),
                     single: range.len() == 1,
                     fresh,
+                    script: None,
                 };
                 Ran::Answered(next - work.slice.range.start, stop)
             };
