@@ -44,8 +44,13 @@ pub(crate) enum Notice {
 /// Reason why an output cannot continue.
 #[derive(Debug)]
 pub(crate) enum OutputError {
-    /// A write to standard output or standard error failed.
-    Write(io::Error),
+    /// A write to standard output, standard error or a file failed.
+    Write {
+        /// What was written to, in words.
+        to: String,
+        /// Why it failed.
+        error: io::Error,
+    },
     /// Another reason, in words.
     Failed(String),
 }

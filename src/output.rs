@@ -22,7 +22,7 @@ use self::kafka::refusal::Refusals;
 use self::kafka::transaction::{Size, Transactions};
 use self::kafka::writer::Writer;
 use self::kafka::{Batches, KafkaOutput};
-use self::lines::Lines;
+use self::lines::{Destination, Lines};
 use crate::config::{KafkaOutputConfig, LogFormat, OutputConfig, StdoutCodec};
 use crate::control::Notice;
 use crate::kafka::session::Session;
@@ -158,8 +158,12 @@ impl Outputs<'_> {
 
     /// Starts the dead-letter output for a config without one: standard error.
     pub(crate) fn dead_letters_to_stderr(&mut self, log: LogFormat) -> Recipient<Deliver> {
-        let letters = LetterForm::of_standard_error(log);
-        self.lines_with(std::io::stderr(), StdoutCodec::Lines, letters)
+        self.lines(Destination {
+            writer: std::io::stderr(),
+            name: "standard error".to_owned(),
+            codec: StdoutCodec::Lines,
+            letters: LetterForm::of_standard_error(log),
+        })
     }
 
     fn start(
@@ -168,11 +172,18 @@ impl Outputs<'_> {
         refusals: Refusals,
     ) -> anyhow::Result<Recipient<Deliver>> {
         Ok(match config {
-            OutputConfig::Stdout(config) => self.lines(std::io::stdout(), config.codec.clone()),
-            OutputConfig::File(config) => {
-                let file = AppendFile::open(config)?;
-                self.lines(file, config.stream.codec.clone())
-            }
+            OutputConfig::Stdout(config) => self.lines(Destination {
+                writer: std::io::stdout(),
+                name: "standard output".to_owned(),
+                codec: config.codec.clone(),
+                letters: LetterForm::Json,
+            }),
+            OutputConfig::File(config) => self.lines(Destination {
+                writer: AppendFile::open(config)?,
+                name: format!("the file {}", config.path),
+                codec: config.stream.codec.clone(),
+                letters: LetterForm::Json,
+            }),
             OutputConfig::Drop => {
                 Discard::start_in_arbiter(&Arbiter::new().handle(), |_| Discard).recipient()
             }
@@ -186,20 +197,10 @@ impl Outputs<'_> {
 
     fn lines<W: Write + Send + Unpin + 'static>(
         &mut self,
-        writer: W,
-        codec: StdoutCodec,
-    ) -> Recipient<Deliver> {
-        self.lines_with(writer, codec, LetterForm::Json)
-    }
-
-    fn lines_with<W: Write + Send + Unpin + 'static>(
-        &mut self,
-        writer: W,
-        codec: StdoutCodec,
-        letters: LetterForm,
+        to: Destination<W>,
     ) -> Recipient<Deliver> {
         let (engine, metrics) = (self.engine.clone(), Arc::clone(self.metrics));
-        let lines = Lines::new(writer, codec, letters, engine, metrics);
+        let lines = Lines::new(to, engine, metrics);
         let lines = Lines::start_in_arbiter(&Arbiter::new().handle(), |_| lines);
         self.lines.push(lines.clone().recipient());
         lines.recipient()

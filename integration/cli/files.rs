@@ -88,7 +88,7 @@ fn files_that_cannot_be_written_end_the_pipeline_with_the_reason() {
     };
     let full = run("/dev/full");
     assert!(
-        full.contains("cannot write to the output: No space left"),
+        full.contains("cannot write to the file /dev/full: No space left"),
         "{full}"
     );
     let missing = run("/nonexistent/out");

@@ -256,7 +256,7 @@ fn an_output_that_cannot_be_written_is_an_error() {
         .expect(1);
     assert!(
         ran.stderr
-            .contains("cannot write to the output: No space left"),
+            .contains("cannot write to standard output: No space left"),
         "{}",
         ran.stderr
     );

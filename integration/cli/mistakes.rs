@@ -386,3 +386,29 @@ fn eval_says_where_files_belong() {
         assert!(!ran.stderr.contains("the config file"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_script_in_the_place_of_a_config() {
+    let folder = written(&[
+        ("s.py", "root = this"),
+        ("a.yaml", "http: { address: 4195 }\n"),
+    ]);
+    for command in ["lint", "run", "test"] {
+        let ran = nerodia([command, "s.py"])
+            .dir(folder.path())
+            .run()
+            .expect(2);
+        for part in [
+            "s.py is a script, not a config",
+            "run the script alone: `nerodia eval -f s.py`",
+        ] {
+            assert!(ran.stderr.contains(part), "{command}: {}", ran.stderr);
+        }
+    }
+    let ran = nerodia(["lint", "a.yaml"])
+        .dir(folder.path())
+        .run()
+        .expect(2);
+    let help = "write the host too: `address: 127.0.0.1:4195`";
+    assert!(ran.stderr.contains(help), "{}", ran.stderr);
+}

@@ -117,7 +117,10 @@ fn a_hundred_of_a_hundred_thousand() {
                 "Exit",
                 "the interpreter exited with a code other than 0".into(),
             ),
-            _ => ("Timeout", "no result within 300ms".into()),
+            _ => (
+                "Timeout",
+                "no result within 300ms (`guests.timeout`)".into(),
+            ),
         };
         assert_eq!((facts["type"].as_str(), &facts["message"]), (kind, &text));
         assert_eq!(facts["topic"], pipeline.input);

@@ -7,7 +7,7 @@ class Absent:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name.partition(".")[0] in sys.stdlib_module_names:
-            text = f"No module named {name!r} in this runtime: WebAssembly has not what it is made of"
+            text = f"No module named {name!r} in this runtime: it needs a C library, or what WebAssembly does not have"
             raise ModuleNotFoundError(text, name=name)
 
 

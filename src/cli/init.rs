@@ -69,7 +69,7 @@ impl Init {
         let name = folder.file_name().and_then(|name| name.to_str());
         let name = name.filter(|name| is_name(name)).ok_or_else(|| {
             format!(
-                "`{}` cannot name a pipeline\n\nhelp: use letters, digits, `-` and `_`, which topics and files may have too",
+                "`{}` cannot name a pipeline\n\nhelp: begin with a letter, and use letters, digits, `-` and `_`, which topics and files may have too",
                 folder.display()
             )
         })?;

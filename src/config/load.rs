@@ -37,6 +37,9 @@ impl Source {
     fn tree(self) -> Result<(Node, PathBuf), Diagnostics> {
         let (text, base) = match self {
             Self::File(path) => {
+                if path.extension().is_some_and(|extension| extension == "py") {
+                    return Err(script_not_config(&path).into());
+                }
                 let text = read(&path).map_err(|problem| match problem.location {
                     Some(_) => problem,
                     None => {
@@ -52,6 +55,15 @@ impl Source {
         };
         Ok((root(&text)?, base))
     }
+}
+
+/// Returns the problem with a script in the place of a config.
+fn script_not_config(path: &Path) -> Diagnostic {
+    let path = path.display();
+    let help = format!(
+        "name the config that has `file: {path}`, or run the script alone: `nerodia eval -f {path}`"
+    );
+    Diagnostic::error(format!("{path} is a script, not a config")).help(help)
 }
 
 /// Script that runs without a config file.

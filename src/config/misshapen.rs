@@ -201,6 +201,9 @@ fn help_for(field: &Field<'_>) -> Option<String> {
     let takes = |one| types.contains(&one);
     let scalar = field.node.scalar().filter(|scalar| !scalar.secret);
     Some(match scalar.map(|scalar| scalar.written()) {
+        Some(port) if name == "address" && port.parse::<u16>().is_ok() => {
+            format!("write the host too: `address: 127.0.0.1:{port}`")
+        }
         Some(written) if takes("string") => format!("quote it: `{name}: \"{written}\"`"),
         Some(written) if takes("array") => format!("write a list: `{name}: [{written}]`"),
         _ if takes("boolean") && !takes("string") => {

@@ -95,9 +95,11 @@ impl Engine {
     fn end_of_output(&mut self, error: OutputError) -> End {
         match error {
             // The reader has closed the pipe on purpose, as in `| head -1`.
-            OutputError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => self.end(),
-            OutputError::Write(error) => {
-                End::Failed(anyhow::Error::new(error).context("cannot write to the output"))
+            OutputError::Write { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.end()
+            }
+            OutputError::Write { to, error } => {
+                End::Failed(anyhow::Error::new(error).context(format!("cannot write to {to}")))
             }
             OutputError::Failed(reason) => End::Failed(anyhow::Error::msg(reason)),
         }

@@ -33,16 +33,16 @@ pub(crate) enum Death {
     #[error("the interpreter exited with a code other than 0")]
     ExitFailed,
     /// The deadline passed, while the script computed or slept.
-    #[error("no result within {}", humantime::format_duration(*.0))]
+    #[error("no result within {} (`guests.timeout`)", humantime::format_duration(*.0))]
     Timeout(Duration),
     /// Python ran out of its memory, and could not report that or did not catch it.
-    #[error("out of memory: a guest may have {}", ByteSize(*.0))]
+    #[error("out of memory: a guest may have {} (`guests.memory`)", ByteSize(*.0))]
     Memory(u64),
     /// The reply port had bytes that are not a frame, or the frame of another request.
     #[error("broke the protocol: {0}")]
     Protocol(String),
     /// A message wrote more log (`print`) than it may.
-    #[error("wrote more than {} of log", ByteSize(*.0))]
+    #[error("wrote more than {} of log (`guests.max_log`)", ByteSize(*.0))]
     Log(u64),
     /// The guest was ended for a reason that has nothing to do with what it ran.
     #[error("the guest was ended: {0}")]

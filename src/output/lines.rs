@@ -12,11 +12,21 @@ use crate::message::{Outcome, Processed, Record};
 use crate::output::{Deliver, Settle};
 use crate::telemetry::metrics::Metrics;
 
+/// Destination of lines, and their form.
+pub(crate) struct Destination<W> {
+    /// Where lines are written.
+    pub writer: W,
+    /// Its name, in messages.
+    pub name: String,
+    /// What tells messages apart.
+    pub codec: StdoutCodec,
+    /// Form of failures.
+    pub letters: LetterForm,
+}
+
 /// Actor that writes lines to `W`.
 pub(crate) struct Lines<W> {
-    writer: W,
-    codec: StdoutCodec,
-    letters: LetterForm,
+    to: Destination<W>,
     engine: Recipient<Notice>,
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
@@ -25,18 +35,14 @@ pub(crate) struct Lines<W> {
 }
 
 impl<W: Write + Unpin + 'static> Lines<W> {
-    /// Creates an output that ends each record as `codec` says, and writes failures in the form of `letters`.
+    /// Creates an output that writes to `to`.
     pub(crate) fn new(
-        writer: W,
-        codec: StdoutCodec,
-        letters: LetterForm,
+        to: Destination<W>,
         engine: Recipient<Notice>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            writer,
-            codec,
-            letters,
+            to,
             engine,
             metrics,
             buffer: Vec::new(),
@@ -46,7 +52,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
 
     /// Begins a message, and returns its place in the buffer.
     fn begin(&mut self) -> usize {
-        if self.codec == StdoutCodec::LengthDelimited {
+        if self.to.codec == StdoutCodec::LengthDelimited {
             self.buffer.extend_from_slice(&[0; 4]);
         }
         self.buffer.len()
@@ -54,12 +60,12 @@ impl<W: Write + Unpin + 'static> Lines<W> {
 
     /// Ends the message that begins at `start`.
     fn end(&mut self, start: usize) {
-        if self.codec == StdoutCodec::LengthDelimited {
+        if self.to.codec == StdoutCodec::LengthDelimited {
             // No result has 4 GiB: `guests.max_output` is 1 GiB at most.
             let length = u32::try_from(self.buffer.len() - start).unwrap_or(u32::MAX);
             self.buffer[start - 4..start].copy_from_slice(&length.to_be_bytes());
         }
-        self.buffer.extend_from_slice(self.codec.terminator());
+        self.buffer.extend_from_slice(self.to.codec.terminator());
     }
 
     /// Writes all records of a slice with one call, so that a batch costs one system call and the reader at the other
@@ -82,7 +88,7 @@ impl<W: Write + Unpin + 'static> Lines<W> {
                 Outcome::Records(records) => records.iter().for_each(write),
                 Outcome::Failed(failure) => {
                     let start = self.begin();
-                    let letters = self.letters;
+                    let letters = self.to.letters;
                     letters.write(&mut self.buffer, &processed.batch, message, failure);
                     self.end(start);
                 }
@@ -91,8 +97,8 @@ impl<W: Write + Unpin + 'static> Lines<W> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.writer.write_all(&self.buffer)?;
-        self.writer.flush()?;
+        self.to.writer.write_all(&self.buffer)?;
+        self.to.writer.flush()?;
         Metrics::add(&self.metrics.bytes_written, self.buffer.len() as u64);
         if self.buffer.capacity() > KEEP {
             self.buffer = Vec::new();
@@ -124,8 +130,9 @@ impl<W: Write + Unpin + 'static> Handler<Deliver> for Lines<W> {
             Ok(()) => ack.done(),
             Err(error) => {
                 self.ended = true;
+                let to = self.to.name.clone();
                 self.engine
-                    .do_send(Notice::OutputEnded(OutputError::Write(error)));
+                    .do_send(Notice::OutputEnded(OutputError::Write { to, error }));
             }
         }
     }

@@ -17,6 +17,7 @@ impl Response<'_, '_> {
     /// Reads the text of a failure by which a guest keeps to the limit of outputs.
     pub(super) fn too_large(&mut self) -> Result<Failure, FrameError> {
         let text = cut(&self.reader.str()?, TEXT);
+        let text = format!("{text}, more than `guests.max_output` allows");
         Ok(Failure::new("OutputTooLarge", text))
     }
 
@@ -59,7 +60,7 @@ pub(super) fn place(failure: &mut Failure, stages: &[HelloStage]) {
 }
 
 pub(super) fn too_large(limit: usize) -> Box<Failure> {
-    let text = format!("the message's outputs take more than {limit} bytes");
+    let text = format!("the message's outputs take more than {limit} bytes (`guests.max_output`)");
     Box::new(Failure::new("OutputTooLarge", text))
 }
 
