@@ -127,11 +127,11 @@ fn a_hundred_of_a_hundred_thousand() {
         assert_eq!(facts["partition"], (n % PARTITIONS as u64).to_string());
         assert_eq!(facts["offset"], (n / PARTITIONS as u64).to_string());
         assert!(facts["attempts"].parse::<u32>().expect("a number") >= 1);
+        // Of a death the first line of the script: which one ran is not known.
+        assert!(facts["at"].contains(".yaml:"), "{}", facts["at"]);
         if way == "raise" {
-            assert!(facts["at"].contains(".yaml:"), "{}", facts["at"]);
             assert!(facts["traceback"].contains("ValueError"));
         } else {
-            assert_eq!(facts.get("at"), None);
             assert_eq!(facts["attempts"], "2", "once beside others, once alone");
         }
         scripts.insert(facts["script"].clone());
