@@ -17,7 +17,8 @@ def mistakes(text, tree, modules, given, harmless=frozenset()):
         return stops
     given = {*given, *(name.partition(".")[0] for name in modules)}
     found = stops + undefined(text, tree, given)
-    return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + bloblang(text, tree) + found
+    found += bloblang(text, tree)
+    return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + found
 
 
 def mistakes_beside(stages):
@@ -203,8 +204,8 @@ def close(name, names, likeness=0.7):
 
 
 def meta_names(text, tree):
-    """Returns the names that a script sets in `meta`, with their places, and those that it reads: None if it may read any."""
-    stored, read, understood = {}, set(), set()
+    """Returns the names that a script sets in `meta`, with their places, and those that it reads: None if it may use any."""
+    stored, read, understood = {}, {}, set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and is_text(node.slice):
             place, name = node.value, node.slice.value
@@ -214,10 +215,8 @@ def meta_names(text, tree):
             continue
         if name is not None and isinstance(place, ast.Name) and place.id == "meta":
             understood.add(place)
-            if isinstance(getattr(node, "ctx", None), ast.Store):
-                stored.setdefault(name, text.place(node.lineno, node.col_offset))
-            else:
-                read.add(name)
+            of_kind = stored if isinstance(getattr(node, "ctx", None), ast.Store) else read
+            of_kind.setdefault(name, text.place(node.lineno, node.col_offset))
     names = {node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "meta"}
     return stored, read if names <= understood else None
 
@@ -229,7 +228,7 @@ def ignored_meta(stages):
         stored, own = stage.meta_names
         if own is None:
             break  # nor is it known what it reads of earlier scripts
-        read |= own
+        read |= own.keys()
         for name, place in stored.items():
             if name not in CHECKS and name not in read:
                 meant = close(name.removeprefix("kafka_"), CHECKS, 0.6)  # Bento's `kafka_key`

@@ -42,9 +42,11 @@ class Text:
         except SyntaxError as error:
             place = error.lineno, error.offset
             found = self.problem(error, error.msg, *place)
-            if error.lineno and (help := form_of_bloblang(self.line(error.lineno))):
+            others = []
+            if error.lineno and (help := form_of_bloblang(self.source, error.lineno)):
                 found["help"] = help
-            raise CannotStart(found) from None
+                others = [self.problem(error, "this is Bloblang", *at, help=more) for at, more in other_lines(self, error.lineno)]
+            raise CannotStart(found, *others) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise CannotStart(self.problem(error)) from None
         return tree
