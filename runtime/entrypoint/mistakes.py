@@ -34,16 +34,24 @@ def mistakes_beside(stages):
 
 def stopping(text, tree):
     """Returns an entry of `warnings` for each call of a debugger, for which a pipeline has no terminal."""
+    calls = [(node, called_name(node.func)) for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [
         text.problem(
             Warning(),
-            f"`{ast.unparse(node.func)}()` has no terminal in a pipeline",
+            f"`{name}()` has no terminal in a pipeline",
             *text.place(node.lineno, node.col_offset),
             help="remove it, and step through the script with `nerodia debug -c CONFIG`",
         )
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in DEBUGGERS
+        for node, name in calls
+        if name in DEBUGGERS
     ]
+
+
+def called_name(function):
+    """Returns `a` or `a.b` for a function of that name, or None; a chain may be too long for `ast.unparse`."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return f"{function.value.id}.{function.attr}"
+    return getattr(function, "id", None)
 
 
 def hides_names(tree, modules, harmless=frozenset()):
