@@ -1,5 +1,5 @@
-# Habits of Bloblang: what a script that was written like a mapping of Bento's gets told. The table in docs/from-bento.md has
-# the most used of it; here is what fails in Python, or means something else there.
+# Habits of Bloblang: what a script that was written like a mapping of Bento's gets told. docs/from-bento.md has the most used
+# of it; here is what fails in Python, or means something else there.
 
 IN_MESSAGES = dict, list, str, bytes, int, float, bool, type(None)
 OF_VALUES = frozenset(name for kind in IN_MESSAGES for name in dir(kind))
@@ -103,11 +103,10 @@ def default_of(node):
 
 
 def written(node):
-    """Returns the Python of a node, if it is no longer than a help should be."""
-    try:
-        found = ast.unparse(node)
-    except RecursionError:
+    """Returns the Python of a node, if it is no longer than a help should be; it may be too long for a recursive function."""
+    if len([*islice(ast.walk(node), LONGEST_HINT)]) == LONGEST_HINT:
         return "…"
+    found = ast.unparse(node)
     return found if len(found) <= LONGEST_HINT else "…"
 
 
@@ -225,11 +224,11 @@ def habit(error):
     if isinstance(error, NameError):
         help = BLOBLANG_NAMES.get(error.name)
     elif isinstance(error, AttributeError) and type(error.obj) in IN_MESSAGES and isinstance(error.name, str):
-        methods = {} if error.name in OF_VALUES else BLOBLANG_METHODS
-        help = [f"write `[{quoted(error.name)}]` for a key"] if type(error.obj) is dict and error.name not in OF_VALUES else []
-        if method := methods.get(error.name):
-            help.append(f"for the method {method}" if help else f"write {method}")
-        help = ", ".join(help)
+        helps = [f"write `[{quoted(error.name)}]` for a key"] if type(error.obj) is dict else []
+        method = None if error.name in OF_VALUES else BLOBLANG_METHODS.get(error.name)
+        if method:
+            helps.append(f"for the method {method}" if helps else f"write {method}")
+        help = ", ".join(helps)
     elif isinstance(error, OSError) and error.filename is not None:
         help = "guests have no files: put what is read there into a module beside the script"
     elif type(error) in (TypeError, LookupError):

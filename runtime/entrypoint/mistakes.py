@@ -226,7 +226,7 @@ def meta_names(text, tree):
             of_kind = stored if isinstance(getattr(node, "ctx", None), ast.Store) else read
             of_kind.setdefault(name, text.place(node.lineno, node.col_offset))
     names = {node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "meta"}
-    return stored, read if names <= understood else None
+    return stored, read if names <= understood and "meta" not in bound_names(tree) else None
 
 
 def ignored_meta(stages):

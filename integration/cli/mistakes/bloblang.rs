@@ -195,6 +195,10 @@ fn a_failure_tells_it_where_lint_cannot(runtime: &str) {
              `isinstance(value, dict)`)",
         ),
         (
+            "x = this\nroot = x.title",
+            "'dict' object has no attribute 'title' (write `[\"title\"]` for a key)",
+        ),
+        (
             "x = this['a']\nroot = x.get('b')",
             "'str' object has no attribute 'get'",
         ),

@@ -133,6 +133,7 @@ fn lint_is_silent_about_what_only_looks_like_it(runtime: &str) {
         "from string import Template\nroot = Template('${NAME}').substitute(NAME=1)",
         "from types import SimpleNamespace\nthis = SimpleNamespace(items=1, b=set())\nroot = [this.items, this.b.update([1])]",
         "def same(x): return x\nroot = {}\ntags = same(this)\nroot['a'] = tags.append(1)",
+        "def kind(meta): return meta['kind'], meta.kind\nroot = kind({})",
         "from types import SimpleNamespace\nmeta = SimpleNamespace(key=1)\nroot = meta.key",
     ] {
         warned(&lint(&config(&[script]), runtime), &[], 0);
