@@ -24,7 +24,7 @@ root=$(cd -P "$(dirname "$(readlink -f "$0")")/.." && pwd)
 
 runtimes="cpython-3.14 cpython-3.12"
 runtime=$root/runtime
-parts="common.py analysis.py projection.py root.py text.py beside.py setup.py advice.py bloblang.py mistakes.py scripts.py surroundings.py typed.py values.py failures.py meta.py costs.py pipeline.py requests.py loop.py" # of runtime/entrypoint, in this order
+parts="common.py analysis.py projection.py root.py text.py beside.py setup.py advice.py bloblang_words.py bloblang_text.py bloblang.py meanings.py mistakes.py scripts.py surroundings.py typed.py values.py failures.py meta.py costs.py pipeline.py requests.py loop.py" # of runtime/entrypoint, in this order
 # shellcheck disable=SC2086  # one word a part
 sources="$(printf 'entrypoint/%s ' $parts)snapshot.py guest.wit requirements.txt _nerodia.abi3.so"
 work=""

@@ -3,6 +3,9 @@
 
 mod bento;
 mod bloblang;
+mod helps;
+mod mapping;
+mod meanings;
 
 use std::fs;
 
@@ -101,7 +104,7 @@ fn lint_knows_a_default_by_or(runtime: &str) {
     let ran = lint(&yaml, runtime);
     for part in [
         "`|` does not give a default in Python",
-        "write `this.get('n', 'none')`",
+        "write `'none' if (v := this.get('n')) is None else v`",
         "write `meta[\"key\"]`, `meta[\"topic\"]` and so on",
     ] {
         assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);

@@ -12,7 +12,7 @@ MOVE = (
 
 def made_again(tree):
     """Yields (node, text) for each class and each pattern that a script makes."""
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.ClassDef):
             yield node, f"class {node.name}"
         elif isinstance(node, ast.Call):

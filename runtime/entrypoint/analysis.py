@@ -59,6 +59,11 @@ INLINED = (ast.ListComp, ast.SetComp, ast.DictComp)
 COMPREHENSIONS = (*INLINED, ast.GeneratorExp)
 
 
+def every_node(tree):
+    """Returns the nodes of a tree. `Text.parse` has listed those of a whole text: a walk takes longer than most checks."""
+    return getattr(tree, "every", None) or ast.walk(tree)
+
+
 def bound_names(node):
     """Returns the names that `node` and its descendants bind, including nested functions and comprehensions."""
     names = set()
@@ -365,7 +370,7 @@ def reaches_frames(tree, imported, harmless=frozenset()):
     """Returns whether a script can reach the frame in which it runs, and so everything in the guest. Names that are
     `harmless` do not count."""
     modules = set(imported)
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.Name):
             if node.id not in harmless and (node.id in INTROSPECTION or is_dunder(node.id)):
                 return True
@@ -387,7 +392,7 @@ def reaches_frames(tree, imported, harmless=frozenset()):
 
 def refuse_unsupported(tree):
     """Refuses these nodes even if they are never reached: `global` and `del` affect the names of a whole function."""
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, UNSUPPORTED) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
             raise NotPlain
 

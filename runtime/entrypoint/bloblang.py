@@ -1,106 +1,73 @@
-# Habits of Bloblang: what a script that was written like a mapping of Bento's gets told. The table in docs/from-bento.md has
-# all of it; here is what fails in Python, or means something else there.
+# Habits of Bloblang: what a script that was written like a mapping of Bento's gets told. docs/from-bento.md has the most used
+# of it; here is what fails in Python, or means something else there.
 
-META = 'write `meta["key"]`, `meta["topic"]` and so on, or `meta["headers"].get("name")` for a header'
-# Names that Python does not have.
-BLOBLANG_NAMES = {
-    "batch_index": "no script knows of a batch",
-    "content": "`this` is the content, with `format: text` or `bytes` on input and output",
-    "count": "a script keeps no state",
-    "deleted": "`root = None` drops the message; `root.pop(\"a\", None)` takes one key out",
-    "env": "a script sees no environment; `${NAME}` works in the config",
-    "counter": "a script keeps no state; `meta[\"offset\"]` numbers the messages",
-    "error": "a failed message goes to `dead_letter`",
-    "errored": "a failed message goes to `dead_letter`",
-    "fake": "make values with `random`, as in `random.choice(…)`, with `import random`",
-    "false": "write `False`",
-    "hostname": "a script sees no machine; `${HOSTNAME}` works in the config",
-    "json": "`this` is the document: `json(\"a.b\")` is `this[\"a\"][\"b\"]`; Python's module needs `import json`",
-    "ksuid": "write `str(uuid.uuid4())`, with `import uuid`",
-    "metadata": META,
-    "nanoid": "write `str(uuid.uuid4())`, with `import uuid`",
-    "nothing": "leave `root` as it is",
-    "now": "write `datetime.datetime.now(datetime.timezone.utc).isoformat()`, with `import datetime`",
-    "random_int": "write `random.randrange(…)`, with `import random`",
-    "throw": 'write `raise ValueError("…")`',
-    "timestamp_unix": "write `int(time.time())`, with `import time`",
-    "timestamp_unix_milli": "write `time.time_ns() // 10**6`, with `import time`",
-    "true": "write `True`",
-    "uuid_v4": "write `str(uuid.uuid4())`, with `import uuid`",
-}
-# Methods that no value of a message has.
-BLOBLANG_METHODS = {
-    "catch": "`try: …` and `except …:` on lines of their own",
-    "contains": '`"x" in value`',
-    "exists": '`"a" in value`',
-    "filter": '`[i for i in value if i["qty"] > 0]`',
-    "flatten": "`[i for inner in value for i in inner]`",
-    "fold": "`sum(value)`, or a loop",
-    "format_json": "`json.dumps(value)`, with `import json`",
-    "has_prefix": "`.startswith(…)`",
-    "has_suffix": "`.endswith(…)`",
-    "hash": "`hashlib.sha256(value.encode()).hexdigest()`, with `import hashlib`",
-    "length": "`len(value)`",
-    "lowercase": "`.lower()`",
-    "map_each": '`[i["price"] for i in value]`',
-    "not_empty": "`if value`",
-    "number": "`float(value)`, or `int(value)`",
-    "parse_json": "`json.loads(value)`, with `import json`",
-    "re_find_all": "`re.findall(…, value)`, with `import re`",
-    "re_match": "`re.search(…, value)`, with `import re`",
-    "re_replace_all": "`re.sub(…, …, value)`, with `import re`",
-    "replace_all": "`.replace(…, …)`",
-    "string": "`str(value)`",
-    "sum": "`sum(value)`",
-    "trim": "`.strip()`",
-    "ts_format": '`.strftime("%Y-%m-%d")`',
-    "ts_parse": '`datetime.datetime.strptime(value, "%Y-%m-%d")`, with `import datetime`',
-    "type": "`type(value)`, or `isinstance(value, dict)`",
-    "unique": "`list(dict.fromkeys(value))`",
-    "uppercase": "`.upper()`",
-    "without": '`{k: v for k, v in value.items() if k != "a"}`',
-}
-# Forms that Python cannot read, in a line without the texts in it.
-BLOBLANG_FORMS = {
-    r"\bif\b[^:]*\{": 'Bloblang\'s `if a { b } else { c }` is `b if a else c`',
-    r"\bmatch\b.*\{|=>": 'Bloblang\'s `match x { "a" => 1 }` is `{"a": 1}.get(x)`, or `match x:` with `case "a":` on lines below',
-    r"[=(,\[{:+]\s*@\w": 'Bloblang\'s `@k` is `meta["headers"].get("k")`, `@kafka_key` is `meta["key"]`',
-    r"^\s*let\s+\w+\s*=": "Bloblang's `let x = 1` is `x = 1`",
-    r"^\s*meta\s+\w+\s*=": 'Bloblang\'s `meta k = "v"` is `meta["headers"] = {**meta["headers"], "k": "v"}`',
-    r"\$\w": "Bloblang's `$x` is `x`",
-    r"^(?!\s*(async\s+)?def\b).*->": 'Bloblang\'s `.map_each(i -> i.price)` is `[i["price"] for i in value]`',
-    r"&&|\|\||!(?!=)": "Python has `and`, `or` and `not`",
-    r"\.or\(": 'Bloblang\'s `this.a.or("x")` is `this.get("a", "x")`',
-}
 IN_MESSAGES = dict, list, str, bytes, int, float, bool, type(None)
 OF_VALUES = frozenset(name for kind in IN_MESSAGES for name in dir(kind))
+NUMBERS_HAVE = frozenset("real imag numerator denominator".split())  # and these are no methods
+# Methods of other values that a script may have: dates, and numbers of typed formats.
+OF_OTHERS = frozenset("max min timestamp".split())
+OTHER = "other"
 
 
-def form_of_bloblang(line):
-    """Returns help for a line that Python cannot read, or None."""
-    bare = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', '""', line)
-    return next((help for form, help in BLOBLANG_FORMS.items() if re.search(form, bare)), None)
+class Names:
+    """What is known of a text: its nodes, and what its names stand for."""
+
+    def __init__(self, text, tree):
+        self.nodes, self.parents, self.bound, self.values = [tree], {}, {}, {}
+        roots = []
+        for node in self.nodes:  # what is around a node comes before it
+            names = binds_itself(node) | ({node.arg} if isinstance(node, ast.arg) else set())
+            for name in names:
+                self.bound[name] = self.bound.get(name, 0) + 1
+            if isinstance(node, ast.Assign):
+                self.values |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+                if any("root" in binds_itself(target) for target in node.targets):
+                    roots.append(node.value)
+            for child in ast.iter_child_nodes(node):
+                self.parents[child] = node
+                self.nodes.append(child)
+        # Only of the first script's `this` it is known that it has no attributes but those of JSON's values.
+        is_first = text.index == 0 and not text.is_setup
+        self.documents = {"this"} - self.bound.keys() if is_first else set()
+        if not text.is_setup and self.bound.get("root", 0) == len(roots) and all(self.is_object(one, is_first) for one in roots):
+            self.documents |= {"root"}
+
+    @staticmethod
+    def is_object(value, is_first):
+        """Returns whether a value is a dict by its form, or the message."""
+        return isinstance(value, (ast.Dict, ast.DictComp)) or (is_first and getattr(value, "id", None) == "this")
+
+    def is_json(self, node, deepest=20):
+        """Returns whether a value is surely one of JSON's: a part of a document, or a list or dict by its form."""
+        if isinstance(node, ast.Name):
+            value = self.values.get(node.id) if self.bound.get(node.id) == 1 and deepest else None
+            return node.id in self.documents or (value is not None and self.is_json(value, deepest - 1))
+        if isinstance(node, ast.Subscript):
+            return deepest > 0 and self.is_json(node.value, deepest - 1)
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                return node.func.id in ("dict", "list", "sorted") and node.func.id not in self.bound
+            return deepest > 0 and is_get(node) and len(node.args) == 1 and self.is_json(node.func.value, deepest - 1)
+        return isinstance(node, (ast.List, ast.ListComp, ast.Dict, ast.DictComp))
+
+
+def is_get(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and bool(node.args)
 
 
 def bloblang(text, tree):
-    """Returns an entry of `warnings` for each place that Python reads and that fails, or is never true.
-
-    Only of the first script's `this` it is known that it has no attributes but those of JSON's values.
-    """
-    stored = bound_names(tree)
-    plain_names = {"this"} - stored if text.index == 0 else set()
-    if set_to_documents(tree, text.index == 0):
-        plain_names |= {"root"}
+    """Returns an entry of `warnings` for each place that Python reads and that fails, or means something else."""
+    names = Names(text, tree)
     found, seen = [], set()
-    for node in ast.walk(tree):  # what is around a node comes before it
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and isinstance(node.right, ast.Constant):
-            told = fields(node.left, plain_names, seen, repr(node.right.value)) or default_by_or(node, plain_names)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in stored:
+    for node in names.nodes:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            told = fields(node.left, names, seen, node.right) or default_by_or(node, names)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in names.bound:
             told = "`meta` is a dict, not a function", META
         elif isinstance(node, ast.Compare) and any(map(is_null, [node.left, *node.comparators])):
             told = "JSON's null is `None` in a message: it never equals `null`", "write `is None`, or `is not None`"
         else:
-            told = fields(node, plain_names, seen)
+            told = fields(node, names, seen) or other_meaning(node, names)
         if told:
             found.append((node, *told))
     found = sorted(found, key=lambda one: (one[0].lineno, one[0].col_offset))
@@ -111,67 +78,140 @@ def bloblang(text, tree):
 
 
 def default_by_or(node, names):
-    """Returns message and help for `this["a"] | "x"`, or None. With a number it may be meant: bits have such an operator."""
+    """Returns message and help for `this["a"] | "x"`, or None. With most numbers it may be meant: bits have such an operator."""
+    given = node.right
+    is_default = isinstance(given, ast.List) or (isinstance(given, ast.Dict) and not given.keys)
+    if isinstance(given, ast.Constant):
+        is_default = not isinstance(given.value, int) or (given.value == 0 and given.value is not False)
     of = node.left
-    if isinstance(node.right.value, int) or not (isinstance(of, ast.Subscript) and isinstance(of.value, ast.Name) and of.value.id in names):
+    if not (is_default and (isinstance(of, ast.Subscript) or is_get(of)) and names.is_json(of)):
         return None
-    help = f"write `{of.value.id}.get({key_of(of)}, {node.right.value!r})`"
-    return "`|` does not give a default in Python", help
+    if isinstance(of, ast.Subscript) and isinstance(of.slice, ast.Constant) and isinstance(of.slice.value, str):
+        got = f"{written(of.value)}.get({key_of(of)})"
+    else:
+        got = written(of)
+    return "`|` does not give a default in Python", f"write `{otherwise(got, given)}`"
+
+
+def otherwise(got, default):
+    """Returns the Python for a default in place of a value that is null or missing, as Bloblang's `|` gives it."""
+    return f"{default_of(default)} if (v := {got}) is None else v"
+
+
+def default_of(node):
+    return written(node) if isinstance(node, (ast.Constant, ast.List, ast.Dict)) else OTHER
+
+
+def written(node):
+    """Returns the Python of a node, if it is no longer than a help should be; it may be too long for a recursive function."""
+    if len([*islice(ast.walk(node), LONGEST_HINT)]) == LONGEST_HINT:
+        return "…"
+    found = ast.unparse(node)
+    return found if len(found) <= LONGEST_HINT else "…"
 
 
 def is_null(node):
     return isinstance(node, ast.Name) and node.id == "null"
 
 
-def set_to_documents(tree, is_first):
-    """Returns whether all that is assigned to `root` is a dict by its form, or the message."""
-    values = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and any("root" in binds_itself(target) for target in node.targets)
-    ]
-    forms = (ast.Dict, ast.DictComp)
-    is_document = [isinstance(value, forms) or (is_first and getattr(value, "id", None) == "this") for value in values]
-    bound = [node for node in ast.walk(tree) if "root" in binds_itself(node)]
-    return all(is_document) and len(bound) == len(values)
+def chain(node):
+    """Returns what a chain begins with, and its links after that: attributes, subscripts and calls."""
+    links = []
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        links.append(node)
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node, links[::-1]
 
 
-def fields(node, names, seen, otherwise=None):
-    """Returns message and help for `this.a.b`, or None; `seen` has nodes in what was told of."""
-    call = node if isinstance(node, ast.Call) else None
-    outer = node = call.func if call else node
-    attributes = []
-    while isinstance(node, (ast.Attribute, ast.Subscript)) and node not in seen:
-        seen.add(node)
-        attributes.insert(0, node)
-        node = node.value
-    if not (attributes and isinstance(node, ast.Name) and node.id in names):
+def fields(node, names, seen, default=None):
+    """Returns message and help for `this.a.b` and the methods after it, or None; `seen` has nodes in what was told of."""
+    if node in seen or not isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
         return None
-    method = BLOBLANG_METHODS.get(outer.attr) if call and isinstance(outer, ast.Attribute) else None
-    if call and (method or isinstance(outer, ast.Attribute) and outer.attr in OF_VALUES):
-        attributes.pop()
-    # `this["when"].year` is right for a datetime, and `this.items.x` may mean anything.
-    if not attributes or not isinstance(attributes[0], ast.Attribute) or attributes[0].attr in OF_VALUES:
-        return method and (f"no value has a method `{outer.attr}`", f"write {method}")
+    start, links = chain(node)
+    seen.update(links)
+    if not isinstance(start, ast.Name):
+        return None
+    if start.id not in names.documents:
+        # `now().ts_format(…)`: of the name itself it is told that it is not defined.
+        of_bloblang = start.id in BLOBLANG_NAMES and start.id not in names.bound and isinstance(links[0], ast.Call)
+        methods = methods_in(links[1:], True) if of_bloblang else []
+        return methods and (f"no value has a method `{methods[0][0]}`", also_methods(methods))
+    called = [isinstance(after, ast.Call) for after in links[1:]] + [False]
+    number = next((n for n, (link, is_called) in enumerate(zip(links, called)) if is_called or isinstance(link, ast.Call)), len(links))
+    keys, rest = links[:number], links[number:]
+    if not (keys and is_field(keys, rest)):
+        direct = not keys and rest and isinstance(rest[0], ast.Attribute) and rest[0].attr not in OF_VALUES
+        methods = methods_in(rest, direct)
+        return methods and (f"no value has a method `{methods[0][0]}`", also_methods(methods))
+    # As a statement of its own, `.append(…)` is Python.
+    methods = methods_in(rest, True, as_statement=isinstance(names.parents.get(node), ast.Expr))
+    help = of_keys(start.id, keys, default if not rest else None, keys[-1].ctx)
+    if methods:
+        help += f"; {also_methods(methods, False)}"
+    if default is not None and rest:
+        help += f", and `{OTHER} if value is None else value` for `|`"
+    return f"a field of `{start.id}` is no attribute: it is a key of a dict", help
+
+
+def is_field(keys, rest):
+    """Returns whether keys begin with an attribute that no value has: `this["when"].year` is right for a date."""
+    first = keys[0]
+    if not isinstance(first, ast.Attribute) or is_dunder(first.attr) or first.attr in NUMBERS_HAVE:
+        return False
+    # A method that is not called has no parts.
+    after = [*keys[1:], *rest][:1]
+    return first.attr not in OF_VALUES or bool(after and not is_dunder(getattr(after[0], "attr", "")))
+
+
+def methods_in(links, is_bloblang, as_statement=False):
+    """Returns the methods in a chain that Python's values lack, each with its help or None."""
+    found = []
+    for link, after in zip(links, links[1:]):
+        if not (isinstance(link, ast.Attribute) and isinstance(after, ast.Call)):
+            continue
+        name, help = link.attr, BLOBLANG_METHODS.get(link.attr)
+        if name not in OF_VALUES and ((help and name not in OF_OTHERS) or is_bloblang):
+            found.append((name, help))
+            is_bloblang = True  # and so is what follows
+        elif name in OF_VALUES and help and is_bloblang and not as_statement:
+            found.append((name, help))
+    return found
+
+
+def also_methods(methods, is_all=True):
+    """Returns the help for methods, which is all of a help or follows another."""
+    if is_all and len(methods) == 1 and methods[0][1]:
+        return f"write {methods[0][1]}"
+    parts = [f"`.{name}()` is {help}" for name, help in methods if help]
+    unknown = [f"`.{name}()`" for name, help in methods if not help]
+    if unknown:
+        parts.append(f"write what {' and '.join(dict.fromkeys(unknown))} did: Python's values have no such method")
+    return "; ".join(parts)
+
+
+def of_keys(name, attributes, default, context):
+    """Returns the help for fields: how they are read, or set, as keys."""
     keys = [quoted(one.attr) if isinstance(one, ast.Attribute) else key_of(one) for one in attributes]
-    written = node.id + "".join(f"[{key}]" for key in keys)
-    help = f"write `{written}`"
-    if otherwise and len(keys) == 1:
-        help = f"write `{node.id}.get({keys[0]}, {otherwise})`"
-    elif isinstance(outer.ctx, ast.Store) and len(keys) > 1:
-        inner = "".join(f"[{key}]" for key in keys[1:])
-        help = f"write `{node.id}.setdefault({keys[0]}, {{}}){inner}`"
-    elif isinstance(outer.ctx, ast.Load):
-        before = node.id + "".join(f"[{key}]" for key in keys[:-1])
+    help = f"write `{name}{''.join(f'[{key}]' for key in keys)}`"
+    are_names = all(isinstance(one, ast.Attribute) or is_text(one.slice) for one in attributes)
+    if default is not None:
+        if not are_names:
+            return f"{help}, and `{OTHER} if value is None else value` for `|`"
+        got = f"{name}.get({keys[0]})"
+        for key in keys[1:]:
+            got = f"({got} or {{}}).get({key})"
+        return f"write `{otherwise(got, default)}`"
+    if isinstance(context, ast.Store) and len(keys) > 1:
+        return f"write `{name}{''.join(f'.setdefault({key}, {{}})' for key in keys[:-1])}[{keys[-1]}]`"
+    if isinstance(context, ast.Load) and (isinstance(attributes[-1], ast.Attribute) or are_names):
+        before = name + "".join(f"[{key}]" for key in keys[:-1])
         help += f", or `{before}.get({keys[-1]})` if it may be missing"
-    if method:
-        help += f", and {method} for `.{outer.attr}()`"
-    return f"a field of `{node.id}` is no attribute: it is a key of a dict", help
+    return help
 
 
 def key_of(subscript):
-    """Returns what stands between the brackets; it may be too long for a line, and for a recursive function."""
-    return repr(subscript.slice.value) if isinstance(subscript.slice, ast.Constant) else "…"
+    """Returns what stands between the brackets."""
+    return written(subscript.slice)
 
 
 def quoted(name):
@@ -184,13 +224,24 @@ def habit(error):
     if isinstance(error, NameError):
         help = BLOBLANG_NAMES.get(error.name)
     elif isinstance(error, AttributeError) and type(error.obj) in IN_MESSAGES and isinstance(error.name, str):
-        help = BLOBLANG_METHODS.get(error.name)
-        if help:
-            help = f"write {help}"
-        elif type(error.obj) is dict:
-            help = f"write `[{quoted(error.name)}]` for a key"
+        helps = [f"write `[{quoted(error.name)}]` for a key"] if type(error.obj) is dict else []
+        method = None if error.name in OF_VALUES else BLOBLANG_METHODS.get(error.name)
+        if method:
+            helps.append(f"for the method {method}" if helps else f"write {method}")
+        help = ", ".join(helps)
     elif isinstance(error, OSError) and error.filename is not None:
         help = "guests have no files: put what is read there into a module beside the script"
+    elif type(error) in (TypeError, LookupError):
+        text = str(error)
+        help = next((help for start, help in OF_FAILURES.items() if start in text), None)
     else:
         return ""
     return f" ({help})" if help else ""
+
+
+# Parts of the messages of failures, each with its help.
+OF_FAILURES = {
+    "the JSON object must be str": "`this` is the document already: it needs no `json.loads`",
+    "unsupported operand type(s) for |: 'NoneType' and": "`|` gives no default in Python: `\"x\" if value is None else value`",
+    "is not a text encoding; use codecs": f"write {BLOBLANG_METHODS['encode']}",
+}

@@ -1,9 +1,10 @@
 """The guest's side of Nerodia: takes batches of messages, runs the scripts, answers with outcomes.
 
-The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, text, beside,
-setup, advice, bloblang, mistakes, scripts, surroundings, typed, values, failures, meta, costs, pipeline, requests, loop. Every runtime uses it: `cpython-3.14`
-imports it into its snapshot, `cpython-3.12` gets it as bytecode, which it compiled once. Both then call `main()`. The
-frames are described in docs/protocol.md; in short, over file descriptors 0 and 1:
+The files of this folder are one module, `entrypoint`, joined in this order: common, analysis, projection, root, text, beside,
+setup, advice, bloblang_words, bloblang_text, bloblang, meanings, mistakes, scripts, surroundings, typed, values, failures,
+meta, costs, pipeline, requests, loop. Every runtime uses it: `cpython-3.14` imports it into its snapshot, `cpython-3.12`
+gets it as bytecode, which it compiled once. Both then call `main()`. The frames are described in docs/protocol.md; in
+short, over file descriptors 0 and 1:
 
     host  -> guest  hello     u32 big-endian length, JSON: protocol, stages, options
     guest -> host   READY     b"READY " + JSON + b"\\n", or b"FAILED " + JSON + b"\\n"

@@ -93,7 +93,7 @@ def main():
     ready |= {"streams": accelerator is not None, "setup": True, "modules": True}
     warnings = [warning for stage in stages for warning in stage.warnings]
     if not hello.get("compiled"):
-        warnings += ignored_meta(stages) + mistakes_beside(stages)
+        warnings += ignored_meta(stages) + unknown_meta(stages) + mistakes_beside(stages)
         BESIDE.trees.clear()
     if warnings:
         ready["warnings"] = warnings[:MOST_WARNINGS]

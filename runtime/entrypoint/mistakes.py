@@ -17,7 +17,8 @@ def mistakes(text, tree, modules, given, harmless=frozenset()):
         return stops
     given = {*given, *(name.partition(".")[0] for name in modules)}
     found = stops + undefined(text, tree, given)
-    return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + bloblang(text, tree) + found
+    found += bloblang(text, tree)
+    return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + found
 
 
 def mistakes_beside(stages):
@@ -33,29 +34,40 @@ def mistakes_beside(stages):
 
 def stopping(text, tree):
     """Returns an entry of `warnings` for each call of a debugger, for which a pipeline has no terminal."""
+    calls = [(node, called_name(node.func)) for node in every_node(tree) if isinstance(node, ast.Call)]
     return [
         text.problem(
             Warning(),
-            f"`{ast.unparse(node.func)}()` has no terminal in a pipeline",
+            f"`{name}()` has no terminal in a pipeline",
             *text.place(node.lineno, node.col_offset),
             help="remove it, and step through the script with `nerodia debug -c CONFIG`",
         )
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in DEBUGGERS
+        for node, name in calls
+        if name in DEBUGGERS
     ]
+
+
+def called_name(function):
+    """Returns `a` or `a.b` for a function of that name, or None; a chain may be too long for `ast.unparse`."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return f"{function.value.id}.{function.attr}"
+    return getattr(function, "id", None)
 
 
 def hides_names(tree, modules, harmless=frozenset()):
     """Returns whether names may be bound in ways that the text does not show."""
-    star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree))
+    star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in every_node(tree))
     return star or reaches_frames(tree, modules, harmless)
 
 
 def every_bound_name(tree):
     """Returns the names that a text binds or deletes anywhere."""
-    names = bound_names(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
+    names = set()
+    for node in every_node(tree):
+        names |= binds_itself(node)
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
             names.update(node.names)
         elif type(node).__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
             names.add(node.name)
@@ -74,9 +86,9 @@ def nothing_leaves(text, tree):
         place = text.place(only_none.lineno, only_none.col_offset)
         message, help = "`root` is only ever None: every message is dropped", "use the output `drop` if that is meant"
         return [text.problem(Warning(), message, *place, help=help)]
-    if "root" in names or "emit" in names | {node.id for node in reads(ast.walk(tree))} or fills_root(tree):
+    if "root" in names or "emit" in names | {node.id for node in reads(every_node(tree))} or fills_root(tree):
         return []
-    if any(is_comparison_of_root(node) for node in ast.walk(tree)):
+    if any(is_comparison_of_root(node) for node in every_node(tree)):
         return []  # `beginnings` tells what was meant
     at, help = (tree.body or [None])[0], "set `root` to what is to leave, for example `root = this`"
     if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value):
@@ -84,7 +96,7 @@ def nothing_leaves(text, tree):
         written = ast.unparse(at)
         help = f"write `root = {written}`" if len(written) <= LONGEST_HINT else "begin the line with `root = `"
     elif meant := close("root", names):
-        stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == meant)
+        stored = (node for node in every_node(tree) if isinstance(node, ast.Name) and node.id == meant)
         at, help = next(stored, at), f"did you mean `root` by `{meant}`?"
     place = text.place(at.lineno, at.col_offset) if at else (1, 1)
     message = "the script sets neither `root` nor calls `emit`: every message is dropped"
@@ -93,10 +105,9 @@ def nothing_leaves(text, tree):
 
 def sets_root_to_none_only(tree):
     """Returns the first `root = None` of a script that does nothing else with `root`, and does not emit; or None."""
-    nodes = [*ast.walk(tree)]
-    to_none = [node for node in nodes if isinstance(node, ast.Assign) and is_none(node.value)]
+    to_none = [node for node in every_node(tree) if isinstance(node, ast.Assign) and is_none(node.value)]
     to_none = [node for node in to_none if all(isinstance(one, ast.Name) and one.id == "root" for one in node.targets)]
-    named = [node for node in nodes if isinstance(node, ast.Name) and node.id in ("root", "emit")]
+    named = [node for node in every_node(tree) if isinstance(node, ast.Name) and node.id in ("root", "emit")]
     return to_none[0] if to_none and len(named) == sum(len(node.targets) for node in to_none) else None
 
 
@@ -108,11 +119,11 @@ def beginnings(text, tree):
     """Returns an entry of `warnings` for each way in which `root` is not what it seems at the start: `{}` for a script that
     only sets parts of it, and None for one that also assigns it."""
     found = []
-    if "root" in bound_names(tree) and (part := part_before_whole(tree.body)):
+    if "root" in every_bound_name(tree) and (part := part_before_whole(tree.body)):
         message = "`root` is None here, since this script also assigns it"
         help = "begin with `root = {}`, or with `root = this`"
         found.append(text.problem(Warning(), message, *text.place(part.lineno, part.col_offset), help=help))
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if is_comparison_of_root(node):
             help = f"write `root = {ast.unparse(node.value.comparators[0])}`"
             place = text.place(node.lineno, node.col_offset)
@@ -209,9 +220,9 @@ def close(name, names, likeness=0.7):
 
 
 def meta_names(text, tree):
-    """Returns the names that a script sets in `meta`, with their places, and those that it reads: None if it may read any."""
-    stored, read, understood = {}, set(), set()
-    for node in ast.walk(tree):
+    """Returns the names that a script sets in `meta`, with their places, and those that it reads: None if it may use any."""
+    stored, read, understood = {}, {}, set()
+    for node in every_node(tree):
         if isinstance(node, ast.Subscript) and is_text(node.slice):
             place, name = node.value, node.slice.value
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
@@ -220,12 +231,10 @@ def meta_names(text, tree):
             continue
         if name is not None and isinstance(place, ast.Name) and place.id == "meta":
             understood.add(place)
-            if isinstance(getattr(node, "ctx", None), ast.Store):
-                stored.setdefault(name, text.place(node.lineno, node.col_offset))
-            else:
-                read.add(name)
-    names = {node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "meta"}
-    return stored, read if names <= understood else None
+            of_kind = stored if isinstance(getattr(node, "ctx", None), ast.Store) else read
+            of_kind.setdefault(name, text.place(node.lineno, node.col_offset))
+    names = {node for node in every_node(tree) if isinstance(node, ast.Name) and node.id == "meta"}
+    return stored, read if names <= understood and "meta" not in every_bound_name(tree) else None
 
 
 def ignored_meta(stages):
@@ -235,7 +244,7 @@ def ignored_meta(stages):
         stored, own = stage.meta_names
         if own is None:
             break  # nor is it known what it reads of earlier scripts
-        read |= own
+        read |= own.keys()
         for name, place in stored.items():
             if name not in CHECKS and name not in read:
                 meant = close(name.removeprefix("kafka_"), CHECKS, 0.6)  # Bento's `kafka_key`

@@ -72,7 +72,7 @@ class Stage(Text):
         self.meta_names = meta_names(self, tree)
         self.warnings = (self.setup.warnings if setup else []) + found
         setup_uses_null, setup_reaches, *_ = setup or NO_SETUP
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names = {node.id for node in every_node(tree) if isinstance(node, ast.Name)}
         introspects = bool(names & INTROSPECTION)
         uses_meta = "meta" in names or introspects
         uses_emit = "emit" in names or introspects

@@ -36,7 +36,7 @@ class Setup(Text):
         imports = list(self.imports(tree))
         self.warnings = mistakes(self, tree, modules, RESERVED - OF_MESSAGES, HARMLESS)
         self.warnings += self.hidden_modules(imports)
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names = {node.id for node in every_node(tree) if isinstance(node, ast.Name)}
         uses_null = "null" in names or bool(names & INTROSPECTION - HARMLESS)
         reaches = reaches_frames(tree, modules, HARMLESS)
         ast.increment_lineno(tree, self.line_offset)

@@ -39,12 +39,15 @@ class Text:
             tree = BESIDE.rename(ast.parse(self.source, self.file), self.folder)
             # Some errors are found only by the compiler ('return' outside function).
             compile(tree, self.file, "exec", dont_inherit=True)
+            tree.every = [*ast.walk(tree)][1:]  # for `every_node`; without the tree itself, which would be a circle
         except SyntaxError as error:
             place = error.lineno, error.offset
             found = self.problem(error, error.msg, *place)
-            if error.lineno and (help := form_of_bloblang(self.line(error.lineno))):
+            others = []
+            if error.lineno and (help := form_of_bloblang(self.source, error.lineno)):
                 found["help"] = help
-            raise CannotStart(found) from None
+                others = [self.problem(error, "this is Bloblang", *at, help=more) for at, more in other_lines(self, error.lineno)]
+            raise CannotStart(found, *others) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise CannotStart(self.problem(error)) from None
         return tree
@@ -59,7 +62,7 @@ class Text:
     @staticmethod
     def imports(tree):
         """Yields (module, attribute or None, is it at top level, line, bytes before it) for each import."""
-        for node in ast.walk(tree):
+        for node in every_node(tree):
             if isinstance(node, ast.Import):
                 imports = [(alias.name, None, alias) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -29,7 +29,7 @@ macro_rules! part {
 }
 
 /// Parts of the guests' program, in the order in which they are joined.
-pub(crate) const PARTS: [(&str, &str); 20] = [
+pub(crate) const PARTS: [(&str, &str); 23] = [
     part!("common.py"),
     part!("analysis.py"),
     part!("projection.py"),
@@ -38,7 +38,10 @@ pub(crate) const PARTS: [(&str, &str); 20] = [
     part!("beside.py"),
     part!("setup.py"),
     part!("advice.py"),
+    part!("bloblang_words.py"),
+    part!("bloblang_text.py"),
     part!("bloblang.py"),
+    part!("meanings.py"),
     part!("mistakes.py"),
     part!("scripts.py"),
     part!("surroundings.py"),

@@ -5,7 +5,7 @@ use support::{eval, nerodia, on_each_runtime, written};
 use super::{config, lint, warned};
 
 /// Lines of Bloblang, or half of it, with the place and the help that they get.
-const BLOBLANG: [(&str, &str, &str); 24] = [
+const BLOBLANG: [(&str, &str, &str); 29] = [
     (
         "root = this.a.b",
         "5:18",
@@ -43,7 +43,36 @@ const BLOBLANG: [(&str, &str, &str); 24] = [
     ("root = this['a'] == null", "5:18", "write `is None`"),
     ("root = this['a'] is true", "5:31", "write `True`"),
     ("root = [false]", "5:19", "write `False`"),
-    ("root = this.a | 0", "5:18", r#"write `this.get("a", 0)`"#),
+    (
+        "root = this.a | 0",
+        "5:18",
+        r#"write `0 if (v := this.get("a")) is None else v`"#,
+    ),
+    (
+        "root = this.a.b | 'x'",
+        "5:18",
+        r#"`'x' if (v := (this.get("a") or {}).get("b")) is None else v`"#,
+    ),
+    (
+        "root.a.b.c = 1",
+        "5:11",
+        r#"write `root.setdefault("a", {}).setdefault("b", {})["c"]`"#,
+    ),
+    (
+        "root = this.name.slice(0, 3)",
+        "5:18",
+        r#"write `this["name"]`, or `this.get("name")` if it may be missing; `.slice()` is `value[1:3]`"#,
+    ),
+    (
+        "root = this.items[0:2].trim().slug().index(0)",
+        "5:18",
+        "; `.trim()` is `.strip()`; `.index()` is `value[-1]`; write what `.slug()` did",
+    ),
+    (
+        "root = this.tags.sort()",
+        "5:18",
+        "; `.sort()` is `sorted(value)`",
+    ),
     (
         "root = this.name.uppercase()",
         "5:18",
@@ -52,7 +81,7 @@ const BLOBLANG: [(&str, &str, &str); 24] = [
     (
         "root = this.name.uppercase()",
         "5:18",
-        "`.upper()` for `.uppercase()`",
+        "; `.uppercase()` is `.upper()`",
     ),
     ("root = this['name'].trim()", "5:18", "write `.strip()`"),
     ("root = this.length()", "5:18", "write `len(value)`"),
@@ -67,7 +96,11 @@ const BLOBLANG: [(&str, &str, &str); 24] = [
         "5:1",
         r#"is `meta["headers"] = {**meta["headers"], "k": "v"}`"#,
     ),
-    ("root = this.a.or('x')", "5:2", r#"is `this.get("a", "x")`"#),
+    (
+        "root = this.a.or('x')",
+        "5:2",
+        r#"is `"x" if (v := this.get("a")) is None else v`"#,
+    ),
     (
         "root = this['a'] && this['b']",
         "5:2",
@@ -104,6 +137,8 @@ fn lint_helps_who_knows_bloblang(runtime: &str) {
 on_each_runtime!(what_only_looks_like_bloblang_is_left_alone);
 fn what_only_looks_like_bloblang_is_left_alone(runtime: &str) {
     let scripts = [
+        "root = this['when'].max(1), this['a'].foo(1), this.items().x()",
+        "root = this\nthis['tags'].append(1)\nthis['a'] |= 4",
         "root = this['when'].year, this.items(), this.get('a'), this['a'] | 1, this.real",
         "from types import SimpleNamespace\nroot = SimpleNamespace()\nroot.a = 1",
         "this = __import__('types').SimpleNamespace(a=1)\nroot = this.a",
@@ -145,11 +180,35 @@ fn a_failure_tells_it_where_lint_cannot(runtime: &str) {
              beside the script)",
         ),
         (
+            "root = json.loads(this)",
+            "the JSON object must be str, bytes or bytearray, not dict (`this` is the document already: it needs no \
+             `json.loads`)",
+        ),
+        (
+            "root = this.get('n') | 2",
+            "unsupported operand type(s) for |: 'NoneType' and 'int' (`|` gives no default in Python: `\"x\" if value is \
+             None else value`)",
+        ),
+        (
+            "x = this\nroot = x.type",
+            "'dict' object has no attribute 'type' (write `[\"type\"]` for a key, for the method `type(value)`, or \
+             `isinstance(value, dict)`)",
+        ),
+        (
+            "x = this\nroot = x.title",
+            "'dict' object has no attribute 'title' (write `[\"title\"]` for a key)",
+        ),
+        (
+            "x = this['a']\nroot = x.get('b')",
+            "'str' object has no attribute 'get'",
+        ),
+        (
             "x = this['a']\nroot = x.zzz",
             "'str' object has no attribute 'zzz'",
         ),
     ] {
         let ran = eval(runtime, script)
+            .arg("--import=json")
             .stdin("{\"a\": \"b\"}\n")
             .run()
             .expect(1);
