@@ -3,10 +3,11 @@
 
 mod bento;
 mod bloblang;
+mod followed;
 
 use std::fs;
 
-use support::{Ran, eval, nerodia, on_each_runtime, root, written};
+use support::{Ran, nerodia, on_each_runtime, root, written};
 
 /// Returns a config with one processor for each script.
 fn config(scripts: &[&str]) -> String {
