@@ -136,7 +136,13 @@ pub(super) fn explain(within: &FieldPath, entry: &Entry) -> Option<Diagnostic> {
         ),
         _ => return None,
     };
-    Some(Diagnostic::error(message).help(help))
+    // Bento reads what is not committed unless it is told otherwise, so this says no more than a config without it.
+    let is_default = field == "transaction_isolation_level";
+    let problem = match is_default {
+        true => Diagnostic::warning(message),
+        false => Diagnostic::error(message),
+    };
+    Some(problem.help(help))
 }
 
 /// Returns the problem with a field that has no effect here, if with Bento other results would leave because of it.

@@ -249,10 +249,6 @@ fn each_component_has_its_advice() {
 fn fields_of_other_clients_have_their_properties() {
     for (field, help) in [
         (
-            "transaction_isolation_level: read_uncommitted",
-            "isolation.level: read_uncommitted",
-        ),
-        (
             "group_balancers: [range]",
             "partition.assignment.strategy: ",
         ),
@@ -273,6 +269,17 @@ fn fields_of_other_clients_have_their_properties() {
     ] {
         tells(&kafka(field, ""), &["Error: `kafka` has no", help]);
     }
+    let told_of = |level| told(&kafka(&format!("transaction_isolation_level: {level}"), ""));
+    let warnings = told_of("read_uncommitted");
+    assert!(
+        warnings.len() == 1 && warnings[0].starts_with("Warning"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[0].contains("isolation.level: read_uncommitted"),
+        "{warnings:?}"
+    );
+    assert!(told_of("read_committed").is_empty());
     for property in [
         "isolation.level: read_uncommitted",
         "partition.assignment.strategy: roundrobin",
