@@ -155,11 +155,12 @@ pub(super) fn changes_results(field: &FieldPath, value: &Node) -> Option<Diagnos
         }
         [_, "kafka", "metadata"] => {
             let filters = ["exclude_prefixes", "include_prefixes", "include_patterns"];
-            let filters = filters.into_iter().filter(|name| {
+            let mut filters = filters.into_iter();
+            let filter = filters.find(|name| {
                 let filter = value.field(name);
                 filter.is_some_and(|filter| has_items(filter) && !is_any(filter))
             });
-            (filters.last().map(Some)?, HEADERS)
+            (Some(filter?), HEADERS)
         }
         _ => return None,
     };

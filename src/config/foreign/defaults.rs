@@ -19,7 +19,7 @@ enum Quiet {
 use Quiet::{Any, Off, Only};
 
 /// Fields that there are not here, or that have no effect. A `*` stands for an input or output.
-const FIELDS: [(&str, Quiet); 65] = [
+const FIELDS: [(&str, Quiet); 66] = [
     ("http.root_path", Only(r#""/bento""#)),
     ("http.root_path", Only(r#""/benthos""#)),
     ("http.debug_endpoints", Off),
@@ -30,6 +30,7 @@ const FIELDS: [(&str, Quiet); 65] = [
     ("*.processors", Off),
     ("*.stdin.auto_replay_nacks", Only("true")),
     ("*.file.auto_replay_nacks", Only("true")),
+    ("*.file.delete_on_finish", Off),
     ("*.generate.auto_replay_nacks", Only("true")),
     ("*.kafka.processors", Off),
     ("*.kafka.target_version", Any),

@@ -64,12 +64,34 @@ fn defaults_of_bento_say_nothing() {
         .replace("consumer_group: \"\"", "consumer_group: g")
         .replace("script: \"\"", "script: root = this")
         .replace("topic: \"\"", "topic: o");
-    let warnings = load(&filled).expect("it is complete").warnings;
+    let source = Source::Inline {
+        name: "t.yaml".into(),
+        text: filled.clone(),
+    };
+    let printed = Config::print(source, &[], &|_| None).expect("it is complete");
+    for yaml in [filled, printed] {
+        says_only_that_it_stops(&yaml);
+    }
+}
+
+#[track_caller]
+fn says_only_that_it_stops(yaml: &str) {
+    let loaded = load(yaml).unwrap_or_else(|problems| panic!("{problems}"));
+    let warnings = loaded.warnings;
     let warnings: Vec<_> = warnings.iter().map(|one| &one.message).collect();
     assert_eq!(
         warnings,
         ["the pipeline stops at the first message that fails"]
     );
+}
+
+#[test]
+fn defaults_of_other_inputs_say_nothing() {
+    is_silent(
+        "input: { file: { paths: [a], scanner: { lines: {} }, delete_on_finish: false, auto_replay_nacks: true } }",
+    );
+    is_silent("input: { stdin: { scanner: { lines: {} }, auto_replay_nacks: true } }");
+    is_silent("input: { generate: { value: 1, auto_replay_nacks: true } }");
 }
 
 #[test]
