@@ -80,7 +80,13 @@ pub(super) fn explain(mut error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(written)) = error.get(written) else {
         return error;
     };
-    let Some(tip) = tip(written) else {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string);
+    let is_after_command = !usage.unwrap_or_default().contains("<COMMAND>");
+    let tip = match written.as_str() {
+        "-c" | "--config" if is_after_command => Some("write the file alone".to_owned()),
+        written => tip(written),
+    };
+    let Some(tip) = tip else {
         return error;
     };
     error.remove(suggested);
@@ -143,6 +149,7 @@ mod tests {
             (&["template", "lint"], "no templates"),
             (&["x.yaml"], "`nerodia run x.yaml`"),
             (&["-c", "x.yaml"], "`nerodia run -c FILE`"),
+            (&["test", "-c", "x.yaml"], "write the file alone"),
             (&["-s", "a=b"], "`--set PATH=VALUE`"),
             (&["run", "x.yaml", "-s", "a=b"], "`--set PATH=VALUE`"),
             (&["run", "-w", "x.yaml"], "`--watch`"),
