@@ -10,6 +10,7 @@ mod eval;
 mod init;
 mod lint;
 mod man;
+mod of_bento;
 mod progress;
 mod ready;
 mod remote;
@@ -78,7 +79,8 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let code = match Cli::parse().command {
+    let parsed = Cli::try_parse().map_err(of_bento::explain);
+    let code = match parsed.unwrap_or_else(|error| error.exit()).command {
         Command::Run(command) => command.execute(),
         Command::Replay(command) => command.execute(),
         Command::Lint(command) => command.execute(),

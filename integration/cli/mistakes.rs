@@ -3,6 +3,7 @@
 
 mod bento;
 mod bloblang;
+mod followed;
 mod helps;
 mod mapping;
 mod meanings;

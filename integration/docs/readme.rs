@@ -21,7 +21,7 @@ mod page;
 mod session;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use page::{Block, Example, blocks, commands, pages};
 use support::{Answer, Shell, nerodia, root};
@@ -227,6 +227,46 @@ fn every_link_leads_somewhere() {
             assert!(known, "{}: {link}: no such heading", page.display());
         }
     }
+}
+
+/// Checks the links in messages and help: `docs/page.md`, or `docs/page.md#heading`.
+#[test]
+fn every_link_of_the_program_leads_somewhere() {
+    let mut checked = 0;
+    let sources = ["src", "crates", "runtime/entrypoint"].map(|folder| files(&root().join(folder)));
+    for source in sources.into_iter().flatten() {
+        let Ok(text) = fs::read_to_string(&source) else {
+            continue;
+        };
+        for link in text.split("docs/").skip(1) {
+            let is_of_link =
+                |letter: char| letter.is_ascii_alphanumeric() || "-_.#/".contains(letter);
+            let end = link.find(|letter| !is_of_link(letter));
+            let link = link[..end.unwrap_or(link.len())].trim_end_matches('.');
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if !file.ends_with(".md") {
+                continue;
+            }
+            let target = root().join("docs").join(file);
+            assert!(target.exists(), "{}: docs/{link}", source.display());
+            let known = anchor.is_empty() || anchors(&target).any(|found| found == anchor);
+            assert!(known, "{}: docs/{link}: no such heading", source.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 15, "only {checked} links were found");
+}
+
+/// Returns the files in a folder and in those within it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    let found = entries.map(|entry| entry.path());
+    found
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
 }
 
 /// Returns the anchors of a page's headings, as viewers of Markdown make them.

@@ -286,3 +286,35 @@ fn partitions_that_came_while_the_only_member_was_away(delivery: &str) {
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(came(cluster, &pipeline.output), each_once(40), "{log}");
 }
+
+/// Checks that a member with another assignment strategy, which keeps this process out of the group, is named.
+#[test]
+fn a_member_with_another_strategy() {
+    use rdkafka::consumer::Consumer as _;
+    let cluster = Cluster::shared();
+    let pipeline = Pipeline::new(cluster, "strategies", 1, "root = this").listening();
+    let rival: rdkafka::consumer::BaseConsumer = cluster
+        .client()
+        .set("group.id", &pipeline.group)
+        .set("partition.assignment.strategy", "range")
+        .create()
+        .expect("a consumer");
+    rival.subscribe(&[&pipeline.input]).expect("subscribed");
+    eventually("the other one is in the group", || {
+        let _ = rival.poll(Duration::from_millis(20));
+        let has = rival.assignment().expect("an assignment").count();
+        (has > 0).then_some(()).ok_or_else(|| "none".into())
+    });
+    let mut running = pipeline.start();
+    let told = "set its strategy as partition.assignment.strategy in input.kafka.properties";
+    running.until("the strategy is told", |running| {
+        let _ = rival.poll(Duration::from_millis(20));
+        let log = running.log();
+        let (_, ready) = running.web().get("/ready").unwrap_or_default();
+        let is_told = log.contains(told) && ready.contains(told);
+        is_told.then_some(()).ok_or(log + &ready)
+    });
+    drop(rival);
+    running.await_ready();
+    assert_eq!(running.terminate().0, Some(0));
+}

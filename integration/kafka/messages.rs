@@ -349,3 +349,28 @@ fn strange_headers() {
         assert_eq!(headers[5].1.as_ref().map(Vec::len), Some(50_000));
     }
 }
+
+/// Checks that `static_headers` are added as Bento adds them: behind the headers of the message, or of the script.
+#[test]
+fn static_headers_are_added() {
+    let cluster = Cluster::shared();
+    let script = "\
+root = this
+if this['set']:
+    meta['headers'] = {'own': 'script'}
+";
+    let pipeline = Pipeline::new(cluster, "static", 1, script)
+        .with("output.kafka.static_headers", json!({ "source": "bento" }));
+    let record = |set: bool| Record::json(&json!({ "set": set })).header("source", Some(b"here"));
+    pipeline.run(cluster, [record(false), record(true)], 0);
+    let results = cluster.read(&pipeline.output);
+    let header = |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec()));
+    assert_eq!(
+        results[0].headers,
+        [header("source", "here"), header("source", "bento")]
+    );
+    assert_eq!(
+        results[1].headers,
+        [header("own", "script"), header("source", "bento")]
+    );
+}

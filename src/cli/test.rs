@@ -16,7 +16,7 @@ use self::given::Given;
 use self::printed::Printed;
 use self::verdict::{Got, judge};
 use super::tryout::{self, Refused, TryOut};
-use super::{FAILED, MISUSED, WELL, console, report, run};
+use super::{FAILED, MISUSED, WELL, console, of_bento, report, run};
 use crate::config::{Config, Diagnostics, InputConfig, StreamInput, TestCase};
 use crate::engine::formats;
 
@@ -70,6 +70,9 @@ impl Test {
         for path in configs {
             let suite = load(&path, &self.set).and_then(|(config, tests)| {
                 if tests.is_empty() {
+                    if let Some(problem) = of_bento::tests_beside(&path) {
+                        report::diagnostics(&problem.into());
+                    }
                     console::say(format_args!("        {}: no tests", path.display()));
                 }
                 run_all(&config, tests)

@@ -153,6 +153,14 @@ impl Diagnostics {
         texts.join("\n\n")
     }
 
+    /// Replaces the message and the help of each problem from index `first` on.
+    pub(super) fn rewrite(&mut self, first: usize, text: &dyn Fn(&str) -> String) {
+        for one in self.0.iter_mut().skip(first) {
+            one.message = text(&one.message);
+            one.help = one.help.as_deref().map(|help| text(help).into());
+        }
+    }
+
     /// Returns only the problems that keep the pipeline from running.
     pub(super) fn into_errors(mut self) -> Self {
         self.0.retain(|one| one.severity == Severity::Error);

@@ -1,101 +1,15 @@
 //! Explanations of what Bento has and Nerodia has not. They help more than the message "unknown field".
 
+mod cases;
+mod components;
+mod defaults;
+mod kafka;
+
 use super::diagnostics::Diagnostic;
-use super::tree::{Data, FieldPath, Node};
+use super::tree::{Data, Entry, FieldPath, Node};
 
-/// Processors of Bento, and what there is in their place: the table of docs/from-bento.md.
-const PROCESSORS: [(&[&str], &str); 9] = [
-    (
-        &["mapping", "bloblang", "mutation"],
-        "write it in Python; docs/from-bento.md#bloblang-in-python has a table of what becomes what",
-    ),
-    (
-        &["try", "catch", "retry"],
-        "write `try: …` and `except …:` in the script; a message that fails goes to `dead_letter`",
-    ),
-    (
-        &["branch", "switch", "workflow", "group_by"],
-        "write `if` in the script, and new keys of `root`: `root = {**this, \"key\": …}`",
-    ),
-    (
-        &["for_each", "parallel", "processors", "while"],
-        "processors run one after the other, each for one message; a script has `for` and `while`",
-    ),
-    (
-        &["unarchive", "split"],
-        "write `for line in this.splitlines(): emit(json.loads(line))` in the script, with `import json`, and `format: text` in the input",
-    ),
-    (
-        &["archive", "group_by_value", "select_parts", "insert_part"],
-        "none: a script gets one message at a time and knows of no batch",
-    ),
-    (&["log"], "write `print(…)` in the script, which is logged"),
-    (
-        &[
-            "avro",
-            "protobuf",
-            "schema_registry_decode",
-            "schema_registry_encode",
-        ],
-        "write `format: avro`, or `protobuf`, in the input and the output; docs/formats.md",
-    ),
-    (
-        &[
-            "http",
-            "cache",
-            "cached",
-            "dedupe",
-            "rate_limit",
-            "redis",
-            "redis_script",
-            "sql",
-            "sql_insert",
-            "sql_raw",
-            "sql_select",
-            "command",
-            "subprocess",
-            "aws_lambda",
-            "resource",
-        ],
-        "none: scripts have no network, and no state between messages; docs/when-not-to-use.md",
-    ),
-];
-
-/// Outputs of Bento, and what there is in their place.
-const OUTPUTS: [(&[&str], &str); 5] = [
-    (
-        &["fallback", "reject_errored"],
-        "keep the first output; `dead_letter` gets the messages that fail, and those that the output refuses",
-    ),
-    (
-        &["drop_on", "reject"],
-        "write `pipeline.on_error: drop` to drop what fails, and `raise` in the script to refuse a message",
-    ),
-    (
-        &["switch"],
-        "set `meta[\"topic\"]` in the script, with the topics in `output.kafka.topics_allowed`; `root = None` drops a message",
-    ),
-    (
-        &["broker", "dynamic"],
-        "there is one output: `emit(value, topic=\"…\")` writes to several topics, which `output.kafka.topics_allowed` names",
-    ),
-    (
-        &["retry"],
-        "keep the output in it: Kafka is tried again until it takes a message",
-    ),
-];
-
-/// Inputs of Bento that have others within them, and what there is in their place.
-const INPUTS: [(&[&str], &str); 1] = [(
-    &["broker", "sequence", "dynamic", "read_until"],
-    "there is one input: `input.kafka.topics` takes several topics; run one pipeline for each other input",
-)];
-
-/// Returns what there is in the place of a component.
-fn instead(table: &[(&[&str], &'static str)], name: &str) -> Option<&'static str> {
-    let found = table.iter().find(|(names, _)| names.contains(&name));
-    found.map(|(_, help)| *help)
-}
+pub(super) use components::PASS_ON;
+pub(super) use defaults::{is_left_out, says_nothing};
 
 /// Returns whether an input or output of Bento is a client of Kafka under another name.
 pub(super) fn is_client_of_kafka(name: &str) -> bool {
@@ -103,17 +17,23 @@ pub(super) fn is_client_of_kafka(name: &str) -> bool {
 }
 
 /// Returns the problem with a field that only Bento has, or that is a natural guess.
-pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
+pub(super) fn explain(within: &FieldPath, entry: &Entry) -> Option<Diagnostic> {
     let parents = within.names();
+    let field = entry.key.as_str();
     let (message, help) = match (parents.as_slice(), field) {
         (["pipeline", "processors", _], name) => {
             // A misspelled `python` is reported as a misspelling.
             if strsim::damerau_levenshtein(name, "python") <= 2 {
                 return None;
             }
+            let is_path = entry.value.scalar().is_some();
             match name {
-                "script" | "file" | "setup" | "imports" | "packages" => (
+                "script" | "setup" | "imports" | "packages" => (
                     format!("`{name}` belongs under `python:`"),
+                    "indent it by two more, below `python:`",
+                ),
+                "file" if is_path => (
+                    "`file` belongs under `python:`".into(),
                     "indent it by two more, below `python:`",
                 ),
                 _ => {
@@ -123,8 +43,7 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
                         }
                         _ => format!("`{name}`: this engine runs python processors only"),
                     };
-                    let python = "write what it does in Python, in a script of `python:`; docs/from-bento.md#processors-and-outputs has a table";
-                    (message, instead(&PROCESSORS, name).unwrap_or(python))
+                    (message, components::processor(entry))
                 }
             }
         }
@@ -132,11 +51,19 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
             "`mapping` is Bloblang, which this engine does not run".into(),
             "write `script` with Python that sets `root`, or `value` with the message itself",
         ),
-        (["input"], name) if let Some(help) = instead(&INPUTS, name) => {
-            (format!("`{name}`: this engine has one input"), help)
+        (["input"], name) if let Some(help) = components::input(name) => {
+            let message = match name {
+                "csv" | "file_tail" | "resource" => format!("unknown input `{name}`"),
+                _ => format!("`{name}`: this engine has one input"),
+            };
+            (message, help)
         }
-        (["output" | "dead_letter"], name) if let Some(help) = instead(&OUTPUTS, name) => {
-            (format!("`{name}`: this engine has one output"), help)
+        (["output" | "dead_letter"], name) if let Some(help) = components::output(name) => {
+            let message = match name {
+                "resource" | "sync_response" => format!("unknown output `{name}`"),
+                _ => format!("`{name}`: this engine has one output"),
+            };
+            (message, help)
         }
         (
             ["input" | "output" | "dead_letter"] | ["input" | "output" | "dead_letter", "kafka"],
@@ -147,19 +74,34 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
         ),
         (["input" | "output" | "dead_letter"], name) if is_client_of_kafka(name) => (
             format!("`{field}` is another of Bento's clients of Kafka; here there is one"),
-            "write `kafka`, with `addresses` for `seed_brokers`",
+            match parents[0] {
+                "input" => "write `kafka`, with `addresses` for `seed_brokers`",
+                _ => {
+                    "write `kafka`, with `addresses` for `seed_brokers`; the headers of the message leave too"
+                }
+            },
         ),
-        ([_, "kafka"], "seed_brokers" | "brokers" | "bootstrap_servers") => (
-            format!("`kafka` has no `{field}`"),
-            "the brokers are `addresses`",
+        ([_, "kafka"], name) if let Some(help) = kafka::field(name) => {
+            (format!("`kafka` has no `{field}`"), help)
+        }
+        ([_, "kafka", "sasl"], "oauth2" | "aws") => (
+            format!("`sasl` has no `{field}`"),
+            "this engine has `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`",
         ),
-        (["input", "kafka"], "regexp_topics") => (
-            "`kafka` has no `regexp_topics`".into(),
-            "begin a regular expression in `topics` with `^`",
+        (["tests", _], name) if let Some(help) = cases::of_test(name) => {
+            (format!("a test has no `{field}`, which is Bento's"), help)
+        }
+        (["tests", _, "outputs", _], name) if let Some(help) = cases::of_output(name) => (
+            format!("a result of a test has no `{field}`, which is Bento's"),
+            help,
         ),
-        (["input", "kafka"], "group_id" | "group_name") => (
-            format!("`kafka` has no `{field}`"),
-            "the name of the group is `consumer_group`",
+        (["http"], "cert_file" | "key_file" | "cors" | "basic_auth") => (
+            format!("`http` has no `{field}`"),
+            "delete it, and put a proxy that has it before the web server",
+        ),
+        (["logger"], "file") => (
+            "`logger` has no `file`".into(),
+            "delete it: the log is standard error, which the shell or the service manager writes to a file",
         ),
         ([_, "kafka", "sasl"], "username") => {
             ("`sasl` has no `username`".into(), "the user is `user`")
@@ -194,42 +136,66 @@ pub(super) fn explain(within: &FieldPath, field: &str) -> Option<Diagnostic> {
         ),
         _ => return None,
     };
-    Some(Diagnostic::error(message).help(help))
+    // Bento reads what is not committed unless it is told otherwise, so this says no more than a config without it.
+    let is_default = field == "transaction_isolation_level";
+    let problem = match is_default {
+        true => Diagnostic::warning(message),
+        false => Diagnostic::error(message),
+    };
+    Some(problem.help(help))
 }
 
 /// Returns the problem with a field that has no effect here, if with Bento other results would leave because of it.
 pub(super) fn changes_results(field: &FieldPath, value: &Node) -> Option<Diagnostic> {
-    let Data::Map(entries) = &value.data else {
-        return None;
-    };
-    let has = |name: &str| {
-        let mut entries = entries.iter();
-        entries.any(|entry| {
-            entry.key == name && !matches!(&entry.value.data, Data::List(all) if all.is_empty())
-        })
-    };
     let names = field.names();
     let (within, help) = match names.as_slice() {
-        [_, "kafka", "metadata"] if has("exclude_prefixes") => (
-            "exclude_prefixes",
-            "all headers leave: remove some in the script, with `meta[\"headers\"] = {k: v for k, v in meta[\"headers\"].items() if …}`",
-        ),
-        [_, "kafka", "batching"] if has("processors") => (
-            "processors",
-            "a script gets one message at a time: what works on a batch cannot be done here",
-        ),
+        ["input", "kafka", "batching", "processors"] if has_items(value) => (None, OF_BATCHES),
+        [_, "kafka", "batching"] if has_items(value.field("processors")?) => {
+            (Some("processors"), OF_BATCHES)
+        }
+        [_, "kafka", "metadata"] => {
+            let filters = ["exclude_prefixes", "include_prefixes", "include_patterns"];
+            let mut filters = filters.into_iter();
+            let filter = filters.find(|name| {
+                let filter = value.field(name);
+                filter.is_some_and(|filter| has_items(filter) && !is_any(filter))
+            });
+            (Some(filter?), HEADERS)
+        }
         _ => return None,
     };
-    let message =
-        format!("`{field}.{within}` would change the results, and this engine does not have it");
+    let field = within.map_or_else(|| field.clone(), |within| field.field(within));
+    let message = format!("`{field}` would change the results, and this engine does not have it");
     Some(Diagnostic::error(message).help(help))
 }
+
+const OF_BATCHES: &str =
+    "a script gets one message at a time: what works on a batch cannot be done here";
+const HEADERS: &str = "all headers leave: remove some in the script, with `meta[\"headers\"] = {k: v for k, v in meta[\"headers\"].items() if …}`";
+
+fn has_items(value: &Node) -> bool {
+    matches!(&value.data, Data::List(items) if !items.is_empty())
+}
+
+/// Returns whether one of these patterns matches every name.
+fn is_any(patterns: &Node) -> bool {
+    let Data::List(items) = &patterns.data else {
+        return false;
+    };
+    let mut texts = items.iter().filter_map(Node::scalar);
+    texts.any(|scalar| [".*", "^.*$", ".+"].contains(&scalar.text.as_str()))
+}
+
+/// Advice for a partition that depends on the message.
+pub(super) const NO_PARTITION_EACH: &str = "none: `partition` is one number for all messages, and else the key decides; with the same hash and number of partitions as the input topic, a key keeps its partition: docs/kafka.md#what-is-written";
 
 /// Returns advice about a choice that only Bento has.
 pub(super) fn choice(field: &str, written: &str) -> Option<&'static str> {
     Some(match (field, written) {
-        ("partitioner", "manual") => "write the partition itself as `partition`",
-        ("partitioner", "round_robin") => "write `random`, which spreads messages as evenly",
+        ("partitioner", "manual") => NO_PARTITION_EACH,
+        ("partitioner", "round_robin" | "least_backup" | "uniform_bytes") => {
+            "write `random`, which spreads messages as evenly"
+        }
         ("mechanism", "OAUTHBEARER" | "AWS_MSK_IAM" | "GSSAPI") => {
             "this engine has `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`"
         }

@@ -43,8 +43,17 @@ impl Source {
                 let text = read(&path).map_err(|problem| match problem.location {
                     Some(_) => problem,
                     None => {
+                        let help = match folder_of(&path) {
+                            Some(folder) => format!(
+                                "name its files, for example `$(find {} -name '*.yaml')`",
+                                folder.display()
+                            ),
+                            None => {
+                                "`nerodia eval 'root = this'` runs a script without a config".into()
+                            }
+                        };
                         Diagnostic::error(format!("cannot read the config: {}", problem.message))
-                            .help("`nerodia eval 'root = this'` runs a script without a config")
+                            .help(help)
                     }
                 })?;
                 (text, path.parent().map(Path::to_owned).unwrap_or_default())
@@ -211,6 +220,19 @@ impl Config {
     }
 }
 
+/// Returns the folder that a path means: one that is a folder, or that has Bento's `...` for all below it.
+fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = match path.file_name() {
+        Some(name) if name == "..." => path.parent()?,
+        _ => path,
+    };
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    folder.is_dir().then_some(folder)
+}
+
 /// Returns the tree of a text. An empty text is an empty mapping.
 fn root(text: &Arc<SourceText>) -> Result<Node, Diagnostics> {
     let root = parse(text)?.filter(|root| !root.is_null());
@@ -244,15 +266,19 @@ fn resolve(
     env: env::Env<'_>,
 ) -> (Option<Config>, Diagnostics) {
     let (mut problems, left_out) = change(&mut root, overrides, env);
-    for other in unwrap(&mut root, &mut problems) {
-        walk(&other, &mut problems);
+    let (unwrapped, others) = unwrap(root, &mut problems);
+    for other in others {
+        let first = problems.len();
+        walk(&other.root, &mut problems);
+        other.name(&mut problems, first);
     }
+    let (first, root) = (problems.len(), &unwrapped.root);
     let walked = Walked {
         unset: left_out,
-        ..walk(&root, &mut problems)
+        ..walk(root, &mut problems)
     };
     let config = match raw::Config::deserialize(&walked.data) {
-        Ok(raw) => Some(validate(raw, &root, base, walked, &mut problems)),
+        Ok(raw) => Some(validate(raw, root, base, walked, &mut problems)),
         // The schema accepted a value that the type does not take: a bug of ours.
         Err(error) => {
             let message = format!("the config cannot be read: {error}");
@@ -260,6 +286,7 @@ fn resolve(
             None
         }
     };
+    unwrapped.name(&mut problems, first);
     problems.sort();
     (config, problems)
 }

@@ -110,7 +110,11 @@ pub(super) fn unwrapped(map: &Field<'_>, entries: &[Entry]) -> Option<Diagnostic
             && (entry.key == wraps || !fields.contains_key(&entry.key))
     };
     let is_foreign = |entry: &Entry| !fields.contains_key(&entry.key);
-    let bare = entries.iter().any(is_foreign) && !entries.iter().any(is_meant);
+    let is_bentos = |entry: &Entry| foreign::explain(map.path, entry).is_some();
+    let bare = entries.iter().any(is_foreign)
+        && !entries
+            .iter()
+            .any(|entry| is_meant(entry) || is_bentos(entry));
     bare.then(|| {
         let message = format!("`{}` must be a mapping with `{wraps}`", map.path);
         Diagnostic::error(message).help(wrapping(map, wraps))
@@ -134,7 +138,7 @@ fn wrapping(field: &Field<'_>, wraps: &str) -> String {
 /// Returns the problem with an entry that is not a field of its mapping.
 pub(super) fn unknown(map: &Field<'_>, entry: &Entry) -> Diagnostic {
     let (path, field, at) = (map.path, &entry.key, entry.key_at.clone());
-    if let Some(problem) = foreign::explain(path, field) {
+    if let Some(problem) = foreign::explain(path, entry) {
         return problem.at(at);
     }
     let component = map.schema["x-component"].as_str();

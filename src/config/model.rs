@@ -141,10 +141,10 @@ pub(crate) enum OutputConfig {
 section! {
     /// Standard output.
     pub(crate) struct StreamOutput {
-        /// What follows each message: `lines` for a newline, `all-bytes` for nothing, `delim:X` for X (in YAML, `"delim:\0"`
-        /// for the byte 0). With `length_delimited` each message comes after its length in four bytes (big-endian).
+        /// What follows each message: `lines` for a newline, `append` for nothing, `delim:X` for X (in YAML, `"delim:\0"`
+        /// for the byte 0). Standard output also takes Bento's `all-bytes` for nothing. With `length_delimited` each message comes after its length in four bytes (big-endian).
         #[serde(with = "Parsed")]
-        #[schemars(with = "String", example = &"lines", example = &"all-bytes", example = &"delim:;", example = &"length_delimited")]
+        #[schemars(with = "String", example = &"lines", example = &"append", example = &"delim:;", example = &"length_delimited")]
         #[schemars(extend("x-reads" = "codec"))]
         codec: StdoutCodec,
         /// What a result becomes.
@@ -186,7 +186,7 @@ pub(crate) enum StdoutCodec {
     #[default]
     Lines,
     /// Nothing.
-    AllBytes,
+    Append,
     /// This text; never empty.
     Delim(String),
     /// The length before each message, in four bytes, big-endian.
@@ -198,7 +198,7 @@ impl StdoutCodec {
     pub(crate) fn terminator(&self) -> &[u8] {
         match self {
             Self::Lines => b"\n",
-            Self::AllBytes | Self::LengthDelimited => b"",
+            Self::Append | Self::LengthDelimited => b"",
             Self::Delim(text) => text.as_bytes(),
         }
     }
@@ -212,11 +212,11 @@ impl FromStr for StdoutCodec {
         match (text, text.strip_prefix("delim:")) {
             (_, Some(delimiter)) if !delimiter.is_empty() => Ok(Self::Delim(delimiter.into())),
             ("lines", _) => Ok(Self::Lines),
-            // On a stream the two mean the same; Bento has both names.
-            ("all-bytes" | "append", _) => Ok(Self::AllBytes),
+            // On standard output the two mean the same; with a file, the first one is refused.
+            ("all-bytes" | "append", _) => Ok(Self::Append),
             ("length_delimited", _) => Ok(Self::LengthDelimited),
             _ => Err(
-                "choose `lines`, `all-bytes`, `length_delimited`, or `delim:X` for X behind each message".into(),
+                "choose `lines`, `append`, `length_delimited`, or `delim:X` for X behind each message".into(),
             ),
         }
     }
@@ -226,7 +226,7 @@ impl fmt::Display for StdoutCodec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lines => f.write_str("lines"),
-            Self::AllBytes => f.write_str("all-bytes"),
+            Self::Append => f.write_str("append"),
             Self::Delim(text) => write!(f, "delim:{text}"),
             Self::LengthDelimited => f.write_str("length_delimited"),
         }

@@ -66,10 +66,12 @@ fn of_map(entries: &[Entry], schema: &Value) -> Vec<(String, Shown)> {
         };
         shown.push((name.clone(), value));
     }
-    // These names are the user's own.
-    for entry in entries {
+    // These names are the user's own. In a section, fields without a schema are Bento's, and say nothing.
+    let of_users = &schema["additionalProperties"];
+    let is_section = fields.is_some() && !of_users.is_object();
+    for entry in entries.iter().filter(|_| !is_section) {
         if fields.is_none_or(|fields| !fields.contains_key(&entry.key)) {
-            let node = of_node(&entry.value, &schema["additionalProperties"], false);
+            let node = of_node(&entry.value, of_users, false);
             shown.push((entry.key.clone(), node));
         }
     }
@@ -81,6 +83,7 @@ fn of_scalar(scalar: &Scalar, schema: &Value, code: bool) -> Shown {
         let written = scalar.written();
         let shown = match env::is_variables(written) {
             true => written,
+            false if written.is_empty() => "",
             false => "***",
         };
         return Shown::Text(shown.to_owned());

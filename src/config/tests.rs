@@ -1,6 +1,7 @@
 //! Tests of whole configs and what they become. Tests of the messages about wrong ones are in `tests/wrong.rs`, those
 //! of Kafka in `tests/kafka.rs` and `tests/wrong_kafka.rs`.
 
+mod bento;
 mod formats;
 mod kafka;
 mod print;

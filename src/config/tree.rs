@@ -92,6 +92,14 @@ impl Node {
         }
     }
 
+    /// Returns a field of the mapping that this is.
+    pub(super) fn field(&self, name: &str) -> Option<&Node> {
+        match &self.data {
+            Data::Map(_) => self.child(name).map(|(child, _)| child),
+            Data::Scalar(_) | Data::List(_) => None,
+        }
+    }
+
     /// Returns the node of a field.
     pub(super) fn find(&self, path: &FieldPath) -> Option<&Node> {
         let mut names = path.names().into_iter();

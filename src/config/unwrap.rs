@@ -8,29 +8,81 @@ use super::tree::{Data, Entry, FieldPath, Node};
 /// Limit on components within each other.
 const DEEPEST: usize = 8;
 
+/// Config that is to be checked, and where its processors are written.
+pub(super) struct Unwrapped {
+    pub root: Node,
+    /// Path at which each processor is written, if one of them is written elsewhere.
+    written: Vec<FieldPath>,
+}
+
+impl Unwrapped {
+    /// Names processors in the problems from index `first` on as they are written.
+    pub(super) fn name(&self, problems: &mut Diagnostics, first: usize) {
+        if !self.written.is_empty() {
+            problems.rewrite(first, &|text| self.named(text));
+        }
+    }
+
+    /// Puts the path at which a processor is written for each `pipeline.processors[N]` in a text.
+    fn named(&self, text: &str) -> String {
+        let mut parts = text.split("pipeline.processors[");
+        let mut named = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (index, rest) = part.split_once(']').unwrap_or((part, ""));
+            let index = index.parse::<usize>().ok();
+            match index.and_then(|index| self.written.get(index)) {
+                Some(path) => named += &format!("{path}{rest}"),
+                None => named += &format!("pipeline.processors[{part}"),
+            }
+        }
+        named
+    }
+}
+
 /// Reports each component that has others within it, and puts these into its place: the first output, all processors.
 ///
-/// Returns configs of what has no place in this one, whose shape is to be checked too: each further output, and the
-/// processors of inputs and outputs.
-pub(super) fn unwrap(root: &mut Node, problems: &mut Diagnostics) -> Vec<Node> {
+/// Returns the config, and configs of what has no place in it, whose shape is to be checked too: each further output, and
+/// the processors of inputs and outputs.
+pub(super) fn unwrap(mut root: Node, problems: &mut Diagnostics) -> (Unwrapped, Vec<Unwrapped>) {
     let mut others = Vec::new();
     for section in ["input", "output", "dead_letter"] {
-        if let Some(node) = child(root, section) {
+        if let Some(node) = child(&mut root, section) {
             if let Some(processors) = child(node, "processors") {
                 let processors = in_section("processors", processors.clone());
-                others.push(in_section("pipeline", processors));
+                let at = FieldPath::of(section).field("processors");
+                others.push((in_section("pipeline", processors), at));
             }
-            unwrap_stream(section, node, problems, &mut others, DEEPEST);
+            let mut further = Vec::new();
+            unwrap_stream(section, node, problems, &mut further, DEEPEST);
+            let at = || FieldPath::of("pipeline.processors");
+            others.extend(further.into_iter().map(|node| (node, at())));
         }
     }
-    for config in others.iter_mut().chain([root]) {
-        let processors =
-            child(config, "pipeline").and_then(|pipeline| child(pipeline, "processors"));
-        if let Some(Data::List(items)) = processors.map(|processors| &mut processors.data) {
-            *items = unwrap_processors(std::mem::take(items), problems, DEEPEST);
+    let main = with_processors(root, &FieldPath::of("pipeline.processors"), problems);
+    let others = others.into_iter();
+    let others = others.map(|(root, at)| with_processors(root, &at, problems));
+    (main, others.collect())
+}
+
+/// Unwraps the processors of a config, which are written at the path `at`.
+fn with_processors(mut root: Node, at: &FieldPath, problems: &mut Diagnostics) -> Unwrapped {
+    let pipeline = child(&mut root, "pipeline");
+    let processors = pipeline.and_then(|pipeline| child(pipeline, "processors"));
+    let mut written = Vec::new();
+    if let Some(Data::List(items)) = processors.map(|processors| &mut processors.data) {
+        let found = std::mem::take(items).into_iter().enumerate();
+        let found = found.map(|(index, node)| (at.item(index), node)).collect();
+        (written, *items) = unwrap_processors(found, problems, DEEPEST)
+            .into_iter()
+            .unzip();
+        let is_moved = |(index, path): (usize, &FieldPath)| {
+            *path != FieldPath::of("pipeline.processors").item(index)
+        };
+        if !written.iter().enumerate().any(is_moved) {
+            written.clear();
         }
     }
-    others
+    Unwrapped { root, written }
 }
 
 /// Returns a mapping in which `node` is the value of `name`.
@@ -67,7 +119,7 @@ fn unwrap_stream(
         return;
     };
     for entry in entries.iter_mut().filter(|entry| entry.key != "processors") {
-        let Some(problem) = foreign::explain(&FieldPath::of(section), &entry.key) else {
+        let Some(problem) = foreign::explain(&FieldPath::of(section), entry) else {
             continue;
         };
         if foreign::is_client_of_kafka(&entry.key) {
@@ -75,7 +127,8 @@ fn unwrap_stream(
             entry.key = "kafka".into();
             continue;
         }
-        let mut inner = within(&entry.key, &entry.value).into_iter();
+        let inner = within(&FieldPath::default(), &entry.key, &entry.value);
+        let mut inner = inner.into_iter().map(|(_, node)| node);
         let Some(first) = inner.next().filter(|_| deepest > 0) else {
             continue;
         };
@@ -89,19 +142,19 @@ fn unwrap_stream(
     }
 }
 
-/// Returns `processors` with those within others in the place of these.
+/// Returns `processors` with those within others in the place of these, each with the path at which it is written.
 fn unwrap_processors(
-    processors: Vec<Node>,
+    processors: Vec<Placed>,
     problems: &mut Diagnostics,
     deepest: usize,
-) -> Vec<Node> {
-    let at = FieldPath::of("pipeline.processors.0");
+) -> Vec<Placed> {
+    let any = FieldPath::of("pipeline.processors.0");
     let mut unwrapped = Vec::new();
-    for node in processors {
+    for (path, node) in processors {
         let inner = match &node.data {
             Data::Map(entries) if deepest > 0 => entries.iter().find_map(|entry| {
-                let inner = within(&entry.key, &entry.value);
-                let problem = foreign::explain(&at, &entry.key).filter(|_| !inner.is_empty())?;
+                let inner = within(&path, &entry.key, &entry.value);
+                let problem = foreign::explain(&any, entry).filter(|_| !inner.is_empty())?;
                 Some((problem.at(entry.key_at.clone()), inner))
             }),
             _ => None,
@@ -111,24 +164,30 @@ fn unwrap_processors(
                 problems.push(problem);
                 unwrapped.extend(unwrap_processors(inner, problems, deepest - 1));
             }
-            None => unwrapped.push(node),
+            None => unwrapped.push((path, node)),
         }
     }
     unwrapped
 }
 
-/// Returns the components within one, from its name and its value.
-fn within(name: &str, value: &Node) -> Vec<Node> {
+/// Component with its path.
+type Placed = (FieldPath, Node);
+
+/// Returns the components within the field `name` of the component at `path`, from its value.
+fn within(path: &FieldPath, name: &str, value: &Node) -> Vec<Placed> {
+    let path = path.field(name);
     match &value.data {
-        Data::Map(_) if name == "reject_errored" => vec![value.clone()],
-        Data::Map(_) => fields_within(value),
+        Data::Map(_) if name == "reject_errored" => vec![(path, value.clone())],
+        Data::Map(_) => fields_within(&path, value),
         Data::List(items) => {
-            let maps = items
-                .iter()
-                .filter(|item| matches!(item.data, Data::Map(_)));
-            let of_item = |item: &Node| match fields_within(item) {
-                found if found.is_empty() => vec![item.clone()],
-                found => found,
+            let items = items.iter().enumerate();
+            let maps = items.filter(|(_, item)| matches!(item.data, Data::Map(_)));
+            let of_item = |(index, item): (usize, &Node)| {
+                let path = path.item(index);
+                match fields_within(&path, item) {
+                    found if found.is_empty() => vec![(path, item.clone())],
+                    found => found,
+                }
             };
             maps.flat_map(of_item).collect()
         }
@@ -137,16 +196,18 @@ fn within(name: &str, value: &Node) -> Vec<Node> {
 }
 
 /// Returns the components in the fields in which Bento's components have others.
-fn fields_within(node: &Node) -> Vec<Node> {
+fn fields_within(path: &FieldPath, node: &Node) -> Vec<Placed> {
     let Data::Map(entries) = &node.data else {
         return Vec::new();
     };
     let found = entries
         .iter()
         .map(|entry| match (entry.key.as_str(), &entry.value.data) {
-            ("output" | "input", Data::Map(_)) => vec![entry.value.clone()],
+            ("output" | "input" | "child", Data::Map(_)) => {
+                vec![(path.field(&entry.key), entry.value.clone())]
+            }
             ("outputs" | "inputs" | "cases" | "processors", Data::List(_)) => {
-                within(&entry.key, &entry.value)
+                within(path, &entry.key, &entry.value)
             }
             _ => Vec::new(),
         });
@@ -161,9 +222,9 @@ mod tests {
 
     fn unwrapped(yaml: &str) -> (String, Vec<String>) {
         let tree = parse(&SourceText::file("t.yaml", yaml));
-        let mut root = tree.expect("it is YAML").expect("it has a text");
+        let root = tree.expect("it is YAML").expect("it has a text");
         let mut problems = Diagnostics::default();
-        unwrap(&mut root, &mut problems);
+        let (Unwrapped { root, .. }, _) = unwrap(root, &mut problems);
         let messages = problems.iter().map(|problem| problem.message.clone());
         (root.to_json_text().expect("JSON"), messages.collect())
     }
@@ -209,10 +270,12 @@ mod tests {
                     output: { switch: { cases: [ { output: { stdout: {} } }, { output: { broker: { outputs: [ { drop: {} }, \
                     { kafka: {} } ] } } } ] } }";
         let tree = parse(&SourceText::file("t.yaml", yaml));
-        let mut root = tree.expect("it is YAML").expect("it has a text");
+        let root = tree.expect("it is YAML").expect("it has a text");
         let mut problems = Diagnostics::default();
-        let others = unwrap(&mut root, &mut problems);
-        let others = others.iter().map(|node| node.to_json_text().expect("JSON"));
+        let (Unwrapped { root, .. }, others) = unwrap(root, &mut problems);
+        let others = others
+            .iter()
+            .map(|other| other.root.to_json_text().expect("JSON"));
         assert_eq!(
             others.collect::<Vec<_>>(),
             [

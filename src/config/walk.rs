@@ -150,14 +150,24 @@ impl Walk<'_> {
         }
         for entry in entries {
             let null = entry.value.is_null();
+            let path = map.path.field(&entry.key);
+            let field = map.schema["properties"].get(&entry.key);
+            let has_effect = field.is_some_and(|field| field["x-ignored"] != true);
+            let is_quiet = match has_effect {
+                true => foreign::is_left_out,
+                false => foreign::says_nothing,
+            };
+            if is_quiet(&path, &entry.value) {
+                continue;
+            }
             let of_users = &map.schema["additionalProperties"];
-            let schema = match map.schema["properties"].get(&entry.key) {
+            let schema = match field {
                 Some(schema) => schema,
                 None if of_users.is_object() => of_users,
                 None if null && !component => continue,
                 None => {
                     self.problems.push(misshapen::unknown(map, entry));
-                    self.found.misshapen.push(map.path.field(&entry.key));
+                    self.found.misshapen.push(path);
                     continue;
                 }
             };
@@ -168,7 +178,7 @@ impl Walk<'_> {
                 continue;
             }
             let field = Field {
-                path: &map.path.field(&entry.key),
+                path: &path,
                 node: &entry.value,
                 at: entry.place(),
                 schema,

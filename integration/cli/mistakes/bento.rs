@@ -75,7 +75,7 @@ output:
     outputs:
       - stdout: { codec: line }
       - drop: {}
-rate_limit_resources: []
+rate_limit_resources: [ { label: foo } ]
 ",
         &[
             "a.yaml:4:5",
@@ -135,7 +135,7 @@ output:
             "a.yaml:17:25",
             "did you mean `script`?",
             "a.yaml:18:7",
-            "`for line in this.splitlines(): emit(json.loads(line))`",
+            "`for item in this: emit(item)`",
             "a.yaml:20:19",
             "No module named 'nope'",
             "a.yaml:23:3",
@@ -157,5 +157,46 @@ fn one_run_tells_all_that_is_wrong_with_a_pipeline_of_bento() {
         for part in parts {
             assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);
         }
+    }
+}
+
+/// Checks that tests of Bento beside a config are not passed over in silence, unless the config has tests of its own.
+#[test]
+fn tests_of_bento_beside_a_config() {
+    let yaml = "pipeline: { processors: [ { python: { script: root = this } } ] }\n";
+    let tested = format!("{yaml}tests: [ {{ name: a, input: 1, output: 1 }} ]\n");
+    for (yaml, tests, warnings) in [
+        (yaml, "a_bento_test.yaml", 1),
+        (yaml, "a_benthos_test.yaml", 1),
+        (yaml, "b_bento_test.yaml", 0),
+        (&tested, "a_bento_test.yaml", 0),
+    ] {
+        let folder = written(&[("a.yaml", yaml), (tests, "tests: []\n")]);
+        let ran = nerodia(["test", "a.yaml"])
+            .dir(folder.path())
+            .run()
+            .expect(0);
+        let told = format!("warning: `{tests}` is Bento's, and is not run");
+        assert_eq!(
+            ran.stderr.matches(&told).count(),
+            warnings,
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stderr.contains("`a.test.yaml`"), warnings == 1);
+    }
+}
+
+#[test]
+fn folders_and_commands_of_bento() {
+    let folder = written(&[("a.yaml", "")]);
+    for (arguments, part) in [
+        (&["lint", "."][..], "`$(find . -name '*.yaml')`"),
+        (&["test", "./..."], "`$(find . -name '*.yaml')`"),
+        (&["lint", "nowhere.yaml"], "`nerodia eval 'root = this'`"),
+        (&["create", "stdin//stdout"], "tip: `nerodia init NAME`"),
+    ] {
+        let ran = nerodia(arguments).dir(folder.path()).run().expect(2);
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
     }
 }

@@ -192,7 +192,9 @@ output:
     let written = output(config.output);
     assert_eq!((written.key, written.partition), (None, None));
     assert_eq!(written.partitioner, Partitioner::Fnv1a);
-    assert_eq!(written.headers, Some(vec![("a".into(), "b".into())]));
+    assert_eq!(written.headers, None);
+    let added = Some(vec![("a".into(), "b".into())]);
+    assert_eq!(written.static_headers, added);
     let told: Vec<_> = warnings.iter().map(|one| one.message.as_str()).collect();
     insta::assert_snapshot!(told.join("\n"));
 }

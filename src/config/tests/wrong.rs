@@ -198,14 +198,14 @@ fn foreign_components() {
     insta::assert_snapshot!(wrong(
         "input: { amqp_0_9: { urls: [a] } }\noutput: { stdin: }\ndead_letter: { kafkaa: {} }\npipeline:\n  processors:\n\
         \x20   - mapping: root = this\n    - log: { message: x }\n    - pyhton: { script: root = 1 }\n\
-         cache_resources: []\n"
+         cache_resources: [ { label: a } ]\n"
     ));
     insta::assert_snapshot!(
         "foreign_details",
         all_wrong(&[
             "input: { generate: { mapping: 'root = {}' } }",
             "input: { stdin: { scanner: { csv: {} } } }",
-            "input: { stdin: {}, processors: [] }",
+            "input: { stdin: {}, processors: [ { log: {} } ] }",
             "buffer: { memory: {} }",
             "input: { generate: { value: 1, interval: '0 * * * *' } }",
             "processors: []",

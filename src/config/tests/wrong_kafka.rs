@@ -238,6 +238,7 @@ fn dead_letters_are_as_their_messages_came() {
     insta::assert_snapshot!(all(&[
         "dead_letter:\n  kafka: { addresses: [a], topic: d, key: k, headers: { a: b }, topics_allowed: [e] }".into(),
         "dead_letter:\n  kafka: { addresses: [a], topic: d, static_headers: { a: b } }".into(),
+        output("static_headers: { nerodia-error-x: y, b: '${! meta(\"k\") }' }"),
         output("headers: { nerodia-error-type: x, nerodia-error: y }"),
     ]));
 }

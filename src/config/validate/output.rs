@@ -45,6 +45,7 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
                     "write the file, for example `path: results.jsonl`",
                 );
             }
+            whole_files(check, &at.field("codec"));
             stream(check, &at, &mut file.stream);
             OutputConfig::File(file)
         }
@@ -64,6 +65,19 @@ pub(super) fn output(check: &mut Check<'_>, at: &FieldPath, raw: raw::Output) ->
             OutputConfig::Drop
         }
         None => OutputConfig::Stdout(StreamOutput::default()),
+    }
+}
+
+/// Refuses the codec with which Bento replaces the whole file by each message.
+fn whole_files(check: &mut Check<'_>, at: &FieldPath) {
+    let written = check.root.find(at).and_then(|node| node.scalar());
+    if written.is_some_and(|scalar| scalar.text == "all-bytes") {
+        let message = format!(
+            "`{at}` cannot be `all-bytes`: each message would replace the file, and this engine only appends"
+        );
+        let help =
+            "write `append` for messages with nothing between them, or `lines` for one a line";
+        check.error(at, message, help);
     }
 }
 

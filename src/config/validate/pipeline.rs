@@ -3,6 +3,7 @@
 use super::Check;
 use super::guests::MOST_GUESTS;
 use crate::config::diagnostics::Diagnostic;
+use crate::config::foreign::PASS_ON;
 use crate::config::model::{MaxFailures, PipelineConfig};
 use crate::config::modules::{self, is_name};
 use crate::config::raw;
@@ -22,8 +23,10 @@ pub(super) fn pipeline(
         check.error(
             &at.field("processors"),
             "`pipeline.processors` is empty: nothing to run",
-            "a message leaves only as its script's result, so write at least \
-             `- python: { script: \"root = this\" }`",
+            format!(
+                "a message leaves only as its script's result, so write at least `- python: {{ script: \"root = this\" }}`, \
+                 which is for JSON without tombstones; {PASS_ON}"
+            ),
         );
     }
     let (mut stages, mut packages) = (Vec::new(), None);

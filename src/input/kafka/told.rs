@@ -69,8 +69,7 @@ impl Told {
 
 /// Marks the group as ill: before the group was asked, it is not known whether this process will get partitions.
 pub(super) fn wait_for_group(config: &KafkaInputConfig, health: &Health) {
-    let named = config.instance_id.is_some();
-    health.set_ill(GROUP, waiting::explain(&config.consumer_group, named));
+    health.set_ill(GROUP, waiting::explain(config));
 }
 
 impl Poller {
@@ -147,12 +146,11 @@ impl Poller {
             self.metrics.health.set_well(GROUP);
             return;
         }
-        wait_for_group(&self.config, &self.metrics.health);
+        let reason = self.told.waiting.explain(&self.config);
         if self.told.waiting.is_to_be_told(now) {
-            let named = self.config.instance_id.is_some();
-            let reason = waiting::explain(&self.config.consumer_group, named);
             tracing::info!("{reason}");
         }
+        self.metrics.health.set_ill(GROUP, reason);
     }
 
     fn tell_blocked(&mut self, now: Instant) {

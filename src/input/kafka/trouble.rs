@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::blocked;
 use super::commit::Committer;
 use super::poll::Poller;
+use super::waiting::OTHER_STRATEGY;
 use crate::config::Extent;
 use crate::kafka::fence::Fenced;
 use crate::message::LaneId;
@@ -58,10 +59,19 @@ impl Poller {
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::InconsistentGroupProtocol
         );
+        let other_strategy = code == RDKafkaErrorCode::InconsistentGroupProtocol;
+        if other_strategy {
+            self.told.waiting.refuse();
+        }
         if !telling {
             tracing::debug!(%error, reason, "Kafka consumer");
         } else if self.told.blocked.may_warn(&reason, Instant::now()) {
-            tracing::warn!(%error, reason, "Kafka consumer: trying again");
+            match other_strategy {
+                true => {
+                    tracing::warn!(%error, reason, "trying again to join the group: {OTHER_STRATEGY}")
+                }
+                false => tracing::warn!(%error, reason, "Kafka consumer: trying again"),
+            }
         }
     }
 

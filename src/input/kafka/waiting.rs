@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::KafkaInputConfig;
+
 /// Time after which the wait is logged. An answer takes a moment, a rebalance some seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -13,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Waiting {
     since: Option<Instant>,
     warned: bool,
+    /// The group has refused this process, because another member uses another assignment strategy.
+    refused: bool,
 }
 
 impl Waiting {
@@ -27,6 +31,19 @@ impl Waiting {
         *self = Self::default();
     }
 
+    /// Notes that the group has refused this process, because another member uses another assignment strategy.
+    pub(super) fn refuse(&mut self) {
+        self.refused = self.since.is_some();
+    }
+
+    /// Returns, for people, what is waited for, and what they can do.
+    pub(super) fn explain(&self, config: &KafkaInputConfig) -> String {
+        match self.refused {
+            true => format!("{} ({OTHER_STRATEGY})", of_group(config)),
+            false => explain(config),
+        }
+    }
+
     /// Returns whether the answer is missing.
     pub(super) fn is_so(&self) -> bool {
         self.since.is_some()
@@ -39,16 +56,22 @@ impl Waiting {
     }
 }
 
-/// Returns, for people, what is waited for, and what they can do.
-pub(super) fn explain(group: &str, named: bool) -> String {
-    let reason = format!(
-        "waiting for the consumer group \"{group}\" to assign partitions (up to session_timeout after a crash"
-    );
-    if named {
-        reason + ")"
-    } else {
-        reason + "; input.kafka.instance_id avoids it)"
-    }
+/// What refuses a member, and what people can do.
+pub(super) const OTHER_STRATEGY: &str = "another member uses another assignment strategy: end it, or set its strategy as partition.assignment.strategy in input.kafka.properties";
+
+/// Returns, for people, what is waited for when the group was not asked yet, and what they can do.
+pub(super) fn explain(config: &KafkaInputConfig) -> String {
+    let avoided = match config.instance_id {
+        Some(_) => "",
+        None => "; input.kafka.instance_id avoids it",
+    };
+    let waiting = of_group(config);
+    format!("{waiting} (up to session_timeout after a crash{avoided})")
+}
+
+fn of_group(config: &KafkaInputConfig) -> String {
+    let group = &config.consumer_group;
+    format!("waiting for the consumer group \"{group}\" to assign partitions")
 }
 
 #[cfg(test)]
@@ -74,9 +97,33 @@ mod tests {
         assert!(!waiting.is_to_be_told(after(61)) && waiting.is_to_be_told(after(63)));
     }
 
+    fn config(instance_id: Option<&str>) -> KafkaInputConfig {
+        KafkaInputConfig {
+            consumer_group: "g".into(),
+            instance_id: instance_id.map(str::to_owned),
+            ..KafkaInputConfig::default()
+        }
+    }
+
     #[test]
     fn a_member_with_a_name_is_not_told_to_get_one() {
-        assert!(explain("g", false).contains("instance_id"));
-        assert!(!explain("g", true).contains("instance_id"));
+        assert!(explain(&config(None)).contains("instance_id"));
+        assert!(!explain(&config(Some("i"))).contains("instance_id"));
+    }
+
+    #[test]
+    fn another_strategy_is_told_as_long_as_it_refuses() {
+        let (config, now) = (config(None), Instant::now());
+        let is_told = |waiting: &Waiting| waiting.explain(&config).contains("strategy");
+        let mut waiting = Waiting::default();
+        waiting.refuse();
+        assert!(!is_told(&waiting), "nobody waits");
+        waiting.begin(now);
+        assert!(!is_told(&waiting));
+        waiting.refuse();
+        assert!(is_told(&waiting) && !waiting.explain(&config).contains("crash"));
+        waiting.end();
+        waiting.begin(now);
+        assert!(!is_told(&waiting));
     }
 }

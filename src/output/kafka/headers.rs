@@ -66,3 +66,11 @@ pub(super) fn of_result(
     });
     others.map(|(name, value)| (name.as_str(), value.as_deref()))
 }
+
+/// Returns headers of the config as a record has them.
+pub(super) fn of_config(
+    headers: &[(String, String)],
+) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    let headers = headers.iter();
+    headers.map(|(name, value)| (name.as_str(), Some(value.as_bytes())))
+}

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use rdkafka::message::OwnedHeaders;
 
-use super::headers::{Headers, Replaced, of_result};
+use super::headers::{Headers, Replaced, of_config, of_result};
 use super::size;
 use crate::config::{Format, KafkaOutputConfig};
 use crate::message::{Failure, Message, Overrides, Record};
@@ -15,6 +15,7 @@ pub(crate) struct Composer {
     topic: String,
     key: Option<String>,
     headers: Option<Vec<(String, String)>>,
+    static_headers: Vec<(String, String)>,
     partition: Option<i32>,
     max_bytes: usize,
     /// Whether payloads are written in a format of their own, so that the schema of the input's is not theirs.
@@ -52,6 +53,7 @@ impl Composer {
             topic: config.topic.clone(),
             key: config.key.clone(),
             headers: config.headers.clone(),
+            static_headers: config.static_headers.clone().unwrap_or_default(),
             partition: config.partition,
             max_bytes: config.max_message_bytes,
             reformats: !matches!(config.format.kind, Format::Auto | Format::Bytes),
@@ -98,15 +100,12 @@ impl Composer {
         let mut headers = Headers::default();
         match (&overrides.headers, &self.headers, input) {
             (Some(chosen), _, _) => headers.extend(of_result(chosen, replaced)),
-            (None, Some(all), _) => {
-                headers.extend(
-                    all.iter()
-                        .map(|(name, value)| (name.as_str(), Some(value.as_bytes()))),
-                );
-            }
+            (None, Some(all), _) => headers.extend(of_config(all)),
             (None, None, Some(input)) => headers.extend(of_result(&input.headers, replaced)),
             (None, None, None) => {}
         }
+        // As in Bento: behind the others, whoever set these, and also beside one of the same name.
+        headers.extend(of_config(&self.static_headers));
         let payload = (!record.tombstone).then_some(payload);
         let key = key.map(Cow::Borrowed);
         let timestamp = timestamp.map(writable);
@@ -132,5 +131,86 @@ impl Composer {
             partition: self.partition,
             bytes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rdkafka::message::Headers as _;
+
+    use super::*;
+    use crate::message::Attributes;
+
+    /// Returns the headers of a record as `name=value`, from what the config, the message and the script say.
+    fn written(config: KafkaOutputConfig, script: Option<&[(&str, &str)]>) -> Vec<String> {
+        let header = |(name, value): &(&str, &str)| {
+            let value = Bytes::copy_from_slice(value.as_bytes());
+            ((*name).to_owned(), Some(value))
+        };
+        let mut message = Message::new(Bytes::new(), 0);
+        message.attributes = Some(Box::new(Attributes {
+            headers: vec![header(&("of", "input")), header(&("source", "x"))],
+            ..Attributes::default()
+        }));
+        let overrides = Overrides {
+            key: None,
+            topic: None,
+            headers: script.map(|headers| headers.iter().map(header).collect()),
+            timestamp: None,
+        };
+        let record = Record {
+            payload: 0..0,
+            tombstone: false,
+            overrides: Some(Box::new(overrides)),
+        };
+        let composer = Composer::new(&config);
+        let composed = composer
+            .compose(&message, b"", &record)
+            .expect("it is small");
+        let headers = composed.headers.as_ref();
+        let headers = headers.into_iter().flat_map(|headers| headers.iter());
+        headers
+            .map(|one| {
+                let value = one.value.unwrap_or_default();
+                format!("{}={}", one.key, String::from_utf8_lossy(value))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn static_headers_are_added_and_headers_replace() {
+        let some = |name: &str| Some(vec![(name.to_owned(), "bento".to_owned())]);
+        let config = |headers, static_headers| KafkaOutputConfig {
+            headers,
+            static_headers,
+            ..KafkaOutputConfig::default()
+        };
+        for (headers, added, script, expected) in [
+            (None, None, None, vec!["of=input", "source=x"]),
+            (None, Some(vec![]), None, vec!["of=input", "source=x"]),
+            (
+                None,
+                some("source"),
+                None,
+                vec!["of=input", "source=x", "source=bento"],
+            ),
+            (
+                None,
+                some("source"),
+                Some(&[("of", "script")][..]),
+                vec!["of=script", "source=bento"],
+            ),
+            (
+                some("own"),
+                some("source"),
+                None,
+                vec!["own=bento", "source=bento"],
+            ),
+            (some("own"), None, None, vec!["own=bento"]),
+            (Some(vec![]), None, None, vec![]),
+        ] {
+            assert_eq!(written(config(headers, added), script), expected);
+        }
     }
 }

@@ -37,6 +37,11 @@ section! {
         #[serde(deserialize_with = "in_order")]
         #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ "source": "nerodia" }]))]
         headers: Option<Vec<(String, String)>>,
+        /// Headers that are added to those of every message, behind them: they do not replace one of the same name. Not for
+        /// dead letters.
+        #[serde(deserialize_with = "in_order")]
+        #[schemars(with = "BTreeMap<String, String>", extend("examples" = [{ "source": "nerodia" }]))]
+        static_headers: Option<Vec<(String, String)>>,
         /// What a result becomes. Not for dead letters.
         format: OutputFormat,
         /// What a key becomes that a script sets; any other is the one with which the message came. Not for dead letters.
@@ -46,8 +51,8 @@ section! {
         #[schemars(with = "Value")]
         #[schemars(extend("type" = ["integer", "string"], "minimum" = 0, "maximum" = i32::MAX))]
         partition: Option<i32>,
-        /// Which partition a key goes to: `murmur2_hash` is Java's, `fnv1a_hash` Bento's, `crc32_hash`
-        /// librdkafka's own; with `random` keys do not matter.
+        /// Which partition a key goes to: `murmur2_hash` is Java's and that of Bento's `kafka_franz`, `fnv1a_hash`
+        /// that of its `kafka`, `crc32_hash` librdkafka's own; with `random` keys do not matter.
         partitioner: Partitioner = Partitioner::Murmur2,
         /// How batches are compressed.
         compression: Compression = Compression::None,
@@ -80,9 +85,6 @@ section! {
         /// Bento's word for `max_message_bytes`.
         #[schemars(with = "Size", extend("x-alias-of" = "max_message_bytes"))]
         max_msg_bytes: Size,
-        /// Bento's word for `headers`. They stand in the place of those that the message came with.
-        #[schemars(extend("x-alias-of" = "headers"))]
-        static_headers: BTreeMap<String, String>,
         /// Bento's version of the protocol. Accepted, without effect: it is found out.
         target_version: String,
         /// Bento's place of this client. Accepted, without effect.
@@ -131,7 +133,7 @@ pub(crate) enum Partitioner {
     /// Java's hash: keys go where Java's producers put them.
     #[serde(rename = "murmur2_hash")]
     Murmur2,
-    /// Sarama's hash, and so Bento's.
+    /// Sarama's hash, and so that of Bento's output `kafka`.
     #[serde(rename = "fnv1a_hash")]
     Fnv1a,
     /// Hash of librdkafka's own default.

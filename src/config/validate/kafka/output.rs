@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::topics::{Regex, topic, topics};
 use super::{Check, Side, client, filled, is_bloblang};
+use crate::config::foreign::NO_PARTITION_EACH;
 use crate::config::model::{ENVELOPE, KafkaOutputConfig};
 use crate::config::raw;
 use crate::config::texts::show_size;
@@ -35,11 +36,13 @@ pub(in crate::config::validate) fn output(
         false => topic(check, &at.field("topic"), &output.topic),
     }
     output.client = client(check, at, Side::Producer, &raw.addresses, raw.client);
-    let headers = check.written_as(at, "headers", "static_headers");
     if *at == FieldPath::of("dead_letter.kafka") {
         let allowed = !output.topics_allowed.is_empty();
         let allowed = allowed.then(|| at.field("topics_allowed"));
-        for at in [at.field("key"), headers.clone()].iter().chain(&allowed) {
+        let added = output.static_headers.iter().flatten().next();
+        let added = added.map(|_| at.field("static_headers"));
+        let fields = [at.field("key"), at.field("headers")];
+        for at in fields.iter().chain(&allowed).chain(&added) {
             not_of_letters(check, at);
         }
     }
@@ -57,7 +60,12 @@ pub(in crate::config::validate) fn output(
         };
         is_bloblang(check, &at.field("key"), key, help);
     }
-    headers_of(check, &headers, output.headers.as_deref());
+    for (field, headers) in [
+        ("headers", &output.headers),
+        ("static_headers", &output.static_headers),
+    ] {
+        headers_of(check, &at.field(field), headers.as_deref());
+    }
     partition(check, &at.field("partition"));
     limits(check, at, &output);
     // The check of `delivery` decides whether the output may have one.
@@ -93,13 +101,6 @@ fn not_of_letters(check: &mut Check<'_>, at: &FieldPath) {
 }
 
 fn headers_of(check: &mut Check<'_>, at: &FieldPath, headers: Option<&[(String, String)]>) {
-    if headers.is_some() && at.last() == "static_headers" {
-        check.warn(
-            at,
-            "`static_headers` stand in the place of those that the message came with",
-            "to add to them, set `meta[\"headers\"]` in the script",
-        );
-    }
     for (name, text) in headers.into_iter().flatten() {
         let at = at.field(name);
         if is_of_error(name) {
@@ -117,7 +118,10 @@ fn partition(check: &mut Check<'_>, at: &FieldPath) {
     let text = text.map_or(String::new(), |scalar| scalar.text.clone());
     let is_one = |text: &str| text.parse::<i32>().is_ok_and(|number| number >= 0);
     let help = "write its number, or leave it out: then the key decides";
-    if !text.trim().is_empty() && !is_one(text.trim()) && !is_bloblang(check, at, &text, help) {
+    if !text.trim().is_empty()
+        && !is_one(text.trim())
+        && !is_bloblang(check, at, &text, NO_PARTITION_EACH)
+    {
         check.error(at, format!("`{text}` is no partition"), help);
     }
 }
