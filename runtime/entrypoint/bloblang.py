@@ -218,6 +218,10 @@ def quoted(name):
     return f'"{name}"'
 
 
+# Frequent exceptions of which `habit` knows nothing.
+WITHOUT_HABIT = frozenset((ValueError, KeyError, IndexError, ZeroDivisionError, AssertionError, RuntimeError))
+
+
 def habit(error):
     """Returns what to add to the message of a failure that comes from a habit, of Bloblang or of Python with files, or an
     empty text."""

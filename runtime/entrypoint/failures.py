@@ -103,7 +103,8 @@ def failure(index, stages, error, limit=100):
     position, number, frame = None, 0, error.__traceback__
     first = None
     while frame is not None:
-        stage = files.get(frame.tb_frame.f_code.co_filename)
+        file = frame.tb_frame.f_code.co_filename
+        stage = files.get(file)
         if stage is not None:
             first = first or frame
             if len(stages) > 1:
@@ -111,7 +112,7 @@ def failure(index, stages, error, limit=100):
                 of = frame.tb_frame.f_globals.get(OF_STAGE)
                 stage = next((one for one in stages if one.index is of), stage)
             position, number = frame.tb_lineno - stage.line_offset, stage.index
-        elif (file := frame.tb_frame.f_code.co_filename) in beside:
+        elif file in beside:
             position = beside[file][0], frame.tb_lineno
         frame = frame.tb_next
     try:
@@ -119,7 +120,8 @@ def failure(index, stages, error, limit=100):
     except BaseException:
         message = "<its message cannot be shown>"
     else:
-        message += habit(error)
+        if type(error) not in WITHOUT_HABIT:
+            message += habit(error)
     try:
         traceback = sys.modules.get("traceback") or importlib.import_module("traceback")
         try:
