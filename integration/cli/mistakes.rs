@@ -53,7 +53,7 @@ fn lint_tells_that_nothing_leaves(runtime: &str) {
         "x = 1\nthis + x",
         "roo = this",
         "if this:\n    print(this)",
-        "if root is None: print(root)",
+        "if root is None: print(root)\nroot",
     ];
     let yaml = config(&scripts);
     let parts = [
@@ -105,7 +105,7 @@ fn lint_knows_a_default_by_or(runtime: &str) {
     let ran = lint(&yaml, runtime);
     for part in [
         "`|` does not give a default in Python",
-        "write `'none' if (v := this.get('n')) is None else v`",
+        "write `('none' if (v := this.get('n')) is None else v)`",
         "write `meta[\"key\"]`, `meta[\"topic\"]` and so on",
     ] {
         assert!(ran.stderr.contains(part), "no {part:?} in:\n{}", ran.stderr);

@@ -38,6 +38,10 @@ fn to_look_at_root_does_not_make_a_result(runtime: &str) {
             ("part = root\npart['c'] = 3", &[r#"{"c":3}"#]),
             ("def fill(part): part['d'] = 4\nfill(root)", &[r#"{"d":4}"#]),
             ("if this['a'] > 1: root['e'] = 5", &["{}"]),
+            // What None does not do, or does otherwise, an empty object did before.
+            ("if 'a' not in root: emit(this)", &[r#"{"a":1}"#, "{}"]),
+            ("if len(root) == 0 and root == {}: emit(1)", &["1", "{}"]),
+            ("emit(str(root))", &["\"{}\"", "{}"]),
         ] {
             gives(
                 runtime,

@@ -43,9 +43,9 @@ fn before_and_after_for_people(runtime: &str) {
         .text()
         .replace(&format!("{}/", folder.path().display()), "");
     let costs = &ran.stderr;
-    // Not with the message that ended its guest: it is not known how far it came.
+    // With the message that ended its guest: there is only one processor in which it can have been.
     assert!(
-        costs.contains("5 in, 1 failed, ") && costs.contains(" of CPU a message"),
+        costs.contains("6 in, 2 failed, ") && costs.contains(" of CPU a message"),
         "{costs}"
     );
     for shown in [

@@ -7,20 +7,26 @@ NUMBERS_HAVE = frozenset("real imag numerator denominator".split())  # and these
 # Methods of other values that a script may have: dates, and numbers of typed formats.
 OF_OTHERS = frozenset("max min timestamp".split())
 OTHER = "other"
+MOST_FOUND = 100  # places in one text; the host is told of fewer
 
 
 class Names:
     """What is known of a text: its nodes, and what its names stand for."""
 
-    def __init__(self, text, tree):
+    def __init__(self, text, tree, given):
         self.nodes, self.parents, self.bound, self.values = [tree], {}, {}, {}
+        self.index, self.given = text.index, given - RESERVED
+        # Whether the text has keys with dots in them, and whether it replaces parts of texts; known when it is asked.
+        self.dotted = self.replaces = None
         roots = []
         for node in self.nodes:  # what is around a node comes before it
             names = binds_itself(node) | ({node.arg} if isinstance(node, ast.arg) else set())
             for name in names:
                 self.bound[name] = self.bound.get(name, 0) + 1
             if isinstance(node, ast.Assign):
-                self.values |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        self.values[target.id] = node.value
                 if any("root" in binds_itself(target) for target in node.targets):
                     roots.append(node.value)
             for child in ast.iter_child_nodes(node):
@@ -43,23 +49,38 @@ class Names:
             value = self.values.get(node.id) if self.bound.get(node.id) == 1 and deepest else None
             return node.id in self.documents or (value is not None and self.is_json(value, deepest - 1))
         if isinstance(node, ast.Subscript):
-            return deepest > 0 and self.is_json(node.value, deepest - 1)
+            # What is in a list or a dict that the text makes may be anything.
+            return deepest > 0 and self.is_in_document(node.value)
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):
                 return node.func.id in ("dict", "list", "sorted") and node.func.id not in self.bound
-            return deepest > 0 and is_get(node) and len(node.args) == 1 and self.is_json(node.func.value, deepest - 1)
+            return deepest > 0 and is_get(node) and len(node.args) == 1 and self.is_in_document(node.func.value)
         return isinstance(node, (ast.List, ast.ListComp, ast.Dict, ast.DictComp))
+
+
+    def is_in_document(self, node):
+        """Returns whether a value is a document or a part of one."""
+        while isinstance(node, ast.Subscript) or is_get(node):
+            node = node.value if isinstance(node, ast.Subscript) else node.func.value
+        return isinstance(node, ast.Name) and node.id in self.documents
+
+    def unused(self):
+        """Returns a name that the text does not bind, for a help."""
+        return next((name for name in ("v", "got", "found") if name not in self.bound), "value_or_none")
 
 
 def is_get(node):
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and bool(node.args)
 
 
-def bloblang(text, tree):
-    """Returns an entry of `warnings` for each place that Python reads and that fails, or means something else."""
-    names = Names(text, tree)
+def bloblang(text, tree, given):
+    """Returns an entry of `warnings` for each place that Python reads and that fails, or means something else; `given` are the
+    names that the text has from outside."""
+    names = Names(text, tree, given)
     found, seen = [], set()
     for node in names.nodes:
+        if len(found) == MOST_FOUND:
+            break
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             told = fields(node.left, names, seen, node.right) or default_by_or(node, names)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in names.bound:
@@ -78,11 +99,9 @@ def bloblang(text, tree):
 
 
 def default_by_or(node, names):
-    """Returns message and help for `this["a"] | "x"`, or None. With most numbers it may be meant: bits have such an operator."""
+    """Returns message and help for `this["a"] | "x"`, or None. Whole numbers and dicts have such an operator."""
     given = node.right
-    is_default = isinstance(given, ast.List) or (isinstance(given, ast.Dict) and not given.keys)
-    if isinstance(given, ast.Constant):
-        is_default = not isinstance(given.value, int) or (given.value == 0 and given.value is not False)
+    is_default = isinstance(given, ast.List) or (isinstance(given, ast.Constant) and isinstance(given.value, (str, float)))
     of = node.left
     if not (is_default and (isinstance(of, ast.Subscript) or is_get(of)) and names.is_json(of)):
         return None
@@ -90,12 +109,13 @@ def default_by_or(node, names):
         got = f"{written(of.value)}.get({key_of(of)})"
     else:
         got = written(of)
-    return "`|` does not give a default in Python", f"write `{otherwise(got, given)}`"
+    return "`|` does not give a default in Python", f"write `{otherwise(got, given, names)}`"
 
 
-def otherwise(got, default):
+def otherwise(got, default, names):
     """Returns the Python for a default in place of a value that is null or missing, as Bloblang's `|` gives it."""
-    return f"{default_of(default)} if (v := {got}) is None else v"
+    name = names.unused()
+    return f"({default_of(default)} if ({name} := {got}) is None else {name})"
 
 
 def default_of(node):
@@ -133,7 +153,8 @@ def fields(node, names, seen, default=None):
         return None
     if start.id not in names.documents:
         # `now().ts_format(…)`: of the name itself it is told that it is not defined.
-        of_bloblang = start.id in BLOBLANG_NAMES and start.id not in names.bound and isinstance(links[0], ast.Call)
+        is_bound = start.id in names.bound or start.id in names.given
+        of_bloblang = start.id in BLOBLANG_NAMES and not is_bound and isinstance(links[0], ast.Call)
         methods = methods_in(links[1:], True) if of_bloblang else []
         return methods and (f"no value has a method `{methods[0][0]}`", also_methods(methods))
     called = [isinstance(after, ast.Call) for after in links[1:]] + [False]
@@ -145,7 +166,7 @@ def fields(node, names, seen, default=None):
         return methods and (f"no value has a method `{methods[0][0]}`", also_methods(methods))
     # As a statement of its own, `.append(…)` is Python.
     methods = methods_in(rest, True, as_statement=isinstance(names.parents.get(node), ast.Expr))
-    help = of_keys(start.id, keys, default if not rest else None, keys[-1].ctx)
+    help = of_keys(start.id, keys, default if not rest else None, names)
     if methods:
         help += f"; {also_methods(methods, False)}"
     if default is not None and rest:
@@ -189,8 +210,9 @@ def also_methods(methods, is_all=True):
     return "; ".join(parts)
 
 
-def of_keys(name, attributes, default, context):
+def of_keys(name, attributes, default, names):
     """Returns the help for fields: how they are read, or set, as keys."""
+    context = attributes[-1].ctx
     keys = [quoted(one.attr) if isinstance(one, ast.Attribute) else key_of(one) for one in attributes]
     help = f"write `{name}{''.join(f'[{key}]' for key in keys)}`"
     are_names = all(isinstance(one, ast.Attribute) or is_text(one.slice) for one in attributes)
@@ -200,7 +222,7 @@ def of_keys(name, attributes, default, context):
         got = f"{name}.get({keys[0]})"
         for key in keys[1:]:
             got = f"({got} or {{}}).get({key})"
-        return f"write `{otherwise(got, default)}`"
+        return f"write `{otherwise(got, default, names)}`"
     if isinstance(context, ast.Store) and len(keys) > 1:
         return f"write `{name}{''.join(f'.setdefault({key}, {{}})' for key in keys[:-1])}[{keys[-1]}]`"
     if isinstance(context, ast.Load) and (isinstance(attributes[-1], ast.Attribute) or are_names):
@@ -243,9 +265,11 @@ def habit(error):
     return f" ({help})" if help else ""
 
 
+PARSED = "this is parsed already: it needs no `json.loads`"
 # Parts of the messages of failures, each with its help.
 OF_FAILURES = {
-    "the JSON object must be str": "`this` is the document already: it needs no `json.loads`",
-    "unsupported operand type(s) for |: 'NoneType' and": "`|` gives no default in Python: `\"x\" if value is None else value`",
+    "the JSON object must be str, bytes or bytearray, not dict": PARSED,
+    "the JSON object must be str, bytes or bytearray, not list": PARSED,
+    "unsupported operand type(s) for |: 'NoneType' and 'str'": "`|` gives no default in Python: `\"x\" if value is None else value`",
     "is not a text encoding; use codecs": f"write {BLOBLANG_METHODS['encode']}",
 }

@@ -5,6 +5,7 @@ BEGINS_BLOCK = r"\s*(if|elif|else|for|while|with|try|except|finally|def|class|ca
 FIELD = r"(?<![\w.])(this|root)((?:\.[^\W\d]\w*(?!\w|\s*\())+)(\s*=(?!=))?"
 MOST_LINES = 30  # of which one run tells
 MOST_OF_LINE = 5
+LONGEST_LINE = 1000
 
 
 def bare_lines(source):
@@ -27,25 +28,39 @@ def form_of_bloblang(source, lineno):
     before = next((one for one in reversed(lines[: lineno - 1]) if one.strip()), "")
     if not forms and re.match(OPENS, before):
         forms = forms_in(before)
-    return "; ".join((forms + words_in(line, source))[:MOST_OF_LINE]) if forms else None
+    return "; ".join((forms + words_in(line, defined_in(source)))[:MOST_OF_LINE]) if forms else None
 
 
 def forms_in(line):
+    """Returns the help for each form of Bloblang's in a line; a line that nobody writes by hand has none."""
+    if len(line) > LONGEST_LINE:
+        return []
     return [help for form, help in BLOBLANG_FORMS.items() if re.search(form, line)]
+
+
+def defined_in(source):
+    """Returns the names that a text may define, and those of the modules that it imports."""
+    modules = {name for names in re.findall(r"\bimport\b([^\n#]*)", source) for name in re.findall(r"\w+", names)}
+    return {*re.findall(r"\bdef\s+(\w+)|", source), *re.findall(r"(?<![.\w])(\w+)\s*=(?!=)", source), *modules}, modules
 
 
 def other_lines(text, failed):
     """Yields place and help for each line but the failed one that has Bloblang in it."""
-    count, before = 0, None
+    count, before, opened, defined = 0, None, 0, defined_in(text.source)
     for number, line in enumerate(bare_lines(text.source), 1):
-        if number == failed or not line.strip():
+        # Within brackets no line stands alone. Those of Bloblang's blocks are others.
+        is_inside = opened > 0
+        opened = max(0, opened + sum(map(line.count, "([")) - sum(map(line.count, ")]")))
+        if number == failed or is_inside or not line.strip():
             continue
         helps = [] if is_python(line) else forms_in(line)
-        helps += words_in(line, text.source, bool(helps) or (text.index == 0 and not text.is_setup))
+        helps += words_in(line, defined, bool(helps) or (text.index == 0 and not text.is_setup))
         help = "; ".join(helps[:MOST_OF_LINE])
-        if help and help != before and count < MOST_LINES:
+        if help and help != before:
             count += 1
             yield (number, len(line) - len(line.lstrip()) + 1), help
+            if count == MOST_LINES:
+                return
         before = help
 
 
@@ -60,12 +75,12 @@ def is_python(line):
     return True
 
 
-def words_in(line, source, has_documents=True):
-    """Returns help for functions, methods and fields of Bloblang's in a line."""
-
-    def is_defined(name):
-        return re.search(rf"\bdef\s+{name}\b|(?<![.\w]){name}\s*=(?!=)|\bimport\b.*\b{name}\b", source)
-
+def words_in(line, defined, has_documents=True):
+    """Returns help for functions, methods and fields of Bloblang's in a line; `defined` is what `defined_in` has found."""
+    if len(line) > LONGEST_LINE:
+        return []
+    defined, modules = defined
+    is_defined = defined.__contains__
     helps = []
     for name in re.findall(r"(?<![\w.@$])(\w+)\s*\(", line) + re.findall(r"(?<![\w.@$])(true|false)\b", line):
         if name == "deleted" and re.match(r"\s*meta\b", line):
@@ -74,8 +89,8 @@ def words_in(line, source, has_documents=True):
             helps.append(f"for `{name}`: {BLOBLANG_NAMES[name]}")
         elif name == "meta" and not is_defined(name):
             helps.append(f"for `meta(…)`: {META}")
-    for name in re.findall(r"\.(\w+)\s*\(", line):
-        if name in BLOBLANG_METHODS and name not in OF_VALUES and not (name == "map_each" and "->" in line) and name != "with":
+    for of, name in re.findall(r"(\w*)\.(\w+)\s*\(", line):
+        if of not in modules and name in BLOBLANG_METHODS and name not in OF_VALUES and not (name == "map_each" and "->" in line) and name != "with":
             helps.append(f"`.{name}()` is {BLOBLANG_METHODS[name]}")
     fields = re.findall(FIELD, line)
     sets = any(is_set for *_, is_set in fields)  # `root.items`, which a script may read only as a method

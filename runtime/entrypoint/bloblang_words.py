@@ -1,10 +1,16 @@
 # Words and forms of Bloblang, each with what Python has for it. `value` is what stands before the dot.
 
 META = 'write `meta["key"]`, `meta["topic"]` and so on, or `meta["headers"].get("name")` for a header'
-# How a script gets a value from outside. The user's shell replaces the variable, not the engine.
-FROM_OUTSIDE = (
-    "give the value at the start: `--set pipeline.processors.0.python.setup=\"NAME = '$NAME'\"`, and read `NAME` in the script"
-)
+
+
+def from_outside(name, index):
+    """Returns how the script of processor `index` gets a value from outside. The user's shell replaces the variable, not the
+    engine."""
+    setup = f"--set pipeline.processors.{index}.python.setup=\"{name} = '${name}'\""
+    return f"give the value at the start, if the processor has no setup: `{setup}`, and read `{name}` in the script"
+
+
+FROM_OUTSIDE = from_outside("NAME", 0)
 # Names that Python does not have.
 BLOBLANG_NAMES = {
     "batch_index": "no script knows of a batch",

@@ -12,7 +12,7 @@ GIVE_NOTHING = {
 # Functions of Python that take no method as their first argument.
 OF_DATA = frozenset("bool dict float int len list round set sorted str sum tuple".split())
 VARIABLE = r"\$\{[A-Z][A-Z0-9_]*(:[^{}]*)?\}"
-TEMPLATES = frozenset("Template substitute safe_substitute expandvars".split())
+REPLACERS = frozenset("replace sub Template substitute safe_substitute expandvars".split())
 PATH = r"[^\W\d]\w*(\.[^\W\d]\w*)+"
 
 
@@ -107,7 +107,9 @@ def dotted(call, names):
     if not (is_get(call) and len(call.args) == 1 and is_text(call.args[0]) and getattr(call.func.value, "id", None) in names.documents):
         return None
     path = call.args[0].value
-    if not re.fullmatch(PATH, path) or any(is_dotted_key(node) for node in names.nodes):
+    if names.dotted is None:
+        names.dotted = any(map(is_dotted_key, names.nodes))
+    if names.dotted or not re.fullmatch(PATH, path):
         return None
     name, keys = call.func.value.id, path.split(".")
     got = f"{name}.get({quoted(keys[0])})"
@@ -118,19 +120,32 @@ def dotted(call, names):
 
 
 def is_dotted_key(node):
-    return isinstance(node, ast.Subscript) and is_text(node.slice) and bool(re.fullmatch(PATH, node.slice.value))
+    """Returns whether a node has a key with a dot in it, in brackets, in a dict, or before `in`."""
+    if isinstance(node, ast.Subscript):
+        keys = [node.slice]
+    elif isinstance(node, ast.Dict):
+        keys = node.keys
+    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+        keys = [node.left]
+    else:
+        return False
+    return any(key is not None and is_text(key) and re.fullmatch(PATH, key.value) for key in keys)
 
 
 def not_replaced(node, names):
-    """Returns message and help for a text with `${NAME}` in it, unless the script itself may replace that."""
-    outer = names.parents[node]
-    found = re.search(VARIABLE, node.value)
-    is_own = isinstance(outer, (ast.JoinedStr, ast.Expr)) or (isinstance(outer, ast.Dict) and node in outer.keys)
-    is_own |= isinstance(outer, ast.Call) and not isinstance(outer.func, ast.Name)
-    is_own |= isinstance(outer, ast.Compare) and isinstance(outer.ops[0], (ast.In, ast.NotIn))
-    if found is None or is_own or any(getattr(one, "id", getattr(one, "attr", None)) in TEMPLATES for one in names.nodes):
+    """Returns message and help for a text `${NAME}`, unless the script itself may replace that."""
+    outer, found = names.parents[node], re.fullmatch(VARIABLE, node.value)
+    while isinstance(outer, ast.Call) and getattr(outer.func, "id", None) in OF_DATA - names.bound.keys():
+        node, outer = outer, names.parents[outer]
+    is_value = isinstance(outer, ast.Assign) or (isinstance(outer, ast.Dict) and node in outer.values)
+    if found is None or not is_value:
         return None
-    return f"`{found[0]}` stays as it is: variables are not replaced in a script", FROM_OUTSIDE
+    if names.replaces is None:
+        names.replaces = any(getattr(one, "id", getattr(one, "attr", None)) in REPLACERS for one in names.nodes)
+    if names.replaces:
+        return None
+    name = re.match(r"\$\{(\w+)", found[0])[1]
+    return f"`{found[0]}` stays as it is: variables are not replaced in a script", from_outside(name, names.index)
 
 
 def of_meta(node, names):

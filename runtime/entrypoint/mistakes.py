@@ -17,7 +17,7 @@ def mistakes(text, tree, modules, given, harmless=frozenset()):
         return stops
     given = {*given, *(name.partition(".")[0] for name in modules)}
     found = stops + undefined(text, tree, given)
-    found += bloblang(text, tree)
+    found += bloblang(text, tree, given)
     return found if text.is_setup else nothing_leaves(text, tree) + beginnings(text, tree) + found
 
 
@@ -91,7 +91,7 @@ def nothing_leaves(text, tree):
     if any(is_comparison_of_root(node) for node in every_node(tree)):
         return []  # `beginnings` tells what was meant
     at, help = (tree.body or [None])[0], "set `root` to what is to leave, for example `root = this`"
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value):
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value) and not reads_root(tree):
         at = tree.body[-1]
         written = ast.unparse(at)
         help = f"write `root = {written}`" if len(written) <= LONGEST_HINT else "begin the line with `root = `"
@@ -101,6 +101,10 @@ def nothing_leaves(text, tree):
     place = text.place(at.lineno, at.col_offset) if at else (1, 1)
     message = "the script sets neither `root` nor calls `emit`: every message is dropped"
     return [text.problem(Warning(), message, *place, help=help)]
+
+
+def reads_root(tree):
+    return any(node.id == "root" for node in reads(every_node(tree)))
 
 
 def sets_root_to_none_only(tree):
@@ -232,7 +236,8 @@ def meta_names(text, tree):
         if name is not None and isinstance(place, ast.Name) and place.id == "meta":
             understood.add(place)
             of_kind = stored if isinstance(getattr(node, "ctx", None), ast.Store) else read
-            of_kind.setdefault(name, text.place(node.lineno, node.col_offset))
+            if name not in of_kind:
+                of_kind[name] = text.place(node.lineno, node.col_offset)
     names = {node for node in every_node(tree) if isinstance(node, ast.Name) and node.id == "meta"}
     return stored, read if names <= understood and "meta" not in every_bound_name(tree) else None
 

@@ -10,7 +10,7 @@ class Text:
         self.index = index  # of the stage
         self.file = spec["name"]
         self.line_offset = spec.get("line_offset", 0)
-        self.source = spec["script"]
+        self.source, self.lines = spec["script"], None
         self.folder = spec.get("folder")  # number of the folder with the modules beside it
 
     def problem(self, error, message=None, line=None, column=None, module=None, **more):
@@ -57,7 +57,9 @@ class Text:
         return lineno, len(self.line(lineno).encode()[:offset].decode()) + 1
 
     def line(self, lineno):
-        return re.split("\r\n?|\n", self.source)[lineno - 1]
+        if self.lines is None:
+            self.lines = re.split("\r\n?|\n", self.source)
+        return self.lines[lineno - 1]
 
     @staticmethod
     def imports(tree):

@@ -184,8 +184,9 @@ fn within(path: &FieldPath, name: &str, value: &Node) -> Vec<Placed> {
             let maps = items.filter(|(_, item)| matches!(item.data, Data::Map(_)));
             let of_item = |(index, item): (usize, &Node)| {
                 let path = path.item(index);
+                // A case without any processors is no component itself.
                 match fields_within(&path, item) {
-                    found if found.is_empty() => vec![(path, item.clone())],
+                    found if found.is_empty() && !has_fields(item) => vec![(path, item.clone())],
                     found => found,
                 }
             };
@@ -193,6 +194,20 @@ fn within(path: &FieldPath, name: &str, value: &Node) -> Vec<Placed> {
         }
         Data::Scalar(_) => Vec::new(),
     }
+}
+
+/// Fields in which Bento's components have others.
+const WITHIN: [&str; 6] = [
+    "output",
+    "input",
+    "outputs",
+    "inputs",
+    "cases",
+    "processors",
+];
+
+fn has_fields(node: &Node) -> bool {
+    matches!(&node.data, Data::Map(entries) if entries.iter().any(|entry| WITHIN.contains(&&*entry.key)))
 }
 
 /// Returns the components in the fields in which Bento's components have others.

@@ -139,6 +139,7 @@ impl Alive {
         let id = self.requests;
         self.requests = if id < MAX_ID { id + 1 } else { 1 };
         let (items, bytes) = (outcomes.items.len(), outcomes.data.len());
+        self.stage = None;
         self.instance.stdio().begin(request, limits.max_log)?;
         self.began = Instant::now();
         let (frame, costs) = self.reply(spec, waiting)?;

@@ -46,12 +46,12 @@ const BLOBLANG: [(&str, &str, &str); 29] = [
     (
         "root = this.a | 0",
         "5:18",
-        r#"write `0 if (v := this.get("a")) is None else v`"#,
+        r#"write `(0 if (v := this.get("a")) is None else v)`"#,
     ),
     (
         "root = this.a.b | 'x'",
         "5:18",
-        r#"`'x' if (v := (this.get("a") or {}).get("b")) is None else v`"#,
+        r#"`('x' if (v := (this.get("a") or {}).get("b")) is None else v)`"#,
     ),
     (
         "root.a.b.c = 1",
@@ -181,12 +181,11 @@ fn a_failure_tells_it_where_lint_cannot(runtime: &str) {
         ),
         (
             "root = json.loads(this)",
-            "the JSON object must be str, bytes or bytearray, not dict (`this` is the document already: it needs no \
-             `json.loads`)",
+            "the JSON object must be str, bytes or bytearray, not dict (this is parsed already: it needs no `json.loads`)",
         ),
         (
-            "root = this.get('n') | 2",
-            "unsupported operand type(s) for |: 'NoneType' and 'int' (`|` gives no default in Python: `\"x\" if value is \
+            "root = this.get('n') | 'x'",
+            "unsupported operand type(s) for |: 'NoneType' and 'str' (`|` gives no default in Python: `\"x\" if value is \
              None else value`)",
         ),
         (

@@ -6,7 +6,7 @@ use support::on_each_runtime;
 use super::{config, lint, warned};
 
 /// Lines of a script whose `root` is a dict, each with a part of its help.
-const TOLD: [(&str, &str); 16] = [
+const TOLD: [(&str, &str); 14] = [
     (
         r#"root["a"] = "%v has".format(this["a"])"#,
         "write `'{} has'.format(…)`",
@@ -32,17 +32,12 @@ const TOLD: [(&str, &str); 16] = [
         "write `[*this['a'], *[1]]`",
     ),
     (
-        r#"root["a"] = this["a"] | 0"#,
-        "write `0 if (v := this.get('a')) is None else v`",
+        r#"root["a"] = this["a"]["b"] | []"#,
+        "write `([] if (v := this['a'].get('b')) is None else v)`",
     ),
-    (
-        r#"root["a"] = this["a"]["b"] | {}"#,
-        "write `{} if (v := this['a'].get('b')) is None else v`",
-    ),
-    (r#"root["a"] = this["a"] | []"#, "write `[] if"),
     (
         r#"root["a"] = this.get("a") | "x""#,
-        "write `'x' if (v := this.get('a')) is None else v`",
+        "write `('x' if (v := this.get('a')) is None else v)`",
     ),
     (
         r#"root["a"] = this.get("a.b")"#,
@@ -115,7 +110,7 @@ fn lint_is_silent_about_what_only_looks_like_it(runtime: &str) {
     let lines = [
         "root = this",
         "get = this.get",
-        "a = get('a'), sorted(this, key=this.get), [*map(this.get, ['a'])], this['a'] | 2, this['a'] | {'b': 1}",
+        "a = get('a'), sorted(this, key=this.get), [*map(this.get, ['a'])], this['a'] | 2, this['a'] | {'b': 1}, this['a'] | {}, this['a'] | 0",
         "this['tags'].append(1)",
         "seen = set(); a = [i for i in [1] if not (i in seen or seen.add(i))]",
         "_ = this['tags'].sort()",
@@ -133,6 +128,9 @@ fn lint_is_silent_about_what_only_looks_like_it(runtime: &str) {
         "from string import Template\nroot = Template('${NAME}').substitute(NAME=1)",
         "from types import SimpleNamespace\nthis = SimpleNamespace(items=1, b=set())\nroot = [this.items, this.b.update([1])]",
         "def same(x): return x\nroot = {}\ntags = same(this)\nroot['a'] = tags.append(1)",
+        "P = '${NAME}'\nroot = this['text'].replace(P, 'x') if this['x'] == '${UNSET}' else 'echo ${PATH}'",
+        "import re\nflags = {'i': re.I}\nsets = {'a': set()}\nroot = [flags['i'] | 0, sets['a'].update([3])]",
+        "root = {'w': this.get('user.name')} if 'user.name' in this else {'c.d': this.get('c.d')}",
         "def kind(meta): return meta['kind'], meta.kind\nroot = kind({})",
         "from types import SimpleNamespace\nmeta = SimpleNamespace(key=1)\nroot = meta.key",
     ] {
@@ -141,6 +139,34 @@ fn lint_is_silent_about_what_only_looks_like_it(runtime: &str) {
     // What a script before leaves may be anything.
     let second = "root = [this.items, this['a'].update(1), this['a'] | 'x', this.get('a.b')]";
     warned(&lint(&config(&["root = this", second]), runtime), &[], 0);
+}
+
+on_each_runtime!(names_of_a_setup_are_its_own);
+fn names_of_a_setup_are_its_own(runtime: &str) {
+    let yaml = "\
+pipeline:
+  processors:
+    - python:
+        setup: |
+          import datetime
+          def now(): return datetime.datetime.now()
+          def count(xs): return datetime.timedelta(len(xs))
+        script: |
+          root = {'at': now().isoformat(), 'n': count(this).total_seconds()}
+";
+    warned(&lint(yaml, runtime), &[], 0);
+}
+
+/// What is followed word by word is right beside other operators, and rebinds no name of the script.
+#[test]
+fn a_help_for_a_default_stands_where_the_bar_stood() {
+    let script = "for k, v in this['d'].items(): root[k] = [this['n'] | 'd', v]\nroot['e'] = this['s'] | 'a' == 'b'";
+    let ran = lint(&config(&[script]), "cpython-3.14");
+    let parts = [
+        "write `('d' if (got := this.get('n')) is None else got)`",
+        "write `('a' if (got := this.get('s')) is None else got)`",
+    ];
+    warned(&ran, &parts, 2);
 }
 
 #[test]
