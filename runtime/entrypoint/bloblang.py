@@ -85,7 +85,7 @@ def bloblang(text, tree, given):
             told = fields(node.left, names, seen, node.right) or default_by_or(node, names)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "meta" and "meta" not in names.bound:
             told = "`meta` is a dict, not a function", META
-        elif isinstance(node, ast.Compare) and any(map(is_null, [node.left, *node.comparators])):
+        elif isinstance(node, ast.Compare) and "null" not in names.bound and any(map(is_null, [node.left, *node.comparators])):
             told = "JSON's null is `None` in a message: it never equals `null`", "write `is None`, or `is not None`"
         else:
             told = fields(node, names, seen) or other_meaning(node, names)

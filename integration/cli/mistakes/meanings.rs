@@ -131,6 +131,7 @@ fn lint_is_silent_about_what_only_looks_like_it(runtime: &str) {
         "P = '${NAME}'\nroot = this['text'].replace(P, 'x') if this['x'] == '${UNSET}' else 'echo ${PATH}'",
         "import re\nflags = {'i': re.I}\nsets = {'a': set()}\nroot = [flags['i'] | 0, sets['a'].update([3])]",
         "root = {'w': this.get('user.name')} if 'user.name' in this else {'c.d': this.get('c.d')}",
+        "null = object()\nroot = [x for x in this['xs'] if x == null]",
         "def kind(meta): return meta['kind'], meta.kind\nroot = kind({})",
         "from types import SimpleNamespace\nmeta = SimpleNamespace(key=1)\nroot = meta.key",
     ] {

@@ -125,7 +125,7 @@ impl Handler<Start> for Fake {
 
 /// When an answer comes, if one comes.
 pub(super) enum Reply {
-    After(Duration, Executed),
+    After(Duration, Box<Executed>),
     Gone,
     Never,
 }
@@ -138,7 +138,7 @@ impl MessageResponse<Fake, Execute> for Reply {
                 Reply::After(delay, executed) => {
                     actix_rt::time::sleep(delay).await;
                     if let Some(to) = to {
-                        let _ = to.send(executed); // the receiver may be gone
+                        let _ = to.send(*executed); // the receiver may be gone
                     }
                 }
                 Reply::Gone => drop(to),
@@ -224,8 +224,8 @@ fn result(payload: &[u8], data: &mut Vec<u8>) -> Outcome {
     })
 }
 
-fn executed(outcomes: Outcomes, stop: Stop) -> Executed {
-    Executed {
+fn executed(outcomes: Outcomes, stop: Stop) -> Box<Executed> {
+    Box::new(Executed {
         outcomes,
         stop,
         memory: 1,
@@ -233,5 +233,5 @@ fn executed(outcomes: Outcomes, stop: Stop) -> Executed {
         cpu_seconds: 0.0,
         costs: Vec::new(),
         fatal_cpu_seconds: 0.0,
-    }
+    })
 }
