@@ -7,6 +7,7 @@ NUMBERS_HAVE = frozenset("real imag numerator denominator".split())  # and these
 # Methods of other values that a script may have: dates, and numbers of typed formats.
 OF_OTHERS = frozenset("max min timestamp".split())
 OTHER = "other"
+LONGEST_HINT, TOO_LONG = 60, "…"  # characters of Python in a help, and what stands for more
 MOST_FOUND = 100  # places in one text; the host is told of fewer
 
 
@@ -125,9 +126,9 @@ def default_of(node):
 def written(node):
     """Returns the Python of a node, if it is no longer than a help should be; it may be too long for a recursive function."""
     if len([*islice(ast.walk(node), LONGEST_HINT)]) == LONGEST_HINT:
-        return "…"
+        return TOO_LONG
     found = ast.unparse(node)
-    return found if len(found) <= LONGEST_HINT else "…"
+    return found if len(found) <= LONGEST_HINT else TOO_LONG
 
 
 def is_null(node):

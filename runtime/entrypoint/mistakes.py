@@ -4,7 +4,6 @@
 # Functions whose result nobody wants to assign.
 WITHOUT_RESULT = frozenset("print setattr delattr".split())
 OTHERS_DEFINE = "NameError"  # a script that names it may look whether a name is defined
-LONGEST_HINT = 60
 OF_MODULES = HARMLESS | {"__name__", "__main__", "__file__"}  # names with which a module hides nothing
 DEBUGGERS = frozenset("breakpoint pdb.set_trace".split())
 
@@ -61,8 +60,10 @@ def hides_names(tree, modules, harmless=frozenset()):
 
 
 def every_bound_name(tree):
-    """Returns the names that a text binds or deletes anywhere."""
-    names = set()
+    """Returns the names that a text binds or deletes anywhere. They are found once: several checks ask for them."""
+    if hasattr(tree, "bound"):
+        return tree.bound
+    names = tree.bound = set()
     for node in every_node(tree):
         names |= binds_itself(node)
         if isinstance(node, ast.arg):
@@ -93,8 +94,8 @@ def nothing_leaves(text, tree):
     at, help = (tree.body or [None])[0], "set `root` to what is to leave, for example `root = this`"
     if tree.body and isinstance(tree.body[-1], ast.Expr) and has_result(tree.body[-1].value) and not reads_root(tree):
         at = tree.body[-1]
-        written = ast.unparse(at)
-        help = f"write `root = {written}`" if len(written) <= LONGEST_HINT else "begin the line with `root = `"
+        shown = written(at)
+        help = f"write `root = {shown}`" if shown != TOO_LONG else "begin the line with `root = `"
     elif meant := close("root", names):
         stored = (node for node in every_node(tree) if isinstance(node, ast.Name) and node.id == meant)
         at, help = next(stored, at), f"did you mean `root` by `{meant}`?"
@@ -129,7 +130,7 @@ def beginnings(text, tree):
         found.append(text.problem(Warning(), message, *text.place(part.lineno, part.col_offset), help=help))
     for node in every_node(tree):
         if is_comparison_of_root(node):
-            help = f"write `root = {ast.unparse(node.value.comparators[0])}`"
+            help = f"write `root = {written(node.value.comparators[0])}`"
             place = text.place(node.lineno, node.col_offset)
             found.append(text.problem(Warning(), "`root == …` compares, and sets nothing", *place, help=help))
     return found
