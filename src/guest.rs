@@ -268,7 +268,7 @@ impl Guest {
                     Some(FatalScript {
                         index,
                         processor: Arc::clone(&stage.processor),
-                        at: format!("{}:{}", stage.name, stage.line_offset + 1).into(),
+                        at: stage.first_line(),
                     })
                 }),
             })?;

@@ -34,6 +34,13 @@ fn column(stats: &Value, name: &str) -> Vec<Value> {
     processors.iter().map(|one| one[name].clone()).collect()
 }
 
+/// Returns the processor time in seconds of each processor.
+fn spent(stats: &Value) -> Vec<f64> {
+    let seconds = column(stats, "cpu_seconds");
+    let seconds = seconds.iter().map(Value::as_f64);
+    seconds.map(|one| one.expect("a number")).collect()
+}
+
 #[test]
 fn messages_and_failures_of_each() {
     let scripts = [
@@ -50,10 +57,7 @@ fn messages_and_failures_of_each() {
     assert_eq!(column(&stats, "messages"), [10_000, 9000, 8900]);
     // 0 + 1 + 2 is 3: of the messages 3, 503, 1003, …
     assert_eq!(column(&stats, "failed"), [0, 100, 20]);
-    let spent: Vec<f64> = column(&stats, "cpu_seconds")
-        .iter()
-        .map(|seconds| seconds.as_f64().expect("a number"))
-        .collect();
+    let spent = spent(&stats);
     assert!(spent.iter().all(|seconds| *seconds > 0.0), "{spent:?}");
     assert!(
         spent[1] > spent[0] && spent[1] > spent[2],
@@ -101,7 +105,6 @@ fn messages_and_failures_of_each() {
     assert!(of("cpu_seconds") > 0.0);
 }
 
-/// Messages that are emitted are run by the processors after it, as those in `root` are.
 /// What a script takes before its guest is ended belongs to that script, and so does the failure.
 #[test]
 fn a_script_that_does_not_end() {
@@ -112,10 +115,7 @@ fn a_script_that_does_not_end() {
     ];
     let (stats, _) = stats_of(&scripts, 30);
     assert_eq!(column(&stats, "failed"), [0, 1, 0]);
-    let spent: Vec<f64> = column(&stats, "cpu_seconds")
-        .iter()
-        .map(|seconds| seconds.as_f64().expect("a number"))
-        .collect();
+    let spent = spent(&stats);
     // Two deaths with this message alone, each after the limit of a second; a busy machine gives it less of that.
     assert!(
         spent[1] > 20.0 * (spent[0] + spent[2]),
@@ -129,6 +129,7 @@ fn a_script_that_does_not_end() {
     );
 }
 
+/// Messages that are emitted are run by the processors after it, as those in `root` are.
 #[test]
 fn messages_that_are_emitted() {
     let scripts = [

@@ -48,6 +48,13 @@ pub(crate) struct HelloStage {
     pub folder: Option<usize>,
 }
 
+impl HelloStage {
+    /// Returns the place of the script's first line, as `file:line`: for failures of which no line is known.
+    pub(crate) fn first_line(&self) -> Box<str> {
+        format!("{}:{}", self.name, self.line_offset + 1).into()
+    }
+}
+
 /// Setup of one script, as the guest gets it: the fields are those of [`HelloStage`].
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct HelloSetup {

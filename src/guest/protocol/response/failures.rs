@@ -54,7 +54,7 @@ impl Response<'_, '_> {
 #[cold]
 pub(super) fn place(failure: &mut Failure, stages: &[HelloStage]) {
     if let (None, Some(last)) = (&failure.at, stages.last()) {
-        failure.at = Some(format!("{}:{}", last.name, last.line_offset + 1).into());
+        failure.at = Some(last.first_line());
         failure.processor = Some(Arc::clone(&last.processor));
     }
 }
